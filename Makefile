@@ -1,0 +1,246 @@
+# Makefile: builds, tests and installs lifecycle. `make help` tells what it can do; GNU make 4 or later.
+#
+# CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR work as everywhere. BUILD is where everything made goes.
+# VARIANT (asan, tsan, coverage) is set by the targets of these names, which build into a BUILD of their own.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+CFLAGS  ?= -O2 -g
+ASAN_CC ?= gcc
+TSAN_CC ?= clang
+
+# The one source of the version is include/lifecycle/api.h.
+VERSION := $(shell awk '/define LC_VERSION_/ { v = v dot $$3; dot = "." } END { print v }' include/lifecycle/api.h)
+SONAME  := liblifecycle.so.$(firstword $(subst ., ,$(VERSION)))
+
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+BSD_CFLAGS   := $(call pkg,--cflags,libbsd)
+BSD_LIBS     := $(or $(call pkg,--libs,libbsd),-lbsd)
+CUNIT_CFLAGS := $(call pkg,--cflags,cunit)
+CUNIT_LIBS   := $(or $(call pkg,--libs,cunit),-lcunit)
+ZLIB_CFLAGS  := $(call pkg,--cflags,zlib)
+ZLIB_LIBS    := $(or $(call pkg,--libs,zlib),-lz)
+
+# ---- how things are compiled ----
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
+            -Wcast-qual -Wwrite-strings -Wformat=2 -Wvla -Wconversion -Wno-sign-conversion
+# clang does not define the macros by which GCC's sanitizers are recognised. GCC's runtime is linked statically,
+# because a shared one insists on being loaded before what the tests preload.
+asan_FLAGS      := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan_LINK       := $(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan)
+tsan_FLAGS      := -fsanitize=thread -fno-omit-frame-pointer $(if $(findstring clang,$(CC)),-D__SANITIZE_THREAD__=1)
+coverage_FLAGS  := --coverage -fprofile-update=atomic -O0
+SANITIZE := $($(VARIANT)_FLAGS)
+
+COMPILE = $(CC) -std=c11 -fPIC -fvisibility=hidden -fstack-clash-protection -pthread \
+          $(WARNINGS) $(WERROR) $(CFLAGS) $(SANITIZE)
+LINK    = $(CC) -pthread $(CFLAGS) $(SANITIZE) $($(VARIANT)_LINK) $(LDFLAGS)
+show    = $(if $(V),,@echo "  $(1)	$@";)
+
+# ---- what there is ----
+
+OBJ := $(BUILD)/obj
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+LIB_OBJECTS     := $(call objects,$(wildcard lib/*/*.c))
+BENCH_OBJECTS   := $(call objects,$(wildcard tests/bench/*.c))
+INTERPOSERS     := $(wildcard tests/ledger/interpose*.c)
+TEST_OBJECTS    := $(call objects,$(filter-out tests/bench/% $(INTERPOSERS),$(wildcard tests/*/*.c)))
+# examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
+EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
+EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
+OBJECTS         := $(LIB_OBJECTS) $(BENCH_OBJECTS) $(TEST_OBJECTS) $(EXAMPLE_OBJECTS)
+
+STATIC := $(BUILD)/liblifecycle.a
+SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.PHONY: all deps run check check-long check-asan check-tsan check-valgrind bench lint format coverage docs \
+        install uninstall clean help libraries tests benchmarks FORCE
+
+all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
+libraries: $(STATIC) $(SHARED)
+tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(EXAMPLES:%=$(BUILD)/%)
+benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
+
+# ---- rules ----
+
+HERE := -DCHECK_SOURCE_DIR='"$(CURDIR)"' -DCHECK_BUILD_DIR='"$(abspath $(BUILD))"' -DCHECK_VARIANT='"$(VARIANT)"'
+# Examples see what a user's program sees. The "=" agrees with files that define _GNU_SOURCE themselves.
+$(LIB_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude $(BSD_CFLAGS)
+$(TEST_OBJECTS) $(BENCH_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude -Itests $(HERE) \
+    $(BSD_CFLAGS) $(CUNIT_CFLAGS)
+$(EXAMPLE_OBJECTS): private UNIT = -Iinclude $(BSD_CFLAGS) $(ZLIB_CFLAGS)
+
+$(OBJECTS): $(OBJ)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call show,CC)$(COMPILE) $(UNIT) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# Changes when the flags do, so that objects made with others are made anew.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(CPPFLAGS) $(LINK)' | cmp -s - $@ || echo '$(COMPILE) $(CPPFLAGS) $(LINK)' > $@
+
+$(STATIC): $(LIB_OBJECTS)
+	@rm -f $@
+	$(call show,AR)$(AR) rcs $@ $^
+
+$(SHARED): $(LIB_OBJECTS)
+	$(call show,LD)$(LINK) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ $(BSD_LIBS)
+	@ln -sf $(@F) $(BUILD)/$(SONAME)
+	@ln -sf $(SONAME) $(BUILD)/liblifecycle.so
+
+$(BUILD)/examples/ledger: private LIBS = $(ZLIB_LIBS)
+$(EXAMPLES:%=$(BUILD)/%): $$(call objects,$$(wildcard examples/$$(@F).c examples/$$(@F)/*.c)) $(STATIC)
+	@mkdir -p $(@D)
+	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
+
+$(BUILD)/tests/check: private LIBS = $(CUNIT_LIBS)
+$(BUILD)/tests/check: $(TEST_OBJECTS) $(STATIC)
+$(BUILD)/tests/bench: $(BENCH_OBJECTS) $(STATIC)
+$(BUILD)/tests/check $(BUILD)/tests/bench:
+	@mkdir -p $(@D)
+	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
+
+# Preloaded into the ledger by its tests; never sanitized, since a sanitizer must not be loaded twice.
+$(BUILD)/tests/%.so: tests/ledger/%.c
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -shared -pthread $(WARNINGS) $(WERROR) -O2 -g -o $@ $< -ldl
+
+-include $(OBJECTS:.o=.d)
+
+# ---- what one asks for ----
+
+# Builds the targets named after it, on all processors unless make was told a number with -j.
+build = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-coverage deps-docs
+.PHONY: $(DEPS)
+deps: deps-check ## install what run and check need (deps-lint, deps-tsan, deps-docs, ... for others)
+$(DEPS): deps-%:
+	@.ci/deps $*
+
+run: deps-run ## start the ledger, a service to play with; ARGS="--port 7071" passes options on
+	$(build) $(BUILD)/examples/ledger
+	$(if $(ARGS),,@printf '%s\n' \
+	    'The ledger listens on 127.0.0.1:7070 and keeps its lines in ./ledger-data. In another terminal:' \
+	    '    nc 127.0.0.1 7070' \
+	    'then type: APPEND hello, GET 1, COUNT, STATUS, QUIT. Ctrl-C here stops it.')
+	@exec $(BUILD)/examples/ledger $(ARGS)
+
+check: deps-check ## run all tests; TESTS=word runs the suites with that word in their title
+	$(build) tests
+	@$(BUILD)/tests/check $(TESTS)
+
+check-long: deps-check ## run all tests with the large counts
+	$(build) tests
+	@LC_CHECK_LONG=1 $(BUILD)/tests/check $(TESTS)
+
+# Sanitizers of this age stumble over addresses that are all too random.
+STEADY = $$(setarch -R true 2>/dev/null && echo setarch -R)
+
+check-asan: export ASAN_OPTIONS ?= detect_leaks=1
+check-asan: export UBSAN_OPTIONS ?= print_stacktrace=1
+check-asan: deps-asan ## run all tests under the address, leak and undefined behaviour sanitizers
+	$(build) VARIANT=asan BUILD=$(BUILD)/asan CC=$(ASAN_CC) tests
+	@$(STEADY) $(BUILD)/asan/tests/check $(TESTS)
+
+check-tsan: export TSAN_OPTIONS ?= second_deadlock_stack=1
+check-tsan: deps-tsan ## run all tests under the thread sanitizer
+	$(build) VARIANT=tsan BUILD=$(BUILD)/tsan CC=$(TSAN_CC) tests
+	@$(STEADY) $(BUILD)/tsan/tests/check $(TESTS)
+
+check-valgrind: deps-valgrind ## run all tests, with small counts, under Valgrind's memcheck
+	$(build) tests
+	@LC_CHECK_QUICK=1 valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes \
+	    --fair-sched=try $(BUILD)/tests/check $(TESTS)
+
+bench: deps-run ## measure, print the figures and write them to build/bench.tsv
+	$(build) benchmarks
+	@$(BUILD)/tests/bench
+
+coverage: deps-coverage ## run all tests and tell which lines of lib/ they reach
+	$(build) VARIANT=coverage BUILD=$(BUILD)/coverage tests
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@$(BUILD)/coverage/tests/check $(TESTS)
+	@gcovr --root . --filter lib/ --html-details $(BUILD)/coverage/index.html --print-summary $(BUILD)/coverage
+	@echo 'Line by line: $(BUILD)/coverage/index.html'
+
+install: libraries ## install the libraries, headers and pkg-config file under DESTDIR and PREFIX
+	@install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/lifecycle
+	@install -m 644 include/lifecycle.h $(DESTDIR)$(PREFIX)/include
+	@install -m 644 include/lifecycle/*.h $(DESTDIR)$(PREFIX)/include/lifecycle
+	@install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
+	@install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	@ln -sf liblifecycle.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	@ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblifecycle.so
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' \
+	    'Name: lifecycle' 'Description: Component lifecycle: start, ready, supervise, stop' \
+	    'Version: $(VERSION)' 'Requires.private: libbsd' 'Cflags: -I$${includedir}' \
+	    'Libs: -L$${libdir} -llifecycle' 'Libs.private: -pthread' \
+	    > $(DESTDIR)$(LIBDIR)/pkgconfig/lifecycle.pc
+	@test -n '$(DESTDIR)' || ldconfig 2>/dev/null || true # so that programs find the shared library
+
+uninstall: ## remove what install installed
+	@rm -f $(DESTDIR)$(LIBDIR)/liblifecycle.* $(DESTDIR)$(LIBDIR)/pkgconfig/lifecycle.pc
+	@rm -rf $(DESTDIR)$(PREFIX)/include/lifecycle.h $(DESTDIR)$(PREFIX)/include/lifecycle
+
+docs: deps-docs ## make the reference, HTML and man pages, in build/docs
+	@mkdir -p $(BUILD)
+	@VERSION=$(VERSION) BUILD=$(BUILD) doxygen docs/Doxyfile
+	@find $(BUILD)/docs/man -name '*.3' ! -name '*.h.3' ! -iname 'lc_*' -delete # pages of single members
+	@echo 'The reference: $(BUILD)/docs/html/index.html'
+
+# ---- lint ----
+
+C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* examples examples/*))
+LINT    := lint-format lint-floors lint-headers lint-symbols lint-gcc lint-clang lint-tidy lint-cppcheck
+.PHONY: $(LINT)
+
+lint: deps-lint ## check layout, floors, headers, exported symbols, warnings; clang-tidy; cppcheck
+	$(build) --keep-going $(LINT)
+
+lint-format:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+lint-floors:
+	@tests/lint/floors $(wildcard lib/*/*.[ch])
+
+lint-headers:
+	@tests/lint/headers include/lifecycle.h include/lifecycle/*.h
+
+lint-symbols: $(SHARED)
+	@tests/lint/symbols $(SHARED) include/lifecycle.h
+
+lint-gcc lint-clang: lint-%:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint/$* CC=$* WERROR=-Werror libraries tests benchmarks
+
+TIDY := $(patsubst %.c,$(BUILD)/lint/%.tidy,$(filter %.c,$(C_FILES)))
+lint-tidy: $(TIDY)
+$(TIDY): $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h,$(C_FILES))
+	@mkdir -p $(@D)
+	$(call show,TIDY)clang-tidy --quiet $< -- -std=c11 -pthread -Iinclude \
+	    $(if $(filter examples/%,$<),,-D_GNU_SOURCE= -Ilib -Itests $(HERE)) 2>$@.log || \
+	    { grep -v 'generated\.$$' $@.log; exit 1; }
+	@touch $@
+
+# It is shown libbsd's lists and trees, which are all macros, and no other header of the system.
+lint-cppcheck:
+	@mkdir -p $(BUILD)/lint/cppcheck
+	@cppcheck --quiet -j$(shell nproc) --cppcheck-build-dir=$(BUILD)/lint/cppcheck --std=c11 --library=posix \
+	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppressions-list=tests/lint/cppcheck.suppress -D_GNU_SOURCE -Ilib -Iinclude -Itests \
+	    $(patsubst %,--include=$(call pkg,--variable=includedir,libbsd)/bsd/sys/%.h,queue tree) $(filter %.c,$(C_FILES))
+
+format: deps-lint ## lay out all C files as .clang-format says
+	@clang-format -i $(C_FILES)
+
+clean: ## remove everything built
+	@rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
