@@ -1,0 +1,20 @@
+/*
+ * lifecycle.h: all of the library.
+ */
+#ifndef LIFECYCLE_H
+#define LIFECYCLE_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/channel.h>
+#include <lifecycle/component.h>
+#include <lifecycle/context.h>
+#include <lifecycle/error.h>
+#include <lifecycle/executor.h>
+#include <lifecycle/handle.h>
+#include <lifecycle/log.h>
+#include <lifecycle/manager.h>
+#include <lifecycle/run.h>
+#include <lifecycle/time.h>
+#include <lifecycle/wait.h>
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * api.h: what every public header needs: symbol visibility, compiler attributes, C linkage,
+ * the version, and the call that takes the whole library down.
+ */
+#ifndef LIFECYCLE_API_H
+#define LIFECYCLE_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+#ifndef __cplusplus
+#include <stdbool.h>
+#endif
+
+#define LC_VERSION_MAJOR 0
+#define LC_VERSION_MINOR 1
+#define LC_VERSION_PATCH 0
+
+/** Marks what the shared library exports; everything else is hidden. */
+#define LC_API __attribute__((visibility("default")))
+/** Lets the compiler check a printf-style format against its arguments. */
+#define LC_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+/** The call does not come back. */
+#define LC_NORETURN __attribute__((noreturn))
+/** Dropping the result is a mistake: it is the only sign of failure, or would leak. */
+#define LC_MUST_CHECK __attribute__((warn_unused_result))
+
+#ifdef __cplusplus
+#define LC_BEGIN_DECLARATIONS extern "C" {
+#define LC_END_DECLARATIONS }
+#else
+#define LC_BEGIN_DECLARATIONS
+#define LC_END_DECLARATIONS
+#endif
+
+LC_BEGIN_DECLARATIONS
+
+/**
+ * The version of the library that is running, as "major.minor.patch". Never NULL, never freed.
+ * Compare with LC_VERSION_MAJOR and its siblings, which are those of the headers compiled against.
+ * Thread-safe.
+ */
+LC_API const char *lc_version(void);
+
+/**
+ * Joins every thread the library made and frees everything it holds for the process: the timer
+ * thread, ended workers, spare descriptors, the process-signal table, the log sink (its release
+ * is called). Afterwards a leak checker finds nothing of ours, and `dlclose` is safe; the next call
+ * into the library starts it anew.
+ *
+ * Call it when no worker runs and no other thread is inside the library; waiting for the done
+ * handle of each component, and dropping what one made, is how to be sure.
+ *
+ * @return 0, or -EBUSY if workers or process-signal watches are still there (they are named in the
+ *         log, and nothing was taken down), or -EDEADLK if called from a worker.
+ */
+LC_API int lc_library_shutdown(void);
+
+LC_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * channel.h: a queue of pointers between workers, first in first out, bounded or not, closable.
+ *
+ * Ownership: a pointer sent belongs to the channel until it is received, then to the receiver. A
+ * send that fails leaves it with the sender. What is still queued when the last reference goes is
+ * handed to the channel's discard function.
+ *
+ * All calls are thread-safe. The deadline LC_NOW makes a send or receive that does not wait.
+ */
+#ifndef LIFECYCLE_CHANNEL_H
+#define LIFECYCLE_CHANNEL_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/time.h>
+
+LC_BEGIN_DECLARATIONS
+
+typedef struct lc_channel lc_channel;
+
+/** The capacity of a channel whose senders never wait: it grows until memory runs out. */
+#define LC_CHANNEL_UNBOUNDED SIZE_MAX
+/** The largest bounded capacity. */
+#define LC_CHANNEL_CAPACITY_MAX ((size_t)1 << 24)
+
+/**
+ * Makes a channel.
+ * @param capacity  how many items it holds before senders wait: 1 to LC_CHANNEL_CAPACITY_MAX, or
+ *                  LC_CHANNEL_UNBOUNDED.
+ * @param discard   frees an item nobody will receive; NULL if items need no freeing. Called with no
+ * lock held.
+ * @param channel   receives the channel.
+ * @return 0, -EINVAL (capacity; logged with the limit) or -ENOMEM.
+ */
+LC_API int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **channel);
+/** One more reference. NULL gives NULL. */
+LC_API lc_channel *lc_channel_ref(lc_channel *channel);
+/**
+ * Gives a reference back; the last one discards what is queued and frees the channel. NULL is
+ * allowed.
+ */
+LC_API void lc_channel_unref(lc_channel *channel);
+
+/**
+ * Closes the channel: senders, also those waiting, get -EPIPE; receivers get what is queued, then
+ * -EPIPE. Closing twice is harmless. NULL is allowed.
+ */
+LC_API void lc_channel_close(lc_channel *channel);
+/** Whether it has been closed (there may still be items to receive). */
+LC_API bool lc_channel_is_closed(lc_channel *channel);
+/** How many items are queued at this moment. */
+LC_API size_t lc_channel_length(lc_channel *channel);
+
+/**
+ * Sends an item, which may be NULL; waits while the channel is full.
+ * @return 0; -EPIPE if it is closed; -ETIMEDOUT if it was full until the deadline; -ENOMEM
+ * (unbounded only); -EINVAL for a channel made by lc_channel_merge or NULL; -ENOTSUP in a forked
+ * child.
+ */
+LC_API int lc_channel_send(lc_channel *channel, void *item, int64_t deadline);
+
+/**
+ * Receives the oldest item; waits while the channel is empty and not closed.
+ * @return 0; -EPIPE if it is closed and empty; -ETIMEDOUT if it was empty until the deadline;
+ * -EINVAL; -ENOTSUP in a forked child. Unless 0, `*item` is untouched.
+ */
+LC_API int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline);
+
+/**
+ * Merges channels into one: what is sent to any of the sources can be received from the merged
+ * channel, each source's items in their order, the sources taking turns. It closes when the last
+ * source is closed and empty, at once with no sources. It is a view and holds nothing itself, so
+ * the sources' bounds still hold senders back, and closing it leaves the sources as they are.
+ * Source: the component/lifecycle package's channel merge.
+ * @param sources  borrowed for the call; the merged channel keeps a reference to each. At most
+ * 1,024.
+ * @param merged   receives the channel.
+ * @return 0, -EINVAL (a source is NULL or merged itself, too many) or -ENOMEM.
+ */
+LC_API int lc_channel_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged);
+
+LC_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * component.h: what a component is, and how components and their handles are combined.
+ *
+ * A component is anything with `start`, a *ready* handle and a *done* handle. Most are managers of
+ * workers (manager.h); a program can also make its own kind:
+ *
+ *     struct server { lc_component component; ... };    // first member
+ *     static const lc_component_ops server_ops = {sizeof server_ops, start, ready, done, destroy,
+ * 0};
+ *
+ * Semantics: the component/lifecycle package's Component (contract A8-A17).
+ */
+#ifndef LIFECYCLE_COMPONENT_H
+#define LIFECYCLE_COMPONENT_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/context.h>
+#include <lifecycle/error.h>
+#include <lifecycle/handle.h>
+
+LC_BEGIN_DECLARATIONS
+
+typedef struct lc_component lc_component;
+
+/** The component's start neither throws nor waits, so it needs no worker of its own to run in. */
+#define LC_START_INLINE 1u
+
+/** What a kind of component can do. */
+typedef struct lc_component_ops {
+    size_t size; /**< sizeof(lc_component_ops) */
+    /**
+     * Starts the component under a signaler context, on which it reports fatal errors, and whose
+     * end tells it to stop. Called at most once by its owner; a second call must answer an error of
+     * code -EALREADY and change nothing. May throw. **A start that fails, by returning an error or
+     * by throwing, leaves nothing of the component running**: it counts as done, whatever its done
+     * handle says. `context` is borrowed: reference it to keep it beyond the call.
+     */
+    lc_error *(*start)(lc_component *component, lc_context *context);
+    /**
+     * The handle that closes once the component is operational. The same at each call; before the
+     * start too.
+     */
+    lc_handle *(*ready)(lc_component *component);
+    /**
+     * The handle that closes once it no longer runs. The same at each call; before the start too.
+     */
+    lc_handle *(*done)(lc_component *component);
+    /** The owner lets go: when it is done, when its start failed, or when it was never started. */
+    void (*destroy)(lc_component *component);
+    unsigned flags; /**< LC_START_... */
+} lc_component_ops;
+
+/** A component: the first member of whatever implements it. */
+struct lc_component {
+    const lc_component_ops *ops;
+};
+
+/** Starts the component. @return NULL, or why not (-EALREADY: it was started before). */
+LC_API LC_MUST_CHECK lc_error *lc_component_start(lc_component *component, lc_context *context);
+/** The ready handle, lent by the component. */
+LC_API lc_handle *lc_component_ready(lc_component *component);
+/** The done handle, lent by the component. */
+LC_API lc_handle *lc_component_done(lc_component *component);
+/** Gives the component up. It must not be running. NULL is allowed. */
+LC_API void lc_component_destroy(lc_component *component);
+
+/* ---- combinators ---- */
+
+/**
+ * A handle that closes when all of `handles` have; closed at once for none.
+ * Give it back with lc_handle_unref, at any time.
+ * @return the handle, or NULL if memory has run out or a handle is NULL.
+ */
+LC_API LC_MUST_CHECK lc_handle *lc_all_closed(lc_handle *const *handles, size_t count);
+/** A handle that closes when all the components are ready; never asks one for its done handle. */
+LC_API LC_MUST_CHECK lc_handle *lc_all_ready(lc_component *const *components, size_t count);
+/** A handle that closes when all the components are done; never asks one for its ready handle. */
+LC_API LC_MUST_CHECK lc_handle *lc_all_done(lc_component *const *components, size_t count);
+
+/**
+ * Makes one component of several: started in order, ready when all are ready, done when all are
+ * done. The first start error is returned; the rest are not started, and those started before it
+ * are cancelled and waited for.
+ * @param parts   copied; the components themselves are taken over on success and destroyed with the
+ * whole.
+ * @param merged  receives the component.
+ * @return 0, -EINVAL (a part is NULL) or -ENOMEM.
+ */
+LC_API int lc_components_merge(lc_component *const *parts, size_t count, lc_component **merged);
+
+LC_END_DECLARATIONS
+
+#endif

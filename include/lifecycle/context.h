@@ -1,0 +1,164 @@
+/*
+ * context.h: contexts, signaler contexts, throwing, deferring.
+ *
+ * A context tells workers when to stop. Contexts form a tree: cancelling one ends every context
+ * below it and none above. A signaler context can moreover *throw*: report a fatal error upward to
+ * whoever holds the nearest signaler. The first error wins.
+ *
+ * All calls are thread-safe. Semantics: the component/lifecycle package's contexts (contract
+ * A1-A7).
+ */
+#ifndef LIFECYCLE_CONTEXT_H
+#define LIFECYCLE_CONTEXT_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/channel.h>
+#include <lifecycle/error.h>
+#include <lifecycle/handle.h>
+#include <lifecycle/time.h>
+#include <lifecycle/wait.h>
+
+LC_BEGIN_DECLARATIONS
+
+typedef struct lc_context lc_context;
+typedef struct lc_signaler lc_signaler;
+
+/* ---- contexts ---- */
+
+/**
+ * Makes a context below `parent`, or a root for NULL. A child of an ended context is born ended.
+ * A child keeps its parent alive; a parent does not keep its children: dropping a child neither
+ * cancels it nor frees the parent.
+ * @return a reference, or NULL if memory has run out.
+ */
+LC_API LC_MUST_CHECK lc_context *lc_context_new(lc_context *parent);
+
+/**
+ * As lc_context_new; the context ends with -ETIMEDOUT at `deadline` on the calling thread's clock,
+ * or with its parent if that is sooner.
+ */
+LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline);
+
+/**
+ * As lc_context_new; the context carries a value for itself and all below it.
+ * @param key      compared by address; make it the address of a static variable of yours. Not NULL.
+ * @param release  called with `value` when the context is freed; NULL if there is nothing to free.
+ * If the call fails, it is not called.
+ */
+LC_API LC_MUST_CHECK lc_context *lc_context_with_value(lc_context *parent, const void *key,
+                                                       void *value, void (*release)(void *value));
+
+/**
+ * As lc_context_new; what is thrown on it and below goes to `signaler`, to which it keeps a
+ * reference.
+ */
+LC_API LC_MUST_CHECK lc_context *lc_context_with_signaler(lc_context *parent,
+                                                          lc_signaler *signaler);
+
+/** One more reference. NULL gives NULL. */
+LC_API lc_context *lc_context_ref(lc_context *context);
+/** Gives a reference back. NULL is allowed. */
+LC_API void lc_context_unref(lc_context *context);
+
+/**
+ * Ends the context and all below it: first each gets its error, then their done handles close, top
+ * down, on the caller's stack; whoever sees one closed finds every context below it ended. Ending
+ * twice changes nothing: the first cause stays.
+ * @param cause  why, taken over; NULL for no particular reason. The context's error wraps it.
+ */
+LC_API void lc_context_cancel(lc_context *context, lc_error *cause);
+
+/**
+ * Why the context has ended: NULL while it is live, then an error of code -ECANCELED, or -ETIMEDOUT
+ * after its deadline. Borrowed: lives as long as the context.
+ */
+LC_API const lc_error *lc_context_error(const lc_context *context);
+/** The handle that closes when the context ends. Lives as long as the context. */
+LC_API lc_handle *lc_context_done(lc_context *context);
+/**
+ * When the context will end by itself: its own deadline or its parents', LC_FOREVER without any.
+ */
+LC_API int64_t lc_context_deadline(const lc_context *context);
+/** The value nearest upward that was stored under `key`, or NULL. */
+LC_API void *lc_context_value(const lc_context *context, const void *key);
+
+/* ---- waiting under a context; what is waited for wins over the context's end ---- */
+
+/**
+ * As lc_wait_any, ended also by the end of the context.
+ * @return the index; or the code of the context's error (-ECANCELED, -ETIMEDOUT); or as
+ * lc_wait_any. The two meanings of -ETIMEDOUT are told apart by lc_context_error.
+ */
+LC_API int lc_context_wait_any(lc_context *context, lc_waitable *waitables, size_t count,
+                               int64_t deadline);
+/** Waits for a handle or the end of the context. @return 0 if the handle closed, else as above. */
+LC_API int lc_context_wait(lc_context *context, lc_handle *handle);
+/**
+ * As lc_sleep, cut short by the end of the context. @return 0 after the whole time, else as above.
+ */
+LC_API int lc_context_sleep(lc_context *context, int64_t timeout);
+/** As lc_channel_send without a deadline, cut short by the end of the context. */
+LC_API int lc_context_send(lc_context *context, lc_channel *channel, void *item);
+/** As lc_channel_receive without a deadline, cut short by the end of the context. */
+LC_API int lc_context_receive(lc_context *context, lc_channel *channel, void **item);
+
+/* ---- signalers ---- */
+
+/** Makes a signaler, or returns NULL if memory has run out. */
+LC_API LC_MUST_CHECK lc_signaler *lc_signaler_new(void);
+/** One more reference. NULL gives NULL. */
+LC_API lc_signaler *lc_signaler_ref(lc_signaler *signaler);
+/**
+ * Gives a reference back. An error that nobody took is logged when the last one goes. NULL is
+ * allowed.
+ */
+LC_API void lc_signaler_unref(lc_signaler *signaler);
+/** The handle that closes at the first error. Lives as long as the signaler. */
+LC_API lc_handle *lc_signaler_thrown(lc_signaler *signaler);
+/** Takes the error over: the first call after it was thrown gets it, any other gets NULL. */
+LC_API LC_MUST_CHECK lc_error *lc_signaler_take(lc_signaler *signaler);
+
+/**
+ * Waits for an error or for `done`, and prefers the error: one thrown before `done` closed is
+ * always seen.
+ * @param error  receives the error, taken from the signaler; NULL if `done` came without one.
+ * @return 0; or -ETIMEDOUT, -EINVAL, -ENOTSUP as lc_wait_any, with `*error` NULL.
+ */
+LC_API int lc_wait_error(lc_signaler *signaler, lc_handle *done, int64_t deadline,
+                         lc_error **error);
+
+/* ---- throwing and deferring ---- */
+
+/**
+ * Reports a fatal error to the nearest signaler of `context` or above, runs the calling worker's
+ * deferred calls, last first, and ends the worker: code after it never runs. An error that is not
+ * the signaler's first is logged, and ends the worker all the same. With no signaler above, it is
+ * logged and the process ends with status 70: going on would hide a fatal error.
+ *
+ * Returning the error from the worker does the same and is to be preferred, above all in C++, since
+ * no destructor between here and the worker's function runs. In a thread that the library did
+ * not make, that thread ends, by pthread_exit. Forbidden in a library callback (handle, timer):
+ * there it is logged and ends the process with status 70; use lc_signal_error.
+ * @param error  taken over; NULL is reported as an error of code -EINVAL.
+ */
+LC_API LC_NORETURN void lc_throw(lc_context *context, lc_error *error);
+
+/**
+ * Reports a fatal error as lc_throw does and returns. For callbacks, and for threads that must go
+ * on.
+ * @param error  taken over.
+ */
+LC_API void lc_signal_error(lc_context *context, lc_error *error);
+
+/**
+ * Has `function(arg)` called when the calling worker ends, however it ends: by returning, by
+ * throwing, by pthread_exit. Deferred calls run last first, after the worker's error was reported.
+ * A throw in one is logged, and the rest still run. In a thread that the library did not make they
+ * run when it throws or ends.
+ * @return 0, -EINVAL, or -ENOMEM: then the function will not be called.
+ */
+LC_API int lc_defer(void (*function)(void *arg), void *arg);
+
+LC_END_DECLARATIONS
+
+#endif

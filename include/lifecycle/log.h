@@ -1,0 +1,95 @@
+/*
+ * log.h: where the library and the service say what happens.
+ *
+ * A record has a level, the name of a component, a message and fields. By default each becomes one
+ * line on stderr, written by one write(2) so that lines of different threads never mix:
+ *
+ *     2026-11-21T16:43:07.123456Z info store: opened the journal path=/var/lib/ledger/journal
+ * lines=42
+ *
+ * When stderr is the systemd journal, the time is left out and the line begins with its priority,
+ * "<6>". Control characters and backslashes are escaped as vis(3) does, so a message never forges a
+ * line.
+ *
+ * All calls are thread-safe. A sink is called on the thread that logs, with no lock held; it may be
+ * called by several threads at once, must not throw, and must not block for long.
+ */
+#ifndef LIFECYCLE_LOG_H
+#define LIFECYCLE_LOG_H
+
+#include <lifecycle/api.h>
+
+LC_BEGIN_DECLARATIONS
+
+/** How much a record matters; the numbers are syslog's priorities. */
+typedef enum lc_log_level {
+    LC_LOG_CRITICAL = 2, /**< the process cannot go on */
+    LC_LOG_ERROR = 3,    /**< something failed that somebody must look at */
+    LC_LOG_WARNING = 4,  /**< something is odd, and was dealt with */
+    LC_LOG_NOTICE = 5,   /**< rare, normal and worth knowing */
+    LC_LOG_INFO = 6,     /**< what the service does; the default threshold */
+    LC_LOG_DEBUG = 7     /**< for finding faults */
+} lc_log_level;
+
+/** Longest line the default sink writes, in bytes; a longer one is cut and ends in "...". */
+#define LC_LOG_LINE_MAX 8192
+
+/** A fact beside the message. */
+typedef struct lc_log_field {
+    const char *key;   /**< a word */
+    const char *value; /**< any text; NULL is written as "-" */
+} lc_log_field;
+
+/** What a sink is given; all of it lives only as long as the call. */
+typedef struct lc_log_record {
+    int64_t time; /**< on the thread's clock, as lc_now */
+    lc_log_level level;
+    const char *component; /**< never NULL; "" when nobody in particular */
+    const char *message;   /**< formatted, unescaped, without newline */
+    const lc_log_field *fields;
+    size_t field_count;
+} lc_log_record;
+
+/** Somewhere for records to go. */
+typedef struct lc_log_sink {
+    /** Takes one record. Required. */
+    void (*write)(void *arg, const lc_log_record *record);
+    /**
+     * Makes sure that all records so far are out; called before the process ends itself. May be
+     * NULL.
+     */
+    void (*flush)(void *arg);
+    /**
+     * Called once, when the sink has been replaced and no thread is in it any more. May be NULL.
+     */
+    void (*release)(void *arg);
+    void *arg; /**< handed to the three above */
+} lc_log_sink;
+
+/**
+ * Sends all records to `sink` from now on (copied). NULL goes back to stderr.
+ * @return 0, -EINVAL if `write` is NULL, or -ENOMEM (the old sink stays).
+ */
+LC_API int lc_log_set_sink(const lc_log_sink *sink);
+
+/** Drops records that matter less than `level`. The default is LC_LOG_INFO. */
+LC_API void lc_log_set_level(lc_log_level level);
+
+/** Waits until the sink has everything logged so far by this thread. */
+LC_API void lc_log_flush(void);
+
+/**
+ * Logs one record.
+ * @param component  who speaks; NULL means the calling worker's name.
+ * @param format     printf-style, without newline.
+ */
+LC_API void lc_log(lc_log_level level, const char *component, const char *format, ...)
+    LC_PRINTF(3, 4);
+
+/** As lc_log, with `field_count` facts beside the message (`fields` is borrowed for the call). */
+LC_API void lc_log_fields(lc_log_level level, const char *component, const lc_log_field *fields,
+                          size_t field_count, const char *format, ...) LC_PRINTF(5, 6);
+
+LC_END_DECLARATIONS
+
+#endif

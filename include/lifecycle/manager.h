@@ -1,0 +1,176 @@
+/*
+ * manager.h: the component manager: a component made of workers.
+ *
+ *     lc_manager_builder *builder = lc_manager_builder_new("store");
+ *     lc_manager_builder_add(builder, "commit", commit_worker, store);
+ *     lc_manager_builder_add(builder, "compact", compact_worker, store);
+ *     lc_error *failed = lc_manager_builder_build(builder, &manager);
+ *     lc_manager_builder_free(builder);
+ *
+ * A manager is ready when every worker has signalled its ready token, and done when every worker
+ * has returned. A worker that fails, by returning an error or by throwing, reports to the context
+ * the manager was started with and has the other workers cancelled; one that returns NULL leaves
+ * the others be. The manager uses no thread beyond its workers'.
+ *
+ * Semantics: the component/lifecycle package's ComponentManager (contract A8-A18).
+ */
+#ifndef LIFECYCLE_MANAGER_H
+#define LIFECYCLE_MANAGER_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/component.h>
+#include <lifecycle/context.h>
+#include <lifecycle/error.h>
+#include <lifecycle/handle.h>
+
+LC_BEGIN_DECLARATIONS
+
+typedef struct lc_manager lc_manager;
+typedef struct lc_manager_builder lc_manager_builder;
+typedef struct lc_ready lc_ready;
+
+/** The longest name of a component or worker, in bytes; threads show the first 15. */
+#define LC_NAME_MAX 64
+/** The most workers of one manager. */
+#define LC_MANAGER_WORKERS_MAX 1048576
+
+/* ---- workers ---- */
+
+/** What a worker runs on. */
+typedef enum lc_worker_kind {
+    LC_WORKER_THREAD = 0, /**< a fresh thread of its own: any code is safe in it */
+    LC_WORKER_FIBER = 1   /**< a fiber on the executor. Not yet: the build answers -ENOTSUP */
+} lc_worker_kind;
+
+/**
+ * The work. It signals `ready` once it is operational, works until `context` ends, and returns.
+ * @param context  the manager's signaler context, shared by its workers; borrowed until the return.
+ * @param ready    the worker's ready token, borrowed until the return.
+ * @return NULL when it has finished, also when it was told to; an error, given over, if it failed.
+ */
+typedef lc_error *(*lc_worker_function)(lc_context *context, lc_ready *ready, void *arg);
+
+/** One worker of a manager. Begin with LC_WORKER_INIT. */
+typedef struct lc_worker {
+    size_t size;            /**< sizeof(lc_worker) */
+    const char *name;       /**< 1 to LC_NAME_MAX bytes; unique within the manager; copied */
+    lc_worker_function run; /**< required */
+    void *arg;              /**< handed to `run`; must live as long as any manager built */
+    lc_worker_kind kind;
+    size_t stack_size; /**< bytes; 0 for the default of its kind */
+} lc_worker;
+
+#define LC_WORKER_INIT                                                                             \
+    {                                                                                              \
+        sizeof(lc_worker), NULL, NULL, NULL, LC_WORKER_THREAD, 0                                   \
+    }
+
+/** A worker that is ready at once and returns when its context ends; `arg` is ignored. */
+LC_API lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg);
+
+/**
+ * Says that the worker is operational. From any thread, any number of times, also after shutdown
+ * has begun; after the worker has returned it is ignored.
+ */
+LC_API void lc_ready_signal(lc_ready *ready);
+/** Keeps the token beyond the worker's return, for a helper thread, say. */
+LC_API lc_ready *lc_ready_ref(lc_ready *ready);
+/** Gives a kept token back. NULL is allowed. */
+LC_API void lc_ready_unref(lc_ready *ready);
+
+/* ---- building ---- */
+
+/**
+ * Makes a builder of managers called `name` (1 to LC_NAME_MAX bytes; copied). A builder is used by
+ * one thread at a time. Mistakes are kept, and told by lc_manager_builder_build.
+ * @return the builder, or NULL if memory has run out.
+ */
+LC_API LC_MUST_CHECK lc_manager_builder *lc_manager_builder_new(const char *name);
+/** Frees the builder; what it built lives on. NULL is allowed. */
+LC_API void lc_manager_builder_free(lc_manager_builder *builder);
+/**
+ * The kind of the workers that lc_manager_builder_add adds from here on; LC_WORKER_THREAD at first.
+ */
+LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind);
+/** Adds a worker of the builder's kind with a stack of the default size. */
+LC_API void lc_manager_builder_add(lc_manager_builder *builder, const char *name,
+                                   lc_worker_function run, void *arg);
+/** Adds a worker as described (copied). */
+LC_API void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker *worker);
+/**
+ * Builds a manager. May be called several times: each manager runs the workers anew, with the same
+ * arguments.
+ * @param manager  receives a reference, or NULL.
+ * @return NULL, or the first mistake made (-EINVAL, -EEXIST for a name used twice, -ENOTSUP for
+ * fibers, -ENOMEM), its message naming the worker and what would be right.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_manager_builder_build(lc_manager_builder *builder,
+                                                        lc_manager **manager);
+
+/* ---- managers ---- */
+
+/** One more reference. NULL gives NULL. */
+LC_API lc_manager *lc_manager_ref(lc_manager *manager);
+/** Gives a reference back. Running workers keep their manager alive. NULL is allowed. */
+LC_API void lc_manager_unref(lc_manager *manager);
+/**
+ * The manager as a component. The component is the same object and carries the caller's reference:
+ * lc_component_destroy on it is lc_manager_unref.
+ */
+LC_API lc_component *lc_manager_component(lc_manager *manager);
+/** The manager's name; lives as long as the manager. */
+LC_API const char *lc_manager_name(const lc_manager *manager);
+/**
+ * Has `release(data)` called when the manager is freed, that is after its last worker has returned
+ * and its last reference has gone. At most one for a manager; -EALREADY otherwise. Call it before
+ * others share the manager.
+ */
+LC_API int lc_manager_set_data(lc_manager *manager, void *data, void (*release)(void *data));
+/** What lc_manager_set_data was given, or NULL. */
+LC_API void *lc_manager_data(const lc_manager *manager);
+
+/**
+ * Launches the workers under a context with a signaler above it, and returns. With no workers,
+ * ready and done close at once. With a context that has ended the workers still run, and find it
+ * ended. A thread that cannot be made after others have been launched is a fatal error on the
+ * context, and the others are cancelled.
+ * @return NULL; -EALREADY if it was started before (nothing changes); -ENOMEM, -EAGAIN if no worker
+ * could be launched (the manager counts as done); -EINVAL; -ENOTSUP in a forked child.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_manager_start(lc_manager *manager, lc_context *context);
+/** Closes when every worker has signalled ready; never, if one returned before it did. */
+LC_API lc_handle *lc_manager_ready(lc_manager *manager);
+/** Closes when every worker has returned. The shutdown handle is closed by then. */
+LC_API lc_handle *lc_manager_done(lc_manager *manager);
+/**
+ * Closes when the shutdown begins: the parent was cancelled, a worker failed, or the last one
+ * returned. Whoever sees it closed finds the workers' context ended.
+ */
+LC_API lc_handle *lc_manager_shutdown(lc_manager *manager);
+
+/** What a worker is about. */
+typedef enum lc_worker_state {
+    LC_WORKER_PENDING = 0,  /**< the manager has not been started */
+    LC_WORKER_STARTING = 1, /**< launched, not ready */
+    LC_WORKER_READY = 2,    /**< has signalled ready */
+    LC_WORKER_RETURNED = 3  /**< has returned, or could not be launched */
+} lc_worker_state;
+
+/** One row of lc_manager_workers. */
+typedef struct lc_worker_status {
+    const char *name; /**< lives as long as the manager */
+    lc_worker_state state;
+    bool was_ready; /**< whether it ever signalled ready */
+    int64_t since;  /**< when it entered the state, as lc_now; 0 while pending */
+} lc_worker_status;
+
+/**
+ * Tells of each worker, in the order added: which are not ready or not done, and since when.
+ * @param status    room for `capacity` rows; may be NULL if that is 0.
+ * @return how many workers there are; at most `capacity` rows are written.
+ */
+LC_API size_t lc_manager_workers(lc_manager *manager, lc_worker_status *status, size_t capacity);
+
+LC_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * run.h: the run loop, which keeps a component running, and the spin-halt.
+ *
+ * The loop makes a component with a factory, starts it, and waits. A fatal error stops the
+ * instance; then the error handler says what happens: restart, stop, stop-parents, shutdown,
+ * spin-halt.
+ *
+ * Semantics: the component/lifecycle package's RunComponent (contract A19-A25).
+ */
+#ifndef LIFECYCLE_RUN_H
+#define LIFECYCLE_RUN_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/component.h>
+#include <lifecycle/context.h>
+#include <lifecycle/error.h>
+
+LC_BEGIN_DECLARATIONS
+
+/** What an error handler answers. */
+typedef enum lc_behavior {
+    LC_RESTART = 0,      /**< a fresh instance can go on safely */
+    LC_STOP = 1,         /**< the component stops, and what depends on it */
+    LC_STOP_PARENTS = 2, /**< as LC_STOP, and what it depends on stops as well */
+    LC_SHUTDOWN = 3,     /**< everything stops, the process ends */
+    /**
+     * Everything stops, and the process stays until an operator sends SIGTERM, because a restart
+     * would do harm. Not to be used lightly: it works against whoever restarts services.
+     */
+    LC_SPIN_HALT = 4
+} lc_behavior;
+
+/**
+ * The behavior's name ("restart", "stop", "stop-parents", "shutdown", "spin-halt"), or NULL for any
+ * other value.
+ */
+LC_API const char *lc_behavior_name(lc_behavior behavior);
+/** The behavior of that name. @return 0, or -EINVAL with `*behavior` untouched. */
+LC_API int lc_behavior_parse(const char *name, lc_behavior *behavior);
+
+/**
+ * Makes a fresh instance.
+ * @param component  receives it; the run loop owns it and destroys it.
+ * @return NULL, or an error, given over: the run ends with it and the handler is not asked.
+ */
+typedef lc_error *(*lc_component_factory)(void *arg, lc_component **component);
+
+/**
+ * Judges a fatal error, once an instance, after that instance is done. Runs on the run loop's stack
+ * and must not throw. `error` is borrowed for the call.
+ */
+typedef lc_behavior (*lc_error_handler)(void *arg, const lc_error *error);
+
+/** What the run loop does with the answer spin-halt. */
+typedef enum lc_halt_mode {
+    /** Block until SIGTERM or lc_halt_release, then return the error. */
+    LC_HALT_WAIT = 0,
+    /** Return the error at once, for a supervisor above that does the waiting. */
+    LC_HALT_RETURN = 1
+} lc_halt_mode;
+
+/** How to run a component. Begin with LC_RUN_INIT. */
+typedef struct lc_run_options {
+    size_t size;      /**< sizeof(lc_run_options) */
+    const char *name; /**< for errors and the start worker's thread; 1 to LC_NAME_MAX bytes */
+    lc_component_factory factory; /**< required */
+    void *factory_arg;
+    lc_error_handler handler; /**< NULL: always LC_RESTART */
+    void *handler_arg;
+    lc_halt_mode halt;
+    /**
+     * Whether SIGINT and SIGTERM cancel the run, as if its context had been: it then returns an
+     * error of code -ECANCELED whose cause names the signal.
+     */
+    bool handle_signals;
+    /** Called when a halt has begun to wait, on the run loop's stack; may be NULL. */
+    void (*on_halt)(void *arg, const lc_error *error);
+    void *on_halt_arg;
+} lc_run_options;
+
+#define LC_RUN_INIT                                                                                \
+    {                                                                                              \
+        sizeof(lc_run_options), "component", NULL, NULL, NULL, NULL, LC_HALT_WAIT, false, NULL,    \
+            NULL                                                                                   \
+    }
+
+/**
+ * Runs a component until it completes, is cancelled, or its handler ends it. Blocks; call it from a
+ * worker or from main. No instance is running when it returns.
+ *
+ * - Completed without error: NULL.
+ * - Context ended: its error, once the instance is done. An error thrown meanwhile is still put to
+ * the handler, but nothing is restarted.
+ * - The handler answered stop, stop-parents, shutdown, spin-halt: the error thrown, unwrapped.
+ * - It answered none of the five: an error of code -EINVAL that wraps the error thrown and names
+ * the value.
+ * - The factory failed: its error.
+ * - Bad options: -EINVAL naming the field.
+ *
+ * @param context   cancels the run; needs no signaler. NULL for none.
+ * @param behavior  NULL, or receives the handler's last answer; LC_STOP where it was not asked.
+ * @return NULL or an error, given to the caller.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
+                                                lc_behavior *behavior);
+
+/**
+ * Spin-halts: blocks, using no CPU, until SIGTERM or lc_halt_release. A SIGTERM that the library
+ * has caught before (because something watched for it) counts. SIGINT and SIGHUP are answered by a
+ * log line that says why the process refuses to go.
+ * @param error     why; borrowed; logged.
+ * @param on_halt   called once the halt waits, that is, from when lc_halt_release will end it; may
+ * be NULL.
+ * @return 0 when released or terminated; or, without having waited, -EMFILE, -ENFILE, -ENOMEM,
+ * -ENOSPC (the signals could not be watched; logged), -ENOTSUP in a forked child.
+ */
+LC_API int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+                        void *arg);
+
+/** Ends every halt that waits now; later ones are not affected. @return how many were ended. */
+LC_API int lc_halt_release(void);
+
+LC_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * wait.h: waiting for the first of several things, for all of them, for time to pass, for a
+ * descriptor, for a process signal.
+ *
+ * Waits take a deadline (time.h). None is a pthread cancellation point. A wait works in any thread,
+ * also those the library did not make. To be woken by the end of a context as well, use the waits
+ * of context.h.
+ */
+#ifndef LIFECYCLE_WAIT_H
+#define LIFECYCLE_WAIT_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/channel.h>
+#include <lifecycle/handle.h>
+#include <lifecycle/time.h>
+
+LC_BEGIN_DECLARATIONS
+
+typedef struct lc_process_signals lc_process_signals;
+
+/** What a waitable waits for. */
+typedef enum lc_waitable_kind {
+    LC_WAITABLE_NONE = 0,   /**< never comes: a place kept empty */
+    LC_WAITABLE_HANDLE,     /**< the handle closes */
+    LC_WAITABLE_RECEIVE,    /**< the channel has an item, or is closed */
+    LC_WAITABLE_SEND,       /**< the channel has room, or is closed */
+    LC_WAITABLE_DESCRIPTOR, /**< poll(2) reports one of the events, an error or a hang-up */
+    LC_WAITABLE_SIGNALS     /**< a watched process signal has come */
+} lc_waitable_kind;
+
+/**
+ * One thing to wait for: a small value, made by the functions below. It refers, and owns nothing.
+ */
+typedef struct lc_waitable {
+    lc_waitable_kind kind;
+    int descriptor; /**< LC_WAITABLE_DESCRIPTOR only */
+    short events;   /**< LC_WAITABLE_DESCRIPTOR: POLLIN, POLLOUT, ... asked for */
+    short revents;  /**< LC_WAITABLE_DESCRIPTOR: what poll(2) reported, set by the wait */
+    void *object;   /**< the handle, channel or signal watch */
+} lc_waitable;
+
+static inline lc_waitable lc_waitable_make(lc_waitable_kind kind, void *object, int descriptor,
+                                           short events)
+{
+    lc_waitable waitable;
+    waitable.kind = kind;
+    waitable.descriptor = descriptor;
+    waitable.events = events;
+    waitable.revents = 0;
+    waitable.object = object;
+    return waitable;
+}
+/** Ready when the handle is closed. */
+static inline lc_waitable lc_on_handle(lc_handle *handle)
+{
+    return lc_waitable_make(LC_WAITABLE_HANDLE, handle, -1, 0);
+}
+/**
+ * Ready when a receive would not wait. With several receivers it may wait after all: use LC_NOW.
+ */
+static inline lc_waitable lc_on_receive(lc_channel *channel)
+{
+    return lc_waitable_make(LC_WAITABLE_RECEIVE, channel, -1, 0);
+}
+/** Ready when a send would not wait. With several senders it may wait after all: use LC_NOW. */
+static inline lc_waitable lc_on_send(lc_channel *channel)
+{
+    return lc_waitable_make(LC_WAITABLE_SEND, channel, -1, 0);
+}
+/** Ready when poll(2) reports an event; `events` as there (POLLIN, POLLOUT). */
+static inline lc_waitable lc_on_descriptor(int descriptor, short events)
+{
+    return lc_waitable_make(LC_WAITABLE_DESCRIPTOR, (void *)0, descriptor, events);
+}
+/** Ready when lc_process_signals_next would not wait. */
+static inline lc_waitable lc_on_signals(lc_process_signals *signals)
+{
+    return lc_waitable_make(LC_WAITABLE_SIGNALS, signals, -1, 0);
+}
+
+/** The most waitables one wait takes. */
+#define LC_WAIT_MAX 65536
+
+/**
+ * Waits until one of the waitables is ready. On entry and after each wake-up it looks at them from
+ * the last to the first, and returns the lowest index found ready: of two events that happened in
+ * the order of their index, it never misses the earlier. List an error before done, and an error is
+ * never lost.
+ * @return the index; -ETIMEDOUT; -EINVAL (a waitable without its object, too many of them);
+ *         -EBADF (a descriptor that is not open); -ENOMEM (more than a few); -EMFILE, -ENFILE
+ *         (waiting for descriptors needs one more); -ENOTSUP in a forked child. With no
+ *         waitables it waits for the deadline.
+ */
+LC_API int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline);
+
+/**
+ * Waits until each of the waitables has been ready once, not necessarily at the same time.
+ * @return 0, at once if there are none; otherwise as lc_wait_any.
+ */
+LC_API int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline);
+
+/**
+ * Waits until poll(2) reports one of `events`, an error or a hang-up on the descriptor.
+ * @return what poll(2) reported, above 0; -ETIMEDOUT; -EBADF; -EMFILE, -ENFILE; -ENOTSUP in a
+ * forked child.
+ */
+LC_API int lc_wait_fd(int descriptor, short events, int64_t deadline);
+
+/**
+ * Lets `timeout` nanoseconds pass on the thread's clock. @return 0, or -ENOTSUP in a forked child.
+ */
+LC_API int lc_sleep(int64_t timeout);
+
+/**
+ * The most watches of process signals at one time, and the highest signal number that can be
+ * watched.
+ */
+#define LC_PROCESS_SIGNALS_MAX 64
+
+/**
+ * Starts to watch process signals. While a signal is watched by anybody, the library's handler is
+ * installed for it; the disposition found is put back when the last watch ends, if ours is still in
+ * place. Each watch is told of each signal. Signals are remembered from here on, so none is lost
+ * between two waits; several of one number may be told as one.
+ * @param signals  the numbers (SIGTERM, ...), `count` of them.
+ * @param watch    receives the watch, for lc_process_signals_unwatch.
+ * @return 0; -EINVAL (a number that cannot be caught, logged); -ENOSPC (LC_PROCESS_SIGNALS_MAX
+ * watches); -ENOMEM, -EMFILE, -ENFILE; -ENOTSUP in a forked child.
+ */
+LC_API int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch);
+/** Ends the watch and frees it. No thread may be waiting on it. NULL is allowed. */
+LC_API void lc_process_signals_unwatch(lc_process_signals *watch);
+/**
+ * Waits for a watched signal. While it waits the calling thread has the watched signals unblocked.
+ * @return the signal's number, lowest first when several came; or as lc_wait_fd.
+ */
+LC_API int lc_process_signals_next(lc_process_signals *watch, int64_t deadline);
+
+LC_END_DECLARATIONS
+
+#endif
