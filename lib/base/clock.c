@@ -1,0 +1,41 @@
+/*
+ * clock.c: see clock.h and <lifecycle/time.h>.
+ */
+#include "base/clock.h"
+
+#include <time.h>
+
+static int64_t read_monotonic(struct lc__clock *clock)
+{
+    (void)clock;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * LC_SECOND + now.tv_nsec;
+}
+
+struct lc__clock lc__clock_real = {read_monotonic, NULL};
+
+static _Thread_local struct lc__clock *current = &lc__clock_real;
+
+struct lc__clock *lc__clock_current(void)
+{
+    return current;
+}
+
+void lc__clock_set_current(struct lc__clock *clock)
+{
+    current = clock ? clock : &lc__clock_real;
+}
+
+int64_t lc_now(void)
+{
+    return current->now(current);
+}
+
+int64_t lc_deadline_after(int64_t timeout)
+{
+    if (timeout <= 0)
+        return LC_NOW;
+    int64_t now = lc_now();
+    return timeout > LC_FOREVER - now ? LC_FOREVER : now + timeout;
+}

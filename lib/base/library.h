@@ -1,0 +1,38 @@
+/*
+ * library.h: what the library holds for the whole process, and how it is taken down. Floor 0.
+ */
+#ifndef LIFECYCLE_BASE_LIBRARY_H
+#define LIFECYCLE_BASE_LIBRARY_H
+
+#include <stdbool.h>
+
+/*
+ * A facility holds something for the process: threads, descriptors, signal dispositions. It
+ * registers when it takes the first of them, and is taken down by lc_library_shutdown, the latest
+ * first.
+ */
+struct lc__facility {
+    /* Whether somebody still uses it; says in the log who. Called before anything is taken down. */
+    bool (*busy)(void);
+    void (*shut_down)(void);
+    struct lc__facility *next;
+    bool registered;
+};
+
+/* Idempotent and thread-safe. */
+void lc__facility_register(struct lc__facility *facility);
+
+/* Marks the calling thread as the library's own: lc_library_shutdown refuses to run in it. */
+void lc__library_own_thread(void);
+
+/*
+ * Fork: until the library has made a thread, a forked child may use all of it. Afterwards, what the
+ * child has are copies of locks and queues whose threads are gone; calls that would wait or make a
+ * thread answer -ENOTSUP there.
+ */
+/* To be called before a thread is made. @return 0, or -ENOMEM. */
+int lc__fork_guard(void);
+/* Whether this is a child, forked when the library had threads. */
+bool lc__forked(void);
+
+#endif

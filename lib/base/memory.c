@@ -1,0 +1,90 @@
+/*
+ * memory.c: see memory.h.
+ */
+#include "base/memory.h"
+
+#include <bsd/stdlib.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Set once, before the first allocation: whether the two counters below are kept. */
+static bool tracked;
+/* Counters only; they order nothing. */
+static atomic_size_t in_use;
+static atomic_size_t until_failure; /* 0: none is to fail; 1: the next one */
+static atomic_bool failed;
+
+void lc__memory_track(void)
+{
+    tracked = true;
+}
+
+size_t lc__memory_in_use(void)
+{
+    return atomic_load(&in_use);
+}
+
+void lc__memory_fail_at(size_t nth)
+{
+    atomic_store(&failed, false);
+    atomic_store(&until_failure, nth);
+}
+
+bool lc__memory_has_failed(void)
+{
+    return atomic_load(&failed);
+}
+
+bool lc__memory_must_fail(void)
+{
+    if (!tracked)
+        return false;
+    size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed);
+    while (left > 0 && !atomic_compare_exchange_weak(&until_failure, &left, left - 1))
+        continue;
+    if (left != 1)
+        return false;
+    atomic_store(&failed, true);
+    return true;
+}
+
+static void *counted(void *memory)
+{
+    if (tracked && memory)
+        atomic_fetch_add_explicit(&in_use, 1, memory_order_relaxed);
+    return memory;
+}
+
+void *lc__allocate_array(size_t count, size_t size)
+{
+    return lc__memory_must_fail() ? NULL : counted(calloc(count, size));
+}
+
+void *lc__allocate(size_t size)
+{
+    return lc__allocate_array(1, size);
+}
+
+void *lc__reallocate_array(void *array, size_t count, size_t size)
+{
+    if (lc__memory_must_fail())
+        return NULL;
+    void *moved = reallocarray(array, count, size);
+    return array ? moved : counted(moved);
+}
+
+char *lc__duplicate(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = lc__allocate(size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+void lc__free(void *memory)
+{
+    if (tracked && memory)
+        atomic_fetch_sub_explicit(&in_use, 1, memory_order_relaxed);
+    free(memory);
+}

@@ -1,0 +1,37 @@
+/*
+ * memory.h: the one allocator of the library. Everything the library allocates comes from here, so
+ * that tests can count it and make it fail. Floor 0; any floor may call it.
+ */
+#ifndef LIFECYCLE_BASE_MEMORY_H
+#define LIFECYCLE_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** `size` bytes of zeros, or NULL. */
+void *lc__allocate(size_t size);
+/** `count` times `size` bytes of zeros, or NULL; also NULL if the product does not fit. */
+void *lc__allocate_array(size_t count, size_t size);
+/** Resizes an array, whose new part is not cleared; NULL leaves the old one as it was. */
+void *lc__reallocate_array(void *array, size_t count, size_t size);
+/** A copy of the text, or NULL. */
+char *lc__duplicate(const char *text);
+void lc__free(void *memory);
+
+/* ---- for tests ---- */
+
+/** Counts allocations from here on. Call it before the library allocates for the first time. */
+void lc__memory_track(void);
+/** How many allocations are alive, if they are counted. */
+size_t lc__memory_in_use(void);
+/**
+ * Makes the `nth` allocation from now fail, counted from 1 over all threads; later ones succeed. 0
+ * makes none fail. Making a thread or a descriptor counts as an allocation. Needs lc__memory_track.
+ */
+void lc__memory_fail_at(size_t nth);
+/** Whether the failure asked for has happened. */
+bool lc__memory_has_failed(void);
+/** Whether an allocation made otherwise than here, of a thread or a descriptor, is to fail now. */
+bool lc__memory_must_fail(void);
+
+#endif

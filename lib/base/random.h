@@ -1,0 +1,26 @@
+/*
+ * random.h: the generator of the calling thread. Nothing else in the library draws random numbers.
+ * Floor 0.
+ */
+#ifndef LIFECYCLE_BASE_RANDOM_H
+#define LIFECYCLE_BASE_RANDOM_H
+
+#include <stdint.h>
+
+/* xoshiro256**, by Blackman and Vigna: small, fast, and good enough for anything but secrets. */
+struct lc__random {
+    uint64_t state[4];
+};
+
+/* Fills the state from one number: the same seed, the same sequence. */
+void lc__random_seed(struct lc__random *random, uint64_t seed);
+uint64_t lc__random_next(struct lc__random *random);
+/* 0 to bound - 1, each as likely; 0 for a bound of 0. */
+uint64_t lc__random_below(struct lc__random *random, uint64_t bound);
+
+/* The thread's generator, seeded by the system unless one was set. */
+struct lc__random *lc__random_current(void);
+/* Sets the thread's generator, which must outlive its use; NULL for its own. */
+void lc__random_set_current(struct lc__random *random);
+
+#endif

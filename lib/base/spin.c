@@ -1,0 +1,33 @@
+/*
+ * spin.c: see spin.h.
+ */
+#include "base/spin.h"
+
+#include <sched.h>
+#include <time.h>
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+void lc__spin(unsigned *round)
+{
+    enum { PAUSES = 64, YIELDS = 32 };
+    unsigned now = (*round)++;
+    if (now < PAUSES) {
+        relax();
+    } else if (now < PAUSES + YIELDS) {
+        sched_yield();
+    } else {
+        /*
+         * Real time on purpose: another real thread is waited for, whatever clock this one reads.
+         */
+        const struct timespec moment = {0, 50000};
+        nanosleep(&moment, NULL);
+    }
+}

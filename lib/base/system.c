@@ -1,0 +1,55 @@
+/*
+ * system.c: see system.h. The raw system calls are there because glibc's wrappers are cancellation
+ * points.
+ */
+#include "base/system.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int lc__write_all(int descriptor, const void *bytes, size_t size)
+{
+    int kept = errno;
+    int result = 0;
+    const char *at = bytes;
+    while (size > 0) {
+        long written = syscall(SYS_write, descriptor, at, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0) {
+            result = -errno;
+            break;
+        }
+        at += written;
+        size -= (size_t)written;
+    }
+    errno = kept;
+    return result;
+}
+
+long lc__read(int descriptor, void *bytes, size_t size)
+{
+    for (;;) {
+        long got = syscall(SYS_read, descriptor, bytes, size);
+        if (got >= 0 || errno != EINTR)
+            return got < 0 ? -errno : got;
+    }
+}
+
+int lc__poll(struct pollfd *descriptors, size_t count, int64_t deadline)
+{
+    struct timespec left = {0, 0};
+    if (deadline != LC_NOW && deadline != LC_FOREVER) {
+        int64_t timeout = deadline - lc__clock_real.now(&lc__clock_real);
+        timeout = timeout > 0 ? timeout : 0;
+        left.tv_sec = timeout / LC_SECOND;
+        left.tv_nsec = timeout % LC_SECOND;
+    }
+    long ready =
+        syscall(SYS_ppoll, descriptors, count, deadline == LC_FOREVER ? NULL : &left, NULL, 0);
+    return ready < 0 ? -errno : (int)ready;
+}

@@ -1,0 +1,27 @@
+/*
+ * system.h: system calls as the library needs them: never a pthread cancellation point (a thread
+ * cancelled in the middle of the library would leave its waiters on a dead stack), errors as
+ * negative errno. Floor 0.
+ */
+#ifndef LIFECYCLE_BASE_SYSTEM_H
+#define LIFECYCLE_BASE_SYSTEM_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Writes all of it, as far as that goes; also in a signal handler. errno is kept. @return 0 or a
+ * negative errno.
+ */
+int lc__write_all(int descriptor, const void *bytes, size_t size);
+/* Reads at most `size` bytes. @return how many, or a negative errno. */
+long lc__read(int descriptor, void *bytes, size_t size);
+/*
+ * poll(2) until a deadline of CLOCK_MONOTONIC. @return as poll(2), or a negative errno, -EINTR
+ * among them.
+ */
+int lc__poll(struct pollfd *descriptors, size_t count, int64_t deadline);
+
+#endif
