@@ -1,0 +1,30 @@
+/*
+ * thread.h: threads of the library's own: named, joined, counted. Floor 1.
+ */
+#ifndef LIFECYCLE_EXECUTOR_THREAD_H
+#define LIFECYCLE_EXECUTOR_THREAD_H
+
+#include <stddef.h>
+
+struct lc__thread_options {
+    const char *name;  /* copied; the system shows the first 15 bytes */
+    size_t stack_size; /* bytes, 0 for the system's default */
+    void (*run)(void *arg);
+    void *arg;
+};
+
+/*
+ * Starts a thread that runs `run(arg)`. It takes over the caller's clock. It is joined by the
+ * library.
+ * @return 0; -ENOMEM, -EAGAIN; -EINVAL (stack size); -ENOTSUP in a forked child.
+ */
+int lc__thread_start(const struct lc__thread_options *options);
+
+/*
+ * The calling thread of the library has finished its work, and will do nothing but end:
+ * lc_library_shutdown waits for it instead of refusing. To be called before others are told that
+ * the work is done.
+ */
+void lc__thread_finishing(void);
+
+#endif
