@@ -1,0 +1,440 @@
+/*
+ * channel.c: queues of pointers. See <lifecycle/channel.h> and channel.h.
+ *
+ * Two kinds wait on a channel. Workers in lc_channel_receive or send stand in a queue, and one
+ * item, or one place, wakes one of them. Watchers, which wait for several things and may not take
+ * the item in the end, are all woken.
+ */
+#include "wait/channel.h"
+
+#include "base/memory.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/wait.h>
+
+#include <errno.h>
+#include <pthread.h>
+
+/* The most channels that can be merged into one. */
+enum { SOURCES_MAX = 1024 };
+
+/* The workers that wait for one side of a channel; under its lock. */
+struct side {
+    struct lc__waiter *queue;    /* each in a receive, or a send */
+    struct lc__waiter *watchers; /* in lc_wait_any */
+};
+
+/*
+ *     items:  | . | . | a | b | c | . | . |      room places, of which `length` from `head` on,
+ * going round ^head
+ */
+struct lc_channel {
+    atomic_uint refs;
+    pthread_mutex_t lock; /* for all that follows */
+    bool closed;
+    size_t capacity; /* or LC_CHANNEL_UNBOUNDED */
+    void **items;
+    size_t room;
+    size_t head;
+    size_t length;
+    struct side sides[2]; /* by enum lc__channel_side */
+    void (*discard)(void *item);
+    /* A merged channel has sources, and no items. */
+    bool is_merged;
+    size_t source_count;
+    size_t turn; /* the source to be asked first, so that all get their turn */
+    lc_channel *sources[];
+};
+
+/*
+ * ---- waking: under the lock, so that a waiter which finds itself taken out has been unparked for
+ * good ----
+ */
+
+static void wake_first(struct lc__waiter **list)
+{
+    struct lc__waiter *waiter = *list;
+    if (!waiter)
+        return;
+    struct lc__parker *parker = waiter->parker;
+    lc__waiters_remove(list, waiter);
+    waiter->parker = NULL; /* tells that it was woken */
+    lc__unpark(parker);
+}
+
+static void wake_all(struct lc__waiter **list)
+{
+    while (*list)
+        wake_first(list);
+}
+
+/* One item, or one place, has come. */
+static void wake_for_one(struct side *side)
+{
+    wake_first(&side->queue);
+    wake_all(&side->watchers);
+}
+
+/* Takes a waiter out if it still waits. */
+static void leave(struct lc__waiter **list, struct lc__waiter *waiter)
+{
+    if (waiter->next)
+        lc__waiters_remove(list, waiter);
+}
+
+/* ---- items; under the lock ---- */
+
+static bool grow(lc_channel *channel)
+{
+    enum { FIRST_ROOM = 16 };
+    size_t room = channel->room ? channel->room * 2 : FIRST_ROOM;
+    void **items = lc__allocate_array(room, sizeof *items);
+    if (!items)
+        return false;
+    for (size_t i = 0; i < channel->length; i++)
+        items[i] = channel->items[(channel->head + i) % channel->room];
+    lc__free(channel->items);
+    channel->items = items;
+    channel->room = room;
+    channel->head = 0;
+    return true;
+}
+
+static bool is_full(const lc_channel *channel)
+{
+    return channel->length == channel->capacity; /* never, if unbounded */
+}
+
+/* @return 0, -EPIPE, -EAGAIN (full), -ENOMEM. */
+static int put(lc_channel *channel, void *item)
+{
+    if (channel->closed)
+        return -EPIPE;
+    if (is_full(channel))
+        return -EAGAIN;
+    if (channel->length == channel->room && !grow(channel))
+        return -ENOMEM;
+    size_t at = channel->head + channel->length;
+    channel->items[at < channel->room ? at : at - channel->room] = item;
+    channel->length++;
+    wake_for_one(&channel->sides[LC__RECEIVE]);
+    return 0;
+}
+
+/* @return 0, -EPIPE (closed and empty), -EAGAIN (empty). */
+static int take(lc_channel *channel, void **item)
+{
+    if (channel->length == 0)
+        return channel->closed ? -EPIPE : -EAGAIN;
+    *item = channel->items[channel->head];
+    channel->head = channel->head + 1 < channel->room ? channel->head + 1 : 0;
+    channel->length--;
+    wake_for_one(&channel->sides[LC__SEND]);
+    return 0;
+}
+
+/* Under the lock; one step of a send or receive. */
+static int step(lc_channel *channel, enum lc__channel_side side, void **item)
+{
+    return side == LC__SEND ? put(channel, *item) : take(channel, item);
+}
+
+/*
+ * Steps, and waits between the steps while the channel is full, or empty. A worker that was woken
+ * and then finds nothing, since another was faster, queues again; one that is out of time takes
+ * what is there all the same, so a wake-up is never spent on nothing while an item lies there.
+ */
+static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
+{
+    static const char *const what[] = {"channel: receive", "channel: send"};
+    struct lc__park_reason reason = {what[side], channel};
+    struct lc__waiter **queue = &channel->sides[side].queue;
+    int waited = 0;
+    pthread_mutex_lock(&channel->lock);
+    int result;
+    while ((result = step(channel, side, item)) == -EAGAIN && waited == 0) {
+        if (deadline == LC_NOW) {
+            waited = -ETIMEDOUT;
+            continue;
+        }
+        struct lc__parker parker;
+        struct lc__waiter waiter = {.parker = &parker};
+        lc__parker_init(&parker);
+        lc__waiters_append(queue, &waiter);
+        pthread_mutex_unlock(&channel->lock);
+        waited = lc__park(&parker, 0, deadline, &reason);
+        pthread_mutex_lock(&channel->lock);
+        leave(queue, &waiter);
+    }
+    pthread_mutex_unlock(&channel->lock);
+    return result == -EAGAIN ? waited : result;
+}
+
+/* ---- merged channels ---- */
+
+/* Whether nothing can come from this source any more. */
+static bool is_spent(lc_channel *source)
+{
+    pthread_mutex_lock(&source->lock);
+    bool spent = source->closed && source->length == 0;
+    pthread_mutex_unlock(&source->lock);
+    return spent;
+}
+
+static bool all_spent(lc_channel *merged)
+{
+    for (size_t i = 0; i < merged->source_count; i++)
+        if (!is_spent(merged->sources[i]))
+            return false;
+    return true;
+}
+
+/* Where the next round of asking begins. */
+static size_t next_turn(lc_channel *merged)
+{
+    pthread_mutex_lock(&merged->lock);
+    size_t turn = merged->turn;
+    merged->turn = turn + 1 < merged->source_count ? turn + 1 : 0;
+    pthread_mutex_unlock(&merged->lock);
+    return turn;
+}
+
+/* @return 0, -EPIPE, or -EAGAIN if no source has anything now. */
+static int take_from_sources(lc_channel *merged, void **item)
+{
+    if (lc_channel_is_closed(merged))
+        return -EPIPE;
+    size_t turn = next_turn(merged);
+    for (size_t i = 0; i < merged->source_count; i++) {
+        lc_channel *source = merged->sources[(turn + i) % merged->source_count];
+        pthread_mutex_lock(&source->lock);
+        int result = take(source, item);
+        pthread_mutex_unlock(&source->lock);
+        if (result == 0)
+            return 0;
+    }
+    return -EAGAIN;
+}
+
+static int receive_merged(lc_channel *merged, void **item, int64_t deadline)
+{
+    int waited = 0;
+    for (;;) {
+        int result = take_from_sources(merged, item);
+        if (result != -EAGAIN)
+            return result;
+        if (waited < 0)
+            return waited;
+        lc_waitable any_source = lc_on_receive(merged);
+        waited = lc_wait_any(&any_source, 1, deadline);
+    }
+}
+
+/* ---- what users call ---- */
+
+int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
+{
+    if (!channel || channel->is_merged)
+        return -EINVAL;
+    return transfer(channel, LC__SEND, &item, deadline);
+}
+
+int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
+{
+    if (!channel || !item)
+        return -EINVAL;
+    if (channel->is_merged)
+        return receive_merged(channel, item, deadline);
+    return transfer(channel, LC__RECEIVE, item, deadline);
+}
+
+void lc_channel_close(lc_channel *channel)
+{
+    if (!channel)
+        return;
+    pthread_mutex_lock(&channel->lock);
+    channel->closed = true;
+    for (int side = LC__RECEIVE; side <= LC__SEND; side++) {
+        wake_all(&channel->sides[side].queue);
+        wake_all(&channel->sides[side].watchers);
+    }
+    pthread_mutex_unlock(&channel->lock);
+}
+
+bool lc_channel_is_closed(lc_channel *channel)
+{
+    if (!channel)
+        return false;
+    pthread_mutex_lock(&channel->lock);
+    bool closed = channel->closed;
+    pthread_mutex_unlock(&channel->lock);
+    return closed || (channel->is_merged && all_spent(channel));
+}
+
+size_t lc_channel_length(lc_channel *channel)
+{
+    if (!channel)
+        return 0;
+    size_t length = 0;
+    for (size_t i = 0; i < channel->source_count; i++)
+        length += lc_channel_length(channel->sources[i]);
+    pthread_mutex_lock(&channel->lock);
+    length += channel->length;
+    pthread_mutex_unlock(&channel->lock);
+    return length;
+}
+
+/* ---- watching ---- */
+
+static bool is_ready_locked(const lc_channel *channel, enum lc__channel_side side)
+{
+    if (channel->closed)
+        return true;
+    return side == LC__SEND ? !is_full(channel) : channel->length > 0;
+}
+
+bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side)
+{
+    if (!channel->is_merged) {
+        pthread_mutex_lock(&channel->lock);
+        bool ready = is_ready_locked(channel, side);
+        pthread_mutex_unlock(&channel->lock);
+        return ready;
+    }
+    return side == LC__SEND || lc_channel_is_closed(channel) || lc_channel_length(channel) > 0;
+}
+
+size_t lc__channel_watch_size(const lc_channel *channel)
+{
+    return 1 + channel->source_count;
+}
+
+/*
+ * A source that is spent will tell nothing, so it is not ready: the merged channel looks at all of
+ * them.
+ */
+static bool watch_one(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiter,
+                      bool is_source)
+{
+    pthread_mutex_lock(&channel->lock);
+    bool spent = is_source && channel->closed && channel->length == 0;
+    bool ready = !spent && is_ready_locked(channel, side);
+    if (!ready && !spent)
+        lc__waiters_append(&channel->sides[side].watchers, waiter);
+    pthread_mutex_unlock(&channel->lock);
+    return !ready;
+}
+
+bool lc__channel_watch(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiters)
+{
+    if (!channel->is_merged)
+        return watch_one(channel, side, waiters, false);
+    /* Looked at after the watches are set: a source that ends in between wakes, or is seen here. */
+    bool waits = watch_one(channel, LC__RECEIVE, &waiters[channel->source_count], false);
+    for (size_t i = 0; i < channel->source_count; i++)
+        waits &= watch_one(channel->sources[i], LC__RECEIVE, &waiters[i], true);
+    return waits && !lc__channel_is_ready(channel, side);
+}
+
+/* @return 1 if it was woken, 0 if it was not, or was never added. */
+static unsigned unwatch_one(lc_channel *channel, enum lc__channel_side side,
+                            struct lc__waiter *waiter)
+{
+    pthread_mutex_lock(&channel->lock);
+    leave(&channel->sides[side].watchers, waiter);
+    unsigned woken = waiter->parker == NULL;
+    pthread_mutex_unlock(&channel->lock);
+    return woken;
+}
+
+unsigned lc__channel_unwatch(lc_channel *channel, enum lc__channel_side side,
+                             struct lc__waiter *waiters)
+{
+    if (!channel->is_merged)
+        return unwatch_one(channel, side, waiters);
+    unsigned woken = unwatch_one(channel, LC__RECEIVE, &waiters[channel->source_count]);
+    for (size_t i = 0; i < channel->source_count; i++)
+        woken += unwatch_one(channel->sources[i], LC__RECEIVE, &waiters[i]);
+    return woken;
+}
+
+/* ---- making and freeing ---- */
+
+static lc_channel *make(size_t capacity, size_t room, size_t source_count)
+{
+    lc_channel *channel = lc__allocate(sizeof *channel + source_count * sizeof channel->sources[0]);
+    if (!channel)
+        return NULL;
+    channel->items = room > 0 ? lc__allocate_array(room, sizeof *channel->items) : NULL;
+    if (room > 0 && !channel->items) {
+        lc__free(channel);
+        return NULL;
+    }
+    atomic_init(&channel->refs, 1);
+    pthread_mutex_init(&channel->lock, NULL);
+    channel->capacity = capacity;
+    channel->room = room;
+    return channel;
+}
+
+int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **channel)
+{
+    if (!channel)
+        return -EINVAL;
+    *channel = NULL;
+    bool bounded = capacity != LC_CHANNEL_UNBOUNDED;
+    if (capacity == 0 || (bounded && capacity > LC_CHANNEL_CAPACITY_MAX)) {
+        lc_log(LC_LOG_ERROR, NULL,
+               "a channel of capacity %zu cannot be made: 1 to %zu, or LC_CHANNEL_UNBOUNDED",
+               capacity, LC_CHANNEL_CAPACITY_MAX);
+        return -EINVAL;
+    }
+    *channel = make(capacity, bounded ? capacity : 0, 0);
+    if (!*channel)
+        return -ENOMEM;
+    (*channel)->discard = discard;
+    return 0;
+}
+
+int lc_channel_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged)
+{
+    if (!merged)
+        return -EINVAL;
+    *merged = NULL;
+    if (source_count > SOURCES_MAX || (source_count > 0 && !sources))
+        return -EINVAL;
+    for (size_t i = 0; i < source_count; i++)
+        if (!sources[i] || sources[i]->is_merged)
+            return -EINVAL;
+    lc_channel *channel = make(0, 0, source_count);
+    if (!channel)
+        return -ENOMEM;
+    channel->is_merged = true;
+    channel->source_count = source_count;
+    for (size_t i = 0; i < source_count; i++)
+        channel->sources[i] = lc_channel_ref(sources[i]);
+    *merged = channel;
+    return 0;
+}
+
+lc_channel *lc_channel_ref(lc_channel *channel)
+{
+    if (channel)
+        atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+    return channel;
+}
+
+void lc_channel_unref(lc_channel *channel)
+{
+    /* Release, then acquire by the last: what others did with it happens before the free. */
+    if (!channel || atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (void *item; take(channel, &item) == 0;)
+        if (channel->discard)
+            channel->discard(item);
+    for (size_t i = 0; i < channel->source_count; i++)
+        lc_channel_unref(channel->sources[i]);
+    pthread_mutex_destroy(&channel->lock);
+    lc__free(channel->items);
+    lc__free(channel);
+}

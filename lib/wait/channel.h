@@ -1,0 +1,28 @@
+/*
+ * channel.h (internal): what a wait for several things needs of a channel. Floor 2.
+ */
+#ifndef LIFECYCLE_WAIT_CHANNEL_H
+#define LIFECYCLE_WAIT_CHANNEL_H
+
+#include "wait/handle.h"
+
+#include <lifecycle/channel.h>
+
+/* What a watcher waits for. */
+enum lc__channel_side { LC__RECEIVE, LC__SEND };
+
+/* Whether a receive, or a send, would not wait now. */
+bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side);
+
+/* How many waiters a watch of this channel takes: more than one for a merged channel. */
+size_t lc__channel_watch_size(const lc_channel *channel);
+/*
+ * Adds waiters, whose parker is set, to be unparked when the channel may have become ready.
+ * @return false if it is ready now; some may have been added all the same.
+ */
+bool lc__channel_watch(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiters);
+/* Takes them out. @return how many of them have been, or are being, unparked. */
+unsigned lc__channel_unwatch(lc_channel *channel, enum lc__channel_side side,
+                             struct lc__waiter *waiters);
+
+#endif

@@ -1,0 +1,441 @@
+/*
+ * handle.c: one-shot events. See <lifecycle/handle.h> and handle.h.
+ */
+#include "wait/handle.h"
+
+#include "base/library.h"
+#include "base/memory.h"
+#include "base/spin.h"
+#include "base/system.h"
+#include "executor/callback.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { LOCKED = 1, CLOSED = 2, FLAGS = LOCKED | CLOSED };
+
+/* ---- lists of waiters: circular, so that the end is at hand ---- */
+
+void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter)
+{
+    struct lc__waiter *head = *first ? *first : waiter;
+    struct lc__waiter *tail = *first ? head->previous : waiter;
+    waiter->next = head;
+    waiter->previous = tail;
+    tail->next = waiter;
+    head->previous = waiter;
+    *first = head;
+}
+
+void lc__waiters_remove(struct lc__waiter **first, struct lc__waiter *waiter)
+{
+    if (*first == waiter)
+        *first = waiter->next == waiter ? NULL : waiter->next;
+    waiter->next->previous = waiter->previous;
+    waiter->previous->next = waiter->next;
+    waiter->next = waiter->previous = NULL;
+}
+
+/* Takes the first one out, or returns NULL. */
+static struct lc__waiter *shift(struct lc__waiter **first)
+{
+    struct lc__waiter *waiter = *first;
+    if (waiter)
+        lc__waiters_remove(first, waiter);
+    return waiter;
+}
+
+/* ---- the state ---- */
+
+/*
+ * Locks an open handle and gives its list. @return false if it is closed. Acquire: what was done
+ * under the lock, or before the close, is seen.
+ */
+static bool lock_open(lc_handle *handle, struct lc__waiter **first)
+{
+    unsigned round = 0;
+    uintptr_t state = atomic_load_explicit(&handle->state, memory_order_acquire);
+    for (;;) {
+        if (state & CLOSED)
+            return false;
+        if (state & LOCKED) {
+            lc__spin(&round);
+            state = atomic_load_explicit(&handle->state, memory_order_acquire);
+            continue;
+        }
+        if (atomic_compare_exchange_weak_explicit(&handle->state, &state, state | LOCKED,
+                                                  memory_order_acquire, memory_order_acquire))
+            break;
+    }
+    *first = (struct lc__waiter *)state;
+    return true;
+}
+
+/* Release: pairs with the acquire of whoever locks next, or closes. */
+static void unlock(lc_handle *handle, struct lc__waiter *first)
+{
+    atomic_store_explicit(&handle->state, (uintptr_t)first, memory_order_release);
+}
+
+bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter)
+{
+    struct lc__waiter *first;
+    if (!lock_open(handle, &first))
+        return false;
+    lc__waiters_append(&first, waiter);
+    unlock(handle, first);
+    return true;
+}
+
+bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter)
+{
+    struct lc__waiter *first;
+    if (!lock_open(handle, &first))
+        return false;
+    lc__waiters_remove(&first, waiter);
+    unlock(handle, first);
+    return true;
+}
+
+/*
+ * Those that only wait are woken before any callback runs: a callback may take long, or may itself
+ * wait for one of them. Each waiter is taken out of the list before it is told, since it may then
+ * be gone.
+ */
+static void tell(struct lc__waiter *first)
+{
+    struct lc__waiter *callbacks = NULL;
+    for (struct lc__waiter *waiter; (waiter = shift(&first));) {
+        if (waiter->closed)
+            lc__waiters_append(&callbacks, waiter);
+        else
+            lc__unpark(waiter->parker);
+    }
+    for (struct lc__waiter *waiter; (waiter = shift(&callbacks));)
+        waiter->closed(waiter);
+}
+
+void lc_handle_close(lc_handle *handle)
+{
+    if (!handle)
+        return;
+    unsigned round = 0;
+    uintptr_t state = atomic_load_explicit(&handle->state, memory_order_relaxed);
+    for (;;) {
+        if (state & CLOSED)
+            return;
+        if (state & LOCKED) {
+            lc__spin(&round);
+            state = atomic_load_explicit(&handle->state, memory_order_relaxed);
+            continue;
+        }
+        /*
+         * Release: what was done before the close is seen by who sees it closed. Acquire: the list
+         * is seen. From here on the handle may be gone.
+         */
+        if (atomic_compare_exchange_weak_explicit(&handle->state, &state, CLOSED,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            break;
+    }
+    tell((struct lc__waiter *)state);
+}
+
+bool lc_handle_is_closed(const lc_handle *handle)
+{
+    return handle && atomic_load_explicit(&handle->state, memory_order_acquire) & CLOSED;
+}
+
+int lc_handle_wait(lc_handle *handle, int64_t deadline)
+{
+    struct lc__park_reason reason = {"handle", handle};
+    struct lc__parker parker;
+    struct lc__waiter waiter = {.parker = &parker};
+    if (!handle)
+        return -EINVAL;
+    lc__parker_init(&parker);
+    if (!lc__handle_add(handle, &waiter))
+        return 0;
+    int result = 0;
+    while (result == 0 && lc__parker_count(&parker) == 0)
+        result = lc__park(&parker, 0, deadline, &reason);
+    if (result == 0)
+        return 0;
+    if (lc__handle_remove(handle, &waiter))
+        return result;
+    /* Closed in the last moment: the closer still has to touch the parker. */
+    lc__park_until(&parker, 1);
+    return 0;
+}
+
+/* ---- a descriptor that becomes readable ---- */
+
+/* Held by the handle and by whoever is to write to it, so that it is not closed under either. */
+struct lc__descriptor {
+    struct lc__waiter waiter;
+    int number;
+    atomic_uint refs;
+};
+
+static void descriptor_unref(struct lc__descriptor *descriptor)
+{
+    /* Release, then acquire by the last: the write happens before the close. */
+    if (atomic_fetch_sub_explicit(&descriptor->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    close(descriptor->number);
+    lc__free(descriptor);
+}
+
+static void descriptor_closed(struct lc__waiter *waiter)
+{
+    struct lc__descriptor *descriptor = (struct lc__descriptor *)waiter;
+    uint64_t one = 1;
+    lc__write_all(descriptor->number, &one, sizeof one);
+    descriptor_unref(descriptor);
+}
+
+static void descriptor_dropped(struct lc__waiter *waiter)
+{
+    descriptor_unref((struct lc__descriptor *)waiter);
+}
+
+/* @return NULL and a negative errno in `*error` if it cannot be made. */
+static struct lc__descriptor *make_descriptor(int *error)
+{
+    *error = -ENOMEM;
+    struct lc__descriptor *descriptor = lc__allocate(sizeof *descriptor);
+    if (!descriptor)
+        return NULL;
+    errno = EMFILE;
+    descriptor->number = lc__memory_must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (descriptor->number < 0) {
+        *error = -errno;
+        lc__free(descriptor);
+        return NULL;
+    }
+    descriptor->waiter.closed = descriptor_closed;
+    descriptor->waiter.dropped = descriptor_dropped;
+    atomic_init(&descriptor->refs, 2); /* the handle's, and the list's */
+    return descriptor;
+}
+
+/*
+ * The handle that is always closed is never freed, but its descriptor is, at the library's
+ * shutdown.
+ */
+static void leave_alone(lc_handle *handle)
+{
+    (void)handle;
+}
+
+static const struct lc__handle_owner nobody = {leave_alone, leave_alone};
+static lc_handle closed_handle = {CLOSED, NULL, &nobody, 1};
+
+lc_handle *lc_handle_closed(void)
+{
+    return &closed_handle;
+}
+
+static void drop_closed_descriptor(void)
+{
+    struct lc__descriptor *descriptor = atomic_exchange(&closed_handle.descriptor, NULL);
+    if (descriptor)
+        descriptor_unref(descriptor);
+}
+
+static struct lc__facility closed_facility = {.shut_down = drop_closed_descriptor};
+
+int lc_handle_descriptor(lc_handle *handle)
+{
+    if (!handle)
+        return -EINVAL;
+    if (handle == &closed_handle)
+        lc__facility_register(&closed_facility);
+    struct lc__descriptor *there = atomic_load_explicit(&handle->descriptor, memory_order_acquire);
+    if (there)
+        return there->number;
+    int error;
+    struct lc__descriptor *made = make_descriptor(&error);
+    if (!made)
+        return error;
+    int number = made->number;
+    /* Release and acquire: who finds the pointer finds what it points to. */
+    if (!atomic_compare_exchange_strong_explicit(&handle->descriptor, &there, made,
+                                                 memory_order_acq_rel, memory_order_acquire)) {
+        number = there->number; /* somebody was faster */
+        descriptor_unref(made);
+        descriptor_unref(made);
+    } else if (!lc__handle_add(handle, &made->waiter)) {
+        descriptor_closed(&made->waiter);
+    }
+    return number;
+}
+
+/* ---- callbacks ---- */
+
+struct lc_handle_callback {
+    struct lc__waiter waiter;
+    lc_handle *handle;
+    void (*function)(void *arg);
+    void *arg;
+    bool kept; /* somebody will cancel it; otherwise it is freed when told */
+    /*
+     * How it stands between who tells it and who cancels it: 0, or OVER once the function has run
+     * or never will, or ABANDONED once it was cancelled from inside, or the parker of a canceller
+     * that waits for OVER.
+     */
+    _Atomic uintptr_t fate;
+    struct lc_handle_callback *outer; /* the callback that this thread was in before */
+};
+
+enum { OVER = 1, ABANDONED = 2 };
+
+static _Thread_local struct lc_handle_callback *running; /* the innermost of this thread */
+
+/*
+ * The function has run, or never will. Acquire and release: it happens before what the canceller
+ * does next.
+ */
+static void callback_over(struct lc_handle_callback *callback)
+{
+    if (!callback->kept) {
+        lc__free(callback);
+        return;
+    }
+    uintptr_t before = atomic_exchange_explicit(&callback->fate, OVER, memory_order_acq_rel);
+    if (before == ABANDONED)
+        lc__free(callback);
+    else if (before != 0)
+        lc__unpark((struct lc__parker *)before);
+}
+
+static void callback_closed(struct lc__waiter *waiter)
+{
+    struct lc_handle_callback *callback = (struct lc_handle_callback *)waiter;
+    callback->outer = running;
+    running = callback;
+    lc__callback_enter();
+    callback->function(callback->arg);
+    lc__callback_leave();
+    running = callback->outer;
+    callback_over(callback);
+}
+
+static void callback_dropped(struct lc__waiter *waiter)
+{
+    callback_over((struct lc_handle_callback *)waiter);
+}
+
+int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), void *arg,
+                       lc_handle_callback **kept)
+{
+    if (!handle || !function)
+        return -EINVAL;
+    struct lc_handle_callback *callback = lc__allocate(sizeof *callback);
+    if (!callback)
+        return -ENOMEM;
+    callback->waiter.closed = callback_closed;
+    callback->waiter.dropped = callback_dropped;
+    callback->handle = handle;
+    callback->function = function;
+    callback->arg = arg;
+    callback->kept = kept != NULL;
+    if (kept)
+        *kept = callback; /* before the function can run: it may want to cancel itself */
+    if (!lc__handle_add(handle, &callback->waiter))
+        callback_closed(&callback->waiter);
+    return 0;
+}
+
+static bool runs_in_this_thread(const struct lc_handle_callback *callback)
+{
+    for (const struct lc_handle_callback *inner = running; inner; inner = inner->outer)
+        if (inner == callback)
+            return true;
+    return false;
+}
+
+/* Waits until the thread that tells the callback has finished with it. */
+static void await_over(struct lc_handle_callback *callback)
+{
+    struct lc__parker parker;
+    lc__parker_init(&parker);
+    uintptr_t fate = 0;
+    if (atomic_compare_exchange_strong_explicit(&callback->fate, &fate, (uintptr_t)&parker,
+                                                memory_order_acq_rel, memory_order_acquire))
+        lc__park_until(&parker, 1);
+}
+
+bool lc_handle_callback_cancel(lc_handle_callback *callback)
+{
+    if (!callback)
+        return false;
+    bool over = atomic_load_explicit(&callback->fate, memory_order_acquire) == OVER;
+    if (!over && runs_in_this_thread(callback)) {
+        atomic_store_explicit(&callback->fate, ABANDONED, memory_order_release);
+        return false;
+    }
+    /* Not over: the handle is still there, or somebody is just telling the callback. */
+    bool prevented = !over && lc__handle_remove(callback->handle, &callback->waiter);
+    if (!over && !prevented)
+        await_over(callback);
+    lc__free(callback);
+    return prevented;
+}
+
+/* ---- references ---- */
+
+void lc__handle_init(lc_handle *handle, const struct lc__handle_owner *owner)
+{
+    atomic_init(&handle->state, 0);
+    atomic_init(&handle->descriptor, NULL);
+    handle->owner = owner;
+    atomic_init(&handle->refs, 1);
+}
+
+void lc__handle_destroy(lc_handle *handle)
+{
+    uintptr_t state = atomic_load_explicit(&handle->state, memory_order_acquire);
+    struct lc__waiter *left = (struct lc__waiter *)(state & ~(uintptr_t)FLAGS);
+    for (struct lc__waiter *waiter; (waiter = shift(&left));)
+        if (waiter->dropped)
+            waiter->dropped(waiter);
+    struct lc__descriptor *descriptor =
+        atomic_load_explicit(&handle->descriptor, memory_order_acquire);
+    if (descriptor)
+        descriptor_unref(descriptor);
+}
+
+lc_handle *lc_handle_new(void)
+{
+    lc_handle *handle = lc__allocate(sizeof *handle);
+    if (handle)
+        lc__handle_init(handle, NULL);
+    return handle;
+}
+
+lc_handle *lc_handle_ref(lc_handle *handle)
+{
+    if (!handle)
+        return NULL;
+    if (handle->owner)
+        handle->owner->ref(handle);
+    else
+        atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+    return handle;
+}
+
+void lc_handle_unref(lc_handle *handle)
+{
+    if (!handle)
+        return;
+    if (handle->owner) {
+        handle->owner->unref(handle);
+        return;
+    }
+    /* Release, then acquire by the last: what others did with it happens before the free. */
+    if (atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    lc__handle_destroy(handle);
+    lc__free(handle);
+}

@@ -1,0 +1,71 @@
+/*
+ * handle.h (internal): the layout of a handle, for what embeds one or waits on several. Floor 2.
+ */
+#ifndef LIFECYCLE_WAIT_HANDLE_H
+#define LIFECYCLE_WAIT_HANDLE_H
+
+#include "executor/park.h"
+
+#include <lifecycle/handle.h>
+
+#include <stdatomic.h>
+
+/*
+ * Somebody to be told: in the list of a handle or a channel, linked and unlinked under its lock.
+ * Lives with whoever waits. A waiter that is still in the list belongs to its maker; one that was
+ * taken out belongs to who took it, until `closed` has been called, or the parker unparked, which
+ * is the last touch.
+ */
+struct lc__waiter {
+    struct lc__waiter *next; /* circular, NULL while in no list */
+    struct lc__waiter *previous;
+    struct lc__parker *parker; /* to be unparked, if `closed` is NULL */
+    /* The handle has closed. No lock is held. */
+    void (*closed)(struct lc__waiter *waiter);
+    /* The handle is gone and was never closed. */
+    void (*dropped)(struct lc__waiter *waiter);
+};
+
+/*
+ * What a handle that is part of something else does when it is referenced: it passes that on to the
+ * whole.
+ */
+struct lc__handle_owner {
+    void (*ref)(lc_handle *handle);
+    void (*unref)(lc_handle *handle);
+};
+
+/*
+ *     state: bit 63                                  2        1        0
+ *           +------------------------------------------+--------+--------+
+ *           | the first waiter, or 0                    | CLOSED | LOCKED |
+ *           +------------------------------------------+--------+--------+
+ *
+ * An open handle's list is read and changed with LOCKED set, which is held for a few instructions
+ * and never across a call. Closing replaces the whole word by CLOSED in one step, and with it takes
+ * the list out: after that step the closer has the waiters, and the handle belongs to others.
+ */
+struct lc_handle {
+    _Atomic uintptr_t state;
+    _Atomic(struct lc__descriptor *) descriptor; /* made when first asked for */
+    const struct lc__handle_owner *owner;        /* NULL: on its own, counted by refs */
+    atomic_uint refs;
+};
+
+_Static_assert(sizeof(struct lc_handle) <= 32,
+               "a handle that nobody waits for is at most 32 bytes");
+
+/* Begins a handle inside something else, and ends it: waiters of a still open one are dropped. */
+void lc__handle_init(lc_handle *handle, const struct lc__handle_owner *owner);
+void lc__handle_destroy(lc_handle *handle);
+
+/* Adds a waiter. @return false if the handle is closed: the waiter was not added. */
+bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter);
+/* Takes a waiter out. @return false if a closer has it: it will be told. */
+bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter);
+
+/* Lists of waiters, `*first` being NULL for an empty one. The caller sees to locking. */
+void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter);
+void lc__waiters_remove(struct lc__waiter **first, struct lc__waiter *waiter);
+
+#endif

@@ -1,0 +1,420 @@
+/*
+ * wait.c: waiting for the first of several things, for all of them, for time. See
+ * <lifecycle/wait.h>.
+ *
+ * A round of waiting: show a waiter to each thing, look at all of them, park, take the waiters
+ * back, look again. A waiter that was shown before the look is told of whatever happens after it,
+ * so nothing is missed in between.
+ */
+#include "wait/wait.h"
+
+#include "base/memory.h"
+#include "base/system.h"
+#include "executor/park.h"
+#include "wait/channel.h"
+#include "wait/handle.h"
+#include "wait/signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+/* What one wait works with. */
+struct wait {
+    lc_waitable *waitables;
+    size_t count;
+    lc_handle *end;    /* NULL: none; index `count` otherwise */
+    size_t poll_count; /* descriptors to be polled, those of signals included */
+    bool has_signals;
+    struct lc__waiter *waiters; /* `waiter_count`, given to the waitables in order, then to `end` */
+    size_t waiter_count;
+    struct pollfd *polled; /* room for poll_count + 1 */
+    struct lc__parker parker;
+};
+
+/* Most waits are for a few things, and allocate nothing. */
+enum { FEW = 8 };
+struct few {
+    struct lc__waiter waiters[FEW];
+    struct pollfd polled[FEW + 1];
+};
+
+/* ---- beginning ---- */
+
+static bool is_polled(const lc_waitable *waitable)
+{
+    return waitable->kind == LC_WAITABLE_DESCRIPTOR || waitable->kind == LC_WAITABLE_SIGNALS;
+}
+
+/* How many waiters it takes. @return -1 if it is not a waitable. */
+static long waiters_needed(const lc_waitable *waitable)
+{
+    switch (waitable->kind) {
+    case LC_WAITABLE_NONE:
+    case LC_WAITABLE_DESCRIPTOR:
+        return 0;
+    case LC_WAITABLE_HANDLE:
+        return waitable->object ? 1 : -1;
+    case LC_WAITABLE_RECEIVE:
+    case LC_WAITABLE_SEND:
+        return waitable->object ? (long)lc__channel_watch_size(waitable->object) : -1;
+    case LC_WAITABLE_SIGNALS:
+        return waitable->object ? 0 : -1;
+    }
+    return -1;
+}
+
+static int measure(struct wait *wait)
+{
+    if (wait->count > LC_WAIT_MAX || (wait->count > 0 && !wait->waitables))
+        return -EINVAL;
+    for (size_t i = 0; i < wait->count; i++) {
+        long needed = waiters_needed(&wait->waitables[i]);
+        if (needed < 0)
+            return -EINVAL;
+        wait->waiter_count += (size_t)needed;
+        wait->poll_count += is_polled(&wait->waitables[i]);
+        wait->has_signals |= wait->waitables[i].kind == LC_WAITABLE_SIGNALS;
+    }
+    wait->waiter_count += wait->end != NULL;
+    return 0;
+}
+
+static int make_room(struct wait *wait, struct few *few)
+{
+    wait->waiters = few->waiters;
+    wait->polled = few->polled;
+    if (wait->waiter_count > FEW)
+        wait->waiters = lc__allocate_array(wait->waiter_count, sizeof *wait->waiters);
+    if (wait->poll_count > FEW)
+        wait->polled = lc__allocate_array(wait->poll_count + 1, sizeof *wait->polled);
+    return wait->waiters && wait->polled ? 0 : -ENOMEM;
+}
+
+static void give_room(struct wait *wait, struct few *few)
+{
+    if (wait->waiters != few->waiters)
+        lc__free(wait->waiters);
+    if (wait->polled != few->polled)
+        lc__free(wait->polled);
+}
+
+/* ---- looking ---- */
+
+static bool is_ready(const lc_waitable *waitable)
+{
+    switch (waitable->kind) {
+    case LC_WAITABLE_HANDLE:
+        return lc_handle_is_closed(waitable->object);
+    case LC_WAITABLE_RECEIVE:
+        return lc__channel_is_ready(waitable->object, LC__RECEIVE);
+    case LC_WAITABLE_SEND:
+        return lc__channel_is_ready(waitable->object, LC__SEND);
+    case LC_WAITABLE_SIGNALS:
+        return lc__signals_are_pending(waitable->object);
+    case LC_WAITABLE_NONE:
+    case LC_WAITABLE_DESCRIPTOR:
+        break;
+    }
+    return false;
+}
+
+/*
+ * From the last to the first, of those below `bound`: if two became ready in the order of their
+ * index and the later is seen, the earlier is seen too. @return the lowest that is ready, or
+ * `bound`.
+ */
+static size_t look_at_objects(const struct wait *wait, size_t bound)
+{
+    size_t found = bound;
+    if (bound > wait->count) {
+        found = lc_handle_is_closed(wait->end) ? wait->count : bound;
+        bound = wait->count;
+    }
+    for (size_t i = bound; i-- > 0;)
+        if (is_ready(&wait->waitables[i]))
+            found = i;
+    return found;
+}
+
+/*
+ * Fills `polled` with the descriptors below `bound`, in order; signals have theirs, when asked for.
+ */
+static size_t collect_descriptors(struct wait *wait, size_t bound, bool with_signals)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < wait->count && i < bound; i++) {
+        const lc_waitable *waitable = &wait->waitables[i];
+        if (waitable->kind == LC_WAITABLE_DESCRIPTOR)
+            wait->polled[used++] = (struct pollfd){waitable->descriptor, waitable->events, 0};
+        else if (with_signals && waitable->kind == LC_WAITABLE_SIGNALS)
+            wait->polled[used++] =
+                (struct pollfd){lc__signals_descriptor(waitable->object), POLLIN, 0};
+    }
+    return used;
+}
+
+/* @return as look_at_objects; or -EBADF and the like in *error. */
+static size_t look_at_descriptors(struct wait *wait, size_t bound, int *error)
+{
+    size_t used = collect_descriptors(wait, bound, false);
+    if (used == 0)
+        return bound;
+    int ready;
+    while ((ready = lc__poll(wait->polled, used, LC_NOW)) == -EINTR)
+        continue;
+    if (ready < 0)
+        *error = ready;
+    if (ready <= 0)
+        return bound;
+    size_t at = 0;
+    for (size_t i = 0; i < wait->count && i < bound; i++) {
+        lc_waitable *waitable = &wait->waitables[i];
+        if (waitable->kind != LC_WAITABLE_DESCRIPTOR)
+            continue;
+        short reported = wait->polled[at++].revents;
+        if (reported & POLLNVAL)
+            *error = -EBADF;
+        waitable->revents = reported;
+        if (reported)
+            return i;
+    }
+    return bound;
+}
+
+/*
+ * Descriptors are all looked at in one call, so after it the objects of lower index are looked at
+ * again, and then the descriptors below those: until nothing earlier is found, what is returned is
+ * the earliest of lowest index.
+ */
+static size_t look(struct wait *wait, int *error)
+{
+    size_t found = wait->count + 1;
+    size_t before;
+    do {
+        before = found;
+        found = look_at_objects(wait, found);
+        if (wait->poll_count > 0)
+            found = look_at_descriptors(wait, found, error);
+    } while (wait->poll_count > 0 && found < before && *error == 0);
+    return found;
+}
+
+/* ---- waiting ---- */
+
+static bool show_one(struct wait *wait, const lc_waitable *waitable, struct lc__waiter *waiters)
+{
+    size_t needed = (size_t)waiters_needed(waitable);
+    for (size_t i = 0; i < needed; i++)
+        waiters[i] = (struct lc__waiter){.parker = &wait->parker};
+    switch (waitable->kind) {
+    case LC_WAITABLE_HANDLE:
+        return lc__handle_add(waitable->object, waiters);
+    case LC_WAITABLE_RECEIVE:
+        return lc__channel_watch(waitable->object, LC__RECEIVE, waiters);
+    case LC_WAITABLE_SEND:
+        return lc__channel_watch(waitable->object, LC__SEND, waiters);
+    case LC_WAITABLE_NONE:
+    case LC_WAITABLE_DESCRIPTOR:
+    case LC_WAITABLE_SIGNALS:
+        break;
+    }
+    return true;
+}
+
+/*
+ * Takes back what show_one gave. `shown`: whether a handle took the waiter. @return how many
+ * unparks it stands for.
+ */
+static unsigned take_back_one(const lc_waitable *waitable, struct lc__waiter *waiters, bool shown)
+{
+    switch (waitable->kind) {
+    case LC_WAITABLE_HANDLE:
+        return shown && !lc__handle_remove(waitable->object, waiters);
+    case LC_WAITABLE_RECEIVE:
+        return lc__channel_unwatch(waitable->object, LC__RECEIVE, waiters);
+    case LC_WAITABLE_SEND:
+        return lc__channel_unwatch(waitable->object, LC__SEND, waiters);
+    case LC_WAITABLE_NONE:
+    case LC_WAITABLE_DESCRIPTOR:
+    case LC_WAITABLE_SIGNALS:
+        break;
+    }
+    return 0;
+}
+
+/* The waitable at an index; `end` stands behind the last. */
+static lc_waitable waitable_at(const struct wait *wait, size_t i)
+{
+    return i < wait->count ? wait->waitables[i] : lc_on_handle(wait->end);
+}
+
+/* Parks in the futex, or in poll if descriptors are waited for. */
+static int sleep_once(struct wait *wait, int64_t deadline)
+{
+    struct lc__park_reason reason = {"any of several", wait->waitables};
+    if (wait->poll_count == 0)
+        return lc__park(&wait->parker, 0, deadline, &reason);
+    size_t used = collect_descriptors(wait, wait->count, true);
+    return lc__park_poll(&wait->parker, 0, wait->polled, used, deadline, &reason);
+}
+
+/*
+ * One round. It stops showing waiters at the first thing found ready: the look that follows tells
+ * which. All unparks that the shown waiters stand for have happened when it returns, so their
+ * memory is free again.
+ */
+static int wait_round(struct wait *wait, int64_t deadline)
+{
+    size_t all = wait->count + (wait->end != NULL);
+    size_t used = 0;
+    size_t i = 0;
+    bool waits = true;
+    for (; i < all && waits; i++) {
+        lc_waitable waitable = waitable_at(wait, i);
+        waits = show_one(wait, &waitable, &wait->waiters[used]);
+        used += (size_t)waiters_needed(&waitable);
+    }
+    int result = waits ? sleep_once(wait, deadline) : 0;
+    unsigned unparks = 0;
+    while (i-- > 0) {
+        lc_waitable waitable = waitable_at(wait, i);
+        used -= (size_t)waiters_needed(&waitable);
+        unparks += take_back_one(&waitable, &wait->waiters[used], waits);
+        waits = true; /* only the last shown can have been refused */
+    }
+    lc__park_until(&wait->parker, unparks);
+    return result;
+}
+
+static int init_parker(struct wait *wait)
+{
+    if (wait->poll_count > 0)
+        return lc__parker_init_poll(&wait->parker);
+    lc__parker_init(&wait->parker);
+    return 0;
+}
+
+static void end_parker(struct wait *wait)
+{
+    if (wait->poll_count > 0)
+        lc__parker_end_poll(&wait->parker);
+}
+
+/* The thread that waits for signals is the one to get them. */
+static void unblock_signals(const struct wait *wait, sigset_t *kept)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    for (size_t i = 0; i < wait->count; i++)
+        if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS)
+            lc__signals_add_to(wait->waitables[i].object, &wanted);
+    pthread_sigmask(SIG_UNBLOCK, &wanted, kept);
+}
+
+static int wait_in_rounds(struct wait *wait, int64_t deadline)
+{
+    int waited = 0;
+    for (;;) {
+        int error = 0;
+        size_t found = look(wait, &error);
+        if (error < 0)
+            return error;
+        if (found <= wait->count)
+            return (int)found;
+        if (waited < 0)
+            return waited;
+        waited = init_parker(wait);
+        if (waited < 0)
+            return waited;
+        waited = wait_round(wait, deadline);
+        end_parker(wait);
+    }
+}
+
+int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
+{
+    struct wait wait = {.waitables = waitables, .count = count, .end = end};
+    struct few few;
+    int result = measure(&wait);
+    if (result < 0)
+        return result;
+    result = make_room(&wait, &few);
+    sigset_t kept;
+    if (wait.has_signals)
+        unblock_signals(&wait, &kept);
+    if (result == 0)
+        result = wait_in_rounds(&wait, deadline);
+    if (wait.has_signals)
+        pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    give_room(&wait, &few);
+    return result;
+}
+
+int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline)
+{
+    return lc__wait_any(waitables, count, NULL, deadline);
+}
+
+/* ---- all of several ---- */
+
+/* Waits until each that is not a handle has been ready once, and makes NONE of it. */
+static int wait_for_passing(lc_waitable *left, size_t count, int64_t deadline)
+{
+    for (;;) {
+        size_t passing = 0;
+        for (size_t i = 0; i < count; i++)
+            passing += left[i].kind != LC_WAITABLE_NONE;
+        if (passing == 0)
+            return 0;
+        int index = lc_wait_any(left, count, deadline);
+        if (index < 0)
+            return index;
+        left[index].kind = LC_WAITABLE_NONE;
+    }
+}
+
+int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
+{
+    if (count > LC_WAIT_MAX || (count > 0 && !waitables))
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++)
+        if (waiters_needed(&waitables[i]) < 0)
+            return -EINVAL;
+    /*
+     * A handle stays closed, so handles can wait their turn; the others are watched together,
+     * first.
+     */
+    lc_waitable few[FEW];
+    lc_waitable *left = count > FEW ? lc__allocate_array(count, sizeof *left) : few;
+    if (!left)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        left[i] = waitables[i];
+        if (left[i].kind == LC_WAITABLE_HANDLE)
+            left[i].kind = LC_WAITABLE_NONE;
+    }
+    int result = wait_for_passing(left, count, deadline);
+    if (left != few)
+        lc__free(left);
+    for (size_t i = 0; i < count && result == 0; i++)
+        if (waitables[i].kind == LC_WAITABLE_HANDLE)
+            result = lc_handle_wait(waitables[i].object, deadline);
+    return result;
+}
+
+/* ---- a descriptor, time ---- */
+
+int lc_wait_fd(int descriptor, short events, int64_t deadline)
+{
+    lc_waitable waitable = lc_on_descriptor(descriptor, events);
+    int result = lc_wait_any(&waitable, 1, deadline);
+    return result < 0 ? result : waitable.revents;
+}
+
+int lc_sleep(int64_t timeout)
+{
+    int result = lc_wait_any(NULL, 0, lc_deadline_after(timeout));
+    return result == -ETIMEDOUT ? 0 : result;
+}
