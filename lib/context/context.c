@@ -1,0 +1,377 @@
+/*
+ * context.c: trees of cancellation. See <lifecycle/context.h>.
+ *
+ * Locks: each context has one, for its list of children and for the step from live to ended. Nobody
+ * holds two. References: a child holds its parent, never the other way round. Who walks down takes
+ * a reference to each child under the parent's lock, and passes over a child whose count is already
+ * 0: its last owner waits for that lock to unlink it.
+ */
+#include "context/context.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "context/signaler.h"
+#include "executor/timers.h"
+#include "wait/handle.h"
+#include "wait/wait.h"
+
+#include <bsd/sys/queue.h>
+#include <errno.h>
+#include <pthread.h>
+
+TAILQ_HEAD(context_list, lc_context);
+
+struct lc_context {
+    struct lc__timer timer; /* first: armed while live, if it has a deadline of its own */
+    atomic_uint refs;
+    pthread_mutex_t lock;
+    struct context_list children; /* under the lock; empty once ended */
+    TAILQ_ENTRY(lc_context)
+    link;        /* in the parent's children, under the parent's lock; then the canceller's */
+    bool linked; /* whether the parent has it; under the parent's lock */
+    lc_context *parent;        /* held; never changes, as all that follows but `error` */
+    _Atomic(lc_error *) error; /* held; NULL while live; set once, under the lock */
+    lc_handle done;            /* closes after `error` was set */
+    int64_t deadline;          /* the nearest of its own and its ancestors' */
+    lc_signaler *signaler;     /* the nearest upward; held only if `owns_signaler` */
+    bool owns_signaler;
+    const void *key;
+    void *value;
+    void (*release)(void *value);
+};
+
+static struct lc_error cancelled = LC__ERROR_IMMORTAL(-ECANCELED, "context cancelled");
+static struct lc_error timed_out = LC__ERROR_IMMORTAL(-ETIMEDOUT, "context deadline exceeded");
+
+/* ---- the embedded handle ---- */
+
+static lc_context *of_done(lc_handle *handle)
+{
+    return (lc_context *)((char *)handle - offsetof(lc_context, done));
+}
+
+static void ref_done(lc_handle *handle)
+{
+    lc_context_ref(of_done(handle));
+}
+
+static void unref_done(lc_handle *handle)
+{
+    lc_context_unref(of_done(handle));
+}
+
+static const struct lc__handle_owner done_owner = {ref_done, unref_done};
+
+/* ---- references ---- */
+
+lc_context *lc_context_ref(lc_context *context)
+{
+    if (context)
+        atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);
+    return context;
+}
+
+/* For who has no reference: fails if the last one is already gone. */
+static bool try_ref(lc_context *context)
+{
+    unsigned refs = atomic_load_explicit(&context->refs, memory_order_relaxed);
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&context->refs, &refs, refs + 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/*
+ * The last reference is gone. Nobody can get a new one once the two locks taken here have been
+ * held.
+ */
+static lc_context *free_one(lc_context *context)
+{
+    lc_context *parent = context->parent;
+    if (parent) {
+        pthread_mutex_lock(&parent->lock);
+        if (context->linked)
+            TAILQ_REMOVE(&parent->children, context, link);
+        pthread_mutex_unlock(&parent->lock);
+    }
+    lc__timer_disarm(&context->timer);
+    if (context->release)
+        context->release(context->value);
+    if (context->owns_signaler)
+        lc_signaler_unref(context->signaler);
+    lc_error_unref(atomic_load_explicit(&context->error, memory_order_relaxed));
+    lc__handle_destroy(&context->done);
+    pthread_mutex_destroy(&context->lock);
+    lc__free(context);
+    return parent;
+}
+
+void lc_context_unref(lc_context *context)
+{
+    /*
+     * A loop, not a recursion: a chain of contexts may be long. Release, then acquire by the last.
+     */
+    while (context && atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) == 1)
+        context = free_one(context);
+}
+
+/* ---- ending ---- */
+
+/*
+ * Takes the step from live to ended, and takes the children out, a reference to each. @return
+ * whether it was live. The caller has a reference.
+ */
+static bool end_one(lc_context *context, const lc_error *error, struct context_list *children)
+{
+    pthread_mutex_lock(&context->lock);
+    bool was_live = !atomic_load_explicit(&context->error, memory_order_relaxed);
+    if (was_live)
+        /* Release: who sees it ended by the error alone sees the error's contents. */
+        atomic_store_explicit(&context->error, lc_error_ref(error), memory_order_release);
+    for (lc_context *child; (child = TAILQ_FIRST(&context->children));) {
+        TAILQ_REMOVE(&context->children, child, link);
+        child->linked = false;
+        if (try_ref(child))
+            TAILQ_INSERT_TAIL(children, child, link);
+    }
+    pthread_mutex_unlock(&context->lock);
+    return was_live;
+}
+
+/*
+ * Ends a context and all below it, in two passes, neither of them recursive: first every context of
+ * the tree gets its error, then the handles close, top down. So who sees one closed finds
+ * everything below it ended. Takes `error` over.
+ */
+static void end_tree(lc_context *context, lc_error *error)
+{
+    struct context_list living = TAILQ_HEAD_INITIALIZER(living);
+    struct context_list ended = TAILQ_HEAD_INITIALIZER(ended);
+    lc_context_ref(context);
+    /* The root's own link may still be in its parent's list: it gets no place in ours. */
+    bool root_was_live = end_one(context, error, &living);
+    for (lc_context *child; (child = TAILQ_FIRST(&living));) {
+        TAILQ_REMOVE(&living, child, link);
+        if (end_one(child, error, &living))
+            TAILQ_INSERT_TAIL(&ended, child, link);
+        else
+            lc_context_unref(child);
+    }
+    if (root_was_live) {
+        lc__timer_disarm(&context->timer);
+        lc_handle_close(&context->done);
+    }
+    for (lc_context *child; (child = TAILQ_FIRST(&ended));) {
+        TAILQ_REMOVE(&ended, child, link);
+        lc__timer_disarm(&child->timer);
+        lc_handle_close(&child->done);
+        lc_context_unref(child);
+    }
+    lc_context_unref(context);
+    lc_error_unref(error);
+}
+
+void lc_context_cancel(lc_context *context, lc_error *cause)
+{
+    if (!context || lc_context_error(context)) {
+        lc_error_unref(cause);
+        return;
+    }
+    lc_error *error = &cancelled;
+    if (cause)
+        error = lc_error_wrap(cause, -ECANCELED, "context cancelled");
+    end_tree(context, error);
+}
+
+/* ---- the deadline ---- */
+
+/*
+ * Under the timers' lock: keeps the context for the call that follows, if it is not just being
+ * freed.
+ */
+static bool deadline_due(struct lc__timer *timer)
+{
+    return try_ref((lc_context *)timer);
+}
+
+static void deadline_fire(struct lc__timer *timer)
+{
+    lc_context *context = (lc_context *)timer;
+    end_tree(context, &timed_out);
+    lc_context_unref(context);
+}
+
+/* ---- making ---- */
+
+static lc_context *make(lc_context *parent)
+{
+    lc_context *context = lc__allocate(sizeof *context);
+    if (!context)
+        return NULL;
+    context->timer.due = deadline_due;
+    context->timer.fire = deadline_fire;
+    atomic_init(&context->refs, 1);
+    pthread_mutex_init(&context->lock, NULL);
+    TAILQ_INIT(&context->children);
+    atomic_init(&context->error, NULL);
+    lc__handle_init(&context->done, &done_owner);
+    context->parent = lc_context_ref(parent);
+    context->deadline = parent ? parent->deadline : LC_FOREVER;
+    context->signaler = parent ? parent->signaler : NULL;
+    return context;
+}
+
+/*
+ * Puts a finished context below its parent: from here on it can be ended by it; if the parent has
+ * ended, it is at once.
+ */
+static lc_context *link_to_parent(lc_context *context)
+{
+    lc_context *parent = context ? context->parent : NULL;
+    if (!parent)
+        return context;
+    pthread_mutex_lock(&parent->lock);
+    const lc_error *error = atomic_load_explicit(&parent->error, memory_order_relaxed);
+    if (!error) {
+        TAILQ_INSERT_TAIL(&parent->children, context, link);
+        context->linked = true;
+    }
+    pthread_mutex_unlock(&parent->lock);
+    if (error)
+        end_tree(context, lc_error_ref(error));
+    return context;
+}
+
+lc_context *lc_context_new(lc_context *parent)
+{
+    return link_to_parent(make(parent));
+}
+
+lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
+{
+    lc_context *context = make(parent);
+    if (!context || deadline >= context->deadline)
+        return link_to_parent(context);
+    context->deadline = deadline;
+    if (lc_now() >= deadline) {
+        /* Its parent's error, if there is one, comes first. */
+        link_to_parent(context);
+        end_tree(context, &timed_out);
+        return context;
+    }
+    /* Armed before it is linked: who cancels it, by way of the parent, finds the timer. */
+    if (lc__timer_arm(&context->timer, deadline) < 0) {
+        lc_context_unref(context);
+        return NULL;
+    }
+    return link_to_parent(context);
+}
+
+lc_context *lc_context_with_value(lc_context *parent, const void *key, void *value,
+                                  void (*release)(void *value))
+{
+    lc_context *context = key ? make(parent) : NULL;
+    if (!context)
+        return NULL;
+    context->key = key;
+    context->value = value;
+    context->release = release;
+    return link_to_parent(context);
+}
+
+lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
+{
+    lc_context *context = signaler ? make(parent) : NULL;
+    if (!context)
+        return NULL;
+    context->signaler = lc_signaler_ref(signaler);
+    context->owns_signaler = true;
+    return link_to_parent(context);
+}
+
+/* ---- looking ---- */
+
+const lc_error *lc_context_error(const lc_context *context)
+{
+    /* Acquire: pairs with the release when it was set. */
+    return context ? atomic_load_explicit(&context->error, memory_order_acquire) : NULL;
+}
+
+lc_handle *lc_context_done(lc_context *context)
+{
+    return context ? &context->done : NULL;
+}
+
+int64_t lc_context_deadline(const lc_context *context)
+{
+    return context ? context->deadline : LC_FOREVER;
+}
+
+void *lc_context_value(const lc_context *context, const void *key)
+{
+    while (context && context->key != key)
+        context = context->parent;
+    return context && key ? context->value : NULL;
+}
+
+lc_signaler *lc__context_signaler(const lc_context *context)
+{
+    return context ? context->signaler : NULL;
+}
+
+/* ---- waiting ---- */
+
+int lc_context_wait_any(lc_context *context, lc_waitable *waitables, size_t count, int64_t deadline)
+{
+    int result = lc__wait_any(waitables, count, lc_context_done(context), deadline);
+    if (result >= 0 && (size_t)result == count)
+        return lc_error_code(lc_context_error(context));
+    return result;
+}
+
+int lc_context_wait(lc_context *context, lc_handle *handle)
+{
+    lc_waitable waitable = lc_on_handle(handle);
+    return lc_context_wait_any(context, &waitable, 1, LC_FOREVER);
+}
+
+int lc_context_sleep(lc_context *context, int64_t timeout)
+{
+    const lc_error *ended = lc_context_error(context);
+    if (ended)
+        return lc_error_code(ended);
+    int result = lc_context_wait_any(context, NULL, 0, lc_deadline_after(timeout));
+    bool whole = result == -ETIMEDOUT && !lc_context_error(context);
+    return whole ? 0 : result;
+}
+
+/*
+ * A transfer that does not wait, and a watch of the channel, in turn: another worker may be faster
+ * after the watch.
+ */
+int lc_context_send(lc_context *context, lc_channel *channel, void *item)
+{
+    for (;;) {
+        int result = lc_channel_send(channel, item, LC_NOW);
+        if (result != -ETIMEDOUT)
+            return result;
+        lc_waitable room = lc_on_send(channel);
+        result = lc_context_wait_any(context, &room, 1, LC_FOREVER);
+        if (result < 0)
+            return result;
+    }
+}
+
+int lc_context_receive(lc_context *context, lc_channel *channel, void **item)
+{
+    for (;;) {
+        int result = lc_channel_receive(channel, item, LC_NOW);
+        if (result != -ETIMEDOUT)
+            return result;
+        lc_waitable items = lc_on_receive(channel);
+        result = lc_context_wait_any(context, &items, 1, LC_FOREVER);
+        if (result < 0)
+            return result;
+    }
+}

@@ -1,0 +1,164 @@
+/*
+ * signaler.c: who is told of a fatal error. See <lifecycle/context.h> and signaler.h.
+ */
+#include "context/signaler.h"
+
+#include "base/memory.h"
+#include "wait/handle.h"
+#include "wait/wait.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+struct lc_signaler {
+    atomic_uint refs;
+    /*
+     * Set once, by the first error, or by the seal. Who sets it owns what comes of it: the error
+     * that is kept, the call of the relay and its release.
+     */
+    atomic_bool claimed;
+    _Atomic(lc_error *) error; /* thrown and not taken */
+    lc_handle thrown;          /* closes after `error` was set */
+    struct lc__relay relay;    /* relay.error is NULL if it has none */
+};
+
+/* ---- the embedded handle ---- */
+
+static lc_signaler *of_thrown(lc_handle *handle)
+{
+    return (lc_signaler *)((char *)handle - offsetof(lc_signaler, thrown));
+}
+
+static void ref_thrown(lc_handle *handle)
+{
+    lc_signaler_ref(of_thrown(handle));
+}
+
+static void unref_thrown(lc_handle *handle)
+{
+    lc_signaler_unref(of_thrown(handle));
+}
+
+static const struct lc__handle_owner thrown_owner = {ref_thrown, unref_thrown};
+
+/* ---- making ---- */
+
+lc_signaler *lc__signaler_relaying(const struct lc__relay *relay)
+{
+    lc_signaler *signaler = lc__allocate(sizeof *signaler);
+    if (!signaler)
+        return NULL;
+    atomic_init(&signaler->refs, 1);
+    atomic_init(&signaler->claimed, false);
+    atomic_init(&signaler->error, NULL);
+    lc__handle_init(&signaler->thrown, &thrown_owner);
+    if (relay)
+        signaler->relay = *relay;
+    return signaler;
+}
+
+lc_signaler *lc_signaler_new(void)
+{
+    return lc__signaler_relaying(NULL);
+}
+
+lc_signaler *lc_signaler_ref(lc_signaler *signaler)
+{
+    if (signaler)
+        atomic_fetch_add_explicit(&signaler->refs, 1, memory_order_relaxed);
+    return signaler;
+}
+
+/* An error that nobody will handle: the log is its end. Takes it over. */
+static void log_unhandled(lc_error *error)
+{
+    char origin[256];
+    snprintf(origin, sizeof origin, "%s:%d", lc_error_file(error), lc_error_line(error));
+    const lc_log_field field = {"origin", origin};
+    lc_log_fields(LC_LOG_ERROR, NULL, &field, 1, "unhandled error: %s", lc_error_message(error));
+    lc_error_unref(error);
+}
+
+void lc_signaler_unref(lc_signaler *signaler)
+{
+    /* Release, then acquire by the last: what others did with it happens before the free. */
+    if (!signaler || atomic_fetch_sub_explicit(&signaler->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    lc__signaler_seal(signaler);
+    lc_error *left = lc_signaler_take(signaler);
+    if (left)
+        log_unhandled(left);
+    lc__handle_destroy(&signaler->thrown);
+    lc__free(signaler);
+}
+
+/* ---- signalling and taking ---- */
+
+/* Only the atomicity counts: whoever comes second has nothing to do with what the first does. */
+static bool claim(lc_signaler *signaler)
+{
+    return !atomic_exchange_explicit(&signaler->claimed, true, memory_order_acq_rel);
+}
+
+bool lc__signaler_is_claimed(lc_signaler *signaler)
+{
+    return atomic_load_explicit(&signaler->claimed, memory_order_acquire);
+}
+
+static void release_relay(lc_signaler *signaler)
+{
+    if (signaler->relay.release)
+        signaler->relay.release(signaler->relay.arg);
+}
+
+void lc__signaler_seal(lc_signaler *signaler)
+{
+    if (claim(signaler))
+        release_relay(signaler);
+}
+
+void lc__signaler_signal(lc_signaler *signaler, lc_error *error)
+{
+    if (!claim(signaler)) {
+        log_unhandled(error);
+        return;
+    }
+    if (signaler->relay.error) {
+        signaler->relay.error(signaler->relay.arg, error);
+        release_relay(signaler);
+        return;
+    }
+    /*
+     * Release: who takes the pointer sees the error. The close is after it: who sees `thrown`
+     * closed finds it.
+     */
+    atomic_store_explicit(&signaler->error, error, memory_order_release);
+    lc_handle_close(&signaler->thrown);
+}
+
+lc_handle *lc_signaler_thrown(lc_signaler *signaler)
+{
+    return signaler ? &signaler->thrown : NULL;
+}
+
+lc_error *lc_signaler_take(lc_signaler *signaler)
+{
+    return signaler ? atomic_exchange_explicit(&signaler->error, NULL, memory_order_acq_rel) : NULL;
+}
+
+int lc_wait_error(lc_signaler *signaler, lc_handle *done, int64_t deadline, lc_error **error)
+{
+    if (!error)
+        return -EINVAL;
+    *error = NULL;
+    if (!signaler || !done)
+        return -EINVAL;
+    lc_waitable thrown = lc_on_handle(&signaler->thrown);
+    int result = lc__wait_any(&thrown, 1, done, deadline);
+    if (result < 0)
+        return result;
+    *error = lc_signaler_take(signaler);
+    return 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * signaler.h (internal): signalers whose errors go on at once, on the thrower's stack, instead of
+ * lying there to be taken. Floor 3.
+ */
+#ifndef LIFECYCLE_CONTEXT_SIGNALER_H
+#define LIFECYCLE_CONTEXT_SIGNALER_H
+
+#include <lifecycle/context.h>
+
+/* What a relaying signaler does with an error. */
+struct lc__relay {
+    /* Takes the error over. Only ever called once. */
+    void (*error)(void *arg, lc_error *error);
+    /* The relay is not needed any more: `error` is not running and will not run. */
+    void (*release)(void *arg);
+    void *arg;
+};
+
+/*
+ * A signaler that hands its first error to the relay (copied). NULL: no memory, and release is not
+ * called.
+ */
+lc_signaler *lc__signaler_relaying(const struct lc__relay *relay);
+/*
+ * No error is relayed any more; later ones are logged as unhandled. One that is being relayed goes
+ * on.
+ */
+void lc__signaler_seal(lc_signaler *signaler);
+/* Gives the signaler an error, taken over: the first is kept or relayed, any other logged. */
+void lc__signaler_signal(lc_signaler *signaler, lc_error *error);
+
+/* Whether it has had an error, or was sealed. */
+bool lc__signaler_is_claimed(lc_signaler *signaler);
+
+#endif

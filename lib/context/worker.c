@@ -1,0 +1,165 @@
+/*
+ * worker.c: throwing, deferring, and the frame that workers run in. See <lifecycle/context.h> and
+ * worker.h.
+ */
+#include "context/worker.h"
+
+#include "base/library.h"
+#include "base/memory.h"
+#include "context/context.h"
+#include "context/signaler.h"
+#include "executor/callback.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * The process cannot go on: a fatal error has nobody to go to. sysexits(3): internal software
+ * error.
+ */
+enum { EXIT_INTERNAL = 70 };
+
+/* ---- deferred calls ---- */
+
+struct deferred {
+    struct deferred *before;
+    void (*function)(void *arg);
+    void *arg;
+};
+
+static _Thread_local struct deferred *last_deferred;
+static _Thread_local bool running_deferred; /* a throw is then from a deferred call */
+static _Thread_local bool in_worker;        /* somebody will run them */
+
+/* Taken off before it is called: a throw in it goes on with the rest. */
+static void run_deferred(void)
+{
+    running_deferred = true;
+    for (struct deferred *deferred; (deferred = last_deferred);) {
+        struct deferred call = *deferred;
+        last_deferred = call.before;
+        lc__free(deferred);
+        call.function(call.arg);
+    }
+    running_deferred = false;
+}
+
+/* In threads that the library did not make, the end of the thread runs what is left. */
+static pthread_mutex_t key_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_key_t at_thread_end; /* under the lock, if made */
+static bool key_made;
+
+static void thread_ends(void *unused)
+{
+    (void)unused;
+    run_deferred();
+}
+
+static void drop_key(void)
+{
+    pthread_key_delete(at_thread_end);
+    key_made = false;
+}
+
+static struct lc__facility key_facility = {.shut_down = drop_key};
+
+/* Has the deferred calls run when the calling thread ends, if nothing runs them before. */
+static int watch_thread_end(void)
+{
+    int failed = 0;
+    pthread_mutex_lock(&key_lock);
+    if (!key_made) {
+        lc__facility_register(&key_facility);
+        failed = pthread_key_create(&at_thread_end, thread_ends);
+        key_made = failed == 0;
+    }
+    /* Any value but NULL has the destructor called. */
+    if (!failed)
+        failed = pthread_setspecific(at_thread_end, &at_thread_end);
+    pthread_mutex_unlock(&key_lock);
+    return -failed;
+}
+
+int lc_defer(void (*function)(void *arg), void *arg)
+{
+    if (!function)
+        return -EINVAL;
+    if (!in_worker && watch_thread_end() < 0)
+        return -ENOMEM;
+    struct deferred *deferred = lc__allocate(sizeof *deferred);
+    if (!deferred)
+        return -ENOMEM;
+    *deferred = (struct deferred){last_deferred, function, arg};
+    last_deferred = deferred;
+    return 0;
+}
+
+/* ---- throwing ---- */
+
+static LC_NORETURN void end_process(const lc_error *error, const char *why)
+{
+    char origin[256];
+    snprintf(origin, sizeof origin, "%s:%d", lc_error_file(error), lc_error_line(error));
+    const lc_log_field field = {"origin", origin};
+    lc_log_fields(LC_LOG_CRITICAL, NULL, &field, 1, "%s: %s", why, lc_error_message(error));
+    lc_log_flush();
+    _exit(EXIT_INTERNAL);
+}
+
+static lc_error *something(lc_error *error)
+{
+    return error ? error : lc_error_new(-EINVAL, "a throw needs an error: NULL means success");
+}
+
+void lc_signal_error(lc_context *context, lc_error *error)
+{
+    error = something(error);
+    lc_signaler *signaler = lc__context_signaler(context);
+    if (!signaler)
+        end_process(error, "fatal error, and no signaler to report it to");
+    lc__signaler_signal(signaler, error);
+}
+
+void lc_throw(lc_context *context, lc_error *error)
+{
+    error = something(error);
+    if (lc__in_callback())
+        end_process(error,
+                    "an error was thrown in a callback of the library, use lc_signal_error there");
+    if (running_deferred) {
+        lc_log(LC_LOG_ERROR, NULL, "a deferred call threw: %s", lc_error_message(error));
+        lc_error_unref(error);
+    } else {
+        lc_signal_error(context, error);
+    }
+    run_deferred();
+    pthread_exit(NULL);
+}
+
+/* ---- the frame of a worker ---- */
+
+/*
+ * However the work ended. It runs on the worker's thread, which may be on its way out by
+ * pthread_exit.
+ */
+static void finish(void *arg)
+{
+    struct lc__worker_call *call = arg;
+    run_deferred();
+    in_worker = false;
+    call->ended(call->arg);
+}
+
+void lc__worker_run(struct lc__worker_call *call)
+{
+    in_worker = true;
+    pthread_cleanup_push(finish, call);
+    lc_error *error = call->work(call->arg);
+    if (error)
+        lc_signal_error(call->context, error);
+    pthread_cleanup_pop(1);
+}

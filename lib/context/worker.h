@@ -1,0 +1,25 @@
+/*
+ * worker.h (internal): running a function as a worker: with deferred calls, with an end that throws
+ * reach, and with somebody told when it has ended, however it ends. Floor 3.
+ */
+#ifndef LIFECYCLE_CONTEXT_WORKER_H
+#define LIFECYCLE_CONTEXT_WORKER_H
+
+#include <lifecycle/context.h>
+
+struct lc__worker_call {
+    lc_context *context; /* where an error it returns goes; borrowed */
+    /* The work. An error it returns is reported as if thrown. */
+    lc_error *(*work)(void *arg);
+    /* Called once, after the deferred calls, also if the work threw or ended its thread. */
+    void (*ended)(void *arg);
+    void *arg;
+};
+
+/*
+ * Runs the call on this thread, which is a worker's from its start to its end. The call is borrowed
+ * until `ended`.
+ */
+void lc__worker_run(struct lc__worker_call *call);
+
+#endif
