@@ -1,0 +1,137 @@
+/*
+ * all.c: a handle that closes when all of several have. See <lifecycle/component.h>.
+ *
+ * It has a waiter on each input, and no thread. Counted are the users of the result, and the
+ * waiters that an input still has or is just telling. When the last user goes, the waiters are
+ * taken back; one that is just being told frees the whole when it is through.
+ */
+#include "base/memory.h"
+#include "wait/handle.h"
+
+#include <lifecycle/component.h>
+
+struct all;
+
+struct input {
+    struct lc__waiter waiter; /* first */
+    struct all *all;
+    lc_handle *handle; /* held until the whole is freed */
+};
+
+struct all {
+    lc_handle handle; /* first: the result */
+    atomic_uint users;
+    atomic_uint refs;      /* 1 for all users together, 1 for each waiter */
+    atomic_size_t waiting; /* inputs that have not closed, and 1 while it is being made */
+    size_t count;
+    struct input inputs[];
+};
+
+static void unref(struct all *all)
+{
+    /* Release, then acquire by the last: what others did with it happens before the free. */
+    if (atomic_fetch_sub_explicit(&all->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < all->count; i++)
+        lc_handle_unref(all->inputs[i].handle);
+    lc__handle_destroy(&all->handle);
+    lc__free(all);
+}
+
+static void ref_user(lc_handle *handle)
+{
+    atomic_fetch_add_explicit(&((struct all *)handle)->users, 1, memory_order_relaxed);
+}
+
+static void unref_user(lc_handle *handle)
+{
+    struct all *all = (struct all *)handle;
+    if (atomic_fetch_sub_explicit(&all->users, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < all->count; i++)
+        if (lc__handle_remove(all->inputs[i].handle, &all->inputs[i].waiter))
+            unref(all);
+    unref(all);
+}
+
+static const struct lc__handle_owner owner = {ref_user, unref_user};
+
+/* Release and acquire: who sees the result closed sees what was done before each input closed. */
+static void one_less(struct all *all)
+{
+    if (atomic_fetch_sub_explicit(&all->waiting, 1, memory_order_acq_rel) == 1)
+        lc_handle_close(&all->handle);
+}
+
+static void input_closed(struct lc__waiter *waiter)
+{
+    struct all *all = ((struct input *)waiter)->all;
+    one_less(all);
+    unref(all);
+}
+
+static struct all *make(size_t count)
+{
+    struct all *all = lc__allocate(sizeof *all + count * sizeof all->inputs[0]);
+    if (!all)
+        return NULL;
+    lc__handle_init(&all->handle, &owner);
+    atomic_init(&all->users, 1);
+    atomic_init(&all->refs, 1 + (unsigned)count);
+    atomic_init(&all->waiting, 1 + count);
+    all->count = count;
+    return all;
+}
+
+static void add_input(struct all *all, size_t i, lc_handle *handle)
+{
+    struct input *input = &all->inputs[i];
+    input->waiter.closed = input_closed;
+    input->all = all;
+    input->handle = lc_handle_ref(handle);
+    if (!lc__handle_add(handle, &input->waiter))
+        input_closed(&input->waiter);
+}
+
+lc_handle *lc_all_closed(lc_handle *const *handles, size_t count)
+{
+    if (count > 0 && !handles)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (!handles[i])
+            return NULL;
+    struct all *all = make(count);
+    if (!all)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        add_input(all, i, handles[i]);
+    one_less(all);
+    return &all->handle;
+}
+
+/* ---- of components ---- */
+
+static lc_handle *all_of(lc_component *const *components, size_t count,
+                         lc_handle *(*handle_of)(lc_component *component))
+{
+    if (count > 0 && !components)
+        return NULL;
+    lc_handle **handles = lc__allocate_array(count + 1, sizeof(lc_handle *));
+    if (!handles)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        handles[i] = handle_of(components[i]);
+    lc_handle *all = lc_all_closed(handles, count);
+    lc__free(handles);
+    return all;
+}
+
+lc_handle *lc_all_ready(lc_component *const *components, size_t count)
+{
+    return all_of(components, count, lc_component_ready);
+}
+
+lc_handle *lc_all_done(lc_component *const *components, size_t count)
+{
+    return all_of(components, count, lc_component_done);
+}

@@ -1,0 +1,235 @@
+/*
+ * builder.c: collecting workers and their mistakes, and building managers. See
+ * <lifecycle/manager.h>.
+ */
+#include "component/plan.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+struct lc_manager_builder {
+    struct lc__plan *plan;
+    lc_worker_kind kind;
+    lc_error *mistake; /* the first one; NULL so far */
+};
+
+/* ---- plans ---- */
+
+struct lc__plan *lc__plan_ref(struct lc__plan *plan)
+{
+    atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
+    return plan;
+}
+
+void lc__plan_unref(struct lc__plan *plan)
+{
+    /* Release, then acquire by the last: what others read of it happens before the free. */
+    if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < plan->count; i++)
+        lc__free((char *)(uintptr_t)plan->workers[i].name);
+    lc__free(plan->workers);
+    lc__free(plan->name);
+    lc__free(plan);
+}
+
+static struct lc__plan *new_plan(const char *name)
+{
+    struct lc__plan *plan = lc__allocate(sizeof *plan);
+    if (!plan)
+        return NULL;
+    atomic_init(&plan->refs, 1);
+    plan->name = lc__duplicate(name);
+    if (!plan->name) {
+        lc__free(plan);
+        return NULL;
+    }
+    return plan;
+}
+
+/* Copies the worker behind the others. @return 0, or -ENOMEM. */
+static int append(struct lc__plan *plan, const lc_worker *worker)
+{
+    if (plan->count == plan->room) {
+        size_t room = plan->room ? plan->room * 2 : 4;
+        lc_worker *workers = lc__reallocate_array(plan->workers, room, sizeof *workers);
+        if (!workers)
+            return -ENOMEM;
+        plan->workers = workers;
+        plan->room = room;
+    }
+    char *name = lc__duplicate(worker->name);
+    if (!name)
+        return -ENOMEM;
+    plan->workers[plan->count] = *worker;
+    plan->workers[plan->count].name = name;
+    plan->count++;
+    return 0;
+}
+
+static struct lc__plan *copy_plan(const struct lc__plan *plan)
+{
+    struct lc__plan *copy = new_plan(plan->name);
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (append(copy, &plan->workers[i]) == 0)
+            continue;
+        lc__plan_unref(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+/* Sees to it that no manager shares the plan. @return 0, or -ENOMEM. */
+static int own_plan(lc_manager_builder *builder)
+{
+    /* Acquire: managers that have let go were done with it. */
+    if (atomic_load_explicit(&builder->plan->refs, memory_order_acquire) == 1)
+        return 0;
+    struct lc__plan *copy = copy_plan(builder->plan);
+    if (!copy)
+        return -ENOMEM;
+    lc__plan_unref(builder->plan);
+    builder->plan = copy;
+    return 0;
+}
+
+/* ---- mistakes ---- */
+
+/* Keeps the first, taken over. */
+static void keep_mistake(lc_manager_builder *builder, lc_error *mistake)
+{
+    if (builder->mistake)
+        lc_error_unref(mistake);
+    else
+        builder->mistake = mistake;
+}
+
+static bool is_good_name(const char *name)
+{
+    size_t length = name ? strnlen(name, LC_NAME_MAX + 1) : 0;
+    return length >= 1 && length <= LC_NAME_MAX;
+}
+
+static bool is_taken(const struct lc__plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->workers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* @return what is wrong with the worker, or NULL. */
+static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
+{
+    if (!worker || worker->size != sizeof *worker)
+        return lc_error_new(-EINVAL, "a worker of \"%s\" was not made with LC_WORKER_INIT",
+                            plan->name);
+    if (!is_good_name(worker->name))
+        return lc_error_new(-EINVAL, "a worker of \"%s\" needs a name of 1 to %d bytes", plan->name,
+                            LC_NAME_MAX);
+    if (is_taken(plan, worker->name))
+        return lc_error_new(-EEXIST, "\"%s\" has two workers called \"%s\": names must differ",
+                            plan->name, worker->name);
+    if (!worker->run)
+        return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" has no function to run", worker->name,
+                            plan->name);
+    if (worker->kind == LC_WORKER_FIBER)
+        return lc_error_new(
+            -ENOTSUP,
+            "worker \"%s\" of \"%s\" is a fiber, which this version cannot run: use "
+            "LC_WORKER_THREAD",
+            worker->name, plan->name);
+    if (worker->kind != LC_WORKER_THREAD)
+        return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" is of kind %d, which does not exist",
+                            worker->name, plan->name, (int)worker->kind);
+    if (worker->stack_size != 0 && worker->stack_size < (size_t)PTHREAD_STACK_MIN)
+        return lc_error_new(
+            -EINVAL,
+            "worker \"%s\" of \"%s\" asks for a stack of %zu bytes: at least %zu, or 0 "
+            "for the default",
+            worker->name, plan->name, worker->stack_size, (size_t)PTHREAD_STACK_MIN);
+    if (plan->count >= LC_MANAGER_WORKERS_MAX)
+        return lc_error_new(-E2BIG, "\"%s\" has %d workers already, the most there can be",
+                            plan->name, LC_MANAGER_WORKERS_MAX);
+    return NULL;
+}
+
+/* ---- building ---- */
+
+lc_manager_builder *lc_manager_builder_new(const char *name)
+{
+    lc_manager_builder *builder = lc__allocate(sizeof *builder);
+    if (!builder)
+        return NULL;
+    bool good = is_good_name(name);
+    builder->plan = new_plan(good ? name : "(no name)");
+    if (!builder->plan) {
+        lc__free(builder);
+        return NULL;
+    }
+    if (!good)
+        keep_mistake(builder,
+                     lc_error_new(-EINVAL, "a manager needs a name of 1 to %d bytes", LC_NAME_MAX));
+    return builder;
+}
+
+void lc_manager_builder_free(lc_manager_builder *builder)
+{
+    if (!builder)
+        return;
+    lc__plan_unref(builder->plan);
+    lc_error_unref(builder->mistake);
+    lc__free(builder);
+}
+
+void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind)
+{
+    if (builder)
+        builder->kind = kind;
+}
+
+void lc_manager_builder_add(lc_manager_builder *builder, const char *name, lc_worker_function run,
+                            void *arg)
+{
+    if (!builder)
+        return;
+    lc_worker worker = LC_WORKER_INIT;
+    worker.name = name;
+    worker.run = run;
+    worker.arg = arg;
+    worker.kind = builder->kind;
+    lc_manager_builder_add_worker(builder, &worker);
+}
+
+void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker *worker)
+{
+    if (!builder || builder->mistake)
+        return;
+    lc_error *mistake = check(builder->plan, worker);
+    if (!mistake && (own_plan(builder) < 0 || append(builder->plan, worker) < 0))
+        mistake = lc_error_new(-ENOMEM, "no memory for worker \"%s\" of \"%s\"", worker->name,
+                               builder->plan->name);
+    if (mistake)
+        keep_mistake(builder, mistake);
+}
+
+lc_error *lc_manager_builder_build(lc_manager_builder *builder, lc_manager **manager)
+{
+    if (!manager)
+        return lc_error_new(-EINVAL, "lc_manager_builder_build needs a place for the manager");
+    *manager = NULL;
+    if (!builder)
+        return lc_error_new(-ENOMEM, "there is no builder: lc_manager_builder_new had no memory");
+    if (builder->mistake)
+        return lc_error_ref(builder->mistake);
+    *manager = lc__manager_new(lc__plan_ref(builder->plan));
+    if (*manager)
+        return NULL;
+    lc__plan_unref(builder->plan);
+    return lc_error_new(-ENOMEM, "no memory for manager \"%s\"", builder->plan->name);
+}

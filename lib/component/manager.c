@@ -1,0 +1,483 @@
+/*
+ * manager.c: a component made of workers. See <lifecycle/manager.h>.
+ *
+ * Who does what: a worker's own thread does all that follows from what the worker does. The last
+ * that is ready closes the ready handle, one that fails reports upward and cancels the others, the
+ * last that returns closes shutdown and done.
+ *
+ * References to a manager: its owner's; one for all its activity, from the start until it is done;
+ * one of the signaler, until that is sealed; one of the waiter on its context; one for each ready
+ * token kept by somebody.
+ */
+#include "base/library.h"
+#include "base/memory.h"
+#include "component/plan.h"
+#include "context/signaler.h"
+#include "context/worker.h"
+#include "executor/thread.h"
+#include "wait/handle.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+/* A worker's ready token: where it is found tells which worker's. */
+struct lc_ready {
+    lc_manager *manager;
+};
+
+struct worker {
+    lc_ready ready;
+    const lc_worker *plan;
+    struct lc__worker_call call;
+    /* Under the manager's lock. */
+    lc_worker_state state;
+    bool was_ready;
+    int64_t since;
+};
+
+struct lc_manager {
+    lc_component component; /* first */
+    atomic_uint refs;
+    struct lc__plan *plan;
+    lc_handle ready;
+    lc_handle done;
+    lc_handle shutdown;
+    void *data;
+    void (*release)(void *data);
+
+    /* Set by the start, before there is a worker. */
+    lc_context *parent;
+    lc_context *context; /* the workers' */
+    lc_signaler *signaler;
+    struct lc__waiter context_ended;
+
+    pthread_mutex_t lock; /* for what follows, and the workers' states */
+    bool started;
+    size_t not_ready; /* workers */
+    size_t active;    /* workers that have not returned, and errors on their way upward */
+    bool finished;    /* active has come to 0 */
+
+    struct worker workers[];
+};
+
+/* ---- references ---- */
+
+lc_manager *lc_manager_ref(lc_manager *manager)
+{
+    if (manager)
+        atomic_fetch_add_explicit(&manager->refs, 1, memory_order_relaxed);
+    return manager;
+}
+
+void lc_manager_unref(lc_manager *manager)
+{
+    /* Release, then acquire by the last: what others did with it happens before the free. */
+    if (!manager || atomic_fetch_sub_explicit(&manager->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    if (manager->release)
+        manager->release(manager->data);
+    lc_context_unref(manager->context);
+    lc_context_unref(manager->parent);
+    lc_signaler_unref(manager->signaler);
+    lc__handle_destroy(&manager->ready);
+    lc__handle_destroy(&manager->done);
+    lc__handle_destroy(&manager->shutdown);
+    lc__plan_unref(manager->plan);
+    pthread_mutex_destroy(&manager->lock);
+    lc__free(manager);
+}
+
+/* The embedded handles pass references on to the manager; `field` tells where in it they are. */
+#define HANDLE_OWNER(field)                                                                        \
+    static void ref_##field(lc_handle *handle)                                                     \
+    {                                                                                              \
+        lc_manager_ref((lc_manager *)((char *)handle - offsetof(lc_manager, field)));              \
+    }                                                                                              \
+    static void unref_##field(lc_handle *handle)                                                   \
+    {                                                                                              \
+        lc_manager_unref((lc_manager *)((char *)handle - offsetof(lc_manager, field)));            \
+    }                                                                                              \
+    static const struct lc__handle_owner field##_owner = {ref_##field, unref_##field};
+
+HANDLE_OWNER(ready)
+HANDLE_OWNER(done)
+HANDLE_OWNER(shutdown)
+
+/* ---- ending ---- */
+
+/*
+ * Nothing is active any more. Shutdown closes before done, whoever may just be on the way to
+ * closing it too.
+ */
+static void finish(lc_manager *manager)
+{
+    lc__signaler_seal(manager->signaler);
+    lc_context_cancel(manager->context, NULL);
+    lc_handle_close(&manager->shutdown);
+    lc_handle_close(&manager->done);
+    lc_manager_unref(manager);
+}
+
+/* One worker, or one error on its way, less. */
+static void leave(lc_manager *manager, struct worker *worker)
+{
+    pthread_mutex_lock(&manager->lock);
+    if (worker) {
+        worker->state = LC_WORKER_RETURNED;
+        worker->since = lc_now();
+    }
+    bool last = --manager->active == 0;
+    manager->finished = last;
+    pthread_mutex_unlock(&manager->lock);
+    if (last)
+        finish(manager);
+}
+
+/* ---- errors ---- */
+
+/* @return whether done is still to come: then it waits for `leave`. */
+static bool enter(lc_manager *manager)
+{
+    pthread_mutex_lock(&manager->lock);
+    bool entered = !manager->finished;
+    manager->active += entered;
+    pthread_mutex_unlock(&manager->lock);
+    return entered;
+}
+
+/*
+ * The first error of the workers goes upward at once, on the thrower's stack, and then the others
+ * are cancelled. Done waits for it, also if the thrower is none of the workers; only one thrown
+ * when all is over is for the log.
+ */
+static void relay_error(void *arg, lc_error *error)
+{
+    lc_manager *manager = arg;
+    if (!enter(manager)) {
+        lc_log(LC_LOG_ERROR, manager->plan->name, "unhandled error, thrown after it was done: %s",
+               lc_error_message(error));
+        lc_error_unref(error);
+        return;
+    }
+    lc_error *cause = lc_error_ref(error);
+    lc_signal_error(manager->parent, error);
+    lc_context_cancel(manager->context, cause);
+    leave(manager, NULL);
+}
+
+static void release_relay(void *arg)
+{
+    lc_manager_unref(arg);
+}
+
+/* The workers' context has ended: the shutdown begins. */
+static void context_ended(struct lc__waiter *waiter)
+{
+    lc_manager *manager = (lc_manager *)((char *)waiter - offsetof(lc_manager, context_ended));
+    lc_handle_close(&manager->shutdown);
+    lc_manager_unref(manager);
+}
+
+/* ---- workers ---- */
+
+static lc_manager *manager_of(const struct worker *worker)
+{
+    return worker->ready.manager;
+}
+
+static lc_error *work(void *arg)
+{
+    struct worker *worker = arg;
+    return worker->plan->run(manager_of(worker)->context, &worker->ready, worker->plan->arg);
+}
+
+static void worker_ended(void *arg)
+{
+    struct worker *worker = arg;
+    /* Before done can close: who saw it closed may shut the library down. */
+    lc__thread_finishing();
+    leave(manager_of(worker), worker);
+}
+
+static void run_worker(void *arg)
+{
+    struct worker *worker = arg;
+    lc__worker_run(&worker->call);
+}
+
+void lc_ready_signal(lc_ready *ready)
+{
+    if (!ready)
+        return;
+    struct worker *worker = (struct worker *)ready;
+    lc_manager *manager = ready->manager;
+    bool all = false;
+    pthread_mutex_lock(&manager->lock);
+    if (worker->state == LC_WORKER_STARTING) {
+        worker->state = LC_WORKER_READY;
+        worker->was_ready = true;
+        worker->since = lc_now();
+        all = --manager->not_ready == 0;
+    }
+    pthread_mutex_unlock(&manager->lock);
+    if (all)
+        lc_handle_close(&manager->ready);
+}
+
+lc_ready *lc_ready_ref(lc_ready *ready)
+{
+    if (ready)
+        lc_manager_ref(ready->manager);
+    return ready;
+}
+
+void lc_ready_unref(lc_ready *ready)
+{
+    if (ready)
+        lc_manager_unref(ready->manager);
+}
+
+lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_ready_signal(ready);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return NULL;
+}
+
+/* ---- starting ---- */
+
+/* @return whether this is the first start. */
+static bool claim_start(lc_manager *manager)
+{
+    pthread_mutex_lock(&manager->lock);
+    bool first = !manager->started;
+    manager->started = true;
+    pthread_mutex_unlock(&manager->lock);
+    return first;
+}
+
+/* Makes the workers' context and its signaler. @return 0, or -ENOMEM. */
+static int prepare(lc_manager *manager, lc_context *parent)
+{
+    manager->parent = lc_context_ref(parent);
+    struct lc__relay relay = {relay_error, release_relay, manager};
+    manager->signaler = lc__signaler_relaying(&relay);
+    if (!manager->signaler)
+        return -ENOMEM;
+    lc_manager_ref(manager); /* the signaler's */
+    manager->context = lc_context_with_signaler(parent, manager->signaler);
+    if (!manager->context)
+        return -ENOMEM;
+    manager->context_ended.closed = context_ended;
+    lc_manager_ref(manager); /* the waiter's */
+    if (!lc__handle_add(lc_context_done(manager->context), &manager->context_ended))
+        context_ended(&manager->context_ended);
+    return 0;
+}
+
+static int launch(struct worker *worker)
+{
+    worker->call =
+        (struct lc__worker_call){manager_of(worker)->context, work, worker_ended, worker};
+    struct lc__thread_options thread = {
+        .name = worker->plan->name,
+        .stack_size = worker->plan->stack_size,
+        .run = run_worker,
+        .arg = worker,
+    };
+    return lc__thread_start(&thread);
+}
+
+/*
+ * Before the first is launched, so that the count does not come to 0 while others are still to be.
+ */
+static void mark_starting(lc_manager *manager)
+{
+    size_t count = manager->plan->count;
+    int64_t now = lc_now();
+    pthread_mutex_lock(&manager->lock);
+    for (size_t i = 0; i < count; i++) {
+        manager->workers[i].state = LC_WORKER_STARTING;
+        manager->workers[i].since = now;
+    }
+    manager->not_ready = count;
+    manager->active = count + 1; /* 1: the launching itself */
+    pthread_mutex_unlock(&manager->lock);
+}
+
+static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code)
+{
+    return lc_error_new(code, "worker \"%s\" of \"%s\" could not be launched: %s",
+                        manager->plan->workers[index].name, manager->plan->name, strerror(-code));
+}
+
+/*
+ * @return an error if none could be launched; once one runs, the failure of another is thrown, for
+ * the others to end.
+ */
+static lc_error *launch_all(lc_manager *manager)
+{
+    size_t count = manager->plan->count;
+    size_t launched = 0;
+    int result = 0;
+    while (launched < count && (result = launch(&manager->workers[launched])) == 0)
+        launched++;
+    lc_error *error = result < 0 ? cannot_launch(manager, launched, result) : NULL;
+    if (error && launched > 0) {
+        lc__signaler_signal(manager->signaler, error);
+        error = NULL;
+    }
+    for (size_t i = launched; i < count; i++)
+        leave(manager, &manager->workers[i]);
+    return error;
+}
+
+/* The start failed before anything ran: that counts as done. */
+static void finish_unstarted(lc_manager *manager)
+{
+    pthread_mutex_lock(&manager->lock);
+    manager->finished = true;
+    pthread_mutex_unlock(&manager->lock);
+    if (manager->signaler)
+        lc__signaler_seal(manager->signaler);
+    lc_handle_close(&manager->shutdown);
+    lc_handle_close(&manager->done);
+}
+
+lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
+{
+    if (!manager || !context)
+        return lc_error_new(-EINVAL, "lc_manager_start needs a %s",
+                            manager ? "context" : "manager");
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP,
+                            "\"%s\" cannot be started in a child forked when there were workers",
+                            manager->plan->name);
+    if (!claim_start(manager))
+        return lc_error_new(-EALREADY, "\"%s\" was started before: build another manager",
+                            manager->plan->name);
+    int prepared = prepare(manager, context);
+    if (prepared < 0) {
+        finish_unstarted(manager);
+        return lc_error_new(prepared, "no memory to start \"%s\"", manager->plan->name);
+    }
+    lc_manager_ref(manager); /* the activity's */
+    mark_starting(manager);
+    if (manager->plan->count == 0)
+        lc_handle_close(&manager->ready);
+    lc_error *error = launch_all(manager);
+    leave(manager, NULL);
+    return error;
+}
+
+/* ---- as a component ---- */
+
+static lc_error *start_component(lc_component *component, lc_context *context)
+{
+    return lc_manager_start((lc_manager *)component, context);
+}
+
+static lc_handle *ready_of_component(lc_component *component)
+{
+    return lc_manager_ready((lc_manager *)component);
+}
+
+static lc_handle *done_of_component(lc_component *component)
+{
+    return lc_manager_done((lc_manager *)component);
+}
+
+static void destroy_component(lc_component *component)
+{
+    lc_manager_unref((lc_manager *)component);
+}
+
+static const lc_component_ops manager_ops = {
+    .size = sizeof(lc_component_ops),
+    .start = start_component,
+    .ready = ready_of_component,
+    .done = done_of_component,
+    .destroy = destroy_component,
+    .flags = LC_START_INLINE,
+};
+
+lc_component *lc_manager_component(lc_manager *manager)
+{
+    return manager ? &manager->component : NULL;
+}
+
+/* ---- making and looking ---- */
+
+lc_manager *lc__manager_new(struct lc__plan *plan)
+{
+    lc_manager *manager = lc__allocate(sizeof *manager + plan->count * sizeof manager->workers[0]);
+    if (!manager)
+        return NULL;
+    manager->component.ops = &manager_ops;
+    atomic_init(&manager->refs, 1);
+    manager->plan = plan;
+    lc__handle_init(&manager->ready, &ready_owner);
+    lc__handle_init(&manager->done, &done_owner);
+    lc__handle_init(&manager->shutdown, &shutdown_owner);
+    pthread_mutex_init(&manager->lock, NULL);
+    for (size_t i = 0; i < plan->count; i++) {
+        manager->workers[i].ready.manager = manager;
+        manager->workers[i].plan = &plan->workers[i];
+    }
+    return manager;
+}
+
+const char *lc_manager_name(const lc_manager *manager)
+{
+    return manager ? manager->plan->name : "";
+}
+
+int lc_manager_set_data(lc_manager *manager, void *data, void (*release)(void *data))
+{
+    if (!manager)
+        return -EINVAL;
+    if (manager->data || manager->release)
+        return -EALREADY;
+    manager->data = data;
+    manager->release = release;
+    return 0;
+}
+
+void *lc_manager_data(const lc_manager *manager)
+{
+    return manager ? manager->data : NULL;
+}
+
+lc_handle *lc_manager_ready(lc_manager *manager)
+{
+    return manager ? &manager->ready : NULL;
+}
+
+lc_handle *lc_manager_done(lc_manager *manager)
+{
+    return manager ? &manager->done : NULL;
+}
+
+lc_handle *lc_manager_shutdown(lc_manager *manager)
+{
+    return manager ? &manager->shutdown : NULL;
+}
+
+size_t lc_manager_workers(lc_manager *manager, lc_worker_status *status, size_t capacity)
+{
+    if (!manager)
+        return 0;
+    size_t count = manager->plan->count;
+    pthread_mutex_lock(&manager->lock);
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        const struct worker *worker = &manager->workers[i];
+        status[i] =
+            (lc_worker_status){worker->plan->name, worker->state, worker->was_ready, worker->since};
+    }
+    pthread_mutex_unlock(&manager->lock);
+    return count;
+}

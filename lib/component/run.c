@@ -1,0 +1,293 @@
+/*
+ * run.c: the run loop: makes a component, runs it, asks what to do about its fatal error. See
+ * <lifecycle/run.h>.
+ */
+#include "base/memory.h"
+#include "context/signaler.h"
+#include "context/worker.h"
+#include "executor/thread.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/manager.h>
+#include <lifecycle/run.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+static const char *const behavior_names[] = {
+    [LC_RESTART] = "restart",   [LC_STOP] = "stop",           [LC_STOP_PARENTS] = "stop-parents",
+    [LC_SHUTDOWN] = "shutdown", [LC_SPIN_HALT] = "spin-halt",
+};
+
+enum { BEHAVIOR_COUNT = sizeof behavior_names / sizeof behavior_names[0] };
+
+const char *lc_behavior_name(lc_behavior behavior)
+{
+    return (unsigned)behavior < BEHAVIOR_COUNT ? behavior_names[behavior] : NULL;
+}
+
+int lc_behavior_parse(const char *name, lc_behavior *behavior)
+{
+    for (unsigned i = 0; name && behavior && i < BEHAVIOR_COUNT; i++) {
+        if (strcmp(name, behavior_names[i]) != 0)
+            continue;
+        *behavior = (lc_behavior)i;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+/* ---- one instance of the component ---- */
+
+struct instance {
+    lc_component *component;
+    lc_signaler *signaler;
+    lc_context *context;
+    struct lc__worker_call start; /* runs the component's start */
+    lc_handle *start_ended;
+    /* Written by the start, read once start_ended is closed. */
+    bool start_returned; /* it did not throw */
+    bool started;        /* it succeeded: done will close */
+};
+
+/* A start that fails is a fatal error like any other: it goes to the instance's signaler. */
+static lc_error *start_component(void *arg)
+{
+    struct instance *instance = arg;
+    lc_error *error = lc_component_start(instance->component, instance->context);
+    instance->start_returned = true;
+    instance->started = error == NULL;
+    return error;
+}
+
+static void start_ended(void *arg)
+{
+    struct instance *instance = arg;
+    if (!instance->start_returned && !lc__signaler_is_claimed(instance->signaler))
+        lc__signaler_signal(
+            instance->signaler,
+            lc_error_new(-ECHILD, "the component's start ended its thread without an error"));
+    lc_handle_close(instance->start_ended);
+}
+
+static void start_ended_in_thread(void *arg)
+{
+    lc__thread_finishing();
+    start_ended(arg);
+}
+
+static void run_start(void *arg)
+{
+    lc__worker_run(&((struct instance *)arg)->start);
+}
+
+/*
+ * Starts it on this stack if that is safe, else as a worker of its own, since a throw would end the
+ * run loop.
+ */
+static void start_instance(struct instance *instance, const char *name)
+{
+    if (instance->component->ops->flags & LC_START_INLINE) {
+        lc_error *error = start_component(instance);
+        if (error)
+            lc__signaler_signal(instance->signaler, error);
+        start_ended(instance);
+        return;
+    }
+    instance->start = (struct lc__worker_call){instance->context, start_component,
+                                               start_ended_in_thread, instance};
+    struct lc__thread_options thread = {.name = name, .run = run_start, .arg = instance};
+    int result = lc__thread_start(&thread);
+    if (result == 0)
+        return;
+    lc__signaler_signal(instance->signaler, lc_error_new(result, "no thread to start \"%s\" in: %s",
+                                                         name, strerror(-result)));
+    lc_handle_close(instance->start_ended);
+}
+
+/* @return 0, or -ENOMEM; either way it is to be freed. */
+static int make_surroundings(struct instance *instance, lc_context *parent)
+{
+    instance->signaler = lc_signaler_new();
+    instance->context = lc_context_with_signaler(parent, instance->signaler);
+    instance->start_ended = lc_handle_new();
+    return instance->signaler && instance->context && instance->start_ended ? 0 : -ENOMEM;
+}
+
+static void free_instance(struct instance *instance)
+{
+    lc_component_destroy(instance->component);
+    lc_handle_unref(instance->start_ended);
+    lc_context_unref(instance->context);
+    lc_signaler_unref(instance->signaler);
+}
+
+/* Waits until nothing of it runs any more. A start that failed counts as done. */
+static void await_end(struct instance *instance)
+{
+    lc_handle_wait(instance->start_ended, LC_FOREVER);
+    if (instance->started)
+        lc_handle_wait(lc_component_done(instance->component), LC_FOREVER);
+}
+
+/* ---- the loop ---- */
+
+struct run {
+    const lc_run_options *options;
+    lc_context *context;         /* the caller's, or one below it */
+    lc_process_signals *signals; /* NULL: not handled */
+    lc_behavior behavior;        /* the handler's last answer */
+};
+
+/* SIGINT and SIGTERM cancel the run; the cause tells which. */
+static void cancel_by_signal(struct run *run)
+{
+    int number = lc_process_signals_next(run->signals, LC_NOW);
+    if (number > 0)
+        lc_context_cancel(run->context, lc_error_new(-EINTR, "received %s",
+                                                     number == SIGINT ? "SIGINT" : "SIGTERM"));
+}
+
+/*
+ * Waits until the instance has failed, completed, or is to end because the run does, and until
+ * nothing of it runs any more. @return its fatal error, given to the caller, or NULL.
+ */
+static lc_error *await_instance(struct run *run, struct instance *instance)
+{
+    enum { THROWN, DONE, SIGNALS };
+    lc_waitable waitables[] = {
+        [THROWN] = lc_on_handle(lc_signaler_thrown(instance->signaler)),
+        [DONE] = lc_on_handle(lc_component_done(instance->component)),
+        [SIGNALS] = lc_on_signals(run->signals),
+    };
+    size_t count = run->signals ? 3 : 2;
+    int index;
+    do {
+        index = lc_context_wait_any(run->context, waitables, count, LC_FOREVER);
+        if (index == SIGNALS)
+            cancel_by_signal(run);
+        else if (index < 0 && !lc_context_error(run->context))
+            /* No descriptor to wait for signals with: better to end than to run on deaf. */
+            lc_context_cancel(run->context,
+                              lc_error_new(index, "cannot wait for signals: %s", strerror(-index)));
+    } while (index != THROWN && index != DONE && !lc_context_error(run->context));
+    if (index == THROWN)
+        lc_context_cancel(instance->context, NULL);
+    await_end(instance);
+    return lc_signaler_take(instance->signaler);
+}
+
+/*
+ * Asks the handler about a fatal error. @return NULL to restart, or what the run returns. Takes
+ * `error` over.
+ */
+static lc_error *handle(struct run *run, lc_error *error)
+{
+    const lc_run_options *options = run->options;
+    lc_behavior behavior =
+        options->handler ? options->handler(options->handler_arg, error) : LC_RESTART;
+    if (!lc_behavior_name(behavior))
+        return lc_error_wrap(
+            error, -EINVAL,
+            "the error handler of \"%s\" answered %d, which is none of the behaviors (0 to %d)",
+            options->name, (int)behavior, BEHAVIOR_COUNT - 1);
+    run->behavior = behavior;
+    if (behavior == LC_RESTART) {
+        lc_error_unref(error);
+        return NULL;
+    }
+    if (behavior == LC_SPIN_HALT && options->halt == LC_HALT_WAIT)
+        lc_spin_halt(error, options->on_halt, options->on_halt_arg);
+    return error;
+}
+
+/* The factory's part of an instance. @return NULL, or why there is none. */
+static lc_error *make_component(const lc_run_options *options, struct instance *instance)
+{
+    lc_error *error = options->factory(options->factory_arg, &instance->component);
+    if (!error && !instance->component)
+        error = lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
+                             options->name);
+    return error;
+}
+
+/*
+ * Runs one instance. @return whether there is to be another one; if not, *result is what the run
+ * returns.
+ */
+static bool run_instance(struct run *run, lc_error **result)
+{
+    struct instance instance = {0};
+    lc_error *error = NULL;
+    *result = make_component(run->options, &instance);
+    if (!*result && make_surroundings(&instance, run->context) < 0)
+        *result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", run->options->name);
+    if (!*result) {
+        start_instance(&instance, run->options->name);
+        error = await_instance(run, &instance);
+    }
+    bool completed = !*result && !error;
+    free_instance(&instance);
+    if (error)
+        *result = handle(run, error);
+    else if (completed)
+        *result = lc_error_ref(lc_context_error(run->context));
+    return error && !*result;
+}
+
+static lc_error *run_loop(struct run *run)
+{
+    lc_error *result;
+    do {
+        const lc_error *ended = lc_context_error(run->context);
+        if (ended)
+            return lc_error_ref(ended);
+    } while (run_instance(run, &result));
+    return result;
+}
+
+static lc_error *check(const lc_run_options *options)
+{
+    if (!options || options->size != sizeof *options)
+        return lc_error_new(-EINVAL,
+                            "the options of lc_run_component were not made with LC_RUN_INIT");
+    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "lc_run_component: options.name must be 1 to %d bytes long",
+                            LC_NAME_MAX);
+    if (!options->factory)
+        return lc_error_new(-EINVAL, "lc_run_component: options.factory of \"%s\" is missing",
+                            options->name);
+    if (options->halt != LC_HALT_WAIT && options->halt != LC_HALT_RETURN)
+        return lc_error_new(
+            -EINVAL, "lc_run_component: options.halt of \"%s\" is %d, not one of LC_HALT_...",
+            options->name, (int)options->halt);
+    return NULL;
+}
+
+lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
+                           lc_behavior *behavior)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    struct run run = {.options = options, .behavior = LC_STOP};
+    if (behavior)
+        *behavior = LC_STOP;
+    lc_error *result = check(options);
+    if (result)
+        return result;
+    int watching = options->handle_signals ? lc_process_signals_watch(signals, 2, &run.signals) : 0;
+    run.context = lc_context_new(context);
+    if (watching < 0)
+        result = lc_error_new(watching, "\"%s\" cannot handle signals: %s", options->name,
+                              strerror(-watching));
+    else if (!run.context)
+        result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options->name);
+    else
+        result = run_loop(&run);
+    lc_context_unref(run.context);
+    lc_process_signals_unwatch(run.signals);
+    if (behavior)
+        *behavior = run.behavior;
+    return result;
+}
