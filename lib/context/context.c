@@ -21,20 +21,31 @@
 
 TAILQ_HEAD(context_list, lc_context);
 
+/* What a context has beside the common part; one without any of it does not pay for it. */
+enum context_kind { PLAIN, WITH_SIGNALER, WITH_DEADLINE, WITH_VALUE };
+
+/* What cancelling touches comes first, close together: trees are large, and memory is slow. */
 struct lc_context {
-    struct lc__timer timer; /* first: armed while live, if it has a deadline of its own */
     atomic_uint refs;
+    bool linked;                  /* whether the parent has it; under the parent's lock */
+    unsigned char kind;           /* never changes, as parent, deadline and signaler */
+    TAILQ_ENTRY(lc_context) link; /* in parent->children, under its lock; then the canceller's */
+    _Atomic(lc_error *) error;    /* held; NULL while live; set once, under the lock */
+    lc_handle done;               /* closes after `error` was set */
     pthread_mutex_t lock;
     struct context_list children; /* under the lock; empty once ended */
-    TAILQ_ENTRY(lc_context)
-    link;        /* in the parent's children, under the parent's lock; then the canceller's */
-    bool linked; /* whether the parent has it; under the parent's lock */
-    lc_context *parent;        /* held; never changes, as all that follows but `error` */
-    _Atomic(lc_error *) error; /* held; NULL while live; set once, under the lock */
-    lc_handle done;            /* closes after `error` was set */
-    int64_t deadline;          /* the nearest of its own and its ancestors' */
-    lc_signaler *signaler;     /* the nearest upward; held only if `owns_signaler` */
-    bool owns_signaler;
+    lc_context *parent;           /* held */
+    int64_t deadline;             /* the nearest of its own and its ancestors' */
+    lc_signaler *signaler;        /* the nearest upward; held if the kind is WITH_SIGNALER */
+};
+
+struct deadline_context {
+    lc_context context; /* first */
+    struct lc__timer timer;
+};
+
+struct value_context {
+    lc_context context; /* first */
     const void *key;
     void *value;
     void (*release)(void *value);
@@ -82,6 +93,29 @@ static bool try_ref(lc_context *context)
     return false;
 }
 
+static struct deadline_context *of_timer(struct lc__timer *timer)
+{
+    return (struct deadline_context *)((char *)timer - offsetof(struct deadline_context, timer));
+}
+
+/* A deadline that is not needed any more need not come. */
+static void disarm(lc_context *context)
+{
+    if (context->kind == WITH_DEADLINE)
+        lc__timer_disarm(&((struct deadline_context *)context)->timer);
+}
+
+/* Gives back what the kind of context holds. */
+static void free_extra(lc_context *context)
+{
+    disarm(context);
+    if (context->kind == WITH_SIGNALER)
+        lc_signaler_unref(context->signaler);
+    const struct value_context *with_value = (struct value_context *)context;
+    if (context->kind == WITH_VALUE && with_value->release)
+        with_value->release(with_value->value);
+}
+
 /*
  * The last reference is gone. Nobody can get a new one once the two locks taken here have been
  * held.
@@ -95,11 +129,7 @@ static lc_context *free_one(lc_context *context)
             TAILQ_REMOVE(&parent->children, context, link);
         pthread_mutex_unlock(&parent->lock);
     }
-    lc__timer_disarm(&context->timer);
-    if (context->release)
-        context->release(context->value);
-    if (context->owns_signaler)
-        lc_signaler_unref(context->signaler);
+    free_extra(context);
     lc_error_unref(atomic_load_explicit(&context->error, memory_order_relaxed));
     lc__handle_destroy(&context->done);
     pthread_mutex_destroy(&context->lock);
@@ -159,12 +189,12 @@ static void end_tree(lc_context *context, lc_error *error)
             lc_context_unref(child);
     }
     if (root_was_live) {
-        lc__timer_disarm(&context->timer);
+        disarm(context);
         lc_handle_close(&context->done);
     }
     for (lc_context *child; (child = TAILQ_FIRST(&ended));) {
         TAILQ_REMOVE(&ended, child, link);
-        lc__timer_disarm(&child->timer);
+        disarm(child);
         lc_handle_close(&child->done);
         lc_context_unref(child);
     }
@@ -192,25 +222,25 @@ void lc_context_cancel(lc_context *context, lc_error *cause)
  */
 static bool deadline_due(struct lc__timer *timer)
 {
-    return try_ref((lc_context *)timer);
+    return try_ref(&of_timer(timer)->context);
 }
 
 static void deadline_fire(struct lc__timer *timer)
 {
-    lc_context *context = (lc_context *)timer;
+    lc_context *context = &of_timer(timer)->context;
     end_tree(context, &timed_out);
     lc_context_unref(context);
 }
 
 /* ---- making ---- */
 
-static lc_context *make(lc_context *parent)
+/* `size` is that of the kind's struct. */
+static void *make(lc_context *parent, enum context_kind kind, size_t size)
 {
-    lc_context *context = lc__allocate(sizeof *context);
+    lc_context *context = lc__allocate(size);
     if (!context)
         return NULL;
-    context->timer.due = deadline_due;
-    context->timer.fire = deadline_fire;
+    context->kind = (unsigned char)kind;
     atomic_init(&context->refs, 1);
     pthread_mutex_init(&context->lock, NULL);
     TAILQ_INIT(&context->children);
@@ -245,15 +275,20 @@ static lc_context *link_to_parent(lc_context *context)
 
 lc_context *lc_context_new(lc_context *parent)
 {
-    return link_to_parent(make(parent));
+    return link_to_parent(make(parent, PLAIN, sizeof(lc_context)));
 }
 
 lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
 {
-    lc_context *context = make(parent);
-    if (!context || deadline >= context->deadline)
-        return link_to_parent(context);
+    if (deadline >= lc_context_deadline(parent))
+        return lc_context_new(parent);
+    struct deadline_context *made = make(parent, WITH_DEADLINE, sizeof *made);
+    if (!made)
+        return NULL;
+    lc_context *context = &made->context;
     context->deadline = deadline;
+    made->timer.due = deadline_due;
+    made->timer.fire = deadline_fire;
     if (lc_now() >= deadline) {
         /* Its parent's error, if there is one, comes first. */
         link_to_parent(context);
@@ -261,7 +296,7 @@ lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
         return context;
     }
     /* Armed before it is linked: who cancels it, by way of the parent, finds the timer. */
-    if (lc__timer_arm(&context->timer, deadline) < 0) {
+    if (lc__timer_arm(&made->timer, deadline) < 0) {
         lc_context_unref(context);
         return NULL;
     }
@@ -271,22 +306,21 @@ lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
 lc_context *lc_context_with_value(lc_context *parent, const void *key, void *value,
                                   void (*release)(void *value))
 {
-    lc_context *context = key ? make(parent) : NULL;
-    if (!context)
+    struct value_context *made = key ? make(parent, WITH_VALUE, sizeof *made) : NULL;
+    if (!made)
         return NULL;
-    context->key = key;
-    context->value = value;
-    context->release = release;
-    return link_to_parent(context);
+    made->key = key;
+    made->value = value;
+    made->release = release;
+    return link_to_parent(&made->context);
 }
 
 lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
 {
-    lc_context *context = signaler ? make(parent) : NULL;
+    lc_context *context = signaler ? make(parent, WITH_SIGNALER, sizeof *context) : NULL;
     if (!context)
         return NULL;
     context->signaler = lc_signaler_ref(signaler);
-    context->owns_signaler = true;
     return link_to_parent(context);
 }
 
@@ -310,9 +344,12 @@ int64_t lc_context_deadline(const lc_context *context)
 
 void *lc_context_value(const lc_context *context, const void *key)
 {
-    while (context && context->key != key)
-        context = context->parent;
-    return context && key ? context->value : NULL;
+    for (; context; context = context->parent) {
+        const struct value_context *with_value = (const struct value_context *)context;
+        if (context->kind == WITH_VALUE && with_value->key == key)
+            return with_value->value;
+    }
+    return NULL;
 }
 
 lc_signaler *lc__context_signaler(const lc_context *context)

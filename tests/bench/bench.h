@@ -1,0 +1,39 @@
+/*
+ * bench.h: measuring two ways of doing the same work side by side, and telling the medians.
+ */
+#ifndef LIFECYCLE_TESTS_BENCH_H
+#define LIFECYCLE_TESTS_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Does some of the work once and tells how long one unit of it took, in nanoseconds. */
+typedef double (*bench_sample)(size_t n);
+
+/* One row of the table. */
+struct bench_figure {
+    const char *name;
+    size_t n;        /* handed to the samples */
+    unsigned rounds; /* samples of each, taken in turn, so that both see the same noise */
+    bench_sample ours;
+    const char *peer; /* who does the same work; NULL: nobody, a plain figure */
+    bench_sample peer_sample;
+};
+
+/* Whether a figure of this name was asked for. */
+bool bench_wants(const char *name);
+/* Measures, prints, and notes a row in the table file, if it was asked for. */
+void bench_run(const struct bench_figure *figure);
+
+/* CLOCK_MONOTONIC in nanoseconds, read by the bench itself. */
+int64_t bench_now(void);
+/* Ends the bench with a message: a figure that cannot be measured is not made up. */
+void bench_fail(const char *what) __attribute__((noreturn));
+
+/* The files of figures. */
+void bench_managers(void);
+void bench_primitives(void);
+void bench_ledger(void);
+
+#endif

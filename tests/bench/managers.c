@@ -1,0 +1,154 @@
+/*
+ * managers.c: a whole cycle of a component, beside bare pthreads with the same hand-shakes; and a restart.
+ */
+#include "bench/bench.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- ours: build, start n workers, all ready, cancel, all done ---- */
+
+static lc_manager *build(size_t n)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("bench");
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "w%zu", i);
+        lc_manager_builder_add(builder, name, lc_noop_worker, NULL);
+    }
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    if (error)
+        bench_fail(lc_error_message(error));
+    lc_manager_builder_free(builder);
+    return manager;
+}
+
+static double manager_cycle(size_t n)
+{
+    /* A factory's work is done before the cycle; naming the workers would otherwise be most of it. */
+    lc_manager *manager = build(n);
+    int64_t begin = bench_now();
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = lc_context_with_signaler(NULL, signaler);
+    lc_error *error = lc_manager_start(manager, context);
+    if (error)
+        bench_fail(lc_error_message(error));
+    lc_handle_wait(lc_manager_ready(manager), LC_FOREVER);
+    lc_context_cancel(context, NULL);
+    lc_handle_wait(lc_manager_done(manager), LC_FOREVER);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    lc_manager_unref(manager);
+    return (double)(bench_now() - begin);
+}
+
+/* ---- the peer: the same with pthreads ---- */
+
+struct bare {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t not_ready;
+    size_t not_done;
+    bool stop;
+};
+
+static void *bare_worker(void *arg)
+{
+    struct bare *bare = arg;
+    pthread_mutex_lock(&bare->lock);
+    if (--bare->not_ready == 0)
+        pthread_cond_broadcast(&bare->changed);
+    while (!bare->stop)
+        pthread_cond_wait(&bare->changed, &bare->lock);
+    if (--bare->not_done == 0)
+        pthread_cond_broadcast(&bare->changed);
+    pthread_mutex_unlock(&bare->lock);
+    return NULL;
+}
+
+static double bare_cycle(size_t n)
+{
+    pthread_t *threads = calloc(n, sizeof *threads);
+    int64_t begin = bench_now();
+    struct bare bare = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n, n, false};
+    for (size_t i = 0; i < n; i++)
+        if (pthread_create(&threads[i], NULL, bare_worker, &bare) != 0)
+            bench_fail("pthread_create");
+    pthread_mutex_lock(&bare.lock);
+    while (bare.not_ready > 0)
+        pthread_cond_wait(&bare.changed, &bare.lock);
+    bare.stop = true;
+    pthread_cond_broadcast(&bare.changed);
+    while (bare.not_done > 0)
+        pthread_cond_wait(&bare.changed, &bare.lock);
+    pthread_mutex_unlock(&bare.lock);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    double took = (double)(bench_now() - begin);
+    free(threads);
+    return took;
+}
+
+/* ---- a restart: a worker fails, the handler says restart, the new instance is ready ---- */
+
+struct restarts {
+    size_t left;
+    int64_t failed_at;
+    int64_t took; /* all restarts together */
+};
+
+static lc_error *ready_and_fail(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    struct restarts *restarts = arg;
+    lc_ready_signal(ready);
+    if (restarts->failed_at)
+        restarts->took += bench_now() - restarts->failed_at;
+    if (restarts->left-- == 0)
+        return NULL;
+    restarts->failed_at = bench_now();
+    return lc_error_new(-EIO, "failed on purpose");
+}
+
+static lc_error *make_failing(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("bench");
+    lc_manager_builder_add(builder, "fail", ready_and_fail, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static double restart(size_t n)
+{
+    struct restarts restarts = {.left = n};
+    lc_run_options options = LC_RUN_INIT;
+    options.name = "bench";
+    options.factory = make_failing;
+    options.factory_arg = &restarts;
+    lc_error *error = lc_run_component(NULL, &options, NULL);
+    if (error)
+        bench_fail(lc_error_message(error));
+    return (double)restarts.took / (double)n;
+}
+
+void bench_managers(void)
+{
+    bench_run(&(struct bench_figure){"manager_thread_cycle_1", 1, 4000, manager_cycle, "pthreads",
+                                     bare_cycle});
+    bench_run(&(struct bench_figure){"manager_thread_cycle_10", 10, 600, manager_cycle, "pthreads",
+                                     bare_cycle});
+    bench_run(&(struct bench_figure){"manager_thread_cycle_100", 100, 100, manager_cycle,
+                                     "pthreads", bare_cycle});
+    bench_run(&(struct bench_figure){"manager_thread_cycle_1000", 1000, 21, manager_cycle,
+                                     "pthreads", bare_cycle});
+    bench_run(&(struct bench_figure){"restart_thread", 1000, 11, restart, NULL, NULL});
+}
