@@ -21,6 +21,8 @@
 #define LC_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 /** The call does not come back. */
 #define LC_NORETURN __attribute__((noreturn))
+/** The result is never NULL. */
+#define LC_NEVER_NULL __attribute__((returns_nonnull))
 /** Dropping the result is a mistake: it is the only sign of failure, or would leak. */
 #define LC_MUST_CHECK __attribute__((warn_unused_result))
 
@@ -31,6 +33,15 @@
 #define LC_BEGIN_DECLARATIONS
 #define LC_END_DECLARATIONS
 #endif
+
+/*
+ * Fork: until the library has made its first thread, a forked child may use all of it, so daemonise
+ * first. Afterwards a child has copies of locks and queues whose threads are gone. What it may do
+ * is exec, or call what takes no lock: lc_error_..., lc_log (which then goes to stderr), lc_now,
+ * lc_random, lc_handle_is_closed, lc_context_error and the like. Calls that start, wait or make
+ * something answer -ENOTSUP or NULL there, and none of those hangs. lc_library_shutdown takes the
+ * threads down, and forking is free again.
+ */
 
 LC_BEGIN_DECLARATIONS
 
@@ -50,8 +61,9 @@ LC_API const char *lc_version(void);
  * Call it when no worker runs and no other thread is inside the library; waiting for the done
  * handle of each component, and dropping what one made, is how to be sure.
  *
- * @return 0, or -EBUSY if workers or process-signal watches are still there (they are named in the
- *         log, and nothing was taken down), or -EDEADLK if called from a worker.
+ * @return 0, or -EBUSY if workers, process-signal watches or deadlines to come are still there
+ * (they are named in the log, and nothing was taken down), -EDEADLK if called from a worker,
+ * -ENOTSUP in a forked child.
  */
 LC_API int lc_library_shutdown(void);
 

@@ -4,11 +4,10 @@
  * A component is anything with `start`, a *ready* handle and a *done* handle. Most are managers of
  * workers (manager.h); a program can also make its own kind:
  *
- *     struct server { lc_component component; ... };    // first member
- *     static const lc_component_ops server_ops = {sizeof server_ops, start, ready, done, destroy,
- * 0};
+ *     struct server { lc_component component; ... };    // its first member
+ *     static const lc_component_ops ops = {sizeof ops, start, ready, done, destroy, 0};
  *
- * Semantics: the component/lifecycle package's Component (contract A8-A17).
+ * The semantics are those of Component in the Go component/lifecycle packages.
  */
 #ifndef LIFECYCLE_COMPONENT_H
 #define LIFECYCLE_COMPONENT_H
@@ -84,7 +83,7 @@ LC_API LC_MUST_CHECK lc_handle *lc_all_done(lc_component *const *components, siz
  * @param parts   copied; the components themselves are taken over on success and destroyed with the
  * whole.
  * @param merged  receives the component.
- * @return 0, -EINVAL (a part is NULL) or -ENOMEM.
+ * @return 0, -EINVAL (a part is NULL, or there twice) or -ENOMEM.
  */
 LC_API int lc_components_merge(lc_component *const *parts, size_t count, lc_component **merged);
 

@@ -5,8 +5,8 @@
  * below it and none above. A signaler context can moreover *throw*: report a fatal error upward to
  * whoever holds the nearest signaler. The first error wins.
  *
- * All calls are thread-safe. Semantics: the component/lifecycle package's contexts (contract
- * A1-A7).
+ * All calls are thread-safe. The semantics are those of contexts and signaler contexts in the Go
+ * component/lifecycle packages.
  */
 #ifndef LIFECYCLE_CONTEXT_H
 #define LIFECYCLE_CONTEXT_H
@@ -62,8 +62,9 @@ LC_API void lc_context_unref(lc_context *context);
 
 /**
  * Ends the context and all below it: first each gets its error, then their done handles close, top
- * down, on the caller's stack; whoever sees one closed finds every context below it ended. Ending
- * twice changes nothing: the first cause stays.
+ * down, on the caller's stack; whoever sees one closed finds every context that this call ended
+ * already so. Ending twice changes nothing, and does not wait for who is first: the first cause
+ * stays.
  * @param cause  why, taken over; NULL for no particular reason. The context's error wraps it.
  */
 LC_API void lc_context_cancel(lc_context *context, lc_error *cause);
@@ -136,9 +137,9 @@ LC_API int lc_wait_error(lc_signaler *signaler, lc_handle *done, int64_t deadlin
  * logged and the process ends with status 70: going on would hide a fatal error.
  *
  * Returning the error from the worker does the same and is to be preferred, above all in C++, since
- * no destructor between here and the worker's function runs. In a thread that the library did
- * not make, that thread ends, by pthread_exit. Forbidden in a library callback (handle, timer):
- * there it is logged and ends the process with status 70; use lc_signal_error.
+ * destructors between here and the worker's function must not be counted on to run. In a thread
+ * that the library did not make, that thread ends, by pthread_exit. Forbidden in a library callback
+ * (handle, timer): there it is logged and ends the process with status 70; use lc_signal_error.
  * @param error  taken over; NULL is reported as an error of code -EINVAL.
  */
 LC_API LC_NORETURN void lc_throw(lc_context *context, lc_error *error);
@@ -154,7 +155,7 @@ LC_API void lc_signal_error(lc_context *context, lc_error *error);
  * Has `function(arg)` called when the calling worker ends, however it ends: by returning, by
  * throwing, by pthread_exit. Deferred calls run last first, after the worker's error was reported.
  * A throw in one is logged, and the rest still run. In a thread that the library did not make they
- * run when it throws or ends.
+ * run when it throws or ends; main returning is the end of the process, not of a thread.
  * @return 0, -EINVAL, or -ENOMEM: then the function will not be called.
  */
 LC_API int lc_defer(void (*function)(void *arg), void *arg);

@@ -9,8 +9,8 @@
  *
  * Ownership: a function that takes a plain `lc_error *` takes over the caller's reference; one that
  * takes a `const lc_error *` only looks. What returns a plain `lc_error *` gives a reference.
- * Making an error never fails: where memory has run out, the result keeps the code and the origin
- * is lost, and its message says so.
+ * Making an error never fails: where memory has run out, the result keeps its code, and its message
+ * says that the rest is lost.
  *
  * All calls are thread-safe.
  */
@@ -52,10 +52,12 @@ typedef struct lc_error lc_error;
  */
 #define lc_error_wrap_opaque(cause) lc_error_wrap_opaque_at(__FILE__, __LINE__, (cause))
 
-LC_API LC_MUST_CHECK lc_error *lc_error_new_at(const char *file, int line, int code,
-                                               const char *format, ...) LC_PRINTF(4, 5);
-LC_API LC_MUST_CHECK lc_error *lc_error_wrap_at(const char *file, int line, lc_error *cause,
-                                                int code, const char *format, ...) LC_PRINTF(5, 6);
+LC_API LC_MUST_CHECK LC_NEVER_NULL lc_error *lc_error_new_at(const char *file, int line, int code,
+                                                             const char *format, ...)
+    LC_PRINTF(4, 5);
+LC_API LC_MUST_CHECK LC_NEVER_NULL lc_error *
+lc_error_wrap_at(const char *file, int line, lc_error *cause, int code, const char *format, ...)
+    LC_PRINTF(5, 6);
 LC_API LC_MUST_CHECK lc_error *lc_error_wrap_opaque_at(const char *file, int line, lc_error *cause);
 
 /** One more reference to the same error. NULL gives NULL. */

@@ -64,9 +64,10 @@ LC_API int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), vo
 
 /**
  * Takes a callback back and frees it. The handle must still be there. On return the function is not
- * running and never will again; a run under way in another thread is waited for, one's own
- * (cancelling from inside the function) is not. NULL is allowed.
- * @return whether it was prevented; false if it ran.
+ * running and never will be; a run under way in another thread is waited for, one's own (cancelling
+ * from inside the function) is not. A closing that has not come to it yet passes it over. NULL is
+ * allowed.
+ * @return whether it was prevented; false if it ran, or the handle went without closing.
  */
 LC_API bool lc_handle_callback_cancel(lc_handle_callback *callback);
 

@@ -4,8 +4,7 @@
  * A record has a level, the name of a component, a message and fields. By default each becomes one
  * line on stderr, written by one write(2) so that lines of different threads never mix:
  *
- *     2026-11-21T16:43:07.123456Z info store: opened the journal path=/var/lib/ledger/journal
- * lines=42
+ *     2026-11-21T16:43:07.123456Z info store: opened the journal path=/srv/journal lines=42
  *
  * When stderr is the systemd journal, the time is left out and the line begins with its priority,
  * "<6>". Control characters and backslashes are escaped as vis(3) does, so a message never forges a
@@ -31,8 +30,12 @@ typedef enum lc_log_level {
     LC_LOG_DEBUG = 7     /**< for finding faults */
 } lc_log_level;
 
-/** Longest line the default sink writes, in bytes; a longer one is cut and ends in "...". */
-#define LC_LOG_LINE_MAX 8192
+/**
+ * Longest line the default sink writes, in bytes; a longer one is cut and ends in "...". It is as
+ * much as a pipe takes in one piece (PIPE_BUF), so that the lines of several threads do not mix
+ * there.
+ */
+#define LC_LOG_LINE_MAX 4096
 
 /** A fact beside the message. */
 typedef struct lc_log_field {

@@ -12,7 +12,8 @@
  * the manager was started with and has the other workers cancelled; one that returns NULL leaves
  * the others be. The manager uses no thread beyond its workers'.
  *
- * Semantics: the component/lifecycle package's ComponentManager (contract A8-A18).
+ * The semantics are those of the ComponentManager in the Go component/lifecycle packages, from
+ * which the names are taken as well.
  */
 #ifndef LIFECYCLE_MANAGER_H
 #define LIFECYCLE_MANAGER_H
@@ -33,6 +34,8 @@ typedef struct lc_ready lc_ready;
 #define LC_NAME_MAX 64
 /** The most workers of one manager. */
 #define LC_MANAGER_WORKERS_MAX 1048576
+/** The smallest stack a worker can ask for, in bytes. */
+#define LC_STACK_SIZE_MIN ((size_t)64 * 1024)
 
 /* ---- workers ---- */
 
@@ -57,7 +60,7 @@ typedef struct lc_worker {
     lc_worker_function run; /**< required */
     void *arg;              /**< handed to `run`; must live as long as any manager built */
     lc_worker_kind kind;
-    size_t stack_size; /**< bytes; 0 for the default of its kind */
+    size_t stack_size; /**< bytes, LC_STACK_SIZE_MIN or more; 0 for the default of its kind */
 } lc_worker;
 
 #define LC_WORKER_INIT                                                                             \

@@ -5,7 +5,7 @@
  * instance; then the error handler says what happens: restart, stop, stop-parents, shutdown,
  * spin-halt.
  *
- * Semantics: the component/lifecycle package's RunComponent (contract A19-A25).
+ * The semantics are those of RunComponent in the Go component/lifecycle packages.
  */
 #ifndef LIFECYCLE_RUN_H
 #define LIFECYCLE_RUN_H
@@ -65,12 +65,13 @@ typedef struct lc_run_options {
     const char *name; /**< for errors and the start worker's thread; 1 to LC_NAME_MAX bytes */
     lc_component_factory factory; /**< required */
     void *factory_arg;
-    lc_error_handler handler; /**< NULL: always LC_RESTART */
+    lc_error_handler handler; /**< NULL: always LC_RESTART, the error is logged */
     void *handler_arg;
     lc_halt_mode halt;
     /**
      * Whether SIGINT and SIGTERM cancel the run, as if its context had been: it then returns an
-     * error of code -ECANCELED whose cause names the signal.
+     * error of code -ECANCELED whose cause, of code -EINTR, names the signal. One that comes in the
+     * last moment, when the run is over anyway, is dropped.
      */
     bool handle_signals;
     /** Called when a halt has begun to wait, on the run loop's stack; may be NULL. */
@@ -107,17 +108,21 @@ LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_ru
 /**
  * Spin-halts: blocks, using no CPU, until SIGTERM or lc_halt_release. A SIGTERM that the library
  * has caught before (because something watched for it) counts. SIGINT and SIGHUP are answered by a
- * log line that says why the process refuses to go.
+ * log line that says why the process refuses to go. It needs neither memory nor a descriptor,
+ * so that a process which has run out of them halts as well.
  * @param error     why; borrowed; logged.
  * @param on_halt   called once the halt waits, that is, from when lc_halt_release will end it; may
  * be NULL.
- * @return 0 when released or terminated; or, without having waited, -EMFILE, -ENFILE, -ENOMEM,
- * -ENOSPC (the signals could not be watched; logged), -ENOTSUP in a forked child.
+ * @return 0 when released or terminated; or, without having waited, -ENOSPC (more than 8 halts
+ * beside LC_PROCESS_SIGNALS_MAX watches; logged), -ENOTSUP in a forked child.
  */
 LC_API int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
                         void *arg);
 
-/** Ends every halt that waits now; later ones are not affected. @return how many were ended. */
+/**
+ * Ends every halt that waits now; later ones are not affected.
+ * @return how many were ended; -ENOTSUP in a forked child.
+ */
 LC_API int lc_halt_release(void);
 
 LC_END_DECLARATIONS

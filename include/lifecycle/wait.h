@@ -112,8 +112,7 @@ LC_API int lc_wait_fd(int descriptor, short events, int64_t deadline);
 LC_API int lc_sleep(int64_t timeout);
 
 /**
- * The most watches of process signals at one time, and the highest signal number that can be
- * watched.
+ * The most watches of process signals at one time.
  */
 #define LC_PROCESS_SIGNALS_MAX 64
 
@@ -121,18 +120,22 @@ LC_API int lc_sleep(int64_t timeout);
  * Starts to watch process signals. While a signal is watched by anybody, the library's handler is
  * installed for it; the disposition found is put back when the last watch ends, if ours is still in
  * place. Each watch is told of each signal. Signals are remembered from here on, so none is lost
- * between two waits; several of one number may be told as one.
+ * between two waits; several of one number may be told as one. A watch is waited on by one thread
+ * at a time.
  * @param signals  the numbers (SIGTERM, ...), `count` of them.
  * @param watch    receives the watch, for lc_process_signals_unwatch.
  * @return 0; -EINVAL (a number that cannot be caught, logged); -ENOSPC (LC_PROCESS_SIGNALS_MAX
- * watches); -ENOMEM, -EMFILE, -ENFILE; -ENOTSUP in a forked child.
+ * watches); -ENOTSUP in a forked child.
  */
 LC_API int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch);
-/** Ends the watch and frees it. No thread may be waiting on it. NULL is allowed. */
+/**
+ * Ends the watch; what it was not asked for is dropped. No thread may wait on it. NULL is allowed.
+ */
 LC_API void lc_process_signals_unwatch(lc_process_signals *watch);
 /**
  * Waits for a watched signal. While it waits the calling thread has the watched signals unblocked.
- * @return the signal's number, lowest first when several came; or as lc_wait_fd.
+ * @return the signal's number, lowest first when several came; -ETIMEDOUT; -EINVAL; -ENOTSUP in a
+ *         forked child.
  */
 LC_API int lc_process_signals_next(lc_process_signals *watch, int64_t deadline);
 

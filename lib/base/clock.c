@@ -3,6 +3,8 @@
  */
 #include "base/clock.h"
 
+#include "base/task.h"
+
 #include <time.h>
 
 static int64_t read_monotonic(struct lc__clock *clock)
@@ -15,21 +17,21 @@ static int64_t read_monotonic(struct lc__clock *clock)
 
 struct lc__clock lc__clock_real = {read_monotonic, NULL};
 
-static _Thread_local struct lc__clock *current = &lc__clock_real;
-
 struct lc__clock *lc__clock_current(void)
 {
-    return current;
+    struct lc__clock *clock = lc__task_current()->clock;
+    return clock ? clock : &lc__clock_real;
 }
 
 void lc__clock_set_current(struct lc__clock *clock)
 {
-    current = clock ? clock : &lc__clock_real;
+    lc__task_current()->clock = clock;
 }
 
 int64_t lc_now(void)
 {
-    return current->now(current);
+    struct lc__clock *clock = lc__clock_current();
+    return clock->now(clock);
 }
 
 int64_t lc_deadline_after(int64_t timeout)

@@ -15,71 +15,81 @@
 
 /* ---- errors without memory ---- */
 
-/*
- * One for each errno, so that an error keeps its code even when there is no memory to make it with.
- */
-#define RESERVE_SIZE 134
-static struct lc_error reserve[RESERVE_SIZE];
-static pthread_once_t reserve_once = PTHREAD_ONCE_INIT;
+/* One for each code that memory ran out for, so that an error keeps its code all the same. */
+#define RESERVE_SIZE 256
+static struct lc_error reserve[RESERVE_SIZE]; /* under the lock until handed out, then unchanging */
+static size_t reserve_used;
+static pthread_mutex_t reserve_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void fill_reserve(void)
+/* Under the lock. */
+static lc_error *find_reserve(int code)
 {
-    for (int number = 0; number < RESERVE_SIZE; number++) {
-        struct lc_error *error = &reserve[number];
-        atomic_init(&error->refs, LC__IMMORTAL);
-        error->code = -number;
-        error->message = "(message lost: out of memory)";
-        error->file = "";
-    }
+    for (size_t i = 0; i < reserve_used; i++)
+        if (reserve[i].code == code)
+            return &reserve[i];
+    if (reserve_used == RESERVE_SIZE)
+        return &reserve[0]; /* no program has so many codes */
+    struct lc_error *error = &reserve[reserve_used++];
+    atomic_init(&error->refs, LC__IMMORTAL);
+    error->code = code;
+    error->message = "(message lost: out of memory)";
+    error->file = "";
+    return error;
 }
 
-static lc_error *from_reserve(int code)
+/* Takes `cause` over, which is told to the log, since nobody else will hear of it. */
+static lc_error *from_reserve(int code, lc_error *cause)
 {
-    pthread_once(&reserve_once, fill_reserve);
-    bool known = code < 0 && code > -RESERVE_SIZE;
-    return &reserve[known ? -code : ENOMEM];
+    if (cause)
+        lc_log(LC_LOG_ERROR, NULL, "out of memory while wrapping an error: %s", cause->message);
+    lc_error_unref(cause);
+    pthread_mutex_lock(&reserve_lock);
+    lc_error *error = find_reserve(code);
+    pthread_mutex_unlock(&reserve_lock);
+    return error;
 }
 
 /* ---- making ---- */
 
-/* Cuts a text that is longer than the limit, and shows it. */
-static void limit_message(char *message, size_t length)
+static size_t smaller(size_t a, size_t b)
 {
-    if (length > LC_ERROR_MESSAGE_MAX)
-        memcpy(message + LC_ERROR_MESSAGE_MAX - 3, "...", sizeof "...");
+    return a < b ? a : b;
+}
+
+static size_t formatted_length(const char *format, va_list arguments) LC_PRINTF(1, 0);
+static size_t formatted_length(const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    return length > 0 ? (size_t)length : 0;
 }
 
 /*
  * Takes `cause` over. The message is the formatted one, then ": " and the cause's, if both are
- * there.
+ * there; cut at the limit, and showing that it was.
  */
 LC_PRINTF(5, 0)
 static lc_error *make(const char *file, int line, lc_error *cause, int code, const char *format,
                       va_list arguments)
 {
-    va_list again;
-    va_copy(again, arguments);
-    int formatted = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-
-    size_t own = formatted > 0 ? (size_t)formatted : 0;
+    size_t own = formatted_length(format, arguments);
     const char *between = cause && own > 0 ? ": " : "";
     const char *rest = cause ? cause->message : "";
     size_t whole = own + strlen(between) + strlen(rest);
+    size_t size = smaller(whole, LC_ERROR_MESSAGE_MAX) + 1;
     size_t file_size = strlen(file) + 1;
-    struct lc_error *error = lc__allocate(sizeof *error + whole + 1 + file_size);
-    if (!error) {
-        if (cause)
-            lc_log(LC_LOG_ERROR, NULL, "out of memory while wrapping an error: %s", cause->message);
-        lc_error_unref(cause);
-        return from_reserve(code);
-    }
+    struct lc_error *error = lc__allocate(sizeof *error + size + file_size);
+    if (!error)
+        return from_reserve(code, cause);
     char *message = (char *)(error + 1);
-    if (own > 0)
-        vsnprintf(message, own + 1, format, arguments);
-    snprintf(message + own, whole - own + 1, "%s%s", between, rest);
-    limit_message(message, whole);
-    char *origin = message + whole + 1;
+    vsnprintf(message, size, format, arguments);
+    if (own < size)
+        snprintf(message + own, size - own, "%s%s", between, rest);
+    if (whole >= size)
+        memcpy(message + size - sizeof "...", "...", sizeof "...");
+    char *origin = message + size;
     memcpy(origin, file, file_size);
 
     atomic_init(&error->refs, 1);

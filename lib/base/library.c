@@ -73,6 +73,13 @@ void lc__library_own_thread(void)
 static _Atomic(unsigned char *) guard;
 static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static void wipe_guard(void)
+{
+    unsigned char *page = atomic_load_explicit(&guard, memory_order_acquire);
+    if (page)
+        *page = 0;
+}
+
 static int make_guard(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
@@ -80,9 +87,10 @@ static int make_guard(void)
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return -ENOMEM;
-    if (madvise(page, size, MADV_WIPEONFORK) != 0) {
+    /* Kernels and emulators without it: then only children made by way of libc's fork are known. */
+    if (madvise(page, size, MADV_WIPEONFORK) != 0 && pthread_atfork(NULL, NULL, wipe_guard) != 0) {
         munmap(page, size);
-        return -errno;
+        return -ENOMEM;
     }
     *page = 1;
     /* Release: who finds the page finds the 1 in it. */

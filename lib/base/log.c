@@ -4,8 +4,10 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/library.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/task.h"
 
 #define LIBBSD_NETBSD_VIS /* else the header warns of a function that is not used here */
 #include <bsd/vis.h>
@@ -22,16 +24,15 @@
 
 /* ---- who speaks ---- */
 
-static _Thread_local const char *speaker;
-
 void lc__log_set_speaker(const char *name)
 {
-    speaker = name;
+    lc__task_current()->name = name;
 }
 
 const char *lc__log_speaker(void)
 {
-    return speaker ? speaker : "";
+    const char *name = lc__task_current()->name;
+    return name ? name : "";
 }
 
 /* ---- a line in the making: text beyond the limit is dropped, and the line says so ---- */
@@ -68,7 +69,7 @@ static void add_escaped(struct line *line, const char *text)
             add_char(line, *text);
             continue;
         }
-        char escaped[8];
+        char escaped[8] = "?"; /* stays if nvis finds no memory */
         nvis(escaped, sizeof escaped, c, VIS_CSTYLE | VIS_NL | VIS_TAB, text[1]);
         add_plain(line, escaped);
     }
@@ -193,8 +194,13 @@ static struct sink *current = &standard; /* under sink_lock */
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int threshold = LC_LOG_INFO; /* orders nothing */
 
+/*
+ * In a forked child the lock may be held for ever by a thread that is not there: it logs to stderr.
+ */
 static struct sink *enter_sink(void)
 {
+    if (lc__forked())
+        return &standard;
     pthread_mutex_lock(&sink_lock);
     struct sink *sink = current;
     sink->users++;
@@ -204,6 +210,8 @@ static struct sink *enter_sink(void)
 
 static void leave_sink(struct sink *sink)
 {
+    if (lc__forked())
+        return;
     pthread_mutex_lock(&sink_lock);
     bool last = --sink->users == 0;
     pthread_mutex_unlock(&sink_lock);
@@ -266,9 +274,13 @@ static void log_record(lc_log_level level, const char *component, const lc_log_f
         .fields = fields,
         .field_count = fields ? field_count : 0,
     };
+    /* A thread that is cancelled in a sink would never leave it. */
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     struct sink *sink = enter_sink();
     sink->calls.write(sink->calls.arg, &record);
     leave_sink(sink);
+    pthread_setcancelstate(cancelling, NULL);
     errno = kept;
 }
 

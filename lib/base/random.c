@@ -3,9 +3,12 @@
  */
 #include "base/random.h"
 
+#include "base/task.h"
+
 #include <lifecycle/executor.h>
 
 #include <bsd/stdlib.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -54,14 +57,28 @@ uint64_t lc__random_below(struct lc__random *random, uint64_t bound)
 
 static _Thread_local struct lc__random own;
 static _Thread_local bool own_is_seeded;
-static _Thread_local struct lc__random *current;
+
+/* A forked child would otherwise draw what its parent draws. */
+static void forget_seed(void)
+{
+    own_is_seeded = false;
+}
+
+static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_seed);
+}
 
 struct lc__random *lc__random_current(void)
 {
-    if (current)
-        return current;
+    struct lc__random *given = lc__task_current()->random;
+    if (given)
+        return given;
     if (!own_is_seeded) {
         uint64_t seed;
+        pthread_once(&watch_forks_once, watch_forks);
         arc4random_buf(&seed, sizeof seed);
         lc__random_seed(&own, seed);
         own_is_seeded = true;
@@ -71,7 +88,7 @@ struct lc__random *lc__random_current(void)
 
 void lc__random_set_current(struct lc__random *random)
 {
-    current = random;
+    lc__task_current()->random = random;
 }
 
 uint64_t lc_random(void)

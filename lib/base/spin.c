@@ -4,7 +4,9 @@
 #include "base/spin.h"
 
 #include <sched.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 static void relax(void)
 {
@@ -28,6 +30,6 @@ void lc__spin(unsigned *round)
          * Real time on purpose: another real thread is waited for, whatever clock this one reads.
          */
         const struct timespec moment = {0, 50000};
-        nanosleep(&moment, NULL);
+        syscall(SYS_nanosleep, &moment, NULL);
     }
 }

@@ -7,9 +7,18 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The reader of a descriptor that does not block gets a moment, and then we go on without. */
+static bool becomes_writable(int descriptor)
+{
+    const struct timespec moment = {1, 0};
+    struct pollfd writable = {.fd = descriptor, .events = POLLOUT};
+    return syscall(SYS_ppoll, &writable, 1, &moment, NULL, 0) > 0;
+}
 
 int lc__write_all(int descriptor, const void *bytes, size_t size)
 {
@@ -18,7 +27,7 @@ int lc__write_all(int descriptor, const void *bytes, size_t size)
     const char *at = bytes;
     while (size > 0) {
         long written = syscall(SYS_write, descriptor, at, size);
-        if (written < 0 && errno == EINTR)
+        if (written < 0 && (errno == EINTR || (errno == EAGAIN && becomes_writable(descriptor))))
             continue;
         if (written < 0) {
             result = -errno;
@@ -31,6 +40,11 @@ int lc__write_all(int descriptor, const void *bytes, size_t size)
     return result;
 }
 
+void lc__close(int descriptor)
+{
+    syscall(SYS_close, descriptor);
+}
+
 long lc__read(int descriptor, void *bytes, size_t size)
 {
     for (;;) {
@@ -39,6 +53,10 @@ long lc__read(int descriptor, void *bytes, size_t size)
             return got < 0 ? -errno : got;
     }
 }
+
+/* The raw calls take what the kernel calls a timespec, which must be libc's. */
+_Static_assert(sizeof(time_t) == sizeof(long),
+               "a 32-bit system with 64-bit time needs other calls");
 
 int lc__poll(struct pollfd *descriptors, size_t count, int64_t deadline)
 {

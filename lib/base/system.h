@@ -16,6 +16,8 @@
  * negative errno.
  */
 int lc__write_all(int descriptor, const void *bytes, size_t size);
+/* close(2); errors are of no use to anybody. */
+void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */
 long lc__read(int descriptor, void *bytes, size_t size);
 /*

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct lc_manager_builder {
@@ -67,6 +67,7 @@ static int append(struct lc__plan *plan, const lc_worker *worker)
     plan->workers[plan->count] = *worker;
     plan->workers[plan->count].name = name;
     plan->count++;
+    plan->names_checked = false;
     return 0;
 }
 
@@ -115,12 +116,28 @@ static bool is_good_name(const char *name)
     return length >= 1 && length <= LC_NAME_MAX;
 }
 
-static bool is_taken(const struct lc__plan *plan, const char *name)
+static int compare_names(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* All names at once, and sorted: each against all others would take long for many workers. */
+static lc_error *check_names(const struct lc__plan *plan)
+{
+    const char **names = lc__allocate_array(plan->count + 1, sizeof(char *));
+    if (!names)
+        return lc_error_new(-ENOMEM, "no memory to check the workers of \"%s\"", plan->name);
     for (size_t i = 0; i < plan->count; i++)
-        if (strcmp(plan->workers[i].name, name) == 0)
-            return true;
-    return false;
+        names[i] = plan->workers[i].name;
+    qsort(names, plan->count, sizeof(char *), compare_names);
+    lc_error *mistake = NULL;
+    for (size_t i = 1; i < plan->count && !mistake; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            mistake =
+                lc_error_new(-EEXIST, "\"%s\" has two workers called \"%s\": names must differ",
+                             plan->name, names[i]);
+    lc__free(names);
+    return mistake;
 }
 
 /* @return what is wrong with the worker, or NULL. */
@@ -132,9 +149,6 @@ static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
     if (!is_good_name(worker->name))
         return lc_error_new(-EINVAL, "a worker of \"%s\" needs a name of 1 to %d bytes", plan->name,
                             LC_NAME_MAX);
-    if (is_taken(plan, worker->name))
-        return lc_error_new(-EEXIST, "\"%s\" has two workers called \"%s\": names must differ",
-                            plan->name, worker->name);
     if (!worker->run)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" has no function to run", worker->name,
                             plan->name);
@@ -147,12 +161,12 @@ static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
     if (worker->kind != LC_WORKER_THREAD)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" is of kind %d, which does not exist",
                             worker->name, plan->name, (int)worker->kind);
-    if (worker->stack_size != 0 && worker->stack_size < (size_t)PTHREAD_STACK_MIN)
+    if (worker->stack_size != 0 && worker->stack_size < LC_STACK_SIZE_MIN)
         return lc_error_new(
             -EINVAL,
             "worker \"%s\" of \"%s\" asks for a stack of %zu bytes: at least %zu, or 0 "
             "for the default",
-            worker->name, plan->name, worker->stack_size, (size_t)PTHREAD_STACK_MIN);
+            worker->name, plan->name, worker->stack_size, LC_STACK_SIZE_MIN);
     if (plan->count >= LC_MANAGER_WORKERS_MAX)
         return lc_error_new(-E2BIG, "\"%s\" has %d workers already, the most there can be",
                             plan->name, LC_MANAGER_WORKERS_MAX);
@@ -227,6 +241,10 @@ lc_error *lc_manager_builder_build(lc_manager_builder *builder, lc_manager **man
         return lc_error_new(-ENOMEM, "there is no builder: lc_manager_builder_new had no memory");
     if (builder->mistake)
         return lc_error_ref(builder->mistake);
+    lc_error *mistake = builder->plan->names_checked ? NULL : check_names(builder->plan);
+    if (mistake)
+        return mistake;
+    builder->plan->names_checked = true;
     *manager = lc__manager_new(lc__plan_ref(builder->plan));
     if (*manager)
         return NULL;

@@ -10,6 +10,8 @@ lc_error *lc_component_start(lc_component *component, lc_context *context)
     if (!component || !context)
         return lc_error_new(-EINVAL, "lc_component_start needs a %s",
                             component ? "context" : "component");
+    if (!component->ops || component->ops->size != sizeof *component->ops)
+        return lc_error_new(-EINVAL, "the component's ops are missing, or their size is not set");
     return component->ops->start(component, context);
 }
 

@@ -3,7 +3,6 @@
  * <lifecycle/run.h>.
  */
 #include "base/library.h"
-#include "wait/handle.h"
 #include "wait/signals.h"
 
 #include <lifecycle/log.h>
@@ -13,12 +12,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* A halt that waits; on the stack of who halts. */
 struct halt {
     LIST_ENTRY(halt) link;
-    lc_handle released;
+    lc_process_signals *watch;
+    atomic_bool released; /* set before the watch is woken, so that who wakes sees it */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -26,7 +27,6 @@ static LIST_HEAD(, halt) halts = LIST_HEAD_INITIALIZER(halts); /* under the lock
 
 static void begin_halt(struct halt *halt)
 {
-    lc__handle_init(&halt->released, NULL);
     pthread_mutex_lock(&lock);
     LIST_INSERT_HEAD(&halts, halt, link);
     pthread_mutex_unlock(&lock);
@@ -37,60 +37,53 @@ static void end_halt(struct halt *halt)
     pthread_mutex_lock(&lock);
     LIST_REMOVE(halt, link);
     pthread_mutex_unlock(&lock);
-    lc__handle_destroy(&halt->released);
 }
 
 int lc_halt_release(void)
 {
     int released = 0;
+    if (lc__forked())
+        return -ENOTSUP;
     pthread_mutex_lock(&lock);
     struct halt *halt;
-    /*
-     * Closed under the lock, which end_halt takes before the halt is gone. No program's code runs:
-     * only we wait.
-     */
+    /* Under the lock, which end_halt takes before the halt is gone. */
     LIST_FOREACH (halt, &halts, link) {
-        released += !lc_handle_is_closed(&halt->released);
-        lc_handle_close(&halt->released);
+        released += !atomic_exchange(&halt->released, true);
+        lc__signals_wake(halt->watch);
     }
     pthread_mutex_unlock(&lock);
     return released;
 }
 
-/* @return 0 once SIGTERM has come or the halt was released. */
-static int wait_for_operator(struct halt *halt, lc_process_signals *watch, const lc_error *error)
+/* @return 0 once SIGTERM has come or the halt was released; -ENOTSUP. */
+static int wait_for_operator(struct halt *halt, const lc_error *error)
 {
-    lc_waitable ends[] = {lc_on_handle(&halt->released), lc_on_signals(watch)};
     for (;;) {
-        int index = lc_wait_any(ends, 2, LC_FOREVER);
-        if (index <= 0)
-            return index;
-        int number = lc_process_signals_next(watch, LC_NOW);
+        int number = lc__signals_next(halt->watch, LC_FOREVER, &halt->released);
+        if (number <= 0)
+            return number;
         if (number == SIGTERM)
             return 0;
-        if (number > 0)
-            lc_log(LC_LOG_CRITICAL, NULL,
-                   "%s does not end this process: it has halted, since a restart would do harm "
-                   "(%s); SIGTERM "
-                   "ends it",
-                   strsignal(number), lc_error_message(error));
+        lc_log(LC_LOG_CRITICAL, NULL,
+               "%s does not end this process: it has halted, since a restart would do harm (%s); "
+               "SIGTERM ends it",
+               strsignal(number), lc_error_message(error));
     }
 }
 
-static int halt_with(lc_process_signals *watch, const lc_error *error,
+static int halt_with(struct halt *halt, const lc_error *error,
                      void (*on_halt)(void *arg, const lc_error *error), void *arg)
 {
     /* The watch is there, so one that comes after this look is caught by it. */
     if (lc__signal_was_caught(SIGTERM))
         return 0;
-    struct halt halt;
-    begin_halt(&halt);
+    begin_halt(halt);
     lc_log(LC_LOG_CRITICAL, NULL, "halted until SIGTERM, since a restart would do harm: %s",
            lc_error_message(error));
     if (on_halt)
         on_halt(arg, error);
-    int result = wait_for_operator(&halt, watch, error);
-    end_halt(&halt);
+    int result = wait_for_operator(halt, error);
+    end_halt(halt);
     return result;
 }
 
@@ -98,15 +91,16 @@ int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_erro
                  void *arg)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    lc_process_signals *watch;
-    int result = lc_process_signals_watch(signals, sizeof signals / sizeof signals[0], &watch);
+    struct halt halt = {.released = false};
+    int result =
+        lc__signals_watch_for_halt(signals, sizeof signals / sizeof signals[0], &halt.watch);
     if (result < 0) {
         lc_log(LC_LOG_CRITICAL, NULL, "cannot halt, the signals cannot be watched: %s",
                strerror(-result));
         return result;
     }
-    result = halt_with(watch, error, on_halt, arg);
-    lc_process_signals_unwatch(watch);
+    result = halt_with(&halt, error, on_halt, arg);
+    lc_process_signals_unwatch(halt.watch);
     if (result == 0)
         lc_log(LC_LOG_NOTICE, NULL, "the halt has been ended");
     return result;

@@ -6,8 +6,7 @@
  * last that returns closes shutdown and done.
  *
  * References to a manager: its owner's; one for all its activity, from the start until it is done;
- * one of the signaler, until that is sealed; one of the waiter on its context; one for each ready
- * token kept by somebody.
+ * one of the signaler, until that is sealed; one for each ready token kept by somebody.
  */
 #include "base/library.h"
 #include "base/memory.h"
@@ -53,6 +52,7 @@ struct lc_manager {
     lc_context *context; /* the workers' */
     lc_signaler *signaler;
     struct lc__waiter context_ended;
+    atomic_int halves; /* of what makes it done: see finish_half */
 
     pthread_mutex_t lock; /* for what follows, and the workers' states */
     bool started;
@@ -109,19 +109,30 @@ HANDLE_OWNER(shutdown)
 /* ---- ending ---- */
 
 /*
- * Nothing is active any more. Shutdown closes before done, whoever may just be on the way to
- * closing it too.
+ * Done takes two: all work is over, and the workers' context has ended and closed the shutdown
+ * handle. The latter may be just under way in another thread, which then closes done.
  */
-static void finish(lc_manager *manager)
+static void finish_half(lc_manager *manager)
 {
-    lc__signaler_seal(manager->signaler);
-    lc_context_cancel(manager->context, NULL);
-    lc_handle_close(&manager->shutdown);
+    /* Release and acquire: who sees done closed sees what was done before either half. */
+    if (atomic_fetch_sub_explicit(&manager->halves, 1, memory_order_acq_rel) > 1)
+        return;
     lc_handle_close(&manager->done);
     lc_manager_unref(manager);
 }
 
-/* One worker, or one error on its way, less. */
+/* The workers' context has ended: the shutdown begins. */
+static void context_ended(struct lc__waiter *waiter)
+{
+    lc_manager *manager = (lc_manager *)((char *)waiter - offsetof(lc_manager, context_ended));
+    lc_handle_close(&manager->shutdown);
+    finish_half(manager);
+}
+
+/*
+ * One worker, or one error on its way, less. After the last, nothing is left that the context is
+ * for.
+ */
 static void leave(lc_manager *manager, struct worker *worker)
 {
     pthread_mutex_lock(&manager->lock);
@@ -132,8 +143,11 @@ static void leave(lc_manager *manager, struct worker *worker)
     bool last = --manager->active == 0;
     manager->finished = last;
     pthread_mutex_unlock(&manager->lock);
-    if (last)
-        finish(manager);
+    if (!last)
+        return;
+    lc__signaler_seal(manager->signaler);
+    lc_context_cancel(manager->context, NULL);
+    finish_half(manager);
 }
 
 /* ---- errors ---- */
@@ -171,14 +185,6 @@ static void relay_error(void *arg, lc_error *error)
 static void release_relay(void *arg)
 {
     lc_manager_unref(arg);
-}
-
-/* The workers' context has ended: the shutdown begins. */
-static void context_ended(struct lc__waiter *waiter)
-{
-    lc_manager *manager = (lc_manager *)((char *)waiter - offsetof(lc_manager, context_ended));
-    lc_handle_close(&manager->shutdown);
-    lc_manager_unref(manager);
 }
 
 /* ---- workers ---- */
@@ -273,9 +279,6 @@ static int prepare(lc_manager *manager, lc_context *parent)
     if (!manager->context)
         return -ENOMEM;
     manager->context_ended.closed = context_ended;
-    lc_manager_ref(manager); /* the waiter's */
-    if (!lc__handle_add(lc_context_done(manager->context), &manager->context_ended))
-        context_ended(&manager->context_ended);
     return 0;
 }
 
@@ -306,6 +309,7 @@ static void mark_starting(lc_manager *manager)
     }
     manager->not_ready = count;
     manager->active = count + 1; /* 1: the launching itself */
+    atomic_init(&manager->halves, 2);
     pthread_mutex_unlock(&manager->lock);
 }
 
@@ -339,8 +343,13 @@ static lc_error *launch_all(lc_manager *manager)
 /* The start failed before anything ran: that counts as done. */
 static void finish_unstarted(lc_manager *manager)
 {
+    int64_t now = lc_now();
     pthread_mutex_lock(&manager->lock);
     manager->finished = true;
+    for (size_t i = 0; i < manager->plan->count; i++) {
+        manager->workers[i].state = LC_WORKER_RETURNED;
+        manager->workers[i].since = now;
+    }
     pthread_mutex_unlock(&manager->lock);
     if (manager->signaler)
         lc__signaler_seal(manager->signaler);
@@ -367,6 +376,8 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
     }
     lc_manager_ref(manager); /* the activity's */
     mark_starting(manager);
+    if (!lc__handle_add(lc_context_done(manager->context), &manager->context_ended))
+        context_ended(&manager->context_ended);
     if (manager->plan->count == 0)
         lc_handle_close(&manager->ready);
     lc_error *error = launch_all(manager);

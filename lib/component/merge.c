@@ -96,6 +96,14 @@ static const lc_component_ops merged_ops = {
     .destroy = destroy,
 };
 
+static bool is_among(const lc_component *part, lc_component *const *parts, size_t count)
+{
+    size_t i = 0;
+    while (i < count && parts[i] != part)
+        i++;
+    return i < count;
+}
+
 int lc_components_merge(lc_component *const *parts, size_t count, lc_component **result)
 {
     if (!result)
@@ -104,7 +112,7 @@ int lc_components_merge(lc_component *const *parts, size_t count, lc_component *
     if (count > 0 && !parts)
         return -EINVAL;
     for (size_t i = 0; i < count; i++)
-        if (!parts[i])
+        if (!parts[i] || is_among(parts[i], parts, i))
             return -EINVAL;
     struct merged *merged = lc__allocate(sizeof *merged + count * sizeof merged->parts[0]);
     if (!merged)

@@ -8,13 +8,14 @@
 
 #include <stdatomic.h>
 
-/* Never changed once a manager has it: a builder that goes on adding makes itself a copy. */
+/* Unchanging once a manager has it: a builder that goes on adding makes itself a copy. */
 struct lc__plan {
     atomic_uint refs;
     char *name; /* the manager's */
     size_t count;
     size_t room;
     lc_worker *workers; /* their names are the plan's */
+    bool names_checked; /* no two workers have the same; the builder's, managers do not look */
 };
 
 struct lc__plan *lc__plan_ref(struct lc__plan *plan);

@@ -2,7 +2,7 @@
  * run.c: the run loop: makes a component, runs it, asks what to do about its fatal error. See
  * <lifecycle/run.h>.
  */
-#include "base/memory.h"
+#include "base/library.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/thread.h"
@@ -138,15 +138,24 @@ struct run {
     lc_context *context;         /* the caller's, or one below it */
     lc_process_signals *signals; /* NULL: not handled */
     lc_behavior behavior;        /* the handler's last answer */
+    lc_error *broken;            /* why the run itself cannot go on; NULL */
 };
 
-/* SIGINT and SIGTERM cancel the run; the cause tells which. */
+/* SIGINT and SIGTERM cancel the run; the cause tells which. Does nothing if none has come. */
 static void cancel_by_signal(struct run *run)
 {
-    int number = lc_process_signals_next(run->signals, LC_NOW);
+    int number = run->signals ? lc_process_signals_next(run->signals, LC_NOW) : 0;
     if (number > 0)
         lc_context_cancel(run->context, lc_error_new(-EINTR, "received %s",
                                                      number == SIGINT ? "SIGINT" : "SIGTERM"));
+}
+
+/* No descriptor to wait for signals with: better to end than to run on deaf. */
+static void break_off(struct run *run, int code)
+{
+    run->broken = lc_error_new(code, "\"%s\" cannot wait for signals: %s", run->options->name,
+                               strerror(-code));
+    lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
 /*
@@ -168,14 +177,14 @@ static lc_error *await_instance(struct run *run, struct instance *instance)
         if (index == SIGNALS)
             cancel_by_signal(run);
         else if (index < 0 && !lc_context_error(run->context))
-            /* No descriptor to wait for signals with: better to end than to run on deaf. */
-            lc_context_cancel(run->context,
-                              lc_error_new(index, "cannot wait for signals: %s", strerror(-index)));
+            break_off(run, index);
     } while (index != THROWN && index != DONE && !lc_context_error(run->context));
-    if (index == THROWN)
-        lc_context_cancel(instance->context, NULL);
+    lc_error *error = lc_signaler_take(instance->signaler);
+    if (error)
+        lc_context_cancel(instance->context, lc_error_ref(error));
     await_end(instance);
-    return lc_signaler_take(instance->signaler);
+    cancel_by_signal(run); /* one that came meanwhile counts as well */
+    return error ? error : lc_signaler_take(instance->signaler);
 }
 
 /*
@@ -185,8 +194,12 @@ static lc_error *await_instance(struct run *run, struct instance *instance)
 static lc_error *handle(struct run *run, lc_error *error)
 {
     const lc_run_options *options = run->options;
-    lc_behavior behavior =
-        options->handler ? options->handler(options->handler_arg, error) : LC_RESTART;
+    lc_behavior behavior = LC_RESTART;
+    if (options->handler)
+        behavior = options->handler(options->handler_arg, error);
+    else
+        lc_log(LC_LOG_ERROR, options->name, "restarting after an error: %s",
+               lc_error_message(error));
     if (!lc_behavior_name(behavior))
         return lc_error_wrap(
             error, -EINVAL,
@@ -207,8 +220,10 @@ static lc_error *make_component(const lc_run_options *options, struct instance *
 {
     lc_error *error = options->factory(options->factory_arg, &instance->component);
     if (!error && !instance->component)
-        error = lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
-                             options->name);
+        return lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
+                            options->name);
+    if (!error && !lc_component_done(instance->component))
+        return lc_error_new(-EINVAL, "the component of \"%s\" has no done handle", options->name);
     return error;
 }
 
@@ -240,6 +255,7 @@ static lc_error *run_loop(struct run *run)
 {
     lc_error *result;
     do {
+        cancel_by_signal(run);
         const lc_error *ended = lc_context_error(run->context);
         if (ended)
             return lc_error_ref(ended);
@@ -276,6 +292,9 @@ lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
     lc_error *result = check(options);
     if (result)
         return result;
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
+                            options->name);
     int watching = options->handle_signals ? lc_process_signals_watch(signals, 2, &run.signals) : 0;
     run.context = lc_context_new(context);
     if (watching < 0)
@@ -287,6 +306,10 @@ lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
         result = run_loop(&run);
     lc_context_unref(run.context);
     lc_process_signals_unwatch(run.signals);
+    if (run.broken) {
+        lc_error_unref(result);
+        result = run.broken;
+    }
     if (behavior)
         *behavior = run.behavior;
     return result;

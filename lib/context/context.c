@@ -9,6 +9,7 @@
 #include "context/context.h"
 
 #include "base/error.h"
+#include "base/library.h"
 #include "base/memory.h"
 #include "context/signaler.h"
 #include "executor/timers.h"
@@ -237,7 +238,7 @@ static void deadline_fire(struct lc__timer *timer)
 /* `size` is that of the kind's struct. */
 static void *make(lc_context *parent, enum context_kind kind, size_t size)
 {
-    lc_context *context = lc__allocate(size);
+    lc_context *context = lc__forked() ? NULL : lc__allocate(size);
     if (!context)
         return NULL;
     context->kind = (unsigned char)kind;
@@ -378,9 +379,11 @@ int lc_context_sleep(lc_context *context, int64_t timeout)
     const lc_error *ended = lc_context_error(context);
     if (ended)
         return lc_error_code(ended);
-    int result = lc_context_wait_any(context, NULL, 0, lc_deadline_after(timeout));
-    bool whole = result == -ETIMEDOUT && !lc_context_error(context);
-    return whole ? 0 : result;
+    /* Not lc_context_wait_any, which answers -ETIMEDOUT to two questions. */
+    int result = lc__wait_any(NULL, 0, lc_context_done(context), lc_deadline_after(timeout));
+    if (result == -ETIMEDOUT)
+        return 0;
+    return result < 0 ? result : lc_error_code(lc_context_error(context));
 }
 
 /*

@@ -6,6 +6,7 @@
 
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/task.h"
 #include "context/context.h"
 #include "context/signaler.h"
 #include "executor/callback.h"
@@ -25,27 +26,38 @@ enum { EXIT_INTERNAL = 70 };
 
 /* ---- deferred calls ---- */
 
-struct deferred {
-    struct deferred *before;
+struct lc__deferred {
+    struct lc__deferred *before;
     void (*function)(void *arg);
     void *arg;
 };
 
-static _Thread_local struct deferred *last_deferred;
-static _Thread_local bool running_deferred; /* a throw is then from a deferred call */
-static _Thread_local bool in_worker;        /* somebody will run them */
+static void run_deferred(void *unused);
 
-/* Taken off before it is called: a throw in it goes on with the rest. */
-static void run_deferred(void)
+/*
+ * A deferred call that ends its thread, by a throw or in any other way, leaves through here: the
+ * rest still run.
+ */
+static void call_one(struct lc__deferred call)
 {
-    running_deferred = true;
-    for (struct deferred *deferred; (deferred = last_deferred);) {
-        struct deferred call = *deferred;
-        last_deferred = call.before;
-        lc__free(deferred);
-        call.function(call.arg);
+    pthread_cleanup_push(run_deferred, NULL);
+    call.function(call.arg);
+    pthread_cleanup_pop(0);
+}
+
+/* Each is taken off before it is called. A throw in one knows by the mark that it is one. */
+static void run_deferred(void *unused)
+{
+    (void)unused;
+    struct lc__task *task = lc__task_current();
+    task->running_deferred = true;
+    for (struct lc__deferred *last; (last = task->deferred);) {
+        struct lc__deferred call = *last;
+        task->deferred = call.before;
+        lc__free(last);
+        call_one(call);
     }
-    running_deferred = false;
+    task->running_deferred = false;
 }
 
 /* In threads that the library did not make, the end of the thread runs what is left. */
@@ -55,8 +67,7 @@ static bool key_made;
 
 static void thread_ends(void *unused)
 {
-    (void)unused;
-    run_deferred();
+    run_deferred(unused);
 }
 
 static void drop_key(void)
@@ -88,13 +99,14 @@ int lc_defer(void (*function)(void *arg), void *arg)
 {
     if (!function)
         return -EINVAL;
-    if (!in_worker && watch_thread_end() < 0)
+    struct lc__task *task = lc__task_current();
+    if (!task->in_worker && watch_thread_end() < 0)
         return -ENOMEM;
-    struct deferred *deferred = lc__allocate(sizeof *deferred);
+    struct lc__deferred *deferred = lc__allocate(sizeof *deferred);
     if (!deferred)
         return -ENOMEM;
-    *deferred = (struct deferred){last_deferred, function, arg};
-    last_deferred = deferred;
+    *deferred = (struct lc__deferred){task->deferred, function, arg};
+    task->deferred = deferred;
     return 0;
 }
 
@@ -130,33 +142,40 @@ void lc_throw(lc_context *context, lc_error *error)
     if (lc__in_callback())
         end_process(error,
                     "an error was thrown in a callback of the library, use lc_signal_error there");
-    if (running_deferred) {
+    if (lc__task_current()->running_deferred) {
         lc_log(LC_LOG_ERROR, NULL, "a deferred call threw: %s", lc_error_message(error));
         lc_error_unref(error);
     } else {
         lc_signal_error(context, error);
     }
-    run_deferred();
+    run_deferred(NULL);
     pthread_exit(NULL);
 }
 
 /* ---- the frame of a worker ---- */
 
-/*
- * However the work ended. It runs on the worker's thread, which may be on its way out by
- * pthread_exit.
- */
-static void finish(void *arg)
+/* Once, though a thread that is ended anew while it ends may come here again. */
+static void tell_ended(void *arg)
 {
     struct lc__worker_call *call = arg;
-    run_deferred();
-    in_worker = false;
+    struct lc__task *task = lc__task_current();
+    if (!task->in_worker)
+        return;
+    task->in_worker = false;
     call->ended(call->arg);
+}
+
+/* However the work ended, and however the deferred calls do. */
+static void finish(void *arg)
+{
+    pthread_cleanup_push(tell_ended, arg);
+    run_deferred(NULL);
+    pthread_cleanup_pop(1);
 }
 
 void lc__worker_run(struct lc__worker_call *call)
 {
-    in_worker = true;
+    lc__task_current()->in_worker = true;
     pthread_cleanup_push(finish, call);
     lc_error *error = call->work(call->arg);
     if (error)

@@ -3,19 +3,19 @@
  */
 #include "executor/callback.h"
 
-static _Thread_local unsigned depth;
+#include "base/task.h"
 
 void lc__callback_enter(void)
 {
-    depth++;
+    lc__task_current()->callback_depth++;
 }
 
 void lc__callback_leave(void)
 {
-    depth--;
+    lc__task_current()->callback_depth--;
 }
 
 bool lc__in_callback(void)
 {
-    return depth > 0;
+    return lc__task_current()->callback_depth > 0;
 }

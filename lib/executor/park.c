@@ -8,6 +8,7 @@
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/task.h"
 #include "executor/timers.h"
 
 #include <errno.h>
@@ -48,11 +49,25 @@ static void close_spare(void)
 {
     pthread_mutex_lock(&spare_lock);
     while (spare_count > 0)
-        close(spare[--spare_count]);
+        lc__close(spare[--spare_count]);
     pthread_mutex_unlock(&spare_lock);
 }
 
 static struct lc__facility wake_descriptors = {.shut_down = close_spare};
+
+/*
+ * A forked child has the spares of its parent, and would be woken in its stead: it makes its own.
+ */
+static void forget_spare(void)
+{
+    while (spare_count > 0)
+        lc__close(spare[--spare_count]);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_spare);
+}
 
 static int take_descriptor(void)
 {
@@ -63,6 +78,8 @@ static int take_descriptor(void)
     pthread_mutex_unlock(&spare_lock);
     if (descriptor >= 0)
         return descriptor;
+    static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
+    pthread_once(&watch_forks_once, watch_forks);
     lc__facility_register(&wake_descriptors);
     if (lc__memory_must_fail())
         return -EMFILE;
@@ -80,13 +97,10 @@ static void give_descriptor(int descriptor)
     }
     pthread_mutex_unlock(&spare_lock);
     if (!kept)
-        close(descriptor);
+        lc__close(descriptor);
 }
 
 /* ---- the parker ---- */
-
-/* What the thread waits for at this moment; read by debuggers. */
-static _Thread_local const struct lc__park_reason *volatile parked_for;
 
 void lc__parker_init(struct lc__parker *parker)
 {
@@ -235,13 +249,13 @@ static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
 {
     if (lc__forked())
         return -ENOTSUP;
-    const struct lc__park_reason *outer = parked_for;
-    parked_for = reason;
+    struct lc__task *task = lc__task_current();
+    task->parked = reason;
     struct lc__clock *clock = lc__clock_current();
     bool kernel_clock = !clock->timers || deadline == LC_FOREVER || deadline == LC_NOW;
     int result = kernel_clock ? park_on_kernel_clock(parker, seen, deadline, how)
                               : park_on_other_clock(parker, seen, deadline, how);
-    parked_for = outer;
+    task->parked = NULL;
     return result;
 }
 

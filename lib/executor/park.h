@@ -5,7 +5,8 @@
  *
  * The protocol:
  * - Each unpark is counted, and counting is the last thing an unpark does with the parker's memory.
- *   A waiter that knows how many were to unpark it waits for that many, and may then let its stack go.
+ *   A waiter that knows how many were to unpark it waits for that many, and may then let its stack
+ * go.
  * - park returns when the count is no longer the one seen; it may also return early. Look again at
  *   what was waited for.
  */

@@ -61,14 +61,14 @@ static void join_some(void)
         struct thread *thread = take_ended();
         if (!thread)
             return;
-        if (pthread_tryjoin_np(thread->id, NULL) == 0) {
+        if (pthread_tryjoin_np(thread->id, NULL) != EBUSY) {
             lc__free(thread);
             continue;
         }
+        /* Behind the others: what keeps it may take long, and must not keep them too. */
         pthread_mutex_lock(&lock);
-        TAILQ_INSERT_HEAD(&ended, thread, link);
+        TAILQ_INSERT_TAIL(&ended, thread, link);
         pthread_mutex_unlock(&lock);
-        return;
     }
 }
 

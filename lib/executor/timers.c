@@ -9,6 +9,8 @@
 #include "executor/callback.h"
 #include "executor/park.h"
 
+#include <lifecycle/log.h>
+
 #include <errno.h>
 #include <signal.h>
 
@@ -131,20 +133,36 @@ static void *keep_time(void *arg)
     }
 }
 
+static bool keeper_busy(void)
+{
+    size_t armed = lc__timers_count(&real);
+    if (armed > 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "the library cannot shut down: %zu contexts still have a deadline to come", armed);
+    return armed > 0;
+}
+
+/*
+ * Joined without the lock: a timer that is just firing may want to arm another, and asks for the
+ * thread.
+ */
 static void stop_keeper(void)
 {
     pthread_mutex_lock(&keeper.lock);
-    if (keeper.running) {
-        atomic_store_explicit(&keeper.stopping, true, memory_order_release);
-        lc__unpark(&keeper.parker);
-        pthread_join(keeper.thread, NULL);
-        atomic_store_explicit(&keeper.stopping, false, memory_order_relaxed);
-        keeper.running = false;
-    }
+    bool running = keeper.running;
+    pthread_mutex_unlock(&keeper.lock);
+    if (!running)
+        return;
+    atomic_store_explicit(&keeper.stopping, true, memory_order_release);
+    lc__unpark(&keeper.parker);
+    pthread_join(keeper.thread, NULL);
+    atomic_store_explicit(&keeper.stopping, false, memory_order_relaxed);
+    pthread_mutex_lock(&keeper.lock);
+    keeper.running = false;
     pthread_mutex_unlock(&keeper.lock);
 }
 
-static struct lc__facility keeper_facility = {.shut_down = stop_keeper};
+static struct lc__facility keeper_facility = {.busy = keeper_busy, .shut_down = stop_keeper};
 
 /* Signals are for the program's threads: this one has them all blocked. */
 static int make_keeper(void)

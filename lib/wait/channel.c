@@ -7,6 +7,7 @@
  */
 #include "wait/channel.h"
 
+#include "base/library.h"
 #include "base/memory.h"
 
 #include <lifecycle/log.h>
@@ -24,10 +25,12 @@ struct side {
     struct lc__waiter *watchers; /* in lc_wait_any */
 };
 
+/* clang-format off */
 /*
- *     items:  | . | . | a | b | c | . | . |      room places, of which `length` from `head` on,
- * going round ^head
+ *     items:  | . | . | a | b | c | . | . |    `room` places, of which `length` are used, from `head`
+ *                       ^ head                 on and round
  */
+/* clang-format on */
 struct lc_channel {
     atomic_uint refs;
     pthread_mutex_t lock; /* for all that follows */
@@ -46,33 +49,55 @@ struct lc_channel {
     lc_channel *sources[];
 };
 
-/*
- * ---- waking: under the lock, so that a waiter which finds itself taken out has been unparked for
- * good ----
- */
+/* ---- waking ---- */
 
-static void wake_first(struct lc__waiter **list)
+/*
+ * Waiters that were taken out under the lock, to be unparked after it: a thread that is woken while
+ * the lock is held runs into it and sleeps again. A waiter that finds itself taken waits for its
+ * unpark.
+ */
+struct wake {
+    struct lc__waiter
+        *first; /* linked by `previous`, since `next` tells that a waiter is in no list */
+};
+
+static void take_first(struct wake *wake, struct lc__waiter **list)
 {
     struct lc__waiter *waiter = *list;
     if (!waiter)
         return;
-    struct lc__parker *parker = waiter->parker;
     lc__waiters_remove(list, waiter);
-    waiter->parker = NULL; /* tells that it was woken */
-    lc__unpark(parker);
+    waiter->taken = true;
+    waiter->previous = wake->first;
+    wake->first = waiter;
 }
 
-static void wake_all(struct lc__waiter **list)
+static void take_all(struct wake *wake, struct lc__waiter **list)
 {
     while (*list)
-        wake_first(list);
+        take_first(wake, list);
 }
 
 /* One item, or one place, has come. */
-static void wake_for_one(struct side *side)
+static void take_for_one(struct wake *wake, struct side *side)
 {
-    wake_first(&side->queue);
-    wake_all(&side->watchers);
+    take_first(wake, &side->queue);
+    take_all(wake, &side->watchers);
+}
+
+/*
+ * Gives the lock back and unparks. With the unpark a waiter may be gone: what is behind it is read
+ * before.
+ */
+static void unlock(lc_channel *channel, struct wake *wake)
+{
+    pthread_mutex_unlock(&channel->lock);
+    for (struct lc__waiter *waiter = wake->first; waiter;) {
+        struct lc__waiter *next = waiter->previous;
+        lc__unpark(waiter->parker);
+        waiter = next;
+    }
+    wake->first = NULL;
 }
 
 /* Takes a waiter out if it still waits. */
@@ -106,7 +131,7 @@ static bool is_full(const lc_channel *channel)
 }
 
 /* @return 0, -EPIPE, -EAGAIN (full), -ENOMEM. */
-static int put(lc_channel *channel, void *item)
+static int put(lc_channel *channel, void *item, struct wake *wake)
 {
     if (channel->closed)
         return -EPIPE;
@@ -117,26 +142,49 @@ static int put(lc_channel *channel, void *item)
     size_t at = channel->head + channel->length;
     channel->items[at < channel->room ? at : at - channel->room] = item;
     channel->length++;
-    wake_for_one(&channel->sides[LC__RECEIVE]);
+    take_for_one(wake, &channel->sides[LC__RECEIVE]);
     return 0;
 }
 
 /* @return 0, -EPIPE (closed and empty), -EAGAIN (empty). */
-static int take(lc_channel *channel, void **item)
+static int take(lc_channel *channel, void **item, struct wake *wake)
 {
     if (channel->length == 0)
         return channel->closed ? -EPIPE : -EAGAIN;
     *item = channel->items[channel->head];
     channel->head = channel->head + 1 < channel->room ? channel->head + 1 : 0;
     channel->length--;
-    wake_for_one(&channel->sides[LC__SEND]);
+    take_for_one(wake, &channel->sides[LC__SEND]);
     return 0;
 }
 
 /* Under the lock; one step of a send or receive. */
-static int step(lc_channel *channel, enum lc__channel_side side, void **item)
+static int step(lc_channel *channel, enum lc__channel_side side, void **item, struct wake *wake)
 {
-    return side == LC__SEND ? put(channel, *item) : take(channel, item);
+    return side == LC__SEND ? put(channel, *item, wake) : take(channel, item, wake);
+}
+
+/* Waits once, in the queue of one side. The lock is held before and after. */
+static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, int64_t deadline)
+{
+    static const char *const what[] = {"channel: receive", "channel: send"};
+    struct lc__park_reason reason = {what[side], channel};
+    struct lc__waiter **queue = &channel->sides[side].queue;
+    struct lc__parker parker;
+    struct lc__waiter waiter = {.parker = &parker};
+    lc__parker_init(&parker);
+    lc__waiters_append(queue, &waiter);
+    pthread_mutex_unlock(&channel->lock);
+    int waited = lc__park(&parker, 0, deadline, &reason);
+    pthread_mutex_lock(&channel->lock);
+    leave(queue, &waiter);
+    if (waiter.taken && lc__parker_count(&parker) == 0) {
+        /* Taken in the moment of the deadline: the unpark is still to come. */
+        pthread_mutex_unlock(&channel->lock);
+        lc__park_until(&parker, 1);
+        pthread_mutex_lock(&channel->lock);
+    }
+    return waited;
 }
 
 /*
@@ -146,27 +194,13 @@ static int step(lc_channel *channel, enum lc__channel_side side, void **item)
  */
 static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
 {
-    static const char *const what[] = {"channel: receive", "channel: send"};
-    struct lc__park_reason reason = {what[side], channel};
-    struct lc__waiter **queue = &channel->sides[side].queue;
+    struct wake wake = {NULL};
     int waited = 0;
-    pthread_mutex_lock(&channel->lock);
     int result;
-    while ((result = step(channel, side, item)) == -EAGAIN && waited == 0) {
-        if (deadline == LC_NOW) {
-            waited = -ETIMEDOUT;
-            continue;
-        }
-        struct lc__parker parker;
-        struct lc__waiter waiter = {.parker = &parker};
-        lc__parker_init(&parker);
-        lc__waiters_append(queue, &waiter);
-        pthread_mutex_unlock(&channel->lock);
-        waited = lc__park(&parker, 0, deadline, &reason);
-        pthread_mutex_lock(&channel->lock);
-        leave(queue, &waiter);
-    }
-    pthread_mutex_unlock(&channel->lock);
+    pthread_mutex_lock(&channel->lock);
+    while ((result = step(channel, side, item, &wake)) == -EAGAIN && waited == 0)
+        waited = deadline == LC_NOW ? -ETIMEDOUT : wait_in_queue(channel, side, deadline);
+    unlock(channel, &wake);
     return result == -EAGAIN ? waited : result;
 }
 
@@ -207,9 +241,10 @@ static int take_from_sources(lc_channel *merged, void **item)
     size_t turn = next_turn(merged);
     for (size_t i = 0; i < merged->source_count; i++) {
         lc_channel *source = merged->sources[(turn + i) % merged->source_count];
+        struct wake wake = {NULL};
         pthread_mutex_lock(&source->lock);
-        int result = take(source, item);
-        pthread_mutex_unlock(&source->lock);
+        int result = take(source, item, &wake);
+        unlock(source, &wake);
         if (result == 0)
             return 0;
     }
@@ -236,6 +271,8 @@ int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
 {
     if (!channel || channel->is_merged)
         return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
     return transfer(channel, LC__SEND, &item, deadline);
 }
 
@@ -243,6 +280,8 @@ int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
 {
     if (!channel || !item)
         return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
     if (channel->is_merged)
         return receive_merged(channel, item, deadline);
     return transfer(channel, LC__RECEIVE, item, deadline);
@@ -252,13 +291,14 @@ void lc_channel_close(lc_channel *channel)
 {
     if (!channel)
         return;
+    struct wake wake = {NULL};
     pthread_mutex_lock(&channel->lock);
     channel->closed = true;
     for (int side = LC__RECEIVE; side <= LC__SEND; side++) {
-        wake_all(&channel->sides[side].queue);
-        wake_all(&channel->sides[side].watchers);
+        take_all(&wake, &channel->sides[side].queue);
+        take_all(&wake, &channel->sides[side].watchers);
     }
-    pthread_mutex_unlock(&channel->lock);
+    unlock(channel, &wake);
 }
 
 bool lc_channel_is_closed(lc_channel *channel)
@@ -342,7 +382,7 @@ static unsigned unwatch_one(lc_channel *channel, enum lc__channel_side side,
 {
     pthread_mutex_lock(&channel->lock);
     leave(&channel->sides[side].watchers, waiter);
-    unsigned woken = waiter->parker == NULL;
+    unsigned woken = waiter->taken;
     pthread_mutex_unlock(&channel->lock);
     return woken;
 }
@@ -429,7 +469,8 @@ void lc_channel_unref(lc_channel *channel)
     /* Release, then acquire by the last: what others did with it happens before the free. */
     if (!channel || atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) > 1)
         return;
-    for (void *item; take(channel, &item) == 0;)
+    struct wake nobody = {NULL};
+    for (void *item; take(channel, &item, &nobody) == 0;)
         if (channel->discard)
             channel->discard(item);
     for (size_t i = 0; i < channel->source_count; i++)

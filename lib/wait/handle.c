@@ -7,11 +7,12 @@
 #include "base/memory.h"
 #include "base/spin.h"
 #include "base/system.h"
+#include "base/task.h"
 #include "executor/callback.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { LOCKED = 1, CLOSED = 2, FLAGS = LOCKED | CLOSED };
 
@@ -153,6 +154,8 @@ int lc_handle_wait(lc_handle *handle, int64_t deadline)
     struct lc__waiter waiter = {.parker = &parker};
     if (!handle)
         return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
     lc__parker_init(&parker);
     if (!lc__handle_add(handle, &waiter))
         return 0;
@@ -182,7 +185,7 @@ static void descriptor_unref(struct lc__descriptor *descriptor)
     /* Release, then acquire by the last: the write happens before the close. */
     if (atomic_fetch_sub_explicit(&descriptor->refs, 1, memory_order_acq_rel) > 1)
         return;
-    close(descriptor->number);
+    lc__close(descriptor->number);
     lc__free(descriptor);
 }
 
@@ -249,6 +252,8 @@ int lc_handle_descriptor(lc_handle *handle)
 {
     if (!handle)
         return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
     if (handle == &closed_handle)
         lc__facility_register(&closed_facility);
     struct lc__descriptor *there = atomic_load_explicit(&handle->descriptor, memory_order_acquire);
@@ -280,22 +285,30 @@ struct lc_handle_callback {
     void *arg;
     bool kept; /* somebody will cancel it; otherwise it is freed when told */
     /*
-     * How it stands between who tells it and who cancels it: 0, or OVER once the function has run
-     * or never will, or ABANDONED once it was cancelled from inside, or the parker of a canceller
-     * that waits for OVER.
+     * How it stands between who tells it and who cancels it:
+     *
+     *     WAITING --told--> RUNNING --> OVER          freed by the cancel
+     *        |                 |
+     *        |                 +--> a canceller's parker, unparked when OVER
+     *        |                 +--> ABANDONED         cancelled from inside: freed after the run
+     *        +--cancelled, with the teller on its way--> ABANDONED: freed by the teller, not run
      */
     _Atomic uintptr_t fate;
     struct lc_handle_callback *outer; /* the callback that this thread was in before */
 };
 
-enum { OVER = 1, ABANDONED = 2 };
-
-static _Thread_local struct lc_handle_callback *running; /* the innermost of this thread */
+enum { WAITING = 0, RUNNING = 1, OVER = 2, ABANDONED = 3 }; /* no parker is at such an address */
 
 /*
- * The function has run, or never will. Acquire and release: it happens before what the canceller
- * does next.
+ * Acquire and release throughout: what one side did before its step is seen by the other after it.
  */
+static bool step_fate(struct lc_handle_callback *callback, uintptr_t from, uintptr_t to)
+{
+    return atomic_compare_exchange_strong_explicit(&callback->fate, &from, to, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
+/* The function has run, or never will. */
 static void callback_over(struct lc_handle_callback *callback)
 {
     if (!callback->kept) {
@@ -305,19 +318,33 @@ static void callback_over(struct lc_handle_callback *callback)
     uintptr_t before = atomic_exchange_explicit(&callback->fate, OVER, memory_order_acq_rel);
     if (before == ABANDONED)
         lc__free(callback);
-    else if (before != 0)
+    else if (before != WAITING && before != RUNNING)
         lc__unpark((struct lc__parker *)before);
+}
+
+static void run_callback(struct lc_handle_callback *callback)
+{
+    struct lc__task *task = lc__task_current();
+    int cancelling;
+    callback->outer = task->callback;
+    task->callback = callback;
+    lc__callback_enter();
+    /* A thread that is cancelled in a callback would never tell the others. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    callback->function(callback->arg);
+    pthread_setcancelstate(cancelling, NULL);
+    lc__callback_leave();
+    task->callback = callback->outer;
 }
 
 static void callback_closed(struct lc__waiter *waiter)
 {
     struct lc_handle_callback *callback = (struct lc_handle_callback *)waiter;
-    callback->outer = running;
-    running = callback;
-    lc__callback_enter();
-    callback->function(callback->arg);
-    lc__callback_leave();
-    running = callback->outer;
+    if (!step_fate(callback, WAITING, RUNNING)) {
+        lc__free(callback); /* cancelled after it had been taken to be told */
+        return;
+    }
+    run_callback(callback);
     callback_over(callback);
 }
 
@@ -331,6 +358,8 @@ int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), void *arg
 {
     if (!handle || !function)
         return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
     struct lc_handle_callback *callback = lc__allocate(sizeof *callback);
     if (!callback)
         return -ENOMEM;
@@ -349,20 +378,18 @@ int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), void *arg
 
 static bool runs_in_this_thread(const struct lc_handle_callback *callback)
 {
-    for (const struct lc_handle_callback *inner = running; inner; inner = inner->outer)
-        if (inner == callback)
-            return true;
-    return false;
+    const struct lc_handle_callback *inner = lc__task_current()->callback;
+    while (inner && inner != callback)
+        inner = inner->outer;
+    return inner != NULL;
 }
 
-/* Waits until the thread that tells the callback has finished with it. */
+/* Another thread is in the function: waits until it is not. */
 static void await_over(struct lc_handle_callback *callback)
 {
     struct lc__parker parker;
     lc__parker_init(&parker);
-    uintptr_t fate = 0;
-    if (atomic_compare_exchange_strong_explicit(&callback->fate, &fate, (uintptr_t)&parker,
-                                                memory_order_acq_rel, memory_order_acquire))
+    if (step_fate(callback, RUNNING, (uintptr_t)&parker))
         lc__park_until(&parker, 1);
 }
 
@@ -370,17 +397,25 @@ bool lc_handle_callback_cancel(lc_handle_callback *callback)
 {
     if (!callback)
         return false;
-    bool over = atomic_load_explicit(&callback->fate, memory_order_acquire) == OVER;
-    if (!over && runs_in_this_thread(callback)) {
+    uintptr_t fate = atomic_load_explicit(&callback->fate, memory_order_acquire);
+    bool prevented = fate == WAITING && lc__handle_remove(callback->handle, &callback->waiter);
+    if (prevented) {
+        lc__free(callback);
+        return true;
+    }
+    /*
+     * Taken out of the list by somebody who is on his way to it, perhaps this very thread: not
+     * waited for.
+     */
+    if (step_fate(callback, WAITING, ABANDONED))
+        return true;
+    if (runs_in_this_thread(callback)) {
         atomic_store_explicit(&callback->fate, ABANDONED, memory_order_release);
         return false;
     }
-    /* Not over: the handle is still there, or somebody is just telling the callback. */
-    bool prevented = !over && lc__handle_remove(callback->handle, &callback->waiter);
-    if (!over && !prevented)
-        await_over(callback);
+    await_over(callback);
     lc__free(callback);
-    return prevented;
+    return false;
 }
 
 /* ---- references ---- */

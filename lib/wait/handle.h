@@ -20,6 +20,7 @@ struct lc__waiter {
     struct lc__waiter *next; /* circular, NULL while in no list */
     struct lc__waiter *previous;
     struct lc__parker *parker; /* to be unparked, if `closed` is NULL */
+    bool taken;                /* a channel has taken it out, to unpark it */
     /* The handle has closed. No lock is held. */
     void (*closed)(struct lc__waiter *waiter);
     /* The handle is gone and was never closed. */

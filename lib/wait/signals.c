@@ -2,9 +2,10 @@
  * signals.c: process signals: the one place of the library that touches dispositions and masks. See
  * <lifecycle/wait.h> and signals.h.
  *
- * The handler finds the watches in a table of slots that are never freed while a signal is watched:
- * it takes no lock. For each watch that wants the signal it sets a bit and writes to the watch's
- * descriptor.
+ * The handler takes no lock and finds the watches in a table that is never freed: for each one that
+ * wants the signal it sets a bit, unparks who waits for this watch alone, and writes to the watch's
+ * descriptor if a wait for several things has asked for one. So a watch by itself needs neither
+ * memory nor a descriptor, and a halt works when the process has run out of both.
  */
 #include "wait/signals.h"
 
@@ -12,16 +13,18 @@
 #include "base/memory.h"
 #include "base/spin.h"
 #include "base/system.h"
+#include "executor/park.h"
 
 #include <lifecycle/log.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define NUMBER_MAX LC_PROCESS_SIGNALS_MAX
+#define NUMBER_MAX 64
 
 /* The bit of a signal in a set. */
 static uint64_t bit_of(int number)
@@ -29,49 +32,57 @@ static uint64_t bit_of(int number)
     return UINT64_C(1) << (number - 1);
 }
 
-struct slot {
+/* A watch, or room for one. */
+struct lc_process_signals {
     atomic_uint_least64_t wanted;  /* 0: free, or not to be told of anything */
     atomic_uint_least64_t pending; /* came, and not told yet */
-    atomic_int descriptor;         /* eventfd, kept until the library shuts down; 0: not made yet */
+    atomic_int descriptor;         /* an eventfd, kept until the library shuts down; 0: none yet */
+    struct lc__parker parker;      /* of who waits for this watch alone */
     bool taken;                    /* under the lock */
 };
 
-struct lc_process_signals {
-    struct slot *slot;
-    uint64_t wanted;
-};
+/* Some more than users may have: a halt must find room. */
+enum { HALTS = 8, SLOTS = LC_PROCESS_SIGNALS_MAX + HALTS };
 
-static struct slot slots[LC_PROCESS_SIGNALS_MAX];
+static struct lc_process_signals slots[SLOTS];
 static atomic_uint_least64_t caught;
 static atomic_int handlers_running;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for what follows, and slot.taken */
+static unsigned watches_taken;
 static unsigned watchers[NUMBER_MAX + 1];
 static struct sigaction found[NUMBER_MAX + 1]; /* what was there before ours */
 
 /* ---- the handler: async-signal-safe, lock-free ---- */
 
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
-               "the handler uses these atomics");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "the handler uses these");
+
+/* The bit is set before anybody is woken, so who is woken finds it. */
+static void tell(struct lc_process_signals *watch, uint64_t bit)
+{
+    uint64_t one = 1;
+    atomic_fetch_or(&watch->pending, bit);
+    lc__unpark(&watch->parker);
+    int descriptor = atomic_load(&watch->descriptor);
+    if (descriptor > 0)
+        lc__write_all(descriptor, &one, sizeof one);
+}
 
 static void handle(int number)
 {
     uint64_t bit = bit_of(number);
+    int kept = errno;
     /*
      * Sequentially consistent throughout: who shuts down has put the dispositions back, and then
-     * waits for this count; the bit is set before the descriptor is written, so who finds it
-     * readable finds the bit.
+     * waits for this count to come to 0.
      */
     atomic_fetch_add(&handlers_running, 1);
     atomic_fetch_or(&caught, bit);
-    for (struct slot *slot = slots; slot < slots + LC_PROCESS_SIGNALS_MAX; slot++) {
-        if (!(atomic_load(&slot->wanted) & bit))
-            continue;
-        uint64_t one = 1;
-        atomic_fetch_or(&slot->pending, bit);
-        lc__write_all(atomic_load(&slot->descriptor), &one, sizeof one);
-    }
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
+        if (atomic_load(&watch->wanted) & bit)
+            tell(watch, bit);
     atomic_fetch_sub(&handlers_running, 1);
+    errno = kept;
 }
 
 bool lc__signal_was_caught(int number)
@@ -83,7 +94,7 @@ bool lc__signal_was_caught(int number)
 
 static int install(int number)
 {
-    struct sigaction ours = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    struct sigaction ours = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&ours.sa_mask);
     if (watchers[number] == 0 && sigaction(number, &ours, &found[number]) != 0)
         return -EINVAL;
@@ -122,56 +133,12 @@ static int install_all(uint64_t set)
     return 0;
 }
 
-/* ---- watches ---- */
-
-static struct slot *free_slot(void)
-{
-    for (struct slot *slot = slots; slot < slots + LC_PROCESS_SIGNALS_MAX; slot++)
-        if (!slot->taken)
-            return slot;
-    return NULL;
-}
-
-static int make_descriptor(struct slot *slot)
-{
-    if (atomic_load(&slot->descriptor) > 0)
-        return 0;
-    errno = EMFILE;
-    int descriptor = lc__memory_must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (descriptor < 0)
-        return -errno;
-    atomic_store(&slot->descriptor, descriptor);
-    return 0;
-}
-
-/* Under the lock. @return 0, a negative errno, or the number that cannot be caught. */
-static int begin_watch(lc_process_signals *watch)
-{
-    struct slot *slot = free_slot();
-    if (!slot)
-        return -ENOSPC;
-    int result = make_descriptor(slot);
-    if (result < 0)
-        return result;
-    /* Wanted before installed, so that not even the first is lost. */
-    atomic_store(&slot->pending, 0);
-    atomic_store(&slot->wanted, watch->wanted);
-    result = install_all(watch->wanted);
-    if (result > 0) {
-        atomic_store(&slot->wanted, 0);
-        return result;
-    }
-    slot->taken = true;
-    watch->slot = slot;
-    return 0;
-}
+/* ---- the library's shutdown, and forks ---- */
 
 static bool signals_busy(void)
 {
-    unsigned watches = 0;
     pthread_mutex_lock(&lock);
-    for (struct slot *slot = slots; slot < slots + LC_PROCESS_SIGNALS_MAX; slot++)
-        watches += slot->taken;
+    unsigned watches = watches_taken;
     pthread_mutex_unlock(&lock);
     if (watches > 0)
         lc_log(LC_LOG_ERROR, NULL,
@@ -186,15 +153,69 @@ static void close_descriptors(void)
     unsigned round = 0;
     while (atomic_load(&handlers_running) > 0)
         lc__spin(&round);
-    for (struct slot *slot = slots; slot < slots + LC_PROCESS_SIGNALS_MAX; slot++) {
-        int descriptor = atomic_exchange(&slot->descriptor, 0);
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
+        int descriptor = atomic_exchange(&watch->descriptor, 0);
         if (descriptor > 0)
-            close(descriptor);
+            lc__close(descriptor);
     }
     atomic_store(&caught, 0);
 }
 
 static struct lc__facility facility = {.busy = signals_busy, .shut_down = close_descriptors};
+
+/*
+ * A forked child would empty the descriptors of its parent, and be woken by it: it gets its own in
+ * their place.
+ */
+static void renew_descriptors(void)
+{
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
+        int shared = atomic_load(&watch->descriptor);
+        int own = shared > 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+        if (own < 0)
+            continue;
+        dup3(own, shared, O_CLOEXEC);
+        lc__close(own);
+    }
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, renew_descriptors);
+}
+
+/* ---- watches ---- */
+
+static struct lc_process_signals *free_slot(unsigned limit)
+{
+    if (watches_taken >= limit)
+        return NULL;
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
+        if (!watch->taken)
+            return watch;
+    return NULL;
+}
+
+/* Under the lock. @return 0, -ENOSPC, or the number that cannot be caught. */
+static int begin_watch(uint64_t wanted, unsigned limit, struct lc_process_signals **begun)
+{
+    struct lc_process_signals *watch = free_slot(limit);
+    if (!watch)
+        return -ENOSPC;
+    /* Wanted before installed, so that not even the first is lost. */
+    lc__parker_init(&watch->parker);
+    atomic_store(&watch->pending, 0);
+    atomic_store(&watch->wanted, wanted);
+    int refused = install_all(wanted);
+    if (refused > 0) {
+        atomic_store(&watch->wanted, 0);
+        return refused;
+    }
+    watch->taken = true;
+    watches_taken++;
+    *begun = watch;
+    return 0;
+}
 
 /* @return false if a number is not one of a signal. */
 static bool make_set(const int *signals, size_t count, uint64_t *set)
@@ -210,7 +231,7 @@ static bool make_set(const int *signals, size_t count, uint64_t *set)
     return count > 0;
 }
 
-int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch)
+static int watch_up_to(unsigned limit, const int *signals, size_t count, lc_process_signals **watch)
 {
     uint64_t wanted;
     if (!watch)
@@ -221,22 +242,23 @@ int lc_process_signals_watch(const int *signals, size_t count, lc_process_signal
     if (lc__forked())
         return -ENOTSUP;
     lc__facility_register(&facility);
-    lc_process_signals *made = lc__allocate(sizeof *made);
-    if (!made)
-        return -ENOMEM;
-    made->wanted = wanted;
     pthread_mutex_lock(&lock);
-    int result = begin_watch(made);
+    int result = begin_watch(wanted, limit, watch);
     pthread_mutex_unlock(&lock);
-    if (result == 0) {
-        *watch = made;
-        return 0;
-    }
-    lc__free(made);
-    if (result < 0)
+    if (result <= 0)
         return result;
     lc_log(LC_LOG_ERROR, NULL, "signal %d cannot be caught", result);
     return -EINVAL;
+}
+
+int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch)
+{
+    return watch_up_to(LC_PROCESS_SIGNALS_MAX, signals, count, watch);
+}
+
+int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch)
+{
+    return watch_up_to(SLOTS, signals, count, watch);
 }
 
 void lc_process_signals_unwatch(lc_process_signals *watch)
@@ -244,65 +266,101 @@ void lc_process_signals_unwatch(lc_process_signals *watch)
     if (!watch)
         return;
     pthread_mutex_lock(&lock);
-    uninstall_all(watch->wanted);
-    atomic_store(&watch->slot->wanted, 0);
-    watch->slot->taken = false;
+    uninstall_all(atomic_load(&watch->wanted));
+    atomic_store(&watch->wanted, 0);
+    watch->taken = false;
+    watches_taken--;
     pthread_mutex_unlock(&lock);
-    lc__free(watch);
 }
 
 /* ---- waiting ---- */
 
 /*
- * A handler of the slot's former watch may still set a bit of its own: only what is wanted now
- * counts.
+ * A handler may still tell a slot of a signal of its former watch: only what is wanted now counts.
  */
-static uint64_t pending(const lc_process_signals *watch)
+static uint64_t pending(lc_process_signals *watch)
 {
-    return atomic_load(&watch->slot->pending) & watch->wanted;
+    return atomic_load(&watch->pending) & atomic_load(&watch->wanted);
 }
 
 bool lc__signals_are_pending(lc_process_signals *watch)
 {
     if (pending(watch))
         return true;
-    /*
-     * Emptied first, looked at second: a signal that comes in between is seen, or makes it readable
-     * again.
-     */
+    int descriptor = atomic_load(&watch->descriptor);
+    if (descriptor <= 0)
+        return false;
+    /* Emptied first, looked at second: a signal in between is seen, or makes it readable again. */
     uint64_t wakes;
-    lc__read(atomic_load(&watch->slot->descriptor), &wakes, sizeof wakes);
+    lc__read(descriptor, &wakes, sizeof wakes);
     return pending(watch) != 0;
 }
 
-int lc__signals_descriptor(const lc_process_signals *watch)
+int lc__signals_descriptor(lc_process_signals *watch)
 {
-    return atomic_load(&watch->slot->descriptor);
+    static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
+    int descriptor = atomic_load(&watch->descriptor);
+    if (descriptor > 0)
+        return descriptor;
+    pthread_once(&watch_forks_once, watch_forks);
+    errno = EMFILE;
+    descriptor = lc__memory_must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (descriptor < 0)
+        return -errno;
+    /*
+     * A signal that came before the descriptor was there has not been written to it: who asks looks
+     * at what is pending after this, and before it waits.
+     */
+    atomic_store(&watch->descriptor, descriptor);
+    return descriptor;
 }
 
-void lc__signals_add_to(const lc_process_signals *watch, sigset_t *set)
+void lc__signals_add_to(lc_process_signals *watch, sigset_t *set)
 {
+    uint64_t wanted = atomic_load(&watch->wanted);
     for (int number = 1; number <= NUMBER_MAX; number++)
-        if (watch->wanted & bit_of(number))
+        if (wanted & bit_of(number))
             sigaddset(set, number);
+}
+
+void lc__signals_wake(lc_process_signals *watch)
+{
+    lc__unpark(&watch->parker);
+}
+
+/* @return the lowest that is pending, which is then told; or 0. */
+static int take_pending(lc_process_signals *watch)
+{
+    uint64_t set = pending(watch);
+    if (set == 0)
+        return 0;
+    int number = __builtin_ctzll(set) + 1;
+    atomic_fetch_and(&watch->pending, ~bit_of(number));
+    return number;
+}
+
+int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
+{
+    struct lc__park_reason reason = {"process signals", watch};
+    sigset_t wanted, kept;
+    sigemptyset(&wanted);
+    lc__signals_add_to(watch, &wanted);
+    pthread_sigmask(SIG_UNBLOCK, &wanted, &kept);
+    int result = 0;
+    while (result == 0) {
+        /* Counted before looked at: a signal that comes after the look makes the park return. */
+        unsigned seen = lc__parker_count(&watch->parker);
+        result = take_pending(watch);
+        if (result == 0 && ended && atomic_load(ended))
+            break;
+        if (result == 0)
+            result = lc__park(&watch->parker, seen, deadline, &reason);
+    }
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    return result;
 }
 
 int lc_process_signals_next(lc_process_signals *watch, int64_t deadline)
 {
-    if (!watch)
-        return -EINVAL;
-    for (;;) {
-        uint64_t set = pending(watch);
-        if (set) {
-            int number = __builtin_ctzll(set) + 1;
-            uint64_t before = atomic_fetch_and(&watch->slot->pending, ~bit_of(number));
-            if (before & bit_of(number))
-                return number;
-            continue; /* another thread was faster */
-        }
-        lc_waitable signals = lc_on_signals(watch);
-        int result = lc_wait_any(&signals, 1, deadline);
-        if (result < 0)
-            return result;
-    }
+    return watch ? lc__signals_next(watch, deadline, NULL) : -EINVAL;
 }

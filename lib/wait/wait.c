@@ -2,12 +2,13 @@
  * wait.c: waiting for the first of several things, for all of them, for time. See
  * <lifecycle/wait.h>.
  *
- * A round of waiting: show a waiter to each thing, look at all of them, park, take the waiters
- * back, look again. A waiter that was shown before the look is told of whatever happens after it,
- * so nothing is missed in between.
+ * It looks at all things, and while none is ready goes through rounds: show a waiter to each, park,
+ * take the waiters back, look again. A thing that has become ready since the look refuses the
+ * waiter; one that does so later tells it. So nothing is missed in between.
  */
 #include "wait/wait.h"
 
+#include "base/library.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "executor/park.h"
@@ -73,6 +74,8 @@ static int measure(struct wait *wait)
         long needed = waiters_needed(&wait->waitables[i]);
         if (needed < 0)
             return -EINVAL;
+        if (wait->waitables[i].kind == LC_WAITABLE_DESCRIPTOR && wait->waitables[i].descriptor < 0)
+            return -EBADF; /* poll(2) would pass over it, and wait for ever */
         wait->waiter_count += (size_t)needed;
         wait->poll_count += is_polled(&wait->waitables[i]);
         wait->has_signals |= wait->waitables[i].kind == LC_WAITABLE_SIGNALS;
@@ -92,7 +95,7 @@ static int make_room(struct wait *wait, struct few *few)
     return wait->waiters && wait->polled ? 0 : -ENOMEM;
 }
 
-static void give_room(struct wait *wait, struct few *few)
+static void give_room(struct wait *wait, const struct few *few)
 {
     if (wait->waiters != few->waiters)
         lc__free(wait->waiters);
@@ -302,15 +305,25 @@ static void end_parker(struct wait *wait)
         lc__parker_end_poll(&wait->parker);
 }
 
-/* The thread that waits for signals is the one to get them. */
-static void unblock_signals(const struct wait *wait, sigset_t *kept)
+/*
+ * The thread that waits for signals is the one to get them. Their descriptors are made here, before
+ * the first look.
+ * @return 0, or why one could not be made.
+ */
+static int prepare_signals(const struct wait *wait, sigset_t *kept)
 {
+    int result = 0;
     sigset_t wanted;
     sigemptyset(&wanted);
-    for (size_t i = 0; i < wait->count; i++)
-        if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS)
-            lc__signals_add_to(wait->waitables[i].object, &wanted);
+    for (size_t i = 0; i < wait->count; i++) {
+        if (wait->waitables[i].kind != LC_WAITABLE_SIGNALS)
+            continue;
+        int descriptor = lc__signals_descriptor(wait->waitables[i].object);
+        result = descriptor < 0 ? descriptor : result;
+        lc__signals_add_to(wait->waitables[i].object, &wanted);
+    }
     pthread_sigmask(SIG_UNBLOCK, &wanted, kept);
+    return result;
 }
 
 static int wait_in_rounds(struct wait *wait, int64_t deadline)
@@ -325,6 +338,8 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
             return (int)found;
         if (waited < 0)
             return waited;
+        if (deadline == LC_NOW)
+            return -ETIMEDOUT;
         waited = init_parker(wait);
         if (waited < 0)
             return waited;
@@ -335,15 +350,18 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
 
 int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
 {
+    if (lc__forked())
+        return -ENOTSUP;
     struct wait wait = {.waitables = waitables, .count = count, .end = end};
     struct few few;
     int result = measure(&wait);
     if (result < 0)
         return result;
-    result = make_room(&wait, &few);
     sigset_t kept;
     if (wait.has_signals)
-        unblock_signals(&wait, &kept);
+        result = prepare_signals(&wait, &kept);
+    if (result == 0)
+        result = make_room(&wait, &few);
     if (result == 0)
         result = wait_in_rounds(&wait, deadline);
     if (wait.has_signals)
@@ -359,8 +377,9 @@ int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline)
 
 /* ---- all of several ---- */
 
-/* Waits until each that is not a handle has been ready once, and makes NONE of it. */
-static int wait_for_passing(lc_waitable *left, size_t count, int64_t deadline)
+/* Waits until each that is not a handle has been ready once, and makes NONE of it in `left`. */
+static int wait_for_passing(lc_waitable *waitables, lc_waitable *left, size_t count,
+                            int64_t deadline)
 {
     for (;;) {
         size_t passing = 0;
@@ -371,6 +390,7 @@ static int wait_for_passing(lc_waitable *left, size_t count, int64_t deadline)
         int index = lc_wait_any(left, count, deadline);
         if (index < 0)
             return index;
+        waitables[index].revents = left[index].revents;
         left[index].kind = LC_WAITABLE_NONE;
     }
 }
@@ -395,7 +415,7 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
         if (left[i].kind == LC_WAITABLE_HANDLE)
             left[i].kind = LC_WAITABLE_NONE;
     }
-    int result = wait_for_passing(left, count, deadline);
+    int result = wait_for_passing(waitables, left, count, deadline);
     if (left != few)
         lc__free(left);
     for (size_t i = 0; i < count && result == 0; i++)
