@@ -1,0 +1,764 @@
+/*
+ * lifecycle_manager.c: contract A8-A16, A18: the component manager.
+ */
+#include "support/check.h"
+#include "support/later.h"
+#include "support/puppet.h"
+
+#include "executor/manual_clock.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MOST 4
+
+/* A started manager of puppets under a scope of its own; puppet i fails with -100 - i. */
+struct stage {
+    struct scope scope;
+    struct puppet puppets[MOST];
+    size_t count;
+    lc_manager *manager;
+};
+
+static struct stage stage_set(size_t count)
+{
+    struct stage stage = {.scope = scope_new(NULL), .count = count};
+    for (size_t i = 0; i < count; i++)
+        puppet_init(&stage.puppets[i], -100 - (int)i);
+    return stage;
+}
+
+/* The puppets' address is given to the workers, so the stage must stay where it is from here on. */
+static void stage_start(struct stage *stage)
+{
+    stage->manager = puppet_manager(stage->puppets, stage->count);
+    CU_ASSERT_TRUE(puppet_start(stage->manager, &stage->scope, stage->puppets, stage->count));
+}
+
+static void stage_strike(struct stage *stage)
+{
+    for (size_t i = 0; i < stage->count; i++)
+        lc_channel_close(stage->puppets[i].orders); /* whoever still runs returns */
+    CHECK_CLOSES(lc_manager_done(stage->manager));
+    lc_manager_unref(stage->manager);
+    for (size_t i = 0; i < stage->count; i++)
+        puppet_drop(&stage->puppets[i]);
+    scope_drop(&stage->scope);
+}
+
+static bool does(struct stage *stage, size_t worker, enum puppet_order order)
+{
+    return puppet_does(&stage->puppets[worker], order);
+}
+
+static bool told(struct stage *stage, size_t worker, enum puppet_order order)
+{
+    return puppet_told(&stage->puppets[worker], order);
+}
+
+static lc_worker_status status_of(struct stage *stage, size_t worker)
+{
+    lc_worker_status status[MOST];
+    CU_ASSERT_EQUAL(lc_manager_workers(stage->manager, status, MOST), stage->count);
+    return status[worker];
+}
+
+struct state_wanted {
+    struct stage *stage;
+    size_t worker;
+    lc_worker_state state;
+};
+
+static bool has_state(void *arg)
+{
+    struct state_wanted *wanted = arg;
+    lc_worker_status status[MOST];
+    lc_manager_workers(wanted->stage->manager, status, MOST);
+    return status[wanted->worker].state == wanted->state;
+}
+
+static bool returns(struct stage *stage, size_t worker)
+{
+    struct state_wanted wanted = {stage, worker, LC_WORKER_RETURNED};
+    return check_until(has_state, &wanted);
+}
+
+/* ---- A8 ---- */
+
+static void ready_when_all_are(void)
+{
+    struct stage stage = stage_set(3);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CU_ASSERT_TRUE(does(&stage, 2, PUPPET_READY));
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    CHECK_OPEN(lc_manager_shutdown(stage.manager));
+    stage_strike(&stage);
+}
+
+static void signalling_twice_counts_once(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CHECK_CLOSES(lc_manager_ready(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    stage_strike(&stage);
+}
+
+static void any_thread_may_signal(void)
+{
+    struct stage stage = stage_set(1);
+    stage_start(&stage);
+    lc_ready_signal(stage.puppets[0].ready); /* from this thread */
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
+    stage_strike(&stage);
+}
+
+static void ready_after_shutdown_began(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    scope_cancel(&stage.scope);
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
+    stage_strike(&stage);
+}
+
+static void signal_after_return_is_ignored(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(returns(&stage, 0));
+    lc_ready_signal(stage.puppets[0].ready);
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    CU_ASSERT_FALSE(status_of(&stage, 0).was_ready);
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    lc_ready_signal(stage.puppets[0].ready);
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    stage_strike(&stage);
+}
+
+static void token_outlives_its_manager(void)
+{
+    struct stage stage = stage_set(1);
+    stage_start(&stage);
+    lc_ready *ready = lc_ready_ref(stage.puppets[0].ready);
+    stage_strike(&stage);
+    lc_ready_signal(ready);
+    CU_ASSERT_PTR_EQUAL(lc_ready_ref(ready), ready);
+    lc_ready_unref(ready);
+    lc_ready_unref(ready);
+    lc_ready_unref(NULL);
+    CU_ASSERT_PTR_NULL(lc_ready_ref(NULL));
+}
+
+static void return_before_ready_leaves_ready_open(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    stage_strike(&stage);
+}
+
+/* ---- A9, A10: what a callback sees at the very moment a handle closes ---- */
+
+struct snapshot {
+    struct stage *stage;
+    lc_handle *taken; /* closes when the rest is filled in */
+    bool shutdown_closed;
+    bool done_closed;
+    bool thrown;
+    bool ended; /* the workers' context */
+    bool parent_ended;
+};
+
+static void take_snapshot(void *arg)
+{
+    struct snapshot *snapshot = arg;
+    struct stage *stage = snapshot->stage;
+    snapshot->shutdown_closed = lc_handle_is_closed(lc_manager_shutdown(stage->manager));
+    snapshot->done_closed = lc_handle_is_closed(lc_manager_done(stage->manager));
+    snapshot->thrown = lc_handle_is_closed(lc_signaler_thrown(stage->scope.signaler));
+    snapshot->ended = lc_context_error(stage->puppets[0].context) != NULL &&
+                      lc_handle_is_closed(lc_context_done(stage->puppets[0].context));
+    snapshot->parent_ended = lc_context_error(stage->scope.context) != NULL;
+    lc_handle_close(snapshot->taken);
+}
+
+static void snap(lc_handle *handle, struct snapshot *snapshot, struct stage *stage)
+{
+    *snapshot = (struct snapshot){.stage = stage, .taken = lc_handle_new()};
+    CU_ASSERT_EQUAL(lc_handle_on_close(handle, take_snapshot, snapshot, NULL), 0);
+}
+
+/* Who sees the handle closed may be faster than the callbacks: the snapshot is waited for by itself. */
+static bool snapped(struct snapshot *snapshot)
+{
+    bool taken = lc_handle_wait(snapshot->taken, check_patience()) == 0;
+    lc_handle_unref(snapshot->taken);
+    return taken;
+}
+
+static void done_when_all_returned(void)
+{
+    struct stage stage = stage_set(3);
+    stage_start(&stage);
+    struct snapshot at_done;
+    snap(lc_manager_done(stage.manager), &at_done, &stage);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_OPEN(lc_manager_done(stage.manager));
+        CHECK_OPEN(lc_manager_shutdown(stage.manager));
+        CU_ASSERT_TRUE(told(&stage, i, PUPPET_RETURN));
+        CU_ASSERT_TRUE(returns(&stage, i));
+    }
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(stage.manager)));
+    CU_ASSERT_TRUE(snapped(&at_done));
+    CU_ASSERT_TRUE(at_done.shutdown_closed);
+    CU_ASSERT_TRUE(at_done.ended);
+    stage_strike(&stage);
+}
+
+static void shutdown_closes_with_the_parent(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    struct snapshot at_shutdown;
+    snap(lc_manager_shutdown(stage.manager), &at_shutdown, &stage);
+    CHECK_OPEN(lc_manager_shutdown(stage.manager));
+    scope_cancel(&stage.scope);
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(snapped(&at_shutdown) && at_shutdown.ended && at_shutdown.parent_ended);
+    CU_ASSERT_FALSE(at_shutdown.done_closed);
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_LOOK)); /* they still run */
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_LOOK));
+    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
+    stage_strike(&stage);
+}
+
+static void shutdown_closes_with_a_grandparent(void)
+{
+    lc_context *root = lc_context_new(NULL);
+    struct stage stage = stage_set(1);
+    scope_drop(&stage.scope);
+    stage.scope = scope_new(root);
+    stage_start(&stage);
+    lc_context_cancel(root, lc_error_new(-EIO, "why"));
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(lc_error_is(lc_context_error(stage.puppets[0].context), -EIO));
+    stage_strike(&stage);
+    lc_context_unref(root);
+}
+
+static void shutdown_closes_with_a_failure(enum puppet_order failure)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    struct snapshot at_shutdown;
+    snap(lc_manager_shutdown(stage.manager), &at_shutdown, &stage);
+    CU_ASSERT_TRUE(told(&stage, 1, failure));
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(snapped(&at_shutdown) && at_shutdown.ended);
+    CU_ASSERT_FALSE(at_shutdown.done_closed);
+    CU_ASSERT_FALSE(at_shutdown.parent_ended);
+    CU_ASSERT_TRUE(at_shutdown.thrown);
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_LOOK));
+    CU_ASSERT_PTR_NULL(lc_context_error(stage.scope.context));
+    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -101);
+    stage_strike(&stage);
+}
+
+static void shutdown_closes_with_an_error(void)
+{
+    shutdown_closes_with_a_failure(PUPPET_FAIL);
+}
+
+static void shutdown_closes_with_a_throw(void)
+{
+    shutdown_closes_with_a_failure(PUPPET_THROW);
+}
+
+static void shutdown_closes_with_the_last_return(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    struct snapshot at_shutdown;
+    snap(lc_manager_shutdown(stage.manager), &at_shutdown, &stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(returns(&stage, 0));
+    CHECK_OPEN(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(snapped(&at_shutdown) && at_shutdown.ended);
+    CU_ASSERT_FALSE(at_shutdown.parent_ended);
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(stage.puppets[0].context)), -ECANCELED);
+    stage_strike(&stage);
+}
+
+/* ---- A11, A12 ---- */
+
+static void error_comes_at_once(enum puppet_order failure)
+{
+    struct stage stage = stage_set(3);
+    stage_start(&stage);
+    struct snapshot at_done;
+    snap(lc_manager_done(stage.manager), &at_done, &stage);
+    CU_ASSERT_TRUE(told(&stage, 1, failure));
+    lc_error *error = NULL;
+    CU_ASSERT_EQUAL(lc_wait_error(stage.scope.signaler, lc_manager_done(stage.manager),
+                                  check_patience(), &error), 0);
+    CU_ASSERT_PTR_EQUAL(error, stage.puppets[1].error);
+    lc_error_unref(error);
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_LOOK)); /* nobody waited for the others */
+    CU_ASSERT_TRUE(does(&stage, 2, PUPPET_LOOK));
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(snapped(&at_done) && at_done.thrown && at_done.shutdown_closed);
+    stage_strike(&stage);
+}
+
+static void returned_error_comes_at_once(void)
+{
+    error_comes_at_once(PUPPET_FAIL);
+}
+
+static void thrown_error_comes_at_once(void)
+{
+    error_comes_at_once(PUPPET_THROW);
+}
+
+static void only_worker_fails_before_done(void)
+{
+    struct stage stage = stage_set(1);
+    stage_start(&stage);
+    struct snapshot at_done;
+    snap(lc_manager_done(stage.manager), &at_done, &stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(snapped(&at_done) && at_done.thrown);
+    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -100);
+    stage_strike(&stage);
+}
+
+static void error_cancels_the_others(void)
+{
+    struct stage stage = stage_set(3);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_AWAIT));
+    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_AWAIT));
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_FAIL));
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_LOOK));
+    void *answer;
+    for (size_t i = 0; i < 3; i += 2)
+        CU_ASSERT_EQUAL(lc_channel_receive(stage.puppets[i].answers, &answer, check_patience()), 0);
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    lc_context *context = stage.puppets[0].context;
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ECANCELED);
+    CU_ASSERT_TRUE(lc_error_contains(lc_context_error(context), stage.puppets[1].error));
+    CU_ASSERT_PTR_NULL(lc_context_error(stage.scope.context)); /* the parent is left alone */
+    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -101);
+    stage_strike(&stage);
+}
+
+static void later_errors_are_logged(void)
+{
+    struct stage stage = stage_set(3);
+    stage_start(&stage);
+    check_log_capture();
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_FAIL));
+    CHECK_CLOSES(lc_signaler_thrown(stage.scope.signaler));
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
+    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_THROW));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_EQUAL(check_log_count("puppet failed with -100"), 1);
+    CU_ASSERT_EQUAL(check_log_count("puppet failed with -102"), 1);
+    CU_ASSERT_EQUAL(check_log_count("puppet failed with -101"), 0);
+    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -101);
+    check_log_release();
+    stage_strike(&stage);
+}
+
+static void return_cancels_nobody(void)
+{
+    struct stage stage = stage_set(2);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(returns(&stage, 0));
+    CU_ASSERT_PTR_NULL(lc_context_error(stage.puppets[1].context));
+    CHECK_OPEN(lc_context_done(stage.puppets[1].context));
+    CHECK_OPEN(lc_manager_shutdown(stage.manager));
+    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    stage_strike(&stage);
+}
+
+/* ---- A13 ---- */
+
+static void second_start_changes_nothing(void)
+{
+    struct stage stage = stage_set(2);
+    struct scope other = scope_new(NULL);
+    stage_start(&stage);
+    CHECK_ERROR(lc_manager_start(stage.manager, other.context), -EALREADY);
+    CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
+    scope_cancel(&other);
+    CHECK_OPEN(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_EQUAL(lc_channel_length(stage.puppets[0].answers), 0); /* nobody entered again */
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CHECK_CLOSES(lc_manager_ready(stage.manager));
+    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
+    CHECK_OPEN(lc_signaler_thrown(other.signaler));
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
+    CU_ASSERT_EQUAL(lc_channel_length(stage.puppets[0].answers), 0);
+    stage_strike(&stage);
+    scope_drop(&other);
+}
+
+static void no_workers_close_at_the_start(void)
+{
+    struct stage stage = stage_set(0);
+    stage.manager = puppet_manager(stage.puppets, 0);
+    CHECK_OPEN(lc_manager_ready(stage.manager));
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    CHECK_SUCCESS(lc_manager_start(stage.manager, stage.scope.context));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_done(stage.manager)));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(stage.manager)));
+    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
+    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, NULL, 0), 0);
+    CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
+    stage_strike(&stage);
+}
+
+static void workers_run_under_a_cancelled_context(void)
+{
+    struct stage stage = stage_set(2);
+    scope_cancel(&stage.scope);
+    stage_start(&stage); /* sees each worker run */
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(stage.puppets[0].context)), -ECANCELED);
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CHECK_OPEN(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CHECK_CLOSES(lc_manager_ready(stage.manager));
+    stage_strike(&stage);
+}
+
+static void start_needs_its_arguments(void)
+{
+    struct stage stage = stage_set(1);
+    stage.manager = puppet_manager(stage.puppets, 1);
+    CHECK_ERROR(lc_manager_start(stage.manager, NULL), -EINVAL);
+    CHECK_ERROR(lc_manager_start(NULL, stage.scope.context), -EINVAL);
+    lc_manager_unref(stage.manager);
+    stage_start(&stage);
+    stage_strike(&stage);
+}
+
+/* ---- A14, A15 ---- */
+
+static void builder_builds_several(void)
+{
+    struct puppet puppet;
+    struct scope scope = scope_new(NULL);
+    lc_manager *managers[3];
+    puppet_init(&puppet, -EIO);
+    lc_manager_builder *builder = lc_manager_builder_new("thrice");
+    lc_manager_builder_add(builder, "only", puppet_run, &puppet);
+    for (size_t i = 0; i < 3; i++)
+        CHECK_SUCCESS(lc_manager_builder_build(builder, &managers[i]));
+    lc_manager_builder_free(builder);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(puppet_start(managers[i], &scope, &puppet, 1));
+        CHECK_OPEN(lc_manager_ready(managers[i]));
+        CU_ASSERT_TRUE(puppet_does(&puppet, PUPPET_READY));
+        CHECK_CLOSES(lc_manager_ready(managers[i]));
+        CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+        CHECK_CLOSES(lc_manager_done(managers[i]));
+        puppet_renew(&puppet);
+    }
+    for (size_t i = 0; i < 3; i++)
+        lc_manager_unref(managers[i]);
+    puppet_drop(&puppet);
+    scope_drop(&scope);
+}
+
+static void built_managers_share_nothing(void)
+{
+    struct puppet puppets[2];
+    struct scope scopes[2] = {scope_new(NULL), scope_new(NULL)};
+    lc_manager *managers[2];
+    for (size_t i = 0; i < 2; i++) {
+        puppet_init(&puppets[i], -EIO);
+        managers[i] = puppet_manager(&puppets[i], 1);
+        CU_ASSERT_TRUE(puppet_start(managers[i], &scopes[i], &puppets[i], 1));
+    }
+    CU_ASSERT_TRUE(puppet_told(&puppets[0], PUPPET_FAIL));
+    CHECK_CLOSES(lc_manager_done(managers[0]));
+    CHECK_OPEN(lc_manager_shutdown(managers[1]));
+    CHECK_OPEN(lc_signaler_thrown(scopes[1].signaler));
+    CHECK_ERROR(lc_signaler_take(scopes[0].signaler), -EIO);
+    CU_ASSERT_TRUE(puppet_told(&puppets[1], PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(managers[1]));
+    for (size_t i = 0; i < 2; i++) {
+        lc_manager_unref(managers[i]);
+        puppet_drop(&puppets[i]);
+        scope_drop(&scopes[i]);
+    }
+}
+
+static void handles_are_the_same_at_any_time(void)
+{
+    struct stage stage = stage_set(1);
+    stage.manager = puppet_manager(stage.puppets, 1);
+    lc_handle *ready = lc_manager_ready(stage.manager);
+    lc_handle *done = lc_manager_done(stage.manager);
+    lc_handle *shutdown = lc_manager_shutdown(stage.manager);
+    CU_ASSERT_TRUE(ready && done && shutdown);
+    CU_ASSERT_TRUE(ready != done && done != shutdown && ready != shutdown);
+    CU_ASSERT_TRUE(puppet_start(stage.manager, &stage.scope, stage.puppets, 1));
+    CU_ASSERT_PTR_EQUAL(lc_manager_ready(stage.manager), ready);
+    CU_ASSERT_PTR_EQUAL(lc_manager_done(stage.manager), done);
+    CU_ASSERT_PTR_EQUAL(lc_manager_shutdown(stage.manager), shutdown);
+    lc_component *component = lc_manager_component(stage.manager);
+    CU_ASSERT_PTR_EQUAL(lc_component_ready(component), ready);
+    CU_ASSERT_PTR_EQUAL(lc_component_done(component), done);
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CHECK_CLOSES(ready);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CHECK_CLOSES(done);
+    CHECK_CLOSES(shutdown);
+    CU_ASSERT_PTR_EQUAL(lc_manager_done(stage.manager), done);
+    stage_strike(&stage);
+}
+
+static void unstarted_manager_is_dropped(void)
+{
+    struct stage stage = stage_set(1);
+    stage.manager = puppet_manager(stage.puppets, 1);
+    lc_handle *done = lc_handle_ref(lc_manager_done(stage.manager));
+    lc_manager_unref(stage.manager);
+    CHECK_OPEN(done);
+    lc_handle_unref(done);
+    stage.manager = puppet_manager(stage.puppets, 1);
+    lc_component_destroy(lc_manager_component(stage.manager));
+    puppet_drop(&stage.puppets[0]);
+    scope_drop(&stage.scope);
+}
+
+static void running_workers_keep_their_manager(void)
+{
+    struct stage stage = stage_set(1);
+    stage_start(&stage);
+    lc_handle *done = lc_handle_ref(lc_manager_done(stage.manager));
+    lc_manager_unref(stage.manager);
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CHECK_OPEN(done);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CHECK_CLOSES(done);
+    lc_handle_unref(done);
+    puppet_drop(&stage.puppets[0]);
+    scope_drop(&stage.scope);
+}
+
+/* ---- A16 ---- */
+
+static void noop_worker_waits_for_the_end(void)
+{
+    struct scope scope = scope_new(NULL);
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("noop");
+    lc_manager_builder_add(builder, "first", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, "second", lc_noop_worker, NULL);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    CHECK_SUCCESS(lc_manager_start(manager, scope.context));
+    CHECK_CLOSES(lc_manager_ready(manager));
+    CHECK_OPEN(lc_manager_done(manager));
+    scope_cancel(&scope);
+    CHECK_CLOSES(lc_manager_done(manager));
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler));
+    lc_manager_unref(manager);
+    scope_drop(&scope);
+}
+
+/* ---- A18 ---- */
+
+static void status_tells_who_is_not_ready_since_when(void)
+{
+    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
+    struct stage stage = stage_set(3);
+    lc__manual_clock_use(clock);
+    stage.manager = puppet_manager(stage.puppets, 3);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(status_of(&stage, i).state, LC_WORKER_PENDING);
+        CU_ASSERT_EQUAL(status_of(&stage, i).since, 0);
+    }
+    lc__manual_clock_advance(clock, 500);
+    CHECK_SUCCESS(lc_manager_start(stage.manager, stage.scope.context));
+    lc__manual_clock_use(NULL); /* the waits below must be able to end */
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT_TRUE(puppet_entered(&stage.puppets[i]));
+    lc__manual_clock_advance(clock, 500);
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    lc__manual_clock_advance(clock, 500);
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY)); /* changes nothing */
+    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_RETURN));
+    CU_ASSERT_TRUE(returns(&stage, 2));
+
+    lc_worker_status status[4] = {{.name = "untouched"}, {0}, {0}, {.name = "untouched"}};
+    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, status, 4), 3);
+    CU_ASSERT_STRING_EQUAL(status[0].name, "w0");
+    CU_ASSERT_EQUAL(status[0].state, LC_WORKER_STARTING);
+    CU_ASSERT_EQUAL(status[0].since, 1500);
+    CU_ASSERT_FALSE(status[0].was_ready);
+    CU_ASSERT_STRING_EQUAL(status[1].name, "w1");
+    CU_ASSERT_EQUAL(status[1].state, LC_WORKER_READY);
+    CU_ASSERT_EQUAL(status[1].since, 2000);
+    CU_ASSERT_TRUE(status[1].was_ready);
+    CU_ASSERT_STRING_EQUAL(status[2].name, "w2");
+    CU_ASSERT_EQUAL(status[2].state, LC_WORKER_RETURNED);
+    CU_ASSERT_EQUAL(status[2].since, 2500);
+    CU_ASSERT_FALSE(status[2].was_ready);
+    CU_ASSERT_STRING_EQUAL(status[3].name, "untouched");
+    stage_strike(&stage);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* no thread uses the clock any more */
+    lc__manual_clock_free(clock);
+}
+
+static void status_remembers_readiness(void)
+{
+    struct stage stage = stage_set(1);
+    stage_start(&stage);
+    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_EQUAL(status_of(&stage, 0).state, LC_WORKER_RETURNED);
+    CU_ASSERT_TRUE(status_of(&stage, 0).was_ready);
+    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -100);
+    stage_strike(&stage);
+}
+
+static void status_fits_the_room_given(void)
+{
+    struct stage stage = stage_set(3);
+    stage_start(&stage);
+    lc_worker_status status[3] = {{0}, {0}, {.name = "untouched"}};
+    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, status, 2), 3);
+    CU_ASSERT_STRING_EQUAL(status[1].name, "w1");
+    CU_ASSERT_STRING_EQUAL(status[2].name, "untouched");
+    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, NULL, 0), 3);
+    stage_strike(&stage);
+}
+
+struct names {
+    char worker[LC_NAME_MAX + 1];
+    char thread[16];
+};
+
+static lc_error *note_names(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct names *names = arg;
+    (void)context;
+    (void)ready;
+    snprintf(names->worker, sizeof names->worker, "%s", lc_worker_name());
+    pthread_getname_np(pthread_self(), names->thread, sizeof names->thread);
+    return NULL;
+}
+
+static void workers_have_names(void)
+{
+    struct scope scope = scope_new(NULL);
+    struct names names = {{0}, {0}};
+    lc_manager *manager = NULL;
+    char name[] = "a-worker-with-a-long-name";
+    lc_manager_builder *builder = lc_manager_builder_new("named");
+    lc_manager_builder_add(builder, name, note_names, &names);
+    name[0] = '!'; /* it was copied */
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    CU_ASSERT_STRING_EQUAL(lc_manager_name(manager), "named");
+    CHECK_SUCCESS(lc_manager_start(manager, scope.context));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CU_ASSERT_STRING_EQUAL(names.worker, "a-worker-with-a-long-name");
+    CU_ASSERT_STRING_EQUAL(names.thread, "a-worker-with-a");
+    CU_ASSERT_STRING_EQUAL(lc_worker_name(), "");
+    lc_manager_unref(manager);
+    scope_drop(&scope);
+}
+
+CHECK_SUITE(
+    lifecycle_manager, "conformance: lifecycle: component manager",
+    {"A8 ready closes when every worker has signalled", ready_when_all_are},
+    {"A8 signalling ready twice counts once", signalling_twice_counts_once},
+    {"A8 ready may be signalled from any thread", any_thread_may_signal},
+    {"A8 ready may be signalled after shutdown began", ready_after_shutdown_began},
+    {"A8 ready signalled after the worker returned is ignored", signal_after_return_is_ignored},
+    {"A8 a ready token that was kept outlives its manager", token_outlives_its_manager},
+    {"A8 a worker that returns before signalling leaves ready open for ever",
+     return_before_ready_leaves_ready_open},
+    {"A9 done closes when every worker has returned, and shutdown is closed by then",
+     done_when_all_returned},
+    {"A10 shutdown closes when the parent is cancelled, after the workers' context",
+     shutdown_closes_with_the_parent},
+    {"A10 shutdown closes when a context above the parent is cancelled",
+     shutdown_closes_with_a_grandparent},
+    {"A10 shutdown closes when a worker returns an error, after the workers' context",
+     shutdown_closes_with_an_error},
+    {"A10 shutdown closes when a worker throws, after the workers' context",
+     shutdown_closes_with_a_throw},
+    {"A10 shutdown closes when the last worker has returned, after the workers' context",
+     shutdown_closes_with_the_last_return},
+    {"A11 a returned error reaches the parent's signaler without waiting for the others",
+     returned_error_comes_at_once},
+    {"A11 a thrown error reaches the parent's signaler without waiting for the others",
+     thrown_error_comes_at_once},
+    {"A11 the error of the only worker comes before done", only_worker_fails_before_done},
+    {"A12 a worker's error cancels the context of all the others", error_cancels_the_others},
+    {"A12 errors of further workers are logged", later_errors_are_logged},
+    {"A12 a worker that simply returns cancels nobody", return_cancels_nobody},
+    {"A13 starting twice answers EALREADY and changes nothing", second_start_changes_nothing},
+    {"A13 without workers ready and done close at the start", no_workers_close_at_the_start},
+    {"A13 under a cancelled context the workers still run", workers_run_under_a_cancelled_context},
+    {"A13 a start without its arguments is refused", start_needs_its_arguments},
+    {"A14 a builder builds several managers, each runs the workers anew", builder_builds_several},
+    {"A14 managers have nothing to do with each other", built_managers_share_nothing},
+    {"A15 the handles are the same before and after the start", handles_are_the_same_at_any_time},
+    {"A15 a manager that was never started is simply dropped", unstarted_manager_is_dropped},
+    {"A15 running workers keep their manager", running_workers_keep_their_manager},
+    {"A16 a no-op worker is ready at once and returns on cancel", noop_worker_waits_for_the_end},
+    {"A18 a manager tells which workers are not ready, and since when",
+     status_tells_who_is_not_ready_since_when},
+    {"A18 a manager remembers that a returned worker was ready", status_remembers_readiness},
+    {"A18 a manager's list of workers fits the room given", status_fits_the_room_given},
+    {"A18 workers have names, and so have their threads", workers_have_names});

@@ -1,0 +1,513 @@
+/*
+ * lifecycle_throw.c: contract A4, A5: what a throw does to the thread that throws, and to a process without a signaler.
+ */
+#include "support/check.h"
+#include "support/later.h"
+#include "support/puppet.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_THROWN 70
+
+/* What happened in a thread, in order: a letter each. */
+struct trace {
+    struct scope scope;
+    char text[16];
+    size_t used;
+};
+
+static void note(struct trace *trace, char letter)
+{
+    trace->text[trace->used++] = letter;
+}
+
+static void note_a(void *arg)
+{
+    note(arg, 'a');
+}
+
+static void note_b(void *arg)
+{
+    note(arg, 'b');
+}
+
+static void note_c(void *arg)
+{
+    note(arg, 'c');
+}
+
+static void run_thread(void *(*body)(void *), struct trace *trace)
+{
+    pthread_t thread;
+    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, body, trace), 0);
+    pthread_join(thread, NULL);
+}
+
+static struct trace trace_new(void)
+{
+    return (struct trace){.scope = scope_new(NULL)};
+}
+
+static void run_worker(lc_worker_function run, struct trace *trace)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("traced");
+    lc_manager_builder_add(builder, "worker", run, trace);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    CHECK_SUCCESS(lc_manager_start(manager, trace->scope.context));
+    CHECK_CLOSES(lc_manager_done(manager));
+    lc_manager_unref(manager);
+}
+
+/* ---- A4 ---- */
+
+static void throw_deep(struct trace *trace)
+{
+    lc_throw(trace->scope.context, lc_error_new(-EIO, "deep"));
+    note(trace, '!');
+}
+
+static void *foreign_throw(void *arg)
+{
+    struct trace *trace = arg;
+    lc_defer(note_a, trace);
+    lc_defer(note_b, trace);
+    lc_defer(note_c, trace);
+    note(trace, '1');
+    throw_deep(trace);
+    note(trace, '!');
+    return NULL;
+}
+
+static void throw_in_foreign_thread(void)
+{
+    struct trace trace = trace_new();
+    run_thread(foreign_throw, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "1cba");
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
+    scope_drop(&trace.scope);
+}
+
+static lc_error *worker_throw(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct trace *trace = arg;
+    (void)ready;
+    lc_defer(note_a, trace);
+    lc_defer(note_b, trace);
+    note(trace, '1');
+    lc_throw(context, lc_error_new(-EIO, "worker"));
+    note(trace, '!');
+    return NULL;
+}
+
+static void throw_in_worker(void)
+{
+    struct trace trace = trace_new();
+    run_worker(worker_throw, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "1ba");
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
+    scope_drop(&trace.scope);
+}
+
+static lc_error *worker_returns(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    lc_defer(note_a, arg);
+    lc_defer(note_b, arg);
+    note(arg, '1');
+    return NULL;
+}
+
+static void deferred_calls_run_at_return(void)
+{
+    struct trace trace = trace_new();
+    run_worker(worker_returns, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "1ba");
+    CHECK_OPEN(lc_signaler_thrown(trace.scope.signaler));
+    scope_drop(&trace.scope);
+}
+
+static void *foreign_returns(void *arg)
+{
+    lc_defer(note_a, arg);
+    lc_defer(note_b, arg);
+    note(arg, '1');
+    return NULL;
+}
+
+static void *foreign_exits(void *arg)
+{
+    foreign_returns(arg);
+    pthread_exit(NULL);
+}
+
+static void *foreign_cancelled(void *arg)
+{
+    foreign_returns(arg);
+    pthread_cancel(pthread_self());
+    for (;;)
+        pthread_testcancel(); /* not a call that sanitizers wrap: they do not see it left that way */
+    return NULL;
+}
+
+static void deferred_calls_run_at_foreign_end(void)
+{
+    void *(*bodies[])(void *) = {foreign_returns, foreign_exits, foreign_cancelled};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct trace trace = trace_new();
+        run_thread(bodies[i], &trace);
+        CU_ASSERT_STRING_EQUAL(trace.text, "1ba");
+        scope_drop(&trace.scope);
+    }
+}
+
+static void *throw_under_cleanup(void *arg)
+{
+    struct trace *trace = arg;
+    lc_defer(note_a, trace);
+    pthread_cleanup_push(note_c, trace);
+    pthread_cleanup_push(note_b, trace);
+    lc_throw(trace->scope.context, lc_error_new(-EIO, "cleaned"));
+    pthread_cleanup_pop(0);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+static lc_error *worker_throws_under_cleanup(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    throw_under_cleanup(arg);
+    return NULL;
+}
+
+static void cleanup_handlers_run(void)
+{
+    struct trace trace = trace_new();
+    run_thread(throw_under_cleanup, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "abc");
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
+    scope_drop(&trace.scope);
+    struct trace again = trace_new();
+    run_worker(worker_throws_under_cleanup, &again);
+    CU_ASSERT_STRING_EQUAL(again.text, "abc");
+    CHECK_ERROR(lc_signaler_take(again.scope.signaler), -EIO);
+    scope_drop(&again.scope);
+}
+
+static void throw_deferred(void *arg)
+{
+    struct trace *trace = arg;
+    note(trace, 't');
+    lc_throw(trace->scope.context, lc_error_new(-EPIPE, "thrown while deferred"));
+}
+
+static void *defer_a_throw(void *arg)
+{
+    struct trace *trace = arg;
+    lc_defer(note_a, trace);
+    lc_defer(throw_deferred, trace);
+    lc_defer(note_b, trace);
+    lc_defer(throw_deferred, trace);
+    lc_throw(trace->scope.context, lc_error_new(-EIO, "the first"));
+}
+
+static lc_error *defer_a_throw_and_return(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    lc_defer(note_a, arg);
+    lc_defer(throw_deferred, arg);
+    lc_defer(note_b, arg);
+    return NULL;
+}
+
+static void throw_in_deferred_is_logged(void)
+{
+    struct trace trace = trace_new();
+    check_log_capture();
+    run_thread(defer_a_throw, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "tbta");
+    CU_ASSERT_EQUAL(check_log_count("thrown while deferred"), 2);
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
+    scope_drop(&trace.scope);
+    check_log_release();
+}
+
+static void throw_in_deferred_after_return_is_logged(void)
+{
+    struct trace trace = trace_new();
+    check_log_capture();
+    run_worker(defer_a_throw_and_return, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "bta");
+    CU_ASSERT_EQUAL(check_log_count("thrown while deferred"), 1);
+    scope_drop(&trace.scope);
+    check_log_release();
+}
+
+static void defer_more(void *arg)
+{
+    note(arg, 'm');
+    lc_defer(note_c, arg);
+}
+
+static void *defer_in_deferred(void *arg)
+{
+    lc_defer(note_a, arg);
+    lc_defer(defer_more, arg);
+    return NULL;
+}
+
+static void deferred_calls_may_defer(void)
+{
+    struct trace trace = trace_new();
+    run_thread(defer_in_deferred, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "mca");
+    scope_drop(&trace.scope);
+}
+
+static void defer_refuses_null(void)
+{
+    CU_ASSERT_EQUAL(lc_defer(NULL, NULL), -EINVAL);
+}
+
+/* An ended worker counts as returned, whichever way it took; an error it did not report is none. */
+static void ends_count_as_return(enum puppet_order order)
+{
+    struct scope scope = scope_new(NULL);
+    struct puppet puppets[2];
+    puppet_init(&puppets[0], -EIO);
+    puppet_init(&puppets[1], -EIO);
+    lc_manager *manager = puppet_manager(puppets, 2);
+    CU_ASSERT_TRUE(puppet_start(manager, &scope, puppets, 2));
+    CU_ASSERT_TRUE(puppet_told(&puppets[0], order));
+    CU_ASSERT_TRUE(puppet_does(&puppets[1], PUPPET_LOOK));
+    CHECK_OPEN(lc_manager_shutdown(manager));
+    CHECK_OPEN(lc_manager_done(manager));
+    CU_ASSERT_TRUE(puppet_told(&puppets[1], order));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(manager)));
+    CHECK_OPEN(lc_manager_ready(manager));
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler));
+    lc_manager_unref(manager);
+    puppet_drop(&puppets[0]);
+    puppet_drop(&puppets[1]);
+    scope_drop(&scope);
+}
+
+static void exited_worker_counts_as_returned(void)
+{
+    ends_count_as_return(PUPPET_EXIT);
+}
+
+static void cancelled_worker_counts_as_returned(void)
+{
+    ends_count_as_return(PUPPET_CANCEL);
+}
+
+static lc_error *defer_and_exit(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    foreign_exits(arg);
+    return NULL;
+}
+
+static lc_error *defer_and_be_cancelled(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    foreign_cancelled(arg);
+    return NULL;
+}
+
+static void deferred_calls_run_however_a_worker_ends(void)
+{
+    lc_worker_function bodies[] = {defer_and_exit, defer_and_be_cancelled};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct trace trace = trace_new();
+        run_worker(bodies[i], &trace);
+        CU_ASSERT_STRING_EQUAL(trace.text, "1ba");
+        scope_drop(&trace.scope);
+    }
+}
+
+/* main() is a thread the library did not make: a throw ends it alone, and the process goes on. */
+static void *outlive_main(void *arg)
+{
+    (void)arg;
+    _exit(later_ended(getpid()) ? 23 : 24);
+}
+
+CHECK_CHILD(throw_in_main)
+{
+    pthread_t other;
+    struct scope scope = scope_new(NULL);
+    pthread_create(&other, NULL, outlive_main, NULL);
+    lc_throw(scope.context, lc_error_new(-EIO, "main"));
+    return 1;
+}
+
+static void throw_in_main_ends_main_alone(void)
+{
+    struct check_exit ended = check_child("throw_in_main");
+    CU_ASSERT_EQUAL(ended.status, 23);
+}
+
+/* ---- A5 ---- */
+
+CHECK_CHILD(throw_without_signaler)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_context *child = lc_context_new(context);
+    lc_throw(child, lc_error_new(-EIO, "nobody listens"));
+    return 0;
+}
+
+CHECK_CHILD(throw_without_context)
+{
+    lc_throw(NULL, lc_error_new(-EIO, "nobody at all"));
+    return 0;
+}
+
+CHECK_CHILD(signal_without_signaler)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_signal_error(context, lc_error_new(-EIO, "nobody hears"));
+    return 0;
+}
+
+static void *throw_without_signaler_here(void *arg)
+{
+    lc_throw(arg, lc_error_new(-EIO, "from another thread"));
+}
+
+CHECK_CHILD(throw_without_signaler_in_thread)
+{
+    pthread_t thread;
+    lc_context *context = lc_context_new(NULL);
+    pthread_create(&thread, NULL, throw_without_signaler_here, context);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static void throw_in_callback(void *arg)
+{
+    lc_throw(arg, lc_error_new(-EIO, "thrown in a callback"));
+}
+
+CHECK_CHILD(throw_in_close_callback)
+{
+    struct scope scope = scope_new(NULL);
+    lc_handle *handle = lc_handle_new();
+    lc_handle_on_close(handle, throw_in_callback, scope.context, NULL);
+    lc_handle_close(handle);
+    return 0;
+}
+
+CHECK_CHILD(throw_in_callback_of_closed)
+{
+    struct scope scope = scope_new(NULL);
+    lc_handle_on_close(lc_handle_closed(), throw_in_callback, scope.context, NULL);
+    return 0;
+}
+
+CHECK_CHILD(throw_in_timer_callback)
+{
+    struct scope scope = scope_new(NULL);
+    lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
+    lc_handle_on_close(lc_context_done(timed), throw_in_callback, scope.context, NULL);
+    lc_handle_wait(lc_signaler_thrown(scope.signaler), check_patience());
+    lc_sleep(LC_SECOND); /* the process is to end meanwhile; if not, the status tells */
+    return 0;
+}
+
+static void write_nothing(void *arg, const lc_log_record *record)
+{
+    (void)arg;
+    (void)record;
+}
+
+static void write_flushed(void *arg)
+{
+    (void)arg;
+    static const char text[] = "flushed the sink\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(1);
+}
+
+CHECK_CHILD(throw_flushes_the_log)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_log_set_sink(&(lc_log_sink){write_nothing, write_flushed, NULL, NULL});
+    lc_throw(context, lc_error_new(-EIO, "flush"));
+    return 0;
+}
+
+static void ends_with_70(const char *child, const char *said)
+{
+    struct check_exit ended = check_child(child);
+    CU_ASSERT_EQUAL(ended.status, EXIT_THROWN);
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, said));
+}
+
+static void no_signaler_ends_the_process(void)
+{
+    ends_with_70("throw_without_signaler", "nobody listens");
+    ends_with_70("throw_without_signaler", "lifecycle_throw.c:");
+    ends_with_70("throw_without_signaler_in_thread", "from another thread");
+    ends_with_70("throw_without_context", "nobody at all");
+}
+
+static void signal_without_signaler_ends_the_process(void)
+{
+    ends_with_70("signal_without_signaler", "nobody hears");
+}
+
+static void throw_in_callbacks_ends_the_process(void)
+{
+    ends_with_70("throw_in_close_callback", "thrown in a callback");
+    ends_with_70("throw_in_callback_of_closed", "thrown in a callback");
+    ends_with_70("throw_in_timer_callback", "thrown in a callback");
+}
+
+static void log_is_flushed_first(void)
+{
+    ends_with_70("throw_flushes_the_log", "flushed the sink");
+}
+
+CHECK_SUITE(
+    lifecycle_throw, "conformance: lifecycle: throw",
+    {"A4 a throw in a foreign thread does not return; deferred calls run last first",
+     throw_in_foreign_thread},
+    {"A4 a throw in a worker does not return; deferred calls run last first", throw_in_worker},
+    {"A4 deferred calls run when a worker returns", deferred_calls_run_at_return},
+    {"A4 deferred calls run however a foreign thread ends", deferred_calls_run_at_foreign_end},
+    {"A4 pthread_cleanup_push handlers run, after the deferred calls", cleanup_handlers_run},
+    {"A4 a throw inside a deferred call is logged and the rest still run",
+     throw_in_deferred_is_logged},
+    {"A4 a throw in a deferred call of a worker that returned is logged",
+     throw_in_deferred_after_return_is_logged},
+    {"A4 a deferred call may defer more", deferred_calls_may_defer},
+    {"A4 deferring nothing is refused", defer_refuses_null},
+    {"A4 a worker that ends by pthread_exit counts as returned", exited_worker_counts_as_returned},
+    {"A4 a worker that is cancelled by pthread_cancel counts as returned",
+     cancelled_worker_counts_as_returned},
+    {"A4 deferred calls run however a worker ends", deferred_calls_run_however_a_worker_ends},
+    {"A4 a throw in main ends that thread alone", throw_in_main_ends_main_alone},
+    {"A5 a throw without a signaler above is logged and ends the process with 70",
+     no_signaler_ends_the_process},
+    {"A5 a signalled error without a signaler above ends the process with 70",
+     signal_without_signaler_ends_the_process},
+    {"A5 a throw in a library callback is logged and ends the process with 70",
+     throw_in_callbacks_ends_the_process},
+    {"A5 the log is flushed before the process ends", log_is_flushed_first});

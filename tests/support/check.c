@@ -1,0 +1,315 @@
+/*
+ * check.c: the test program: collects the suites, runs them all or those named on the command line, and
+ * lets CUnit print its summary. See check.h.
+ */
+#include "support/check.h"
+
+#include "base/memory.h"
+
+#include <CUnit/Basic.h>
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct check_suite *suites;
+static struct check_child_entry *children;
+static uint64_t seed;
+
+void check_register(struct check_suite *suite)
+{
+    struct check_suite **at = &suites;
+    while (*at && strcmp((*at)->title, suite->title) < 0)
+        at = &(*at)->next;
+    suite->next = *at;
+    *at = suite;
+}
+
+void check_register_child(struct check_child_entry *entry)
+{
+    entry->next = children;
+    children = entry;
+}
+
+unsigned check_count(unsigned usual, unsigned thorough)
+{
+    return getenv("LC_CHECK_LONG") ? thorough : usual;
+}
+
+uint64_t check_seed(void)
+{
+    return seed;
+}
+
+uint64_t check_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* gcc says so by macros, clang by features. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOWED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOWED 1
+#endif
+#endif
+#ifndef SLOWED
+#define SLOWED 0
+#endif
+
+unsigned check_fewer(unsigned count)
+{
+    return SLOWED && count > 20 ? count / 20 : count;
+}
+
+int64_t check_patience(void)
+{
+    return lc_deadline_after((SLOWED ? 120 : 30) * LC_SECOND);
+}
+
+bool check_until(bool (*condition)(void *arg), void *arg)
+{
+    int64_t deadline = check_patience();
+    while (!condition(arg)) {
+        if (lc_now() > deadline)
+            return false;
+        sched_yield();
+    }
+    return true;
+}
+
+void check_success(struct lc_error *error, const char *file, unsigned line)
+{
+    CU_assertImplementation(error == NULL, line, lc_error_message(error), file, "", CU_FALSE);
+    lc_error_unref(error);
+}
+
+void check_use_cpus(unsigned cpus)
+{
+    static cpu_set_t all;
+    static bool known;
+    if (!known)
+        known = sched_getaffinity(0, sizeof all, &all) == 0;
+    cpu_set_t some;
+    CPU_ZERO(&some);
+    unsigned taken = 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE && (cpus == 0 || taken < cpus); cpu++) {
+        if (CPU_ISSET(cpu, &all)) {
+            CPU_SET(cpu, &some);
+            taken++;
+        }
+    }
+    sched_setaffinity(0, sizeof some, &some);
+}
+
+/* ---- captured log ---- */
+
+static pthread_mutex_t capture_lock = PTHREAD_MUTEX_INITIALIZER;
+static char **captured;
+static size_t captured_count;
+
+static void capture_write(void *arg, const lc_log_record *record)
+{
+    (void)arg;
+    char *line = NULL;
+    size_t size = 0;
+    FILE *text = open_memstream(&line, &size);
+    if (!text)
+        abort();
+    fprintf(text, "%s: %s", record->component, record->message);
+    for (size_t i = 0; i < record->field_count; i++)
+        fprintf(text, " %s=%s", record->fields[i].key,
+                record->fields[i].value ? record->fields[i].value : "-");
+    fclose(text);
+    pthread_mutex_lock(&capture_lock);
+    captured = realloc(captured, (captured_count + 1) * sizeof *captured);
+    if (!captured)
+        abort();
+    captured[captured_count++] = line;
+    pthread_mutex_unlock(&capture_lock);
+}
+
+void check_log_capture(void)
+{
+    if (lc_log_set_sink(&(lc_log_sink){capture_write, NULL, NULL, NULL}) != 0)
+        abort();
+}
+
+unsigned check_log_count(const char *text)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&capture_lock);
+    for (size_t i = 0; i < captured_count; i++)
+        count += strstr(captured[i], text) != NULL;
+    pthread_mutex_unlock(&capture_lock);
+    return count;
+}
+
+bool check_log_has(const char *text)
+{
+    return check_log_count(text) > 0;
+}
+
+void check_log_release(void)
+{
+    lc_log_set_sink(NULL);
+    pthread_mutex_lock(&capture_lock);
+    for (size_t i = 0; i < captured_count; i++)
+        free(captured[i]);
+    free(captured);
+    captured = NULL;
+    captured_count = 0;
+    pthread_mutex_unlock(&capture_lock);
+}
+
+/* ---- children ---- */
+
+static int run_child(const char *name)
+{
+    for (struct check_child_entry *entry = children; entry; entry = entry->next)
+        if (strcmp(entry->name, name) == 0)
+            return entry->run();
+    fprintf(stderr, "check: no child is called %s\n", name);
+    return 127;
+}
+
+struct check_exit check_child(const char *name)
+{
+    struct check_exit result = {.status = -1};
+    int pipes[2];
+    if (pipe(pipes) != 0)
+        return result;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(pipes[1], STDERR_FILENO);
+        close(pipes[0]);
+        close(pipes[1]);
+        alarm(SLOWED ? 240 : 60);
+        execl("/proc/self/exe", "check", "--child", name, (char *)NULL);
+        _exit(126);
+    }
+    close(pipes[1]);
+    size_t used = 0;
+    char spill[512];
+    for (;;) {
+        bool full = used + 1 >= sizeof result.errors;
+        ssize_t got = read(pipes[0], full ? spill : result.errors + used,
+                           full ? sizeof spill : sizeof result.errors - 1 - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        used += full ? 0 : (size_t)got;
+    }
+    result.errors[used] = '\0';
+    close(pipes[0]);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (WIFSIGNALED(status))
+        result.status = WTERMSIG(status) == SIGALRM ? -1000 : -WTERMSIG(status);
+    else
+        result.status = WEXITSTATUS(status);
+    return result;
+}
+
+/* Threads that have ended are joined, or a sanitizer takes them for leaked; a child with running workers may be. */
+static int end_child(int status)
+{
+    lc_log_set_level((lc_log_level)0);
+    lc_library_shutdown();
+    return status;
+}
+
+/* ---- the program ---- */
+
+static bool wanted(const char *title, int count, char **names)
+{
+    bool any = count == 0;
+    for (int i = 0; i < count; i++)
+        any |= strstr(title, names[i]) != NULL;
+    return any;
+}
+
+/** Ends the run loudly if the library still holds something: a leak nobody else would see. */
+static void leaves_nothing(void)
+{
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    CU_ASSERT_EQUAL(lc__memory_in_use(), 0);
+}
+
+static CU_TestInfo last_tests[] = {
+    {"after all suites the library leaves no thread and no allocation", leaves_nothing},
+    CU_TEST_INFO_NULL,
+};
+
+/*
+ * A test that hangs although its waits have deadlines would hold up everything behind it for ever: name it and
+ * end the run. Only calls that are safe in a signal handler.
+ */
+static void give_up(int signal)
+{
+    (void)signal;
+    const char *name = CU_get_current_test() ? CU_get_current_test()->pName : "?";
+    static const char text[] = "\ncheck: this test hangs: ";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0 || write(STDERR_FILENO, name, strlen(name)) < 0 ||
+        write(STDERR_FILENO, "\n", 1) < 0)
+        _exit(3);
+    _exit(2);
+}
+
+static void before_each(void)
+{
+    alarm(SLOWED ? 900 : 300);
+}
+
+static void after_each(void)
+{
+    alarm(0);
+}
+
+static void add_suite(struct check_suite *suite)
+{
+    CU_pSuite made =
+        CU_add_suite_with_setup_and_teardown(suite->title, NULL, NULL, before_each, after_each);
+    for (CU_TestInfo *test = suite->tests; made && test->pName; test++)
+        CU_add_test(made, test->pName, test->pTestFunc);
+}
+
+int main(int count, char **arguments)
+{
+    lc__memory_track();
+    if (count == 3 && strcmp(arguments[1], "--child") == 0)
+        return end_child(run_child(arguments[2]));
+
+    const char *given = getenv("LC_CHECK_SEED");
+    seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * UINT64_C(2654435761) ^ (uint64_t)getpid();
+    printf("seed %llu (again: LC_CHECK_SEED=%llu)\n", (unsigned long long)seed, (unsigned long long)seed);
+    fflush(stdout);
+
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return 2;
+    for (struct check_suite *suite = suites; suite; suite = suite->next)
+        if (wanted(suite->title, count - 1, arguments + 1))
+            add_suite(suite);
+    add_suite(&(struct check_suite){"the end", last_tests, NULL});
+    signal(SIGALRM, give_up);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    CU_basic_run_tests();
+    unsigned failed = CU_get_number_of_failures();
+    unsigned run = CU_get_number_of_tests_run();
+    CU_cleanup_registry();
+    return failed != 0 || run == 0;
+}

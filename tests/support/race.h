@@ -1,0 +1,38 @@
+/*
+ * race.h: two threads let loose at the same moment, many times over, on one processor and on two.
+ */
+#ifndef LIFECYCLE_TESTS_RACE_H
+#define LIFECYCLE_TESTS_RACE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** A meeting point that is used once: those who come are let go together. Begin with zeros. */
+struct race_gate {
+    atomic_uint arrived;
+};
+/** Waits, spinning, until `expected` threads have come. */
+void race_meet(struct race_gate *gate, unsigned expected);
+
+/** A pause of a few hundred nanoseconds at most, another one each time, to sweep the moment of a race. */
+void race_stagger(uint64_t *random);
+
+/** A race: each round both sides run at once, each on a thread that lives as long as the race. */
+struct race {
+    void (*prepare)(void *arg); /**< on the caller's thread, before each round; may be NULL */
+    void (*first)(void *arg);   /**< on the caller's thread */
+    void (*second)(void *arg);  /**< on the other thread */
+    bool (*judge)(void *arg);   /**< on the caller's thread, after both: whether all was well; tidies up */
+};
+
+/** Runs `rounds` rounds on one processor, then as many on two. @return how many the judge did not like. */
+unsigned race_run(const struct race *race, void *arg, unsigned rounds);
+
+/**
+ * For races whose threads come and go: calls `round(arg)` `rounds` times on one processor, then on two.
+ * @return how many returned false.
+ */
+unsigned race_repeat(bool (*round)(void *arg), void *arg, unsigned rounds);
+
+#endif

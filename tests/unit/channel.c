@@ -1,0 +1,497 @@
+/*
+ * channel.c: channels: order, bounds, deadlines, closing, discarding, and merged ones' corner cases. What A17 says
+ * of merged channels is in conformance/lifecycle_combinators.c.
+ */
+#include "support/check.h"
+#include "support/later.h"
+
+#include "base/memory.h"
+#include "executor/manual_clock.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+static unsigned discarded;
+
+static void discard(void *item)
+{
+    discarded += (unsigned)(uintptr_t)item;
+}
+
+static void *number(size_t n)
+{
+    return (void *)(uintptr_t)n;
+}
+
+static lc_channel *channel_new(size_t capacity)
+{
+    lc_channel *channel = NULL;
+    CU_ASSERT_EQUAL(lc_channel_new(capacity, discard, &channel), 0);
+    discarded = 0;
+    return channel;
+}
+
+static size_t received(lc_channel *channel)
+{
+    void *item = number(999);
+    CU_ASSERT_EQUAL(lc_channel_receive(channel, &item, check_patience()), 0);
+    return (size_t)(uintptr_t)item;
+}
+
+static void first_in_first_out(void)
+{
+    lc_channel *channel = channel_new(3);
+    for (size_t round = 0; round < 5; round++) { /* goes round the ring */
+        CU_ASSERT_EQUAL(lc_channel_send(channel, number(1), LC_NOW), 0);
+        CU_ASSERT_EQUAL(lc_channel_send(channel, NULL, LC_NOW), 0);
+        CU_ASSERT_EQUAL(lc_channel_length(channel), 2);
+        CU_ASSERT_EQUAL(received(channel), 1);
+        CU_ASSERT_EQUAL(received(channel), 0);
+        CU_ASSERT_EQUAL(lc_channel_length(channel), 0);
+    }
+    lc_channel_unref(channel);
+}
+
+static void full_channel_holds_senders_back(void)
+{
+    lc_channel *channel = channel_new(2);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(1), LC_NOW), 0);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(2), LC_NOW), 0);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(3), LC_NOW), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_channel_length(channel), 2);
+    CU_ASSERT_EQUAL(received(channel), 1);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(4), LC_NOW), 0);
+    CU_ASSERT_EQUAL(received(channel), 2);
+    CU_ASSERT_EQUAL(received(channel), 4);
+    CU_ASSERT_EQUAL(discarded, 0); /* the refused one stays with its sender */
+    lc_channel_unref(channel);
+}
+
+static void unbounded_channel_grows(void)
+{
+    enum { COUNT = 100000 };
+    lc_channel *channel = channel_new(LC_CHANNEL_UNBOUNDED);
+    bool sent = true, in_order = true;
+    for (size_t i = 0; i < COUNT; i++)
+        sent &= lc_channel_send(channel, number(i), LC_NOW) == 0;
+    CU_ASSERT_TRUE(sent);
+    CU_ASSERT_EQUAL(lc_channel_length(channel), COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        in_order &= received(channel) == i;
+    CU_ASSERT_TRUE(in_order);
+    lc_channel_unref(channel);
+}
+
+/* Grown while the queue goes round the end of its ring. */
+static void unbounded_channel_grows_in_the_middle(void)
+{
+    lc_channel *channel = channel_new(LC_CHANNEL_UNBOUNDED);
+    size_t in = 0, out = 0;
+    bool in_order = true;
+    for (size_t round = 0; round < 200; round++) {
+        for (size_t i = 0; i < 7; i++)
+            lc_channel_send(channel, number(in++), LC_NOW);
+        for (size_t i = 0; i < 3; i++)
+            in_order &= received(channel) == out++;
+    }
+    while (out < in)
+        in_order &= received(channel) == out++;
+    CU_ASSERT_TRUE(in_order);
+    lc_channel_unref(channel);
+}
+
+static void capacity_is_checked(void)
+{
+    lc_channel *channel = NULL;
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_channel_new(0, NULL, &channel), -EINVAL);
+    CU_ASSERT_EQUAL(lc_channel_new(LC_CHANNEL_CAPACITY_MAX + 1, NULL, &channel), -EINVAL);
+    CU_ASSERT_TRUE(check_log_has("16777216"));
+    CU_ASSERT_PTR_NULL(channel);
+    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, NULL), -EINVAL);
+    check_log_release();
+    CU_ASSERT_EQUAL(lc_channel_new(LC_CHANNEL_CAPACITY_MAX, NULL, &channel), 0);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(1), LC_NOW), 0);
+    lc_channel_unref(channel);
+}
+
+static void null_is_borne(void)
+{
+    void *item = number(5);
+    lc_channel_unref(NULL);
+    lc_channel_close(NULL);
+    CU_ASSERT_PTR_NULL(lc_channel_ref(NULL));
+    CU_ASSERT_EQUAL(lc_channel_send(NULL, NULL, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_channel_receive(NULL, &item, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(item, number(5));
+}
+
+/* ---- closing ---- */
+
+static void closed_channel_gives_what_is_left(void)
+{
+    lc_channel *channel = channel_new(4);
+    void *item = number(77);
+    lc_channel_send(channel, number(1), LC_NOW);
+    lc_channel_send(channel, number(2), LC_NOW);
+    CU_ASSERT_FALSE(lc_channel_is_closed(channel));
+    lc_channel_close(channel);
+    lc_channel_close(channel);
+    CU_ASSERT_TRUE(lc_channel_is_closed(channel));
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(3), check_patience()), -EPIPE);
+    CU_ASSERT_EQUAL(received(channel), 1);
+    CU_ASSERT_EQUAL(received(channel), 2);
+    CU_ASSERT_EQUAL(lc_channel_receive(channel, &item, check_patience()), -EPIPE);
+    CU_ASSERT_EQUAL(lc_channel_receive(channel, &item, LC_NOW), -EPIPE);
+    CU_ASSERT_EQUAL(item, number(77));
+    lc_channel_unref(channel);
+}
+
+static void last_reference_discards(void)
+{
+    size_t before = lc__memory_in_use();
+    lc_channel *channel = channel_new(LC_CHANNEL_UNBOUNDED);
+    lc_channel_send(channel, number(1), LC_NOW);
+    lc_channel_send(channel, number(20), LC_NOW);
+    lc_channel_send(channel, number(300), LC_NOW);
+    CU_ASSERT_EQUAL(received(channel), 1);
+    lc_channel_close(channel);
+    CU_ASSERT_PTR_EQUAL(lc_channel_ref(channel), channel);
+    lc_channel_unref(channel);
+    CU_ASSERT_EQUAL(discarded, 0);
+    lc_channel_unref(channel);
+    CU_ASSERT_EQUAL(discarded, 320);
+    CU_ASSERT_EQUAL(lc__memory_in_use(), before);
+}
+
+static lc_channel *reentered;
+
+static void discard_into(void *item)
+{
+    if (lc_channel_length(reentered) < 5)
+        lc_channel_send(reentered, item, LC_NOW);
+}
+
+static void discard_runs_unlocked(void)
+{
+    lc_channel *channel = NULL;
+    reentered = channel_new(LC_CHANNEL_UNBOUNDED);
+    CU_ASSERT_EQUAL(lc_channel_new(2, discard_into, &channel), 0);
+    lc_channel_send(channel, number(6), LC_NOW);
+    lc_channel_unref(channel);
+    CU_ASSERT_EQUAL(received(reentered), 6);
+    lc_channel_unref(reentered);
+}
+
+/* ---- waiting ---- */
+
+static void send_seven(void *arg)
+{
+    lc_channel_send(arg, number(7), LC_NOW);
+}
+
+static void receive_one(void *arg)
+{
+    void *item;
+    lc_channel_receive(arg, &item, LC_NOW);
+}
+
+static void close_channel(void *arg)
+{
+    lc_channel_close(arg);
+}
+
+static void receiver_is_woken_by_an_item(void)
+{
+    struct later then;
+    lc_channel *channel = channel_new(1);
+    later(&then, send_seven, channel);
+    CU_ASSERT_EQUAL(received(channel), 7);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_channel_unref(channel);
+}
+
+static void receiver_is_woken_by_the_close(void)
+{
+    struct later then;
+    void *item;
+    lc_channel *channel = channel_new(1);
+    later(&then, close_channel, channel);
+    CU_ASSERT_EQUAL(lc_channel_receive(channel, &item, check_patience()), -EPIPE);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_channel_unref(channel);
+}
+
+static void sender_is_woken_by_room(void)
+{
+    struct later then;
+    lc_channel *channel = channel_new(1);
+    lc_channel_send(channel, number(1), LC_NOW);
+    later(&then, receive_one, channel);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(2), check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    CU_ASSERT_EQUAL(received(channel), 2);
+    lc_channel_unref(channel);
+}
+
+static void sender_is_woken_by_the_close(void)
+{
+    struct later then;
+    lc_channel *channel = channel_new(1);
+    lc_channel_send(channel, number(1), LC_NOW);
+    later(&then, close_channel, channel);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(2), check_patience()), -EPIPE);
+    CU_ASSERT_TRUE(later_join(&then));
+    CU_ASSERT_EQUAL(received(channel), 1);
+    lc_channel_unref(channel);
+    CU_ASSERT_EQUAL(discarded, 0); /* the second stayed with its sender */
+}
+
+/* Several wait: each item wakes a receiver for itself, the close wakes the rest. */
+struct receivers {
+    lc_channel *channel;
+    lc_channel *results;
+};
+
+static void *receive_on_thread(void *arg)
+{
+    struct receivers *receivers = arg;
+    void *item = NULL;
+    int result = lc_channel_receive(receivers->channel, &item, check_patience());
+    lc_channel_send(receivers->results, result == 0 ? item : number(100), LC_NOW);
+    return NULL;
+}
+
+static void many_receivers_are_woken(void)
+{
+    enum { COUNT = 4 };
+    pthread_t threads[COUNT];
+    struct receivers receivers = {channel_new(COUNT), channel_new(COUNT)};
+    for (unsigned i = 0; i < COUNT; i++)
+        pthread_create(&threads[i], NULL, receive_on_thread, &receivers);
+    lc_channel_send(receivers.channel, number(1), LC_NOW);
+    lc_channel_send(receivers.channel, number(2), LC_NOW);
+    size_t sum = received(receivers.results) + received(receivers.results);
+    CU_ASSERT_EQUAL(sum, 3);
+    lc_channel_close(receivers.channel);
+    CU_ASSERT_EQUAL(received(receivers.results), 100);
+    CU_ASSERT_EQUAL(received(receivers.results), 100);
+    for (unsigned i = 0; i < COUNT; i++)
+        pthread_join(threads[i], NULL);
+    lc_channel_unref(receivers.channel);
+    lc_channel_unref(receivers.results);
+}
+
+struct timed {
+    lc_channel *channel;
+    struct lc__manual_clock *clock;
+    bool sends;
+    int result;
+};
+
+static void *wait_on_manual_clock(void *arg)
+{
+    struct timed *timed = arg;
+    void *item;
+    lc__manual_clock_use(timed->clock);
+    timed->result = timed->sends ? lc_channel_send(timed->channel, number(2), 2000)
+                                 : lc_channel_receive(timed->channel, &item, 2000);
+    return NULL;
+}
+
+static bool one_waits(void *arg)
+{
+    return lc__manual_clock_waiting(arg) == 1;
+}
+
+static void ends_at_the_deadline(bool sends)
+{
+    pthread_t thread;
+    struct timed timed = {channel_new(1), lc__manual_clock_new(1000), sends, 1};
+    if (sends)
+        lc_channel_send(timed.channel, number(1), LC_NOW);
+    pthread_create(&thread, NULL, wait_on_manual_clock, &timed);
+    CU_ASSERT_TRUE(check_until(one_waits, timed.clock));
+    lc__manual_clock_advance(timed.clock, 999);
+    CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 1);
+    lc__manual_clock_advance(timed.clock, 1);
+    pthread_join(thread, NULL);
+    CU_ASSERT_EQUAL(timed.result, -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_channel_length(timed.channel), sends);
+    lc_channel_unref(timed.channel);
+    lc__manual_clock_free(timed.clock);
+}
+
+static void waits_end_at_the_deadline(void)
+{
+    ends_at_the_deadline(false);
+    ends_at_the_deadline(true);
+}
+
+/* ---- nothing is lost or doubled, whoever gives up meanwhile ---- */
+
+#define ITEMS 20000
+#define PAIRS 2
+
+struct traffic {
+    lc_channel *channel;
+    unsigned items;
+    unsigned char *seen; /* a receiver each, then added up */
+    bool in_order;
+    unsigned from;
+};
+
+/* Draws a deadline that is now, soon, or far: all ways of waiting are mixed. */
+static int64_t some_deadline(uint64_t *random)
+{
+    switch (check_random(random) % 4) {
+    case 0:
+        return LC_NOW;
+    case 1:
+        return lc_deadline_after((int64_t)(check_random(random) % 20000));
+    default:
+        return check_patience();
+    }
+}
+
+static void *send_items(void *arg)
+{
+    struct traffic *traffic = arg;
+    uint64_t random = check_seed() + traffic->from;
+    for (unsigned i = 0; i < traffic->items;)
+        if (lc_channel_send(traffic->channel, number(traffic->from * ITEMS + i),
+                            some_deadline(&random)) == 0)
+            i++;
+    return NULL;
+}
+
+static void *receive_items(void *arg)
+{
+    struct traffic *traffic = arg;
+    uint64_t random = ~check_seed() + traffic->from;
+    size_t last[PAIRS] = {0};
+    void *item;
+    int result;
+    traffic->in_order = true;
+    while ((result = lc_channel_receive(traffic->channel, &item, some_deadline(&random))) != -EPIPE) {
+        if (result != 0)
+            continue;
+        size_t n = (size_t)(uintptr_t)item;
+        traffic->seen[n]++;
+        traffic->in_order &= n >= last[n / ITEMS];
+        last[n / ITEMS] = n;
+    }
+    return NULL;
+}
+
+static void keeps_items_under_traffic(size_t capacity)
+{
+    static unsigned char seen[PAIRS][PAIRS * ITEMS];
+    unsigned items = check_fewer(ITEMS);
+    struct traffic senders[PAIRS], receivers[PAIRS];
+    pthread_t sending[PAIRS], receiving[PAIRS];
+    lc_channel *channel = NULL;
+    CU_ASSERT_EQUAL(lc_channel_new(capacity, NULL, &channel), 0);
+    for (unsigned i = 0; i < PAIRS; i++) {
+        for (unsigned n = 0; n < PAIRS * ITEMS; n++)
+            seen[i][n] = 0;
+        senders[i] = (struct traffic){.channel = channel, .items = items, .from = i};
+        receivers[i] = (struct traffic){.channel = channel, .seen = seen[i], .from = i};
+        pthread_create(&receiving[i], NULL, receive_items, &receivers[i]);
+        pthread_create(&sending[i], NULL, send_items, &senders[i]);
+    }
+    for (unsigned i = 0; i < PAIRS; i++)
+        pthread_join(sending[i], NULL);
+    lc_channel_close(channel);
+    for (unsigned i = 0; i < PAIRS; i++)
+        pthread_join(receiving[i], NULL);
+    unsigned wrong = 0;
+    for (unsigned from = 0; from < PAIRS; from++)
+        for (unsigned n = from * ITEMS; n < from * ITEMS + items; n++)
+            wrong += seen[0][n] + seen[1][n] != 1;
+    CU_ASSERT_EQUAL(wrong, 0);
+    for (unsigned i = 0; i < PAIRS; i++)
+        CU_ASSERT_TRUE(receivers[i].in_order);
+    lc_channel_unref(channel);
+}
+
+static void items_are_neither_lost_nor_doubled(void)
+{
+    keeps_items_under_traffic(1);
+    keeps_items_under_traffic(4);
+    keeps_items_under_traffic(LC_CHANNEL_UNBOUNDED);
+}
+
+/* ---- merged ---- */
+
+static void merged_channel_waits_in_wait_any(void)
+{
+    struct later then;
+    lc_channel *sources[] = {channel_new(1), channel_new(1)}, *merged = NULL;
+    CU_ASSERT_EQUAL(lc_channel_merge(sources, 2, &merged), 0);
+    lc_waitable waitable = lc_on_receive(merged);
+    CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, LC_NOW), -ETIMEDOUT);
+    later(&then, send_seven, sources[1]);
+    CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    CU_ASSERT_EQUAL(received(merged), 7);
+    later(&then, close_channel, merged);
+    CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_channel_unref(merged);
+    lc_channel_unref(sources[0]);
+    lc_channel_unref(sources[1]);
+}
+
+static void merged_channel_takes_a_source_twice(void)
+{
+    lc_channel *source = channel_new(2), *twice[] = {source, source}, *merged = NULL;
+    CU_ASSERT_EQUAL(lc_channel_merge(twice, 2, &merged), 0);
+    lc_channel_send(source, number(1), LC_NOW);
+    CU_ASSERT_EQUAL(received(merged), 1);
+    struct later then;
+    later(&then, send_seven, source);
+    CU_ASSERT_EQUAL(received(merged), 7);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_channel_unref(merged);
+    lc_channel_unref(source);
+}
+
+static void merged_channel_frees_a_bounded_sender(void)
+{
+    struct later then;
+    lc_channel *source = channel_new(1), *merged = NULL;
+    CU_ASSERT_EQUAL(lc_channel_merge(&source, 1, &merged), 0);
+    lc_channel_send(source, number(1), LC_NOW);
+    CU_ASSERT_EQUAL(lc_channel_send(source, number(2), LC_NOW), -ETIMEDOUT); /* holds nothing itself */
+    later(&then, receive_one, merged);
+    CU_ASSERT_EQUAL(lc_channel_send(source, number(3), check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    CU_ASSERT_EQUAL(received(merged), 3);
+    lc_channel_unref(merged);
+    lc_channel_unref(source);
+}
+
+CHECK_SUITE(unit_channel, "unit: channels", {"first in, first out; NULL is an item", first_in_first_out},
+            {"a full channel holds senders back", full_channel_holds_senders_back},
+            {"an unbounded channel grows", unbounded_channel_grows},
+            {"an unbounded channel grows while it goes round", unbounded_channel_grows_in_the_middle},
+            {"the capacity is checked and the limit told", capacity_is_checked},
+            {"NULL is borne", null_is_borne},
+            {"a closed channel gives what is left, then EPIPE", closed_channel_gives_what_is_left},
+            {"the last reference discards what is queued", last_reference_discards},
+            {"discard is called without a lock", discard_runs_unlocked},
+            {"a receiver is woken by an item", receiver_is_woken_by_an_item},
+            {"a receiver is woken by the close", receiver_is_woken_by_the_close},
+            {"a sender is woken by room", sender_is_woken_by_room},
+            {"a sender is woken by the close and keeps its item", sender_is_woken_by_the_close},
+            {"many receivers are woken, one an item", many_receivers_are_woken},
+            {"waits end at their deadline", waits_end_at_the_deadline},
+            {"items are neither lost nor doubled under traffic", items_are_neither_lost_nor_doubled},
+            {"a merged channel can be waited for with others", merged_channel_waits_in_wait_any},
+            {"a merged channel takes a source twice", merged_channel_takes_a_source_twice},
+            {"a receive from a merged channel frees a sender", merged_channel_frees_a_bounded_sender});

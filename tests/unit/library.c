@@ -1,0 +1,173 @@
+/*
+ * library.c: taking the library down: refusals, and that it is usable again afterwards.
+ */
+#include "support/check.h"
+#include "support/puppet.h"
+
+#include "base/memory.h"
+
+#include <lifecycle.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned entries_in(const char *path)
+{
+    unsigned count = 0;
+    DIR *directory = opendir(path);
+    while (directory && readdir(directory))
+        count++;
+    if (directory)
+        closedir(directory);
+    return count;
+}
+
+static void version_is_that_of_the_headers(void)
+{
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", LC_VERSION_MAJOR, LC_VERSION_MINOR, LC_VERSION_PATCH);
+    CU_ASSERT_STRING_EQUAL(lc_version(), version);
+}
+
+/* Uses what makes process-wide state: threads, the timer thread, descriptors, signals. */
+static void use_the_library(void)
+{
+    static const int signals[] = {SIGUSR1};
+    struct scope scope = scope_new(NULL);
+    struct puppet puppet;
+    lc_process_signals *watch = NULL;
+    lc_handle *handle = lc_handle_new();
+    puppet_init(&puppet, -EIO);
+    lc_manager *manager = puppet_manager(&puppet, 1);
+    CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
+    lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
+    CHECK_CLOSES(lc_context_done(timed));
+    CU_ASSERT_TRUE(lc_handle_descriptor(handle) >= 0);
+    CU_ASSERT_TRUE(lc_handle_descriptor(lc_handle_closed()) >= 0);
+    CU_ASSERT_EQUAL(lc_process_signals_watch(signals, 1, &watch), 0);
+    CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
+    lc_process_signals_unwatch(watch);
+    CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(manager));
+    lc_handle_unref(handle);
+    lc_context_unref(timed);
+    lc_manager_unref(manager);
+    puppet_drop(&puppet);
+    scope_drop(&scope);
+}
+
+static void shutdown_leaves_nothing(void)
+{
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    size_t memory = lc__memory_in_use();
+    unsigned threads = entries_in("/proc/self/task");
+    unsigned descriptors = entries_in("/proc/self/fd");
+    for (int i = 0; i < 3; i++) {
+        use_the_library(); /* again after each shutdown */
+        CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+        CU_ASSERT_EQUAL(lc__memory_in_use(), memory);
+        CU_ASSERT_EQUAL(entries_in("/proc/self/task"), threads);
+        CU_ASSERT_EQUAL(entries_in("/proc/self/fd"), descriptors);
+    }
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* of what is down already */
+    CU_ASSERT_EQUAL(memory, 0);
+}
+
+static void running_worker_keeps_it_up(void)
+{
+    struct scope scope = scope_new(NULL);
+    struct puppet puppet;
+    puppet_init(&puppet, -EIO);
+    lc_manager *manager = puppet_manager(&puppet, 1);
+    CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
+    CU_ASSERT_TRUE(check_log_has("w0")); /* named */
+    CU_ASSERT_TRUE(puppet_does(&puppet, PUPPET_READY)); /* nothing was taken down */
+    lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
+    CHECK_CLOSES(lc_context_done(timed));
+    check_log_release();
+    CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* done is enough: no need to wait for the thread */
+    lc_context_unref(timed);
+    lc_manager_unref(manager);
+    puppet_drop(&puppet);
+    scope_drop(&scope);
+}
+
+static void signal_watch_keeps_it_up(void)
+{
+    static const int signals[] = {SIGUSR1};
+    lc_process_signals *watch = NULL;
+    CU_ASSERT_EQUAL(lc_process_signals_watch(signals, 1, &watch), 0);
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
+    CU_ASSERT_TRUE(check_log_has("signal"));
+    check_log_release();
+    raise(SIGUSR1);
+    CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
+    lc_process_signals_unwatch(watch);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+}
+
+static lc_error *shut_down(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    *(int *)arg = lc_library_shutdown();
+    return NULL;
+}
+
+static void worker_may_not_take_it_down(void)
+{
+    int result = 0;
+    struct scope scope = scope_new(NULL);
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("suicidal");
+    lc_manager_builder_add(builder, "worker", shut_down, &result);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    check_log_capture();
+    CHECK_SUCCESS(lc_manager_start(manager, scope.context));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CU_ASSERT_EQUAL(result, -EDEADLK);
+    check_log_release();
+    lc_manager_unref(manager);
+    scope_drop(&scope);
+}
+
+static unsigned released;
+
+static void count_release(void *arg)
+{
+    (void)arg;
+    released++;
+}
+
+static void write_nothing(void *arg, const lc_log_record *record)
+{
+    (void)arg;
+    (void)record;
+}
+
+static void shutdown_releases_the_sink(void)
+{
+    released = 0;
+    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){write_nothing, NULL, count_release, NULL}), 0);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    CU_ASSERT_EQUAL(released, 1);
+}
+
+CHECK_SUITE(unit_library, "unit: library",
+            {"the version is that of the headers", version_is_that_of_the_headers},
+            {"a shutdown leaves no memory, thread or descriptor, and the library is usable again",
+             shutdown_leaves_nothing},
+            {"a running worker keeps the library up, and is named", running_worker_keeps_it_up},
+            {"a watch of signals keeps the library up", signal_watch_keeps_it_up},
+            {"a worker may not take the library down", worker_may_not_take_it_down},
+            {"a shutdown releases the log sink", shutdown_releases_the_sink});

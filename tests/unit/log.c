@@ -1,0 +1,453 @@
+/*
+ * log.c: the log: levels, sinks, and what the default sink writes.
+ */
+#include "support/check.h"
+#include "support/race.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <regex.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- sinks ---- */
+
+struct sink {
+    unsigned writes, flushes;
+    atomic_uint releases;
+    lc_log_level level;
+    char component[32];
+    char message[64];
+    char fields[64];
+    int64_t time;
+};
+
+static void sink_write(void *arg, const lc_log_record *record)
+{
+    struct sink *sink = arg;
+    sink->writes++;
+    sink->level = record->level;
+    sink->time = record->time;
+    snprintf(sink->component, sizeof sink->component, "%s", record->component);
+    snprintf(sink->message, sizeof sink->message, "%s", record->message);
+    sink->fields[0] = '\0';
+    for (size_t i = 0; i < record->field_count; i++) {
+        size_t used = strlen(sink->fields);
+        snprintf(sink->fields + used, sizeof sink->fields - used, "%s=%s;", record->fields[i].key,
+                 record->fields[i].value ? record->fields[i].value : "(null)");
+    }
+}
+
+static void sink_flush(void *arg)
+{
+    ((struct sink *)arg)->flushes++;
+}
+
+static void sink_release(void *arg)
+{
+    atomic_fetch_add(&((struct sink *)arg)->releases, 1);
+}
+
+static void use(struct sink *sink)
+{
+    *sink = (struct sink){0};
+    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){sink_write, sink_flush, sink_release, sink}), 0);
+}
+
+static void sink_gets_the_record(void)
+{
+    struct sink sink;
+    use(&sink);
+    int64_t before = lc_now();
+    lc_log_field fields[] = {{"path", "/tmp/x y"}, {"lines", NULL}};
+    lc_log_fields(LC_LOG_WARNING, "store", fields, 2, "opened %d\n", 3);
+    CU_ASSERT_EQUAL(sink.writes, 1);
+    CU_ASSERT_EQUAL(sink.level, LC_LOG_WARNING);
+    CU_ASSERT_STRING_EQUAL(sink.component, "store");
+    CU_ASSERT_EQUAL(strncmp(sink.message, "opened 3", 8), 0);
+    CU_ASSERT_STRING_EQUAL(sink.fields, "path=/tmp/x y;lines=(null);");
+    CU_ASSERT_TRUE(sink.time >= before && sink.time <= lc_now());
+    lc_log(LC_LOG_INFO, NULL, "from nobody");
+    CU_ASSERT_STRING_EQUAL(sink.component, "");
+    CU_ASSERT_STRING_EQUAL(sink.fields, "");
+    lc_log_set_sink(NULL);
+}
+
+static void sink_is_released_once(void)
+{
+    struct sink first, second;
+    use(&first);
+    CU_ASSERT_EQUAL(first.releases, 0);
+    use(&second);
+    CU_ASSERT_EQUAL(first.releases, 1);
+    lc_log(LC_LOG_INFO, "test", "to the second");
+    CU_ASSERT_EQUAL(first.writes, 0);
+    CU_ASSERT_EQUAL(second.writes, 1);
+    lc_log_set_sink(NULL);
+    CU_ASSERT_EQUAL(first.releases, 1);
+    CU_ASSERT_EQUAL(second.releases, 1);
+}
+
+static void sink_without_write_is_refused(void)
+{
+    struct sink sink;
+    use(&sink);
+    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){NULL, sink_flush, sink_release, &sink}), -EINVAL);
+    lc_log(LC_LOG_INFO, "test", "the old one stays");
+    CU_ASSERT_EQUAL(sink.writes, 1);
+    CU_ASSERT_EQUAL(sink.releases, 0);
+    lc_log_set_sink(NULL);
+}
+
+static void flush_reaches_the_sink(void)
+{
+    struct sink sink;
+    use(&sink);
+    lc_log_flush();
+    CU_ASSERT_EQUAL(sink.flushes, 1);
+    lc_log_set_sink(NULL);
+    lc_log_flush(); /* the default has nothing to flush, and is asked nothing */
+    CU_ASSERT_EQUAL(sink.flushes, 1);
+}
+
+static void level_drops_what_matters_less(void)
+{
+    struct sink sink;
+    use(&sink);
+    lc_log(LC_LOG_DEBUG, "test", "dropped by default");
+    CU_ASSERT_EQUAL(sink.writes, 0);
+    lc_log_set_level(LC_LOG_ERROR);
+    lc_log(LC_LOG_WARNING, "test", "dropped");
+    CU_ASSERT_EQUAL(sink.writes, 0);
+    lc_log(LC_LOG_ERROR, "test", "kept");
+    lc_log(LC_LOG_CRITICAL, "test", "kept");
+    CU_ASSERT_EQUAL(sink.writes, 2);
+    lc_log_set_level(LC_LOG_DEBUG);
+    lc_log(LC_LOG_DEBUG, "test", "kept");
+    CU_ASSERT_EQUAL(sink.writes, 3);
+    lc_log_set_level(LC_LOG_INFO);
+    lc_log_set_sink(NULL);
+}
+
+static void errno_is_kept(void)
+{
+    struct sink sink;
+    use(&sink);
+    errno = EXDEV;
+    lc_log(LC_LOG_INFO, "test", "%s", "text");
+    CU_ASSERT_EQUAL(errno, EXDEV);
+    lc_log_set_sink(NULL);
+}
+
+/* A sink may log, and replace itself: no lock is held. */
+static void sink_writes_again(void *arg, const lc_log_record *record)
+{
+    struct sink *sink = arg;
+    if (sink->writes++ == 0) {
+        lc_log(LC_LOG_INFO, "sink", "again: %s", record->message);
+        lc_log_set_sink(NULL);
+        CU_ASSERT_EQUAL(sink->releases, 0); /* somebody, we, are still in it */
+    }
+}
+
+static void sink_is_called_without_a_lock(void)
+{
+    struct sink sink = {0};
+    lc_log_set_sink(&(lc_log_sink){sink_writes_again, NULL, sink_release, &sink});
+    lc_log(LC_LOG_INFO, "test", "first");
+    CU_ASSERT_EQUAL(sink.writes, 2);
+    CU_ASSERT_EQUAL(sink.releases, 1);
+}
+
+static lc_error *log_as_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    (void)arg;
+    lc_log(LC_LOG_INFO, NULL, "hello");
+    return NULL;
+}
+
+static void worker_speaks_by_its_name(void)
+{
+    struct sink sink;
+    lc_manager *manager = NULL;
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = lc_context_with_signaler(NULL, signaler);
+    lc_manager_builder *builder = lc_manager_builder_new("speaking");
+    lc_manager_builder_add(builder, "talker", log_as_worker, NULL);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    use(&sink);
+    CHECK_SUCCESS(lc_manager_start(manager, context));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CU_ASSERT_STRING_EQUAL(sink.component, "talker");
+    lc_log_set_sink(NULL);
+    lc_manager_unref(manager);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+}
+
+/* Replaced while others write: none is called after its release. */
+struct guarded_sink {
+    atomic_bool released;
+    atomic_uint *wrong;
+};
+
+static void guarded_write(void *arg, const lc_log_record *record)
+{
+    (void)record;
+    struct guarded_sink *sink = arg;
+    if (atomic_load(&sink->released))
+        atomic_fetch_add(sink->wrong, 1);
+}
+
+static void guarded_release(void *arg)
+{
+    struct guarded_sink *sink = arg;
+    if (atomic_exchange(&sink->released, true))
+        atomic_fetch_add(sink->wrong, 1);
+}
+
+struct replacing {
+    struct guarded_sink sink;
+    atomic_uint wrong;
+};
+
+static void replace_sink(void *arg)
+{
+    (void)arg;
+    lc_log_set_sink(NULL);
+}
+
+static void prepare_sink(void *arg)
+{
+    struct replacing *replacing = arg;
+    struct guarded_sink *sink = &replacing->sink;
+    atomic_store(&sink->released, false);
+    sink->wrong = &replacing->wrong;
+    lc_log_set_sink(&(lc_log_sink){guarded_write, NULL, guarded_release, sink});
+}
+
+static void write_record(void *arg)
+{
+    (void)arg;
+    lc_log(LC_LOG_INFO, "race", "to the sink, or to stderr if it is gone already");
+}
+
+static bool judge_sink(void *arg)
+{
+    struct replacing *replacing = arg;
+    return atomic_load(&replacing->wrong) == 0 && atomic_load(&replacing->sink.released);
+}
+
+CHECK_CHILD(log_sink_replaced)
+{
+    struct replacing replacing = {.wrong = 0};
+    struct race race = {prepare_sink, replace_sink, write_record, judge_sink};
+    if (!freopen("/dev/null", "w", stderr))
+        return 1;
+    return race_run(&race, &replacing, check_fewer(10000)) == 0 ? 0 : 2;
+}
+
+static void sink_is_not_called_after_release(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_sink_replaced").status, 0);
+}
+
+/* ---- the default sink ---- */
+
+static bool matches(const char *text, const char *pattern)
+{
+    regex_t regex;
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+        return false;
+    bool found = regexec(&regex, text, 0, NULL, 0) == 0;
+    regfree(&regex);
+    if (!found)
+        fprintf(stderr, "\nnot /%s/: %s\n", pattern, text);
+    return found;
+}
+
+static void log_a_plain_record(void)
+{
+    lc_log_field fields[] = {{"path", "/var/lib/ledger/journal"}, {"lines", "42"}};
+    lc_log_fields(LC_LOG_INFO, "store", fields, 2, "opened the journal");
+}
+
+CHECK_CHILD(log_default)
+{
+    unsetenv("JOURNAL_STREAM");
+    log_a_plain_record();
+    return 0;
+}
+
+#define TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z"
+
+static void default_is_a_line_on_stderr(void)
+{
+    struct check_exit ended = check_child("log_default");
+    CU_ASSERT_TRUE(matches(ended.errors, "^" TIME " info store: opened the journal "
+                                         "path=/var/lib/ledger/journal lines=42\n$"));
+}
+
+CHECK_CHILD(log_levels)
+{
+    unsetenv("JOURNAL_STREAM");
+    lc_log_set_level(LC_LOG_DEBUG);
+    for (lc_log_level level = LC_LOG_CRITICAL; level <= LC_LOG_DEBUG; level++)
+        lc_log(level, "x", "y");
+    lc_log(LC_LOG_INFO, NULL, "nobody");
+    return 0;
+}
+
+static void default_names_the_level(void)
+{
+    struct check_exit ended = check_child("log_levels");
+    CU_ASSERT_TRUE(matches(ended.errors, "^" TIME " critical x: y\n" TIME " error x: y\n" TIME
+                                         " warning x: y\n" TIME " notice x: y\n" TIME
+                                         " info x: y\n" TIME " debug x: y\n" TIME " info nobody\n$"));
+}
+
+CHECK_CHILD(log_control_characters)
+{
+    unsetenv("JOURNAL_STREAM");
+    lc_log_field field = {"evil\nkey", "value\nforged"};
+    lc_log_fields(LC_LOG_INFO, "com\nponent", &field, 1, "a\nb\tc\x1b[31md\\e\rf\x7fg \xc3\xa9");
+    return 0;
+}
+
+static void control_characters_are_escaped(void)
+{
+    struct check_exit ended = check_child("log_control_characters");
+    size_t length = strlen(ended.errors);
+    CU_ASSERT_TRUE(length > 0 && strchr(ended.errors, '\n') == ended.errors + length - 1);
+    for (size_t i = 0; i + 1 < length; i++)
+        CU_ASSERT_TRUE((unsigned char)ended.errors[i] >= ' ' && ended.errors[i] != 0x7f);
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "a\\nb\\tc\\"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "d\\\\e\\rf"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "value\\nforged"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "\xc3\xa9")); /* UTF-8 stays readable */
+}
+
+CHECK_CHILD(log_long_line)
+{
+    unsetenv("JOURNAL_STREAM");
+    char *text = malloc(3 * LC_LOG_LINE_MAX);
+    memset(text, 'x', 3 * LC_LOG_LINE_MAX);
+    text[3 * LC_LOG_LINE_MAX - 1] = '\0';
+    lc_log_field field = {"long", text};
+    lc_log(LC_LOG_INFO, "x", "%s", text);
+    lc_log_fields(LC_LOG_INFO, "x", &field, 1, "short");
+    free(text);
+    return 0;
+}
+
+static void long_lines_are_cut(void)
+{
+    struct check_exit ended = check_child("log_long_line");
+    unsigned lines = 0;
+    for (char *at = ended.errors, *end; (end = strchr(at, '\n')); at = end + 1) {
+        CU_ASSERT_TRUE(end - at < LC_LOG_LINE_MAX);
+        CU_ASSERT_TRUE(end - at > LC_LOG_LINE_MAX / 2);
+        CU_ASSERT_EQUAL(strncmp(end - 3, "...", 3), 0);
+        lines++;
+    }
+    CU_ASSERT_EQUAL(lines, 2);
+}
+
+/* ---- the systemd journal ---- */
+
+static int log_to_journal(unsigned long inode_off_by)
+{
+    char stream[64];
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0)
+        return 1;
+    snprintf(stream, sizeof stream, "%lu:%lu", (unsigned long)status.st_dev,
+             (unsigned long)status.st_ino + inode_off_by);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_a_plain_record();
+    lc_log(LC_LOG_ERROR, "store", "failed");
+    return 0;
+}
+
+CHECK_CHILD(log_journal)
+{
+    return log_to_journal(0);
+}
+
+CHECK_CHILD(log_other_journal)
+{
+    return log_to_journal(1);
+}
+
+static void journal_gets_priorities(void)
+{
+    struct check_exit ended = check_child("log_journal");
+    CU_ASSERT_TRUE(matches(ended.errors, "^<6>(info )?store: opened the journal path=[^\n]*\n"
+                                         "<3>(error )?store: failed\n$"));
+}
+
+static void another_journal_does_not_count(void)
+{
+    struct check_exit ended = check_child("log_other_journal");
+    CU_ASSERT_TRUE(matches(ended.errors, "^" TIME " info store: opened the journal"));
+}
+
+/* ---- lines of several threads do not mix ---- */
+
+static void *log_many(void *arg)
+{
+    for (unsigned i = 0; i < 50; i++)
+        lc_log(LC_LOG_INFO, arg, "%s%s%s%s", (char *)arg, (char *)arg, (char *)arg, (char *)arg);
+    return NULL;
+}
+
+CHECK_CHILD(log_from_threads)
+{
+    static char names[][9] = {"aaaaaaaa", "bbbbbbbb"};
+    pthread_t threads[2];
+    unsetenv("JOURNAL_STREAM");
+    for (unsigned i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, log_many, names[i]);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    return 0;
+}
+
+static void lines_do_not_mix(void)
+{
+    struct check_exit ended = check_child("log_from_threads");
+    unsigned lines = 0;
+    for (char *at = ended.errors, *end; (end = strchr(at, '\n')); at = end + 1) {
+        *end = '\0';
+        CU_ASSERT_TRUE(matches(at, "^" TIME " info (a{8}: a{32}|b{8}: b{32})$"));
+        lines++;
+    }
+    CU_ASSERT_EQUAL(lines, 100);
+}
+
+CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_the_record},
+            {"a sink is released once, when it is replaced", sink_is_released_once},
+            {"a sink without write is refused and the old one stays", sink_without_write_is_refused},
+            {"a flush reaches the sink", flush_reaches_the_sink},
+            {"the level drops what matters less", level_drops_what_matters_less},
+            {"logging keeps errno", errno_is_kept},
+            {"a sink is called without a lock: it may log and replace itself",
+             sink_is_called_without_a_lock},
+            {"a worker speaks by its name", worker_speaks_by_its_name},
+            {"a sink is not called after its release", sink_is_not_called_after_release},
+            {"the default is a line on stderr", default_is_a_line_on_stderr},
+            {"the default names the level", default_names_the_level},
+            {"control characters are escaped", control_characters_are_escaped},
+            {"long lines are cut and say so", long_lines_are_cut},
+            {"the systemd journal gets priorities and no time", journal_gets_priorities},
+            {"a journal that is not stderr does not count", another_journal_does_not_count},
+            {"lines of several threads do not mix", lines_do_not_mix});

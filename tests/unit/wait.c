@@ -1,0 +1,637 @@
+/*
+ * wait.c: waiting for any and for all of several things, for descriptors, for time, and under a context.
+ */
+#include "support/check.h"
+#include "support/later.h"
+
+#include "executor/manual_clock.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void close_handle(void *arg)
+{
+    lc_handle_close(arg);
+}
+
+static void write_byte(void *arg)
+{
+    if (write(*(int *)arg, "x", 1) != 1)
+        abort();
+}
+
+static void close_channel(void *arg)
+{
+    lc_channel_close(arg);
+}
+
+struct ends {
+    int read;
+    int write;
+};
+
+static struct ends pipe_new(void)
+{
+    int pipes[2];
+    if (pipe(pipes) != 0)
+        abort();
+    return (struct ends){pipes[0], pipes[1]};
+}
+
+static void pipe_drop(struct ends *ends)
+{
+    close(ends->read);
+    close(ends->write);
+}
+
+static lc_channel *channel_new(void)
+{
+    lc_channel *channel = NULL;
+    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channel), 0);
+    return channel;
+}
+
+/* ---- any ---- */
+
+static void lowest_index_is_returned(void)
+{
+    lc_handle *open = lc_handle_new();
+    lc_waitable waitables[] = {lc_on_handle(open), lc_on_handle(lc_handle_closed()),
+                               lc_on_handle(open), lc_on_handle(lc_handle_closed())};
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 1);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, LC_NOW), 1);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -ETIMEDOUT);
+    lc_handle_close(open);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 0);
+    lc_handle_unref(open);
+}
+
+static void empty_places_never_come(void)
+{
+    lc_waitable waitables[] = {{.kind = LC_WAITABLE_NONE}, lc_on_handle(lc_handle_closed())};
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 2, check_patience()), 1);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_any(NULL, 0, LC_NOW), -ETIMEDOUT);
+}
+
+static void each_kind_is_ready_in_its_turn(void)
+{
+    struct ends ends = pipe_new();
+    lc_handle *handle = lc_handle_new();
+    lc_channel *empty = channel_new(), *full = channel_new();
+    lc_channel_send(full, NULL, LC_NOW);
+    lc_waitable waitables[] = {lc_on_handle(handle), lc_on_receive(empty), lc_on_send(full),
+                               lc_on_descriptor(ends.read, POLLIN)};
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, LC_NOW), -ETIMEDOUT);
+    write_byte(&ends.write);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 3);
+    CU_ASSERT_EQUAL(waitables[3].revents, POLLIN);
+    void *item;
+    lc_channel_receive(full, &item, LC_NOW);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 2);
+    lc_channel_send(empty, NULL, LC_NOW);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 1);
+    lc_handle_close(handle);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 0);
+    lc_handle_unref(handle);
+    lc_channel_unref(empty);
+    lc_channel_unref(full);
+    pipe_drop(&ends);
+}
+
+static void closed_channels_are_ready(void)
+{
+    lc_channel *channel = channel_new();
+    lc_waitable receive = lc_on_receive(channel), send = lc_on_send(channel);
+    CU_ASSERT_EQUAL(lc_wait_any(&send, 1, LC_NOW), 0);
+    lc_channel_send(channel, NULL, LC_NOW);
+    CU_ASSERT_EQUAL(lc_wait_any(&send, 1, LC_NOW), -ETIMEDOUT);
+    lc_channel_close(channel);
+    CU_ASSERT_EQUAL(lc_wait_any(&send, 1, LC_NOW), 0);
+    void *item;
+    lc_channel_receive(channel, &item, LC_NOW);
+    CU_ASSERT_EQUAL(lc_wait_any(&receive, 1, LC_NOW), 0);
+    lc_channel_unref(channel);
+}
+
+/* Each thing wakes a wait for all kinds at once, with and without descriptors among them. */
+static void woken_by(void (*function)(void *), void *arg, lc_waitable *waitables, size_t count, int wanted)
+{
+    struct later then;
+    later(&then, function, arg);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, count, check_patience()), wanted);
+    CU_ASSERT_TRUE(later_join(&then));
+}
+
+static void send_item(void *arg)
+{
+    lc_channel_send(arg, NULL, LC_NOW);
+}
+
+static void receive_item(void *arg)
+{
+    void *item;
+    lc_channel_receive(arg, &item, LC_NOW);
+}
+
+static void each_kind_wakes(void)
+{
+    struct ends ends = pipe_new();
+    lc_handle *handle = lc_handle_new();
+    lc_channel *empty = channel_new(), *full = channel_new();
+    lc_channel_send(full, NULL, LC_NOW);
+    lc_waitable waitables[] = {lc_on_handle(handle), lc_on_receive(empty), lc_on_send(full),
+                               lc_on_descriptor(ends.read, POLLIN)};
+    woken_by(write_byte, &ends.write, waitables, 4, 3);
+    char byte;
+    CU_ASSERT_EQUAL(read(ends.read, &byte, 1), 1);
+    for (size_t count = 3; count <= 4; count++) {
+        woken_by(receive_item, full, waitables, count, 2);
+        send_item(full);
+        woken_by(send_item, empty, waitables, count, 1);
+        receive_item(empty);
+    }
+    woken_by(close_channel, empty, waitables, 4, 1);
+    woken_by(close_handle, handle, waitables, 1, 0);
+    lc_handle *other = lc_handle_new();
+    waitables[0] = lc_on_handle(other);
+    waitables[1].kind = LC_WAITABLE_NONE;
+    woken_by(close_handle, other, waitables, 4, 0);
+    lc_handle_unref(handle);
+    lc_handle_unref(other);
+    lc_channel_unref(empty);
+    lc_channel_unref(full);
+    pipe_drop(&ends);
+}
+
+static void one_thing_may_be_listed_twice(void)
+{
+    lc_handle *handle = lc_handle_new();
+    lc_waitable waitables[] = {{.kind = LC_WAITABLE_NONE}, lc_on_handle(handle), lc_on_handle(handle)};
+    woken_by(close_handle, handle, waitables, 3, 1);
+    lc_handle_unref(handle);
+}
+
+static void many_are_waited_for(void)
+{
+    enum { COUNT = 3000 };
+    static lc_handle *handles[COUNT];
+    static lc_waitable waitables[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        handles[i] = lc_handle_new();
+        waitables[i] = lc_on_handle(handles[i]);
+    }
+    woken_by(close_handle, handles[COUNT - 1], waitables, COUNT, COUNT - 1);
+    woken_by(close_handle, handles[1234], waitables, COUNT - 1, 1234);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 1234, LC_NOW), -ETIMEDOUT);
+    for (size_t i = 0; i < COUNT; i++)
+        lc_handle_unref(handles[i]);
+}
+
+static void many_descriptors_are_waited_for(void)
+{
+    enum { COUNT = 100 };
+    struct ends ends[COUNT];
+    lc_waitable waitables[COUNT + 1];
+    lc_handle *handle = lc_handle_new();
+    for (size_t i = 0; i < COUNT; i++) {
+        ends[i] = pipe_new();
+        waitables[i] = lc_on_descriptor(ends[i].read, POLLIN);
+    }
+    waitables[COUNT] = lc_on_handle(handle);
+    woken_by(write_byte, &ends[77].write, waitables, COUNT + 1, 77);
+    woken_by(close_handle, handle, waitables + 78, COUNT + 1 - 78, COUNT - 78);
+    write_byte(&ends[33].write);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, COUNT + 1, check_patience()), 33);
+    for (size_t i = 0; i < COUNT; i++)
+        pipe_drop(&ends[i]);
+    lc_handle_unref(handle);
+}
+
+static void bad_arguments_are_refused(void)
+{
+    lc_handle *closed = lc_handle_closed();
+    lc_waitable good = lc_on_handle(closed);
+    lc_waitable bad[][2] = {
+        {good, lc_on_handle(NULL)},
+        {good, lc_on_receive(NULL)},
+        {good, lc_on_send(NULL)},
+        {good, lc_on_signals(NULL)},
+        {good, {.kind = (lc_waitable_kind)77, .object = closed}},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CU_ASSERT_EQUAL(lc_wait_any(bad[i], 2, LC_NOW), -EINVAL);
+        CU_ASSERT_EQUAL(lc_wait_all(bad[i], 2, LC_NOW), -EINVAL);
+    }
+    CU_ASSERT_EQUAL(lc_wait_any(NULL, 1, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_wait_all(NULL, 1, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_wait_any(&good, LC_WAIT_MAX + 1, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_wait_all(&good, LC_WAIT_MAX + 1, LC_NOW), -EINVAL);
+}
+
+static int closed_descriptor(void)
+{
+    int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(descriptor);
+    return descriptor;
+}
+
+static void descriptors_that_are_not_open(void)
+{
+    lc_waitable waitables[] = {lc_on_descriptor(closed_descriptor(), POLLIN)};
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_fd(closed_descriptor(), POLLIN, check_patience()), -EBADF);
+    waitables[0].descriptor = -1;
+    CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
+}
+
+/* ---- all ---- */
+
+static void all_of_none_is_at_once(void)
+{
+    CU_ASSERT_EQUAL(lc_wait_all(NULL, 0, LC_NOW), 0);
+}
+
+static void all_waits_for_each(void)
+{
+    struct later then;
+    struct ends ends = pipe_new();
+    lc_handle *handle = lc_handle_new();
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()), {.kind = LC_WAITABLE_NONE},
+                               lc_on_handle(handle), lc_on_descriptor(ends.read, POLLIN)};
+    waitables[1] = lc_on_handle(lc_handle_closed());
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, 2, LC_NOW), 0);
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, 3, LC_NOW), -ETIMEDOUT);
+    later(&then, close_handle, handle);
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, 3, check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, 4, LC_NOW), -ETIMEDOUT);
+    later(&then, write_byte, &ends.write);
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, 4, check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_handle_unref(handle);
+    pipe_drop(&ends);
+}
+
+/* Ready once each, not at the same time: the item is gone when the handle closes. */
+struct taking {
+    lc_channel *channel;
+    lc_handle *handle;
+    pid_t sleeper;
+};
+
+static void send_take_close(void *arg)
+{
+    struct taking *taking = arg;
+    lc_channel_send(taking->channel, NULL, LC_NOW);
+    later_asleep(taking->sleeper);
+    receive_item(taking->channel);
+    lc_handle_close(taking->handle);
+}
+
+static void all_need_not_be_ready_together(void)
+{
+    struct later then;
+    struct taking taking = {channel_new(), lc_handle_new(), later_self()};
+    lc_waitable waitables[] = {lc_on_handle(taking.handle), lc_on_receive(taking.channel)};
+    later(&then, send_take_close, &taking);
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, 2, check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_handle_unref(taking.handle);
+    lc_channel_unref(taking.channel);
+}
+
+static void all_of_many(void)
+{
+    enum { COUNT = 50 };
+    lc_handle *handles[COUNT];
+    lc_waitable waitables[COUNT];
+    struct later then;
+    for (size_t i = 0; i < COUNT; i++) {
+        handles[i] = lc_handle_new();
+        waitables[i] = lc_on_handle(handles[i]);
+        if (i != 20)
+            lc_handle_close(handles[i]);
+    }
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, COUNT, LC_NOW), -ETIMEDOUT);
+    later(&then, close_handle, handles[20]);
+    CU_ASSERT_EQUAL(lc_wait_all(waitables, COUNT, check_patience()), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    for (size_t i = 0; i < COUNT; i++) {
+        CU_ASSERT_EQUAL(waitables[i].kind, LC_WAITABLE_HANDLE); /* the caller's array is left alone */
+        lc_handle_unref(handles[i]);
+    }
+}
+
+/* ---- deadlines, on a clock moved by hand ---- */
+
+struct timed {
+    struct lc__manual_clock *clock;
+    int (*wait)(struct timed *timed);
+    lc_handle *handle;
+    struct ends ends;
+    lc_context *context;
+    int result;
+};
+
+static int timed_any(struct timed *timed)
+{
+    lc_waitable waitable = lc_on_handle(timed->handle);
+    return lc_wait_any(&waitable, 1, 2000);
+}
+
+static int timed_any_of_none(struct timed *timed)
+{
+    (void)timed;
+    return lc_wait_any(NULL, 0, 2000);
+}
+
+static int timed_all(struct timed *timed)
+{
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()), lc_on_handle(timed->handle)};
+    return lc_wait_all(waitables, 2, 2000);
+}
+
+static int timed_descriptor(struct timed *timed)
+{
+    lc_waitable waitables[] = {lc_on_handle(timed->handle), lc_on_descriptor(timed->ends.read, POLLIN)};
+    return lc_wait_any(waitables, 2, 2000);
+}
+
+static int timed_fd(struct timed *timed)
+{
+    return lc_wait_fd(timed->ends.read, POLLIN, 2000);
+}
+
+static int timed_sleep(struct timed *timed)
+{
+    (void)timed;
+    return lc_sleep(1000) == 0 ? -ETIMEDOUT : 1;
+}
+
+static int timed_context(struct timed *timed)
+{
+    lc_waitable waitable = lc_on_handle(timed->handle);
+    return lc_context_wait_any(timed->context, &waitable, 1, 2000);
+}
+
+static int timed_context_sleep(struct timed *timed)
+{
+    return lc_context_sleep(timed->context, 1000) == 0 ? -ETIMEDOUT : 1;
+}
+
+static void *wait_on_clock(void *arg)
+{
+    struct timed *timed = arg;
+    lc__manual_clock_use(timed->clock);
+    timed->result = timed->wait(timed);
+    return NULL;
+}
+
+static bool one_waits(void *arg)
+{
+    return lc__manual_clock_waiting(arg) == 1;
+}
+
+static void waits_end_at_their_deadline(void)
+{
+    int (*waits[])(struct timed *) = {timed_any,   timed_any_of_none, timed_all,
+                                      timed_descriptor, timed_fd,     timed_sleep,
+                                      timed_context, timed_context_sleep};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        pthread_t thread;
+        struct timed timed = {lc__manual_clock_new(1000), waits[i], lc_handle_new(), pipe_new(),
+                              lc_context_new(NULL), 1};
+        pthread_create(&thread, NULL, wait_on_clock, &timed);
+        CU_ASSERT_TRUE(check_until(one_waits, timed.clock));
+        lc__manual_clock_advance(timed.clock, 999);
+        CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 1);
+        lc__manual_clock_advance(timed.clock, 1);
+        pthread_join(thread, NULL);
+        CU_ASSERT_EQUAL(timed.result, -ETIMEDOUT);
+        CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 0);
+        lc_handle_unref(timed.handle);
+        pipe_drop(&timed.ends);
+        lc_context_unref(timed.context);
+        lc__manual_clock_free(timed.clock);
+    }
+}
+
+static void real_deadlines_come(void)
+{
+    struct ends ends = pipe_new();
+    lc_handle *handle = lc_handle_new();
+    lc_waitable waitables[] = {lc_on_handle(handle), lc_on_descriptor(ends.read, POLLIN)};
+    for (size_t count = 0; count <= 2; count++) {
+        int64_t deadline = lc_deadline_after(LC_MILLISECOND);
+        CU_ASSERT_EQUAL(lc_wait_any(waitables, count, deadline), -ETIMEDOUT);
+        CU_ASSERT_TRUE(lc_now() >= deadline);
+    }
+    int64_t before = lc_now();
+    CU_ASSERT_EQUAL(lc_sleep(2 * LC_MILLISECOND), 0);
+    CU_ASSERT_TRUE(lc_now() - before >= 2 * LC_MILLISECOND);
+    CU_ASSERT_EQUAL(lc_sleep(0), 0);
+    CU_ASSERT_EQUAL(lc_sleep(-1), 0);
+    lc_handle_unref(handle);
+    pipe_drop(&ends);
+}
+
+/* ---- descriptors ---- */
+
+static void fd_tells_what_poll_tells(void)
+{
+    struct ends ends = pipe_new();
+    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, LC_NOW), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(ends.write, POLLOUT, LC_NOW), POLLOUT);
+    struct later then;
+    later(&then, write_byte, &ends.write);
+    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, check_patience()), POLLIN);
+    CU_ASSERT_TRUE(later_join(&then));
+    char byte;
+    CU_ASSERT_EQUAL(read(ends.read, &byte, 1), 1);
+    close(ends.write);
+    int reported = lc_wait_fd(ends.read, POLLIN, check_patience());
+    CU_ASSERT_TRUE(reported > 0 && (reported & POLLHUP));
+    close(ends.read);
+}
+
+/* ---- under a context ---- */
+
+static void ended_context_ends_every_wait(void)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_handle *open = lc_handle_new();
+    lc_channel *channel = channel_new();
+    lc_waitable waitable = lc_on_handle(open);
+    void *item = context;
+    lc_context_cancel(context, NULL);
+    CU_ASSERT_EQUAL(lc_context_wait_any(context, &waitable, 1, check_patience()), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_wait(context, open), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_sleep(context, LC_HOUR), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), -ECANCELED);
+    CU_ASSERT_PTR_EQUAL(item, context);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), 0); /* what is waited for wins */
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), 0);
+    lc_channel_close(channel);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), -EPIPE);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, &item), -EPIPE);
+    waitable = lc_on_handle(lc_handle_closed());
+    CU_ASSERT_EQUAL(lc_context_wait_any(context, &waitable, 1, check_patience()), 0);
+    lc_channel_unref(channel);
+    lc_handle_unref(open);
+    lc_context_unref(context);
+}
+
+static void timed_out_context_tells_so(void)
+{
+    lc_context *context = lc_context_with_deadline(NULL, LC_NOW);
+    lc_handle *open = lc_handle_new();
+    CU_ASSERT_EQUAL(lc_context_wait(context, open), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ETIMEDOUT);
+    lc_handle_unref(open);
+    lc_context_unref(context);
+}
+
+static void cancel_context(void *arg)
+{
+    lc_context_cancel(arg, NULL);
+}
+
+struct context_wait {
+    lc_context *context;
+    lc_handle *open;
+    lc_channel *empty, *full;
+    struct ends ends;
+};
+
+static int context_wait_handle(struct context_wait *wait)
+{
+    return lc_context_wait(wait->context, wait->open);
+}
+
+static int context_wait_mixed(struct context_wait *wait)
+{
+    lc_waitable waitables[] = {lc_on_handle(wait->open), lc_on_descriptor(wait->ends.read, POLLIN),
+                               lc_on_receive(wait->empty)};
+    return lc_context_wait_any(wait->context, waitables, 3, check_patience());
+}
+
+static int context_wait_sleep(struct context_wait *wait)
+{
+    return lc_context_sleep(wait->context, LC_HOUR);
+}
+
+static int context_wait_receive(struct context_wait *wait)
+{
+    void *item;
+    return lc_context_receive(wait->context, wait->empty, &item);
+}
+
+static int context_wait_send(struct context_wait *wait)
+{
+    return lc_context_send(wait->context, wait->full, NULL);
+}
+
+static void cancel_wakes_every_wait(void)
+{
+    int (*waits[])(struct context_wait *) = {context_wait_handle, context_wait_mixed,
+                                             context_wait_sleep, context_wait_receive,
+                                             context_wait_send};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        struct later then;
+        struct context_wait wait = {lc_context_with_deadline(NULL, check_patience()),
+                                    lc_handle_new(), channel_new(), channel_new(), pipe_new()};
+        lc_channel_send(wait.full, NULL, LC_NOW);
+        later(&then, cancel_context, wait.context);
+        CU_ASSERT_EQUAL(waits[i](&wait), -ECANCELED);
+        CU_ASSERT_TRUE(later_join(&then));
+        lc_context_unref(wait.context);
+        lc_handle_unref(wait.open);
+        lc_channel_unref(wait.empty);
+        lc_channel_unref(wait.full);
+        pipe_drop(&wait.ends);
+    }
+}
+
+static void transfer_under_a_context_is_woken(void)
+{
+    struct later then;
+    lc_context *context = lc_context_with_deadline(NULL, check_patience());
+    lc_channel *channel = channel_new();
+    void *item;
+    later(&then, send_item, channel);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), 0);
+    later(&then, receive_item, channel);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), 0);
+    CU_ASSERT_TRUE(later_join(&then));
+    lc_channel_unref(channel);
+    lc_context_unref(context);
+}
+
+/* A wait is no pthread cancellation point: the cancel stays pending and the wait ends as it should. */
+struct uncancellable {
+    lc_handle *started, *end;
+    pid_t tid;
+    int result;
+};
+
+static void *wait_uncancellably(void *arg)
+{
+    struct uncancellable *wait = arg;
+    wait->tid = later_self();
+    lc_handle_close(wait->started);
+    wait->result = lc_handle_wait(wait->end, check_patience());
+    return NULL;
+}
+
+static void waits_are_no_cancellation_points(void)
+{
+    pthread_t thread;
+    struct uncancellable wait = {lc_handle_new(), lc_handle_new(), 0, 1};
+    pthread_create(&thread, NULL, wait_uncancellably, &wait);
+    CHECK_CLOSES(wait.started);
+    CU_ASSERT_TRUE(later_asleep(wait.tid));
+    pthread_cancel(thread);
+    lc_handle_close(wait.end);
+    void *result = &wait;
+    pthread_join(thread, &result);
+    CU_ASSERT_PTR_NULL(result); /* returned, not PTHREAD_CANCELED */
+    CU_ASSERT_EQUAL(wait.result, 0);
+    lc_handle_unref(wait.started);
+    lc_handle_unref(wait.end);
+}
+
+CHECK_SUITE(unit_wait, "unit: waiting", {"the lowest index that is ready is returned", lowest_index_is_returned},
+            {"empty places never come", empty_places_never_come},
+            {"each kind is ready in its turn", each_kind_is_ready_in_its_turn},
+            {"closed channels are ready", closed_channels_are_ready},
+            {"each kind wakes a mixed wait", each_kind_wakes},
+            {"one thing may be listed twice", one_thing_may_be_listed_twice},
+            {"thousands are waited for", many_are_waited_for},
+            {"many descriptors are waited for", many_descriptors_are_waited_for},
+            {"bad arguments are refused", bad_arguments_are_refused},
+            {"a descriptor that is not open is EBADF", descriptors_that_are_not_open},
+            {"all of none is at once", all_of_none_is_at_once},
+            {"all waits for each", all_waits_for_each},
+            {"all need not be ready together", all_need_not_be_ready_together},
+            {"all of many", all_of_many},
+            {"waits end at their deadline on the thread's clock, not before", waits_end_at_their_deadline},
+            {"deadlines on the real clock come", real_deadlines_come},
+            {"a wait for a descriptor tells what poll tells", fd_tells_what_poll_tells},
+            {"an ended context ends every wait, but what is waited for wins",
+             ended_context_ends_every_wait},
+            {"a wait under a timed-out context is ETIMEDOUT", timed_out_context_tells_so},
+            {"a cancel wakes every wait under the context", cancel_wakes_every_wait},
+            {"a transfer under a context is woken", transfer_under_a_context_is_woken},
+            {"a wait is no pthread cancellation point", waits_are_no_cancellation_points});
