@@ -1,0 +1,654 @@
+/*
+ * allocation.c: what happens when memory, a thread or a descriptor is refused. Each attempt below is made again
+ * and again, with the first, the second, ... allocation failing, until it meets no failure: each time it must
+ * tell of an error, leak nothing and hang nowhere.
+ */
+#include "support/check.h"
+
+#include "base/memory.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * An attempt frees what it made. @return 0 if all of it succeeded, below 0 if it was told of an error, above 0 if
+ * something was not as it must be.
+ */
+typedef int (*attempt_function)(void);
+
+enum { MUST_TELL, MAY_SUCCEED }; /* MAY_SUCCEED: for what does without what it could not get */
+
+#define ATTEMPTS_MAX 500
+
+static bool tried(attempt_function attempt, size_t nth, int kind)
+{
+    lc_log_set_level((lc_log_level)0);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* so that what is made once for the process fails too */
+    size_t before = lc__memory_in_use();
+    lc__memory_fail_at(nth);
+    int result = attempt();
+    bool failed = lc__memory_has_failed();
+    lc__memory_fail_at(0);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    lc_log_set_level(LC_LOG_INFO);
+    bool well = result <= 0 && lc__memory_in_use() == before;
+    well &= failed ? kind == MAY_SUCCEED || result < 0 : result == 0;
+    CU_ASSERT_TRUE(well);
+    if (!well)
+        fprintf(stderr, "\nallocation %zu %s: result %d, %zu allocations left\n", nth,
+                failed ? "failed" : "did not fail", result, lc__memory_in_use() - before);
+    return failed && well;
+}
+
+/* @return how many allocations there are to fail. */
+static size_t each_fails(attempt_function attempt, int kind)
+{
+    size_t nth = 1;
+    while (nth < ATTEMPTS_MAX && tried(attempt, nth, kind))
+        nth++;
+    CU_ASSERT_TRUE(nth > 1); /* or nothing was tested */
+    CU_ASSERT_TRUE(nth < ATTEMPTS_MAX);
+    return nth - 1;
+}
+
+static int or_no_memory(const void *made)
+{
+    return made ? 0 : -ENOMEM;
+}
+
+static bool closes(lc_handle *handle)
+{
+    return lc_handle_wait(handle, check_patience()) == 0;
+}
+
+/* ---- handles ---- */
+
+static int make_handle(void)
+{
+    lc_handle *handle = lc_handle_new();
+    lc_handle_unref(handle);
+    return or_no_memory(handle);
+}
+
+static void count_call(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static int add_callback(void)
+{
+    unsigned calls = 0;
+    lc_handle *handle = lc_handle_new();
+    if (!handle)
+        return -ENOMEM;
+    int result = lc_handle_on_close(handle, count_call, &calls, NULL);
+    lc_handle_close(handle);
+    lc_handle_unref(handle);
+    return calls == (result == 0) ? result : 1;
+}
+
+static int get_descriptor_of(lc_handle *handle)
+{
+    if (!handle)
+        return -ENOMEM;
+    int result = lc_handle_descriptor(handle);
+    lc_handle_close(handle);
+    if (result >= 0) {
+        struct pollfd polled = {.fd = result, .events = POLLIN};
+        result = poll(&polled, 1, 0) == 1 ? 0 : 1;
+    }
+    lc_handle_unref(handle);
+    return result;
+}
+
+static int get_descriptor(void)
+{
+    return get_descriptor_of(lc_handle_new());
+}
+
+static int get_closed_descriptor(void)
+{
+    return get_descriptor_of(lc_handle_closed());
+}
+
+static void handles(void)
+{
+    each_fails(make_handle, MUST_TELL);
+    each_fails(add_callback, MUST_TELL);
+    CU_ASSERT_TRUE(each_fails(get_descriptor, MUST_TELL) >= 2);
+    each_fails(get_closed_descriptor, MUST_TELL);
+}
+
+/* ---- channels ---- */
+
+static int make_channel(void)
+{
+    lc_channel *channel = NULL;
+    int result = lc_channel_new(16, NULL, &channel);
+    if (result == 0)
+        result = lc_channel_send(channel, NULL, LC_NOW); /* bounded: never for want of memory */
+    lc_channel_unref(channel);
+    return result;
+}
+
+static unsigned discarded;
+
+static void count_discard(void *item)
+{
+    (void)item;
+    discarded++;
+}
+
+static int grow_channel(void)
+{
+    lc_channel *channel = NULL;
+    unsigned sent = 0;
+    discarded = 0;
+    int result = lc_channel_new(LC_CHANNEL_UNBOUNDED, count_discard, &channel);
+    if (result < 0)
+        return result;
+    for (unsigned i = 0; i < 200; i++) {
+        int one = lc_channel_send(channel, NULL, LC_NOW);
+        sent += one == 0;
+        result = one < 0 ? one : result;
+    }
+    bool well = lc_channel_length(channel) == sent;
+    lc_channel_unref(channel);
+    return well && discarded == sent ? result : 1;
+}
+
+#define SOURCES 20
+
+static int merge_channels(void)
+{
+    lc_channel *sources[SOURCES] = {NULL}, *merged = NULL;
+    int result = 0;
+    void *item;
+    for (unsigned i = 0; i < SOURCES && result == 0; i++)
+        result = lc_channel_new(1, NULL, &sources[i]);
+    if (result == 0)
+        result = lc_channel_merge(sources, SOURCES, &merged);
+    if (result == 0) { /* watches all of them */
+        result = lc_channel_receive(merged, &item, lc_deadline_after(LC_MILLISECOND));
+        result = result == -ETIMEDOUT ? 0 : result;
+    }
+    lc_channel_unref(merged);
+    for (unsigned i = 0; i < SOURCES; i++)
+        lc_channel_unref(sources[i]);
+    return result;
+}
+
+static void channels(void)
+{
+    each_fails(make_channel, MUST_TELL);
+    each_fails(grow_channel, MUST_TELL);
+    each_fails(merge_channels, MUST_TELL);
+}
+
+/* ---- waiting ---- */
+
+#define MANY 40
+
+static int wait_for_handles(void)
+{
+    lc_handle *handle = lc_handle_new();
+    lc_waitable waitables[MANY];
+    if (!handle)
+        return -ENOMEM;
+    for (unsigned i = 0; i < MANY; i++)
+        waitables[i] = lc_on_handle(handle);
+    int result = lc_wait_any(waitables, MANY, lc_deadline_after(LC_MILLISECOND));
+    if (result == -ETIMEDOUT)
+        result = lc_wait_all(waitables, MANY, lc_deadline_after(LC_MILLISECOND));
+    lc_handle_unref(handle);
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
+static int wait_for_descriptors(unsigned count)
+{
+    int pipes[2];
+    lc_waitable waitables[MANY];
+    if (pipe(pipes) != 0)
+        return 1;
+    for (unsigned i = 0; i < count; i++)
+        waitables[i] = lc_on_descriptor(pipes[0], POLLIN);
+    int result = lc_wait_any(waitables, count, lc_deadline_after(LC_MILLISECOND));
+    if (result == -ETIMEDOUT)
+        result = lc_wait_all(waitables, count, lc_deadline_after(LC_MILLISECOND));
+    if (result == -ETIMEDOUT)
+        result = lc_wait_fd(pipes[0], POLLIN, lc_deadline_after(LC_MILLISECOND));
+    close(pipes[0]);
+    close(pipes[1]);
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
+static int wait_for_one_descriptor(void)
+{
+    return wait_for_descriptors(1);
+}
+
+static int wait_for_many_descriptors(void)
+{
+    return wait_for_descriptors(MANY);
+}
+
+static int watch_signals(void)
+{
+    static const int signals[] = {SIGUSR1};
+    lc_process_signals *watch = NULL;
+    int result = lc_process_signals_watch(signals, 1, &watch);
+    if (result < 0)
+        return watch ? 1 : result;
+    lc_waitable signal = lc_on_signals(watch);
+    result = lc_wait_any(&signal, 1, lc_deadline_after(LC_MILLISECOND));
+    lc_process_signals_unwatch(watch);
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
+static void waits(void)
+{
+    each_fails(wait_for_handles, MUST_TELL);
+    each_fails(wait_for_one_descriptor, MUST_TELL);
+    each_fails(wait_for_many_descriptors, MUST_TELL);
+    each_fails(watch_signals, MUST_TELL);
+}
+
+/* ---- contexts and signalers ---- */
+
+static int make_contexts(void)
+{
+    static const char key;
+    unsigned releases = 0;
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *root = lc_context_new(NULL);
+    lc_context *child = root ? lc_context_new(root) : NULL;
+    lc_context *valued = child ? lc_context_with_value(child, &key, &releases, count_call) : NULL;
+    lc_context *signalled = valued && signaler ? lc_context_with_signaler(valued, signaler) : NULL;
+    lc_context *timed =
+        signalled ? lc_context_with_deadline(signalled, lc_deadline_after(LC_HOUR)) : NULL;
+    bool was_valued = valued != NULL;
+    lc_context_cancel(root, NULL);
+    if (timed && lc_error_code(lc_context_error(timed)) != -ECANCELED)
+        return 1;
+    lc_context_unref(root);
+    lc_context_unref(child);
+    lc_context_unref(valued);
+    lc_context_unref(signalled);
+    lc_context_unref(timed);
+    lc_signaler_unref(signaler);
+    return releases == was_valued ? or_no_memory(timed) : 1;
+}
+
+static int deadline_comes(void)
+{
+    lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
+    if (!context)
+        return -ENOMEM;
+    bool well = closes(lc_context_done(context));
+    lc_context_unref(context);
+    return well ? 0 : 1;
+}
+
+/* A cancel cannot fail: what may be lost is the cause's text. */
+static int cancel_with_cause(void)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_context *child = lc_context_new(context);
+    if (!context || !child) {
+        lc_context_unref(child);
+        lc_context_unref(context);
+        return -ENOMEM;
+    }
+    lc_context_cancel(context, lc_error_new(-EIO, "cause"));
+    bool well = lc_error_code(lc_context_error(context)) == -ECANCELED &&
+                lc_error_code(lc_context_error(child)) == -ECANCELED &&
+                lc_handle_is_closed(lc_context_done(child));
+    lc_context_unref(child);
+    lc_context_unref(context);
+    return well ? 0 : 1;
+}
+
+struct throwing {
+    lc_signaler *signaler;
+    lc_context *context;
+    unsigned deferred;
+    int defer_result;
+    bool went_on;
+};
+
+static void *defer_and_throw(void *arg)
+{
+    struct throwing *throwing = arg;
+    throwing->defer_result = lc_defer(count_call, &throwing->deferred);
+    lc_throw(throwing->context, lc_error_new(-EIO, "thrown"));
+    throwing->went_on = true;
+    return NULL;
+}
+
+/* The error arrives with its code, whatever there is no memory for; a refused deferred call is not made. */
+static int throw_in_thread(void)
+{
+    struct throwing throwing = {.signaler = lc_signaler_new()};
+    throwing.context = throwing.signaler ? lc_context_with_signaler(NULL, throwing.signaler) : NULL;
+    if (!throwing.context) {
+        lc_signaler_unref(throwing.signaler);
+        return -ENOMEM;
+    }
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, defer_and_throw, &throwing) != 0)
+        return 1;
+    pthread_join(thread, NULL);
+    lc_error *error = lc_signaler_take(throwing.signaler);
+    bool well = lc_error_code(error) == -EIO && !throwing.went_on &&
+                throwing.deferred == (throwing.defer_result == 0);
+    lc_error_unref(error);
+    lc_context_unref(throwing.context);
+    lc_signaler_unref(throwing.signaler);
+    return well ? throwing.defer_result : 1;
+}
+
+static void contexts(void)
+{
+    each_fails(make_contexts, MUST_TELL);
+    each_fails(deadline_comes, MUST_TELL);
+    each_fails(cancel_with_cause, MAY_SUCCEED);
+    each_fails(throw_in_thread, MAY_SUCCEED); /* the error's own text may be lost */
+}
+
+/* ---- managers ---- */
+
+#define WORKERS 4
+
+static atomic_uint running; /* workers that have begun and not ended */
+
+static lc_error *count_and_wait(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&running, 1);
+    lc_ready_signal(ready);
+    lc_handle_wait(lc_context_done(context), check_patience());
+    atomic_fetch_sub(&running, 1);
+    return NULL;
+}
+
+static lc_error *build(lc_worker_function run, unsigned workers, lc_manager **manager)
+{
+    static const char *const names[WORKERS] = {"one", "two", "three", "four"};
+    lc_manager_builder *builder = lc_manager_builder_new("wanting");
+    for (unsigned i = 0; i < workers; i++)
+        lc_manager_builder_add(builder, names[i], run, NULL);
+    lc_error *error = lc_manager_builder_build(builder, manager);
+    lc_manager_builder_free(builder);
+    return error;
+}
+
+static int code_of(lc_error *error)
+{
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+static unsigned failed_midway; /* starts that launched some workers, but not all */
+
+/* A start that succeeded may still fail: an error on the context, the others cancelled, done closed. */
+static int await_manager(lc_manager *manager, lc_signaler *signaler, lc_context *context)
+{
+    lc_waitable waitables[] = {lc_on_handle(lc_signaler_thrown(signaler)),
+                               lc_on_handle(lc_manager_ready(manager))};
+    int index = lc_wait_any(waitables, 2, check_patience());
+    if (index < 0)
+        return 1;
+    int result = index == 0 ? code_of(lc_signaler_take(signaler)) : 0;
+    if (result < 0)
+        failed_midway++; /* and nobody but the manager cancels */
+    else
+        lc_context_cancel(context, NULL);
+    if (!closes(lc_manager_done(manager)) || !lc_handle_is_closed(lc_manager_shutdown(manager)))
+        return 2;
+    return atomic_load(&running) == 0 ? result : 3;
+}
+
+static int run_manager(void)
+{
+    lc_manager *manager = NULL;
+    atomic_store(&running, 0);
+    int result = code_of(build(count_and_wait, WORKERS, &manager));
+    if (result < 0)
+        return manager ? 1 : result;
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = signaler ? lc_context_with_signaler(NULL, signaler) : NULL;
+    result = context ? code_of(lc_manager_start(manager, context)) : -ENOMEM;
+    if (result == 0)
+        result = await_manager(manager, signaler, context);
+    else if (atomic_load(&running) != 0)
+        result = 4;
+    lc_manager_unref(manager);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    return result;
+}
+
+static lc_error *complete(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    return NULL;
+}
+
+static void managers(void)
+{
+    failed_midway = 0;
+    CU_ASSERT_TRUE(each_fails(run_manager, MUST_TELL) >= WORKERS);
+    CU_ASSERT_TRUE(failed_midway >= WORKERS - 1);
+}
+
+/* ---- the run loop ---- */
+
+static lc_error *make_completing(void *arg, lc_component **component)
+{
+    (void)arg;
+    lc_manager *manager = NULL;
+    lc_error *error = build(complete, 2, &manager);
+    if (!error)
+        *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_behavior stop(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    return LC_STOP;
+}
+
+static int run_with(bool handle_signals)
+{
+    lc_run_options options = LC_RUN_INIT;
+    options.factory = make_completing;
+    options.handler = stop;
+    options.handle_signals = handle_signals;
+    return code_of(lc_run_component(NULL, &options, NULL));
+}
+
+static int run_component(void)
+{
+    return run_with(false);
+}
+
+static int run_component_with_signals(void)
+{
+    return run_with(true);
+}
+
+static void release(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    lc_halt_release();
+}
+
+static int halt(void)
+{
+    lc_error *error = lc_error_new(-EIO, "halted");
+    int result = lc_spin_halt(error, release, NULL);
+    lc_error_unref(error);
+    return result;
+}
+
+static void running_components(void)
+{
+    each_fails(run_component, MUST_TELL);
+    each_fails(run_component_with_signals, MUST_TELL);
+    each_fails(halt, MAY_SUCCEED); /* the error's text may be lost */
+}
+
+/* ---- combinators ---- */
+
+static int combine_handles(void)
+{
+    lc_handle *handles[3] = {lc_handle_new(), lc_handle_new(), lc_handle_closed()};
+    lc_handle *all = handles[0] && handles[1] ? lc_all_closed(handles, 3) : NULL;
+    int result = or_no_memory(all);
+    lc_handle_close(handles[0]);
+    lc_handle_close(handles[1]);
+    if (all && !lc_handle_is_closed(all))
+        result = 1;
+    lc_handle_unref(all);
+    lc_handle_unref(handles[0]);
+    lc_handle_unref(handles[1]);
+    return result;
+}
+
+static int combine_components(void)
+{
+    lc_manager *managers[2] = {NULL, NULL};
+    lc_error *error = build(complete, 1, &managers[0]);
+    if (!error)
+        error = build(complete, 1, &managers[1]);
+    int result = code_of(error);
+    if (result == 0) {
+        lc_component *parts[] = {lc_manager_component(managers[0]), lc_manager_component(managers[1])};
+        lc_handle *ready = lc_all_ready(parts, 2);
+        lc_handle *done = lc_all_done(parts, 2);
+        result = ready && done ? 0 : -ENOMEM;
+        lc_handle_unref(ready);
+        lc_handle_unref(done);
+    }
+    lc_manager_unref(managers[0]);
+    lc_manager_unref(managers[1]);
+    return result;
+}
+
+/* Started under `context`; done, or counting as done, when this returns. */
+static int start_merged(lc_component *merged, lc_signaler *signaler, lc_context *context)
+{
+    int result = code_of(lc_component_start(merged, context));
+    if (result < 0)
+        return atomic_load(&running) == 0 ? result : 1;
+    lc_waitable waitables[] = {lc_on_handle(lc_signaler_thrown(signaler)),
+                               lc_on_handle(lc_component_ready(merged))};
+    int index = lc_wait_any(waitables, 2, check_patience());
+    lc_context_cancel(context, NULL);
+    if (index < 0 || !closes(lc_component_done(merged)))
+        return 2;
+    return index == 0 ? code_of(lc_signaler_take(signaler)) : 0;
+}
+
+static int merge_components(void)
+{
+    lc_manager *managers[2] = {NULL, NULL};
+    lc_component *merged = NULL;
+    atomic_store(&running, 0);
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = signaler ? lc_context_with_signaler(NULL, signaler) : NULL;
+    lc_error *error = build(count_and_wait, 2, &managers[0]);
+    if (!error)
+        error = build(count_and_wait, 2, &managers[1]);
+    int result = code_of(error);
+    if (result == 0) {
+        lc_component *parts[] = {lc_manager_component(managers[0]), lc_manager_component(managers[1])};
+        result = lc_components_merge(parts, 2, &merged);
+    }
+    if (!merged) { /* not taken over */
+        lc_manager_unref(managers[0]);
+        lc_manager_unref(managers[1]);
+    }
+    if (result == 0)
+        result = context ? start_merged(merged, signaler, context) : -ENOMEM;
+    lc_component_destroy(merged);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    return result;
+}
+
+static void combinators(void)
+{
+    each_fails(combine_handles, MUST_TELL);
+    each_fails(combine_components, MUST_TELL);
+    each_fails(merge_components, MUST_TELL);
+}
+
+/* ---- the log, errors ---- */
+
+static void write_nothing(void *arg, const lc_log_record *record)
+{
+    (void)arg;
+    (void)record;
+}
+
+static int set_sink(void)
+{
+    unsigned releases = 0;
+    int result = lc_log_set_sink(&(lc_log_sink){write_nothing, NULL, count_call, &releases});
+    lc_log(LC_LOG_CRITICAL, "test", "logging itself needs no memory: %d", 42);
+    lc_log_set_sink(NULL);
+    return releases == (result == 0) ? result : 1;
+}
+
+static int make_errors(void)
+{
+    lc_error *error = lc_error_new(-EIO, "first");
+    bool well = lc_error_code(error) == -EIO;
+    error = lc_error_wrap(error, -EPIPE, "second");
+    well &= lc_error_code(error) == -EPIPE;
+    error = lc_error_wrap_opaque(error);
+    well &= lc_error_code(error) == -EFAULT;
+    lc_error_unref(error);
+    return well ? 0 : 1;
+}
+
+static void log_and_errors(void)
+{
+    each_fails(set_sink, MUST_TELL);
+    CU_ASSERT_EQUAL(each_fails(make_errors, MAY_SUCCEED), 3);
+}
+
+/* ---- two at a time: what is left of a failed start is of no hindrance ---- */
+
+static void library_recovers(void)
+{
+    for (size_t nth = 1; nth < 30; nth++) {
+        lc_log_set_level((lc_log_level)0);
+        lc__memory_fail_at(nth);
+        run_manager();
+        lc__memory_fail_at(0);
+        CU_ASSERT_EQUAL(run_manager(), 0); /* no shutdown in between */
+        lc_log_set_level(LC_LOG_INFO);
+    }
+}
+
+CHECK_SUITE(allocation, "property: allocation failure", {"handles", handles}, {"channels", channels},
+            {"waits", waits}, {"contexts, throwing, deferring", contexts},
+            {"managers, also when a thread cannot be made midway", managers},
+            {"the run loop and the halt", running_components}, {"combinators", combinators},
+            {"the log and errors", log_and_errors},
+            {"the library goes on after a failure", library_recovers});
