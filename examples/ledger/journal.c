@@ -1,0 +1,441 @@
+/*
+ * journal.c: see journal.h. The file is the line MAGIC, then records:
+ *
+ *     0      4        8        16       24
+ *     | crc  | length | number | batch  | text, `length` bytes
+ *
+ * all little-endian. `number` counts from 1 without gaps, `batch` is the number of the first record
+ * that was committed together with this one, `crc` is the CRC-32 of all that follows it.
+ */
+#define _GNU_SOURCE
+#include "journal.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/stdlib.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define MAGIC "ledger 1\n"
+#define MAGIC_SIZE (sizeof MAGIC - 1)
+
+struct header {
+    uint32_t crc;
+    uint32_t length;
+    uint64_t number;
+    uint64_t batch;
+};
+_Static_assert(sizeof(struct header) == 24, "a header has no gaps");
+
+#define RECORD_MAX (sizeof(struct header) + JOURNAL_TEXT_MAX)
+
+/** The error of a system call on a path that has just failed. */
+#define CANNOT(what, path) lc_error_new(-errno, "cannot " what " %s: %s", (path), strerror(errno))
+
+void journal_init(struct journal *journal)
+{
+    *journal = (struct journal){.file = -1};
+    pthread_mutex_init(&journal->lock, NULL);
+}
+
+void journal_free(struct journal *journal)
+{
+    journal_close(journal);
+    pthread_mutex_destroy(&journal->lock);
+}
+
+/** Back to what journal_init left. */
+static void close_file(struct journal *journal)
+{
+    if (journal->file >= 0)
+        close(journal->file); /* nothing unsynced is in it, so there is nothing this could lose */
+    free(journal->path);
+    free(journal->offsets);
+    free(journal->batch);
+    journal->path = NULL;
+    journal->file = -1;
+    journal->count = 0;
+    journal->size = 0;
+    journal->offsets = NULL;
+    journal->capacity = 0;
+    journal->batch = NULL;
+}
+
+/* ---- records ---- */
+
+static uint32_t checksum(const unsigned char *record, size_t length)
+{
+    size_t skipped = sizeof((struct header){0}.crc);
+    return (uint32_t)crc32(0, record + skipped, (uInt)(sizeof(struct header) - skipped + length));
+}
+
+/** Writes a record to memory and returns its size. */
+static size_t encode(unsigned char *record, uint64_t number, uint64_t batch,
+                     const struct iovec *text)
+{
+    struct header header = {0, htole32((uint32_t)text->iov_len), htole64(number), htole64(batch)};
+    memcpy(record, &header, sizeof header);
+    memcpy(record + sizeof header, text->iov_base, text->iov_len);
+    header.crc = htole32(checksum(record, text->iov_len));
+    memcpy(record, &header.crc, sizeof header.crc);
+    return sizeof header + text->iov_len;
+}
+
+/** Whether a whole and undamaged record begins here; if so, its header. */
+static bool decode(const unsigned char *record, size_t available, struct header *header)
+{
+    if (available < sizeof *header)
+        return false;
+    memcpy(header, record, sizeof *header);
+    header->crc = le32toh(header->crc);
+    header->length = le32toh(header->length);
+    header->number = le64toh(header->number);
+    header->batch = le64toh(header->batch);
+    return header->length <= JOURNAL_TEXT_MAX && header->length <= available - sizeof *header &&
+           header->batch >= 1 && header->batch <= header->number &&
+           header->crc == checksum(record, header->length);
+}
+
+/* ---- recovery ---- */
+
+/**
+ * Reads as much as is there. @return the number of bytes, less than `length` only at the end; -1
+ * and errno.
+ */
+static ssize_t read_at(int file, unsigned char *to, size_t length, off_t at)
+{
+    size_t have = 0;
+    while (have < length) {
+        ssize_t got = pread(file, to + have, length - have, at + (off_t)have);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
+static bool write_at(int file, const unsigned char *from, size_t length, off_t at)
+{
+    while (length > 0) {
+        ssize_t put = pwrite(file, from, length, at);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        from += put;
+        at += put;
+        length -= (size_t)put;
+    }
+    return true;
+}
+
+/** The part of the file recovery looks at, so that it reads the disk in large pieces. */
+struct window {
+    int file;
+    off_t at;
+    size_t length;
+    unsigned char bytes[1 << 20];
+};
+
+/**
+ * What is at `at`: RECORD_MAX bytes or more, fewer at the end of the file. NULL and errno if it
+ * cannot be read.
+ */
+static const unsigned char *look(struct window *window, off_t at, size_t *available)
+{
+    if (at < window->at || at + (off_t)RECORD_MAX > window->at + (off_t)window->length) {
+        ssize_t got = read_at(window->file, window->bytes, sizeof window->bytes, at);
+        window->at = at;
+        window->length = got < 0 ? 0 : (size_t)got;
+        if (got < 0)
+            return NULL;
+    }
+    *available = window->length - (size_t)(at - window->at);
+    return window->bytes + (at - window->at);
+}
+
+/** Makes room for `more` further entries in the index. */
+static bool reserve(struct journal *journal, size_t more)
+{
+    size_t needed = (size_t)journal->count + more + 1;
+    if (needed <= journal->capacity)
+        return true;
+    size_t capacity = needed + needed / 2;
+    off_t *grown = reallocarray(journal->offsets, capacity, sizeof *grown);
+    if (!grown)
+        return false;
+    journal->offsets = grown;
+    journal->capacity = capacity;
+    return true;
+}
+
+/** Enters into the index an entry of `size` bytes for which there is room. */
+static void enter(struct journal *journal, size_t size)
+{
+    journal->size += (off_t)size;
+    journal->offsets[++journal->count] = journal->size;
+}
+
+/**
+ * Looks from the first bad place on for a whole record of a later batch than that of entry
+ * `number`, which should have been there. Its presence proves that `number` had been synced, so
+ * that what we see is no torn write.
+ *
+ * Every byte is tried, so that any damage before it is survived. A client cannot plant such a
+ * record in a text: its length and number would contain NUL bytes, which no text does.
+ * @param found  receives its place, or 0.
+ */
+static lc_error *find_later_batch(const struct journal *journal, struct window *window,
+                                  uint64_t number, off_t *found)
+{
+    *found = 0;
+    for (off_t at = journal->size;; at++) {
+        struct header header;
+        size_t available = 0;
+        const unsigned char *here = look(window, at, &available);
+        if (!here)
+            return CANNOT("read", journal->path);
+        if (available < sizeof header)
+            return NULL;
+        if (decode(here, available, &header) && header.batch > number) {
+            *found = at;
+            return NULL;
+        }
+    }
+}
+
+/** Cuts off what follows the last good record, if a crash explains how it came there. */
+static lc_error *cut_tail(struct journal *journal, struct window *window, off_t end)
+{
+    off_t later = 0;
+    lc_error *error = find_later_batch(journal, window, journal->count + 1, &later);
+    if (error)
+        return error;
+    if (later)
+        return lc_error_new(
+            -EBADMSG,
+            "%s is damaged at byte %jd: entry %" PRIu64 " cannot be read, but was stored "
+            "for good, since a later one at byte %jd is whole; restore the file "
+            "from a copy",
+            journal->path, (intmax_t)journal->size, journal->count + 1, (intmax_t)later);
+    lc_log(LC_LOG_WARNING, "store",
+           "%s: cut off a torn tail of %jd bytes at byte %jd, after entry %" PRIu64
+           "; a crash interrupted that write before it was acknowledged",
+           journal->path, (intmax_t)(end - journal->size), (intmax_t)journal->size, journal->count);
+    if (ftruncate(journal->file, journal->size) != 0)
+        return CANNOT("truncate", journal->path);
+    return NULL;
+}
+
+static lc_error *read_records(struct journal *journal, struct window *window, off_t end)
+{
+    for (;;) {
+        struct header header;
+        size_t available = 0;
+        const unsigned char *here = look(window, journal->size, &available);
+        if (!here)
+            return CANNOT("read", journal->path);
+        if (!decode(here, available, &header) || header.number != journal->count + 1)
+            break;
+        if (!reserve(journal, 1))
+            return lc_error_new(-ENOMEM, "%s: no memory for its index", journal->path);
+        enter(journal, sizeof header + header.length);
+    }
+    return journal->size == end ? NULL : cut_tail(journal, window, end);
+}
+
+/** Brings an open file to where appending can go on. */
+static lc_error *recover(struct journal *journal)
+{
+    unsigned char magic[MAGIC_SIZE];
+    ssize_t got = read_at(journal->file, magic, sizeof magic, 0);
+    if (got < 0)
+        return CANNOT("read", journal->path);
+    if (memcmp(magic, MAGIC, (size_t)got) != 0)
+        return lc_error_new(-EINVAL, "%s is not a journal of the ledger (left as it is)",
+                            journal->path);
+    /*
+     * A file that ends within the magic is new, or its creation was interrupted: nothing is lost.
+     */
+    if (got < (ssize_t)MAGIC_SIZE &&
+        !write_at(journal->file, (const unsigned char *)MAGIC, MAGIC_SIZE, 0))
+        return CANNOT("write", journal->path);
+
+    struct stat status;
+    if (fstat(journal->file, &status) != 0)
+        return CANNOT("read", journal->path);
+    struct window *window = malloc(sizeof *window);
+    if (!window || !reserve(journal, 0)) {
+        free(window);
+        return lc_error_new(-ENOMEM, "%s: no memory to read it", journal->path);
+    }
+    window->file = journal->file;
+    window->at = 0;
+    window->length = 0;
+    journal->size = MAGIC_SIZE;
+    journal->offsets[0] = journal->size;
+    lc_error *error = read_records(journal, window, status.st_size);
+    free(window);
+    return error;
+}
+
+static lc_error *open_file(struct journal *journal, int directory, int above)
+{
+    journal->file = openat(directory, "journal", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (journal->file < 0)
+        return CANNOT("open", journal->path);
+    if (flock(journal->file, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK
+                   ? lc_error_new(-EBUSY, "%s is in use by another ledger", journal->path)
+                   : CANNOT("lock", journal->path);
+    lc_error *error = recover(journal);
+    if (error)
+        return error;
+    /*
+     * A ledger that was killed may have left a whole batch in the page cache only. It is about to
+     * be shown to clients, and the next batch is written behind it, so it must be on disk first. If
+     * the file or its directory is new, the directory above must hold its name as well.
+     */
+    if (fsync(journal->file) != 0)
+        return CANNOT("sync", journal->path);
+    if (fsync(directory) != 0 || fsync(above) != 0)
+        return CANNOT("sync the directories of", journal->path);
+    return NULL;
+}
+
+static lc_error *open_in(struct journal *journal, const char *path)
+{
+    if (asprintf(&journal->path, "%s/journal", path) < 0)
+        journal->path = NULL;
+    journal->batch = reallocarray(NULL, JOURNAL_BATCH_MAX, RECORD_MAX);
+    if (!journal->path || !journal->batch)
+        return lc_error_new(-ENOMEM, "%s: no memory to open the journal", path);
+
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    bool there = mkdir(path, 0777) == 0 || errno == EEXIST;
+    int directory = there ? open(path, flags) : -1;
+    int above = directory < 0 ? -1 : openat(directory, "..", flags);
+    lc_error *error = above < 0 ? CANNOT("open or make the directory", path)
+                                : open_file(journal, directory, above);
+    if (directory >= 0)
+        close(directory);
+    if (above >= 0)
+        close(above);
+    return error;
+}
+
+lc_error *journal_open(struct journal *journal, const char *directory)
+{
+    /*
+     * Held for the whole recovery: who asks meanwhile waits for the answer, which is better than
+     * none.
+     */
+    pthread_mutex_lock(&journal->lock);
+    lc_error *error = open_in(journal, directory);
+    if (error)
+        close_file(journal);
+    pthread_mutex_unlock(&journal->lock);
+    return error;
+}
+
+void journal_close(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    close_file(journal);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- appending ---- */
+
+/** Undoes a batch that could not be put on disk, and says why it could not. Takes over `why`. */
+static lc_error *take_back(struct journal *journal, lc_error *why)
+{
+    /*
+     * Its clients are about to be told that it was not stored, so it must not come back at the next
+     * start. The cut is not synced: after a failed sync the kernel may call pages clean that never
+     * reached the disk, so a second one would promise what nobody can know.
+     */
+    if (ftruncate(journal->file, journal->size) != 0)
+        lc_log(LC_LOG_ERROR, "store", "%s: cannot cut off what was not stored: %s", journal->path,
+               strerror(errno));
+    return why;
+}
+
+lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
+                         uint64_t *first)
+{
+    *first = journal->count + 1; /* nobody else writes it, so it may be read without the lock */
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += encode(journal->batch + length, *first + i, *first, &texts[i]);
+
+    pthread_mutex_lock(&journal->lock);
+    bool room = reserve(journal, count);
+    pthread_mutex_unlock(&journal->lock);
+    if (!room)
+        return lc_error_new(-ENOMEM, "%s: no memory for its index", journal->path);
+
+    if (!write_at(journal->file, journal->batch, length, journal->size))
+        return take_back(journal, CANNOT("write", journal->path));
+    if (fdatasync(journal->file) != 0)
+        return take_back(journal, CANNOT("sync", journal->path));
+
+    pthread_mutex_lock(&journal->lock);
+    for (size_t i = 0; i < count; i++)
+        enter(journal, sizeof(struct header) + texts[i].iov_len);
+    pthread_mutex_unlock(&journal->lock);
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static lc_error *read_entry(const struct journal *journal, uint64_t number, char *text)
+{
+    if (journal->file < 0)
+        return lc_error_new(-EAGAIN, "the journal is not open");
+    if (number < 1 || number > journal->count)
+        return lc_error_new(-ENOENT, "no entry %" PRIu64, number);
+
+    unsigned char record[RECORD_MAX];
+    off_t at = journal->offsets[number - 1];
+    ssize_t got = read_at(journal->file, record, (size_t)(journal->offsets[number] - at), at);
+    if (got < 0)
+        return CANNOT("read", journal->path);
+    struct header header;
+    if (!decode(record, (size_t)got, &header) || header.number != number)
+        return lc_error_new(-EIO, "entry %" PRIu64 " is damaged, at byte %jd of %s", number,
+                            (intmax_t)at, journal->path);
+    memcpy(text, record + sizeof header, header.length);
+    text[header.length] = '\0';
+    return NULL;
+}
+
+lc_error *journal_read(struct journal *journal, uint64_t number, char *text)
+{
+    pthread_mutex_lock(&journal->lock);
+    lc_error *error = read_entry(journal, number, text);
+    pthread_mutex_unlock(&journal->lock);
+    return error;
+}
+
+int journal_count(struct journal *journal, uint64_t *count)
+{
+    pthread_mutex_lock(&journal->lock);
+    bool is_open = journal->file >= 0;
+    *count = journal->count;
+    pthread_mutex_unlock(&journal->lock);
+    return is_open ? 0 : -EAGAIN;
+}

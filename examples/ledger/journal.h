@@ -1,0 +1,73 @@
+/*
+ * journal.h: the file that holds the entries: append-only, checksummed, recovered after a crash.
+ *
+ * One thread at a time opens, appends and closes (the store's). Any thread may read and count at
+ * any time, also while the journal is closed.
+ *
+ * What is on disk is trusted like this: a batch is written only when the one before has been
+ * synced. So a crash can tear the last batch and nothing else. Recovery cuts a torn last batch off;
+ * damage anywhere before was done to entries that clients had been promised, and is refused, not
+ * repaired.
+ */
+#ifndef LEDGER_JOURNAL_H
+#define LEDGER_JOURNAL_H
+
+#include <lifecycle/error.h>
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/**
+ * The longest text of an entry, in bytes. It must be free of NUL: see find_later_batch in
+ * journal.c.
+ */
+#define JOURNAL_TEXT_MAX 4096
+/** The most entries of one batch. */
+#define JOURNAL_BATCH_MAX 1000
+
+struct journal {
+    pthread_mutex_t lock; /**< the store is the only writer, so it holds it only to write */
+    char *path;
+    int file;             /**< -1 while closed */
+    uint64_t count;       /**< entries on disk */
+    off_t size;           /**< where the next batch goes: the end of what has been synced */
+    off_t *offsets;       /**< where each entry begins, and `size` at the end: count + 1 of them */
+    size_t capacity;      /**< room in `offsets` */
+    unsigned char *batch; /**< where a batch is put together */
+};
+
+void journal_init(struct journal *journal);
+void journal_free(struct journal *journal);
+
+/**
+ * Opens the journal in a directory, which is made if missing, and recovers it. Locked against other
+ * processes.
+ */
+lc_error *journal_open(struct journal *journal, const char *directory);
+/** Closes it. A journal that is not open, or half open, is fine. */
+void journal_close(struct journal *journal);
+
+/**
+ * Puts entries on disk: one write, one sync. They count, and can be read, when the call has
+ * returned. On failure none of them does, the file is cut back to where it was, and the journal
+ * must be closed.
+ * @param texts  1 to JOURNAL_BATCH_MAX, each of 1 to JOURNAL_TEXT_MAX bytes.
+ * @param first  receives the number of the first.
+ */
+lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
+                         uint64_t *first);
+
+/**
+ * Reads an entry.
+ * @param text  room for JOURNAL_TEXT_MAX + 1 bytes; receives the text and a NUL.
+ * @return NULL; or -ENOENT: no such entry; -EAGAIN: not open; -EIO and others: it cannot be read.
+ */
+lc_error *journal_read(struct journal *journal, uint64_t number, char *text);
+
+/** How many entries there are. @return 0, or -EAGAIN if the journal is not open. */
+int journal_count(struct journal *journal, uint64_t *count);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * listener.c: the listener: accepts clients and starts a session for each. The sessions are
+ * components of their own below the listener's context, so they end with it; one that fails harms
+ * nobody else.
+ */
+#define _GNU_SOURCE
+#include "ledger.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/** How long accepting pauses when the machine is short of something. */
+#define ACCEPT_PAUSE (100 * LC_MILLISECOND)
+
+struct listener {
+    struct ledger *ledger;
+    int socket;
+    lc_context *sessions_context; /**< ends with the listener's own */
+    lc_channel *finished; /**< sessions that have ended; room for all, so that none ever waits */
+    unsigned sessions;    /**< started and not reaped */
+};
+
+static void name_address(const struct config *config, char *name, size_t size)
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    if (getnameinfo((const struct sockaddr *)&config->address, config->address_length, host,
+                    sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        snprintf(name, size, "(unprintable address)");
+    else
+        snprintf(name, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static lc_error *open_socket(struct listener *listener)
+{
+    struct config *config = &listener->ledger->config;
+    struct sockaddr *address = (struct sockaddr *)&config->address;
+    char name[128];
+    name_address(config, name, sizeof name);
+
+    listener->socket = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    /* A restart must not wait for the connections of the last instance to be forgotten by TCP. */
+    if (listener->socket < 0 ||
+        setsockopt(listener->socket, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+        bind(listener->socket, address, config->address_length) != 0 ||
+        listen(listener->socket, SOMAXCONN) != 0)
+        return lc_error_new(-errno, "cannot listen on %s: %s", name, strerror(errno));
+    /* With port 0 the system has chosen one; kept, so that clients find a restarted listener. */
+    getsockname(listener->socket, address, &config->address_length);
+    name_address(config, name, sizeof name);
+    lc_log(LC_LOG_INFO, "listener", "listening on %s", name);
+    return NULL;
+}
+
+/** Tells a client that it cannot be served, as far as that is possible without waiting. */
+static void refuse(int socket, const char *answer)
+{
+    char unread[LEDGER_LINE_MAX];
+    send(socket, answer, strlen(answer), MSG_NOSIGNAL);
+    shutdown(socket, SHUT_WR);
+    /* Closing with something unread would send a reset, which can overtake the answer. */
+    if (recv(socket, unread, sizeof unread, 0) < 0 && errno != EAGAIN)
+        lc_log(LC_LOG_DEBUG, "listener", "a refused client: %s", strerror(errno));
+    close(socket);
+}
+
+static lc_error *accept_client(struct listener *listener)
+{
+    int client = accept4(listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0) {
+        switch (errno) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            lc_log(LC_LOG_WARNING, "listener", "cannot accept a client now: %s", strerror(errno));
+            lc_context_sleep(listener->sessions_context, ACCEPT_PAUSE);
+            return NULL;
+        case EBADF:
+        case EINVAL:
+        case ENOTSOCK:
+            return lc_error_new(-errno, "cannot accept clients: %s", strerror(errno));
+        default:
+            return NULL; /* the client or its network went away again, in one of a dozen ways */
+        }
+    }
+    if (listener->sessions == LEDGER_CLIENTS_MAX) {
+        char answer[64];
+        snprintf(answer, sizeof answer, "ERR too many clients (limit %d)\n", LEDGER_CLIENTS_MAX);
+        refuse(client, answer);
+        return NULL;
+    }
+    lc_error *error =
+        session_start(listener->ledger, listener->sessions_context, client, listener->finished);
+    if (error) {
+        lc_log(LC_LOG_WARNING, "listener", "cannot serve a client: %s", lc_error_message(error));
+        lc_error_unref(error);
+        refuse(client, "ERR cannot serve you now, try again later\n");
+        return NULL;
+    }
+    listener->sessions++;
+    return NULL;
+}
+
+/** Takes leave of a session that has ended; waits for one to do so if need be. */
+static void reap(struct listener *listener)
+{
+    void *session = NULL;
+    lc_channel_receive(listener->finished, &session, LC_FOREVER);
+    session_reap(session);
+    listener->sessions--;
+}
+
+static lc_error *accept_until_told(struct listener *listener, lc_context *context)
+{
+    lc_error *error = NULL;
+    /* Asked each time: what is ready wins over the context's end, and clients may never stop. */
+    while (!error && !lc_context_error(context)) {
+        enum { FINISHED, CLIENT, COUNT };
+        lc_waitable waits[COUNT] = {[FINISHED] = lc_on_receive(listener->finished),
+                                    [CLIENT] = lc_on_descriptor(listener->socket, POLLIN)};
+        int ready = lc_context_wait_any(context, waits, COUNT, LC_FOREVER);
+        if (ready == FINISHED)
+            reap(listener); /* the lower index: places are freed before they are given away */
+        else if (ready == CLIENT)
+            error = accept_client(listener);
+        else if (!lc_context_error(context))
+            error = lc_error_new(ready, "cannot wait for clients: %s", strerror(-ready));
+    }
+    return error;
+}
+
+static lc_error *listen_until_told(struct listener *listener, lc_context *context, lc_ready *ready)
+{
+    lc_error *error = open_socket(listener);
+    if (!error) {
+        lc_ready_signal(ready);
+        error = accept_until_told(listener, context);
+    }
+    if (listener->socket >= 0)
+        close(listener->socket);
+    /* The sessions have been told if we were cancelled, but not if it was we who failed. */
+    lc_context_cancel(listener->sessions_context, NULL);
+    while (listener->sessions > 0)
+        reap(listener);
+    return error;
+}
+
+static lc_error *accept_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct listener listener = {.ledger = arg, .socket = -1};
+    listener.sessions_context = lc_context_new(context);
+    lc_error *error = NULL;
+    if (!listener.sessions_context ||
+        lc_channel_new(LEDGER_CLIENTS_MAX, NULL, &listener.finished) != 0)
+        error = lc_error_new(-ENOMEM, "no memory to listen");
+    else
+        error = listen_until_told(&listener, context, ready);
+    lc_channel_unref(listener.finished);
+    lc_context_unref(listener.sessions_context);
+    return error;
+}
+
+static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
+{
+    lc_manager_builder_add(builder, "accept", accept_worker, ledger);
+}
+
+const struct kind listener_kind = {
+    .name = "listener",
+    .add_workers = add_workers,
+    /* An address that is in use or forbidden stays so: trying again at once is of no use. */
+    .on_failure = LC_SHUTDOWN,
+};

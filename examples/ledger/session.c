@@ -1,0 +1,423 @@
+/*
+ * session.c: the conversation with one client, line by line: a component of one worker, started by
+ * the listener.
+ *
+ * Whatever the client does, the session ends by itself and takes nobody along: its worker never
+ * fails. The only waits without a deadline are for the client's next line and for the store's
+ * answer, which is certain to come.
+ */
+#define _GNU_SOURCE
+#include "ledger.h"
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+#define LIBBSD_OPENBSD_VIS 1 /* which strnvis we mean; we use none */
+#include <bsd/vis.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/** How long a client may take no answer before it is dropped. */
+#define CLIENT_PATIENCE (30 * LC_SECOND)
+/** How long a session may go on once it has been told to stop; the process must end within 5 s. */
+#define STOP_PATIENCE (2 * LC_SECOND)
+/** How long a client gets to close its end, so that it surely has our last answers. */
+#define LINGER_PATIENCE (250 * LC_MILLISECOND)
+
+/** How much of a wrong line an answer quotes, in bytes. */
+#define QUOTE_MAX 64
+
+struct session {
+    struct ledger *ledger;
+    lc_manager *manager;
+    lc_channel *finished;
+    lc_context *context; /**< while the worker runs */
+    int socket;
+    bool over;       /**< nothing more is to be done for this client */
+    bool vanished;   /**< and nothing more can reach it */
+    int64_t stop_by; /**< once told to stop: when to be done; 0 before */
+    struct request request;
+    /*
+     * Received and not yet executed is input[begin .. end). A line, its end counted, always fits:
+     * when the input is full and holds no newline, its line is too long, and is skipped up to the
+     * newline.
+     */
+    size_t begin;
+    size_t end;
+    bool skipping;
+    char input[LEDGER_LINE_MAX + sizeof "\r\n" - 1];
+    char output[LEDGER_LINE_MAX + 512];
+};
+
+/* ---- the socket ---- */
+
+/** By when to be done, if the session was told to stop; else 0. */
+static int64_t stop_deadline(struct session *session)
+{
+    if (session->stop_by == 0 && lc_context_error(session->context))
+        session->stop_by = lc_deadline_after(STOP_PATIENCE);
+    return session->stop_by;
+}
+
+/** Waits until more can be sent; less patiently once the session was told to stop. */
+static bool wait_writable(struct session *session)
+{
+    lc_waitable wait = lc_on_descriptor(session->socket, POLLOUT);
+    int ready = lc_context_wait_any(session->context, &wait, 1, lc_deadline_after(CLIENT_PATIENCE));
+    if (ready == -ECANCELED)
+        ready = lc_wait_any(&wait, 1, stop_deadline(session));
+    if (ready == -ETIMEDOUT)
+        lc_log(LC_LOG_NOTICE, NULL, "dropped: it did not take its answers for %d s",
+               (int)((session->stop_by ? STOP_PATIENCE : CLIENT_PATIENCE) / LC_SECOND));
+    return ready == 0;
+}
+
+static void send_all(struct session *session, const char *bytes, size_t length)
+{
+    while (length > 0 && !session->over) {
+        ssize_t sent = send(session->socket, bytes, length, MSG_NOSIGNAL);
+        if (sent >= 0) {
+            bytes += sent;
+            length -= (size_t)sent;
+        } else if (errno != EINTR && (errno != EAGAIN || !wait_writable(session))) {
+            session->over = true;
+            session->vanished = true;
+        }
+    }
+}
+
+/** Sends one line. */
+__attribute__((format(printf, 2, 3))) static void answer(struct session *session,
+                                                         const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = sizeof session->output - 1; /* for the newline */
+    int length = vsnprintf(session->output, room, format, arguments);
+    va_end(arguments);
+    size_t used = length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
+    /* A path in an error message may hold anything; one line each way is a promise. */
+    for (size_t i = 0; i < used; i++)
+        if (session->output[i] == '\n')
+            session->output[i] = ' ';
+    session->output[used++] = '\n';
+    send_all(session, session->output, used);
+}
+
+/** Receives more of the input; the session is over if there will be none. */
+static void receive(struct session *session)
+{
+    if (session->begin > 0) {
+        session->end -= session->begin;
+        memmove(session->input, session->input + session->begin, session->end);
+        session->begin = 0;
+    }
+    if (session->end == sizeof session->input) {
+        if (!session->skipping)
+            answer(session, "ERR line too long (limit %d bytes)", LEDGER_LINE_MAX);
+        session->skipping = true;
+        session->end = 0;
+    }
+    lc_waitable wait = lc_on_descriptor(session->socket, POLLIN);
+    if (session->over || lc_context_wait_any(session->context, &wait, 1, LC_FOREVER) != 0) {
+        session->over = true;
+        return;
+    }
+    ssize_t got = recv(session->socket, session->input + session->end,
+                       sizeof session->input - session->end, 0);
+    if (got > 0) {
+        session->end += (size_t)got;
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        /* A last line without its end may be half of what was meant, so it is not executed. */
+        session->over = true;
+        session->vanished = true;
+    }
+}
+
+/**
+ * The next line received whole, without its end, or NULL. The line stays where it is until
+ * `receive`.
+ */
+static char *next_line(struct session *session, size_t *length)
+{
+    for (;;) {
+        char *line = session->input + session->begin;
+        char *newline = memchr(line, '\n', session->end - session->begin);
+        if (!newline)
+            return NULL;
+        session->begin = (size_t)(newline + 1 - session->input);
+        if (session->skipping) { /* the rest of a line that was too long, and answered so */
+            session->skipping = false;
+            continue;
+        }
+        if (newline > line && newline[-1] == '\r')
+            newline--;
+        *newline = '\0';
+        *length = (size_t)(newline - line);
+        return line;
+    }
+}
+
+/**
+ * Says goodbye in an orderly way: closing with something unread would send a reset, which can
+ * overtake the last answers. So the client first learns that nothing more comes, and gets a moment
+ * to close.
+ */
+static void linger(struct session *session)
+{
+    shutdown(session->socket, SHUT_WR);
+    int64_t deadline = lc_deadline_after(LINGER_PATIENCE);
+    while (lc_now() < deadline && lc_wait_fd(session->socket, POLLIN, deadline) > 0)
+        if (recv(session->socket, session->input, sizeof session->input, 0) <= 0 && errno != EAGAIN)
+            break;
+}
+
+/* ---- commands ---- */
+
+static void run_append(struct session *session, char *text)
+{
+    struct request *request = &session->request;
+    request->text = text;
+    request->length = strlen(text);
+    request->number = 0;
+    request->refused = NULL;
+    /* This never waits: there is room for a request of each client. */
+    if (lc_channel_send(session->ledger->requests, request, LC_FOREVER) != 0) {
+        answer(session, "ERR not stored: the store has stopped");
+        return;
+    }
+    void *answered = NULL;
+    lc_channel_receive(request->reply, &answered, LC_FOREVER);
+    if (request->refused)
+        answer(session, "ERR %s", lc_error_message(request->refused));
+    else
+        answer(session, "OK %ju", (uintmax_t)request->number);
+    lc_error_unref(request->refused);
+}
+
+static void run_get(struct session *session, char *argument)
+{
+    const char *wrong = NULL;
+    long long number = strtonum(argument, 1, INT64_MAX, &wrong);
+    if (wrong) {
+        answer(session, "ERR GET needs the number of an entry, from 1 on: GET n");
+        return;
+    }
+    char text[JOURNAL_TEXT_MAX + 1];
+    lc_error *error = journal_read(&session->ledger->journal, (uint64_t)number, text);
+    if (error)
+        answer(session, "ERR %s", lc_error_message(error));
+    else
+        answer(session, "OK %s", text);
+    lc_error_unref(error);
+}
+
+static void run_count(struct session *session, char *argument)
+{
+    (void)argument;
+    uint64_t count = 0;
+    if (journal_count(&session->ledger->journal, &count) != 0)
+        answer(session, "ERR the journal is not open");
+    else
+        answer(session, "OK %ju", (uintmax_t)count);
+}
+
+static void run_status(struct session *session, char *argument)
+{
+    (void)argument;
+    char line[LEDGER_NODES * (NODE_WAITING_MAX + 128)];
+    size_t used = 0;
+    for (size_t i = 0; i < LEDGER_NODES; i++) {
+        struct node *node = &session->ledger->nodes[i];
+        struct node_status status;
+        node_status(node, &status);
+        used += (size_t)snprintf(line + used, sizeof line - used,
+                                 "%s%s=%s since=%jds restarts=%u waiting=%s", i > 0 ? " ; " : "",
+                                 node->kind->name, status.state, (intmax_t)(status.age / LC_SECOND),
+                                 status.restarts, status.waiting);
+    }
+    answer(session, "OK %s", line);
+}
+
+static void run_fail(struct session *session, char *argument)
+{
+    if (!session->ledger->config.allow_fail) {
+        answer(session, "ERR FAIL is not allowed (start with --allow-fail)");
+        return;
+    }
+    char *behavior_name = argument;
+    const char *name = strsep(&behavior_name, " ");
+    lc_behavior behavior = LC_STOP;
+    struct node *node = NULL;
+    for (size_t i = 0; i < LEDGER_NODES; i++)
+        if (strcmp(session->ledger->nodes[i].kind->name, name) == 0)
+            node = &session->ledger->nodes[i];
+    if (!node || !behavior_name || lc_behavior_parse(behavior_name, &behavior) != 0) {
+        answer(session,
+               "ERR FAIL needs a component (store, listener, reporter) and a behavior (restart, "
+               "stop, stop-parents, shutdown, spin-halt): FAIL component behavior");
+        return;
+    }
+    struct node_status status;
+    node_status(node, &status);
+    if (strcmp(status.state, "stopped") == 0) {
+        answer(session, "ERR %s has stopped", name);
+        return;
+    }
+    /* Answered first: the failure may well end this session. */
+    answer(session, "OK failing %s: %s", name, behavior_name);
+    int code = node_fail(node, behavior);
+    if (code != 0)
+        lc_log(LC_LOG_WARNING, NULL, "cannot fail %s: %s", name, strerror(-code));
+}
+
+static void run_quit(struct session *session, char *argument)
+{
+    (void)argument;
+    answer(session, "OK bye");
+    session->over = true;
+}
+
+static const struct command {
+    const char *name;
+    const char *argument; /**< what must follow; NULL for nothing */
+    void (*run)(struct session *session, char *argument);
+} commands[] = {
+    {"APPEND", "text", run_append},
+    {"GET", "n", run_get},
+    {"COUNT", NULL, run_count},
+    {"STATUS", NULL, run_status},
+    {"FAIL", "component behavior", run_fail},
+    {"QUIT", NULL, run_quit},
+};
+
+/** Refuses a line, quoting how it begins with everything unprintable escaped. */
+static void refuse(struct session *session, const char *line, size_t length, const char *why)
+{
+    char quote[4 * QUOTE_MAX + 1];
+    size_t quoted = length < QUOTE_MAX ? length : QUOTE_MAX;
+    strvisx(quote, line, quoted, VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB);
+    answer(session, "ERR %s: \"%s%s\"", why, quote, quoted < length ? "..." : "");
+}
+
+static void execute(struct session *session, char *line, size_t length)
+{
+    if (stop_deadline(session) != 0 && lc_now() > session->stop_by) {
+        answer(session, "ERR the ledger is stopping");
+        return;
+    }
+    if (length > LEDGER_LINE_MAX) { /* by one or two, so that the input had room for it */
+        answer(session, "ERR line too long (limit %d bytes)", LEDGER_LINE_MAX);
+        return;
+    }
+    if (strlen(line) != length) {
+        refuse(session, line, length, "unknown command with NUL bytes, which no line may hold");
+        return;
+    }
+    char *argument = line;
+    const char *name = strsep(&argument, " ");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct command *command = &commands[i];
+        if (strcmp(name, command->name) != 0)
+            continue;
+        bool given = argument && *argument != '\0';
+        if (given && !command->argument)
+            answer(session, "ERR nothing may follow %s", name);
+        else if (!given && command->argument)
+            answer(session, "ERR something must follow %s: %s %s", name, name, command->argument);
+        else
+            command->run(session, argument);
+        return;
+    }
+    if (argument)
+        argument[-1] = ' ';
+    refuse(session, line, length,
+           "unknown command (there are APPEND text, GET n, COUNT, STATUS, FAIL, QUIT)");
+}
+
+/* ---- the session as a component ---- */
+
+static lc_error *session_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct session *session = arg;
+    session->context = context;
+    lc_ready_signal(ready);
+    while (!session->over) {
+        size_t length = 0;
+        char *line = next_line(session, &length);
+        if (line)
+            execute(session, line, length);
+        else if (!lc_context_error(context))
+            receive(session);
+        else
+            session->over = true; /* everything received has been answered */
+    }
+    if (!session->vanished)
+        linger(session);
+    close(session->socket);
+    atomic_fetch_sub(&session->ledger->clients, 1);
+    lc_channel_send(session->finished, session, LC_NOW);
+    return NULL;
+}
+
+/** Frees a session that does not run. */
+static void free_session(struct session *session)
+{
+    lc_manager_unref(session->manager);
+    lc_channel_unref(session->request.reply);
+    free(session);
+}
+
+static lc_error *build(struct session *session)
+{
+    static _Atomic unsigned sessions;
+    char name[LC_NAME_MAX];
+    snprintf(name, sizeof name, "client %u", atomic_fetch_add(&sessions, 1) + 1);
+    lc_manager_builder *builder = lc_manager_builder_new("session");
+    if (!builder)
+        return lc_error_new(-ENOMEM, "no memory for a session");
+    lc_manager_builder_add(builder, name, session_worker, session);
+    lc_error *error = lc_manager_builder_build(builder, &session->manager);
+    lc_manager_builder_free(builder);
+    return error;
+}
+
+lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
+                        lc_channel *finished)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session || lc_channel_new(1, NULL, &session->request.reply) != 0) {
+        free(session);
+        return lc_error_new(-ENOMEM, "no memory for a session");
+    }
+    session->ledger = ledger;
+    session->socket = socket;
+    session->finished = finished;
+    /*
+     * Answers are short, and each is waited for: none may be held back to be sent together with the
+     * next.
+     */
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    atomic_fetch_add(&ledger->clients, 1);
+    lc_error *error = build(session);
+    if (!error)
+        error = lc_manager_start(session->manager, context);
+    if (error) {
+        atomic_fetch_sub(&ledger->clients, 1);
+        free_session(session);
+    }
+    return error;
+}
+
+void session_reap(struct session *session)
+{
+    lc_handle_wait(lc_manager_done(session->manager), LC_FOREVER);
+    free_session(session);
+}

@@ -1,0 +1,67 @@
+/*
+ * interpose_fault.c: preloaded into the ledger, makes its syncs fail or wait.
+ *
+ * FAULT_SYNC=n  the n-th fdatasync fails with EIO, without anything being synced. A later sync of
+ * any kind is told on stderr. HOLD_SYNC=n:FIFO  the n-th fdatasync says "interpose: held" and goes
+ * on when somebody has opened FIFO for writing.
+ */
+/* The system's headers give the parameters other names, and a type's name takes no parentheses. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-macro-parentheses) */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Atomic unsigned calls;
+static _Atomic bool failed;
+
+#define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
+
+static void tell(const char *line)
+{
+    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+        abort();
+}
+
+static void hold(const char *fifo)
+{
+    tell("interpose: held\n");
+    int opened = -1;
+    do {
+        opened = open(fifo, O_RDONLY | O_CLOEXEC);
+    } while (opened < 0 && errno == EINTR);
+    if (opened < 0)
+        abort();
+    close(opened);
+}
+
+int fdatasync(int file)
+{
+    unsigned call = atomic_fetch_add(&calls, 1) + 1;
+    const char *fault = getenv("FAULT_SYNC");
+    const char *held = getenv("HOLD_SYNC");
+    if (atomic_load(&failed))
+        tell("interpose: a sync after the failed one\n");
+    if (held && strtoul(held, NULL, 10) == call)
+        hold(strchr(held, ':') + 1);
+    if (fault && strtoul(fault, NULL, 10) == call) {
+        atomic_store(&failed, true);
+        tell("interpose: failing a sync\n");
+        errno = EIO;
+        return -1;
+    }
+    return REAL(fdatasync)(file);
+}
+
+int fsync(int file)
+{
+    if (atomic_load(&failed))
+        tell("interpose: a sync after the failed one\n");
+    return REAL(fsync)(file);
+}
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name,bugprone-macro-parentheses) */
