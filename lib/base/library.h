@@ -25,14 +25,4 @@ void lc__facility_register(struct lc__facility *facility);
 /* Marks the calling thread as the library's own: lc_library_shutdown refuses to run in it. */
 void lc__library_own_thread(void);
 
-/*
- * Fork: until the library has made a thread, a forked child may use all of it. Afterwards, what the
- * child has are copies of locks and queues whose threads are gone; calls that would wait or make a
- * thread answer -ENOTSUP there.
- */
-/* To be called before a thread is made. @return 0, or -ENOMEM. */
-int lc__fork_guard(void);
-/* Whether this is a child, forked when the library had threads. */
-bool lc__forked(void);
-
 #endif

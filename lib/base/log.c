@@ -4,7 +4,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
-#include "base/library.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "base/task.h"

@@ -16,74 +16,7 @@ struct lc_manager_builder {
     lc_error *mistake; /* the first one; NULL so far */
 };
 
-/* ---- plans ---- */
-
-struct lc__plan *lc__plan_ref(struct lc__plan *plan)
-{
-    atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
-    return plan;
-}
-
-void lc__plan_unref(struct lc__plan *plan)
-{
-    /* Release, then acquire by the last: what others read of it happens before the free. */
-    if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) > 1)
-        return;
-    for (size_t i = 0; i < plan->count; i++)
-        lc__free((char *)(uintptr_t)plan->workers[i].name);
-    lc__free(plan->workers);
-    lc__free(plan->name);
-    lc__free(plan);
-}
-
-static struct lc__plan *new_plan(const char *name)
-{
-    struct lc__plan *plan = lc__allocate(sizeof *plan);
-    if (!plan)
-        return NULL;
-    atomic_init(&plan->refs, 1);
-    plan->name = lc__duplicate(name);
-    if (!plan->name) {
-        lc__free(plan);
-        return NULL;
-    }
-    return plan;
-}
-
-/* Copies the worker behind the others. @return 0, or -ENOMEM. */
-static int append(struct lc__plan *plan, const lc_worker *worker)
-{
-    if (plan->count == plan->room) {
-        size_t room = plan->room ? plan->room * 2 : 4;
-        lc_worker *workers = lc__reallocate_array(plan->workers, room, sizeof *workers);
-        if (!workers)
-            return -ENOMEM;
-        plan->workers = workers;
-        plan->room = room;
-    }
-    char *name = lc__duplicate(worker->name);
-    if (!name)
-        return -ENOMEM;
-    plan->workers[plan->count] = *worker;
-    plan->workers[plan->count].name = name;
-    plan->count++;
-    plan->names_checked = false;
-    return 0;
-}
-
-static struct lc__plan *copy_plan(const struct lc__plan *plan)
-{
-    struct lc__plan *copy = new_plan(plan->name);
-    if (!copy)
-        return NULL;
-    for (size_t i = 0; i < plan->count; i++) {
-        if (append(copy, &plan->workers[i]) == 0)
-            continue;
-        lc__plan_unref(copy);
-        return NULL;
-    }
-    return copy;
-}
+/* ---- the plan ---- */
 
 /* Sees to it that no manager shares the plan. @return 0, or -ENOMEM. */
 static int own_plan(lc_manager_builder *builder)
@@ -91,7 +24,7 @@ static int own_plan(lc_manager_builder *builder)
     /* Acquire: managers that have let go were done with it. */
     if (atomic_load_explicit(&builder->plan->refs, memory_order_acquire) == 1)
         return 0;
-    struct lc__plan *copy = copy_plan(builder->plan);
+    struct lc__plan *copy = lc__plan_copy(builder->plan);
     if (!copy)
         return -ENOMEM;
     lc__plan_unref(builder->plan);
@@ -181,7 +114,7 @@ lc_manager_builder *lc_manager_builder_new(const char *name)
     if (!builder)
         return NULL;
     bool good = is_good_name(name);
-    builder->plan = new_plan(good ? name : "(no name)");
+    builder->plan = lc__plan_new(good ? name : "(no name)");
     if (!builder->plan) {
         lc__free(builder);
         return NULL;
@@ -225,7 +158,7 @@ void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker 
     if (!builder || builder->mistake)
         return;
     lc_error *mistake = check(builder->plan, worker);
-    if (!mistake && (own_plan(builder) < 0 || append(builder->plan, worker) < 0))
+    if (!mistake && (own_plan(builder) < 0 || lc__plan_append(builder->plan, worker) < 0))
         mistake = lc_error_new(-ENOMEM, "no memory for worker \"%s\" of \"%s\"", worker->name,
                                builder->plan->name);
     if (mistake)

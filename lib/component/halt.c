@@ -2,7 +2,7 @@
  * halt.c: the spin-halt: staying alive, doing nothing, until an operator says so. See
  * <lifecycle/run.h>.
  */
-#include "base/library.h"
+#include "base/fork.h"
 #include "wait/signals.h"
 
 #include <lifecycle/log.h>

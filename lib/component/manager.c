@@ -8,7 +8,7 @@
  * References to a manager: its owner's; one for all its activity, from the start until it is done;
  * one of the signaler, until that is sealed; one for each ready token kept by somebody.
  */
-#include "base/library.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "component/plan.h"
 #include "context/signaler.h"

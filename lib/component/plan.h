@@ -18,6 +18,12 @@ struct lc__plan {
     bool names_checked; /* no two workers have the same; the builder's, managers do not look */
 };
 
+/* A plan of no workers yet, or NULL. */
+struct lc__plan *lc__plan_new(const char *name);
+/* Copies the worker behind the others. @return 0, or -ENOMEM. */
+int lc__plan_append(struct lc__plan *plan, const lc_worker *worker);
+/* One that nobody shares, or NULL. */
+struct lc__plan *lc__plan_copy(const struct lc__plan *plan);
 struct lc__plan *lc__plan_ref(struct lc__plan *plan);
 void lc__plan_unref(struct lc__plan *plan);
 

@@ -2,7 +2,7 @@
  * run.c: the run loop: makes a component, runs it, asks what to do about its fatal error. See
  * <lifecycle/run.h>.
  */
-#include "base/library.h"
+#include "base/fork.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/thread.h"

@@ -9,7 +9,7 @@
 #include "context/context.h"
 
 #include "base/error.h"
-#include "base/library.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "context/signaler.h"
 #include "executor/timers.h"

@@ -5,6 +5,7 @@
 #include "executor/park.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/system.h"

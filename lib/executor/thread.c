@@ -9,6 +9,7 @@
 #include "executor/thread.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/library.h"
 #include "base/log.h"
 #include "base/memory.h"

@@ -4,6 +4,7 @@
 #include "executor/timers.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "executor/callback.h"

@@ -7,7 +7,7 @@
  */
 #include "wait/channel.h"
 
-#include "base/library.h"
+#include "base/fork.h"
 #include "base/memory.h"
 
 #include <lifecycle/log.h>

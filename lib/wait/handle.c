@@ -3,6 +3,7 @@
  */
 #include "wait/handle.h"
 
+#include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/spin.h"

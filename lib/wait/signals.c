@@ -9,6 +9,7 @@
  */
 #include "wait/signals.h"
 
+#include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/spin.h"

@@ -8,7 +8,7 @@
  */
 #include "wait/wait.h"
 
-#include "base/library.h"
+#include "base/fork.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "executor/park.h"

@@ -82,7 +82,8 @@ static void first_cause_stays_below(void)
 /* ---- deadlines, on a clock moved by hand ---- */
 
 /* A context whose deadline lies on `clock`; the test itself stays on the real one, so that its waits can end. */
-static lc_context *with_deadline(struct lc__manual_clock *clock, lc_context *parent, int64_t deadline)
+static lc_context *with_deadline(struct lc__manual_clock *clock, lc_context *parent,
+                                 int64_t deadline)
 {
     lc__manual_clock_use(clock);
     lc_context *context = lc_context_with_deadline(parent, deadline);
@@ -349,7 +350,8 @@ static void callbacks_run_unlocked(void)
     lc_handle_callback *first = NULL, *second = NULL, *third = NULL;
     CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(root), meddle, &meddler, &first), 0);
     CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(child), meddle, &meddler, &second), 0);
-    CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(meddler.sibling), meddle, &meddler, &third), 0);
+    CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(meddler.sibling), meddle, &meddler, &third),
+                    0);
     lc_context_cancel(root, NULL);
     CU_ASSERT_EQUAL(meddler.calls, 3);
     CU_ASSERT_TRUE(meddler.well);
@@ -523,7 +525,8 @@ CHECK_SUITE(
     {"A1 the first cause of a child stays when its parent is cancelled", first_cause_stays_below},
     {"A1 a context ends with ETIMEDOUT at its deadline, not before", deadline_ends_with_timeout},
     {"A1 a cancel before the deadline is what stays", cancel_beats_later_deadline},
-    {"A1 a context's deadline is its own or its parents', whichever is sooner", deadline_is_the_sooner},
+    {"A1 a context's deadline is its own or its parents', whichever is sooner",
+     deadline_is_the_sooner},
     {"A1 a deadline that has passed gives a context that has ended", past_deadline_is_born_ended},
     {"A1 a deadline on the real clock comes", real_deadline_comes},
     {"A1 a dropped context leaves no timer behind", dropped_deadline_leaves_no_timer},
@@ -537,7 +540,8 @@ CHECK_SUITE(
     {"A1 a chain of 1,000,000 contexts is cancelled and freed on a small stack", deep_chain},
     {"A1 callbacks run after the locks are released", callbacks_run_unlocked},
     {"A1 a callback may drop its context", callback_may_drop_its_context},
-    {"A1 who sees a done handle closed finds every context below ended", closed_means_all_below_ended},
+    {"A1 who sees a done handle closed finds every context below ended",
+     closed_means_all_below_ended},
     {"A1 done handles close from the top down", handles_close_top_down},
     {"A1 who sees a done handle closed in another thread finds the ones below ended",
      closed_means_ended_for_other_threads},

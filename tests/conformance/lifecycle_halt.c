@@ -486,7 +486,8 @@ static void signals_are_left_alone_unless_asked(void)
 
 CHECK_SUITE(
     lifecycle_halt, "conformance: lifecycle: spin-halt",
-    {"A21 a halt stops the component and ends by SIGTERM; SIGINT, SIGHUP and a cancel do not end it",
+    {"A21 a halt stops the component and ends by SIGTERM; SIGINT, SIGHUP and a cancel do not end "
+     "it",
      only_sigterm_ends_a_halt},
     {"A21 a SIGTERM received before the halt counts", earlier_sigterm_counts},
     {"A21 the SIGTERM that cancelled the run counts", sigterm_that_cancelled_the_run_counts},

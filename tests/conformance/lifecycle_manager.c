@@ -329,7 +329,8 @@ static void error_comes_at_once(enum puppet_order failure)
     CU_ASSERT_TRUE(told(&stage, 1, failure));
     lc_error *error = NULL;
     CU_ASSERT_EQUAL(lc_wait_error(stage.scope.signaler, lc_manager_done(stage.manager),
-                                  check_patience(), &error), 0);
+                                  check_patience(), &error),
+                    0);
     CU_ASSERT_PTR_EQUAL(error, stage.puppets[1].error);
     lc_error_unref(error);
     CHECK_OPEN(lc_manager_done(stage.manager));

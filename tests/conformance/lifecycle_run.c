@@ -72,7 +72,8 @@ static lc_behavior judge(void *arg, const lc_error *error)
     unsigned instance = run->made - 1;
     if (run->asked == INSTANCES)
         abort();
-    lc_handle *done = run->faked ? run->fakes[instance].done : lc_manager_done(run->managers[instance]);
+    lc_handle *done =
+        run->faked ? run->fakes[instance].done : lc_manager_done(run->managers[instance]);
     run->done_when_asked[run->asked] = lc_handle_is_closed(done);
     run->judged[run->asked] = lc_error_ref(error);
     lc_behavior answer = run->answers[run->asked++];
@@ -475,7 +476,8 @@ static void deadline_ends_with_timeout(void)
     run_end(run);
     CU_ASSERT_EQUAL(lc_error_code(run->result), -ETIMEDOUT);
     run_drop(run);
-    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* the worker's thread may be the last to let its context go */
+    CU_ASSERT_EQUAL(lc_library_shutdown(),
+                    0); /* the worker's thread may be the last to let its context go */
     lc__manual_clock_free(clock);
 }
 
@@ -772,15 +774,18 @@ CHECK_SUITE(
     {"A22 a cancel waits for the instance to be done and returns the context's error",
      cancel_waits_for_done},
     {"A22 the deadline of the context ends the run with ETIMEDOUT", deadline_ends_with_timeout},
-    {"A22 an error thrown meanwhile is still put to the handler", error_meanwhile_goes_to_the_handler},
+    {"A22 an error thrown meanwhile is still put to the handler",
+     error_meanwhile_goes_to_the_handler},
     {"A22 a restart verdict after a cancel ends with the context's error, and nothing is made",
      restart_of_the_cancelled_makes_nothing},
     {"A22 completed and cancelled together: the context's error",
      completed_and_cancelled_is_cancelled},
     {"A22 failed, completed and cancelled together: the error is judged",
      error_of_the_completed_is_judged},
-    {"A22 cancelled while the handler is asked: nothing is made", cancel_while_asking_makes_nothing},
-    {"A23 the factory's first failure is returned, the handler is not asked", factory_fails_at_first},
+    {"A22 cancelled while the handler is asked: nothing is made",
+     cancel_while_asking_makes_nothing},
+    {"A23 the factory's first failure is returned, the handler is not asked",
+     factory_fails_at_first},
     {"A23 the factory's failure on a restart is returned, the handler is not asked",
      factory_fails_on_a_restart},
     {"A24 a component that completes gives NULL", completion_returns_null},

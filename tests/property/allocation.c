@@ -30,7 +30,8 @@ enum { MUST_TELL, MAY_SUCCEED }; /* MAY_SUCCEED: for what does without what it c
 static bool tried(attempt_function attempt, size_t nth, int kind)
 {
     lc_log_set_level((lc_log_level)0);
-    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* so that what is made once for the process fails too */
+    CU_ASSERT_EQUAL(lc_library_shutdown(),
+                    0); /* so that what is made once for the process fails too */
     size_t before = lc__memory_in_use();
     lc__memory_fail_at(nth);
     int result = attempt();
@@ -536,7 +537,8 @@ static int combine_components(void)
         error = build(complete, 1, &managers[1]);
     int result = code_of(error);
     if (result == 0) {
-        lc_component *parts[] = {lc_manager_component(managers[0]), lc_manager_component(managers[1])};
+        lc_component *parts[] = {lc_manager_component(managers[0]),
+                                 lc_manager_component(managers[1])};
         lc_handle *ready = lc_all_ready(parts, 2);
         lc_handle *done = lc_all_done(parts, 2);
         result = ready && done ? 0 : -ENOMEM;
@@ -575,7 +577,8 @@ static int merge_components(void)
         error = build(count_and_wait, 2, &managers[1]);
     int result = code_of(error);
     if (result == 0) {
-        lc_component *parts[] = {lc_manager_component(managers[0]), lc_manager_component(managers[1])};
+        lc_component *parts[] = {lc_manager_component(managers[0]),
+                                 lc_manager_component(managers[1])};
         result = lc_components_merge(parts, 2, &merged);
     }
     if (!merged) { /* not taken over */
@@ -646,8 +649,8 @@ static void library_recovers(void)
     }
 }
 
-CHECK_SUITE(allocation, "property: allocation failure", {"handles", handles}, {"channels", channels},
-            {"waits", waits}, {"contexts, throwing, deferring", contexts},
+CHECK_SUITE(allocation, "property: allocation failure", {"handles", handles},
+            {"channels", channels}, {"waits", waits}, {"contexts, throwing, deferring", contexts},
             {"managers, also when a thread cannot be made midway", managers},
             {"the run loop and the halt", running_components}, {"combinators", combinators},
             {"the log and errors", log_and_errors},

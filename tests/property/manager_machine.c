@@ -18,14 +18,20 @@
 
 /* ---- the model ---- */
 
-enum phase { WAITING, STARTING, RUNNING, STOPPING, RETURNED }; /* STOPPING: has seen the end of its context */
+enum phase {
+    WAITING,
+    STARTING,
+    RUNNING,
+    STOPPING,
+    RETURNED
+}; /* STOPPING: has seen the end of its context */
 
 struct model {
     size_t workers;
     bool started;
     bool parent_cancelled;
-    bool failed;      /* some worker has */
-    int first_error;  /* the worker whose error was first; -1: none */
+    bool failed;        /* some worker has */
+    int first_error;    /* the worker whose error was first; -1: none */
     unsigned unhandled; /* errors after the first */
     enum phase phase[MOST];
     bool was_ready[MOST];
@@ -74,7 +80,8 @@ static size_t draw(struct machine *machine, size_t bound)
 static void tell(struct machine *machine, const char *what, size_t worker)
 {
     size_t left = sizeof machine->story - machine->told;
-    int used = snprintf(machine->story + machine->told, left, worker < MOST ? " %s(%zu)" : " %s", what, worker);
+    int used = snprintf(machine->story + machine->told, left, worker < MOST ? " %s(%zu)" : " %s",
+                        what, worker);
     if (used > 0 && (size_t)used < left)
         machine->told += (size_t)used;
 }
@@ -106,9 +113,11 @@ static bool has_returned(void *arg)
 /* The rows are right but for returns that are under way: those are waited for. */
 static void compare_status(struct machine *machine)
 {
-    static const lc_worker_state wanted[] = {
-        [WAITING] = LC_WORKER_PENDING, [STARTING] = LC_WORKER_STARTING, [RUNNING] = LC_WORKER_READY,
-        [STOPPING] = LC_WORKER_STARTING, [RETURNED] = LC_WORKER_RETURNED};
+    static const lc_worker_state wanted[] = {[WAITING] = LC_WORKER_PENDING,
+                                             [STARTING] = LC_WORKER_STARTING,
+                                             [RUNNING] = LC_WORKER_READY,
+                                             [STOPPING] = LC_WORKER_STARTING,
+                                             [RETURNED] = LC_WORKER_RETURNED};
     lc_worker_status status[MOST];
     claim(machine, check_until(has_returned, machine), "a worker is not said to have returned");
     claim(machine, lc_manager_workers(machine->manager, status, MOST) == machine->model.workers,
@@ -145,7 +154,8 @@ static void compare(struct machine *machine)
                   "whether the workers' context has ended");
     claim(machine, (lc_context_error(machine->scope.context) != NULL) == model->parent_cancelled,
           "whether the parent has ended");
-    claim(machine, check_log_count("puppet failed") == model->unhandled, "the errors that were logged");
+    claim(machine, check_log_count("puppet failed") == model->unhandled,
+          "the errors that were logged");
 }
 
 /* ---- steps ---- */
@@ -160,7 +170,8 @@ static void step_start(struct machine *machine)
         lc_error_unref(error);
         return;
     }
-    claim(machine, puppet_start(machine->manager, &machine->scope, machine->puppets, model->workers),
+    claim(machine,
+          puppet_start(machine->manager, &machine->scope, machine->puppets, model->workers),
           "the start");
     model->started = true;
     for (size_t i = 0; i < model->workers; i++)
@@ -208,7 +219,7 @@ static void step_notice(struct machine *machine, size_t worker)
 static void step_end(struct machine *machine, size_t worker)
 {
     static const enum puppet_order orders[] = {PUPPET_RETURN, PUPPET_RETURN, PUPPET_EXIT,
-                                               PUPPET_FAIL,   PUPPET_THROW};
+                                               PUPPET_FAIL, PUPPET_THROW};
     static const char *const names[] = {"return", "return", "exit", "fail", "throw"};
     struct model *model = &machine->model;
     size_t drawn = draw(machine, sizeof orders / sizeof *orders);
@@ -316,8 +327,9 @@ static bool run_sequence(uint64_t random)
     if (!machine.wrong)
         machine_finish(&machine);
     if (machine.wrong) {
-        fprintf(stderr, "\nmanager machine: %s is not as it should be after:%s\n"
-                        "again: LC_CHECK_SEQUENCE=%llu, suite \"manager machine\"\n",
+        fprintf(stderr,
+                "\nmanager machine: %s is not as it should be after:%s\n"
+                "again: LC_CHECK_SEQUENCE=%llu, suite \"manager machine\"\n",
                 machine.wrong, machine.story, (unsigned long long)random);
         return false; /* its workers may still run: nothing is taken apart */
     }

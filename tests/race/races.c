@@ -35,7 +35,8 @@ struct arena {
 
 static void arena_init(struct arena *arena)
 {
-    *arena = (struct arena){.random = check_seed(), .error = lc_error_new(-EIO, "thrown in a race")};
+    *arena =
+        (struct arena){.random = check_seed(), .error = lc_error_new(-EIO, "thrown in a race")};
 }
 
 static void arena_open(struct arena *arena, lc_worker_function run, unsigned workers)
@@ -183,7 +184,8 @@ static lc_error *run_until_ended(lc_context *context, lc_ready *ready, void *arg
     struct arena *arena = arg;
     atomic_fetch_add(&arena->runs, 1);
     lc_ready_signal(ready);
-    if (lc_handle_wait(lc_context_done(context), check_patience()) == 0 && lc_context_error(context))
+    if (lc_handle_wait(lc_context_done(context), check_patience()) == 0 &&
+        lc_context_error(context))
         atomic_fetch_add(&arena->ended, 1);
     return NULL;
 }
@@ -206,9 +208,10 @@ static void cancel_it(void *arg)
 static bool judge_start(void *arg)
 {
     struct arena *arena = arg;
-    bool well = closes(lc_manager_done(arena->manager)) && closes(lc_manager_ready(arena->manager)) &&
-                lc_handle_is_closed(lc_manager_shutdown(arena->manager)) && arena->runs == 2 &&
-                arena->ended == 2 && !lc_handle_is_closed(lc_signaler_thrown(arena->scope.signaler));
+    bool well =
+        closes(lc_manager_done(arena->manager)) && closes(lc_manager_ready(arena->manager)) &&
+        lc_handle_is_closed(lc_manager_shutdown(arena->manager)) && arena->runs == 2 &&
+        arena->ended == 2 && !lc_handle_is_closed(lc_signaler_thrown(arena->scope.signaler));
     arena_close(arena);
     return well;
 }
@@ -460,7 +463,8 @@ static void receive_shortly(void *arg)
 {
     struct transfer *transfer = arg;
     int64_t timeout = (int64_t)(check_random(&transfer->random) % 8000);
-    transfer->received = lc_channel_receive(transfer->channel, &transfer->item, lc_deadline_after(timeout));
+    transfer->received =
+        lc_channel_receive(transfer->channel, &transfer->item, lc_deadline_after(timeout));
 }
 
 /* Received or still there: neither lost nor doubled. */
@@ -592,7 +596,8 @@ static bool judge_family(void *arg)
 {
     struct family *family = arg;
     bool well = lc_context_error(family->child) && lc_context_error(family->grandchild) &&
-                closes(lc_context_done(family->child)) && closes(lc_context_done(family->grandchild));
+                closes(lc_context_done(family->child)) &&
+                closes(lc_context_done(family->grandchild));
     lc_context_unref(family->grandchild);
     lc_context_unref(family->child);
     lc_context_unref(family->parent);

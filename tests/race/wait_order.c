@@ -31,7 +31,8 @@ static void make_handles(void *arg)
 static void wait_for_both(void *arg)
 {
     struct order *order = arg;
-    lc_waitable waitables[] = {lc_on_handle(order->error), lc_on_handle(order->done), order->descriptor};
+    lc_waitable waitables[] = {lc_on_handle(order->error), lc_on_handle(order->done),
+                               order->descriptor};
     order->found = lc_wait_any(waitables, order->count, check_patience());
 }
 
@@ -56,7 +57,8 @@ static void error_is_never_missed(void)
 {
     struct order order = {.count = 2};
     unsigned rounds = check_fewer(check_count(1000000, 1000000));
-    CU_ASSERT_EQUAL(race_run(&race, &order, rounds / 2), 0); /* half on one processor, half on two */
+    CU_ASSERT_EQUAL(race_run(&race, &order, rounds / 2),
+                    0); /* half on one processor, half on two */
 }
 
 static void error_is_never_missed_in_poll(void)
@@ -115,7 +117,8 @@ static bool error_was_taken(void *arg)
 
 static void thrown_error_is_never_missed(void)
 {
-    struct race throwing = {make_signaler, wait_for_error_or_done, throw_and_be_done, error_was_taken};
+    struct race throwing = {make_signaler, wait_for_error_or_done, throw_and_be_done,
+                            error_was_taken};
     struct thrown thrown = {.kept = lc_error_new(-5, "thrown")};
     CU_ASSERT_EQUAL(race_run(&throwing, &thrown, check_fewer(check_count(50000, 500000))), 0);
     lc_error_unref(thrown.kept);

@@ -264,8 +264,8 @@ static void give_up(int signal)
     (void)signal;
     const char *name = CU_get_current_test() ? CU_get_current_test()->pName : "?";
     static const char text[] = "\ncheck: this test hangs: ";
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0 || write(STDERR_FILENO, name, strlen(name)) < 0 ||
-        write(STDERR_FILENO, "\n", 1) < 0)
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0 ||
+        write(STDERR_FILENO, name, strlen(name)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
         _exit(3);
     _exit(2);
 }
@@ -295,8 +295,10 @@ int main(int count, char **arguments)
         return end_child(run_child(arguments[2]));
 
     const char *given = getenv("LC_CHECK_SEED");
-    seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * UINT64_C(2654435761) ^ (uint64_t)getpid();
-    printf("seed %llu (again: LC_CHECK_SEED=%llu)\n", (unsigned long long)seed, (unsigned long long)seed);
+    seed = given ? strtoull(given, NULL, 0)
+                 : (uint64_t)time(NULL) * UINT64_C(2654435761) ^ (uint64_t)getpid();
+    printf("seed %llu (again: LC_CHECK_SEED=%llu)\n", (unsigned long long)seed,
+           (unsigned long long)seed);
     fflush(stdout);
 
     if (CU_initialize_registry() != CUE_SUCCESS)

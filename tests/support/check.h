@@ -49,7 +49,7 @@ void check_register_child(struct check_child_entry *entry);
 
 /** How a child ended. */
 struct check_exit {
-    int status;        /**< exit status, or -signal if a signal ended it, or -1000 if it had to be killed after 60 s */
+    int status; /**< exit status, or -signal if a signal ended it, or -1000 if it had to be killed after 60 s */
     char errors[32768]; /**< what it wrote on stderr, cut to fit, always terminated */
 };
 

@@ -35,8 +35,8 @@ static void destroy(lc_component *component)
 
 static const lc_component_ops plain_ops = {
     sizeof(lc_component_ops), start, ready, done, destroy, 0};
-static const lc_component_ops inline_ops = {
-    sizeof(lc_component_ops), start, ready, done, destroy, LC_START_INLINE};
+static const lc_component_ops inline_ops = {sizeof(lc_component_ops), start, ready, done, destroy,
+                                            LC_START_INLINE};
 
 void fake_init(struct fake *fake, unsigned flags)
 {

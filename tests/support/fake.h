@@ -12,9 +12,9 @@ struct fake {
     lc_component component; /* first */
     lc_handle *ready;
     lc_handle *done;
-    lc_context *context;                                       /**< of its start, referenced */
+    lc_context *context;                                        /**< of its start, referenced */
     lc_error *(*start)(struct fake *fake, lc_context *context); /**< NULL: succeed */
-    void *arg;                                                 /**< for `start` */
+    void *arg;                                                  /**< for `start` */
     atomic_uint starts;
     atomic_uint asked_ready;
     atomic_uint asked_done;

@@ -42,7 +42,8 @@ static bool sleeps(void *arg)
 static bool has_ended(void *arg)
 {
     char state = state_of(*(pid_t *)arg);
-    return state == '\0' || state == 'Z'; /* the first thread stays a zombie as long as others live */
+    return state == '\0' ||
+           state == 'Z'; /* the first thread stays a zombie as long as others live */
 }
 
 bool later_asleep(pid_t thread)

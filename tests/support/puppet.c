@@ -33,7 +33,8 @@ void scope_cancel(struct scope *scope)
 void puppet_init(struct puppet *puppet, int code)
 {
     *puppet = (struct puppet){.error = lc_error_new(code, "puppet failed with %d", code)};
-    if (lc_channel_new(8, NULL, &puppet->orders) != 0 || lc_channel_new(8, NULL, &puppet->answers) != 0)
+    if (lc_channel_new(8, NULL, &puppet->orders) != 0 ||
+        lc_channel_new(8, NULL, &puppet->answers) != 0)
         abort();
 }
 

@@ -23,7 +23,8 @@ struct race {
     void (*prepare)(void *arg); /**< on the caller's thread, before each round; may be NULL */
     void (*first)(void *arg);   /**< on the caller's thread */
     void (*second)(void *arg);  /**< on the other thread */
-    bool (*judge)(void *arg);   /**< on the caller's thread, after both: whether all was well; tidies up */
+    bool (*judge)(
+        void *arg); /**< on the caller's thread, after both: whether all was well; tidies up */
 };
 
 /** Runs `rounds` rounds on one processor, then as many on two. @return how many the judge did not like. */

@@ -201,7 +201,8 @@ static void data_is_released_with_the_manager(void)
     lc_handle_unref(done);
     puppet_drop(&puppet);
     scope_drop(&scope);
-    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* joins the worker's thread, which may be last to let go */
+    CU_ASSERT_EQUAL(lc_library_shutdown(),
+                    0); /* joins the worker's thread, which may be last to let go */
     CU_ASSERT_EQUAL(released, 5);
 }
 
@@ -227,12 +228,14 @@ static void hundreds_of_workers_run(void)
     scope_drop(&scope);
 }
 
-CHECK_SUITE(unit_builder, "unit: manager builder", {"mistakes are told and named", mistakes_are_named},
+CHECK_SUITE(unit_builder, "unit: manager builder",
+            {"mistakes are told and named", mistakes_are_named},
             {"names of the greatest length are taken", longest_names_are_taken},
             {"fibers are not supported yet", fibers_are_not_supported_yet},
             {"the first mistake is told", first_mistake_is_told},
             {"a worker needs its size", worker_needs_its_size},
             {"the stack size is obeyed", stack_size_is_obeyed},
-            {"a stack that is too small is refused", too_small_a_stack_is_refused}, {"NULL is borne", null_is_borne},
+            {"a stack that is too small is refused", too_small_a_stack_is_refused},
+            {"NULL is borne", null_is_borne},
             {"data is released with the manager", data_is_released_with_the_manager},
             {"hundreds of workers run", hundreds_of_workers_run});

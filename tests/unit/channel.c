@@ -377,7 +377,8 @@ static void *receive_items(void *arg)
     void *item;
     int result;
     traffic->in_order = true;
-    while ((result = lc_channel_receive(traffic->channel, &item, some_deadline(&random))) != -EPIPE) {
+    while ((result = lc_channel_receive(traffic->channel, &item, some_deadline(&random))) !=
+           -EPIPE) {
         if (result != 0)
             continue;
         size_t n = (size_t)(uintptr_t)item;
@@ -467,7 +468,8 @@ static void merged_channel_frees_a_bounded_sender(void)
     lc_channel *source = channel_new(1), *merged = NULL;
     CU_ASSERT_EQUAL(lc_channel_merge(&source, 1, &merged), 0);
     lc_channel_send(source, number(1), LC_NOW);
-    CU_ASSERT_EQUAL(lc_channel_send(source, number(2), LC_NOW), -ETIMEDOUT); /* holds nothing itself */
+    CU_ASSERT_EQUAL(lc_channel_send(source, number(2), LC_NOW),
+                    -ETIMEDOUT); /* holds nothing itself */
     later(&then, receive_one, merged);
     CU_ASSERT_EQUAL(lc_channel_send(source, number(3), check_patience()), 0);
     CU_ASSERT_TRUE(later_join(&then));
@@ -476,22 +478,23 @@ static void merged_channel_frees_a_bounded_sender(void)
     lc_channel_unref(source);
 }
 
-CHECK_SUITE(unit_channel, "unit: channels", {"first in, first out; NULL is an item", first_in_first_out},
-            {"a full channel holds senders back", full_channel_holds_senders_back},
-            {"an unbounded channel grows", unbounded_channel_grows},
-            {"an unbounded channel grows while it goes round", unbounded_channel_grows_in_the_middle},
-            {"the capacity is checked and the limit told", capacity_is_checked},
-            {"NULL is borne", null_is_borne},
-            {"a closed channel gives what is left, then EPIPE", closed_channel_gives_what_is_left},
-            {"the last reference discards what is queued", last_reference_discards},
-            {"discard is called without a lock", discard_runs_unlocked},
-            {"a receiver is woken by an item", receiver_is_woken_by_an_item},
-            {"a receiver is woken by the close", receiver_is_woken_by_the_close},
-            {"a sender is woken by room", sender_is_woken_by_room},
-            {"a sender is woken by the close and keeps its item", sender_is_woken_by_the_close},
-            {"many receivers are woken, one an item", many_receivers_are_woken},
-            {"waits end at their deadline", waits_end_at_the_deadline},
-            {"items are neither lost nor doubled under traffic", items_are_neither_lost_nor_doubled},
-            {"a merged channel can be waited for with others", merged_channel_waits_in_wait_any},
-            {"a merged channel takes a source twice", merged_channel_takes_a_source_twice},
-            {"a receive from a merged channel frees a sender", merged_channel_frees_a_bounded_sender});
+CHECK_SUITE(
+    unit_channel, "unit: channels", {"first in, first out; NULL is an item", first_in_first_out},
+    {"a full channel holds senders back", full_channel_holds_senders_back},
+    {"an unbounded channel grows", unbounded_channel_grows},
+    {"an unbounded channel grows while it goes round", unbounded_channel_grows_in_the_middle},
+    {"the capacity is checked and the limit told", capacity_is_checked},
+    {"NULL is borne", null_is_borne},
+    {"a closed channel gives what is left, then EPIPE", closed_channel_gives_what_is_left},
+    {"the last reference discards what is queued", last_reference_discards},
+    {"discard is called without a lock", discard_runs_unlocked},
+    {"a receiver is woken by an item", receiver_is_woken_by_an_item},
+    {"a receiver is woken by the close", receiver_is_woken_by_the_close},
+    {"a sender is woken by room", sender_is_woken_by_room},
+    {"a sender is woken by the close and keeps its item", sender_is_woken_by_the_close},
+    {"many receivers are woken, one an item", many_receivers_are_woken},
+    {"waits end at their deadline", waits_end_at_the_deadline},
+    {"items are neither lost nor doubled under traffic", items_are_neither_lost_nor_doubled},
+    {"a merged channel can be waited for with others", merged_channel_waits_in_wait_any},
+    {"a merged channel takes a source twice", merged_channel_takes_a_source_twice},
+    {"a receive from a merged channel frees a sender", merged_channel_frees_a_bounded_sender});

@@ -168,6 +168,7 @@ CHECK_SUITE(unit_error, "unit: errors",
             {"causes are kept as long as needed", causes_are_kept_and_freed},
             {"a chain of 100,000 errors is freed", long_chains_are_freed_without_recursion},
             {"without memory an error keeps its code", without_memory_the_code_is_kept},
-            {"without memory an error keeps a code of one's own", without_memory_own_codes_are_kept},
+            {"without memory an error keeps a code of one's own",
+             without_memory_own_codes_are_kept},
             {"without memory a wrap keeps its code, and the cause is not lost silently",
              without_memory_a_wrap_keeps_its_code});

@@ -8,9 +8,9 @@
 #include <lifecycle.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,7 +191,8 @@ static void after_threads_waits_are_refused(void)
 }
 
 CHECK_SUITE(unit_fork, "unit: fork",
-            {"a child forked before the library has threads may use all of it", before_threads_all_works},
+            {"a child forked before the library has threads may use all of it",
+             before_threads_all_works},
             {"a child forked after a shutdown may use all of it", after_shutdown_all_works},
             {"a child forked afterwards is refused waits and threads, and does not hang",
              after_threads_waits_are_refused});

@@ -270,7 +270,7 @@ static void cancel_waits_for_a_running_callback(void)
     lc_handle_on_close(handle, block, &blocking, &callback);
     pthread_create(&closer, NULL, close_on_thread, handle);
     CHECK_CLOSES(blocking.running);
-    CU_ASSERT_TRUE(lc_handle_is_closed(handle)); /* while the callback runs */
+    CU_ASSERT_TRUE(lc_handle_is_closed(handle));  /* while the callback runs */
     later(&then, close_handle, blocking.may_end); /* once this thread waits in the cancel */
     CU_ASSERT_FALSE(lc_handle_callback_cancel(callback));
     CU_ASSERT_TRUE(blocking.over);
@@ -447,25 +447,26 @@ static void is_at_most_32_bytes(void)
     CU_ASSERT_TRUE(sizeof(struct lc_handle) <= 32);
 }
 
-CHECK_SUITE(unit_handle, "unit: handles", {"a handle closes once and for ever", closes_once_and_for_ever},
-            {"NULL is borne", null_is_borne}, {"references are counted", references_are_counted},
-            {"the closed handle is shared and bears unref", closed_handle_is_shared},
-            {"a close wakes who waits", wait_is_woken}, {"any number may wait", any_number_may_wait},
-            {"a wait ends at its deadline, not before", wait_ends_at_the_deadline},
-            {"a wait ends at a deadline on the real clock", real_deadline_comes},
-            {"callbacks run oldest first, once, on the closer's stack", callbacks_run_oldest_first},
-            {"a cancelled callback does not run", callbacks_are_cancelled},
-            {"a callback may cancel itself", callback_cancels_itself},
-            {"a callback may cancel another", callback_cancels_another},
-            {"a cancel waits for a callback that runs", cancel_waits_for_a_running_callback},
-            {"callbacks of a dropped handle never run", callbacks_of_a_dropped_handle_never_run},
-            {"a callback may free the handle", callback_may_free_the_handle},
-            {"callbacks may use the handle", callbacks_may_use_the_handle},
-            {"a callback needs a function", null_function_is_refused},
-            {"a descriptor becomes readable at the close", descriptor_tells_of_the_close},
-            {"a closed handle's descriptor is readable", descriptor_of_a_closed_handle_is_readable},
-            {"a descriptor wakes poll", descriptor_wakes_poll},
-            {"a descriptor goes with its handle", descriptor_goes_with_the_handle},
-            {"too many descriptors are an error", too_many_descriptors_are_an_error},
-            {"what was written before the close is seen after it", close_publishes_what_was_written},
-            {"an unwaited handle takes at most 32 bytes", is_at_most_32_bytes});
+CHECK_SUITE(
+    unit_handle, "unit: handles", {"a handle closes once and for ever", closes_once_and_for_ever},
+    {"NULL is borne", null_is_borne}, {"references are counted", references_are_counted},
+    {"the closed handle is shared and bears unref", closed_handle_is_shared},
+    {"a close wakes who waits", wait_is_woken}, {"any number may wait", any_number_may_wait},
+    {"a wait ends at its deadline, not before", wait_ends_at_the_deadline},
+    {"a wait ends at a deadline on the real clock", real_deadline_comes},
+    {"callbacks run oldest first, once, on the closer's stack", callbacks_run_oldest_first},
+    {"a cancelled callback does not run", callbacks_are_cancelled},
+    {"a callback may cancel itself", callback_cancels_itself},
+    {"a callback may cancel another", callback_cancels_another},
+    {"a cancel waits for a callback that runs", cancel_waits_for_a_running_callback},
+    {"callbacks of a dropped handle never run", callbacks_of_a_dropped_handle_never_run},
+    {"a callback may free the handle", callback_may_free_the_handle},
+    {"callbacks may use the handle", callbacks_may_use_the_handle},
+    {"a callback needs a function", null_function_is_refused},
+    {"a descriptor becomes readable at the close", descriptor_tells_of_the_close},
+    {"a closed handle's descriptor is readable", descriptor_of_a_closed_handle_is_readable},
+    {"a descriptor wakes poll", descriptor_wakes_poll},
+    {"a descriptor goes with its handle", descriptor_goes_with_the_handle},
+    {"too many descriptors are an error", too_many_descriptors_are_an_error},
+    {"what was written before the close is seen after it", close_publishes_what_was_written},
+    {"an unwaited handle takes at most 32 bytes", is_at_most_32_bytes});

@@ -29,7 +29,8 @@ static unsigned entries_in(const char *path)
 static void version_is_that_of_the_headers(void)
 {
     char version[32];
-    snprintf(version, sizeof version, "%d.%d.%d", LC_VERSION_MAJOR, LC_VERSION_MINOR, LC_VERSION_PATCH);
+    snprintf(version, sizeof version, "%d.%d.%d", LC_VERSION_MAJOR, LC_VERSION_MINOR,
+             LC_VERSION_PATCH);
     CU_ASSERT_STRING_EQUAL(lc_version(), version);
 }
 
@@ -86,7 +87,7 @@ static void running_worker_keeps_it_up(void)
     CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
     check_log_capture();
     CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
-    CU_ASSERT_TRUE(check_log_has("w0")); /* named */
+    CU_ASSERT_TRUE(check_log_has("w0"));                /* named */
     CU_ASSERT_TRUE(puppet_does(&puppet, PUPPET_READY)); /* nothing was taken down */
     lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
     CHECK_CLOSES(lc_context_done(timed));

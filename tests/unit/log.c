@@ -98,7 +98,8 @@ static void sink_without_write_is_refused(void)
 {
     struct sink sink;
     use(&sink);
-    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){NULL, sink_flush, sink_release, &sink}), -EINVAL);
+    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){NULL, sink_flush, sink_release, &sink}),
+                    -EINVAL);
     lc_log(LC_LOG_INFO, "test", "the old one stays");
     CU_ASSERT_EQUAL(sink.writes, 1);
     CU_ASSERT_EQUAL(sink.releases, 0);
@@ -310,9 +311,10 @@ CHECK_CHILD(log_levels)
 static void default_names_the_level(void)
 {
     struct check_exit ended = check_child("log_levels");
-    CU_ASSERT_TRUE(matches(ended.errors, "^" TIME " critical x: y\n" TIME " error x: y\n" TIME
-                                         " warning x: y\n" TIME " notice x: y\n" TIME
-                                         " info x: y\n" TIME " debug x: y\n" TIME " info nobody\n$"));
+    CU_ASSERT_TRUE(matches(ended.errors,
+                           "^" TIME " critical x: y\n" TIME " error x: y\n" TIME
+                           " warning x: y\n" TIME " notice x: y\n" TIME " info x: y\n" TIME
+                           " debug x: y\n" TIME " info nobody\n$"));
 }
 
 CHECK_CHILD(log_control_characters)
@@ -436,7 +438,8 @@ static void lines_do_not_mix(void)
 
 CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_the_record},
             {"a sink is released once, when it is replaced", sink_is_released_once},
-            {"a sink without write is refused and the old one stays", sink_without_write_is_refused},
+            {"a sink without write is refused and the old one stays",
+             sink_without_write_is_refused},
             {"a flush reaches the sink", flush_reaches_the_sink},
             {"the level drops what matters less", level_drops_what_matters_less},
             {"logging keeps errno", errno_is_kept},

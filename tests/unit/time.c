@@ -69,7 +69,8 @@ static void timers_fire_in_order(void)
     lc_context *contexts[COUNT];
     lc__manual_clock_use(clock);
     for (unsigned i = 0; i < COUNT; i++) {
-        int64_t deadline = 2000 + (i * 37) % COUNT; /* 37 and 100 have no common factor: each once */
+        int64_t deadline =
+            2000 + (i * 37) % COUNT; /* 37 and 100 have no common factor: each once */
         contexts[i] = lc_context_with_deadline(NULL, deadline);
         lc_handle_on_close(lc_context_done(contexts[i]), note_fired,
                            (void *)(uintptr_t)(deadline - 2000), NULL);
@@ -132,7 +133,8 @@ static void cancelled_timers_do_not_fire(void)
     lc__manual_clock_advance(clock, LC_HOUR);
     for (unsigned i = 0; i < COUNT; i++) {
         if (contexts[i])
-            CU_ASSERT_EQUAL(lc_error_code(lc_context_error(contexts[i])), i % 3 ? -ETIMEDOUT : -ECANCELED);
+            CU_ASSERT_EQUAL(lc_error_code(lc_context_error(contexts[i])),
+                            i % 3 ? -ETIMEDOUT : -ECANCELED);
         lc_context_unref(contexts[i]);
     }
     CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 0);

@@ -122,7 +122,8 @@ static void closed_channels_are_ready(void)
 }
 
 /* Each thing wakes a wait for all kinds at once, with and without descriptors among them. */
-static void woken_by(void (*function)(void *), void *arg, lc_waitable *waitables, size_t count, int wanted)
+static void woken_by(void (*function)(void *), void *arg, lc_waitable *waitables, size_t count,
+                     int wanted)
 {
     struct later then;
     later(&then, function, arg);
@@ -174,7 +175,8 @@ static void each_kind_wakes(void)
 static void one_thing_may_be_listed_twice(void)
 {
     lc_handle *handle = lc_handle_new();
-    lc_waitable waitables[] = {{.kind = LC_WAITABLE_NONE}, lc_on_handle(handle), lc_on_handle(handle)};
+    lc_waitable waitables[] = {
+        {.kind = LC_WAITABLE_NONE}, lc_on_handle(handle), lc_on_handle(handle)};
     woken_by(close_handle, handle, waitables, 3, 1);
     lc_handle_unref(handle);
 }
@@ -265,8 +267,10 @@ static void all_waits_for_each(void)
     struct later then;
     struct ends ends = pipe_new();
     lc_handle *handle = lc_handle_new();
-    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()), {.kind = LC_WAITABLE_NONE},
-                               lc_on_handle(handle), lc_on_descriptor(ends.read, POLLIN)};
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()),
+                               {.kind = LC_WAITABLE_NONE},
+                               lc_on_handle(handle),
+                               lc_on_descriptor(ends.read, POLLIN)};
     waitables[1] = lc_on_handle(lc_handle_closed());
     CU_ASSERT_EQUAL(lc_wait_all(waitables, 2, LC_NOW), 0);
     CU_ASSERT_EQUAL(lc_wait_all(waitables, 3, LC_NOW), -ETIMEDOUT);
@@ -326,7 +330,8 @@ static void all_of_many(void)
     CU_ASSERT_EQUAL(lc_wait_all(waitables, COUNT, check_patience()), 0);
     CU_ASSERT_TRUE(later_join(&then));
     for (size_t i = 0; i < COUNT; i++) {
-        CU_ASSERT_EQUAL(waitables[i].kind, LC_WAITABLE_HANDLE); /* the caller's array is left alone */
+        CU_ASSERT_EQUAL(waitables[i].kind,
+                        LC_WAITABLE_HANDLE); /* the caller's array is left alone */
         lc_handle_unref(handles[i]);
     }
 }
@@ -362,7 +367,8 @@ static int timed_all(struct timed *timed)
 
 static int timed_descriptor(struct timed *timed)
 {
-    lc_waitable waitables[] = {lc_on_handle(timed->handle), lc_on_descriptor(timed->ends.read, POLLIN)};
+    lc_waitable waitables[] = {lc_on_handle(timed->handle),
+                               lc_on_descriptor(timed->ends.read, POLLIN)};
     return lc_wait_any(waitables, 2, 2000);
 }
 
@@ -403,13 +409,13 @@ static bool one_waits(void *arg)
 
 static void waits_end_at_their_deadline(void)
 {
-    int (*waits[])(struct timed *) = {timed_any,   timed_any_of_none, timed_all,
-                                      timed_descriptor, timed_fd,     timed_sleep,
-                                      timed_context, timed_context_sleep};
+    int (*waits[])(struct timed *) = {timed_any,        timed_any_of_none,  timed_all,
+                                      timed_descriptor, timed_fd,           timed_sleep,
+                                      timed_context,    timed_context_sleep};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         pthread_t thread;
         struct timed timed = {lc__manual_clock_new(1000), waits[i], lc_handle_new(), pipe_new(),
-                              lc_context_new(NULL), 1};
+                              lc_context_new(NULL),       1};
         pthread_create(&thread, NULL, wait_on_clock, &timed);
         CU_ASSERT_TRUE(check_until(one_waits, timed.clock));
         lc__manual_clock_advance(timed.clock, 999);
@@ -612,7 +618,8 @@ static void waits_are_no_cancellation_points(void)
     lc_handle_unref(wait.end);
 }
 
-CHECK_SUITE(unit_wait, "unit: waiting", {"the lowest index that is ready is returned", lowest_index_is_returned},
+CHECK_SUITE(unit_wait, "unit: waiting",
+            {"the lowest index that is ready is returned", lowest_index_is_returned},
             {"empty places never come", empty_places_never_come},
             {"each kind is ready in its turn", each_kind_is_ready_in_its_turn},
             {"closed channels are ready", closed_channels_are_ready},
@@ -626,7 +633,8 @@ CHECK_SUITE(unit_wait, "unit: waiting", {"the lowest index that is ready is retu
             {"all waits for each", all_waits_for_each},
             {"all need not be ready together", all_need_not_be_ready_together},
             {"all of many", all_of_many},
-            {"waits end at their deadline on the thread's clock, not before", waits_end_at_their_deadline},
+            {"waits end at their deadline on the thread's clock, not before",
+             waits_end_at_their_deadline},
             {"deadlines on the real clock come", real_deadlines_come},
             {"a wait for a descriptor tells what poll tells", fd_tells_what_poll_tells},
             {"an ended context ends every wait, but what is waited for wins",
