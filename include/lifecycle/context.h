@@ -62,9 +62,8 @@ LC_API void lc_context_unref(lc_context *context);
 
 /**
  * Ends the context and all below it: first each gets its error, then their done handles close, top
- * down, on the caller's stack; whoever sees one closed finds every context that this call ended
- * already so. Ending twice changes nothing, and does not wait for who is first: the first cause
- * stays.
+ * down, on the caller's stack; whoever sees one closed finds every context below it ended. Ending
+ * twice changes nothing, and does not wait for who is first: the first cause stays.
  * @param cause  why, taken over; NULL for no particular reason. The context's error wraps it.
  */
 LC_API void lc_context_cancel(lc_context *context, lc_error *cause);
@@ -83,7 +82,16 @@ LC_API int64_t lc_context_deadline(const lc_context *context);
 /** The value nearest upward that was stored under `key`, or NULL. */
 LC_API void *lc_context_value(const lc_context *context, const void *key);
 
-/* ---- waiting under a context; what is waited for wins over the context's end ---- */
+/*
+ * ---- waiting under a context ----
+ *
+ * What is waited for wins over the end of the context, so that nothing that has come is lost. A
+ * loop over something that may never pause, a busy socket, say, must therefore look at
+ * lc_context_error itself:
+ *
+ *     while (!lc_context_error(context) && lc_context_receive(context, channel, &item) == 0)
+ *         handle(item);
+ */
 
 /**
  * As lc_wait_any, ended also by the end of the context.

@@ -24,7 +24,7 @@ LC_BEGIN_DECLARATIONS
 typedef struct lc_error lc_error;
 
 /** A message longer than this many bytes is cut there, and ends in "...". */
-#define LC_ERROR_MESSAGE_MAX 4096
+#define LC_ERROR_MESSAGE_MAX ((size_t)4096)
 
 /**
  * Makes an error.

@@ -35,7 +35,7 @@ typedef enum lc_log_level {
  * much as a pipe takes in one piece (PIPE_BUF), so that the lines of several threads do not mix
  * there.
  */
-#define LC_LOG_LINE_MAX 4096
+#define LC_LOG_LINE_MAX ((size_t)4096)
 
 /** A fact beside the message. */
 typedef struct lc_log_field {

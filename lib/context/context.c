@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/spin.h"
 #include "context/signaler.h"
 #include "executor/timers.h"
 #include "wait/handle.h"
@@ -30,6 +31,7 @@ struct lc_context {
     atomic_uint refs;
     bool linked;                  /* whether the parent has it; under the parent's lock */
     unsigned char kind;           /* never changes, as parent, deadline and signaler */
+    atomic_bool settled;          /* ended by itself, not with its parent: and so is all below */
     TAILQ_ENTRY(lc_context) link; /* in parent->children, under its lock; then the canceller's */
     _Atomic(lc_error *) error;    /* held; NULL while live; set once, under the lock */
     lc_handle done;               /* closes after `error` was set */
@@ -171,6 +173,18 @@ static bool end_one(lc_context *context, const lc_error *error, struct context_l
 }
 
 /*
+ * A child that its parent still had, and that has ended, is the root of a cancel of its own,
+ * perhaps one under way in another thread: in its first pass, which calls nobody and waits for none
+ * but such roots further down.
+ */
+static void await_settled(lc_context *child)
+{
+    unsigned round = 0;
+    while (!atomic_load_explicit(&child->settled, memory_order_acquire))
+        lc__spin(&round);
+}
+
+/*
  * Ends a context and all below it, in two passes, neither of them recursive: first every context of
  * the tree gets its error, then the handles close, top down. So who sees one closed finds
  * everything below it ended. Takes `error` over.
@@ -184,11 +198,16 @@ static void end_tree(lc_context *context, lc_error *error)
     bool root_was_live = end_one(context, error, &living);
     for (lc_context *child; (child = TAILQ_FIRST(&living));) {
         TAILQ_REMOVE(&living, child, link);
-        if (end_one(child, error, &living))
+        if (end_one(child, error, &living)) {
             TAILQ_INSERT_TAIL(&ended, child, link);
-        else
+        } else {
+            await_settled(child);
             lc_context_unref(child);
+        }
     }
+    /* Release: who finds it settled finds the errors below it. */
+    if (root_was_live)
+        atomic_store_explicit(&context->settled, true, memory_order_release);
     if (root_was_live) {
         disarm(context);
         lc_handle_close(&context->done);

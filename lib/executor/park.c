@@ -210,24 +210,38 @@ static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadl
     return ready > 0;
 }
 
+/* @return 0 if it has been unparked, -ETIMEDOUT at the deadline, 1 if neither. */
+static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int64_t deadline)
+{
+    /* Acquire: pairs with the release of the unpark that is seen here. */
+    *word = atomic_load_explicit(&parker->word, memory_order_acquire);
+    if (*word >> COUNT_SHIFT != seen)
+        return 0;
+    if (*word & EXPIRED)
+        return -ETIMEDOUT;
+    bool passed = deadline != LC_FOREVER && lc__clock_real.now(&lc__clock_real) >= deadline;
+    return passed ? -ETIMEDOUT : 1;
+}
+
+/*
+ * Sleeps once. What ends the sleep may be neither an unpark nor the deadline: a process signal,
+ * say, whose handler has done something that the caller will want to look at.
+ */
 static int park_on_kernel_clock(struct lc__parker *parker, unsigned seen, int64_t deadline,
                                 struct sleeper *how)
 {
-    for (;;) {
-        /* Acquire: pairs with the release of the unpark that is seen here. */
-        unsigned word = atomic_load_explicit(&parker->word, memory_order_acquire);
-        if (word >> COUNT_SHIFT != seen)
-            return 0;
-        if (word & EXPIRED)
-            return -ETIMEDOUT;
-        if (deadline != LC_FOREVER && lc__clock_real.now(&lc__clock_real) >= deadline)
-            return -ETIMEDOUT;
-        if (!atomic_compare_exchange_weak_explicit(&parker->word, &word, word | PARKED,
-                                                   memory_order_acq_rel, memory_order_relaxed))
-            continue;
-        if (sleep_parked(parker, word | PARKED, deadline, how) || how->error)
-            return how->error;
-    }
+    unsigned word;
+    int state;
+    while ((state = look_at(parker, &word, seen, deadline)) > 0)
+        if (atomic_compare_exchange_weak_explicit(&parker->word, &word, word | PARKED,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            break;
+    if (state <= 0)
+        return state;
+    if (sleep_parked(parker, word | PARKED, deadline, how) || how->error)
+        return how->error;
+    state = look_at(parker, &word, seen, deadline);
+    return state < 0 ? state : 0;
 }
 
 static int park_on_other_clock(struct lc__parker *parker, unsigned seen, int64_t deadline,

@@ -27,8 +27,8 @@ struct side {
 
 /* clang-format off */
 /*
- *     items:  | . | . | a | b | c | . | . |    `room` places, of which `length` are used, from `head`
- *                       ^ head                 on and round
+ *     items:  | . | . | a | b | c | . | . |    `room` places, `length` of them in use, from
+ *                       ^ head                 `head` on and round
  */
 /* clang-format on */
 struct lc_channel {

@@ -340,25 +340,33 @@ static int take_pending(lc_process_signals *watch)
     return number;
 }
 
-int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
+/* Parks with the watched signals unblocked: the thread that waits for them is the one to get them.
+ */
+static int park_unblocked(lc_process_signals *watch, unsigned seen, int64_t deadline)
 {
     struct lc__park_reason reason = {"process signals", watch};
     sigset_t wanted, kept;
     sigemptyset(&wanted);
     lc__signals_add_to(watch, &wanted);
     pthread_sigmask(SIG_UNBLOCK, &wanted, &kept);
-    int result = 0;
-    while (result == 0) {
-        /* Counted before looked at: a signal that comes after the look makes the park return. */
-        unsigned seen = lc__parker_count(&watch->parker);
-        result = take_pending(watch);
-        if (result == 0 && ended && atomic_load(ended))
-            break;
-        if (result == 0)
-            result = lc__park(&watch->parker, seen, deadline, &reason);
-    }
+    int result = lc__park(&watch->parker, seen, deadline, &reason);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
     return result;
+}
+
+int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
+{
+    int waited = 0;
+    for (;;) {
+        /* Counted before looked at: a signal that comes after the look makes the park return. */
+        unsigned seen = lc__parker_count(&watch->parker);
+        int number = take_pending(watch);
+        if (number > 0)
+            return number;
+        if (waited < 0 || (ended && atomic_load(ended)))
+            return waited;
+        waited = park_unblocked(watch, seen, deadline);
+    }
 }
 
 int lc_process_signals_next(lc_process_signals *watch, int64_t deadline)

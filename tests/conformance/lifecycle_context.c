@@ -312,7 +312,7 @@ static void deep_chain(void)
     pthread_attr_t attributes;
     bool well = false;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 512 * 1024);
+    pthread_attr_setstacksize(&attributes, (size_t)512 * 1024);
     CU_ASSERT_EQUAL(pthread_create(&thread, &attributes, deep_chain_here, &well), 0);
     pthread_join(thread, NULL);
     pthread_attr_destroy(&attributes);

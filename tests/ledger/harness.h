@@ -92,8 +92,8 @@ bool client_say(struct client *client, const char *line);
 /** What is heard from a server that says nothing any more. */
 #define NOTHING "(nothing)"
 /**
- * Receives a line, without its end; NOTHING if the connection ends, or patience does. Good until the
- * next call in the thread.
+ * Receives a line, without its end; NOTHING if the connection ends, or patience does. Good until
+ * the next call in the thread.
  */
 const char *client_hear(struct client *client);
 /** client_say, client_hear. */

@@ -260,12 +260,12 @@ static void step(struct machine *machine)
 {
     struct model *model = &machine->model;
     size_t drawn = draw(machine, 20);
-    if (!model->started && drawn < 14)
+    bool starts = model->started ? drawn == 18 : drawn < 14;
+    bool cancels = model->started ? drawn == 19 : drawn > 16;
+    if (starts)
         step_start(machine);
-    else if (drawn == 19 || (!model->started && drawn > 16))
+    else if (cancels)
         step_cancel(machine);
-    else if (drawn == 18)
-        step_start(machine);
     else if (model->started && model->workers > 0)
         step_of_worker(machine, draw(machine, model->workers));
 }

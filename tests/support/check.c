@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +75,29 @@ unsigned check_fewer(unsigned count)
     return SLOWED && count > 20 ? count / 20 : count;
 }
 
+#define PATIENCE ((SLOWED ? 120 : 30) * LC_SECOND)
+
+/*
+ * A wait whose wake-up was lost still succeeds when its patience ends and it looks once more. So it is noted when
+ * patience was last asked for: if then nothing comes for as long as that, somebody has waited it out.
+ */
+static _Atomic int64_t patience_asked; /* 0: not in this test */
+static atomic_bool waited_out;
+
+static void note_time(void)
+{
+    struct timespec now; /* not lc_now: the calling thread may be on a clock moved by hand */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t present = now.tv_sec * LC_SECOND + now.tv_nsec;
+    int64_t before = atomic_exchange(&patience_asked, present);
+    if (before > 0 && present - before >= PATIENCE)
+        atomic_store(&waited_out, true);
+}
+
 int64_t check_patience(void)
 {
-    return lc_deadline_after((SLOWED ? 120 : 30) * LC_SECOND);
+    note_time();
+    return lc_deadline_after(PATIENCE);
 }
 
 bool check_until(bool (*condition)(void *arg), void *arg)
@@ -259,10 +280,12 @@ static CU_TestInfo last_tests[] = {
  * A test that hangs although its waits have deadlines would hold up everything behind it for ever: name it and
  * end the run. Only calls that are safe in a signal handler.
  */
+static const char *volatile running = "?"; /* the name of the test */
+
 static void give_up(int signal)
 {
     (void)signal;
-    const char *name = CU_get_current_test() ? CU_get_current_test()->pName : "?";
+    const char *name = running;
     static const char text[] = "\ncheck: this test hangs: ";
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0 ||
         write(STDERR_FILENO, name, strlen(name)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
@@ -272,12 +295,19 @@ static void give_up(int signal)
 
 static void before_each(void)
 {
+    running = CU_get_current_test() ? CU_get_current_test()->pName : "?";
+    atomic_store(&patience_asked, 0);
+    atomic_store(&waited_out, false);
     alarm(SLOWED ? 900 : 300);
 }
 
 static void after_each(void)
 {
     alarm(0);
+    if (atomic_load(&patience_asked) > 0)
+        note_time();
+    if (atomic_load(&waited_out))
+        CU_FAIL("a wait has lasted until its patience ended: was a wake-up lost?");
 }
 
 static void add_suite(struct check_suite *suite)

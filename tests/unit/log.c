@@ -356,8 +356,8 @@ static void long_lines_are_cut(void)
     struct check_exit ended = check_child("log_long_line");
     unsigned lines = 0;
     for (char *at = ended.errors, *end; (end = strchr(at, '\n')); at = end + 1) {
-        CU_ASSERT_TRUE(end - at < LC_LOG_LINE_MAX);
-        CU_ASSERT_TRUE(end - at > LC_LOG_LINE_MAX / 2);
+        CU_ASSERT_TRUE((size_t)(end - at) < LC_LOG_LINE_MAX);
+        CU_ASSERT_TRUE((size_t)(end - at) > LC_LOG_LINE_MAX / 2);
         CU_ASSERT_EQUAL(strncmp(end - 3, "...", 3), 0);
         lines++;
     }
