@@ -349,6 +349,12 @@ static int park_unblocked(lc_process_signals *watch, unsigned seen, int64_t dead
     sigemptyset(&wanted);
     lc__signals_add_to(watch, &wanted);
     pthread_sigmask(SIG_UNBLOCK, &wanted, &kept);
+    /*
+     * A sleep without an end is begun anew by the kernel behind a handler; one with an end, however
+     * far, returns. That makes a difference where the handler is put off until then, as by
+     * ThreadSanitizer.
+     */
+    deadline = deadline == LC_FOREVER ? LC_FOREVER - 1 : deadline;
     int result = lc__park(&watch->parker, seen, deadline, &reason);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
     return result;

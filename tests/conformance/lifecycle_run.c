@@ -503,10 +503,11 @@ static void cancelled_with_error(lc_behavior verdict, bool error_first, bool res
     CU_ASSERT_EQUAL(run->made, 1);
     CU_ASSERT_PTR_EQUAL(run->judged[0], run->puppets[0][0].error);
     CU_ASSERT_EQUAL(run->behavior, verdict);
-    if (restarts)
-        CU_ASSERT_EQUAL(lc_error_code(run->result), -ECANCELED)
-    else
+    if (restarts) {
+        CU_ASSERT_EQUAL(lc_error_code(run->result), -ECANCELED);
+    } else {
         CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+    }
     run_drop(run);
 }
 
