@@ -550,10 +550,9 @@ static lc_error *signal_complete_and_cancel(struct fake *fake, lc_context *conte
 
 static void completed_and_cancelled_is_cancelled(void)
 {
-    lc_error *(*starts[])(struct fake *, lc_context *) = {cancel_and_complete, complete_and_cancel};
     for (unsigned i = 0; i < 4; i++) {
         struct run *run = run_faked(i < 2 ? LC_START_INLINE : 0);
-        run->fakes[0].start = starts[i % 2];
+        run->fakes[0].start = i % 2 ? complete_and_cancel : cancel_and_complete;
         run_begin(run);
         run_end(run);
         CU_ASSERT_EQUAL(lc_error_code(run->result), -ECANCELED);
