@@ -2,6 +2,7 @@
  * merge.c: one component made of several. See <lifecycle/component.h>.
  */
 #include "base/memory.h"
+#include "base/sanitizer.h"
 
 #include <lifecycle/component.h>
 
@@ -32,6 +33,7 @@ struct progress {
 static void stop_started(void *arg)
 {
     struct progress *progress = arg;
+    lc__frames_were_left();
     lc_context_cancel(progress->merged->context, NULL);
     for (size_t i = progress->started; i-- > 0;)
         lc_handle_wait(lc_component_done(progress->merged->parts[i]), LC_FOREVER);

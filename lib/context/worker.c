@@ -6,6 +6,7 @@
 
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/sanitizer.h"
 #include "base/task.h"
 #include "context/context.h"
 #include "context/signaler.h"
@@ -49,6 +50,7 @@ static void call_one(struct lc__deferred call)
 static void run_deferred(void *unused)
 {
     (void)unused;
+    lc__frames_were_left();
     struct lc__task *task = lc__task_current();
     task->running_deferred = true;
     for (struct lc__deferred *last; (last = task->deferred);) {
@@ -159,6 +161,7 @@ static void tell_ended(void *arg)
 {
     struct lc__worker_call *call = arg;
     struct lc__task *task = lc__task_current();
+    lc__frames_were_left();
     if (!task->in_worker)
         return;
     task->in_worker = false;
