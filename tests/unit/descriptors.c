@@ -1,0 +1,144 @@
+/*
+ * descriptors.c: the library's own descriptors: none is needed for a halt, none is shared with a
+ * forked child, and one that is not a descriptor at all is refused.
+ */
+#include "support/check.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- not a descriptor ---- */
+
+static void negative_descriptors_are_refused(void)
+{
+    lc_waitable waitable = lc_on_descriptor(-1, POLLIN);
+    CU_ASSERT_EQUAL(lc_wait_fd(-1, POLLIN, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), -EBADF);
+}
+
+/* ---- none left ---- */
+
+static void use_up_descriptors(void)
+{
+    struct rlimit limit = {64, 64};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (open("/dev/null", O_RDONLY) >= 0)
+        continue;
+}
+
+static void terminate_me(void *arg, const lc_error *error)
+{
+    (void)error;
+    *(bool *)arg = true;
+    kill(getpid(), SIGINT);
+    kill(getpid(), SIGTERM);
+}
+
+CHECK_CHILD(halt_without_descriptors)
+{
+    bool halted = false;
+    int pipes[2];
+    if (pipe(pipes) != 0)
+        return 4;
+    use_up_descriptors();
+    lc_error *error = lc_error_new(-EMFILE, "no descriptor left");
+    if (lc_wait_fd(pipes[0], POLLIN, check_patience()) != -EMFILE)
+        return 1; /* else this shows nothing */
+    if (lc_spin_halt(error, terminate_me, &halted) != 0)
+        return 2;
+    lc_error_unref(error);
+    return halted ? 0 : 3;
+}
+
+static void a_halt_needs_no_descriptor(void)
+{
+    struct check_exit ended = check_child("halt_without_descriptors");
+    CU_ASSERT_EQUAL(ended.status, 0);
+}
+
+/* ---- forked before there are threads ---- */
+
+/* Waits for what the parent has and the child has too, until the deadline. */
+static int wait_beside_parent(int descriptor)
+{
+    lc_handle *never = lc_handle_new();
+    lc_waitable both[] = {lc_on_handle(never), lc_on_descriptor(descriptor, POLLIN)};
+    int result = lc_wait_any(both, 2, lc_deadline_after(50 * LC_MILLISECOND));
+    lc_handle_unref(never);
+    return result == -ETIMEDOUT ? 0 : 1;
+}
+
+/* A spare descriptor is left by a wait before the fork: were it shared, a wake-up for one process
+ * could go to the other. */
+CHECK_CHILD(fork_with_spares)
+{
+    int pipes[2];
+    if (pipe(pipes) != 0 ||
+        lc_wait_fd(pipes[0], POLLIN, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+        return 1;
+    int spare = pipes[1] + 1; /* the lowest that was free when the wait made one */
+    pid_t child = fork();
+    if (child == 0) {
+        /* The child has let go of the spare, and its own wait works. */
+        bool shared = fcntl(spare, F_GETFD) >= 0;
+        _exit(shared ? 2 : wait_beside_parent(pipes[0]));
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (fcntl(spare, F_GETFD) < 0)
+        return 3; /* not the spare after all */
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 4;
+}
+
+CHECK_CHILD(fork_with_watch)
+{
+    static const int numbers[] = {SIGUSR1};
+    lc_process_signals *watch;
+    if (lc_process_signals_watch(numbers, 1, &watch) != 0)
+        return 1;
+    lc_waitable signals = lc_on_signals(watch);
+    if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+        return 2;
+    pid_t child = fork();
+    if (child == 0) {
+        /* Drains what it shares with its parent, if it does, and then gets a signal of its own. */
+        if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+            _exit(3);
+        kill(getpid(), SIGUSR1);
+        _exit(lc_process_signals_next(watch, check_patience()) == SIGUSR1 ? 0 : 4);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    /* The child's signal has not made the parent's descriptor readable. */
+    if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+        return 5;
+    kill(getpid(), SIGUSR1);
+    if (lc_wait_any(&signals, 1, check_patience()) != 0)
+        return 6;
+    lc_process_signals_unwatch(watch);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 7;
+}
+
+static void spares_are_not_shared_with_a_child(void)
+{
+    CU_ASSERT_EQUAL(check_child("fork_with_spares").status, 0);
+}
+
+static void watches_are_not_shared_with_a_child(void)
+{
+    CU_ASSERT_EQUAL(check_child("fork_with_watch").status, 0);
+}
+
+CHECK_SUITE(unit_descriptors, "unit: descriptors",
+            {"a negative descriptor is refused, not waited for", negative_descriptors_are_refused},
+            {"a halt holds when no descriptor is left", a_halt_needs_no_descriptor},
+            {"a forked child does not share spare descriptors", spares_are_not_shared_with_a_child},
+            {"a forked child does not share a watch's descriptor",
+             watches_are_not_shared_with_a_child});
