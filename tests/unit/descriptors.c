@@ -65,6 +65,14 @@ static void a_halt_needs_no_descriptor(void)
 
 /* ---- forked before there are threads ---- */
 
+/* The number that the next descriptor of this process will have. */
+static int next_descriptor(void)
+{
+    int next = dup(STDIN_FILENO);
+    close(next);
+    return next;
+}
+
 /* Waits for what the parent has and the child has too, until the deadline. */
 static int wait_beside_parent(int descriptor)
 {
@@ -80,10 +88,11 @@ static int wait_beside_parent(int descriptor)
 CHECK_CHILD(fork_with_spares)
 {
     int pipes[2];
-    if (pipe(pipes) != 0 ||
-        lc_wait_fd(pipes[0], POLLIN, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+    if (pipe(pipes) != 0)
+        return 5;
+    int spare = next_descriptor(); /* the wait makes it */
+    if (lc_wait_fd(pipes[0], POLLIN, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
         return 1;
-    int spare = pipes[1] + 1; /* the lowest that was free when the wait made one */
     pid_t child = fork();
     if (child == 0) {
         /* The child has let go of the spare, and its own wait works. */
@@ -104,6 +113,7 @@ CHECK_CHILD(fork_with_watch)
     if (lc_process_signals_watch(numbers, 1, &watch) != 0)
         return 1;
     lc_waitable signals = lc_on_signals(watch);
+    struct pollfd parents = {next_descriptor(), POLLIN, 0}; /* the wait makes it */
     if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
         return 2;
     pid_t child = fork();
@@ -116,10 +126,12 @@ CHECK_CHILD(fork_with_watch)
     }
     int status = 0;
     waitpid(child, &status, 0);
-    /* The child's signal has not made the parent's descriptor readable. */
-    if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+    /* The child's signal has not made the parent's descriptor readable; the parent's own does. */
+    if (poll(&parents, 1, 0) != 0)
         return 5;
     kill(getpid(), SIGUSR1);
+    if (poll(&parents, 1, 0) != 1)
+        return 8;
     if (lc_wait_any(&signals, 1, check_patience()) != 0)
         return 6;
     lc_process_signals_unwatch(watch);
