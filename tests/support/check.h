@@ -56,7 +56,10 @@ struct check_exit {
 /** Runs a CHECK_CHILD body in a fresh process (fork and exec of this program) and waits for it. */
 struct check_exit check_child(const char *name);
 
-/** `usual`, or `thorough` when LC_CHECK_LONG is set in the environment (make check-long). */
+/**
+ * `usual`, or `thorough` when LC_CHECK_LONG is set in the environment (make check-long), or a
+ * hundredth of `usual` when LC_CHECK_QUICK is (make check-valgrind).
+ */
 unsigned check_count(unsigned usual, unsigned thorough);
 
 /**
