@@ -98,8 +98,6 @@ static void become(char *const *arguments, char *const *environment, const struc
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a crashed test leaves nothing running */
     dup2(log_pipe, STDERR_FILENO);
-    if (setup->files)
-        setrlimit(RLIMIT_NOFILE, setup->files);
     if (setup->size)
         setrlimit(RLIMIT_FSIZE, setup->size);
     execve(arguments[0], arguments, environment);
@@ -157,10 +155,24 @@ struct server *server_spawn(char *const *arguments, const struct setup *setup)
 
 struct server *server_start(const char *data, const struct setup *setup)
 {
-    char program[] = CHECK_BUILD_DIR "/examples/ledger";
-    const char *arguments[16] = {program, "--port", "0", "--data", data};
+    char limit[64];
+    const char *arguments[20];
+    size_t count = 0;
+    if (setup && setup->files) {
+        /* By util-linux's program, since Valgrind keeps our own setrlimit from the child. */
+        snprintf(limit, sizeof limit, "--nofile=%ju:%ju", (uintmax_t)setup->files->rlim_cur,
+                 (uintmax_t)setup->files->rlim_max);
+        arguments[count++] = "/usr/bin/prlimit";
+        arguments[count++] = limit;
+    }
+    arguments[count++] = CHECK_BUILD_DIR "/examples/ledger";
+    arguments[count++] = "--port";
+    arguments[count++] = "0";
+    arguments[count++] = "--data";
+    arguments[count++] = data;
     for (size_t i = 0; setup && i < 8 && setup->options[i]; i++)
-        arguments[5 + i] = setup->options[i];
+        arguments[count++] = setup->options[i];
+    arguments[count] = NULL;
     struct server *server = server_spawn((char *const *)(uintptr_t)arguments, setup);
     static const char listens[] = "listening on 127.0.0.1:";
     if (server_says(server, listens)) {
