@@ -61,7 +61,9 @@ LC_API int lc_channel_send(lc_channel *channel, void *item, int64_t deadline);
 /**
  * Receives the oldest item; waits while the channel is empty and not closed.
  * @return 0; -EPIPE if it is closed and empty; -ETIMEDOUT if it was empty until the deadline;
- * -EINVAL; -ENOTSUP in a forked child. Unless 0, `*item` is untouched.
+ * -EINVAL; -ENOTSUP in a forked child; from a merged channel of many sources also -ENOMEM. Unless
+ * 0,
+ *         `*item` is untouched.
  */
 LC_API int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline);
 

@@ -41,7 +41,8 @@ LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, in
 
 /**
  * As lc_context_new; the context carries a value for itself and all below it.
- * @param key      compared by address; make it the address of a static variable of yours. Not NULL.
+ * @param key      compared by address; make it the address of a static variable of yours. NULL is
+ *                 refused, as if memory had run out.
  * @param release  called with `value` when the context is freed; NULL if there is nothing to free.
  * If the call fails, it is not called.
  */

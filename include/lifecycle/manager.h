@@ -105,7 +105,8 @@ LC_API void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_
  * arguments.
  * @param manager  receives a reference, or NULL.
  * @return NULL, or the first mistake made (-EINVAL, -EEXIST for a name used twice, -ENOTSUP for
- * fibers, -ENOMEM), its message naming the worker and what would be right.
+ * fibers, -ENOMEM, also for a builder that is NULL), its message naming the worker and what would
+ * be right.
  */
 LC_API LC_MUST_CHECK lc_error *lc_manager_builder_build(lc_manager_builder *builder,
                                                         lc_manager **manager);

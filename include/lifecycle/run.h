@@ -107,9 +107,10 @@ LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_ru
 
 /**
  * Spin-halts: blocks, using no CPU, until SIGTERM or lc_halt_release. A SIGTERM that the library
- * has caught before (because something watched for it) counts. SIGINT and SIGHUP are answered by a
- * log line that says why the process refuses to go. It needs neither memory nor a descriptor,
- * so that a process which has run out of them halts as well.
+ * has caught before, at any time since it was last shut down (because something watched for it),
+ * counts: the call then returns at once, and neither logs nor calls on_halt. SIGINT and SIGHUP are
+ * answered by a log line that says why the process refuses to go. It needs neither memory nor a
+ * descriptor, so that a process which has run out of them halts as well.
  * @param error     why; borrowed; logged.
  * @param on_halt   called once the halt waits, that is, from when lc_halt_release will end it; may
  * be NULL.

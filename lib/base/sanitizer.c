@@ -7,9 +7,15 @@
 #if __has_feature(address_sanitizer)
 #define HAS_ASAN
 #endif
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN
+#endif
 #endif
 #ifdef __SANITIZE_ADDRESS__
 #define HAS_ASAN
+#endif
+#if defined(__SANITIZE_THREAD__) && !defined(HAS_TSAN)
+#define HAS_TSAN
 #endif
 
 #ifdef HAS_ASAN
@@ -35,6 +41,25 @@ void lc__frames_were_left(void)
 
 void lc__frames_were_left(void)
 {
+}
+
+#endif
+
+#ifdef HAS_TSAN
+
+#include <lifecycle/time.h>
+
+int64_t lc__deadline_for_signals(int64_t deadline)
+{
+    int64_t soon = lc_deadline_after(20 * LC_MILLISECOND);
+    return deadline < soon ? deadline : soon;
+}
+
+#else
+
+int64_t lc__deadline_for_signals(int64_t deadline)
+{
+    return deadline;
 }
 
 #endif

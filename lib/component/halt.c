@@ -64,10 +64,11 @@ static int wait_for_operator(struct halt *halt, const lc_error *error)
             return number;
         if (number == SIGTERM)
             return 0;
-        lc_log(LC_LOG_CRITICAL, NULL,
-               "%s does not end this process: it has halted, since a restart would do harm (%s); "
-               "SIGTERM ends it",
-               strsignal(number), lc_error_message(error));
+        lc_log(
+            LC_LOG_CRITICAL, NULL,
+            "SIG%s does not end this process: it has halted, since a restart would do harm (%s); "
+            "SIGTERM ends it",
+            sigabbrev_np(number), lc_error_message(error));
     }
 }
 

@@ -12,6 +12,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/sanitizer.h"
 #include "base/spin.h"
 #include "base/system.h"
 #include "executor/park.h"
@@ -349,15 +350,10 @@ static int park_unblocked(lc_process_signals *watch, unsigned seen, int64_t dead
     sigemptyset(&wanted);
     lc__signals_add_to(watch, &wanted);
     pthread_sigmask(SIG_UNBLOCK, &wanted, &kept);
-    /*
-     * A sleep without an end is begun anew by the kernel behind a handler; one with an end, however
-     * far, returns. That makes a difference where the handler is put off until then, as by
-     * ThreadSanitizer.
-     */
-    deadline = deadline == LC_FOREVER ? LC_FOREVER - 1 : deadline;
-    int result = lc__park(&watch->parker, seen, deadline, &reason);
+    int64_t until = lc__deadline_for_signals(deadline);
+    int result = lc__park(&watch->parker, seen, until, &reason);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    return result;
+    return result == -ETIMEDOUT && until < deadline ? 0 : result;
 }
 
 int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
