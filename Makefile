@@ -230,7 +230,7 @@ $(TIDY): $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h,$(C_FILES))
 
 # It is shown libbsd's lists and trees, which are all macros, and no other header of the system.
 lint-cppcheck:
-	@mkdir -p $(BUILD)/lint/cppcheck
+	@rm -rf $(BUILD)/lint/cppcheck && mkdir -p $(BUILD)/lint/cppcheck # what it kept of older files misleads it
 	@cppcheck --quiet -j$(shell nproc) --cppcheck-build-dir=$(BUILD)/lint/cppcheck --std=c11 --library=posix \
 	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppressions-list=tests/lint/cppcheck.suppress -D_GNU_SOURCE -Ilib -Iinclude -Itests \
