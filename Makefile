@@ -126,10 +126,11 @@ $(DEPS): deps-%:
 
 run: deps-run ## start the ledger, a service to play with; ARGS="--port 7071" passes options on
 	$(build) $(BUILD)/examples/ledger
-	$(if $(ARGS),,@printf '%s\n' \
-	    'The ledger listens on 127.0.0.1:7070 and keeps its lines in ./ledger-data. In another terminal:' \
+	@printf '%s\n' \
+	    'Once the ledger says where it listens (127.0.0.1:7070 unless told otherwise), in another terminal:' \
 	    '    nc 127.0.0.1 7070' \
-	    'then type: APPEND hello, GET 1, COUNT, STATUS, QUIT. Ctrl-C here stops it.')
+	    'then type: APPEND hello, GET 1, COUNT, STATUS, QUIT. Ctrl-C here stops it. It keeps its lines in' \
+	    './ledger-data. ARGS="--port 7071 --data DIR --allow-fail" passes options on.'
 	@exec $(BUILD)/examples/ledger $(ARGS)
 
 check: deps-check ## run all tests; TESTS=word runs the suites with that word in their title

@@ -233,7 +233,7 @@ static lc_error *cut_tail(struct journal *journal, struct window *window, off_t 
             journal->path, (intmax_t)journal->size, journal->count + 1, (intmax_t)later);
     lc_log(LC_LOG_WARNING, "store",
            "%s: cut off a torn tail of %jd bytes at byte %jd, after entry %" PRIu64
-           "; a crash interrupted that write before it was acknowledged",
+           "; most likely a crash interrupted that write before it was acknowledged",
            journal->path, (intmax_t)(end - journal->size), (intmax_t)journal->size, journal->count);
     if (ftruncate(journal->file, journal->size) != 0)
         return CANNOT("truncate", journal->path);

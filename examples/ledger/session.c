@@ -318,7 +318,7 @@ static void execute(struct session *session, char *line, size_t length)
         return;
     }
     if (strlen(line) != length) {
-        refuse(session, line, length, "unknown command with NUL bytes, which no line may hold");
+        refuse(session, line, length, "a line may not hold NUL bytes");
         return;
     }
     char *argument = line;

@@ -86,9 +86,9 @@ LC_API void *lc_context_value(const lc_context *context, const void *key);
 /*
  * ---- waiting under a context ----
  *
- * What is waited for wins over the end of the context, so that nothing that has come is lost. A
- * loop over something that may never pause, a busy socket, say, must therefore look at
- * lc_context_error itself:
+ * A context that is NULL never ends. What is waited for wins over the end of the context, so that
+ * nothing that has come is lost. A loop over something that may never pause, a busy socket, say,
+ * must therefore look at lc_context_error itself:
  *
  *     while (!lc_context_error(context) && lc_context_receive(context, channel, &item) == 0)
  *         handle(item);

@@ -65,7 +65,12 @@ typedef struct lc_run_options {
     const char *name; /**< for errors and the start worker's thread; 1 to LC_NAME_MAX bytes */
     lc_component_factory factory; /**< required */
     void *factory_arg;
-    lc_error_handler handler; /**< NULL: always LC_RESTART, the error is logged */
+    /**
+     * NULL: the error is logged and the answer is LC_RESTART, at once if the instance had been
+     * ready; for one that fails before, the next restart comes after 100 ms, then after twice as
+     * long each time, up to 30 s.
+     */
+    lc_error_handler handler;
     void *handler_arg;
     lc_halt_mode halt;
     /**
@@ -74,7 +79,8 @@ typedef struct lc_run_options {
      * last moment, when the run is over anyway, is dropped.
      */
     bool handle_signals;
-    /** Called when a halt has begun to wait, on the run loop's stack; may be NULL. */
+    /** Called when a halt has begun to wait, on the run loop's stack; must not throw; may be NULL.
+     */
     void (*on_halt)(void *arg, const lc_error *error);
     void *on_halt_arg;
 } lc_run_options;
@@ -112,8 +118,8 @@ LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_ru
  * answered by a log line that says why the process refuses to go. It needs neither memory nor a
  * descriptor, so that a process which has run out of them halts as well.
  * @param error     why; borrowed; logged.
- * @param on_halt   called once the halt waits, that is, from when lc_halt_release will end it; may
- * be NULL.
+ * @param on_halt   called once the halt waits, that is, from when lc_halt_release will end it; must
+ *                  not throw; may be NULL.
  * @return 0 when released or terminated; or, without having waited, -ENOSPC (more than 8 halts
  * beside LC_PROCESS_SIGNALS_MAX watches; logged), -ENOTSUP in a forked child.
  */

@@ -124,8 +124,8 @@ LC_API int lc_sleep(int64_t timeout);
  * at a time.
  * @param signals  the numbers (SIGTERM, ...), `count` of them.
  * @param watch    receives the watch, for lc_process_signals_unwatch.
- * @return 0; -EINVAL (a number that cannot be caught, logged); -ENOSPC (LC_PROCESS_SIGNALS_MAX
- * watches); -ENOTSUP in a forked child.
+ * @return 0; -EINVAL (a number that cannot be caught, or one of a fault, such as SIGSEGV; logged);
+ * -ENOSPC (LC_PROCESS_SIGNALS_MAX watches); -ENOTSUP in a forked child.
  */
 LC_API int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch);
 /**

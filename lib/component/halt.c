@@ -3,6 +3,7 @@
  * <lifecycle/run.h>.
  */
 #include "base/fork.h"
+#include "executor/callback.h"
 #include "wait/signals.h"
 
 #include <lifecycle/log.h>
@@ -72,6 +73,20 @@ static int wait_for_operator(struct halt *halt, const lc_error *error)
     }
 }
 
+/* The halt is on this stack, and known to others: the callback must not end the thread. */
+static void call_on_halt(void (*on_halt)(void *arg, const lc_error *error), void *arg,
+                         const lc_error *error)
+{
+    int cancelling;
+    if (!on_halt)
+        return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    lc__callback_enter();
+    on_halt(arg, error);
+    lc__callback_leave();
+    pthread_setcancelstate(cancelling, NULL);
+}
+
 static int halt_with(struct halt *halt, const lc_error *error,
                      void (*on_halt)(void *arg, const lc_error *error), void *arg)
 {
@@ -81,15 +96,13 @@ static int halt_with(struct halt *halt, const lc_error *error,
     begin_halt(halt);
     lc_log(LC_LOG_CRITICAL, NULL, "halted until SIGTERM, since a restart would do harm: %s",
            lc_error_message(error));
-    if (on_halt)
-        on_halt(arg, error);
+    call_on_halt(on_halt, arg, error);
     int result = wait_for_operator(halt, error);
     end_halt(halt);
     return result;
 }
 
-int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
-                 void *arg)
+static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error), void *arg)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct halt halt = {.released = false};
@@ -104,5 +117,14 @@ int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_erro
     lc_process_signals_unwatch(halt.watch);
     if (result == 0)
         lc_log(LC_LOG_NOTICE, NULL, "the halt has been ended");
+    return result;
+}
+
+int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+                 void *arg)
+{
+    lc_error *unnamed = error ? NULL : lc_error_new(-EINVAL, "no reason was given");
+    int result = halt(error ? error : unnamed, on_halt, arg);
+    lc_error_unref(unnamed);
     return result;
 }

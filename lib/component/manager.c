@@ -77,8 +77,11 @@ void lc_manager_unref(lc_manager *manager)
     /* Release, then acquire by the last: what others did with it happens before the free. */
     if (!manager || atomic_fetch_sub_explicit(&manager->refs, 1, memory_order_acq_rel) > 1)
         return;
+    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     if (manager->release)
         manager->release(manager->data);
+    pthread_setcancelstate(cancelling, NULL);
     lc_context_unref(manager->context);
     lc_context_unref(manager->parent);
     lc_signaler_unref(manager->signaler);

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const behavior_names[] = {
@@ -139,7 +140,12 @@ struct run {
     lc_process_signals *signals; /* NULL: not handled */
     lc_behavior behavior;        /* the handler's last answer */
     lc_error *broken;            /* why the run itself cannot go on; NULL */
+    int64_t pause;               /* before the next restart that no handler asks for */
 };
+
+/* The first restart without a handler is at once, the second after this, and so on. */
+#define PAUSE_FIRST (100 * LC_MILLISECOND)
+#define PAUSE_MOST (30 * LC_SECOND)
 
 /* SIGINT and SIGTERM cancel the run; the cause tells which. Does nothing if none has come. */
 static void cancel_by_signal(struct run *run)
@@ -188,6 +194,26 @@ static lc_error *await_instance(struct run *run, struct instance *instance)
 }
 
 /*
+ * There is no handler: says so, and lets what fails again and again before it is ready do so ever
+ * more slowly.
+ */
+static void restart_by_default(struct run *run, const lc_error *error)
+{
+    char after[32];
+    snprintf(after, sizeof after, "%.1f s", (double)run->pause / (double)LC_SECOND);
+    const lc_log_field field = {"after", after};
+    lc_log_fields(LC_LOG_ERROR, run->options->name, &field, 1,
+                  "restarting, since no handler says otherwise: %s", lc_error_message(error));
+    int64_t deadline = lc_deadline_after(run->pause);
+    lc_waitable signals = lc_on_signals(run->signals);
+    size_t count = run->signals ? 1 : 0;
+    while (run->pause > 0 && lc_context_wait_any(run->context, &signals, count, deadline) == 0)
+        cancel_by_signal(run);
+    run->pause = run->pause > 0 ? run->pause * 2 : PAUSE_FIRST;
+    run->pause = run->pause < PAUSE_MOST ? run->pause : PAUSE_MOST;
+}
+
+/*
  * Asks the handler about a fatal error. @return NULL to restart, or what the run returns. Takes
  * `error` over.
  */
@@ -198,8 +224,7 @@ static lc_error *handle(struct run *run, lc_error *error)
     if (options->handler)
         behavior = options->handler(options->handler_arg, error);
     else
-        lc_log(LC_LOG_ERROR, options->name, "restarting after an error: %s",
-               lc_error_message(error));
+        restart_by_default(run, error);
     if (!lc_behavior_name(behavior))
         return lc_error_wrap(
             error, -EINVAL,
@@ -243,6 +268,8 @@ static bool run_instance(struct run *run, lc_error **result)
         error = await_instance(run, &instance);
     }
     bool completed = !*result && !error;
+    if (error && lc_handle_is_closed(lc_component_ready(instance.component)))
+        run->pause = 0;
     free_instance(&instance);
     if (error)
         *result = handle(run, error);
@@ -265,7 +292,9 @@ static lc_error *run_loop(struct run *run)
 
 static lc_error *check(const lc_run_options *options)
 {
-    if (!options || options->size != sizeof *options)
+    if (!options)
+        return lc_error_new(-EINVAL, "lc_run_component needs options");
+    if (options->size != sizeof *options)
         return lc_error_new(-EINVAL,
                             "the options of lc_run_component were not made with LC_RUN_INIT");
     size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;

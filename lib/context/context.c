@@ -111,12 +111,16 @@ static void disarm(lc_context *context)
 /* Gives back what the kind of context holds. */
 static void free_extra(lc_context *context)
 {
+    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
     disarm(context);
     if (context->kind == WITH_SIGNALER)
         lc_signaler_unref(context->signaler);
     const struct value_context *with_value = (struct value_context *)context;
-    if (context->kind == WITH_VALUE && with_value->release)
-        with_value->release(with_value->value);
+    if (context->kind != WITH_VALUE || !with_value->release)
+        return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    with_value->release(with_value->value);
+    pthread_setcancelstate(cancelling, NULL);
 }
 
 /*
@@ -198,12 +202,10 @@ static void end_tree(lc_context *context, lc_error *error)
     bool root_was_live = end_one(context, error, &living);
     for (lc_context *child; (child = TAILQ_FIRST(&living));) {
         TAILQ_REMOVE(&living, child, link);
-        if (end_one(child, error, &living)) {
-            TAILQ_INSERT_TAIL(&ended, child, link);
-        } else {
+        if (!end_one(child, error, &living))
             await_settled(child);
-            lc_context_unref(child);
-        }
+        /* Given back only below: what a last reference releases is the program's code. */
+        TAILQ_INSERT_TAIL(&ended, child, link);
     }
     /* Release: who finds it settled finds the errors below it. */
     if (root_was_live)

@@ -162,6 +162,8 @@ static void tell_ended(void *arg)
     struct lc__worker_call *call = arg;
     struct lc__task *task = lc__task_current();
     lc__frames_were_left();
+    /* The thread only ends from here on, and what it has to tell is not to be cut short. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     if (!task->in_worker)
         return;
     task->in_worker = false;

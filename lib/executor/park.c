@@ -59,15 +59,26 @@ static struct lc__facility wake_descriptors = {.shut_down = close_spare};
 /*
  * A forked child has the spares of its parent, and would be woken in its stead: it makes its own.
  */
-static void forget_spare(void)
+static void before_fork(void)
+{
+    pthread_mutex_lock(&spare_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&spare_lock);
+}
+
+static void after_fork_in_child(void)
 {
     while (spare_count > 0)
         lc__close(spare[--spare_count]);
+    pthread_mutex_unlock(&spare_lock);
 }
 
 static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, forget_spare);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 static int take_descriptor(void)

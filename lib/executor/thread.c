@@ -88,8 +88,8 @@ static bool threads_busy(void)
     pthread_mutex_unlock(&lock);
     if (running > 0)
         lc_log(LC_LOG_ERROR, NULL,
-               "the library cannot shut down: %zu workers still run, among them \"%s\"", running,
-               name);
+               "the library cannot shut down: workers still running: %zu, among them \"%s\"",
+               running, name);
     return running > 0;
 }
 

@@ -20,7 +20,6 @@
 #include <lifecycle/log.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -38,12 +37,13 @@ static uint64_t bit_of(int number)
 struct lc_process_signals {
     atomic_uint_least64_t wanted;  /* 0: free, or not to be told of anything */
     atomic_uint_least64_t pending; /* came, and not told yet */
-    atomic_int descriptor;         /* an eventfd, kept until the library shuts down; 0: none yet */
-    struct lc__parker parker;      /* of who waits for this watch alone */
-    bool taken;                    /* under the lock */
+    atomic_int descriptor;    /* 1 + an eventfd, kept until the library shuts down; 0: none yet */
+    struct lc__parker parker; /* of who waits for this watch alone */
+    bool taken;               /* under the lock, as the next */
+    bool used;                /* it has been taken before */
 };
 
-/* Some more than users may have: a halt must find room. */
+/* Behind those that users may have are some that only halts take. */
 enum { HALTS = 8, SLOTS = LC_PROCESS_SIGNALS_MAX + HALTS };
 
 static struct lc_process_signals slots[SLOTS];
@@ -51,7 +51,6 @@ static atomic_uint_least64_t caught;
 static atomic_int handlers_running;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for what follows, and slot.taken */
-static unsigned watches_taken;
 static unsigned watchers[NUMBER_MAX + 1];
 static struct sigaction found[NUMBER_MAX + 1]; /* what was there before ours */
 
@@ -59,14 +58,20 @@ static struct sigaction found[NUMBER_MAX + 1]; /* what was there before ours */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "the handler uses these");
 
+/* @return -1 if it has none yet. */
+static int descriptor_of(lc_process_signals *watch)
+{
+    return atomic_load(&watch->descriptor) - 1;
+}
+
 /* The bit is set before anybody is woken, so who is woken finds it. */
 static void tell(struct lc_process_signals *watch, uint64_t bit)
 {
     uint64_t one = 1;
     atomic_fetch_or(&watch->pending, bit);
     lc__unpark(&watch->parker);
-    int descriptor = atomic_load(&watch->descriptor);
-    if (descriptor > 0)
+    int descriptor = descriptor_of(watch);
+    if (descriptor >= 0)
         lc__write_all(descriptor, &one, sizeof one);
 }
 
@@ -94,10 +99,22 @@ bool lc__signal_was_caught(int number)
 
 /* ---- dispositions; under the lock ---- */
 
+/*
+ * Those that a fault of the program raises: a handler that returns from one goes back to the very
+ * fault, for ever.
+ */
+static bool is_fault(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+           number == SIGTRAP || number == SIGSYS;
+}
+
 static int install(int number)
 {
     struct sigaction ours = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&ours.sa_mask);
+    if (is_fault(number))
+        return -EINVAL;
     if (watchers[number] == 0 && sigaction(number, &ours, &found[number]) != 0)
         return -EINVAL;
     watchers[number]++;
@@ -139,14 +156,24 @@ static int install_all(uint64_t set)
 
 static bool signals_busy(void)
 {
+    unsigned watches = 0;
     pthread_mutex_lock(&lock);
-    unsigned watches = watches_taken;
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
+        watches += watch->taken;
     pthread_mutex_unlock(&lock);
     if (watches > 0)
         lc_log(LC_LOG_ERROR, NULL,
-               "the library cannot shut down: %u watches of process signals are not ended",
-               watches);
+               "the library cannot shut down: watches of process signals not ended: %u", watches);
     return watches > 0;
+}
+
+static void forget_descriptors(void)
+{
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
+        int descriptor = atomic_exchange(&watch->descriptor, 0) - 1;
+        if (descriptor >= 0)
+            lc__close(descriptor);
+    }
 }
 
 /* No disposition is ours any more, so once no handler runs, none will. */
@@ -155,57 +182,49 @@ static void close_descriptors(void)
     unsigned round = 0;
     while (atomic_load(&handlers_running) > 0)
         lc__spin(&round);
-    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
-        int descriptor = atomic_exchange(&watch->descriptor, 0);
-        if (descriptor > 0)
-            lc__close(descriptor);
-    }
+    forget_descriptors();
     atomic_store(&caught, 0);
 }
 
 static struct lc__facility facility = {.busy = signals_busy, .shut_down = close_descriptors};
 
 /*
- * A forked child would empty the descriptors of its parent, and be woken by it: it gets its own in
- * their place.
+ * A forked child would empty the descriptors of its parent, and be woken by it: it makes its own
+ * when it needs them. And the handlers that run in other threads do not run in it.
  */
-static void renew_descriptors(void)
+static void begin_in_child(void)
 {
-    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
-        int shared = atomic_load(&watch->descriptor);
-        int own = shared > 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-        if (own < 0)
-            continue;
-        dup3(own, shared, O_CLOEXEC);
-        lc__close(own);
-    }
+    forget_descriptors();
+    atomic_store(&handlers_running, 0);
 }
 
 static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, renew_descriptors);
+    pthread_atfork(NULL, NULL, begin_in_child);
 }
 
 /* ---- watches ---- */
 
-static struct lc_process_signals *free_slot(unsigned limit)
+/* The first that is free from slot `first` on, below `end`; or NULL. */
+static struct lc_process_signals *free_slot(size_t first, size_t end)
 {
-    if (watches_taken >= limit)
-        return NULL;
-    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
-        if (!watch->taken)
-            return watch;
+    for (size_t i = first; i < end; i++)
+        if (!slots[i].taken)
+            return &slots[i];
     return NULL;
 }
 
 /* Under the lock. @return 0, -ENOSPC, or the number that cannot be caught. */
-static int begin_watch(uint64_t wanted, unsigned limit, struct lc_process_signals **begun)
+static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_process_signals **begun)
 {
-    struct lc_process_signals *watch = free_slot(limit);
+    struct lc_process_signals *watch = free_slot(first, end);
     if (!watch)
         return -ENOSPC;
+    /* Once in the life of a slot: a handler may still be telling its former watch. */
+    if (!watch->used)
+        lc__parker_init(&watch->parker);
+    watch->used = true;
     /* Wanted before installed, so that not even the first is lost. */
-    lc__parker_init(&watch->parker);
     atomic_store(&watch->pending, 0);
     atomic_store(&watch->wanted, wanted);
     int refused = install_all(wanted);
@@ -214,7 +233,6 @@ static int begin_watch(uint64_t wanted, unsigned limit, struct lc_process_signal
         return refused;
     }
     watch->taken = true;
-    watches_taken++;
     *begun = watch;
     return 0;
 }
@@ -233,7 +251,8 @@ static bool make_set(const int *signals, size_t count, uint64_t *set)
     return count > 0;
 }
 
-static int watch_up_to(unsigned limit, const int *signals, size_t count, lc_process_signals **watch)
+static int watch_in(size_t first, size_t end, const int *signals, size_t count,
+                    lc_process_signals **watch)
 {
     uint64_t wanted;
     if (!watch)
@@ -243,9 +262,11 @@ static int watch_up_to(unsigned limit, const int *signals, size_t count, lc_proc
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
+    static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
+    pthread_once(&watch_forks_once, watch_forks);
     lc__facility_register(&facility);
     pthread_mutex_lock(&lock);
-    int result = begin_watch(wanted, limit, watch);
+    int result = begin_watch(wanted, first, end, watch);
     pthread_mutex_unlock(&lock);
     if (result <= 0)
         return result;
@@ -255,12 +276,12 @@ static int watch_up_to(unsigned limit, const int *signals, size_t count, lc_proc
 
 int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch)
 {
-    return watch_up_to(LC_PROCESS_SIGNALS_MAX, signals, count, watch);
+    return watch_in(0, LC_PROCESS_SIGNALS_MAX, signals, count, watch);
 }
 
 int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch)
 {
-    return watch_up_to(SLOTS, signals, count, watch);
+    return watch_in(LC_PROCESS_SIGNALS_MAX, SLOTS, signals, count, watch);
 }
 
 void lc_process_signals_unwatch(lc_process_signals *watch)
@@ -271,7 +292,6 @@ void lc_process_signals_unwatch(lc_process_signals *watch)
     uninstall_all(atomic_load(&watch->wanted));
     atomic_store(&watch->wanted, 0);
     watch->taken = false;
-    watches_taken--;
     pthread_mutex_unlock(&lock);
 }
 
@@ -289,8 +309,8 @@ bool lc__signals_are_pending(lc_process_signals *watch)
 {
     if (pending(watch))
         return true;
-    int descriptor = atomic_load(&watch->descriptor);
-    if (descriptor <= 0)
+    int descriptor = descriptor_of(watch);
+    if (descriptor < 0)
         return false;
     /* Emptied first, looked at second: a signal in between is seen, or makes it readable again. */
     uint64_t wakes;
@@ -300,11 +320,9 @@ bool lc__signals_are_pending(lc_process_signals *watch)
 
 int lc__signals_descriptor(lc_process_signals *watch)
 {
-    static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
-    int descriptor = atomic_load(&watch->descriptor);
-    if (descriptor > 0)
+    int descriptor = descriptor_of(watch);
+    if (descriptor >= 0)
         return descriptor;
-    pthread_once(&watch_forks_once, watch_forks);
     errno = EMFILE;
     descriptor = lc__memory_must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (descriptor < 0)
@@ -313,7 +331,7 @@ int lc__signals_descriptor(lc_process_signals *watch)
      * A signal that came before the descriptor was there has not been written to it: who asks looks
      * at what is pending after this, and before it waits.
      */
-    atomic_store(&watch->descriptor, descriptor);
+    atomic_store(&watch->descriptor, descriptor + 1);
     return descriptor;
 }
 

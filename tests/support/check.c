@@ -322,24 +322,50 @@ static void add_suite(struct check_suite *suite)
         CU_add_test(made, test->pName, test->pTestFunc);
 }
 
+/* @return false if what was given is no number. */
+static bool choose_seed(const char *given)
+{
+    char *end = NULL;
+    if (!given) {
+        seed = (uint64_t)time(NULL) * UINT64_C(2654435761) ^ (uint64_t)getpid();
+        return true;
+    }
+    seed = strtoull(given, &end, 0);
+    if (*given && !*end)
+        return true;
+    fprintf(stderr, "check: LC_CHECK_SEED is \"%s\", but must be a number\n", given);
+    return false;
+}
+
 int main(int count, char **arguments)
 {
     lc__memory_track();
     if (count == 3 && strcmp(arguments[1], "--child") == 0)
         return end_child(run_child(arguments[2]));
 
-    const char *given = getenv("LC_CHECK_SEED");
-    seed = given ? strtoull(given, NULL, 0)
-                 : (uint64_t)time(NULL) * UINT64_C(2654435761) ^ (uint64_t)getpid();
+    if (count > 1 && arguments[1][0] == '-') {
+        fprintf(stderr, "usage: check [WORD ...]: runs the suites with one of the words in their title\n");
+        return 2;
+    }
+    if (!choose_seed(getenv("LC_CHECK_SEED")))
+        return 2;
     printf("seed %llu (again: LC_CHECK_SEED=%llu)\n", (unsigned long long)seed,
            (unsigned long long)seed);
     fflush(stdout);
 
     if (CU_initialize_registry() != CUE_SUCCESS)
         return 2;
-    for (struct check_suite *suite = suites; suite; suite = suite->next)
-        if (wanted(suite->title, count - 1, arguments + 1))
-            add_suite(suite);
+    unsigned added = 0;
+    for (struct check_suite *suite = suites; suite; suite = suite->next) {
+        if (!wanted(suite->title, count - 1, arguments + 1))
+            continue;
+        add_suite(suite);
+        added++;
+    }
+    if (added == 0) {
+        fprintf(stderr, "check: no suite has one of these words in its title\n");
+        return 2;
+    }
     add_suite(&(struct check_suite){"the end", last_tests, NULL});
     signal(SIGALRM, give_up);
     CU_basic_set_mode(CU_BRM_VERBOSE);
