@@ -207,10 +207,9 @@ static void end_tree(lc_context *context, lc_error *error)
         /* Given back only below: what a last reference releases is the program's code. */
         TAILQ_INSERT_TAIL(&ended, child, link);
     }
-    /* Release: who finds it settled finds the errors below it. */
-    if (root_was_live)
-        atomic_store_explicit(&context->settled, true, memory_order_release);
     if (root_was_live) {
+        /* Release: who finds it settled finds the errors below it. */
+        atomic_store_explicit(&context->settled, true, memory_order_release);
         disarm(context);
         lc_handle_close(&context->done);
     }

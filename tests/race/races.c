@@ -639,6 +639,63 @@ static void drop_against_cancel(void)
     CU_ASSERT_EQUAL(race_run(&race, &family, ROUNDS), 0);
 }
 
+/* A cancel may be who gives the last reference back, and what that releases may cancel further up. */
+enum { SIBLINGS = 32 };
+struct releasing {
+    lc_context *root;
+    lc_context *middle;
+    lc_context *siblings[SIBLINGS];
+    lc_context *valued; /* ended by itself, before the race; the last child of the middle one */
+};
+
+static void cancel_root(void *value)
+{
+    lc_context_cancel(((struct releasing *)value)->root, NULL);
+}
+
+static void make_releasing(void *arg)
+{
+    static const char key;
+    struct releasing *releasing = arg;
+    releasing->root = lc_context_new(NULL);
+    releasing->middle = lc_context_new(releasing->root);
+    for (size_t i = 0; i < SIBLINGS; i++)
+        releasing->siblings[i] = lc_context_new(releasing->middle);
+    releasing->valued = lc_context_with_value(releasing->middle, &key, releasing, cancel_root);
+    lc_context_cancel(releasing->valued, NULL);
+}
+
+static void cancel_above_valued(void *arg)
+{
+    lc_context_cancel(((struct releasing *)arg)->middle, NULL);
+}
+
+static void drop_valued(void *arg)
+{
+    lc_context_unref(((struct releasing *)arg)->valued);
+}
+
+static bool judge_released(void *arg)
+{
+    struct releasing *releasing = arg;
+    bool well =
+        closes(lc_context_done(releasing->root)) && closes(lc_context_done(releasing->middle));
+    for (size_t i = 0; i < SIBLINGS; i++) {
+        well &= closes(lc_context_done(releasing->siblings[i]));
+        lc_context_unref(releasing->siblings[i]);
+    }
+    lc_context_unref(releasing->middle);
+    lc_context_unref(releasing->root);
+    return well;
+}
+
+static void release_against_cancel(void)
+{
+    struct releasing releasing;
+    struct race race = {make_releasing, cancel_above_valued, drop_valued, judge_released};
+    CU_ASSERT_EQUAL(race_run(&race, &releasing, ROUNDS), 0);
+}
+
 static void cancel_child_and_parent(void *arg)
 {
     struct family *family = arg;
@@ -799,6 +856,8 @@ CHECK_SUITE(races, "race: races", {"throw against cancel", throw_against_cancel}
             {"merged channel receive against close", merged_receive_against_close},
             {"child against cancel", child_against_cancel},
             {"drop against cancel", drop_against_cancel},
+            {"release against cancel: a value released inside a cancel may cancel above",
+             release_against_cancel},
             {"cancel against cancel", cancel_against_cancel},
             {"cancel against cancel below: who sees the root closed finds all ended",
              cancel_against_cancel_below},
