@@ -221,6 +221,10 @@ struct check_exit check_child(const char *name)
         close(pipes[0]);
         close(pipes[1]);
         alarm(SLOWED ? 240 : 60);
+        /* As from a terminal: a shell has its background jobs ignore SIGINT, nohup SIGHUP. */
+        signal(SIGINT, SIG_DFL);
+        signal(SIGHUP, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
         /* Not /proc/self/exe, which is Valgrind when that runs us. */
         execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", name, (char *)NULL);
         _exit(126);
