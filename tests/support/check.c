@@ -348,7 +348,8 @@ int main(int count, char **arguments)
         return end_child(run_child(arguments[2]));
 
     if (count > 1 && arguments[1][0] == '-') {
-        fprintf(stderr, "usage: check [WORD ...]: runs the suites with one of the words in their title\n");
+        fprintf(stderr,
+                "usage: check [WORD ...]: runs the suites with one of the words in their title\n");
         return 2;
     }
     if (!choose_seed(getenv("LC_CHECK_SEED")))

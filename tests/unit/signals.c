@@ -189,8 +189,8 @@ static void mask_is_unblocked_only_while_waiting(void)
 
 static void bad_numbers_are_refused(void)
 {
-    static const int bad[][2] = {
-        {SIGUSR1, 0}, {SIGUSR1, -1}, {SIGUSR1, 65}, {SIGUSR1, SIGSEGV}, {SIGUSR1, SIGKILL}, {SIGUSR1, SIGSTOP}};
+    static const int bad[][2] = {{SIGUSR1, 0},       {SIGUSR1, -1},      {SIGUSR1, 65},
+                                 {SIGUSR1, SIGSEGV}, {SIGUSR1, SIGKILL}, {SIGUSR1, SIGSTOP}};
     lc_process_signals *watch = NULL;
     check_log_capture();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
