@@ -38,16 +38,21 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_ref(((struct halting *)arg)->error);
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_halting(struct halting *halting, lc_worker_function run,
+                              lc_component **component)
 {
-    struct halting *halting = arg;
     lc_manager_builder *builder = lc_manager_builder_new("halting");
-    lc_manager_builder_add(builder, "failing", fail, halting);
+    lc_manager_builder_add(builder, "failing", run, halting);
     lc_error *failed = lc_manager_builder_build(builder, &halting->manager);
     lc_manager_builder_free(builder);
     if (!failed)
         *component = lc_manager_component(lc_manager_ref(halting->manager));
     return failed;
+}
+
+static lc_error *make_failing(void *arg, lc_component **component)
+{
+    return make_halting(arg, fail, component);
 }
 
 static lc_behavior halt(void *arg, const lc_error *error)
@@ -212,14 +217,7 @@ static lc_error *fail_when_cancelled(lc_context *context, lc_ready *ready, void 
 
 static lc_error *make_failing_when_cancelled(void *arg, lc_component **component)
 {
-    struct halting *halting = arg;
-    lc_manager_builder *builder = lc_manager_builder_new("halting");
-    lc_manager_builder_add(builder, "failing", fail_when_cancelled, halting);
-    lc_error *failed = lc_manager_builder_build(builder, &halting->manager);
-    lc_manager_builder_free(builder);
-    if (!failed)
-        *component = lc_manager_component(lc_manager_ref(halting->manager));
-    return failed;
+    return make_halting(arg, fail_when_cancelled, component);
 }
 
 static void terminate(void *arg)

@@ -5,6 +5,7 @@
 #include "support/check.h"
 
 #include "base/memory.h"
+#include "executor/manual_clock.h"
 
 #include <CUnit/Basic.h>
 #include <lifecycle.h>
@@ -112,6 +113,19 @@ bool check_until(bool (*condition)(void *arg), void *arg)
         sched_yield();
     }
     return true;
+}
+
+static bool one_waits(void *clock)
+{
+    return lc__manual_clock_waiting(clock) == 1;
+}
+
+void check_waits_for(struct lc__manual_clock *clock, int64_t nanoseconds)
+{
+    CU_ASSERT_TRUE(check_until(one_waits, clock));
+    lc__manual_clock_advance(clock, nanoseconds - 1);
+    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 1);
+    lc__manual_clock_advance(clock, 1);
 }
 
 void check_success(struct lc_error *error, const char *file, unsigned line)

@@ -1,7 +1,7 @@
 /*
  * check.h: what every test file needs: registering a suite with CUnit, counts that grow in the long
- * run, seeds that are printed and can be given again, child processes for what ends a process, and allocation
- * faults.
+ * run, seeds that are printed and can be given again, child processes for what ends a process, and
+ * allocation faults.
  */
 #ifndef LIFECYCLE_TESTS_CHECK_H
 #define LIFECYCLE_TESTS_CHECK_H
@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** A suite of tests: a CUnit suite by the name of `title`. Files register themselves by CHECK_SUITE. */
+/** A suite of tests: a CUnit suite by the name of `title`. Files register themselves by
+ * CHECK_SUITE. */
 struct check_suite {
     const char *title;
     CU_TestInfo *tests;
@@ -29,7 +30,8 @@ void check_register(struct check_suite *suite);
     }                                                                                              \
     struct check_suite /* swallows the semicolon */
 
-/** A part of a test that ends its process: run in a child by check_child. Registered by CHECK_CHILD. */
+/** A part of a test that ends its process: run in a child by check_child. Registered by
+ * CHECK_CHILD. */
 struct check_child_entry {
     const char *name;
     int (*run)(void);
@@ -49,7 +51,8 @@ void check_register_child(struct check_child_entry *entry);
 
 /** How a child ended. */
 struct check_exit {
-    int status; /**< exit status, or -signal if a signal ended it, or -1000 if it had to be killed after 60 s */
+    int status; /**< exit status, or -signal if a signal ended it, or -1000 if it had to be killed
+                   after 60 s */
     char errors[32768]; /**< what it wrote on stderr, cut to fit, always terminated */
 };
 
@@ -63,18 +66,20 @@ struct check_exit check_child(const char *name);
 unsigned check_count(unsigned usual, unsigned thorough);
 
 /**
- * `count` in an ordinary build, fewer under a sanitizer, which slows each round many times: for long repetitions
- * whose worth does not hang on the exact number.
+ * `count` in an ordinary build, fewer under a sanitizer, which slows each round many times: for
+ * long repetitions whose worth does not hang on the exact number.
  */
 unsigned check_fewer(unsigned count);
 
-/** The seed of this run: LC_CHECK_SEED from the environment, else drawn; printed when the run starts. */
+/** The seed of this run: LC_CHECK_SEED from the environment, else drawn; printed when the run
+ * starts. */
 uint64_t check_seed(void);
 
 /** A small generator for tests (splitmix64): the next number of `*state`. */
 uint64_t check_random(uint64_t *state);
 
-/** The deadline after which a wait in a test counts as hung: 30 s from now (more under sanitizers). */
+/** The deadline after which a wait in a test counts as hung: 30 s from now (more under sanitizers).
+ */
 int64_t check_patience(void);
 
 /** That a handle closes in time: the assertion most tests are made of. */
@@ -93,13 +98,23 @@ int64_t check_patience(void);
 struct lc_error;
 void check_success(struct lc_error *error, const char *file, unsigned line);
 
-/** Looks again and again until `condition(arg)`; for what has no handle. @return whether it came in time. */
+struct lc__manual_clock;
+/**
+ * One thread is to wait on the clock for exactly this time: lets it pass, and asserts that the
+ * thread does not stop waiting a nanosecond too early.
+ */
+void check_waits_for(struct lc__manual_clock *clock, int64_t nanoseconds);
+
+/** Looks again and again until `condition(arg)`; for what has no handle. @return whether it came in
+ * time. */
 bool check_until(bool (*condition)(void *arg), void *arg);
 
-/** Binds the calling thread, and threads it makes, to the first `cpus` processors it may use; 0 undoes it. */
+/** Binds the calling thread, and threads it makes, to the first `cpus` processors it may use; 0
+ * undoes it. */
 void check_use_cpus(unsigned cpus);
 
-/** Logged records are kept while a capture runs, instead of being written. One capture at a time. */
+/** Logged records are kept while a capture runs, instead of being written. One capture at a time.
+ */
 void check_log_capture(void);
 /** Whether a record of the running capture holds `text` in its component, message or fields. */
 bool check_log_has(const char *text);

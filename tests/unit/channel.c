@@ -303,11 +303,6 @@ static void *wait_on_manual_clock(void *arg)
     return NULL;
 }
 
-static bool one_waits(void *arg)
-{
-    return lc__manual_clock_waiting(arg) == 1;
-}
-
 static void ends_at_the_deadline(bool sends)
 {
     pthread_t thread;
@@ -315,10 +310,7 @@ static void ends_at_the_deadline(bool sends)
     if (sends)
         lc_channel_send(timed.channel, number(1), LC_NOW);
     pthread_create(&thread, NULL, wait_on_manual_clock, &timed);
-    CU_ASSERT_TRUE(check_until(one_waits, timed.clock));
-    lc__manual_clock_advance(timed.clock, 999);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 1);
-    lc__manual_clock_advance(timed.clock, 1);
+    check_waits_for(timed.clock, 1000);
     pthread_join(thread, NULL);
     CU_ASSERT_EQUAL(timed.result, -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_channel_length(timed.channel), sends);

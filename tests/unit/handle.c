@@ -112,20 +112,12 @@ static void any_number_may_wait(void)
     lc_handle_unref(handle);
 }
 
-static bool one_waits(void *arg)
-{
-    return lc__manual_clock_waiting(arg) == 1;
-}
-
 static void wait_ends_at_the_deadline(void)
 {
     struct lc__manual_clock *clock = lc__manual_clock_new(1000);
     struct sleeper sleeper = {lc_handle_new(), 2000, clock, 1, 0};
     pthread_create(&sleeper.thread, NULL, sleep_on_handle, &sleeper);
-    CU_ASSERT_TRUE(check_until(one_waits, clock));
-    lc__manual_clock_advance(clock, 999);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 1);
-    lc__manual_clock_advance(clock, 1);
+    check_waits_for(clock, 1000);
     pthread_join(sleeper.thread, NULL);
     CU_ASSERT_EQUAL(sleeper.result, -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 0);

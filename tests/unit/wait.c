@@ -405,11 +405,6 @@ static void *wait_on_clock(void *arg)
     return NULL;
 }
 
-static bool one_waits(void *arg)
-{
-    return lc__manual_clock_waiting(arg) == 1;
-}
-
 static void waits_end_at_their_deadline(void)
 {
     int (*waits[])(struct timed *) = {timed_any,        timed_any_of_none,  timed_all,
@@ -420,10 +415,7 @@ static void waits_end_at_their_deadline(void)
         struct timed timed = {lc__manual_clock_new(1000), waits[i], lc_handle_new(), pipe_new(),
                               lc_context_new(NULL),       1};
         pthread_create(&thread, NULL, wait_on_clock, &timed);
-        CU_ASSERT_TRUE(check_until(one_waits, timed.clock));
-        lc__manual_clock_advance(timed.clock, 999);
-        CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 1);
-        lc__manual_clock_advance(timed.clock, 1);
+        check_waits_for(timed.clock, 1000);
         pthread_join(thread, NULL);
         CU_ASSERT_EQUAL(timed.result, -ETIMEDOUT);
         CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 0);
