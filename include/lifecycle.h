@@ -14,6 +14,7 @@
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 #include <lifecycle/run.h>
+#include <lifecycle/simulate.h>
 #include <lifecycle/time.h>
 #include <lifecycle/wait.h>
 

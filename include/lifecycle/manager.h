@@ -22,6 +22,7 @@
 #include <lifecycle/component.h>
 #include <lifecycle/context.h>
 #include <lifecycle/error.h>
+#include <lifecycle/executor.h>
 #include <lifecycle/handle.h>
 
 LC_BEGIN_DECLARATIONS
@@ -42,7 +43,7 @@ typedef struct lc_ready lc_ready;
 /** What a worker runs on. */
 typedef enum lc_worker_kind {
     LC_WORKER_THREAD = 0, /**< a fresh thread of its own: any code is safe in it */
-    LC_WORKER_FIBER = 1   /**< a fiber on the executor. Not yet: the build answers -ENOTSUP */
+    LC_WORKER_FIBER = 1   /**< a fiber of an executor: executor.h says what its code keeps to */
 } lc_worker_kind;
 
 /**
@@ -60,12 +61,17 @@ typedef struct lc_worker {
     lc_worker_function run; /**< required */
     void *arg;              /**< handed to `run`; must live as long as any manager built */
     lc_worker_kind kind;
-    size_t stack_size; /**< bytes, LC_STACK_SIZE_MIN or more; 0 for the default of its kind */
+    /** Bytes: LC_STACK_SIZE_MIN or LC_FIBER_STACK_MIN or more; 0 for the default of its kind. */
+    size_t stack_size;
+    /** Of a fiber: NULL for the executor of the fiber that starts the manager, or the default. */
+    lc_executor *executor;
+    lc_group *group; /**< of a fiber: the threads it may run on; NULL for any */
+    bool spread;     /**< of a fiber: begins on the executor's threads in turn */
 } lc_worker;
 
 #define LC_WORKER_INIT                                                                             \
     {                                                                                              \
-        sizeof(lc_worker), NULL, NULL, NULL, LC_WORKER_THREAD, 0                                   \
+        sizeof(lc_worker), NULL, NULL, NULL, LC_WORKER_THREAD, 0, NULL, NULL, false                \
     }
 
 /** A worker that is ready at once and returns when its context ends; `arg` is ignored. */
@@ -104,9 +110,8 @@ LC_API void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_
  * Builds a manager. May be called several times: each manager runs the workers anew, with the same
  * arguments.
  * @param manager  receives a reference, or NULL.
- * @return NULL, or the first mistake made (-EINVAL, -EEXIST for a name used twice, -ENOTSUP for
- * fibers, -ENOMEM, also for a builder that is NULL), its message naming the worker and what would
- * be right.
+ * @return NULL, or the first mistake made (-EINVAL, -EEXIST for a name used twice, -ENOMEM, also
+ * for a builder that is NULL), its message naming the worker and what would be right.
  */
 LC_API LC_MUST_CHECK lc_error *lc_manager_builder_build(lc_manager_builder *builder,
                                                         lc_manager **manager);

@@ -3,6 +3,9 @@
  */
 #include "base/memory.h"
 
+#include "base/random.h"
+#include "base/task.h"
+
 #include <bsd/stdlib.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -37,8 +40,17 @@ bool lc__memory_has_failed(void)
     return atomic_load(&failed);
 }
 
+/* By chance, in a simulation. */
+static bool is_unlucky(void)
+{
+    const struct lc__faults *faults = lc__task_current()->faults;
+    return faults && lc__random_below(faults->random, faults->one_in) == 0;
+}
+
 bool lc__memory_must_fail(void)
 {
+    if (is_unlucky())
+        return true;
     if (!tracked)
         return false;
     size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed);

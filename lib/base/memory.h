@@ -18,6 +18,14 @@ void *lc__reallocate_array(void *array, size_t count, size_t size);
 char *lc__duplicate(const char *text);
 void lc__free(void *memory);
 
+struct lc__random;
+
+/* What makes allocations of a task fail by chance: see lc__task. */
+struct lc__faults {
+    struct lc__random *random;
+    unsigned one_in;
+};
+
 /* ---- for tests ---- */
 
 /** Counts allocations from here on. Call it before the library allocates for the first time. */

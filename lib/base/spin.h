@@ -4,10 +4,32 @@
 #ifndef LIFECYCLE_BASE_SPIN_H
 #define LIFECYCLE_BASE_SPIN_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 /*
  * The next, longer step of a spin; `*round` begins at 0. Ends up sleeping, so that a holder of
  * lower priority, or one that lost its processor, is let in.
  */
 void lc__spin(unsigned *round);
+
+/* A lock that is held for a few instructions, and never across a call out of the library. */
+struct lc__spinlock {
+    atomic_bool held;
+};
+
+/* Acquire: what was done under the lock before is seen. */
+static inline void lc__spinlock_lock(struct lc__spinlock *lock)
+{
+    unsigned round = 0;
+    while (atomic_exchange_explicit(&lock->held, true, memory_order_acquire))
+        lc__spin(&round);
+}
+
+/* Release: see above. */
+static inline void lc__spinlock_unlock(struct lc__spinlock *lock)
+{
+    atomic_store_explicit(&lock->held, false, memory_order_release);
+}
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * task.h: what belongs to the worker that is running on this thread, in one place: when one thread
+ * task.h: what belongs to the worker that is running on this thread, in one place: where one thread
  * runs many workers, this is what a switch between them exchanges. Floor 0; each field is used by
  * the file named beside it.
  */
@@ -7,26 +7,46 @@
 #define LIFECYCLE_BASE_TASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct lc__clock;
-struct lc__random;
-struct lc__park_reason;
 struct lc__deferred;
+struct lc__faults;
+struct lc__fiber;
+struct lc__park_reason;
+struct lc__random;
+struct lc__simulation;
+struct lc__worker_call;
 struct lc_handle_callback;
 
 struct lc__task {
     const char *name;                     /* log.c: who speaks; NULL: nobody in particular */
     struct lc__clock *clock;              /* clock.c; NULL: the real one */
     struct lc__random *random;            /* random.c; NULL: the thread's own */
+    const struct lc__faults *faults;      /* memory.c; NULL: nothing is made to fail */
+    struct lc__fiber *fiber;              /* fiber.c; NULL: the task is a thread */
+    struct lc__simulation *simulation;    /* simulation.c; NULL: the world is real */
     const struct lc__park_reason *parked; /* park.c: what it waits for; NULL: it does not */
+    struct lc_handle_callback *callback;  /* handle.c: the innermost that it runs */
+    struct lc__worker_call *worker;       /* worker.c: the work it does; NULL: it is no worker */
+    struct lc__deferred *deferred;        /* worker.c: the last deferred call */
+    void (*unwind)(void);                 /* worker.c: runs what is deferred; NULL: nothing is */
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
-    struct lc_handle_callback *callback; /* handle.c: the innermost that it runs */
-    struct lc__deferred *deferred;       /* worker.c: the last deferred call */
-    bool running_deferred;               /* worker.c */
-    bool in_worker;                      /* worker.c: it is not a thread of somebody else's */
+    bool running_deferred;   /* worker.c */
 };
 
+/*
+ * The task that runs on this thread; NULL until the thread has asked for it. Initial-exec, as it is
+ * read at every step: a pointer is little enough for a library that is loaded late.
+ */
+extern _Thread_local struct lc__task *lc__task_running __attribute__((tls_model("initial-exec")));
+/* The task of a thread that runs no fiber: makes it the running one. */
+struct lc__task *lc__task_of_thread(void);
+
 /* Never NULL. */
-struct lc__task *lc__task_current(void);
+static inline struct lc__task *lc__task_current(void)
+{
+    return lc__task_running ? lc__task_running : lc__task_of_thread();
+}
 
 #endif

@@ -85,21 +85,24 @@ static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
     if (!worker->run)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" has no function to run", worker->name,
                             plan->name);
-    if (worker->kind == LC_WORKER_FIBER)
-        return lc_error_new(
-            -ENOTSUP,
-            "worker \"%s\" of \"%s\" is a fiber, which this version cannot run: use "
-            "LC_WORKER_THREAD",
-            worker->name, plan->name);
-    if (worker->kind != LC_WORKER_THREAD)
+    if (worker->kind != LC_WORKER_THREAD && worker->kind != LC_WORKER_FIBER)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" is of kind %d, which does not exist",
                             worker->name, plan->name, (int)worker->kind);
-    if (worker->stack_size != 0 && worker->stack_size < LC_STACK_SIZE_MIN)
+    bool is_fiber = worker->kind == LC_WORKER_FIBER;
+    size_t least = is_fiber ? LC_FIBER_STACK_MIN : LC_STACK_SIZE_MIN;
+    if (worker->stack_size != 0 &&
+        (worker->stack_size < least || (is_fiber && worker->stack_size > LC_FIBER_STACK_MAX)))
         return lc_error_new(
             -EINVAL,
-            "worker \"%s\" of \"%s\" asks for a stack of %zu bytes: at least %zu, or 0 "
+            "worker \"%s\" of \"%s\" asks for a stack of %zu bytes: at least %zu%s, or 0 "
             "for the default",
-            worker->name, plan->name, worker->stack_size, LC_STACK_SIZE_MIN);
+            worker->name, plan->name, worker->stack_size, least,
+            is_fiber ? " and at most 1 GiB" : "");
+    if (!is_fiber && (worker->executor || worker->group || worker->spread))
+        return lc_error_new(-EINVAL,
+                            "worker \"%s\" of \"%s\" is a thread, and so belongs to no executor "
+                            "or group: make it a LC_WORKER_FIBER",
+                            worker->name, plan->name);
     if (plan->count >= LC_MANAGER_WORKERS_MAX)
         return lc_error_new(-E2BIG, "\"%s\" has %d workers already, the most there can be",
                             plan->name, LC_MANAGER_WORKERS_MAX);

@@ -13,6 +13,7 @@
 #include "component/plan.h"
 #include "context/signaler.h"
 #include "context/worker.h"
+#include "executor/fiber.h"
 #include "executor/thread.h"
 #include "wait/handle.h"
 
@@ -207,7 +208,7 @@ static void worker_ended(void *arg)
 {
     struct worker *worker = arg;
     /* Before done can close: who saw it closed may shut the library down. */
-    lc__thread_finishing();
+    lc__worker_finishing();
     leave(manager_of(worker), worker);
 }
 
@@ -287,11 +288,24 @@ static int prepare(lc_manager *manager, lc_context *parent)
 
 static int launch(struct worker *worker)
 {
+    const lc_worker *plan = worker->plan;
     worker->call =
         (struct lc__worker_call){manager_of(worker)->context, work, worker_ended, worker};
-    struct lc__thread_options thread = {
-        .name = worker->plan->name,
-        .stack_size = worker->plan->stack_size,
+    if (plan->kind == LC_WORKER_FIBER) {
+        const struct lc__fiber_options fiber = {
+            .name = plan->name,
+            .stack_size = plan->stack_size,
+            .run = run_worker,
+            .arg = worker,
+            .executor = plan->executor,
+            .group = plan->group,
+            .spread = plan->spread,
+        };
+        return lc__fiber_start(&fiber);
+    }
+    const struct lc__thread_options thread = {
+        .name = plan->name,
+        .stack_size = plan->stack_size,
         .run = run_worker,
         .arg = worker,
     };

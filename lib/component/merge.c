@@ -2,12 +2,11 @@
  * merge.c: one component made of several. See <lifecycle/component.h>.
  */
 #include "base/memory.h"
-#include "base/sanitizer.h"
+#include "context/worker.h"
 
 #include <lifecycle/component.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct merged {
@@ -17,39 +16,34 @@ struct merged {
         *context; /* the parts', so that they can be cancelled if one of them does not start */
     lc_handle *ready;
     lc_handle *done;
+    size_t parts_started; /* how far the start has come */
     size_t count;
     lc_component *parts[];
-};
-
-/* How far a start has come. */
-struct progress {
-    struct merged *merged;
-    size_t started;
-    lc_error
-        *error; /* in here, since what a thread's unwinding reaches must not be in a register */
 };
 
 /* A part has failed to start, or its start has thrown: what was started before it ends. */
 static void stop_started(void *arg)
 {
-    struct progress *progress = arg;
-    lc__frames_were_left();
-    lc_context_cancel(progress->merged->context, NULL);
-    for (size_t i = progress->started; i-- > 0;)
-        lc_handle_wait(lc_component_done(progress->merged->parts[i]), LC_FOREVER);
+    struct merged *merged = arg;
+    lc_context_cancel(merged->context, NULL);
+    for (size_t i = merged->parts_started; i-- > 0;)
+        lc_handle_wait(lc_component_done(merged->parts[i]), LC_FOREVER);
 }
 
 static lc_error *start_parts(struct merged *merged)
 {
-    struct progress progress = {merged, 0, NULL};
-    /* A throw in a part's start ends this thread by pthread_exit. */
-    pthread_cleanup_push(stop_started, &progress);
-    while (progress.started < merged->count && !progress.error) {
-        progress.error = lc_component_start(merged->parts[progress.started], merged->context);
-        progress.started += progress.error == NULL;
+    lc_error *error = NULL;
+    /* A throw in a part's start does not come back here. */
+    if (lc_defer(stop_started, merged) < 0)
+        return lc_error_new(-ENOMEM, "no memory to start the merged component");
+    while (merged->parts_started < merged->count && !error) {
+        error = lc_component_start(merged->parts[merged->parts_started], merged->context);
+        merged->parts_started += error == NULL;
     }
-    pthread_cleanup_pop(progress.error != NULL);
-    return progress.error;
+    lc__undefer();
+    if (error)
+        stop_started(merged);
+    return error;
 }
 
 static lc_error *start(lc_component *component, lc_context *context)

@@ -5,6 +5,7 @@
 #include "base/fork.h"
 #include "context/signaler.h"
 #include "context/worker.h"
+#include "executor/fiber.h"
 #include "executor/thread.h"
 
 #include <lifecycle/log.h>
@@ -72,15 +73,23 @@ static void start_ended(void *arg)
     lc_handle_close(instance->start_ended);
 }
 
-static void start_ended_in_thread(void *arg)
+static void start_ended_in_worker(void *arg)
 {
-    lc__thread_finishing();
+    lc__worker_finishing();
     start_ended(arg);
 }
 
 static void run_start(void *arg)
 {
     lc__worker_run(&((struct instance *)arg)->start);
+}
+
+/* Of the kind that the run loop's own worker is. */
+static int launch_start(struct instance *instance, const char *name)
+{
+    const struct lc__thread_options thread = {.name = name, .run = run_start, .arg = instance};
+    const struct lc__fiber_options fiber = {.name = name, .run = run_start, .arg = instance};
+    return lc_in_fiber() ? lc__fiber_start(&fiber) : lc__thread_start(&thread);
 }
 
 /*
@@ -97,12 +106,11 @@ static void start_instance(struct instance *instance, const char *name)
         return;
     }
     instance->start = (struct lc__worker_call){instance->context, start_component,
-                                               start_ended_in_thread, instance};
-    struct lc__thread_options thread = {.name = name, .run = run_start, .arg = instance};
-    int result = lc__thread_start(&thread);
+                                               start_ended_in_worker, instance};
+    int result = launch_start(instance, name);
     if (result == 0)
         return;
-    lc__signaler_signal(instance->signaler, lc_error_new(result, "no thread to start \"%s\" in: %s",
+    lc__signaler_signal(instance->signaler, lc_error_new(result, "no worker to start \"%s\" in: %s",
                                                          name, strerror(-result)));
     lc_handle_close(instance->start_ended);
 }

@@ -11,6 +11,7 @@
 #include "context/context.h"
 #include "context/signaler.h"
 #include "executor/callback.h"
+#include "executor/fiber.h"
 
 #include <lifecycle/log.h>
 
@@ -37,10 +38,15 @@ static void run_deferred(void *unused);
 
 /*
  * A deferred call that ends its thread, by a throw or in any other way, leaves through here: the
- * rest still run.
+ * rest still run. A fiber has but one way to end early, which is lc_throw, and that sees to it; nor
+ * may it have a cleanup pushed over a wait, since those are the thread's.
  */
 static void call_one(struct lc__deferred call)
 {
+    if (lc__task_current()->fiber) {
+        call.function(call.arg);
+        return;
+    }
     pthread_cleanup_push(run_deferred, NULL);
     call.function(call.arg);
     pthread_cleanup_pop(0);
@@ -50,8 +56,9 @@ static void call_one(struct lc__deferred call)
 static void run_deferred(void *unused)
 {
     (void)unused;
-    lc__frames_were_left();
     struct lc__task *task = lc__task_current();
+    if (!task->fiber)
+        lc__frames_were_left();
     task->running_deferred = true;
     for (struct lc__deferred *last; (last = task->deferred);) {
         struct lc__deferred call = *last;
@@ -60,6 +67,11 @@ static void run_deferred(void *unused)
         call_one(call);
     }
     task->running_deferred = false;
+}
+
+static void unwind(void)
+{
+    run_deferred(NULL);
 }
 
 /* In threads that the library did not make, the end of the thread runs what is left. */
@@ -102,7 +114,9 @@ int lc_defer(void (*function)(void *arg), void *arg)
     if (!function)
         return -EINVAL;
     struct lc__task *task = lc__task_current();
-    if (!task->in_worker && watch_thread_end() < 0)
+    if (task->fiber)
+        task->unwind = unwind;
+    else if (!task->worker && watch_thread_end() < 0)
         return -ENOMEM;
     struct lc__deferred *deferred = lc__allocate(sizeof *deferred);
     if (!deferred)
@@ -112,7 +126,28 @@ int lc_defer(void (*function)(void *arg), void *arg)
     return 0;
 }
 
+void lc__undefer(void)
+{
+    struct lc__task *task = lc__task_current();
+    struct lc__deferred *last = task->deferred;
+    task->deferred = last->before;
+    lc__free(last);
+}
+
 /* ---- throwing ---- */
+
+static void tell_ended(void *arg);
+
+/* Ends the worker, or the thread, whose deferred calls have run. */
+static LC_NORETURN void end_task(void)
+{
+    struct lc__task *task = lc__task_current();
+    if (!task->fiber)
+        pthread_exit(NULL);
+    if (task->worker)
+        tell_ended(task->worker);
+    lc__fiber_exit();
+}
 
 static LC_NORETURN void end_process(const lc_error *error, const char *why)
 {
@@ -151,7 +186,7 @@ void lc_throw(lc_context *context, lc_error *error)
         lc_signal_error(context, error);
     }
     run_deferred(NULL);
-    pthread_exit(NULL);
+    end_task();
 }
 
 /* ---- the frame of a worker ---- */
@@ -161,13 +196,22 @@ static void tell_ended(void *arg)
 {
     struct lc__worker_call *call = arg;
     struct lc__task *task = lc__task_current();
-    lc__frames_were_left();
-    /* The thread only ends from here on, and what it has to tell is not to be cut short. */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    if (!task->in_worker)
+    if (!task->fiber) {
+        lc__frames_were_left();
+        /* The thread only ends from here on, and what it has to tell is not to be cut short. */
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    }
+    if (!task->worker)
         return;
-    task->in_worker = false;
+    task->worker = NULL;
     call->ended(call->arg);
+}
+
+static void do_work(struct lc__worker_call *call)
+{
+    lc_error *error = call->work(call->arg);
+    if (error)
+        lc_signal_error(call->context, error);
 }
 
 /* However the work ended, and however the deferred calls do. */
@@ -178,12 +222,22 @@ static void finish(void *arg)
     pthread_cleanup_pop(1);
 }
 
+static void run_in_thread(struct lc__worker_call *call)
+{
+    pthread_cleanup_push(finish, call);
+    do_work(call);
+    pthread_cleanup_pop(1);
+}
+
 void lc__worker_run(struct lc__worker_call *call)
 {
-    lc__task_current()->in_worker = true;
-    pthread_cleanup_push(finish, call);
-    lc_error *error = call->work(call->arg);
-    if (error)
-        lc_signal_error(call->context, error);
-    pthread_cleanup_pop(1);
+    struct lc__task *task = lc__task_current();
+    task->worker = call;
+    if (!task->fiber) {
+        run_in_thread(call);
+        return;
+    }
+    do_work(call);
+    run_deferred(NULL);
+    tell_ended(call);
 }

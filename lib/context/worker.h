@@ -17,9 +17,12 @@ struct lc__worker_call {
 };
 
 /*
- * Runs the call on this thread, which is a worker's from its start to its end. The call is borrowed
- * until `ended`.
+ * Runs the call in this thread or fiber, which is a worker's from its start to its end. The call is
+ * borrowed until `ended`.
  */
 void lc__worker_run(struct lc__worker_call *call);
+
+/* Takes the last deferred call off again, which is the caller's: it is not run. */
+void lc__undefer(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * park.c: park and unpark for threads: a futex, or a descriptor for those that wait in poll. The
- * only file that knows of the futex. See park.h.
+ * park.c: park and unpark: for threads a futex, or a descriptor for those that wait in poll; for
+ * fibers a switch. The only file that knows of the futex. See park.h.
  */
 #include "executor/park.h"
 
@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "base/task.h"
+#include "executor/fiber.h"
+#include "executor/simulation.h"
 #include "executor/timers.h"
 
 #include <errno.h>
@@ -21,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PARKED = 1, EXPIRED = 2, ONE = 4, COUNT_SHIFT = 2 };
+enum { PARKED = 1, EXPIRED = 2, READY = 4, IN_POLL = 8, ONE = 16, COUNT_SHIFT = 4 };
 
 /* ---- the futex ---- */
 
@@ -114,25 +116,41 @@ static void give_descriptor(int descriptor)
 
 /* ---- the parker ---- */
 
-void lc__parker_init(struct lc__parker *parker)
+void lc__parker_init_thread(struct lc__parker *parker)
 {
     atomic_init(&parker->word, 0);
     parker->descriptor = -1;
+    parker->fiber = NULL;
+}
+
+void lc__parker_init(struct lc__parker *parker)
+{
+    lc__parker_init_thread(parker);
+    parker->fiber = lc__fiber_current();
+}
+
+int lc__parker_need_poll(struct lc__parker *parker)
+{
+    if (parker->descriptor >= 0)
+        return 0;
+    int descriptor = take_descriptor();
+    if (descriptor < 0)
+        return descriptor;
+    /* Seen by who wakes us by way of IN_POLL, which is set after it. */
+    parker->descriptor = descriptor;
+    return 0;
 }
 
 int lc__parker_init_poll(struct lc__parker *parker)
 {
     lc__parker_init(parker);
-    int descriptor = take_descriptor();
-    if (descriptor < 0)
-        return descriptor;
-    parker->descriptor = descriptor;
-    return 0;
+    return parker->fiber ? 0 : lc__parker_need_poll(parker);
 }
 
 void lc__parker_end_poll(struct lc__parker *parker)
 {
-    give_descriptor(parker->descriptor);
+    if (parker->descriptor >= 0)
+        give_descriptor(parker->descriptor);
 }
 
 unsigned lc__parker_count(struct lc__parker *parker)
@@ -141,20 +159,27 @@ unsigned lc__parker_count(struct lc__parker *parker)
 }
 
 /*
- * Adds to the word and takes PARKED away. Who takes it away owes the waiter a wake-up; all it needs
- * for that is read before, since with the exchange the parker may be gone. Release: see lc__unpark.
+ * Changes the word, to `count` more and with `set` set, and takes PARKED away. Who takes it away
+ * owes the waiter a wake-up; all it needs for that is read before, since with the exchange the
+ * parker may be gone. A fiber is not gone: it waits for that wake-up.
  */
-static void add_and_wake(struct lc__parker *parker, unsigned addend)
+static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set, bool in_handler)
 {
-    int descriptor = parker->descriptor;
-    unsigned word = atomic_load_explicit(&parker->word, memory_order_relaxed);
+    struct lc__fiber *fiber = parker->fiber;
+    /* Acquire: who finds IN_POLL finds the descriptor. */
+    unsigned word = atomic_load_explicit(&parker->word, memory_order_acquire);
+    int descriptor;
+    do
+        descriptor = word & IN_POLL ? parker->descriptor : -1;
+    /* Release: see lc__unpark. */
     while (!atomic_compare_exchange_weak_explicit(&parker->word, &word,
-                                                  (word + addend) & ~(unsigned)PARKED,
-                                                  memory_order_acq_rel, memory_order_relaxed))
-        continue;
+                                                  ((word + count) & ~(unsigned)PARKED) | set,
+                                                  memory_order_acq_rel, memory_order_acquire));
     if (!(word & PARKED))
         return;
-    if (descriptor < 0) {
+    if (fiber) {
+        lc__fiber_wake(fiber, in_handler);
+    } else if (descriptor < 0) {
         futex_wake(&parker->word);
     } else {
         uint64_t one = 1;
@@ -164,7 +189,22 @@ static void add_and_wake(struct lc__parker *parker, unsigned addend)
 
 void lc__unpark(struct lc__parker *parker)
 {
-    add_and_wake(parker, ONE);
+    add_and_wake(parker, ONE, 0, false);
+}
+
+void lc__unpark_in_handler(struct lc__parker *parker)
+{
+    add_and_wake(parker, ONE, 0, true);
+}
+
+void lc__parker_set_ready(struct lc__parker *parker)
+{
+    add_and_wake(parker, 0, READY, false);
+}
+
+void lc__parker_clear_ready(struct lc__parker *parker)
+{
+    atomic_fetch_and_explicit(&parker->word, ~(unsigned)READY, memory_order_relaxed);
 }
 
 /* ---- deadlines ---- */
@@ -179,33 +219,22 @@ struct expiry {
 static bool expire(struct lc__timer *timer)
 {
     struct expiry *expiry = (struct expiry *)timer;
-    add_and_wake(expiry->parker, EXPIRED);
+    add_and_wake(expiry->parker, 0, EXPIRED, false);
     return false;
 }
 
 /*
- * How a thread sleeps: in the futex or in poll. Returns early or late as it likes, but wakes for an
- * unpark.
+ * How a task sleeps. Returns early or late as it likes, but wakes for an unpark.
  */
 struct sleeper {
-    struct pollfd *descriptors; /* NULL: the futex */
+    struct pollfd *descriptors; /* of a thread that waits in poll; NULL: the futex, or a fiber */
     size_t count;
     int error; /* set if poll failed */
 };
 
-/*
- * Returns after PARKED was taken away by us or by an unpark. @return whether a descriptor became
- * ready.
- */
-static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadline,
-                         struct sleeper *how)
+/* @return whether a descriptor became ready. */
+static bool sleep_in_poll(struct lc__parker *parker, int64_t deadline, struct sleeper *how)
 {
-    if (!how->descriptors) {
-        futex_wait(&parker->word, word, deadline);
-        /* It makes no difference who takes it away: a late futex wake finds nobody. */
-        atomic_fetch_and_explicit(&parker->word, ~(unsigned)PARKED, memory_order_acquire);
-        return false;
-    }
     int ready = lc__poll(how->descriptors, how->count, deadline);
     if (ready < 0 && ready != -EINTR)
         how->error = ready;
@@ -213,20 +242,39 @@ static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadl
      * If PARKED is gone, an unpark has written to our descriptor or is about to: take it out again,
      * or it would be written to after it has gone to another waiter.
      */
-    unsigned before =
-        atomic_fetch_and_explicit(&parker->word, ~(unsigned)PARKED, memory_order_acquire);
+    unsigned before = atomic_fetch_and_explicit(&parker->word, ~(unsigned)(PARKED | IN_POLL),
+                                                memory_order_acquire);
     uint64_t wakes;
     if (!(before & PARKED))
         lc__read(parker->descriptor, &wakes, sizeof wakes);
     return ready > 0;
 }
 
-/* @return 0 if it has been unparked, -ETIMEDOUT at the deadline, 1 if neither. */
+/*
+ * `word` is what the parker's became with our PARKED. Returns after that was taken away by us or by
+ * an unpark. @return whether a descriptor became ready.
+ */
+static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadline,
+                         struct sleeper *how)
+{
+    if (parker->fiber) {
+        lc__fiber_park();
+        return false;
+    }
+    if (how->descriptors)
+        return sleep_in_poll(parker, deadline, how);
+    futex_wait(&parker->word, word, deadline);
+    /* It makes no difference who takes it away: a late futex wake finds nobody. */
+    atomic_fetch_and_explicit(&parker->word, ~(unsigned)PARKED, memory_order_acquire);
+    return false;
+}
+
+/* @return 0 if it has been unparked or is ready, -ETIMEDOUT at the deadline, 1 if neither. */
 static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int64_t deadline)
 {
     /* Acquire: pairs with the release of the unpark that is seen here. */
     *word = atomic_load_explicit(&parker->word, memory_order_acquire);
-    if (*word >> COUNT_SHIFT != seen)
+    if (*word >> COUNT_SHIFT != seen || *word & READY)
         return 0;
     if (*word & EXPIRED)
         return -ETIMEDOUT;
@@ -235,28 +283,31 @@ static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int
 }
 
 /*
- * Sleeps once. What ends the sleep may be neither an unpark nor the deadline: a process signal,
- * say, whose handler has done something that the caller will want to look at.
+ * Sleeps once, until a deadline that the kernel knows. What ends the sleep may be neither an unpark
+ * nor the deadline: a process signal, say, whose handler has done something that the caller will
+ * want to look at.
  */
-static int park_on_kernel_clock(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                                struct sleeper *how)
+static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
+                     struct sleeper *how)
 {
+    unsigned set = how->descriptors ? PARKED | IN_POLL : PARKED;
     unsigned word;
     int state;
     while ((state = look_at(parker, &word, seen, deadline)) > 0)
-        if (atomic_compare_exchange_weak_explicit(&parker->word, &word, word | PARKED,
+        if (atomic_compare_exchange_weak_explicit(&parker->word, &word, word | set,
                                                   memory_order_acq_rel, memory_order_relaxed))
             break;
     if (state <= 0)
         return state;
-    if (sleep_parked(parker, word | PARKED, deadline, how) || how->error)
+    if (sleep_parked(parker, word | set, deadline, how) || how->error)
         return how->error;
     state = look_at(parker, &word, seen, deadline);
     return state < 0 ? state : 0;
 }
 
-static int park_on_other_clock(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                               struct sleeper *how)
+/* A timer ends the sleep: of the task's clock, or, for a fiber, of its thread. */
+static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t deadline,
+                           struct sleeper *how)
 {
     struct expiry expiry = {.timer = {.due = expire}, .parker = parker};
     int armed = lc__timer_arm(&expiry.timer, deadline);
@@ -264,7 +315,7 @@ static int park_on_other_clock(struct lc__parker *parker, unsigned seen, int64_t
         return armed;
     /* Looked at after the arming: if the clock has moved past it in between, no timer will tell. */
     bool past = lc_now() >= deadline;
-    int result = park_on_kernel_clock(parker, seen, past ? LC_NOW : LC_FOREVER, how);
+    int result = park_once(parker, seen, past ? LC_NOW : LC_FOREVER, how);
     lc__timer_disarm(&expiry.timer);
     atomic_fetch_and_explicit(&parker->word, ~(unsigned)EXPIRED, memory_order_relaxed);
     return result;
@@ -276,11 +327,13 @@ static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
     if (lc__forked())
         return -ENOTSUP;
     struct lc__task *task = lc__task_current();
+    if (task->simulation && lc__simulation_wakes_early(task->simulation))
+        return 0;
     task->parked = reason;
     struct lc__clock *clock = lc__clock_current();
-    bool kernel_clock = !clock->timers || deadline == LC_FOREVER || deadline == LC_NOW;
-    int result = kernel_clock ? park_on_kernel_clock(parker, seen, deadline, how)
-                              : park_on_other_clock(parker, seen, deadline, how);
+    bool plain = deadline == LC_FOREVER || deadline == LC_NOW || (!clock->timers && !parker->fiber);
+    int result = plain ? park_once(parker, seen, deadline, how)
+                       : park_with_timer(parker, seen, deadline, how);
     task->parked = NULL;
     return result;
 }
@@ -296,10 +349,6 @@ void lc__park_until(struct lc__parker *parker, unsigned target)
 {
     static const struct lc__park_reason reason = {"a wake-up under way", NULL};
     struct sleeper how = {0};
-    /* Such a waiter may have shown a descriptor: then that is where the wake-up comes. */
-    struct pollfd wake = {.fd = parker->descriptor, .events = POLLIN};
-    if (parker->descriptor >= 0)
-        how = (struct sleeper){&wake, 1, 0};
     for (unsigned count; (count = lc__parker_count(parker)) != target;)
         if (park(parker, count, LC_FOREVER, &reason, &how) == -ENOTSUP)
             return;

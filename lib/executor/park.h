@@ -1,7 +1,7 @@
 /*
  * park.h: how anything waits. A waiter makes a parker on its stack, shows it to those who may wake
  * it, and parks; they unpark. All waits of the library go through here, so that what waits can be a
- * thread, one the library did not make as well, and later a fiber. Floor 1.
+ * thread, one the library did not make as well, or a fiber. Floor 1.
  *
  * The protocol:
  * - Each unpark is counted, and counting is the last thing an unpark does with the parker's memory.
@@ -25,23 +25,32 @@ struct lc__park_reason {
 };
 
 /*
- *     bit  31                          2         1         0
- *         +----------------------------+---------+---------+
- *         | how many times unparked    | EXPIRED | PARKED  |
- *         +----------------------------+---------+---------+
+ *     bit  31                     4          3        2         1         0
+ *         +-----------------------+----------+--------+---------+---------+
+ *         | how many times unparked | IN_POLL | READY | EXPIRED | PARKED  |
+ *         +-----------------------+----------+--------+---------+---------+
  */
 struct lc__parker {
     atomic_uint word;
-    /* What wakes the waiter: this descriptor if it is in poll, or the futex on `word` for -1. */
-    int descriptor;
+    int descriptor;          /* what wakes a thread out of poll; -1: none, it waits in the futex */
+    struct lc__fiber *fiber; /* whom to wake; NULL: a thread */
 };
 
+/* For a wait of the calling task. */
 void lc__parker_init(struct lc__parker *parker);
+/* For waits of a thread, whoever calls. */
+void lc__parker_init_thread(struct lc__parker *parker);
 /*
- * As init, for a waiter that will wait in lc__park_poll. @return 0, or -EMFILE, -ENFILE, -ENOMEM.
+ * As lc__parker_init, for a task that will wait in lc__park_poll. @return 0, or -EMFILE, -ENFILE,
+ * -ENOMEM.
  */
 int lc__parker_init_poll(struct lc__parker *parker);
-/* Ends what init_poll began. The parker must not be shown to anybody any more. */
+/*
+ * Gives a thread's parker what it needs to wait in poll from now on, if it has it not yet; by that
+ * thread, also while others unpark. @return as init_poll.
+ */
+int lc__parker_need_poll(struct lc__parker *parker);
+/* Ends what init_poll or need_poll began. The parker must not be shown to anybody any more. */
 void lc__parker_end_poll(struct lc__parker *parker);
 
 /* How often it has been unparked. Acquire: what was done before those unparks is seen. */
@@ -57,8 +66,8 @@ int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
 /* Waits, with no deadline, until the count is `target`: for unparks that are under way. */
 void lc__park_until(struct lc__parker *parker, unsigned target);
 /*
- * As lc__park, ended as well by poll(2) on `descriptors`, which has room for one more behind its
- * `count`.
+ * As lc__park, by a thread, ended as well by poll(2) on `descriptors`, which has room for one more
+ * behind its `count`.
  */
 int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                   size_t count, int64_t deadline, const struct lc__park_reason *reason);
@@ -68,5 +77,13 @@ int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descr
  * thread.
  */
 void lc__unpark(struct lc__parker *parker);
+/* The same in the handler of a process signal. */
+void lc__unpark_in_handler(struct lc__parker *parker);
+/*
+ * Ends the wait, or the next, without counting, until lc__parker_clear_ready. Not the last touch of
+ * the parker: the caller sees to it that the waiter waits for him.
+ */
+void lc__parker_set_ready(struct lc__parker *parker);
+void lc__parker_clear_ready(struct lc__parker *parker);
 
 #endif

@@ -13,6 +13,8 @@
 #include "base/library.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/task.h"
+#include "executor/fiber.h"
 #include "executor/park.h"
 
 #include <lifecycle/executor.h>
@@ -29,6 +31,7 @@ struct thread {
     TAILQ_ENTRY(thread) link; /* in `live` or `ended` */
     pthread_t id;
     bool finishing; /* under the lock */
+    bool is_service;
     struct lc__clock *clock;
     void (*run)(void *arg);
     void *arg;
@@ -80,7 +83,7 @@ static bool threads_busy(void)
     struct thread *thread;
     pthread_mutex_lock(&lock);
     TAILQ_FOREACH (thread, &live, link) {
-        if (thread->finishing)
+        if (thread->finishing || thread->is_service)
             continue;
         running++;
         strlcpy(name, thread->name, sizeof name);
@@ -125,18 +128,26 @@ static struct lc__facility threads = {.busy = threads_busy, .shut_down = join_al
 
 /* ---- a thread's life ---- */
 
-void lc__thread_finishing(void)
+static void finishing(struct thread *thread)
 {
     pthread_mutex_lock(&lock);
-    self->finishing = true;
+    thread->finishing = true;
     pthread_mutex_unlock(&lock);
+}
+
+void lc__worker_finishing(void)
+{
+    if (lc__fiber_current())
+        lc__fiber_finishing();
+    else
+        finishing(self);
 }
 
 /* However the thread ends: by returning, by pthread_exit, or cancelled. */
 static void end(void *arg)
 {
     struct thread *thread = arg;
-    lc__thread_finishing();
+    finishing(thread);
     lc__log_set_speaker(NULL);
     join_some();
     pthread_mutex_lock(&lock);
@@ -194,15 +205,31 @@ static struct thread *make(const struct lc__thread_options *options)
         return NULL;
     memcpy(thread->name, options->name, name_size);
     thread->clock = lc__clock_current();
+    thread->is_service = options->is_service;
     thread->run = options->run;
     thread->arg = options->arg;
     return thread;
+}
+
+/* In a simulation there is but one thread. */
+static int simulate(const struct lc__thread_options *options)
+{
+    enum { STACK = 1024 * 1024 }; /* as much as code for threads might expect */
+    const struct lc__fiber_options fiber = {
+        .name = options->name,
+        .stack_size = options->stack_size > STACK ? options->stack_size : STACK,
+        .run = options->run,
+        .arg = options->arg,
+    };
+    return lc__fiber_start(&fiber);
 }
 
 int lc__thread_start(const struct lc__thread_options *options)
 {
     if (lc__forked())
         return -ENOTSUP;
+    if (lc__task_current()->simulation)
+        return simulate(options);
     int result = lc__fork_guard();
     if (result < 0)
         return result;

@@ -7,7 +7,9 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/task.h"
 #include "executor/callback.h"
+#include "executor/fiber.h"
 #include "executor/park.h"
 
 #include <lifecycle/log.h>
@@ -15,47 +17,125 @@
 #include <errno.h>
 #include <signal.h>
 
-static int compare(const struct lc__timer *a, const struct lc__timer *b)
+/* ---- the heap; under the lock ---- */
+
+static bool is_before(const struct lc__timer *a, const struct lc__timer *b)
 {
     if (a->deadline != b->deadline)
-        return a->deadline < b->deadline ? -1 : 1;
-    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+        return a->deadline < b->deadline;
+    return a->sequence < b->sequence;
 }
 
-/* Not RB_GENERATE_STATIC, which in libbsd needs a macro that its headers leave undefined. */
-RB_GENERATE_INTERNAL(lc__timer_tree, lc__timer, node, compare, __attribute__((unused)) static)
-
-/* ---- timers of any clock ---- */
-
-/* @return whether it is now the first. */
-static bool insert(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
+/* Makes one heap of two, neither of them empty: the later root becomes a child of the earlier. */
+static struct lc__timer *meld(struct lc__timer *a, struct lc__timer *b)
 {
-    pthread_mutex_lock(&timers->lock);
-    timer->timers = timers;
-    timer->deadline = deadline;
-    timer->sequence = timers->sequence++;
-    timer->armed = true;
-    RB_INSERT(lc__timer_tree, &timers->tree, timer);
-    timers->count++;
-    bool first = RB_MIN(lc__timer_tree, &timers->tree) == timer;
-    pthread_mutex_unlock(&timers->lock);
-    return first;
+    struct lc__timer *root = is_before(a, b) ? a : b;
+    struct lc__timer *below = root == a ? b : a;
+    below->previous = root;
+    below->next = root->child;
+    if (root->child)
+        root->child->previous = below;
+    root->child = below;
+    root->next = root->previous = NULL;
+    return root;
 }
 
-/* Under the lock. */
+/*
+ * Makes one heap of a list of siblings, or NULL of none: melds them in pairs, and then the pairs,
+ * the last first. It is the pairs that keep later askings cheap.
+ */
+static struct lc__timer *meld_all(struct lc__timer *list)
+{
+    struct lc__timer *pairs = NULL; /* linked by `next` */
+    while (list) {
+        struct lc__timer *a = list;
+        struct lc__timer *b = a->next;
+        list = b ? b->next : NULL;
+        struct lc__timer *pair = b ? meld(a, b) : a;
+        pair->next = pairs;
+        pairs = pair;
+    }
+    struct lc__timer *root = NULL;
+    while (pairs) {
+        struct lc__timer *pair = pairs;
+        pairs = pair->next;
+        root = root ? meld(root, pair) : pair;
+    }
+    if (root)
+        root->next = root->previous = NULL;
+    return root;
+}
+
+static void insert(struct lc__timers *timers, struct lc__timer *timer)
+{
+    timer->child = timer->next = timer->previous = NULL;
+    timers->root = timers->root ? meld(timers->root, timer) : timer;
+}
+
 static void take_out(struct lc__timers *timers, struct lc__timer *timer)
 {
-    RB_REMOVE(lc__timer_tree, &timers->tree, timer);
+    struct lc__timer *below = meld_all(timer->child);
+    if (timer == timers->root) {
+        timers->root = below;
+    } else {
+        if (timer->previous->child == timer)
+            timer->previous->child = timer->next;
+        else
+            timer->previous->next = timer->next;
+        if (timer->next)
+            timer->next->previous = timer->previous;
+        if (below)
+            timers->root = meld(timers->root, below);
+    }
     timers->count--;
     timer->armed = false;
 }
 
+/* ---- timers of any clock ---- */
+
+/* Under the lock. */
+static void put_in(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
+{
+    atomic_store_explicit(&timer->timers, timers, memory_order_relaxed);
+    timer->deadline = deadline;
+    timer->sequence = timers->sequence++;
+    timer->armed = true;
+    insert(timers, timer);
+    timers->count++;
+}
+
+bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
+{
+    pthread_mutex_lock(&timers->lock);
+    put_in(timers, timer, deadline);
+    bool first = timers->root == timer;
+    pthread_mutex_unlock(&timers->lock);
+    return first;
+}
+
+/*
+ * Locks the timers that it is in. They may be left for others while we are on our way to the lock:
+ * then once more. @return NULL if it was never armed.
+ */
+static struct lc__timers *lock_timers_of(struct lc__timer *timer)
+{
+    for (;;) {
+        /* Relaxed: the lock orders what is read under it. */
+        struct lc__timers *timers = atomic_load_explicit(&timer->timers, memory_order_relaxed);
+        if (!timers)
+            return NULL;
+        pthread_mutex_lock(&timers->lock);
+        if (atomic_load_explicit(&timer->timers, memory_order_relaxed) == timers)
+            return timers;
+        pthread_mutex_unlock(&timers->lock);
+    }
+}
+
 bool lc__timer_disarm(struct lc__timer *timer)
 {
-    struct lc__timers *timers = timer->timers;
+    struct lc__timers *timers = lock_timers_of(timer);
     if (!timers)
         return false;
-    pthread_mutex_lock(&timers->lock);
     bool was_armed = timer->armed;
     if (was_armed)
         take_out(timers, timer);
@@ -63,34 +143,46 @@ bool lc__timer_disarm(struct lc__timer *timer)
     return was_armed;
 }
 
+bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
+                         void (*set_now)(void *arg, int64_t now), void *arg,
+                         struct lc__timer **fire)
+{
+    *fire = NULL;
+    pthread_mutex_lock(&timers->lock);
+    struct lc__timer *timer = timers->root;
+    bool due = timer && timer->deadline <= limit;
+    if (due) {
+        if (set_now)
+            set_now(arg, timer->deadline);
+        take_out(timers, timer);
+        if (timer->due(timer))
+            *fire = timer;
+    }
+    pthread_mutex_unlock(&timers->lock);
+    return due;
+}
+
+void lc__timer_fire(struct lc__timer *timer)
+{
+    lc__callback_enter();
+    timer->fire(timer);
+    lc__callback_leave();
+}
+
 bool lc__timers_fire_one(struct lc__timers *timers, int64_t limit,
                          void (*set_now)(void *arg, int64_t now), void *arg)
 {
-    pthread_mutex_lock(&timers->lock);
-    struct lc__timer *timer = RB_MIN(lc__timer_tree, &timers->tree);
-    if (!timer || timer->deadline > limit) {
-        pthread_mutex_unlock(&timers->lock);
-        return false;
-    }
-    if (set_now)
-        set_now(arg, timer->deadline);
-    void (*fire)(struct lc__timer *) = timer->fire;
-    take_out(timers, timer);
-    bool wants_fire = timer->due(timer);
-    pthread_mutex_unlock(&timers->lock);
-    if (wants_fire) {
-        lc__callback_enter();
-        fire(timer);
-        lc__callback_leave();
-    }
-    return true;
+    struct lc__timer *fire;
+    bool due = lc__timers_take_due(timers, limit, set_now, arg, &fire);
+    if (fire)
+        lc__timer_fire(fire);
+    return due;
 }
 
 int64_t lc__timers_next(struct lc__timers *timers)
 {
     pthread_mutex_lock(&timers->lock);
-    struct lc__timer *first = RB_MIN(lc__timer_tree, &timers->tree);
-    int64_t deadline = first ? first->deadline : LC_FOREVER;
+    int64_t deadline = timers->root ? timers->root->deadline : LC_FOREVER;
     pthread_mutex_unlock(&timers->lock);
     return deadline;
 }
@@ -103,7 +195,7 @@ size_t lc__timers_count(struct lc__timers *timers)
     return count;
 }
 
-/* ---- the thread of the real clock ---- */
+/* ---- the thread that fires for those that are no executor's ---- */
 
 static struct lc__timers real = LC__TIMERS_INIT;
 static struct {
@@ -196,12 +288,35 @@ static int need_keeper(void)
 int lc__timer_arm(struct lc__timer *timer, int64_t deadline)
 {
     struct lc__timers *timers = lc__clock_current()->timers;
+    struct lc__fiber *fiber = lc__task_current()->fiber;
+    if (!timers && fiber)
+        timers = lc__fiber_timers(fiber);
     if (timers) {
-        insert(timers, timer, deadline);
+        lc__timers_arm(timers, timer, deadline);
         return 0;
     }
     int result = need_keeper();
-    if (result == 0 && insert(&real, timer, deadline))
+    if (result == 0 && lc__timers_arm(&real, timer, deadline))
         lc__unpark(&keeper.parker);
     return result;
+}
+
+int lc__timers_hand_over(struct lc__timers *timers)
+{
+    if (lc__timers_count(timers) == 0)
+        return 0;
+    int result = need_keeper();
+    if (result < 0)
+        return result;
+    /* Nobody else holds two of these locks. */
+    pthread_mutex_lock(&timers->lock);
+    pthread_mutex_lock(&real.lock);
+    for (struct lc__timer *timer; (timer = timers->root);) {
+        take_out(timers, timer);
+        put_in(&real, timer, timer->deadline);
+    }
+    pthread_mutex_unlock(&real.lock);
+    pthread_mutex_unlock(&timers->lock);
+    lc__unpark(&keeper.parker);
+    return 0;
 }

@@ -1,24 +1,27 @@
 /*
- * timers.h: something that is to happen at a time of a clock. Timers of the real clock are fired by
- * one thread, made when the first is armed; those of another clock by whoever moves that clock.
- * Floor 1.
+ * timers.h: something that is to happen at a time of a clock. A fiber's timers are fired by the
+ * executor thread that it runs on; those of other threads by one thread, made when the first is
+ * armed; those of another clock by whoever moves that clock. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_TIMERS_H
 #define LIFECYCLE_EXECUTOR_TIMERS_H
 
-#include <bsd/sys/tree.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Embedded in what it is for. Zeroed but for its two functions, it is disarmed. */
 struct lc__timer {
-    RB_ENTRY(lc__timer) node;
+    struct lc__timer *child;    /* the first of those below it in the heap */
+    struct lc__timer *next;     /* the next below the same parent */
+    struct lc__timer *previous; /* the one before; the parent, for the first; NULL at the root */
     int64_t deadline;
-    uint64_t sequence;         /* among equal deadlines the first armed is the first fired */
-    struct lc__timers *timers; /* where it was armed last; NULL: never */
-    bool armed;                /* under the lock of those timers */
+    uint64_t sequence; /* among equal deadlines the first armed is the first fired */
+    /* Where it was armed last, or has gone to since; NULL: never. Changed under both locks. */
+    _Atomic(struct lc__timers *) timers;
+    bool armed; /* under the lock of those timers */
     /*
      * Its time has come. Runs under the timers' lock: so short that it calls nobody, and once
      * disarm has returned, it is not running. It says whether `fire` is to be called: then without
@@ -28,12 +31,14 @@ struct lc__timer {
     void (*fire)(struct lc__timer *timer);
 };
 
-RB_HEAD(lc__timer_tree, lc__timer);
-
-/* The timers of one clock. */
+/*
+ * The timers of one clock, or of one thread: a pairing heap. To arm is one comparison, whatever
+ * their number, since most never come to fire: they are taken out again, which is as cheap while
+ * the heap is not asked for its first. Asking costs, spread over all, the logarithm of the number.
+ */
 struct lc__timers {
     pthread_mutex_t lock;
-    struct lc__timer_tree tree; /* by deadline, then sequence */
+    struct lc__timer *root; /* the first: by deadline, then sequence */
     uint64_t sequence;
     size_t count;
 };
@@ -44,11 +49,13 @@ struct lc__timers {
     }
 
 /*
- * Arms a disarmed timer, on the calling thread's clock. A deadline that has passed fires at once,
+ * Arms a disarmed timer, on the calling task's clock. A deadline that has passed fires at once,
  * but never on the caller's stack, unless the caller is who moves the clock.
  * @return 0; -EAGAIN, -ENOMEM if the timer thread could not be made; -ENOTSUP in a forked child.
  */
 int lc__timer_arm(struct lc__timer *timer, int64_t deadline);
+/* Arms it among these. @return whether it is now the first. */
+bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline);
 /*
  * Disarms. @return whether it was armed; if not, it has fired or was never armed. Does not wait for
  * `fire`.
@@ -56,11 +63,23 @@ int lc__timer_arm(struct lc__timer *timer, int64_t deadline);
 bool lc__timer_disarm(struct lc__timer *timer);
 
 /*
- * Fires the first timer whose deadline is not after `limit`. `set_now`, if not NULL, is called with
- * its deadline before. @return whether there was one.
+ * Takes the first timer out if its deadline is not after `limit`, and calls `due`. `set_now`, if
+ * not NULL, is called with its deadline before.
+ * @return whether there was one. *fire is then the timer if `fire` is to be called, or NULL.
  */
+bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
+                         void (*set_now)(void *arg, int64_t now), void *arg,
+                         struct lc__timer **fire);
+/* The same, and calls `fire` on this stack. */
 bool lc__timers_fire_one(struct lc__timers *timers, int64_t limit,
                          void (*set_now)(void *arg, int64_t now), void *arg);
+/* Calls `fire`, as a callback of the library. */
+void lc__timer_fire(struct lc__timer *timer);
+/*
+ * Moves all of them, timers of the real clock, to the thread that fires for those that are no
+ * executor's. @return 0, or what lc__timer_arm says if that thread could not be made.
+ */
+int lc__timers_hand_over(struct lc__timers *timers);
 /* The first deadline, or LC_FOREVER. */
 int64_t lc__timers_next(struct lc__timers *timers);
 size_t lc__timers_count(struct lc__timers *timers);

@@ -11,18 +11,17 @@
 
 #include "base/fork.h"
 #include "base/library.h"
-#include "base/memory.h"
 #include "base/sanitizer.h"
 #include "base/spin.h"
-#include "base/system.h"
+#include "base/task.h"
 #include "executor/park.h"
+#include "executor/simulation.h"
 
 #include <lifecycle/log.h>
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define NUMBER_MAX 64
@@ -37,10 +36,14 @@ static uint64_t bit_of(int number)
 struct lc_process_signals {
     atomic_uint_least64_t wanted;  /* 0: free, or not to be told of anything */
     atomic_uint_least64_t pending; /* came, and not told yet */
-    atomic_int descriptor;    /* 1 + an eventfd, kept until the library shuts down; 0: none yet */
-    struct lc__parker parker; /* of who waits for this watch alone */
-    bool taken;               /* under the lock, as the next */
-    bool used;                /* it has been taken before */
+    /*
+     * Who waits; taken out by whoever is to unpark it, who so owes it one unpark. NULL: nobody, or
+     * that unpark is under way.
+     */
+    _Atomic(struct lc__parker *) waiter;
+    /* Whose signals it watches; NULL: the process's. Set while `wanted` is 0. */
+    _Atomic(struct lc__simulation *) simulation;
+    bool taken; /* under the lock */
 };
 
 /* Behind those that users may have are some that only halts take. */
@@ -56,23 +59,22 @@ static struct sigaction found[NUMBER_MAX + 1]; /* what was there before ours */
 
 /* ---- the handler: async-signal-safe, lock-free ---- */
 
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "the handler uses these");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
+                   ATOMIC_POINTER_LOCK_FREE == 2,
+               "the handler uses these");
 
-/* @return -1 if it has none yet. */
-static int descriptor_of(lc_process_signals *watch)
+/*
+ * The bit is set before the waiter is taken, and who waits shows himself before he looks at the
+ * bits, all of it sequentially consistent: one of the two sees the other.
+ */
+static void tell(struct lc_process_signals *watch, uint64_t bit, bool in_handler)
 {
-    return atomic_load(&watch->descriptor) - 1;
-}
-
-/* The bit is set before anybody is woken, so who is woken finds it. */
-static void tell(struct lc_process_signals *watch, uint64_t bit)
-{
-    uint64_t one = 1;
     atomic_fetch_or(&watch->pending, bit);
-    lc__unpark(&watch->parker);
-    int descriptor = descriptor_of(watch);
-    if (descriptor >= 0)
-        lc__write_all(descriptor, &one, sizeof one);
+    struct lc__parker *waiter = atomic_exchange(&watch->waiter, NULL);
+    if (waiter && in_handler)
+        lc__unpark_in_handler(waiter);
+    else if (waiter)
+        lc__unpark(waiter);
 }
 
 static void handle(int number)
@@ -86,15 +88,17 @@ static void handle(int number)
     atomic_fetch_add(&handlers_running, 1);
     atomic_fetch_or(&caught, bit);
     for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
-        if (atomic_load(&watch->wanted) & bit)
-            tell(watch, bit);
+        if (atomic_load(&watch->wanted) & bit && !atomic_load(&watch->simulation))
+            tell(watch, bit, true);
     atomic_fetch_sub(&handlers_running, 1);
     errno = kept;
 }
 
 bool lc__signal_was_caught(int number)
 {
-    return atomic_load(&caught) & bit_of(number);
+    struct lc__simulation *simulation = lc__task_current()->simulation;
+    uint64_t all = simulation ? *lc__simulation_caught(simulation) : atomic_load(&caught);
+    return all & bit_of(number);
 }
 
 /* ---- dispositions; under the lock ---- */
@@ -167,34 +171,20 @@ static bool signals_busy(void)
     return watches > 0;
 }
 
-static void forget_descriptors(void)
-{
-    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
-        int descriptor = atomic_exchange(&watch->descriptor, 0) - 1;
-        if (descriptor >= 0)
-            lc__close(descriptor);
-    }
-}
-
 /* No disposition is ours any more, so once no handler runs, none will. */
-static void close_descriptors(void)
+static void await_handlers(void)
 {
     unsigned round = 0;
     while (atomic_load(&handlers_running) > 0)
         lc__spin(&round);
-    forget_descriptors();
     atomic_store(&caught, 0);
 }
 
-static struct lc__facility facility = {.busy = signals_busy, .shut_down = close_descriptors};
+static struct lc__facility facility = {.busy = signals_busy, .shut_down = await_handlers};
 
-/*
- * A forked child would empty the descriptors of its parent, and be woken by it: it makes its own
- * when it needs them. And the handlers that run in other threads do not run in it.
- */
+/* The handlers that run in other threads do not run in a forked child. */
 static void begin_in_child(void)
 {
-    forget_descriptors();
     atomic_store(&handlers_running, 0);
 }
 
@@ -220,14 +210,12 @@ static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_proc
     struct lc_process_signals *watch = free_slot(first, end);
     if (!watch)
         return -ENOSPC;
-    /* Once in the life of a slot: a handler may still be telling its former watch. */
-    if (!watch->used)
-        lc__parker_init(&watch->parker);
-    watch->used = true;
+    struct lc__simulation *simulation = lc__task_current()->simulation;
     /* Wanted before installed, so that not even the first is lost. */
+    atomic_store(&watch->simulation, simulation);
     atomic_store(&watch->pending, 0);
     atomic_store(&watch->wanted, wanted);
-    int refused = install_all(wanted);
+    int refused = simulation ? 0 : install_all(wanted);
     if (refused > 0) {
         atomic_store(&watch->wanted, 0);
         return refused;
@@ -289,7 +277,8 @@ void lc_process_signals_unwatch(lc_process_signals *watch)
     if (!watch)
         return;
     pthread_mutex_lock(&lock);
-    uninstall_all(atomic_load(&watch->wanted));
+    if (!atomic_load(&watch->simulation))
+        uninstall_all(atomic_load(&watch->wanted));
     atomic_store(&watch->wanted, 0);
     watch->taken = false;
     pthread_mutex_unlock(&lock);
@@ -307,35 +296,29 @@ static uint64_t pending(lc_process_signals *watch)
 
 bool lc__signals_are_pending(lc_process_signals *watch)
 {
-    if (pending(watch))
-        return true;
-    int descriptor = descriptor_of(watch);
-    if (descriptor < 0)
-        return false;
-    /* Emptied first, looked at second: a signal in between is seen, or makes it readable again. */
-    uint64_t wakes;
-    lc__read(descriptor, &wakes, sizeof wakes);
     return pending(watch) != 0;
 }
 
-int lc__signals_descriptor(lc_process_signals *watch)
+bool lc__signals_show(lc_process_signals *watch, struct lc__parker *parker)
 {
-    int descriptor = descriptor_of(watch);
-    if (descriptor >= 0)
-        return descriptor;
-    errno = EMFILE;
-    descriptor = lc__memory_must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (descriptor < 0)
-        return -errno;
-    /*
-     * A signal that came before the descriptor was there has not been written to it: who asks looks
-     * at what is pending after this, and before it waits.
-     */
-    atomic_store(&watch->descriptor, descriptor + 1);
-    return descriptor;
+    /* Sequentially consistent, and before the look: see tell. */
+    atomic_store(&watch->waiter, parker);
+    return pending(watch) == 0;
 }
 
-void lc__signals_add_to(lc_process_signals *watch, sigset_t *set)
+unsigned lc__signals_take_back(lc_process_signals *watch)
+{
+    return atomic_exchange(&watch->waiter, NULL) == NULL;
+}
+
+void lc__signals_wake(lc_process_signals *watch)
+{
+    struct lc__parker *waiter = atomic_exchange(&watch->waiter, NULL);
+    if (waiter)
+        lc__unpark(waiter);
+}
+
+static void add_to(lc_process_signals *watch, sigset_t *set)
 {
     uint64_t wanted = atomic_load(&watch->wanted);
     for (int number = 1; number <= NUMBER_MAX; number++)
@@ -343,9 +326,16 @@ void lc__signals_add_to(lc_process_signals *watch, sigset_t *set)
             sigaddset(set, number);
 }
 
-void lc__signals_wake(lc_process_signals *watch)
+bool lc__signals_unblock(lc_process_signals *watch, sigset_t *kept)
 {
-    lc__unpark(&watch->parker);
+    sigset_t wanted;
+    if (atomic_load(&watch->simulation))
+        return false;
+    sigemptyset(&wanted);
+    add_to(watch, &wanted);
+    pthread_sigmask(SIG_UNBLOCK, &wanted, kept);
+    /* A mask is its thread's, and the thread's other fibers may wait for signals too. */
+    return !lc__task_current()->fiber;
 }
 
 /* @return the lowest that is pending, which is then told; or 0. */
@@ -359,37 +349,52 @@ static int take_pending(lc_process_signals *watch)
     return number;
 }
 
-/* Parks with the watched signals unblocked: the thread that waits for them is the one to get them.
- */
-static int park_unblocked(lc_process_signals *watch, unsigned seen, int64_t deadline)
+static int park_for(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
 {
     struct lc__park_reason reason = {"process signals", watch};
-    sigset_t wanted, kept;
-    sigemptyset(&wanted);
-    lc__signals_add_to(watch, &wanted);
-    pthread_sigmask(SIG_UNBLOCK, &wanted, &kept);
+    struct lc__parker parker;
+    lc__parker_init(&parker);
     int64_t until = lc__deadline_for_signals(deadline);
-    int result = lc__park(&watch->parker, seen, until, &reason);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    int result = 0;
+    /* Shown before `ended` is looked at: who sets it wakes who is shown. */
+    if (lc__signals_show(watch, &parker) && !(ended && atomic_load(ended)))
+        result = lc__park(&parker, 0, until, &reason);
+    lc__park_until(&parker, lc__signals_take_back(watch));
     return result == -ETIMEDOUT && until < deadline ? 0 : result;
 }
 
 int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
 {
     int waited = 0;
-    for (;;) {
-        /* Counted before looked at: a signal that comes after the look makes the park return. */
-        unsigned seen = lc__parker_count(&watch->parker);
-        int number = take_pending(watch);
-        if (number > 0)
-            return number;
-        if (waited < 0 || (ended && atomic_load(ended)))
-            return waited;
-        waited = park_unblocked(watch, seen, deadline);
-    }
+    int number;
+    sigset_t kept;
+    /* The thread that waits for them is the one to get them. */
+    bool mask_changed = lc__signals_unblock(watch, &kept);
+    while ((number = take_pending(watch)) == 0 && waited == 0 && !(ended && atomic_load(ended)))
+        waited = park_for(watch, deadline, ended);
+    if (mask_changed)
+        pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    return number > 0 ? number : waited;
 }
 
 int lc_process_signals_next(lc_process_signals *watch, int64_t deadline)
 {
     return watch ? lc__signals_next(watch, deadline, NULL) : -EINVAL;
+}
+
+/* ---- simulated signals ---- */
+
+int lc_simulation_signal(int number)
+{
+    struct lc__simulation *simulation = lc__task_current()->simulation;
+    if (!simulation)
+        return -ENOTSUP;
+    if (number < 1 || number > NUMBER_MAX)
+        return -EINVAL;
+    *lc__simulation_caught(simulation) |= bit_of(number);
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
+        if (atomic_load(&watch->simulation) == simulation &&
+            atomic_load(&watch->wanted) & bit_of(number))
+            tell(watch, bit_of(number), false);
+    return 0;
 }

@@ -5,6 +5,8 @@
 #ifndef LIFECYCLE_WAIT_SIGNALS_H
 #define LIFECYCLE_WAIT_SIGNALS_H
 
+#include "executor/park.h"
+
 #include <lifecycle/wait.h>
 
 #include <signal.h>
@@ -14,12 +16,17 @@
 /* Whether a watched signal has come that was not told yet. */
 bool lc__signals_are_pending(lc_process_signals *watch);
 /*
- * The descriptor that becomes readable when one comes; made when first asked for. @return it, or a
- * negative errno.
+ * Shows who waits, who is then unparked once when a signal comes. @return false if one is pending;
+ * it is to be taken back all the same.
  */
-int lc__signals_descriptor(lc_process_signals *watch);
-/* Adds the watched signals to a set: those that a waiting thread unblocks. */
-void lc__signals_add_to(lc_process_signals *watch, sigset_t *set);
+bool lc__signals_show(lc_process_signals *watch, struct lc__parker *parker);
+/* @return how many unparks the parker that was shown has got or will get. */
+unsigned lc__signals_take_back(lc_process_signals *watch);
+/*
+ * Unblocks the watched signals in the calling thread, for a wait. @return whether the mask in
+ * `kept` is to be put back after it: not by fibers.
+ */
+bool lc__signals_unblock(lc_process_signals *watch, sigset_t *kept);
 
 /* As lc_process_signals_watch; there is room for some when users have taken all of theirs. */
 int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch);

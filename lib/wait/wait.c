@@ -10,8 +10,9 @@
 
 #include "base/fork.h"
 #include "base/memory.h"
-#include "base/system.h"
+#include "base/sanitizer.h"
 #include "executor/park.h"
+#include "executor/poller.h"
 #include "wait/channel.h"
 #include "wait/handle.h"
 #include "wait/signals.h"
@@ -26,7 +27,7 @@ struct wait {
     lc_waitable *waitables;
     size_t count;
     lc_handle *end;    /* NULL: none; index `count` otherwise */
-    size_t poll_count; /* descriptors to be polled, those of signals included */
+    size_t poll_count; /* descriptors to be polled */
     bool has_signals;
     struct lc__waiter *waiters; /* `waiter_count`, given to the waitables in order, then to `end` */
     size_t waiter_count;
@@ -42,11 +43,6 @@ struct few {
 };
 
 /* ---- beginning ---- */
-
-static bool is_polled(const lc_waitable *waitable)
-{
-    return waitable->kind == LC_WAITABLE_DESCRIPTOR || waitable->kind == LC_WAITABLE_SIGNALS;
-}
 
 /* How many waiters it takes. @return -1 if it is not a waitable. */
 static long waiters_needed(const lc_waitable *waitable)
@@ -77,7 +73,7 @@ static int measure(struct wait *wait)
         if (wait->waitables[i].kind == LC_WAITABLE_DESCRIPTOR && wait->waitables[i].descriptor < 0)
             return -EBADF; /* poll(2) would pass over it, and wait for ever */
         wait->waiter_count += (size_t)needed;
-        wait->poll_count += is_polled(&wait->waitables[i]);
+        wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_DESCRIPTOR;
         wait->has_signals |= wait->waitables[i].kind == LC_WAITABLE_SIGNALS;
     }
     wait->waiter_count += wait->end != NULL;
@@ -141,19 +137,14 @@ static size_t look_at_objects(const struct wait *wait, size_t bound)
     return found;
 }
 
-/*
- * Fills `polled` with the descriptors below `bound`, in order; signals have theirs, when asked for.
- */
-static size_t collect_descriptors(struct wait *wait, size_t bound, bool with_signals)
+/* Fills `polled` with the descriptors below `bound`, in order. */
+static size_t collect_descriptors(struct wait *wait, size_t bound)
 {
     size_t used = 0;
     for (size_t i = 0; i < wait->count && i < bound; i++) {
         const lc_waitable *waitable = &wait->waitables[i];
         if (waitable->kind == LC_WAITABLE_DESCRIPTOR)
             wait->polled[used++] = (struct pollfd){waitable->descriptor, waitable->events, 0};
-        else if (with_signals && waitable->kind == LC_WAITABLE_SIGNALS)
-            wait->polled[used++] =
-                (struct pollfd){lc__signals_descriptor(waitable->object), POLLIN, 0};
     }
     return used;
 }
@@ -161,12 +152,10 @@ static size_t collect_descriptors(struct wait *wait, size_t bound, bool with_sig
 /* @return as look_at_objects; or -EBADF and the like in *error. */
 static size_t look_at_descriptors(struct wait *wait, size_t bound, int *error)
 {
-    size_t used = collect_descriptors(wait, bound, false);
+    size_t used = collect_descriptors(wait, bound);
     if (used == 0)
         return bound;
-    int ready;
-    while ((ready = lc__poll(wait->polled, used, LC_NOW)) == -EINTR)
-        continue;
+    int ready = lc__poller_now(wait->polled, used);
     if (ready < 0)
         *error = ready;
     if (ready <= 0)
@@ -218,9 +207,10 @@ static bool show_one(struct wait *wait, const lc_waitable *waitable, struct lc__
         return lc__channel_watch(waitable->object, LC__RECEIVE, waiters);
     case LC_WAITABLE_SEND:
         return lc__channel_watch(waitable->object, LC__SEND, waiters);
+    case LC_WAITABLE_SIGNALS:
+        return lc__signals_show(waitable->object, &wait->parker);
     case LC_WAITABLE_NONE:
     case LC_WAITABLE_DESCRIPTOR:
-    case LC_WAITABLE_SIGNALS:
         break;
     }
     return true;
@@ -239,9 +229,10 @@ static unsigned take_back_one(const lc_waitable *waitable, struct lc__waiter *wa
         return lc__channel_unwatch(waitable->object, LC__RECEIVE, waiters);
     case LC_WAITABLE_SEND:
         return lc__channel_unwatch(waitable->object, LC__SEND, waiters);
+    case LC_WAITABLE_SIGNALS:
+        return lc__signals_take_back(waitable->object);
     case LC_WAITABLE_NONE:
     case LC_WAITABLE_DESCRIPTOR:
-    case LC_WAITABLE_SIGNALS:
         break;
     }
     return 0;
@@ -253,14 +244,20 @@ static lc_waitable waitable_at(const struct wait *wait, size_t i)
     return i < wait->count ? wait->waitables[i] : lc_on_handle(wait->end);
 }
 
-/* Parks in the futex, or in poll if descriptors are waited for. */
 static int sleep_once(struct wait *wait, int64_t deadline)
 {
     struct lc__park_reason reason = {"any of several", wait->waitables};
-    if (wait->poll_count == 0)
-        return lc__park(&wait->parker, 0, deadline, &reason);
-    size_t used = collect_descriptors(wait, wait->count, true);
-    return lc__park_poll(&wait->parker, 0, wait->polled, used, deadline, &reason);
+    int64_t until = wait->has_signals ? lc__deadline_for_signals(deadline) : deadline;
+    int result;
+    if (wait->poll_count == 0) {
+        if (wait->count == 0)
+            reason.what = wait->end ? "the end of a context" : "time to pass";
+        result = lc__park(&wait->parker, 0, until, &reason);
+    } else {
+        size_t used = collect_descriptors(wait, wait->count);
+        result = lc__poller_park(&wait->parker, 0, wait->polled, used, until, &reason);
+    }
+    return result == -ETIMEDOUT && until < deadline ? 0 : result;
 }
 
 /*
@@ -305,25 +302,20 @@ static void end_parker(struct wait *wait)
         lc__parker_end_poll(&wait->parker);
 }
 
-/*
- * The thread that waits for signals is the one to get them. Their descriptors are made here, before
- * the first look.
- * @return 0, or why one could not be made.
- */
-static int prepare_signals(const struct wait *wait, sigset_t *kept)
+/* The thread that waits for signals is the one to get them. @return whether to put `kept` back. */
+static bool unblock_signals(const struct wait *wait, sigset_t *kept)
 {
-    int result = 0;
-    sigset_t wanted;
-    sigemptyset(&wanted);
+    bool changed = false;
     for (size_t i = 0; i < wait->count; i++) {
+        sigset_t now;
         if (wait->waitables[i].kind != LC_WAITABLE_SIGNALS)
             continue;
-        int descriptor = lc__signals_descriptor(wait->waitables[i].object);
-        result = descriptor < 0 ? descriptor : result;
-        lc__signals_add_to(wait->waitables[i].object, &wanted);
+        bool mine = lc__signals_unblock(wait->waitables[i].object, &now);
+        if (mine && !changed)
+            *kept = now;
+        changed |= mine;
     }
-    pthread_sigmask(SIG_UNBLOCK, &wanted, kept);
-    return result;
+    return changed;
 }
 
 static int wait_in_rounds(struct wait *wait, int64_t deadline)
@@ -358,13 +350,11 @@ int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t d
     if (result < 0)
         return result;
     sigset_t kept;
-    if (wait.has_signals)
-        result = prepare_signals(&wait, &kept);
-    if (result == 0)
-        result = make_room(&wait, &few);
+    bool mask_changed = wait.has_signals && unblock_signals(&wait, &kept);
+    result = make_room(&wait, &few);
     if (result == 0)
         result = wait_in_rounds(&wait, deadline);
-    if (wait.has_signals)
+    if (mask_changed)
         pthread_sigmask(SIG_SETMASK, &kept, NULL);
     give_room(&wait, &few);
     return result;

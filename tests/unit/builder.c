@@ -72,23 +72,30 @@ static void longest_names_are_taken(void)
     lc_manager_unref(manager);
 }
 
-static void fibers_are_not_supported_yet(void)
+/* A fiber's, once, and one mistake in it. */
+static void fiber_is_refused(const lc_worker *mistaken, const char *said)
 {
     lc_manager_builder *builder = lc_manager_builder_new("fibers");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
-    lc_manager_builder_add(builder, "fiber", lc_noop_worker, NULL);
-    is_refused(builder, -ENOTSUP, "fiber");
-    builder = lc_manager_builder_new("fibers");
+    lc_manager_builder_add_worker(builder, mistaken);
+    is_refused(builder, -EINVAL, said);
+}
+
+static void what_does_not_go_with_the_kind_is_refused(void)
+{
     lc_worker worker = LC_WORKER_INIT;
     worker.name = "light";
     worker.run = lc_noop_worker;
-    worker.kind = LC_WORKER_FIBER;
-    lc_manager_builder_add_worker(builder, &worker);
-    is_refused(builder, -ENOTSUP, "light");
-    builder = with_worker("odd", lc_noop_worker);
     worker.kind = (lc_worker_kind)7;
-    lc_manager_builder_add_worker(builder, &worker);
-    is_refused(builder, -EINVAL, "light");
+    fiber_is_refused(&worker, "kind 7");
+    worker.kind = LC_WORKER_FIBER;
+    worker.stack_size = LC_FIBER_STACK_MIN - 1;
+    fiber_is_refused(&worker, "16384");
+    worker.stack_size = LC_FIBER_STACK_MAX + 1;
+    fiber_is_refused(&worker, "1 GiB");
+    worker.kind = LC_WORKER_THREAD;
+    worker.stack_size = 0;
+    worker.spread = true;
+    fiber_is_refused(&worker, "LC_WORKER_FIBER");
 }
 
 static void first_mistake_is_told(void)
@@ -231,7 +238,8 @@ static void hundreds_of_workers_run(void)
 CHECK_SUITE(unit_builder, "unit: manager builder",
             {"mistakes are told and named", mistakes_are_named},
             {"names of the greatest length are taken", longest_names_are_taken},
-            {"fibers are not supported yet", fibers_are_not_supported_yet},
+            {"what does not go with the kind is refused",
+             what_does_not_go_with_the_kind_is_refused},
             {"the first mistake is told", first_mistake_is_told},
             {"a worker needs its size", worker_needs_its_size},
             {"the stack size is obeyed", stack_size_is_obeyed},

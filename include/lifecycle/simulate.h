@@ -1,0 +1,89 @@
+/*
+ * simulate.h: a whole service on one thread, with a clock that jumps and a scheduler that follows a
+ * seed: the same seed, the same run, log lines and all.
+ *
+ *     lc_executor *world = lc_executor_simulated(42);
+ *     lc_error *error = lc_executor_run(world, test_my_service, NULL);
+ *     lc_executor_free(world);
+ *
+ * What runs in it: fibers; workers of kind thread, as fibers with large stacks; lc_blocking, right
+ * where it is called. When nothing can run, the clock jumps to the next timer: an hour of
+ * time-outs takes as long as the work in it. When nothing can ever run again, the run ends with an
+ * error that names every worker that waits, and what for.
+ *
+ * What does not: the program's own threads must stay outside, pthread_exit ends the process,
+ * descriptors answer -ENOTSUP unless a source for them is given, and process signals are those that
+ * lc_simulation_signal delivers. Code that asks the system for the time or for random numbers, or
+ * whose order depends on addresses, makes a run that does not repeat.
+ */
+#ifndef LIFECYCLE_SIMULATE_H
+#define LIFECYCLE_SIMULATE_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/error.h>
+#include <lifecycle/executor.h>
+#include <lifecycle/time.h>
+
+LC_BEGIN_DECLARATIONS
+
+/** What happens in a simulation beside what the program does. Begin with LC_SIMULATION_INIT. */
+typedef struct lc_simulation_options {
+    size_t size;   /**< sizeof(lc_simulation_options) */
+    uint64_t seed; /**< all choices follow from it */
+    int64_t start; /**< what lc_now says at first; above 0 */
+    /**
+     * One wake-up in so many comes late, by up to delay_max nanoseconds of virtual time: as if the
+     * worker had got no processor. 0: none does.
+     */
+    unsigned delay_one_in;
+    int64_t delay_max;
+    /** One wait in so many first wakes for no reason and waits anew. 0: none does. */
+    unsigned early_one_in;
+    /** One allocation of the library in so many fails, as do threads and descriptors. 0: none. */
+    unsigned fail_one_in;
+    /** More switches than this end the run with -ELOOP; 0: no limit. */
+    uint64_t steps_max;
+    /**
+     * Says what poll(2) would: which of `events` a descriptor has ready, or a negative errno. The
+     * descriptors are whatever numbers the program uses. NULL: waits for descriptors answer
+     * -ENOTSUP.
+     */
+    int (*poll)(void *arg, int descriptor, short events);
+    void *poll_arg;
+} lc_simulation_options;
+
+#define LC_SIMULATION_INIT                                                                         \
+    {                                                                                              \
+        sizeof(lc_simulation_options), 0, LC_SECOND, 0, 10 * LC_MILLISECOND, 0, 0, 100000000,      \
+            (int (*)(void *, int, short))0, (void *)0                                              \
+    }
+
+/** A simulated executor without faults, for lc_executor_run. NULL: no memory, or a forked child. */
+LC_API LC_MUST_CHECK lc_executor *lc_executor_simulated(uint64_t seed);
+/**
+ * Makes a simulated executor. lc_executor_run runs a simulation on it and returns, beside what it
+ * says there: -EDEADLK if workers are left that nothing can wake, with their names and what they
+ * wait for (their stacks are lost, and what only those referred to); -ELOOP at steps_max. Several
+ * runs follow each other on the same clock.
+ * @return NULL; -EINVAL naming the option; -ENOMEM; -ENOTSUP in a forked child.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_executor_simulated_with(const lc_simulation_options *options,
+                                                          lc_executor **executor);
+
+/** Whether the caller runs in a simulation. */
+LC_API bool lc_simulated(void);
+/**
+ * Delivers a process signal to what watches for it in the caller's simulation. Nothing else
+ * happens, also if nobody watches.
+ * @return 0; -EINVAL (no signal's number); -ENOTSUP outside a simulation.
+ */
+LC_API int lc_simulation_signal(int number);
+/**
+ * Says that the source given in the options may have something new for a descriptor: who waits for
+ * it looks again. @return 0; -ENOTSUP outside a simulation.
+ */
+LC_API int lc_simulation_touch(int descriptor);
+
+LC_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,651 @@
+/*
+ * executor.c: making and freeing executors, the coming and going of their threads, and where a
+ * fiber goes. See executor.h and <lifecycle/executor.h>.
+ */
+#include "executor/executor.h"
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/library.h"
+#include "base/memory.h"
+#include "executor/monitor.h"
+#include "executor/overflow.h"
+#include "executor/poller.h"
+#include "executor/processors.h"
+#include "executor/simulation.h"
+#include "executor/stack.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* for what follows */
+static struct lc__executor_list executors = TAILQ_HEAD_INITIALIZER(executors);
+static _Atomic(lc_executor *) standard; /* the default one; set under the lock */
+/*
+ * Loops of executors that were freed, to be used again: a timer that moved from one may still be
+ * disarmed by somebody who has just read where it was, and then takes the lock there.
+ */
+static struct lc__loop *spare;
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct lc__executor_list *lc__executors_lock(void)
+{
+    pthread_mutex_lock(&list_lock);
+    return &executors;
+}
+
+void lc__executors_unlock(void)
+{
+    pthread_mutex_unlock(&list_lock);
+}
+
+/* ---- loops ---- */
+
+static struct lc__loop *loop_at(const lc_executor *executor, unsigned index)
+{
+    /* Acquire: who finds a loop finds it filled in. */
+    return atomic_load_explicit(&executor->loops[index], memory_order_acquire);
+}
+
+/* NULL: no memory. */
+static struct lc__loop *take_spare(void)
+{
+    pthread_mutex_lock(&spare_lock);
+    struct lc__loop *loop = spare;
+    if (loop)
+        spare = loop->next_spare;
+    pthread_mutex_unlock(&spare_lock);
+    if (loop)
+        return loop;
+    loop = lc__allocate(sizeof *loop);
+    if (loop)
+        loop->timers = (struct lc__timers)LC__TIMERS_INIT;
+    return loop;
+}
+
+/* Under the executor's lock. NULL: no memory. */
+static struct lc__loop *make_loop(lc_executor *executor, unsigned index)
+{
+    struct lc__loop *loop = loop_at(executor, index);
+    if (loop)
+        return loop;
+    loop = take_spare();
+    if (!loop)
+        return NULL;
+    lc__loop_init(loop, executor, index);
+    atomic_store_explicit(&executor->loops[index], loop, memory_order_release);
+    return loop;
+}
+
+static struct lc__loop *need_loop(lc_executor *executor, unsigned index)
+{
+    struct lc__loop *loop = loop_at(executor, index);
+    if (loop)
+        return loop;
+    pthread_mutex_lock(&executor->lock);
+    loop = make_loop(executor, index);
+    pthread_mutex_unlock(&executor->lock);
+    return loop;
+}
+
+/* ---- threads ---- */
+
+static void *thread_main(void *arg)
+{
+    struct lc__loop *loop = arg;
+    char name[64], shown[16];
+    snprintf(name, sizeof name, "%s-%u", loop->executor->name, loop->index);
+    strlcpy(shown, name, sizeof shown);
+    pthread_setname_np(pthread_self(), shown);
+    /* Cancelling it would leave its fibers hanging; and callbacks switch this off and on. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    lc__library_own_thread();
+    lc__overflow_thread_begins();
+    lc__loop_run(loop);
+    lc__overflow_thread_ends();
+    return NULL;
+}
+
+/* Under the executor's lock: nobody runs the loop any more. */
+static void join_thread(struct lc__loop *loop)
+{
+    if (loop->joinable)
+        pthread_join(loop->thread, NULL);
+    loop->joinable = false;
+}
+
+/* Under the executor's lock. @return 0, -EAGAIN, -ENOMEM, -ENOTSUP. */
+static int make_thread(struct lc__loop *loop)
+{
+    int guarded = lc__fork_guard();
+    if (guarded < 0)
+        return guarded;
+    join_thread(loop);
+    if (lc__memory_must_fail())
+        return -EAGAIN;
+    /* Before there is a thread: it may leave at once, and takes it back. */
+    atomic_store(&loop->running, true);
+    int failed = pthread_create(&loop->thread, NULL, thread_main, loop);
+    if (failed) {
+        atomic_store(&loop->running, false);
+        return -EAGAIN;
+    }
+    loop->joinable = true;
+    if (loop->executor->stall_limit < LC_FOREVER)
+        lc__monitor_start();
+    return 0;
+}
+
+int lc__executor_need_thread(struct lc__loop *loop)
+{
+    /*
+     * Sequentially consistent, as the store of who leaves: the caller has put something into the
+     * loop, or will ask again when it has. Either we see that nobody runs it, or who leaves sees
+     * what was put.
+     */
+    if (atomic_load(&loop->running))
+        return 0;
+    pthread_mutex_lock(&loop->executor->lock);
+    int result = loop->running ? 0 : make_thread(loop);
+    pthread_mutex_unlock(&loop->executor->lock);
+    return result;
+}
+
+bool lc__executor_may_retire(struct lc__loop *loop)
+{
+    return !loop->guest && atomic_load(&loop->started) == 0;
+}
+
+bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
+{
+    lc_executor *executor = loop->executor;
+    bool wants = loop->guest ? loop->guest_over : waited || atomic_load(&executor->closing);
+    if (!wants || !lc__loop_is_empty(loop))
+        return false;
+    /* Deadlines of contexts that outlive the fibers: they go to the thread for all others. */
+    if (lc__timers_hand_over(&loop->timers) < 0)
+        return false;
+    pthread_mutex_lock(&executor->lock);
+    /* Sequentially consistent: see lc__executor_need_thread. */
+    atomic_store(&loop->running, false);
+    bool empty = lc__loop_is_empty(loop) && lc__timers_count(&loop->timers) == 0;
+    if (!empty)
+        atomic_store(&loop->running, true);
+    else
+        pthread_cond_broadcast(&executor->ended);
+    pthread_mutex_unlock(&executor->lock);
+    return empty;
+}
+
+/* ---- where work goes ---- */
+
+bool lc__group_has(const lc_group *group, unsigned index)
+{
+    unsigned threads = group->executor->threads;
+    return index < threads && (index + threads - group->first) % threads < group->count;
+}
+
+/* Threads that are no executor's put their fibers into one loop each. */
+static unsigned own_turn(void)
+{
+    static atomic_uint turns;
+    static _Thread_local unsigned turn; /* 1 more, once drawn */
+    if (turn == 0)
+        turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed) + 1;
+    return turn - 1;
+}
+
+struct lc__loop *lc__executor_place(lc_executor *executor, lc_group *group, bool spread)
+{
+    struct lc__loop *own = lc__loop_of_thread;
+    bool here = own && own->executor == executor;
+    if (executor->simulation || (here && !spread && (!group || lc__group_has(group, own->index))))
+        return need_loop(executor, executor->simulation ? 0 : own->index);
+    unsigned index = own_turn();
+    if (group)
+        index = group->first +
+                atomic_fetch_add_explicit(&group->turn, 1, memory_order_relaxed) % group->count;
+    else if (spread)
+        index = atomic_fetch_add_explicit(&executor->turn, 1, memory_order_relaxed);
+    return need_loop(executor, index % executor->threads);
+}
+
+bool lc__executor_find_work(struct lc__loop *loop)
+{
+    lc_executor *executor = loop->executor;
+    bool found = false;
+    int64_t now = LC_NOW;
+    for (unsigned i = 1; i < LC_EXECUTOR_THREADS_MAX && !found; i++) {
+        struct lc__loop *victim = loop_at(executor, (loop->index + i) % LC_EXECUTOR_THREADS_MAX);
+        if (!victim || atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0)
+            continue;
+        if (now == LC_NOW)
+            now = lc__clock_real.now(&lc__clock_real);
+        atomic_fetch_add(&executor->transit, 1);
+        found = lc__loop_steal(loop, victim, now);
+        atomic_fetch_sub(&executor->transit, 1);
+    }
+    return found;
+}
+
+/* @return whether somebody was called. */
+static bool call_one(lc_executor *executor, unsigned index)
+{
+    struct lc__loop *loop = need_loop(executor, index);
+    if (!loop)
+        return false;
+    if (!atomic_load(&loop->running))
+        return lc__executor_need_thread(loop) == 0;
+    bool asleep = atomic_load_explicit(&loop->asleep, memory_order_relaxed);
+    if (asleep)
+        lc__loop_poke(loop);
+    return asleep;
+}
+
+void lc__executor_call_help(lc_executor *executor, bool add)
+{
+    unsigned most = add ? LC_EXECUTOR_THREADS_MAX : executor->threads;
+    if (atomic_exchange_explicit(&executor->helping, true, memory_order_relaxed))
+        return;
+    bool called = false;
+    for (unsigned i = 0; i < most && !called; i++)
+        called = call_one(executor, i);
+    if (!called)
+        atomic_store_explicit(&executor->helping, false, memory_order_relaxed);
+}
+
+/* ---- making and freeing ---- */
+
+static lc_error *check(const lc_executor_options *options)
+{
+    if (options->size != sizeof *options)
+        return lc_error_new(-EINVAL,
+                            "the options of an executor were not made with LC_EXECUTOR_INIT");
+    size_t length = options->name ? strnlen(options->name, 33) : 0;
+    if (length < 1 || length > 32)
+        return lc_error_new(-EINVAL, "an executor needs a name of 1 to 32 bytes");
+    if (options->threads > LC_EXECUTOR_THREADS_MAX)
+        return lc_error_new(-EINVAL,
+                            "executor \"%s\" asks for %u threads: at most %d, or 0 for as many as "
+                            "there are processors",
+                            options->name, options->threads, LC_EXECUTOR_THREADS_MAX);
+    if (options->stack_size != 0 &&
+        (options->stack_size < LC_FIBER_STACK_MIN || options->stack_size > LC_FIBER_STACK_MAX))
+        return lc_error_new(
+            -EINVAL,
+            "executor \"%s\" asks for stacks of %zu bytes: %zu to %zu, or 0 for the "
+            "default",
+            options->name, options->stack_size, LC_FIBER_STACK_MIN, LC_FIBER_STACK_MAX);
+    if (options->idle_timeout < 0 || options->stall_limit <= 0)
+        return lc_error_new(
+            -EINVAL, "executor \"%s\": idle_timeout must be 0 or more and stall_limit above 0",
+            options->name);
+    return NULL;
+}
+
+lc_executor *lc__executor_make(const lc_executor_options *options)
+{
+    lc_executor *executor = lc__allocate(sizeof *executor);
+    if (!executor)
+        return NULL;
+    strlcpy(executor->name, options->name, sizeof executor->name);
+    executor->threads = options->threads ? options->threads : lc__processors();
+    executor->stack_size = options->stack_size ? options->stack_size : LC__STACK_DEFAULT;
+    executor->idle_timeout = options->idle_timeout;
+    executor->stall_limit = options->stall_limit;
+    pthread_mutex_init(&executor->lock, NULL);
+    pthread_cond_init(&executor->ended, NULL);
+    return executor;
+}
+
+static size_t count_working(const lc_executor *executor)
+{
+    size_t count = atomic_load(&executor->transit);
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        if (loop)
+            count += atomic_load(&loop->fresh_count) + atomic_load(&loop->started) -
+                     atomic_load(&loop->finishing);
+    }
+    return count;
+}
+
+static bool executors_busy(void)
+{
+    bool busy = false;
+    lc_executor *executor;
+    pthread_mutex_lock(&list_lock);
+    TAILQ_FOREACH (executor, &executors, link) {
+        size_t working = count_working(executor);
+        if (executor->is_default && working == 0)
+            continue;
+        busy = true;
+        lc_log(LC_LOG_ERROR, NULL,
+               "the library cannot shut down: executor \"%s\" %s, fibers not ended: %zu",
+               executor->name, executor->is_default ? "has work" : "was not freed", working);
+    }
+    pthread_mutex_unlock(&list_lock);
+    return busy;
+}
+
+/* No thread is in the loop; some may be about to leave off poking it. */
+static void retire_loop(struct lc__loop *loop)
+{
+    unsigned round = 0;
+    /* Acquire: pairs with the release of the last touch. */
+    while (atomic_load_explicit(&loop->wakers, memory_order_acquire) > 0)
+        lc__spin(&round);
+    lc__poller_end(&loop->poller, &loop->parker);
+    pthread_mutex_lock(&spare_lock);
+    loop->next_spare = spare;
+    spare = loop;
+    pthread_mutex_unlock(&spare_lock);
+}
+
+void lc__executor_destroy(lc_executor *executor)
+{
+    pthread_mutex_lock(&list_lock);
+    if (executor->listed)
+        TAILQ_REMOVE(&executors, executor, link);
+    pthread_mutex_unlock(&list_lock);
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        if (loop)
+            retire_loop(loop);
+    }
+    pthread_cond_destroy(&executor->ended);
+    pthread_mutex_destroy(&executor->lock);
+    lc__free(executor);
+}
+
+/*
+ * Under the executor's lock, which it gives away while it waits. @return whether it has waited for
+ * a thread: another may have come meanwhile.
+ */
+static bool await_one(lc_executor *executor)
+{
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        if (!loop || !atomic_load(&loop->running))
+            continue;
+        lc__loop_poke(loop);
+        pthread_cond_wait(&executor->ended, &executor->lock);
+        return true;
+    }
+    return false;
+}
+
+/* Waits until nobody is in any loop, and joins the threads. */
+static void await_threads(lc_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    while (await_one(executor))
+        continue;
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        if (loop)
+            join_thread(loop);
+    }
+    pthread_mutex_unlock(&executor->lock);
+}
+
+int lc_executor_free(lc_executor *executor)
+{
+    if (!executor)
+        return 0;
+    if (lc__forked())
+        return -ENOTSUP;
+    if (lc__loop_of_thread && lc__loop_of_thread->executor == executor)
+        return -EDEADLK;
+    if (executor->simulation && !lc__simulation_is_over(executor->simulation))
+        return -EBUSY;
+    atomic_store(&executor->closing, true);
+    await_threads(executor);
+    if (executor->simulation)
+        lc__simulation_free(executor->simulation);
+    lc__executor_destroy(executor);
+    return 0;
+}
+
+static void shut_down(void)
+{
+    lc_executor *executor = atomic_exchange(&standard, NULL);
+    if (executor)
+        lc_executor_free(executor);
+    lc__monitor_stop();
+    lc__overflow_stop();
+    lc__stacks_free();
+    while (spare) {
+        struct lc__loop *loop = spare;
+        spare = loop->next_spare;
+        pthread_mutex_destroy(&loop->timers.lock);
+        lc__free(loop);
+    }
+}
+
+static struct lc__facility facility = {.busy = executors_busy, .shut_down = shut_down};
+
+void lc__executor_enlist(lc_executor *executor)
+{
+    lc__facility_register(&facility);
+    pthread_mutex_lock(&list_lock);
+    TAILQ_INSERT_TAIL(&executors, executor, link);
+    executor->listed = true;
+    pthread_mutex_unlock(&list_lock);
+}
+
+static lc_error *make(const lc_executor_options *options, lc_executor **executor)
+{
+    static const lc_executor_options defaults = LC_EXECUTOR_INIT;
+    options = options ? options : &defaults;
+    *executor = NULL;
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "no executor in a child forked when there were workers");
+    lc_error *mistake = check(options);
+    if (mistake)
+        return mistake;
+    *executor = lc__executor_make(options);
+    if (!*executor)
+        return lc_error_new(-ENOMEM, "no memory for executor \"%s\"", options->name);
+    lc__executor_enlist(*executor);
+    int reporting = options->report_overflow ? lc__overflow_report() : 0;
+    if (reporting == 0)
+        return NULL;
+    lc__executor_destroy(*executor);
+    *executor = NULL;
+    return lc_error_new(reporting, "executor \"%s\" cannot report overflows: %s", options->name,
+                        strerror(-reporting));
+}
+
+lc_error *lc_executor_new(const lc_executor_options *options, lc_executor **executor)
+{
+    if (!executor)
+        return lc_error_new(-EINVAL, "lc_executor_new needs a place for the executor");
+    return make(options, executor);
+}
+
+/* Makes it the default one. @return false if there is one already. */
+static bool set_standard(lc_executor *executor)
+{
+    lc_executor *none = NULL;
+    executor->is_default = true;
+    /* Release and acquire: who finds it finds it filled in. */
+    return atomic_compare_exchange_strong_explicit(&standard, &none, executor, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
+lc_error *lc_executor_configure(const lc_executor_options *options)
+{
+    lc_executor *executor;
+    lc_error *error = make(options, &executor);
+    if (error || set_standard(executor))
+        return error;
+    lc__executor_destroy(executor);
+    return lc_error_new(-EBUSY, "there is a default executor already: configure it before the "
+                                "first fiber is started");
+}
+
+lc_executor *lc__executor_default(void)
+{
+    lc_executor *there = atomic_load_explicit(&standard, memory_order_acquire);
+    if (there || lc__forked())
+        return lc__forked() ? NULL : there;
+    lc_error_unref(lc_executor_configure(NULL)); /* another thread may have been faster */
+    return atomic_load_explicit(&standard, memory_order_acquire);
+}
+
+lc_executor *lc_executor_current(void)
+{
+    struct lc__loop *loop = lc__loop_of_thread;
+    return loop && !lc__forked() ? loop->executor : lc__executor_default();
+}
+
+unsigned lc_executor_threads(const lc_executor *executor)
+{
+    return executor ? executor->threads : 0;
+}
+
+/* ---- a thread of somebody else's as one of the executor's ---- */
+
+struct guest {
+    struct lc__loop *loop;
+    lc_error *(*run)(void *arg);
+    void *arg;
+    lc_error *result;
+};
+
+static void run_guest(void *arg)
+{
+    struct guest *guest = arg;
+    guest->result = guest->run(guest->arg);
+    guest->loop->guest_over = true;
+}
+
+/* @return a loop that nobody runs, and that is the caller's now; NULL and why in *error. */
+static struct lc__loop *claim_loop(lc_executor *executor, int *error)
+{
+    struct lc__loop *claimed = NULL;
+    *error = -EAGAIN;
+    pthread_mutex_lock(&executor->lock);
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX && !claimed; i++) {
+        struct lc__loop *loop = make_loop(executor, i);
+        if (!loop) {
+            *error = -ENOMEM;
+            break;
+        }
+        if (!atomic_load(&loop->running))
+            claimed = loop;
+    }
+    if (claimed) {
+        join_thread(claimed);
+        claimed->guest = true;
+        claimed->guest_over = false;
+        atomic_store(&claimed->running, true);
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return claimed;
+}
+
+static void give_loop_back(struct lc__loop *loop)
+{
+    pthread_mutex_lock(&loop->executor->lock);
+    loop->guest = false;
+    atomic_store(&loop->running, false);
+    pthread_cond_broadcast(&loop->executor->ended);
+    pthread_mutex_unlock(&loop->executor->lock);
+}
+
+/* Runs the loop on this thread until the guest's function and all its fibers have ended. */
+static int run_loop(struct lc__loop *loop, struct guest *guest)
+{
+    int cancelling; /* as in the executor's own threads */
+    struct lc__fiber_options fiber = {
+        .name = "main",
+        .stack_size = 1024 * 1024,
+        .run = run_guest,
+        .arg = guest,
+        .executor = loop->executor,
+        .pinned = true,
+    };
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    lc__overflow_thread_begins();
+    lc__loop_of_thread = loop;
+    int result = lc__fiber_start(&fiber);
+    lc__loop_of_thread = NULL;
+    if (result == 0)
+        lc__loop_run(loop);
+    lc__overflow_thread_ends();
+    pthread_setcancelstate(cancelling, NULL);
+    return result;
+}
+
+static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), void *arg)
+{
+    int failed = lc__fork_guard();
+    struct lc__loop *loop = failed < 0 ? NULL : claim_loop(executor, &failed);
+    if (!loop)
+        return lc_error_new(failed, "no place in executor \"%s\" for this thread: %s",
+                            executor->name, strerror(-failed));
+    struct guest guest = {loop, run, arg, NULL};
+    if (!executor->simulation && executor->stall_limit < LC_FOREVER)
+        lc__monitor_start();
+    failed = run_loop(loop, &guest);
+    if (failed < 0) {
+        give_loop_back(loop);
+        return lc_error_new(failed, "no fiber could be made to run in executor \"%s\": %s",
+                            executor->name, strerror(-failed));
+    }
+    if (!executor->simulation)
+        return guest.result;
+    give_loop_back(loop);
+    return lc__simulation_verdict(executor->simulation, guest.result);
+}
+
+lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), void *arg)
+{
+    if (!run)
+        return lc_error_new(-EINVAL, "lc_executor_run needs a function to run");
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "no executor in a child forked when there were workers");
+    if (lc__loop_of_thread)
+        return lc_error_new(-EDEADLK, "lc_executor_run was called in a fiber, whose thread is an "
+                                      "executor's already");
+    executor = executor ? executor : lc__executor_default();
+    if (!executor)
+        return lc_error_new(-ENOMEM, "no memory for the default executor");
+    return run_here(executor, run, arg);
+}
+
+/* ---- groups ---- */
+
+lc_group *lc_group_new(lc_executor *executor, unsigned threads)
+{
+    lc_group *group = executor && threads > 0 ? lc__allocate(sizeof *group) : NULL;
+    if (!group)
+        return NULL;
+    atomic_init(&group->refs, 1);
+    group->executor = executor;
+    group->count = threads < executor->threads ? threads : executor->threads;
+    /* Each begins where the one before has ended, so that groups do not all share one thread. */
+    group->first = atomic_fetch_add_explicit(&executor->turn, group->count, memory_order_relaxed) %
+                   executor->threads;
+    return group;
+}
+
+lc_group *lc_group_ref(lc_group *group)
+{
+    if (group)
+        atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
+    return group;
+}
+
+void lc_group_unref(lc_group *group)
+{
+    /* Release, then acquire by the last: what others did with it happens before the free. */
+    if (group && atomic_fetch_sub_explicit(&group->refs, 1, memory_order_acq_rel) == 1)
+        lc__free(group);
+}

@@ -1,0 +1,201 @@
+/*
+ * fiber.c: making fibers, and what can be asked of them. See fiber.h and <lifecycle/executor.h>;
+ * loop.c runs them.
+ */
+#include "executor/fiber.h"
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "executor/executor.h"
+#include "executor/loop.h"
+#include "executor/simulation.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/manager.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#ifdef LC__TSAN
+#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+#endif
+
+_Static_assert(sizeof((struct lc__fiber *)0)->name > LC_NAME_MAX, "there is room for a name");
+
+enum { NAME_WORDS = sizeof((struct lc__fiber *)0)->name / sizeof(uint64_t) };
+
+/* In words, up to the one with the end in it. */
+static void set_name(struct lc__fiber *fiber, const char *name)
+{
+    size_t size = strnlen(name, LC_NAME_MAX) + 1;
+    for (size_t i = 0; i * sizeof(uint64_t) < size; i++) {
+        uint64_t word = 0;
+        size_t left = size - 1 - i * sizeof word;
+        memcpy(&word, name + i * sizeof word, left < sizeof word ? left : sizeof word);
+        atomic_store_explicit(&fiber->name[i], word, memory_order_relaxed);
+    }
+}
+
+const char *lc__fiber_name(const struct lc__fiber *fiber)
+{
+    return (const char *)(uintptr_t)fiber->name;
+}
+
+void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name)
+{
+    uint64_t words[NAME_WORDS];
+    for (size_t i = 0; i < NAME_WORDS; i++)
+        words[i] = atomic_load_explicit(&fiber->name[i], memory_order_relaxed);
+    memcpy(name, words, LC_NAME_MAX);
+    name[LC_NAME_MAX] = '\0';
+}
+
+struct lc__timers *lc__fiber_timers(struct lc__fiber *fiber)
+{
+    return &fiber->loop->timers;
+}
+
+static void init(struct lc__fiber *fiber, const struct lc__fiber_options *options,
+                 struct lc__loop *loop)
+{
+    const struct lc__task *maker = lc__task_current();
+    fiber->task = (struct lc__task){
+        .name = lc__fiber_name(fiber),
+        .clock = maker->clock,
+        .fiber = fiber,
+    };
+    if (loop->simulation)
+        lc__simulation_adopt(loop->simulation, &fiber->task);
+    fiber->loop = loop;
+    fiber->run = options->run;
+    fiber->arg = options->arg;
+    fiber->group = lc_group_ref(options->group);
+    fiber->kept_errno = 0;
+    fiber->finishing = false;
+    fiber->simulated = NULL;
+    set_name(fiber, options->name);
+    /* Everything is written before: who looks at all fibers looks at those that are not free. */
+    atomic_store_explicit(&fiber->state, LC__FIBER_NEW, memory_order_release);
+    lc__sanitizer_stack_begins(&fiber->sanitizer, lc__stack_low(fiber), lc__stack_usable(fiber));
+}
+
+static lc_executor *executor_for(const struct lc__fiber_options *options)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    if (options->executor)
+        return options->executor;
+    if (options->group)
+        return options->group->executor;
+    return fiber ? fiber->loop->executor : lc__executor_default();
+}
+
+/* The calling thread is another's: the loop's thread is told, and made if there is none. */
+static int hand_over(struct lc__loop *loop)
+{
+    int result = lc__executor_need_thread(loop);
+    if (result == 0)
+        lc__loop_poke(loop);
+    return result;
+}
+
+int lc__fiber_start(const struct lc__fiber_options *options)
+{
+    if (lc__forked())
+        return -ENOTSUP;
+    lc_executor *executor = executor_for(options);
+    if (!executor)
+        return -ENOMEM;
+    if (atomic_load_explicit(&executor->closing, memory_order_relaxed))
+        return -ESHUTDOWN;
+    size_t stack_size = options->stack_size ? options->stack_size : executor->stack_size;
+    if (stack_size > LC_FIBER_STACK_MAX)
+        return -E2BIG;
+    struct lc__loop *loop = options->pinned
+                                ? lc__loop_of_thread
+                                : lc__executor_place(executor, options->group, options->spread);
+    if (!loop)
+        return -ENOMEM;
+    bool own = loop == lc__loop_of_thread;
+    /* Before there is a fiber: afterwards there is no way back. */
+    int result = own || loop->simulation ? 0 : lc__executor_need_thread(loop);
+    if (result < 0)
+        return result;
+    struct lc__fiber *fiber = lc__loop_take_stack(loop, stack_size);
+    if (!fiber)
+        return -ENOMEM;
+    init(fiber, options, loop);
+    if (loop->simulation && lc__simulation_admit(loop->simulation, fiber) < 0) {
+        atomic_store_explicit(&fiber->state, LC__FIBER_FREE, memory_order_relaxed);
+        lc__sanitizer_stack_ended(&fiber->sanitizer);
+        lc_group_unref(fiber->group);
+        lc__stack_give(fiber);
+        return -ENOMEM;
+    }
+    if (options->pinned)
+        lc__loop_adopt(loop, fiber);
+    else
+        lc__loop_add_fresh(loop, fiber);
+    if (!own && !loop->simulation)
+        hand_over(loop);
+    return 0;
+}
+
+/* ---- what users call ---- */
+
+static int check_fiber(const lc_fiber_options *options)
+{
+    if (!options || options->size != sizeof *options) {
+        lc_log(LC_LOG_ERROR, NULL, "the options of a fiber were not made with LC_FIBER_INIT");
+        return -EINVAL;
+    }
+    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
+    if (length < 1 || length > LC_NAME_MAX) {
+        lc_log(LC_LOG_ERROR, NULL, "a fiber needs a name of 1 to %d bytes", LC_NAME_MAX);
+        return -EINVAL;
+    }
+    if (!options->run) {
+        lc_log(LC_LOG_ERROR, NULL, "fiber \"%s\" has no function to run", options->name);
+        return -EINVAL;
+    }
+    if (options->stack_size > LC_FIBER_STACK_MAX) {
+        lc_log(LC_LOG_ERROR, NULL, "fiber \"%s\" asks for a stack of %zu bytes: at most %zu",
+               options->name, options->stack_size, LC_FIBER_STACK_MAX);
+        return -E2BIG;
+    }
+    return 0;
+}
+
+int lc_fiber_start(const lc_fiber_options *options)
+{
+    int mistake = check_fiber(options);
+    if (mistake < 0)
+        return mistake;
+    const struct lc__fiber_options fiber = {
+        .name = options->name,
+        .stack_size = options->stack_size,
+        .run = options->run,
+        .arg = options->arg,
+        .executor = options->executor,
+        .group = options->group,
+        .spread = options->spread,
+    };
+    return lc__fiber_start(&fiber);
+}
+
+bool lc_in_fiber(void)
+{
+    return lc__fiber_current() != NULL;
+}
+
+void lc_yield(void)
+{
+    if (lc__fiber_current())
+        lc__fiber_yield();
+    else
+        sched_yield();
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif

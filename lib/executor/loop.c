@@ -1,0 +1,544 @@
+/*
+ * loop.c: see loop.h.
+ *
+ * A fiber that parks goes straight to the next that is ready. Only when there is none, or when
+ * enough have run, the thread goes back to its own stack and looks around: for what others have
+ * woken, for timers, for descriptors, for work of others, and then it sleeps.
+ *
+ * ThreadSanitizer does not see this file (nor fiber.c and stack.c): the queues are one thread's, but
+ * it takes each fiber for a thread. What orders one worker's doings before another's is the parker,
+ * in park.c, which it does see.
+ */
+#include "executor/loop.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "executor/executor.h"
+#include "executor/monitor.h"
+#include "executor/poller.h"
+#include "executor/simulation.h"
+#include "executor/switch.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef LC__TSAN
+#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+#endif
+
+enum {
+    BUDGET = 64,       /* fibers that run between two looks around */
+    CACHED_MAX = 2048, /* free stacks that a thread keeps to itself */
+    STEAL_MAX = 64,
+};
+
+_Thread_local struct lc__loop *lc__loop_of_thread;
+
+/* ---- queues ---- */
+
+static void append(struct lc__queue *queue, struct lc__fiber *fiber)
+{
+    fiber->next = NULL;
+    if (queue->first)
+        queue->last->next = fiber;
+    else
+        queue->first = fiber;
+    queue->last = fiber;
+}
+
+static struct lc__fiber *shift(struct lc__queue *queue)
+{
+    struct lc__fiber *fiber = queue->first;
+    if (fiber)
+        queue->first = fiber->next;
+    return fiber;
+}
+
+static void set_state(struct lc__fiber *fiber, enum lc__fiber_state state)
+{
+    atomic_store_explicit(&fiber->state, (unsigned char)state, memory_order_relaxed);
+}
+
+/* Counters that one thread writes at a time, by a lock or for good: no locked step is needed. */
+static void add(atomic_size_t *counter, size_t by)
+{
+    size_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + by, memory_order_relaxed);
+}
+
+/* ---- stacks ---- */
+
+struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size)
+{
+    struct lc__fiber *fiber = NULL;
+    if (loop && loop == lc__loop_of_thread && size <= LC__STACK_DEFAULT) {
+        fiber = loop->cached;
+        if (fiber) {
+            loop->cached = fiber->next;
+            loop->cached_count--;
+        }
+        size = LC__STACK_DEFAULT;
+    }
+    return fiber ? fiber : lc__stack_take(size);
+}
+
+/* Whether the loop has room for the stack of a fiber that has ended. */
+static bool is_kept(const struct lc__loop *loop, const struct lc__fiber *fiber)
+{
+    return fiber->stack.slab->stack_size == LC__STACK_DEFAULT && loop->cached_count < CACHED_MAX;
+}
+
+static void keep(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    fiber->next = loop->cached;
+    loop->cached = fiber;
+    loop->cached_count++;
+}
+
+/* What could not be done while the stack was stood on. */
+static void bury(struct lc__loop *loop)
+{
+    struct lc__fiber *fiber = loop->corpse;
+    loop->corpse = NULL;
+    lc__sanitizer_stack_ended(&fiber->sanitizer);
+    if (is_kept(loop, fiber))
+        keep(loop, fiber);
+    else
+        lc__stack_give(fiber);
+}
+
+static void give_cache_back(struct lc__loop *loop)
+{
+    for (struct lc__fiber *fiber; (fiber = loop->cached);) {
+        loop->cached = fiber->next;
+        lc__stack_give(fiber);
+    }
+    loop->cached_count = 0;
+}
+
+/* ---- switching ---- */
+
+/* After every switch, on the stack come to. */
+static void arrived(struct lc__loop *loop, struct lc__sanitizer_stack *stack)
+{
+    lc__sanitizer_arrived(stack);
+    if (loop->corpse)
+        bury(loop);
+}
+
+static void overrun(const struct lc__fiber *fiber)
+{
+    lc_log(LC_LOG_CRITICAL, lc__fiber_name(fiber),
+           "has overflowed its stack of %zu bytes, and memory is damaged",
+           fiber->stack.slab->stack_size);
+    lc_log_flush();
+    abort();
+}
+
+/* From one fiber to another; NULL stands for the thread's own stack. */
+static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *to, bool for_good)
+{
+    struct lc__sanitizer_stack *left = from ? &from->sanitizer : &loop->sanitizer;
+    if (to)
+        set_state(to, LC__FIBER_RUNNING);
+    if (from && lc__stack_is_overrun(from))
+        overrun(from);
+    /* Release, after `current`: who sees the new number sees who it stands for. See monitor.c. */
+    atomic_store_explicit(&loop->current, to, memory_order_relaxed);
+    uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
+    atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
+    lc__task_running = to ? &to->task : loop->thread_task;
+    lc__sanitizer_leaving(left, to ? &to->sanitizer : &loop->sanitizer, for_good);
+    lc__switch(from ? &from->sp : &loop->sp, to ? to->sp : loop->sp);
+    arrived(loop, left);
+}
+
+static void fiber_main(void *arg)
+{
+    struct lc__fiber *fiber = arg;
+    arrived(fiber->loop, &fiber->sanitizer);
+    fiber->run(fiber->arg);
+    lc__fiber_exit();
+}
+
+/* From here on it belongs to this thread. */
+static void begin(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    fiber->loop = loop;
+    fiber->sp = lc__switch_prepare(lc__stack_low(fiber), fiber, fiber_main, fiber);
+    add(&loop->started, 1);
+}
+
+static struct lc__fiber *take_fresh(struct lc__loop *loop)
+{
+    if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) == 0)
+        return NULL;
+    lc__spinlock_lock(&loop->fresh_lock);
+    struct lc__fiber *fiber = shift(&loop->fresh);
+    if (fiber)
+        add(&loop->fresh_count, (size_t)-1);
+    lc__spinlock_unlock(&loop->fresh_lock);
+    if (fiber)
+        begin(loop, fiber);
+    return fiber;
+}
+
+static struct lc__fiber *pick(struct lc__loop *loop)
+{
+    struct lc__fiber *fiber;
+    if (loop->simulation) {
+        fiber = lc__simulation_pick(loop->simulation);
+        if (fiber && atomic_load_explicit(&fiber->state, memory_order_relaxed) == LC__FIBER_NEW)
+            begin(loop, fiber);
+        return fiber;
+    }
+    fiber = shift(&loop->ready);
+    return fiber ? fiber : take_fresh(loop);
+}
+
+/* Leaves a fiber for whoever is next. */
+static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
+{
+    struct lc__fiber *next = NULL;
+    if (loop->budget > 0) {
+        loop->budget--;
+        next = pick(loop);
+    }
+    if (next == fiber)
+        set_state(fiber, LC__FIBER_RUNNING);
+    else
+        go(loop, fiber, next, for_good);
+}
+
+void lc__fiber_park(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    int kept = errno;
+    set_state(fiber, LC__FIBER_PARKED);
+    leave(fiber->loop, fiber, false);
+    errno = kept;
+}
+
+void lc__fiber_exit(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    struct lc__loop *loop = fiber->loop;
+    if (fiber->task.unwind)
+        fiber->task.unwind();
+    if (loop->simulation)
+        lc__simulation_ended(loop->simulation, fiber);
+    if (fiber->group)
+        lc_group_unref(fiber->group);
+    if (fiber->finishing)
+        add(&loop->finishing, (size_t)-1);
+    add(&loop->started, (size_t)-1);
+    set_state(fiber, LC__FIBER_FREE);
+    /*
+     * Nobody but this thread takes stacks from its cache, and it takes none before it stands on
+     * another: so this one can be put there at once.
+     */
+    if (LC__SANITIZED || !is_kept(loop, fiber))
+        loop->corpse = fiber;
+    else
+        keep(loop, fiber);
+    leave(loop, fiber, true);
+    abort(); /* nobody comes back to it */
+}
+
+void lc__fiber_finishing(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    if (fiber->finishing)
+        return;
+    fiber->finishing = true;
+    add(&fiber->loop->finishing, 1);
+}
+
+/* ---- waking ---- */
+
+static void make_ready(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    set_state(fiber, LC__FIBER_READY);
+    if (loop->simulation)
+        lc__simulation_ready(loop->simulation, fiber);
+    else
+        append(&loop->ready, fiber);
+}
+
+void lc__loop_poke(struct lc__loop *loop)
+{
+    lc__unpark(&loop->parker);
+}
+
+/*
+ * By another thread, or in a signal handler: what the loop's thread is just doing is not touched.
+ * The loop's memory is kept by our being counted, since the fiber may end before we have poked.
+ */
+static void push_inbox(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    atomic_fetch_add_explicit(&loop->wakers, 1, memory_order_relaxed);
+    struct lc__fiber *first = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    do
+        fiber->next = first;
+    /* Release: who takes it out sees `next`. */
+    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &first, fiber, memory_order_release,
+                                                  memory_order_relaxed));
+    /* Who put the first in has poked, or will: the thread takes all out when it comes. */
+    if (!first)
+        lc__loop_poke(loop);
+    /* Release: after this the loop may be freed. */
+    atomic_fetch_sub_explicit(&loop->wakers, 1, memory_order_release);
+}
+
+void lc__fiber_wake(struct lc__fiber *fiber, bool in_handler)
+{
+    struct lc__loop *loop = fiber->loop;
+    if (loop == lc__loop_of_thread && !in_handler)
+        make_ready(loop, fiber);
+    else
+        push_inbox(loop, fiber);
+}
+
+/* The inbox is a stack: turned round, so that who was woken first runs first. */
+static void empty_inbox(struct lc__loop *loop)
+{
+    if (!atomic_load_explicit(&loop->inbox, memory_order_relaxed))
+        return;
+    struct lc__fiber *taken = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
+    struct lc__fiber *turned = NULL;
+    while (taken) {
+        struct lc__fiber *next = taken->next;
+        taken->next = turned;
+        turned = taken;
+        taken = next;
+    }
+    while (turned) {
+        struct lc__fiber *next = turned->next;
+        make_ready(loop, turned);
+        turned = next;
+    }
+}
+
+void lc__fiber_yield(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    int kept = errno;
+    make_ready(fiber->loop, fiber);
+    leave(fiber->loop, fiber, false);
+    errno = kept;
+}
+
+/* ---- fibers that have not started ---- */
+
+void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    if (loop->simulation) {
+        lc__simulation_ready(loop->simulation, fiber);
+        return;
+    }
+    fiber->born = loop == lc__loop_of_thread ? loop->now : lc__clock_real.now(&lc__clock_real);
+    lc__spinlock_lock(&loop->fresh_lock);
+    append(&loop->fresh, fiber);
+    add(&loop->fresh_count, 1);
+    lc__spinlock_unlock(&loop->fresh_lock);
+}
+
+void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    begin(loop, fiber);
+    make_ready(loop, fiber);
+}
+
+/* Takes those that are old enough and may go, from the oldest on, at most half of all. */
+static unsigned take_aged(struct lc__loop *thief, struct lc__loop *victim, int64_t now,
+                          struct lc__queue *loot)
+{
+    struct lc__queue rest = {NULL, NULL};
+    unsigned taken = 0;
+    size_t most = (atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) + 1) / 2;
+    most = most < STEAL_MAX ? most : STEAL_MAX;
+    for (unsigned looked = 0; looked < 2 * STEAL_MAX && taken < most; looked++) {
+        struct lc__fiber *fiber = victim->fresh.first;
+        if (!fiber || now - fiber->born < LC__FRESH_AGE)
+            break;
+        shift(&victim->fresh);
+        bool may = !fiber->group || lc__group_has(fiber->group, thief->index);
+        append(may ? loot : &rest, fiber);
+        taken += may;
+    }
+    /* Those that may not go with this thief are the oldest still. */
+    if (rest.first) {
+        rest.last->next = victim->fresh.first;
+        if (!victim->fresh.first)
+            victim->fresh.last = rest.last;
+        victim->fresh.first = rest.first;
+    }
+    add(&victim->fresh_count, -(size_t)taken);
+    return taken;
+}
+
+bool lc__loop_steal(struct lc__loop *thief, struct lc__loop *victim, int64_t now)
+{
+    struct lc__queue loot = {NULL, NULL};
+    if (atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0)
+        return false;
+    lc__spinlock_lock(&victim->fresh_lock);
+    unsigned taken = take_aged(thief, victim, now, &loot);
+    lc__spinlock_unlock(&victim->fresh_lock);
+    if (taken == 0)
+        return false;
+    lc__spinlock_lock(&thief->fresh_lock);
+    for (struct lc__fiber *fiber; (fiber = shift(&loot));)
+        append(&thief->fresh, fiber);
+    add(&thief->fresh_count, taken);
+    lc__spinlock_unlock(&thief->fresh_lock);
+    return true;
+}
+
+/* Whether what waits to be started has waited long enough for another thread to be worth its wake. */
+static bool has_aged_backlog(struct lc__loop *loop)
+{
+    if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) < 2)
+        return false;
+    lc__spinlock_lock(&loop->fresh_lock);
+    const struct lc__fiber *oldest = loop->fresh.first;
+    bool aged = oldest && loop->now - oldest->born >= LC__FRESH_AGE;
+    lc__spinlock_unlock(&loop->fresh_lock);
+    return aged;
+}
+
+bool lc__loop_is_empty(struct lc__loop *loop)
+{
+    return atomic_load(&loop->fresh_count) == 0 && !atomic_load(&loop->inbox) &&
+           !loop->ready.first && atomic_load(&loop->started) == 0;
+}
+
+/* ---- looking around ---- */
+
+static void fire_in_fiber(void *arg)
+{
+    lc__timer_fire(arg);
+}
+
+/*
+ * What a deadline calls may be the program's, and may wait: it gets a fiber. Without memory for one
+ * it runs here, where a wait keeps the thread.
+ */
+static void fire(struct lc__loop *loop, struct lc__timer *timer)
+{
+    struct lc__fiber_options fiber = {
+        .name = "deadline", .run = fire_in_fiber, .arg = timer, .executor = loop->executor};
+    if (lc__fiber_start(&fiber) < 0)
+        lc__timer_fire(timer);
+}
+
+void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now)
+{
+    struct lc__timer *timer;
+    while (lc__timers_take_due(timers, now, NULL, NULL, &timer))
+        if (timer)
+            fire(loop, timer);
+}
+
+static void look_around(struct lc__loop *loop)
+{
+    empty_inbox(loop);
+    bool timed = lc__timers_count(&loop->timers) > 0;
+    if (timed || atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0)
+        loop->now = lc__clock_real.now(&lc__clock_real);
+    if (timed)
+        lc__loop_fire_timers(loop, &loop->timers, loop->now);
+    if (loop->poller.watching > 0)
+        lc__poller_look(&loop->poller);
+}
+
+static void sleep_until(struct lc__loop *loop, unsigned seen, int64_t deadline)
+{
+    static const struct lc__park_reason reason = {"something to run", NULL};
+    if (loop->poller.watching > 0)
+        lc__poller_wait(&loop->poller, &loop->parker, seen, deadline, &reason);
+    else
+        lc__park(&loop->parker, seen, deadline, &reason);
+}
+
+/* @return false if the thread is to leave. */
+static bool idle(struct lc__loop *loop, unsigned seen)
+{
+    if (loop->simulation)
+        return lc__simulation_advance(loop->simulation);
+    int64_t deadline = lc__timers_next(&loop->timers);
+    int64_t retire = LC_FOREVER;
+    if (lc__executor_lets_go(loop, false))
+        return false;
+    loop->now = lc__clock_real.now(&lc__clock_real);
+    if (lc__executor_may_retire(loop))
+        retire = loop->executor->idle_timeout > LC_FOREVER - loop->now
+                     ? LC_FOREVER
+                     : loop->now + loop->executor->idle_timeout;
+    atomic_store_explicit(&loop->asleep, true, memory_order_relaxed);
+    sleep_until(loop, seen, deadline < retire ? deadline : retire);
+    atomic_store(&loop->asleep, false);
+    lc__monitor_notice();
+    atomic_store_explicit(&loop->executor->helping, false, memory_order_relaxed);
+    loop->now = lc__clock_real.now(&lc__clock_real);
+    return loop->now < retire || !lc__executor_lets_go(loop, true);
+}
+
+/* Some fibers, and then a look around. @return false if the thread is to leave. */
+static bool pass(struct lc__loop *loop)
+{
+    /*
+     * Counted before looked: what is handed over after the look changes the count, and the sleep
+     * does not begin.
+     */
+    unsigned seen = lc__parker_count(&loop->parker);
+    if (!loop->simulation)
+        look_around(loop);
+    loop->budget = BUDGET;
+    /* One that has not started, else those that wake each other could keep it waiting. */
+    struct lc__fiber *next = loop->simulation ? NULL : take_fresh(loop);
+    if (!next)
+        next = pick(loop);
+    if (!next && !loop->simulation && lc__executor_find_work(loop))
+        next = pick(loop);
+    if (!next)
+        return idle(loop, seen);
+    go(loop, NULL, next, false);
+    if (has_aged_backlog(loop))
+        lc__executor_call_help(loop->executor, false);
+    return true;
+}
+
+void lc__loop_run(struct lc__loop *loop)
+{
+    struct lc__loop *outer = lc__loop_of_thread;
+    lc__loop_of_thread = loop;
+    loop->thread_task = lc__task_of_thread();
+    loop->now = lc__clock_real.now(&lc__clock_real);
+    lc__sanitizer_stack_of_thread(&loop->sanitizer);
+    while (pass(loop))
+        continue;
+    give_cache_back(loop);
+    lc__loop_of_thread = outer;
+}
+
+void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index)
+{
+    /* All but the timers, which are empty and whose lock may be taken by somebody: executor.c. */
+    size_t before = offsetof(struct lc__loop, timers);
+    size_t behind = before + sizeof loop->timers;
+    memset(loop, 0, before);
+    memset((char *)loop + behind, 0, sizeof *loop - behind);
+    loop->executor = executor;
+    loop->index = index;
+    loop->simulation = executor->simulation;
+    loop->poller.epoll = -1;
+    lc__parker_init_thread(&loop->parker);
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,111 @@
+/*
+ * loop.h: one thread of an executor: its queues, its timers, what it waits for when it has nothing
+ * to run. Floor 1, and of it only the files of the executor.
+ */
+#ifndef LIFECYCLE_EXECUTOR_LOOP_H
+#define LIFECYCLE_EXECUTOR_LOOP_H
+
+#include "base/spin.h"
+#include "executor/fiber.h"
+#include "executor/park.h"
+#include "executor/timers.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct lc__queue {
+    struct lc__fiber *first;
+    struct lc__fiber *last;
+};
+
+/* What the monitor has seen of a loop; its thread's alone. */
+struct lc__stall {
+    uint64_t switches;
+    int64_t since; /* when that number was first seen */
+    bool told;     /* the stall is in the log */
+};
+
+/* Descriptors that fibers of this thread wait for: poller.c. Used by that thread only. */
+struct lc__poller {
+    int epoll;         /* -1: not made yet */
+    unsigned watching; /* how many waits of fibers there are */
+};
+
+/*
+ * Fibers that have started belong to one loop for good, and only its thread touches its ready
+ * queue. Others hand over what they wake through the inbox. Fibers that have not started lie in
+ * `fresh`, where other threads may take them.
+ */
+struct lc__loop {
+    /* Its thread's alone. */
+    struct lc__queue ready;
+    struct lc__fiber *cached; /* free stacks of the default size, the warmest first */
+    unsigned cached_count;
+    unsigned budget;          /* how many more may run before the next look around */
+    void *sp;                 /* the thread's own stack, on which it looks around */
+    struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
+    struct lc__task *thread_task;
+    struct lc__simulation *simulation; /* NULL: real */
+    int64_t now;                       /* as of the last look at the clock */
+    struct lc__poller poller;
+    struct lc__sanitizer_stack sanitizer;
+    bool signals_unblocked; /* signals.c: a fiber has waited for signals here */
+
+    /* Its thread's; others read them, to tell. */
+    _Atomic(struct lc__fiber *) current;
+    atomic_uint_least64_t switches; /* grows with each switch; see monitor.c */
+    atomic_size_t started;          /* fibers that have begun and not ended */
+    atomic_size_t finishing;        /* of those, the ones that will do nothing but end */
+
+    /* Everybody's. */
+    struct lc__timers timers;
+    _Atomic(struct lc__fiber *) inbox; /* started fibers of this loop, woken by others; a stack */
+    atomic_uint wakers;                /* those that may still touch this loop after a push */
+    struct lc__parker parker;
+    struct lc__spinlock fresh_lock;
+    struct lc__queue fresh; /* under its lock */
+    atomic_size_t fresh_count;
+    atomic_bool asleep; /* it would have time for work of others */
+    struct lc__stall stall;
+
+    /* Unchanging while the loop is in use. */
+    lc_executor *executor;
+    unsigned index;
+
+    /* Under the executor's lock. */
+    atomic_bool running; /* a thread is in it; those that hand something over only look */
+    bool joinable;       /* its thread is to be joined when it has left */
+    pthread_t thread;
+    bool guest;                  /* the thread in it is not ours: lc_executor_run */
+    bool guest_over;             /* and what it came for has ended; its thread's alone */
+    struct lc__loop *next_spare; /* executor.c */
+};
+
+/* The loop of the calling thread, or NULL. */
+extern _Thread_local struct lc__loop *lc__loop_of_thread __attribute__((tls_model("initial-exec")));
+
+/* Makes it one of this executor, with nothing in it. */
+void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index);
+/* Runs on the calling thread until lc__executor_lets_go. */
+void lc__loop_run(struct lc__loop *loop);
+
+/* Takes over a new fiber that may not go to another thread; the loop's thread calls it. */
+void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
+/* Puts a new fiber where it waits for its start; from any thread. */
+void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber);
+/* Whether there is anything that would have to be run; exact if nobody adds. */
+bool lc__loop_is_empty(struct lc__loop *loop);
+/* Fires what is due; calls of the program run in fibers. By the loop's thread. */
+void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
+/* Wakes its thread if it sleeps. From any thread, and signal handlers. */
+void lc__loop_poke(struct lc__loop *loop);
+
+/* A free stack for a fiber that this thread makes, with its control block. NULL: no memory. */
+struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size);
+
+/* How old a fiber that has not started must be before another thread may take it. */
+#define LC__FRESH_AGE (200 * LC_MICROSECOND)
+/* Takes aged fibers from another loop. @return whether there were any. */
+bool lc__loop_steal(struct lc__loop *thief, struct lc__loop *victim, int64_t now);
+
+#endif

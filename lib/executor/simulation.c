@@ -1,0 +1,377 @@
+/*
+ * simulation.c: see simulation.h.
+ *
+ * There is one thread, so nothing here is locked. All choices come from generators that follow from
+ * the seed, one for each purpose, so that the program's random numbers do not hang on how often the
+ * scheduler has chosen.
+ */
+#include "executor/simulation.h"
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "executor/executor.h"
+#include "executor/loop.h"
+#include "executor/poller.h"
+#include "executor/timers.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/manager.h>
+
+#include <bsd/sys/queue.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef LC__TSAN
+#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+#endif
+
+/* What a fiber has beside its control block in a simulation. */
+struct lc__simulated_fiber {
+    TAILQ_ENTRY(lc__simulated_fiber) link; /* of all that live, in the order they were made */
+    struct lc__fiber *fiber;
+    struct lc__timer late; /* its wake-up has come, and is kept back */
+};
+
+struct lc__simulation {
+    struct lc__clock clock; /* first */
+    struct lc__timers timers;
+    struct lc__timers late; /* wake-ups kept back: many come out of `timers`, under its lock */
+    int64_t now;
+    lc_simulation_options options;
+    lc_executor *executor;
+    struct lc__random order;  /* who runs next */
+    struct lc__random own;    /* the program's */
+    struct lc__random chance; /* delays and early wake-ups */
+    struct lc__random luck;   /* allocations */
+    struct lc__faults faults;
+    uint64_t steps;
+    uint64_t caught;
+    lc_error *verdict; /* why the run was broken off; NULL: it was not */
+
+    struct lc__fiber **ready; /* room for all that live */
+    size_t ready_count;
+    size_t room;
+    TAILQ_HEAD(, lc__simulated_fiber) live;
+    size_t live_count;
+};
+
+static bool one_in(struct lc__random *random, unsigned number)
+{
+    return number > 0 && lc__random_below(random, number) == 0;
+}
+
+/* ---- fibers ---- */
+
+void lc__simulation_adopt(struct lc__simulation *simulation, struct lc__task *task)
+{
+    task->clock = &simulation->clock;
+    task->random = &simulation->own;
+    task->faults = simulation->options.fail_one_in > 0 ? &simulation->faults : NULL;
+    task->simulation = simulation;
+}
+
+static struct lc__fiber *fiber_of_late(struct lc__timer *timer)
+{
+    size_t offset = offsetof(struct lc__simulated_fiber, late);
+    return ((struct lc__simulated_fiber *)((char *)timer - offset))->fiber;
+}
+
+static void push(struct lc__simulation *simulation, struct lc__fiber *fiber)
+{
+    simulation->ready[simulation->ready_count++] = fiber;
+}
+
+static bool late_is_due(struct lc__timer *timer)
+{
+    struct lc__fiber *fiber = fiber_of_late(timer);
+    push(fiber->task.simulation, fiber);
+    return false;
+}
+
+static int make_room(struct lc__simulation *simulation)
+{
+    if (simulation->live_count < simulation->room)
+        return 0;
+    size_t room = simulation->room ? simulation->room * 2 : 64;
+    struct lc__fiber **ready =
+        lc__reallocate_array(simulation->ready, room, sizeof(struct lc__fiber *));
+    if (!ready)
+        return -ENOMEM;
+    simulation->ready = ready;
+    simulation->room = room;
+    return 0;
+}
+
+int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fiber)
+{
+    struct lc__simulated_fiber *simulated = NULL;
+    if (make_room(simulation) == 0)
+        simulated = lc__allocate(sizeof *simulated);
+    if (!simulated)
+        return -ENOMEM;
+    simulated->fiber = fiber;
+    simulated->late.due = late_is_due;
+    fiber->simulated = simulated;
+    TAILQ_INSERT_TAIL(&simulation->live, simulated, link);
+    simulation->live_count++;
+    return 0;
+}
+
+void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber)
+{
+    TAILQ_REMOVE(&simulation->live, fiber->simulated, link);
+    simulation->live_count--;
+    lc__free(fiber->simulated);
+}
+
+/* ---- what runs next ---- */
+
+void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber)
+{
+    const lc_simulation_options *options = &simulation->options;
+    if (!one_in(&simulation->chance, options->delay_one_in)) {
+        push(simulation, fiber);
+        return;
+    }
+    int64_t delay =
+        1 + (int64_t)lc__random_below(&simulation->chance, (uint64_t)options->delay_max);
+    lc__timers_arm(&simulation->late, &fiber->simulated->late, simulation->now + delay);
+}
+
+struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation)
+{
+    size_t count = simulation->ready_count;
+    if (count == 0 || simulation->verdict)
+        return NULL;
+    uint64_t limit = simulation->options.steps_max;
+    if (limit > 0 && simulation->steps == limit) {
+        simulation->verdict = lc_error_new(
+            -ELOOP, "the simulation of seed %" PRIu64 " did not end in %" PRIu64 " steps",
+            simulation->options.seed, limit);
+        return NULL;
+    }
+    simulation->steps++;
+    size_t at = (size_t)lc__random_below(&simulation->order, count);
+    struct lc__fiber *fiber = simulation->ready[at];
+    simulation->ready[at] = simulation->ready[--simulation->ready_count];
+    return fiber;
+}
+
+bool lc__simulation_wakes_early(struct lc__simulation *simulation)
+{
+    return one_in(&simulation->chance, simulation->options.early_one_in);
+}
+
+/* ---- when nothing can run ---- */
+
+static const char *waits_for(const struct lc__fiber *fiber)
+{
+    return fiber->task.parked ? fiber->task.parked->what : "its turn";
+}
+
+/* Adds "name (what), ..." as far as there is room. */
+static void list_waiting(const struct lc__simulation *simulation, char *text, size_t size)
+{
+    size_t used = 0;
+    const struct lc__simulated_fiber *simulated;
+    text[0] = '\0';
+    TAILQ_FOREACH (simulated, &simulation->live, link) {
+        if (used + LC_NAME_MAX + 64 > size) {
+            snprintf(text + used, size - used, ", ...");
+            return;
+        }
+        used += (size_t)snprintf(text + used, size - used, "%s\"%s\" (%s)", used > 0 ? ", " : "",
+                                 lc__fiber_name(simulated->fiber), waits_for(simulated->fiber));
+    }
+}
+
+static void report_deadlock(struct lc__simulation *simulation)
+{
+    char waiting[2048];
+    list_waiting(simulation, waiting, sizeof waiting);
+    simulation->verdict =
+        lc_error_new(-EDEADLK,
+                     "deadlock in the simulation of seed %" PRIu64
+                     ": nothing will wake what is left, workers: %zu; they wait for: %s",
+                     simulation->options.seed, simulation->live_count, waiting);
+    const struct lc__simulated_fiber *simulated;
+    TAILQ_FOREACH (simulated, &simulation->live, link)
+        lc_log(LC_LOG_ERROR, lc__fiber_name(simulated->fiber),
+               "waits for ever in a deadlock, for: %s", waits_for(simulated->fiber));
+}
+
+bool lc__simulation_advance(struct lc__simulation *simulation)
+{
+    if (simulation->verdict || simulation->live_count == 0)
+        return false;
+    int64_t next = lc__timers_next(&simulation->timers);
+    int64_t next_late = lc__timers_next(&simulation->late);
+    next = next < next_late ? next : next_late;
+    if (next == LC_FOREVER) {
+        lc__clock_set_current(&simulation->clock); /* the report has the world's time */
+        report_deadlock(simulation);
+        lc__clock_set_current(NULL);
+        return false;
+    }
+    if (next > simulation->now)
+        simulation->now = next;
+    lc__loop_fire_timers(lc__loop_of_thread, &simulation->timers, simulation->now);
+    lc__loop_fire_timers(lc__loop_of_thread, &simulation->late, simulation->now);
+    return true;
+}
+
+/* ---- descriptors ---- */
+
+int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descriptors, size_t count)
+{
+    const lc_simulation_options *options = &simulation->options;
+    int ready = 0;
+    if (!options->poll)
+        return -ENOTSUP;
+    for (size_t i = 0; i < count; i++) {
+        int found = options->poll(options->poll_arg, descriptors[i].fd, descriptors[i].events);
+        if (found < 0)
+            return found;
+        descriptors[i].revents = (short)found;
+        ready += found != 0;
+    }
+    return ready;
+}
+
+bool lc_simulated(void)
+{
+    return lc__task_current()->simulation != NULL;
+}
+
+int lc_simulation_touch(int descriptor)
+{
+    if (!lc_simulated())
+        return -ENOTSUP;
+    lc__poller_touch(descriptor, false);
+    return 0;
+}
+
+/* ---- making and freeing ---- */
+
+static int64_t read_virtual(struct lc__clock *clock)
+{
+    return ((struct lc__simulation *)clock)->now;
+}
+
+static struct lc__simulation *make(const lc_simulation_options *options)
+{
+    struct lc__simulation *simulation = lc__allocate(sizeof *simulation);
+    if (!simulation)
+        return NULL;
+    simulation->clock = (struct lc__clock){read_virtual, &simulation->timers};
+    simulation->timers = simulation->late = (struct lc__timers)LC__TIMERS_INIT;
+    simulation->now = options->start;
+    simulation->options = *options;
+    /* Far apart, so that the generators of neighbouring seeds are not each other's. */
+    uint64_t seed = options->seed * 4;
+    lc__random_seed(&simulation->order, seed);
+    lc__random_seed(&simulation->own, seed + 1);
+    lc__random_seed(&simulation->chance, seed + 2);
+    lc__random_seed(&simulation->luck, seed + 3);
+    simulation->faults = (struct lc__faults){&simulation->luck, options->fail_one_in};
+    TAILQ_INIT(&simulation->live);
+    return simulation;
+}
+
+static lc_error *check(const lc_simulation_options *options)
+{
+    if (options->size != sizeof *options)
+        return lc_error_new(-EINVAL,
+                            "the options of a simulation were not made with LC_SIMULATION_INIT");
+    if (options->start <= 0)
+        return lc_error_new(-EINVAL, "a simulation's clock starts above 0, not at %" PRId64,
+                            options->start);
+    if (options->delay_one_in > 0 && options->delay_max <= 0)
+        return lc_error_new(-EINVAL, "a simulation with delays needs a delay_max above 0");
+    if (options->early_one_in == 1 || options->fail_one_in == 1)
+        return lc_error_new(-EINVAL, "a simulation in which every wait wakes early, or every "
+                                     "allocation fails, would get nowhere");
+    return NULL;
+}
+
+lc_error *lc_executor_simulated_with(const lc_simulation_options *options, lc_executor **executor)
+{
+    static const lc_simulation_options defaults = LC_SIMULATION_INIT;
+    static const lc_executor_options of_one = {
+        sizeof(lc_executor_options), "simulation", 1, 0, 0, LC_FOREVER, false};
+    if (!executor)
+        return lc_error_new(-EINVAL, "lc_executor_simulated_with needs a place for the executor");
+    *executor = NULL;
+    options = options ? options : &defaults;
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "no executor in a child forked when there were workers");
+    lc_error *mistake = check(options);
+    if (mistake)
+        return mistake;
+    struct lc__simulation *simulation = make(options);
+    lc_executor *made = simulation ? lc__executor_make(&of_one) : NULL;
+    if (!made) {
+        lc__free(simulation);
+        return lc_error_new(-ENOMEM, "no memory for a simulation");
+    }
+    made->simulation = simulation;
+    simulation->executor = made;
+    lc__executor_enlist(made);
+    *executor = made;
+    return NULL;
+}
+
+lc_executor *lc_executor_simulated(uint64_t seed)
+{
+    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_executor *executor;
+    options.seed = seed;
+    lc_error_unref(lc_executor_simulated_with(&options, &executor));
+    return executor;
+}
+
+lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result)
+{
+    if (!simulation->verdict)
+        return result;
+    lc_error_unref(result);
+    lc_error *verdict = simulation->verdict;
+    simulation->verdict = NULL;
+    return verdict;
+}
+
+bool lc__simulation_is_over(struct lc__simulation *simulation)
+{
+    size_t timers = lc__timers_count(&simulation->timers);
+    if (timers > 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "a simulation cannot be freed while contexts made in it have a deadline to come: "
+               "%zu",
+               timers);
+    return timers == 0;
+}
+
+void lc__simulation_free(struct lc__simulation *simulation)
+{
+    for (struct lc__simulated_fiber *lost; (lost = TAILQ_FIRST(&simulation->live));) {
+        TAILQ_REMOVE(&simulation->live, lost, link);
+        lc__free(lost);
+    }
+    pthread_mutex_destroy(&simulation->timers.lock);
+    pthread_mutex_destroy(&simulation->late.lock);
+    lc__free(simulation->ready);
+    lc__free(simulation);
+}
+
+uint64_t *lc__simulation_caught(struct lc__simulation *simulation)
+{
+    return &simulation->caught;
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif

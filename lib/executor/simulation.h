@@ -1,0 +1,47 @@
+/*
+ * simulation.h (internal): the world of a simulated executor: what runs next, what time it is, what
+ * goes wrong. See <lifecycle/simulate.h>. Floor 1, and of it only the files of the executor; and
+ * floor 2 for process signals.
+ */
+#ifndef LIFECYCLE_EXECUTOR_SIMULATION_H
+#define LIFECYCLE_EXECUTOR_SIMULATION_H
+
+#include "base/task.h"
+
+#include <lifecycle/simulate.h>
+
+#include <poll.h>
+
+struct lc__fiber;
+struct lc__loop;
+struct lc__simulation;
+
+/* Gives a task of this world its clock, its generator, and its faults. */
+void lc__simulation_adopt(struct lc__simulation *simulation, struct lc__task *task);
+/* Counts a new fiber in. @return 0, -ENOMEM. */
+int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fiber);
+/* The fiber will not run again. */
+void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber);
+
+/* The fiber may run from now on, or from a moment later. */
+void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber);
+/* What runs next; NULL: nothing can, now. */
+struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation);
+/* Nothing can run: moves the clock to the next timer. @return false if the run is over. */
+bool lc__simulation_advance(struct lc__simulation *simulation);
+/* Whether a wait is to end now, for no reason. */
+bool lc__simulation_wakes_early(struct lc__simulation *simulation);
+/* What poll(2) would say. */
+int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descriptors,
+                        size_t count);
+
+/* What the run returns, `result` being what its function did; taken over. */
+lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result);
+/* Whether nothing refers to it any more; says in the log what does. */
+bool lc__simulation_is_over(struct lc__simulation *simulation);
+void lc__simulation_free(struct lc__simulation *simulation);
+
+/* The signals delivered in this world so far, a bit each: signals.c. */
+uint64_t *lc__simulation_caught(struct lc__simulation *simulation);
+
+#endif

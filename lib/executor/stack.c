@@ -1,0 +1,268 @@
+/*
+ * stack.c: see stack.h.
+ *
+ * Each executor thread has a few free stacks of the default size to itself (loop.c); this file is
+ * behind those, for all threads and sizes.
+ */
+#include "executor/stack.h"
+
+#include "base/memory.h"
+#include "base/sanitizer.h"
+#include "executor/fiber.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+
+enum {
+    SMALLEST = 16 * 1024,
+    CLASSES = 17,              /* each twice the one before: up to 1 GiB */
+    COLOURS = 8,               /* how many places control blocks lie at */
+    COLOUR_STEP = 2 * 64,      /* bytes: two lines of the cache */
+    WARM_MAX = 4096,           /* free stacks whose memory is kept */
+    GUARDS_BY_MPROTECT = 8192, /* each splits a mapping, of which the kernel allows 65,530 */
+};
+#define SLAB_SIZE_MAX ((size_t)64 * 1024 * 1024) /* of stacks larger than the default */
+
+/* What lies at the low end of a stack that has no other guard. */
+static const uint64_t overrun_mark[4] = {UINT64_C(0x6c69666563796331), UINT64_C(0x9d1f3c5b7a284e60),
+                                         UINT64_C(0x6c69666563796332),
+                                         UINT64_C(0xe3a5c7190b2d4f68)};
+
+/* The free stacks of one size. */
+struct class
+{
+    struct lc__fiber *warm; /* linked by their control blocks */
+    struct lc__slab *cold;  /* slabs with stacks of this size whose memory is not held */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all that follows */
+static struct class classes[CLASSES];
+static size_t warm_count;
+static size_t mprotected;
+static bool no_guard_advice; /* the kernel has no MADV_GUARD_INSTALL */
+static size_t page_size;
+/* Release: who finds a slab finds it filled in. Slabs are only ever added, until the shutdown. */
+static _Atomic(struct lc__slab *) slabs;
+
+/* ---- places ---- */
+
+static unsigned class_of(size_t size)
+{
+    unsigned class = 0;
+    while (class < CLASSES && ((size_t)SMALLEST << class) < size)
+        class ++;
+    return class;
+}
+
+static char *low_of(const struct lc__slab *slab, unsigned index)
+{
+    return slab->base + (size_t)index * slab->stack_size;
+}
+
+struct lc__fiber *lc__slab_fiber(const struct lc__slab *slab, unsigned index)
+{
+    size_t block = (sizeof(struct lc__fiber) + 63) & ~(size_t)63;
+    size_t colour = (size_t)(index % COLOURS) * COLOUR_STEP;
+    return (struct lc__fiber *)(low_of(slab, index) + slab->stack_size - colour - block);
+}
+
+static char *low_of_fiber(const struct lc__fiber *fiber)
+{
+    return low_of(fiber->stack.slab, fiber->stack.index);
+}
+
+void *lc__stack_low(const struct lc__fiber *fiber)
+{
+    return low_of_fiber(fiber) + page_size;
+}
+
+size_t lc__stack_usable(const struct lc__fiber *fiber)
+{
+    return (size_t)((const char *)fiber - (const char *)lc__stack_low(fiber));
+}
+
+struct lc__slab *lc__slabs(void)
+{
+    return atomic_load_explicit(&slabs, memory_order_acquire);
+}
+
+/* ---- guards; under the lock ---- */
+
+static bool guard_by_mprotect(char *low)
+{
+    if (mprotected >= GUARDS_BY_MPROTECT || mprotect(low, page_size, PROT_NONE) != 0)
+        return false;
+    mprotected++;
+    return true;
+}
+
+static void guard(struct lc__slab *slab, unsigned index)
+{
+    char *low = low_of(slab, index);
+    slab->guarded |= UINT64_C(1) << index;
+    if (!no_guard_advice && madvise(low, page_size, MADV_GUARD_INSTALL) == 0)
+        return;
+    no_guard_advice = true;
+    if (guard_by_mprotect(low))
+        return;
+    memcpy(low + page_size, overrun_mark, sizeof overrun_mark);
+    atomic_fetch_or_explicit(&slab->marked, UINT64_C(1) << index, memory_order_relaxed);
+}
+
+static bool is_marked(struct lc__slab *slab, unsigned index)
+{
+    return atomic_load_explicit(&slab->marked, memory_order_relaxed) >> index & 1;
+}
+
+bool lc__stack_is_overrun(const struct lc__fiber *fiber)
+{
+    return is_marked(fiber->stack.slab, fiber->stack.index) &&
+           memcmp(lc__stack_low(fiber), overrun_mark, sizeof overrun_mark) != 0;
+}
+
+struct lc__fiber *lc__stack_of_guard(const void *address)
+{
+    const char *at = address;
+    for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
+        if (at < slab->base || at >= slab->base + slab->count * slab->stack_size)
+            continue;
+        size_t offset = (size_t)(at - slab->base);
+        if (offset % slab->stack_size >= page_size)
+            return NULL;
+        return lc__slab_fiber(slab, (unsigned)(offset / slab->stack_size));
+    }
+    return NULL;
+}
+
+/* ---- slabs; under the lock ---- */
+
+static unsigned stacks_per_slab(size_t stack_size)
+{
+    size_t fit = SLAB_SIZE_MAX / stack_size;
+    if (fit < 1)
+        return 1;
+    return fit < LC__STACKS_PER_SLAB ? (unsigned)fit : LC__STACKS_PER_SLAB;
+}
+
+static struct lc__slab *map_slab(size_t stack_size)
+{
+    struct lc__slab *slab = lc__allocate(sizeof *slab);
+    if (!slab)
+        return NULL;
+    slab->stack_size = stack_size;
+    slab->count = stacks_per_slab(stack_size);
+    slab->cold = slab->count < 64 ? (UINT64_C(1) << slab->count) - 1 : UINT64_MAX;
+    size_t size = slab->count * stack_size;
+    slab->base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (slab->base == MAP_FAILED) {
+        lc__free(slab);
+        return NULL;
+    }
+    /* A huge page would make the first touch of one stack the memory of thirty. */
+    madvise(slab->base, size, MADV_NOHUGEPAGE);
+    return slab;
+}
+
+static struct lc__slab *add_slab(struct class *class, size_t stack_size)
+{
+    struct lc__slab *slab = map_slab(stack_size);
+    if (!slab)
+        return NULL;
+    slab->next_cold = class->cold;
+    class->cold = slab;
+    slab->next = atomic_load_explicit(&slabs, memory_order_relaxed);
+    atomic_store_explicit(&slabs, slab, memory_order_release);
+    return slab;
+}
+
+/* ---- taking ---- */
+
+static struct lc__fiber *take_cold(struct class *class, size_t stack_size)
+{
+    struct lc__slab *slab = class->cold ? class->cold : add_slab(class, stack_size);
+    if (!slab)
+        return NULL;
+    unsigned index = (unsigned)__builtin_ctzll(slab->cold);
+    slab->cold &= slab->cold - 1;
+    if (slab->cold == 0)
+        class->cold = slab->next_cold;
+    if (!(slab->guarded >> index & 1)) {
+        lc__sanitizer_stack_mapped(low_of(slab, index), slab->stack_size);
+        guard(slab, index);
+    }
+    struct lc__fiber *fiber = lc__slab_fiber(slab, index);
+    fiber->stack = (struct lc__stack){slab, index};
+    return fiber;
+}
+
+struct lc__fiber *lc__stack_take(size_t size)
+{
+    unsigned number = class_of(size);
+    if (number >= CLASSES || lc__memory_must_fail())
+        return NULL;
+    struct class *class = &classes[number];
+    pthread_mutex_lock(&lock);
+    if (page_size == 0)
+        page_size = (size_t)sysconf(_SC_PAGESIZE);
+    struct lc__fiber *fiber = class->warm;
+    if (fiber) {
+        class->warm = fiber->next;
+        warm_count--;
+    } else {
+        fiber = take_cold(class, (size_t)SMALLEST << number);
+    }
+    pthread_mutex_unlock(&lock);
+    return fiber;
+}
+
+/* ---- giving back ---- */
+
+/* Under the lock. The control block goes with the rest; the guard stays. */
+static void cool(struct class *class, struct lc__fiber *fiber)
+{
+    struct lc__slab *slab = fiber->stack.slab;
+    unsigned index = fiber->stack.index;
+    char *low = low_of(slab, index) + page_size;
+    madvise(low, slab->stack_size - page_size, MADV_DONTNEED);
+    if (is_marked(slab, index))
+        memcpy(low, overrun_mark, sizeof overrun_mark);
+    if (slab->cold == 0) {
+        slab->next_cold = class->cold;
+        class->cold = slab;
+    }
+    slab->cold |= UINT64_C(1) << index;
+}
+
+void lc__stack_give(struct lc__fiber *fiber)
+{
+    struct class *class = &classes[class_of(fiber->stack.slab->stack_size)];
+    pthread_mutex_lock(&lock);
+    if (warm_count < WARM_MAX) {
+        fiber->next = class->warm;
+        class->warm = fiber;
+        warm_count++;
+    } else {
+        cool(class, fiber);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void lc__stacks_free(void)
+{
+    struct lc__slab *slab = atomic_exchange(&slabs, NULL);
+    memset(classes, 0, sizeof classes);
+    warm_count = mprotected = 0;
+    while (slab) {
+        struct lc__slab *next = slab->next;
+        munmap(slab->base, slab->count * slab->stack_size);
+        lc__free(slab);
+        slab = next;
+    }
+}

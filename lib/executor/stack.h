@@ -1,0 +1,67 @@
+/*
+ * stack.h: stacks for fibers: cut from large mappings, guarded below, used again while they are
+ * warm. Floor 1; fiber.c takes them, debuggers and reports look at them.
+ */
+#ifndef LIFECYCLE_EXECUTOR_STACK_H
+#define LIFECYCLE_EXECUTOR_STACK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lc__fiber;
+
+/* All that a fiber has is in its stack: its control block, and the guard. */
+enum { LC__STACK_DEFAULT = 64 * 1024, LC__STACKS_PER_SLAB = 64 };
+
+/*
+ * The stacks of one mapping, all of one size. Slabs are never unmapped before the library shuts
+ * down, so that who looks at a fiber that has just ended looks at memory that is there.
+ */
+struct lc__slab {
+    struct lc__slab *next;      /* of all slabs, the latest first */
+    struct lc__slab *next_cold; /* of those of the class with cold stacks */
+    char *base;
+    size_t stack_size;
+    unsigned count; /* of stacks: at most LC__STACKS_PER_SLAB */
+    uint64_t cold;  /* bit i: stack i is free, and its memory has been given back, or never used */
+    uint64_t guarded;             /* bit i: it has been taken before, and has what guards it */
+    atomic_uint_least64_t marked; /* bit i: and that is but a mark at its end */
+};
+
+/*
+ *     low                                                                      low + size
+ *      | guard |                       <--- frames |  struct lc__fiber  | colour |
+ *
+ * What fibers use most would lie at the same place of each page, and so in the same few lines of the
+ * cache: the colour differs from stack to stack.
+ */
+struct lc__stack {
+    struct lc__slab *slab;
+    unsigned index;
+};
+
+/*
+ * A stack of at least `size` bytes, all included. @return the place of its control block, in which
+ * `stack` is set, all else is as it was; NULL: no memory.
+ */
+struct lc__fiber *lc__stack_take(size_t size);
+/* Gives a stack back, whose control block this is. Nobody may stand on it. */
+void lc__stack_give(struct lc__fiber *fiber);
+
+/* The lowest byte that may be used, and how many there are up to the control block. */
+void *lc__stack_low(const struct lc__fiber *fiber);
+size_t lc__stack_usable(const struct lc__fiber *fiber);
+/* Whether the fiber has overrun a stack that nothing but a mark at its end could guard. */
+bool lc__stack_is_overrun(const struct lc__fiber *fiber);
+/* The control block of the stack whose guard the address lies in, or NULL. In a signal handler. */
+struct lc__fiber *lc__stack_of_guard(const void *address);
+
+/* Every slab there is, for those that look at all fibers. */
+struct lc__slab *lc__slabs(void);
+struct lc__fiber *lc__slab_fiber(const struct lc__slab *slab, unsigned index);
+/* Unmaps all, at the shutdown of the library: no fiber is left. */
+void lc__stacks_free(void);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * switch_x86_64.c: the switch by the System V ABI for x86-64. See switch.h.
+ */
+#include "executor/switch.h"
+
+#ifdef LC__SWITCH_X86_64
+
+#include <stdint.h>
+
+/*
+ * What lies on a stack that was left, from its pointer up. The two control words are among what a
+ * call keeps: who sets a rounding mode sets it for himself.
+ */
+struct frame {
+    uint32_t mxcsr;
+    uint16_t x87_control;
+    uint16_t unused;
+    uint64_t r15, r14, r13, r12, rbx, rbp;
+    uint64_t address; /* where to go on */
+};
+
+_Static_assert(sizeof(struct frame) == 64, "lc__switch knows the layout");
+
+/*
+ * The way on is jumped to, not returned to: the processor predicts a return by who called, which is
+ * never right here, and a jump by where it went before.
+ */
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl lc__switch\n"
+        ".hidden lc__switch\n"
+        ".type lc__switch, @function\n"
+        "lc__switch:\n"
+        "    .cfi_startproc\n"
+        "    pushq %rbp\n"
+        "    pushq %rbx\n"
+        "    pushq %r12\n"
+        "    pushq %r13\n"
+        "    pushq %r14\n"
+        "    pushq %r15\n"
+        "    subq $8, %rsp\n"
+        "    .cfi_adjust_cfa_offset 56\n"
+        "    stmxcsr (%rsp)\n"
+        "    fnstcw 4(%rsp)\n"
+        "    movq %rsp, (%rdi)\n"
+        "    movq %rsi, %rsp\n"
+        "    ldmxcsr (%rsp)\n"
+        "    fldcw 4(%rsp)\n"
+        "    addq $8, %rsp\n"
+        "    popq %r15\n"
+        "    popq %r14\n"
+        "    popq %r13\n"
+        "    popq %r12\n"
+        "    popq %rbx\n"
+        "    popq %rbp\n"
+        "    .cfi_adjust_cfa_offset -56\n"
+        "    popq %rcx\n"
+        "    .cfi_adjust_cfa_offset -8\n"
+        "    .cfi_register %rip, %rcx\n"
+        "    jmp *%rcx\n"
+        "    .cfi_endproc\n"
+        ".size lc__switch, . - lc__switch\n"
+        /* The first thing on a new stack: calls rbx(r12), and is where a backtrace ends. */
+        ".p2align 4\n"
+        ".type enter_stack, @function\n"
+        "enter_stack:\n"
+        "    .cfi_startproc\n"
+        "    .cfi_undefined %rip\n"
+        "    movq %r12, %rdi\n"
+        "    call *%rbx\n"
+        "    ud2\n"
+        "    .cfi_endproc\n"
+        ".size enter_stack, . - enter_stack\n");
+
+void enter_stack(void) __attribute__((visibility("hidden")));
+
+void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
+{
+    (void)low;
+    /* enter_stack is entered with the stack pointer at `top`, a multiple of 16. */
+    struct frame *frame = (struct frame *)top - 1;
+    *frame = (struct frame){
+        .rbx = (uint64_t)(uintptr_t)entry,
+        .r12 = (uint64_t)(uintptr_t)arg,
+        .address = (uint64_t)(uintptr_t)enter_stack,
+    };
+    /* A fiber begins with the modes of its maker, as a thread does. */
+    __asm__ volatile("stmxcsr %0" : "=m"(frame->mxcsr));
+    __asm__ volatile("fnstcw %0" : "=m"(frame->x87_control));
+    return frame;
+}
+
+#endif
+
+typedef int lc__switch_x86_64_is_a_file; /* ISO C has no empty ones */
