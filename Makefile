@@ -60,12 +60,13 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: all deps run check check-long check-asan check-tsan check-valgrind bench lint format coverage docs \
-        install uninstall clean help libraries tests benchmarks FORCE
+        install uninstall clean help libraries tests benchmarks peers FORCE
 
 all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
 tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(EXAMPLES:%=$(BUILD)/%)
 benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
+peers: $(BUILD)/bench-peers/go $(BUILD)/bench-peers/otp
 
 # ---- rules ----
 
@@ -111,6 +112,20 @@ $(BUILD)/tests/%.so: tests/ledger/%.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -shared -pthread $(WARNINGS) $(WERROR) -O2 -g -o $@ $< -ldl
 
+# What the bench runs beside the library. A peer that cannot be built is missing in its table, and the rest is measured.
+# The Go compiler keeps its cache here too, asks no network and heeds no setting of the user's.
+$(BUILD)/bench-peers/go: private export GOCACHE = $(abspath $(BUILD))/bench-peers/cache
+$(BUILD)/bench-peers/go: private export GOPATH = $(GOCACHE)/path
+$(BUILD)/bench-peers/go: private export GOFLAGS = -buildvcs=false
+$(BUILD)/bench-peers/go: private export GOPROXY = off
+$(BUILD)/bench-peers/go: $(wildcard tests/bench/peers/go/*)
+	@mkdir -p $(@D)
+	$(call show,GO)cd $(<D) && go build -o $(abspath $@) . || rm -f $(abspath $@)
+
+$(BUILD)/bench-peers/otp: $(wildcard tests/bench/peers/erlang/*)
+	@mkdir -p $(@D)
+	$(call show,ERLC)erlc -o $(@D) $(filter %.erl,$^) && cp $(<D)/otp $@ || rm -f $@
+
 -include $(OBJECTS:.o=.d)
 
 # ---- what one asks for ----
@@ -118,7 +133,7 @@ $(BUILD)/tests/%.so: tests/ledger/%.c
 # Builds the targets named after it, on all processors unless make was told a number with -j.
 build = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-coverage deps-docs
+DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-coverage deps-docs deps-bench
 .PHONY: $(DEPS)
 deps: deps-check ## install what run and check need (deps-lint, deps-tsan, deps-docs, ... for others)
 $(DEPS): deps-%:
@@ -160,8 +175,9 @@ check-valgrind: deps-valgrind ## run all tests, with small counts, under Valgrin
 	@LC_CHECK_QUICK=1 valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes \
 	    --fair-sched=try $(BUILD)/tests/check $(TESTS)
 
-bench: deps-run ## measure, print the figures and write them to build/bench.tsv
-	$(build) benchmarks
+bench: deps-run ## measure, beside Go and Erlang too, print the figures and write them to build/bench.tsv
+	@.ci/deps bench || echo 'Without them, figures of these peers are missing.'
+	$(build) benchmarks peers
 	@$(BUILD)/tests/bench
 
 coverage: deps-coverage ## run all tests and tell which lines of lib/ they reach

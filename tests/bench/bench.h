@@ -1,5 +1,8 @@
 /*
- * bench.h: measuring two ways of doing the same work side by side, and telling the medians.
+ * bench.h: measuring ways of doing the same work side by side, and telling the medians.
+ *
+ * The peer of a figure is a function of the bench, or a program of peers.h. A figure measured with a number of threads
+ * says so at the end of its name, "_1t" or "_2t".
  */
 #ifndef LIFECYCLE_TESTS_BENCH_H
 #define LIFECYCLE_TESTS_BENCH_H
@@ -8,17 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Does some of the work once and tells how long one unit of it took, in nanoseconds. */
+/* Does some of the work once and tells how long one unit of it took, in nanoseconds, or what it occupies, in bytes. */
 typedef double (*bench_sample)(size_t n);
 
 /* One row of the table. */
 struct bench_figure {
-    const char *name;
-    size_t n;        /* handed to the samples */
-    unsigned rounds; /* samples of each, taken in turn, so that both see the same noise */
+    const char *name; /* with "_bytes" in it: bytes; otherwise nanoseconds */
+    size_t n;         /* handed to the samples */
+    unsigned rounds;  /* samples of each, taken in turn, so that all see the same noise */
     bench_sample ours;
-    const char *peer; /* who does the same work; NULL: nobody, a plain figure */
-    bench_sample peer_sample;
+    const char *peer;         /* who does the same work; NULL: nobody, a plain figure */
+    bench_sample peer_sample; /* NULL where there is a peer: it is the program of that name */
 };
 
 /* Whether a figure of this name was asked for. */

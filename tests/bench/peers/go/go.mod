@@ -1,0 +1,3 @@
+module lifecycle/bench/peers
+
+go 1.19
