@@ -3,6 +3,7 @@
  */
 #include "base/random.h"
 
+#include "base/sanitizer.h"
 #include "base/task.h"
 
 #include <lifecycle/executor.h>
@@ -17,6 +18,7 @@ static uint64_t rotate_left(uint64_t word, int by)
     return (word << by) | (word >> (64 - by));
 }
 
+LC__OF_ITS_THREAD
 void lc__random_seed(struct lc__random *random, uint64_t seed)
 {
     /* splitmix64 spreads the seed, so that the state is never all zero. */
@@ -28,6 +30,7 @@ void lc__random_seed(struct lc__random *random, uint64_t seed)
     }
 }
 
+LC__OF_ITS_THREAD
 uint64_t lc__random_next(struct lc__random *random)
 {
     uint64_t *s = random->state;
@@ -59,6 +62,7 @@ static _Thread_local struct lc__random own;
 static _Thread_local bool own_is_seeded;
 
 /* A forked child would otherwise draw what its parent draws. */
+LC__OF_ITS_THREAD
 static void forget_seed(void)
 {
     own_is_seeded = false;
@@ -71,6 +75,7 @@ static void watch_forks(void)
     pthread_atfork(NULL, NULL, forget_seed);
 }
 
+LC__OF_ITS_THREAD
 struct lc__random *lc__random_current(void)
 {
     struct lc__random *given = lc__task_current()->random;

@@ -54,6 +54,7 @@ struct lc__sanitizer_stack {
     size_t size;
 #elif defined(LC__TSAN)
     void *fiber;
+    char left; /* of a thread's own: where its fibers' doings are gathered, for its end */
 #else
     char nothing;
 #endif
@@ -62,48 +63,111 @@ struct lc__sanitizer_stack {
 /* A new mapping is going to be used as a stack, as long as the process lives. */
 void lc__sanitizer_stack_mapped(void *low, size_t size);
 
-#if defined(LC__ASAN) || defined(LC__TSAN)
+/*
+ * The calls below are inlined, since ThreadSanitizer counts a function's entry and its exit: both
+ * must be seen on the same stack.
+ */
+#define LC__INLINED static inline __attribute__((always_inline))
+
+#if defined(LC__ASAN)
+void lc__asan_stack_of_thread(struct lc__sanitizer_stack *stack);
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#elif defined(LC__TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
 
 /* The calling thread's own stack: it will be left, and come back to. */
-void lc__sanitizer_stack_of_thread(struct lc__sanitizer_stack *stack);
-/*
- * A stack is about to be used, perhaps for the second time: what lies in it is forgotten. Where
- * things were done before in this thread is where its user comes from.
- */
-void lc__sanitizer_stack_begins(struct lc__sanitizer_stack *stack, void *low, size_t size);
-/* After the last switch away from it, on another stack. */
-void lc__sanitizer_stack_ended(struct lc__sanitizer_stack *stack);
-/* Right before the switch. `for_good`: `from` will not be come back to. */
-void lc__sanitizer_leaving(struct lc__sanitizer_stack *from, struct lc__sanitizer_stack *to,
-                           bool for_good);
-/* Right after it, on the stack come to. */
-void lc__sanitizer_arrived(struct lc__sanitizer_stack *stack);
-
+LC__INLINED void lc__sanitizer_stack_of_thread(struct lc__sanitizer_stack *stack)
+{
+#if defined(LC__ASAN)
+    lc__asan_stack_of_thread(stack);
+#elif defined(LC__TSAN)
+    stack->fiber = __tsan_get_current_fiber();
+    __tsan_release(stack);
 #else
-
-static inline void lc__sanitizer_stack_of_thread(struct lc__sanitizer_stack *stack)
-{
     (void)stack;
+#endif
 }
-static inline void lc__sanitizer_stack_begins(struct lc__sanitizer_stack *stack, void *low,
-                                              size_t size)
+
+/*
+ * A stack is about to be used, perhaps for the second time: what lies in it is forgotten. What its
+ * user does comes after what the calling thread has done so far.
+ */
+LC__INLINED void lc__sanitizer_stack_begins(struct lc__sanitizer_stack *stack, void *low,
+                                            size_t size)
 {
+#if defined(LC__ASAN)
+    *stack = (struct lc__sanitizer_stack){NULL, low, size};
+    __asan_unpoison_memory_region(low, size);
+#elif defined(LC__TSAN)
+    stack->fiber = __tsan_create_fiber(0);
+#endif
     (void)stack, (void)low, (void)size;
 }
-static inline void lc__sanitizer_stack_ended(struct lc__sanitizer_stack *stack)
+
+/* After the last switch away from it, on another stack. */
+LC__INLINED void lc__sanitizer_stack_ended(struct lc__sanitizer_stack *stack)
 {
-    (void)stack;
-}
-static inline void lc__sanitizer_leaving(struct lc__sanitizer_stack *from,
-                                         struct lc__sanitizer_stack *to, bool for_good)
-{
-    (void)from, (void)to, (void)for_good;
-}
-static inline void lc__sanitizer_arrived(struct lc__sanitizer_stack *stack)
-{
+#if defined(LC__TSAN)
+    __tsan_destroy_fiber(stack->fiber);
+#endif
     (void)stack;
 }
 
+/*
+ * Right before the switch, in a thread whose own stack is `of_thread`. `for_good`: `from` will not
+ * be come back to.
+ */
+LC__INLINED void lc__sanitizer_leaving(struct lc__sanitizer_stack *from,
+                                       struct lc__sanitizer_stack *to,
+                                       struct lc__sanitizer_stack *of_thread, bool for_good)
+{
+#if defined(LC__ASAN)
+    __sanitizer_start_switch_fiber(for_good ? NULL : &from->fake_stack, to->low, to->size);
+#elif defined(LC__TSAN)
+    __tsan_release(&of_thread->left);
+    /* That one worker ran after another in the same thread orders nothing between them. */
+    __tsan_switch_to_fiber(to->fiber, __tsan_switch_to_fiber_no_sync);
+#endif
+    (void)from, (void)to, (void)of_thread, (void)for_good;
+}
+
+/* Right after it, on the stack come to. */
+LC__INLINED void lc__sanitizer_arrived(struct lc__sanitizer_stack *stack)
+{
+#if defined(LC__ASAN)
+    __sanitizer_finish_switch_fiber(stack->fake_stack, NULL, NULL);
+#endif
+    (void)stack;
+}
+
+/* The first time: what its thread did when it began comes before, its thread-local variables. */
+LC__INLINED void lc__sanitizer_entered(struct lc__sanitizer_stack *of_thread)
+{
+#if defined(LC__TSAN)
+    __tsan_acquire(of_thread);
+#endif
+    (void)of_thread;
+}
+
+/* The thread will run no fibers any more: what they did comes before what it does from here on. */
+LC__INLINED void lc__sanitizer_thread_ends(struct lc__sanitizer_stack *of_thread)
+{
+#if defined(LC__TSAN)
+    __tsan_acquire(&of_thread->left);
+#endif
+    (void)of_thread;
+}
+
+/*
+ * For functions whose data is its thread's: the fibers of a thread share it without a lock, and
+ * ThreadSanitizer takes them for threads.
+ */
+#if defined(LC__TSAN) && defined(__clang__)
+#define LC__OF_ITS_THREAD __attribute__((no_sanitize("thread")))
+#else
+#define LC__OF_ITS_THREAD
 #endif
 
 #endif

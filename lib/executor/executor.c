@@ -190,6 +190,7 @@ bool lc__group_has(const lc_group *group, unsigned index)
 }
 
 /* Threads that are no executor's put their fibers into one loop each. */
+LC__OF_ITS_THREAD
 static unsigned own_turn(void)
 {
     static atomic_uint turns;

@@ -9,6 +9,7 @@
 #include "executor/executor.h"
 #include "executor/loop.h"
 #include "executor/simulation.h"
+#include "executor/switch.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
@@ -18,7 +19,7 @@
 #include <string.h>
 
 #ifdef LC__TSAN
-#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
 _Static_assert(sizeof((struct lc__fiber *)0)->name > LC_NAME_MAX, "there is room for a name");
@@ -75,6 +76,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     fiber->finishing = false;
     fiber->simulated = NULL;
     set_name(fiber, options->name);
+    fiber->sp = lc__switch_prepare(lc__stack_low(fiber), fiber, lc__loop_fiber_main, fiber);
     /* Everything is written before: who looks at all fibers looks at those that are not free. */
     atomic_store_explicit(&fiber->state, LC__FIBER_NEW, memory_order_release);
     lc__sanitizer_stack_begins(&fiber->sanitizer, lc__stack_low(fiber), lc__stack_usable(fiber));

@@ -26,7 +26,7 @@
 #include <string.h>
 
 #ifdef LC__TSAN
-#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
 enum {
@@ -88,6 +88,9 @@ struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size)
 /* Whether the loop has room for the stack of a fiber that has ended. */
 static bool is_kept(const struct lc__loop *loop, const struct lc__fiber *fiber)
 {
+#ifdef LC__TSAN
+    return false; /* lc__stack_take has it forget who used the stack */
+#endif
     return fiber->stack.slab->stack_size == LC__STACK_DEFAULT && loop->cached_count < CACHED_MAX;
 }
 
@@ -151,14 +154,15 @@ static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *
     uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
     atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
     lc__task_running = to ? &to->task : loop->thread_task;
-    lc__sanitizer_leaving(left, to ? &to->sanitizer : &loop->sanitizer, for_good);
+    lc__sanitizer_leaving(left, to ? &to->sanitizer : &loop->sanitizer, &loop->sanitizer, for_good);
     lc__switch(from ? &from->sp : &loop->sp, to ? to->sp : loop->sp);
     arrived(loop, left);
 }
 
-static void fiber_main(void *arg)
+void lc__loop_fiber_main(void *arg)
 {
     struct lc__fiber *fiber = arg;
+    lc__sanitizer_entered(&fiber->loop->sanitizer);
     arrived(fiber->loop, &fiber->sanitizer);
     fiber->run(fiber->arg);
     lc__fiber_exit();
@@ -168,7 +172,6 @@ static void fiber_main(void *arg)
 static void begin(struct lc__loop *loop, struct lc__fiber *fiber)
 {
     fiber->loop = loop;
-    fiber->sp = lc__switch_prepare(lc__stack_low(fiber), fiber, fiber_main, fiber);
     add(&loop->started, 1);
 }
 
@@ -191,7 +194,8 @@ static struct lc__fiber *pick(struct lc__loop *loop)
     struct lc__fiber *fiber;
     if (loop->simulation) {
         fiber = lc__simulation_pick(loop->simulation);
-        if (fiber && atomic_load_explicit(&fiber->state, memory_order_relaxed) == LC__FIBER_NEW)
+        /* Acquire: pairs with the release by which it was made. */
+        if (fiber && atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_NEW)
             begin(loop, fiber);
         return fiber;
     }
@@ -521,6 +525,7 @@ void lc__loop_run(struct lc__loop *loop)
     lc__sanitizer_stack_of_thread(&loop->sanitizer);
     while (pass(loop))
         continue;
+    lc__sanitizer_thread_ends(&loop->sanitizer);
     give_cache_back(loop);
     lc__loop_of_thread = outer;
 }

@@ -89,6 +89,8 @@ void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index)
 /* Runs on the calling thread until lc__executor_lets_go. */
 void lc__loop_run(struct lc__loop *loop);
 
+/* What a fiber enters its stack by; `arg` is the fiber. */
+void lc__loop_fiber_main(void *arg);
 /* Takes over a new fiber that may not go to another thread; the loop's thread calls it. */
 void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
 /* Puts a new fiber where it waits for its start; from any thread. */

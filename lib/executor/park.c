@@ -8,6 +8,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/sanitizer.h"
 #include "base/system.h"
 #include "base/task.h"
 #include "executor/fiber.h"
@@ -129,6 +130,7 @@ void lc__parker_init(struct lc__parker *parker)
     parker->fiber = lc__fiber_current();
 }
 
+LC__OF_ITS_THREAD
 int lc__parker_need_poll(struct lc__parker *parker)
 {
     if (parker->descriptor >= 0)
@@ -163,6 +165,7 @@ unsigned lc__parker_count(struct lc__parker *parker)
  * owes the waiter a wake-up; all it needs for that is read before, since with the exchange the
  * parker may be gone. A fiber is not gone: it waits for that wake-up.
  */
+LC__OF_ITS_THREAD
 static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set, bool in_handler)
 {
     struct lc__fiber *fiber = parker->fiber;
@@ -354,6 +357,7 @@ void lc__park_until(struct lc__parker *parker, unsigned target)
             return;
 }
 
+LC__OF_ITS_THREAD
 int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                   size_t count, int64_t deadline, const struct lc__park_reason *reason)
 {

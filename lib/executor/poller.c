@@ -29,6 +29,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef LC__TSAN
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
+#endif
+
 /* ---- who waits for which descriptor ---- */
 
 /* One descriptor of one wait; on the waiter's stack. Linked under the lock of its place. */
@@ -105,6 +109,13 @@ _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLPRI == EPOLLPRI &
                    POLLRDHUP == EPOLLRDHUP && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP,
                "the events have the same numbers in poll and epoll");
 
+/* Raw calls, since to ThreadSanitizer the descriptor is the fiber's that made it. */
+static int control(const struct lc__loop *loop, int operation, int descriptor,
+                   struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, loop->poller.epoll, operation, descriptor, event);
+}
+
 /* Makes the loop able to wait for descriptors. @return 0, -EMFILE, -ENFILE, -ENOMEM. */
 static int need_epoll(struct lc__loop *loop)
 {
@@ -113,7 +124,7 @@ static int need_epoll(struct lc__loop *loop)
         return result;
     if (lc__memory_must_fail())
         return -EMFILE;
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    int epoll = (int)syscall(SYS_epoll_create1, EPOLL_CLOEXEC);
     if (epoll < 0)
         return -errno;
     loop->poller.epoll = epoll;
@@ -148,9 +159,9 @@ static int ask(struct lc__loop *loop, int descriptor)
     lc__spinlock_unlock(&place->lock);
     if (event.events == 0)
         return 0;
-    if (epoll_ctl(loop->poller.epoll, EPOLL_CTL_MOD, descriptor, &event) == 0)
+    if (control(loop, EPOLL_CTL_MOD, descriptor, &event) == 0)
         return 0;
-    if (errno == ENOENT && epoll_ctl(loop->poller.epoll, EPOLL_CTL_ADD, descriptor, &event) == 0)
+    if (errno == ENOENT && control(loop, EPOLL_CTL_ADD, descriptor, &event) == 0)
         return 0;
     if (errno == EPERM) {
         lc__poller_touch(descriptor, false);
@@ -188,7 +199,7 @@ void lc__poller_look(struct lc__poller *poller)
 {
     enum { EVENTS = 64 };
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(poller->epoll, events, EVENTS, 0);
+    int count = (int)syscall(SYS_epoll_pwait, poller->epoll, events, EVENTS, 0, NULL, 0);
     for (int i = 0; i < count; i++)
         report(loop_of(poller), events[i].data.fd, events[i].events);
 }
@@ -303,3 +314,7 @@ int lc__poller_now(struct pollfd *descriptors, size_t count)
         continue;
     return ready;
 }
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif

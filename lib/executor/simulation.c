@@ -26,7 +26,7 @@
 #include <string.h>
 
 #ifdef LC__TSAN
-#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
 /* What a fiber has beside its control block in a simulation. */
@@ -123,6 +123,7 @@ int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fi
 
 void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber)
 {
+    lc__timer_disarm(&fiber->simulated->late);
     TAILQ_REMOVE(&simulation->live, fiber->simulated, link);
     simulation->live_count--;
     lc__free(fiber->simulated);
