@@ -3,8 +3,6 @@
  */
 #include "base/clock.h"
 
-#include "base/task.h"
-
 #include <time.h>
 
 static int64_t read_monotonic(struct lc__clock *clock)
@@ -17,15 +15,19 @@ static int64_t read_monotonic(struct lc__clock *clock)
 
 struct lc__clock lc__clock_real = {read_monotonic, NULL};
 
-struct lc__clock *lc__clock_current(void)
-{
-    struct lc__clock *clock = lc__task_current()->clock;
-    return clock ? clock : &lc__clock_real;
-}
-
 void lc__clock_set_current(struct lc__clock *clock)
 {
     lc__task_current()->clock = clock;
+}
+
+int64_t lc__now_roughly(void)
+{
+    struct lc__clock *clock = lc__clock_current();
+    if (clock != &lc__clock_real)
+        return clock->now(clock);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * LC_SECOND + now.tv_nsec;
 }
 
 int64_t lc_now(void)

@@ -5,6 +5,8 @@
 #ifndef LIFECYCLE_BASE_CLOCK_H
 #define LIFECYCLE_BASE_CLOCK_H
 
+#include "base/task.h"
+
 #include <lifecycle/time.h>
 
 struct lc__timers;
@@ -21,7 +23,17 @@ struct lc__clock {
 /* CLOCK_MONOTONIC. */
 extern struct lc__clock lc__clock_real;
 
-struct lc__clock *lc__clock_current(void);
+/*
+ * The present on the calling task's clock; of the real one as it was at the last tick, a few
+ * milliseconds ago at most, which is told at a quarter of the cost. For notes, not for deadlines.
+ */
+int64_t lc__now_roughly(void);
+
+static inline struct lc__clock *lc__clock_current(void)
+{
+    struct lc__clock *clock = lc__task_current()->clock;
+    return clock ? clock : &lc__clock_real;
+}
 /* Sets the calling thread's clock; NULL for the real one. Threads take over their maker's. */
 void lc__clock_set_current(struct lc__clock *clock);
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include "base/memory.h"
+#include "base/refs.h"
 
 #include <lifecycle/log.h>
 
@@ -181,9 +182,7 @@ lc_error *lc_error_ref(const lc_error *error)
 
 void lc_error_unref(lc_error *error)
 {
-    /* Release, then acquire by the last: what other holders did with it happens before the free. */
-    while (counted(error) &&
-           atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) == 1) {
+    while (counted(error) && lc__refs_drop(&error->refs)) {
         lc_error *cause = error->cause;
         lc__free(error);
         error = cause;

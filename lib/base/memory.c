@@ -76,7 +76,15 @@ void *lc__allocate_array(size_t count, size_t size)
 
 void *lc__allocate(size_t size)
 {
-    return lc__allocate_array(1, size);
+    /*
+     * Not calloc, which in glibc before 2.41 passes by each thread's own stock of free memory. Large
+     * pieces may come from the system, cleared.
+     */
+    enum { LARGE = 32 * 1024 };
+    if (size >= LARGE)
+        return lc__allocate_array(1, size);
+    void *memory = lc__memory_must_fail() ? NULL : counted(malloc(size));
+    return memory ? memset(memory, 0, size) : NULL;
 }
 
 void *lc__reallocate_array(void *array, size_t count, size_t size)

@@ -160,6 +160,23 @@ LC__INLINED void lc__sanitizer_thread_ends(struct lc__sanitizer_stack *of_thread
     (void)of_thread;
 }
 
+/* What was done before the one comes before what is done after the other. */
+LC__INLINED void lc__sanitizer_release(void *object)
+{
+#if defined(LC__TSAN)
+    __tsan_release(object);
+#endif
+    (void)object;
+}
+
+LC__INLINED void lc__sanitizer_acquire(void *object)
+{
+#if defined(LC__TSAN)
+    __tsan_acquire(object);
+#endif
+    (void)object;
+}
+
 /*
  * For functions whose data is its thread's: the fibers of a thread share it without a lock, and
  * ThreadSanitizer takes them for threads.

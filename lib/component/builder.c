@@ -7,7 +7,6 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct lc_manager_builder {
@@ -47,30 +46,6 @@ static bool is_good_name(const char *name)
 {
     size_t length = name ? strnlen(name, LC_NAME_MAX + 1) : 0;
     return length >= 1 && length <= LC_NAME_MAX;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* All names at once, and sorted: each against all others would take long for many workers. */
-static lc_error *check_names(const struct lc__plan *plan)
-{
-    const char **names = lc__allocate_array(plan->count + 1, sizeof(char *));
-    if (!names)
-        return lc_error_new(-ENOMEM, "no memory to check the workers of \"%s\"", plan->name);
-    for (size_t i = 0; i < plan->count; i++)
-        names[i] = plan->workers[i].name;
-    qsort(names, plan->count, sizeof(char *), compare_names);
-    lc_error *mistake = NULL;
-    for (size_t i = 1; i < plan->count && !mistake; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            mistake =
-                lc_error_new(-EEXIST, "\"%s\" has two workers called \"%s\": names must differ",
-                             plan->name, names[i]);
-    lc__free(names);
-    return mistake;
 }
 
 /* @return what is wrong with the worker, or NULL. */
@@ -156,14 +131,28 @@ void lc_manager_builder_add(lc_manager_builder *builder, const char *name, lc_wo
     lc_manager_builder_add_worker(builder, &worker);
 }
 
+/* @return NULL, or why it could not be. */
+static lc_error *append(lc_manager_builder *builder, const lc_worker *worker)
+{
+    int result = own_plan(builder);
+    if (result == 0)
+        result = lc__plan_append(builder->plan, worker);
+    if (result == -EEXIST)
+        return lc_error_new(-EEXIST, "\"%s\" has two workers called \"%s\": names must differ",
+                            builder->plan->name, worker->name);
+    if (result < 0)
+        return lc_error_new(result, "no memory for worker \"%s\" of \"%s\"", worker->name,
+                            builder->plan->name);
+    return NULL;
+}
+
 void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker *worker)
 {
     if (!builder || builder->mistake)
         return;
     lc_error *mistake = check(builder->plan, worker);
-    if (!mistake && (own_plan(builder) < 0 || lc__plan_append(builder->plan, worker) < 0))
-        mistake = lc_error_new(-ENOMEM, "no memory for worker \"%s\" of \"%s\"", worker->name,
-                               builder->plan->name);
+    if (!mistake)
+        mistake = append(builder, worker);
     if (mistake)
         keep_mistake(builder, mistake);
 }
@@ -177,10 +166,6 @@ lc_error *lc_manager_builder_build(lc_manager_builder *builder, lc_manager **man
         return lc_error_new(-ENOMEM, "there is no builder: lc_manager_builder_new had no memory");
     if (builder->mistake)
         return lc_error_ref(builder->mistake);
-    lc_error *mistake = builder->plan->names_checked ? NULL : check_names(builder->plan);
-    if (mistake)
-        return mistake;
-    builder->plan->names_checked = true;
     *manager = lc__manager_new(lc__plan_ref(builder->plan));
     if (*manager)
         return NULL;

@@ -8,9 +8,13 @@
  * References to a manager: its owner's; one for all its activity, from the start until it is done;
  * one of the signaler, until that is sealed; one for each ready token kept by somebody.
  */
+#include "base/clock.h"
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/refs.h"
+#include "base/spin.h"
 #include "component/plan.h"
+#include "context/context.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/fiber.h"
@@ -49,13 +53,13 @@ struct lc_manager {
     void (*release)(void *data);
 
     /* Set by the start, before there is a worker. */
-    lc_context *parent;
-    lc_context *context; /* the workers' */
-    lc_signaler *signaler;
+    lc_context *context;   /* the workers'; held, and with it the next two */
+    lc_context *parent;    /* what the manager was started with */
+    lc_signaler *signaler; /* relays to the parent */
     struct lc__waiter context_ended;
     atomic_int halves; /* of what makes it done: see finish_half */
 
-    pthread_mutex_t lock; /* for what follows, and the workers' states */
+    struct lc__spinlock lock; /* for what follows, and the workers' states */
     bool started;
     size_t not_ready; /* workers */
     size_t active;    /* workers that have not returned, and errors on their way upward */
@@ -75,8 +79,7 @@ lc_manager *lc_manager_ref(lc_manager *manager)
 
 void lc_manager_unref(lc_manager *manager)
 {
-    /* Release, then acquire by the last: what others did with it happens before the free. */
-    if (!manager || atomic_fetch_sub_explicit(&manager->refs, 1, memory_order_acq_rel) > 1)
+    if (!manager || !lc__refs_drop(&manager->refs))
         return;
     int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
@@ -84,13 +87,10 @@ void lc_manager_unref(lc_manager *manager)
         manager->release(manager->data);
     pthread_setcancelstate(cancelling, NULL);
     lc_context_unref(manager->context);
-    lc_context_unref(manager->parent);
-    lc_signaler_unref(manager->signaler);
     lc__handle_destroy(&manager->ready);
     lc__handle_destroy(&manager->done);
     lc__handle_destroy(&manager->shutdown);
     lc__plan_unref(manager->plan);
-    pthread_mutex_destroy(&manager->lock);
     lc__free(manager);
 }
 
@@ -139,14 +139,15 @@ static void context_ended(struct lc__waiter *waiter)
  */
 static void leave(lc_manager *manager, struct worker *worker)
 {
-    pthread_mutex_lock(&manager->lock);
+    int64_t now = worker ? lc__now_roughly() : 0;
+    lc__spinlock_lock(&manager->lock);
     if (worker) {
         worker->state = LC_WORKER_RETURNED;
-        worker->since = lc_now();
+        worker->since = now;
     }
     bool last = --manager->active == 0;
     manager->finished = last;
-    pthread_mutex_unlock(&manager->lock);
+    lc__spinlock_unlock(&manager->lock);
     if (!last)
         return;
     lc__signaler_seal(manager->signaler);
@@ -159,10 +160,10 @@ static void leave(lc_manager *manager, struct worker *worker)
 /* @return whether done is still to come: then it waits for `leave`. */
 static bool enter(lc_manager *manager)
 {
-    pthread_mutex_lock(&manager->lock);
+    lc__spinlock_lock(&manager->lock);
     bool entered = !manager->finished;
     manager->active += entered;
-    pthread_mutex_unlock(&manager->lock);
+    lc__spinlock_unlock(&manager->lock);
     return entered;
 }
 
@@ -225,14 +226,15 @@ void lc_ready_signal(lc_ready *ready)
     struct worker *worker = (struct worker *)ready;
     lc_manager *manager = ready->manager;
     bool all = false;
-    pthread_mutex_lock(&manager->lock);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
     if (worker->state == LC_WORKER_STARTING) {
         worker->state = LC_WORKER_READY;
         worker->was_ready = true;
-        worker->since = lc_now();
+        worker->since = now;
         all = --manager->not_ready == 0;
     }
-    pthread_mutex_unlock(&manager->lock);
+    lc__spinlock_unlock(&manager->lock);
     if (all)
         lc_handle_close(&manager->ready);
 }
@@ -263,25 +265,28 @@ lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
 /* @return whether this is the first start. */
 static bool claim_start(lc_manager *manager)
 {
-    pthread_mutex_lock(&manager->lock);
+    lc__spinlock_lock(&manager->lock);
     bool first = !manager->started;
     manager->started = true;
-    pthread_mutex_unlock(&manager->lock);
+    lc__spinlock_unlock(&manager->lock);
     return first;
 }
 
 /* Makes the workers' context and its signaler. @return 0, or -ENOMEM. */
 static int prepare(lc_manager *manager, lc_context *parent)
 {
-    manager->parent = lc_context_ref(parent);
     struct lc__relay relay = {relay_error, release_relay, manager};
-    manager->signaler = lc__signaler_relaying(&relay);
-    if (!manager->signaler)
+    lc_signaler *signaler = lc__signaler_relaying(&relay);
+    if (!signaler)
         return -ENOMEM;
     lc_manager_ref(manager); /* the signaler's */
-    manager->context = lc_context_with_signaler(parent, manager->signaler);
-    if (!manager->context)
+    manager->context = lc__context_with_own_signaler(parent, signaler);
+    if (!manager->context) {
+        lc_signaler_unref(signaler);
         return -ENOMEM;
+    }
+    manager->parent = parent;
+    manager->signaler = signaler;
     manager->context_ended.closed = context_ended;
     return 0;
 }
@@ -318,8 +323,8 @@ static int launch(struct worker *worker)
 static void mark_starting(lc_manager *manager)
 {
     size_t count = manager->plan->count;
-    int64_t now = lc_now();
-    pthread_mutex_lock(&manager->lock);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
     for (size_t i = 0; i < count; i++) {
         manager->workers[i].state = LC_WORKER_STARTING;
         manager->workers[i].since = now;
@@ -327,7 +332,7 @@ static void mark_starting(lc_manager *manager)
     manager->not_ready = count;
     manager->active = count + 1; /* 1: the launching itself */
     atomic_init(&manager->halves, 2);
-    pthread_mutex_unlock(&manager->lock);
+    lc__spinlock_unlock(&manager->lock);
 }
 
 static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code)
@@ -360,16 +365,14 @@ static lc_error *launch_all(lc_manager *manager)
 /* The start failed before anything ran: that counts as done. */
 static void finish_unstarted(lc_manager *manager)
 {
-    int64_t now = lc_now();
-    pthread_mutex_lock(&manager->lock);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
     manager->finished = true;
     for (size_t i = 0; i < manager->plan->count; i++) {
         manager->workers[i].state = LC_WORKER_RETURNED;
         manager->workers[i].since = now;
     }
-    pthread_mutex_unlock(&manager->lock);
-    if (manager->signaler)
-        lc__signaler_seal(manager->signaler);
+    lc__spinlock_unlock(&manager->lock);
     lc_handle_close(&manager->shutdown);
     lc_handle_close(&manager->done);
 }
@@ -451,7 +454,6 @@ lc_manager *lc__manager_new(struct lc__plan *plan)
     lc__handle_init(&manager->ready, &ready_owner);
     lc__handle_init(&manager->done, &done_owner);
     lc__handle_init(&manager->shutdown, &shutdown_owner);
-    pthread_mutex_init(&manager->lock, NULL);
     for (size_t i = 0; i < plan->count; i++) {
         manager->workers[i].ready.manager = manager;
         manager->workers[i].plan = &plan->workers[i];
@@ -500,12 +502,12 @@ size_t lc_manager_workers(lc_manager *manager, lc_worker_status *status, size_t 
     if (!manager)
         return 0;
     size_t count = manager->plan->count;
-    pthread_mutex_lock(&manager->lock);
+    lc__spinlock_lock(&manager->lock);
     for (size_t i = 0; i < count && i < capacity; i++) {
         const struct worker *worker = &manager->workers[i];
         status[i] =
             (lc_worker_status){worker->plan->name, worker->state, worker->was_ready, worker->since};
     }
-    pthread_mutex_unlock(&manager->lock);
+    lc__spinlock_unlock(&manager->lock);
     return count;
 }

@@ -4,8 +4,18 @@
 #include "component/plan.h"
 
 #include "base/memory.h"
+#include "base/refs.h"
 
 #include <errno.h>
+#include <string.h>
+
+enum {
+    FEW = sizeof((struct lc__plan *)0)->few / sizeof(lc_worker),
+    FIRST_NAMES = 128, /* bytes: the manager's name and those of a few workers */
+    LATER_NAMES = 4096,
+};
+
+/* ---- references ---- */
 
 struct lc__plan *lc__plan_ref(struct lc__plan *plan)
 {
@@ -15,47 +25,144 @@ struct lc__plan *lc__plan_ref(struct lc__plan *plan)
 
 void lc__plan_unref(struct lc__plan *plan)
 {
-    /* Release, then acquire by the last: what others read of it happens before the free. */
-    if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) > 1)
+    if (!plan || !lc__refs_drop(&plan->refs))
         return;
-    for (size_t i = 0; i < plan->count; i++)
-        lc__free((char *)(uintptr_t)plan->workers[i].name);
-    lc__free(plan->workers);
-    lc__free(plan->name);
+    for (struct lc__names *names = plan->names; names != &plan->first_names;) {
+        struct lc__names *before = names->before;
+        lc__free(names);
+        names = before;
+    }
+    if (plan->workers != plan->few)
+        lc__free(plan->workers);
+    lc__free(plan->places);
     lc__free(plan);
 }
 
+/* ---- names ---- */
+
+static struct lc__names *add_names(struct lc__plan *plan, size_t size)
+{
+    struct lc__names *names = lc__allocate(sizeof *names + size);
+    if (!names)
+        return NULL;
+    names->size = size;
+    names->before = plan->names;
+    plan->names = names;
+    return names;
+}
+
+/* @return the plan's copy, or NULL. No name is longer than a piece. */
+static const char *copy_name(struct lc__plan *plan, const char *name, size_t size)
+{
+    struct lc__names *names = plan->names;
+    if (names->size - names->used < size)
+        names = add_names(plan, LATER_NAMES);
+    if (!names)
+        return NULL;
+    char *copy = memcpy(names->text + names->used, name, size);
+    names->used += size;
+    return copy;
+}
+
+/* ---- finding a name ---- */
+
+/* FNV-1a; names are short, and come from the program, not from its enemies. */
+static size_t hash(const char *name)
+{
+    uint64_t value = UINT64_C(14695981039346656037);
+    for (; *name; name++)
+        value = (value ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    return (size_t)(value ^ (value >> 32));
+}
+
+static void note_place(struct lc__plan *plan, size_t index)
+{
+    size_t mask = plan->place_count - 1;
+    size_t at = hash(plan->workers[index].name) & mask;
+    while (plan->places[at] != 0)
+        at = (at + 1) & mask;
+    plan->places[at] = (unsigned)index + 1;
+}
+
+static bool is_placed(const struct lc__plan *plan, const char *name)
+{
+    size_t mask = plan->place_count - 1;
+    for (size_t at = hash(name) & mask; plan->places[at] != 0; at = (at + 1) & mask)
+        if (strcmp(plan->workers[plan->places[at] - 1].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool has(const struct lc__plan *plan, const char *name)
+{
+    if (plan->places)
+        return is_placed(plan, name);
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->workers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- room ---- */
+
+/* Twice as many places as there is room for workers, so that a search is short. */
+static int make_places(struct lc__plan *plan, size_t room)
+{
+    unsigned *places = lc__allocate_array(room * 2, sizeof *places);
+    if (!places)
+        return -ENOMEM;
+    lc__free(plan->places);
+    plan->places = places;
+    plan->place_count = room * 2;
+    for (size_t i = 0; i < plan->count; i++)
+        note_place(plan, i);
+    return 0;
+}
+
+static int make_room(struct lc__plan *plan)
+{
+    size_t room = plan->room * 4;
+    lc_worker *old = plan->workers == plan->few ? NULL : plan->workers;
+    lc_worker *workers = lc__reallocate_array(old, room, sizeof *workers);
+    if (!workers)
+        return -ENOMEM;
+    if (!old)
+        memcpy(workers, plan->few, sizeof plan->few);
+    plan->workers = workers;
+    plan->room = room;
+    return make_places(plan, room);
+}
+
+/* ---- what the builder calls ---- */
+
 struct lc__plan *lc__plan_new(const char *name)
 {
-    struct lc__plan *plan = lc__allocate(sizeof *plan);
+    struct lc__plan *plan = lc__allocate(sizeof *plan + FIRST_NAMES);
     if (!plan)
         return NULL;
     atomic_init(&plan->refs, 1);
-    plan->name = lc__duplicate(name);
-    if (!plan->name) {
-        lc__free(plan);
-        return NULL;
-    }
+    plan->workers = plan->few;
+    plan->room = FEW;
+    plan->first_names.size = FIRST_NAMES;
+    plan->names = &plan->first_names;
+    plan->name = copy_name(plan, name, strlen(name) + 1);
     return plan;
 }
 
 int lc__plan_append(struct lc__plan *plan, const lc_worker *worker)
 {
-    if (plan->count == plan->room) {
-        size_t room = plan->room ? plan->room * 2 : 4;
-        lc_worker *workers = lc__reallocate_array(plan->workers, room, sizeof *workers);
-        if (!workers)
-            return -ENOMEM;
-        plan->workers = workers;
-        plan->room = room;
-    }
-    char *name = lc__duplicate(worker->name);
+    if (has(plan, worker->name))
+        return -EEXIST;
+    if (plan->count == plan->room && make_room(plan) < 0)
+        return -ENOMEM;
+    const char *name = copy_name(plan, worker->name, strlen(worker->name) + 1);
     if (!name)
         return -ENOMEM;
     plan->workers[plan->count] = *worker;
     plan->workers[plan->count].name = name;
+    if (plan->places)
+        note_place(plan, plan->count);
     plan->count++;
-    plan->names_checked = false;
     return 0;
 }
 

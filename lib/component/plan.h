@@ -8,19 +8,40 @@
 
 #include <stdatomic.h>
 
-/* Unchanging once a manager has it: a builder that goes on adding makes itself a copy. */
+/* Names are copied into pieces that hold many; the first is part of the plan. */
+struct lc__names {
+    struct lc__names *before;
+    size_t size;
+    size_t used;
+    char text[];
+};
+
+/*
+ * Unchanging once a manager has it: a builder that goes on adding makes itself a copy. A plan of a
+ * few workers is one piece of memory.
+ */
 struct lc__plan {
     atomic_uint refs;
-    char *name; /* the manager's */
+    const char *name; /* the manager's */
     size_t count;
     size_t room;
-    lc_worker *workers; /* their names are the plan's */
-    bool names_checked; /* no two workers have the same; the builder's, managers do not look */
+    lc_worker *workers; /* their names are the plan's; `few`, or allocated */
+    /*
+     * Where a worker of a name is, for plans of more than a few: open addressing, a power of two of
+     * places, 1 + its index, or 0.
+     */
+    unsigned *places;
+    size_t place_count;
+    struct lc__names *names; /* the last piece */
+    lc_worker few[4];
+    struct lc__names first_names; /* last: its text lies behind the plan */
 };
 
 /* A plan of no workers yet, or NULL. */
 struct lc__plan *lc__plan_new(const char *name);
-/* Copies the worker behind the others. @return 0, or -ENOMEM. */
+/*
+ * Copies the worker behind the others. @return 0; -ENOMEM; -EEXIST: there is one of that name.
+ */
 int lc__plan_append(struct lc__plan *plan, const lc_worker *worker);
 /* One that nobody shares, or NULL. */
 struct lc__plan *lc__plan_copy(const struct lc__plan *plan);

@@ -35,7 +35,7 @@ struct lc_context {
     TAILQ_ENTRY(lc_context) link; /* in parent->children, under its lock; then the canceller's */
     _Atomic(lc_error *) error;    /* held; NULL while live; set once, under the lock */
     lc_handle done;               /* closes after `error` was set */
-    pthread_mutex_t lock;
+    struct lc__spinlock lock;
     struct context_list children; /* under the lock; empty once ended */
     lc_context *parent;           /* held */
     int64_t deadline;             /* the nearest of its own and its ancestors' */
@@ -131,15 +131,14 @@ static lc_context *free_one(lc_context *context)
 {
     lc_context *parent = context->parent;
     if (parent) {
-        pthread_mutex_lock(&parent->lock);
+        lc__spinlock_lock(&parent->lock);
         if (context->linked)
             TAILQ_REMOVE(&parent->children, context, link);
-        pthread_mutex_unlock(&parent->lock);
+        lc__spinlock_unlock(&parent->lock);
     }
     free_extra(context);
     lc_error_unref(atomic_load_explicit(&context->error, memory_order_relaxed));
     lc__handle_destroy(&context->done);
-    pthread_mutex_destroy(&context->lock);
     lc__free(context);
     return parent;
 }
@@ -161,7 +160,7 @@ void lc_context_unref(lc_context *context)
  */
 static bool end_one(lc_context *context, const lc_error *error, struct context_list *children)
 {
-    pthread_mutex_lock(&context->lock);
+    lc__spinlock_lock(&context->lock);
     bool was_live = !atomic_load_explicit(&context->error, memory_order_relaxed);
     if (was_live)
         /* Release: who sees it ended by the error alone sees the error's contents. */
@@ -172,7 +171,7 @@ static bool end_one(lc_context *context, const lc_error *error, struct context_l
         if (try_ref(child))
             TAILQ_INSERT_TAIL(children, child, link);
     }
-    pthread_mutex_unlock(&context->lock);
+    lc__spinlock_unlock(&context->lock);
     return was_live;
 }
 
@@ -263,7 +262,6 @@ static void *make(lc_context *parent, enum context_kind kind, size_t size)
         return NULL;
     context->kind = (unsigned char)kind;
     atomic_init(&context->refs, 1);
-    pthread_mutex_init(&context->lock, NULL);
     TAILQ_INIT(&context->children);
     atomic_init(&context->error, NULL);
     lc__handle_init(&context->done, &done_owner);
@@ -282,13 +280,13 @@ static lc_context *link_to_parent(lc_context *context)
     lc_context *parent = context ? context->parent : NULL;
     if (!parent)
         return context;
-    pthread_mutex_lock(&parent->lock);
+    lc__spinlock_lock(&parent->lock);
     const lc_error *error = atomic_load_explicit(&parent->error, memory_order_relaxed);
     if (!error) {
         TAILQ_INSERT_TAIL(&parent->children, context, link);
         context->linked = true;
     }
-    pthread_mutex_unlock(&parent->lock);
+    lc__spinlock_unlock(&parent->lock);
     if (error)
         end_tree(context, lc_error_ref(error));
     return context;
@@ -336,13 +334,23 @@ lc_context *lc_context_with_value(lc_context *parent, const void *key, void *val
     return link_to_parent(&made->context);
 }
 
-lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
+lc_context *lc__context_with_own_signaler(lc_context *parent, lc_signaler *signaler)
 {
-    lc_context *context = signaler ? make(parent, WITH_SIGNALER, sizeof *context) : NULL;
+    lc_context *context = make(parent, WITH_SIGNALER, sizeof *context);
     if (!context)
         return NULL;
-    context->signaler = lc_signaler_ref(signaler);
+    context->signaler = signaler;
     return link_to_parent(context);
+}
+
+lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
+{
+    lc_context *context = NULL;
+    if (signaler)
+        context = lc__context_with_own_signaler(parent, lc_signaler_ref(signaler));
+    if (!context)
+        lc_signaler_unref(signaler);
+    return context;
 }
 
 /* ---- looking ---- */

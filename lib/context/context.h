@@ -9,4 +9,7 @@
 /* The nearest signaler upward, or NULL. Borrowed: lives as long as the context. */
 lc_signaler *lc__context_signaler(const lc_context *context);
 
+/* As lc_context_with_signaler, and the caller's reference to the signaler is the context's. */
+lc_context *lc__context_with_own_signaler(lc_context *parent, lc_signaler *signaler);
+
 #endif

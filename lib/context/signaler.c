@@ -4,6 +4,7 @@
 #include "context/signaler.h"
 
 #include "base/memory.h"
+#include "base/refs.h"
 #include "wait/handle.h"
 #include "wait/wait.h"
 
@@ -71,6 +72,12 @@ lc_signaler *lc_signaler_ref(lc_signaler *signaler)
     return signaler;
 }
 
+static void release_relay(lc_signaler *signaler)
+{
+    if (signaler->relay.release)
+        signaler->relay.release(signaler->relay.arg);
+}
+
 /* An error that nobody will handle: the log is its end. Takes it over. */
 static void log_unhandled(lc_error *error)
 {
@@ -83,11 +90,12 @@ static void log_unhandled(lc_error *error)
 
 void lc_signaler_unref(lc_signaler *signaler)
 {
-    /* Release, then acquire by the last: what others did with it happens before the free. */
-    if (!signaler || atomic_fetch_sub_explicit(&signaler->refs, 1, memory_order_acq_rel) > 1)
+    if (!signaler || !lc__refs_drop(&signaler->refs))
         return;
-    lc__signaler_seal(signaler);
-    lc_error *left = lc_signaler_take(signaler);
+    /* Nobody else has it: what is looked at here changes no more. */
+    if (!lc__signaler_is_claimed(signaler))
+        release_relay(signaler);
+    lc_error *left = atomic_load_explicit(&signaler->error, memory_order_acquire);
     if (left)
         log_unhandled(left);
     lc__handle_destroy(&signaler->thrown);
@@ -105,12 +113,6 @@ static bool claim(lc_signaler *signaler)
 bool lc__signaler_is_claimed(lc_signaler *signaler)
 {
     return atomic_load_explicit(&signaler->claimed, memory_order_acquire);
-}
-
-static void release_relay(lc_signaler *signaler)
-{
-    if (signaler->relay.release)
-        signaler->relay.release(signaler->relay.arg);
 }
 
 void lc__signaler_seal(lc_signaler *signaler)

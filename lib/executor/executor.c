@@ -8,6 +8,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/refs.h"
 #include "executor/monitor.h"
 #include "executor/overflow.h"
 #include "executor/poller.h"
@@ -646,7 +647,6 @@ lc_group *lc_group_ref(lc_group *group)
 
 void lc_group_unref(lc_group *group)
 {
-    /* Release, then acquire by the last: what others did with it happens before the free. */
-    if (group && atomic_fetch_sub_explicit(&group->refs, 1, memory_order_acq_rel) == 1)
+    if (group && lc__refs_drop(&group->refs))
         lc__free(group);
 }

@@ -72,7 +72,6 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     fiber->run = options->run;
     fiber->arg = options->arg;
     fiber->group = lc_group_ref(options->group);
-    fiber->kept_errno = 0;
     fiber->finishing = false;
     fiber->simulated = NULL;
     set_name(fiber, options->name);

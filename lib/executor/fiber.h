@@ -37,8 +37,7 @@ struct lc__fiber {
     void *arg;
     int64_t born;           /* when it was made, by the clock of its loop's passes */
     struct lc_group *group; /* the threads it may run on; NULL: any */
-    int kept_errno;
-    atomic_uchar state; /* enum lc__fiber_state; for those that only look */
+    atomic_uchar state;     /* enum lc__fiber_state; for those that only look */
     bool finishing;
     struct lc__stack stack;
     struct lc__sanitizer_stack sanitizer;

@@ -120,6 +120,7 @@ static void give_descriptor(int descriptor)
 void lc__parker_init_thread(struct lc__parker *parker)
 {
     atomic_init(&parker->word, 0);
+    parker->direct = false;
     parker->descriptor = -1;
     parker->fiber = NULL;
 }
@@ -128,6 +129,15 @@ void lc__parker_init(struct lc__parker *parker)
 {
     lc__parker_init_thread(parker);
     parker->fiber = lc__fiber_current();
+}
+
+bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
+{
+    const struct lc__task *task = lc__task_current();
+    lc__parker_init_thread(parker);
+    parker->fiber = task->fiber;
+    parker->direct = task->fiber && deadline == LC_FOREVER && !task->simulation;
+    return parker->direct;
 }
 
 LC__OF_ITS_THREAD
@@ -192,7 +202,12 @@ static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set
 
 void lc__unpark(struct lc__parker *parker)
 {
-    add_and_wake(parker, ONE, 0, false);
+    if (!parker->direct) {
+        add_and_wake(parker, ONE, 0, false);
+        return;
+    }
+    lc__sanitizer_release(parker);
+    lc__fiber_wake(parker->fiber, false);
 }
 
 void lc__unpark_in_handler(struct lc__parker *parker)
@@ -346,6 +361,15 @@ int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
 {
     struct sleeper how = {0};
     return park(parker, seen, deadline, reason, &how);
+}
+
+void lc__park_direct(struct lc__parker *parker, const struct lc__park_reason *reason)
+{
+    struct lc__task *task = lc__task_current();
+    task->parked = reason;
+    lc__fiber_park();
+    task->parked = NULL;
+    lc__sanitizer_acquire(parker);
 }
 
 void lc__park_until(struct lc__parker *parker, unsigned target)

@@ -17,6 +17,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* What a worker waits for: for debuggers, and for whoever reports a deadlock. */
 struct lc__park_reason {
@@ -32,6 +33,7 @@ struct lc__park_reason {
  */
 struct lc__parker {
     atomic_uint word;
+    bool direct;             /* the word is not used: see lc__park_direct */
     int descriptor;          /* what wakes a thread out of poll; -1: none, it waits in the futex */
     struct lc__fiber *fiber; /* whom to wake; NULL: a thread */
 };
@@ -50,6 +52,11 @@ int lc__parker_init_poll(struct lc__parker *parker);
  * thread, also while others unpark. @return as init_poll.
  */
 int lc__parker_need_poll(struct lc__parker *parker);
+/*
+ * Begins it for the plainest wait: of a fiber, with no deadline, for exactly one unpark.
+ * @return false if the wait is none of that: then it was begun as by lc__parker_init.
+ */
+bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline);
 /* Ends what init_poll or need_poll began. The parker must not be shown to anybody any more. */
 void lc__parker_end_poll(struct lc__parker *parker);
 
@@ -63,6 +70,11 @@ unsigned lc__parker_count(struct lc__parker *parker);
  */
 int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
              const struct lc__park_reason *reason);
+/*
+ * Waits for the unpark of a direct parker. Its fiber is pinned, so a wake-up that comes too early
+ * waits for its thread: nothing has to be agreed upon, and no locked instruction is spent.
+ */
+void lc__park_direct(struct lc__parker *parker, const struct lc__park_reason *reason);
 /* Waits, with no deadline, until the count is `target`: for unparks that are under way. */
 void lc__park_until(struct lc__parker *parker, unsigned target);
 /*

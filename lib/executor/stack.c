@@ -22,7 +22,7 @@
 enum {
     SMALLEST = 16 * 1024,
     CLASSES = 17,              /* each twice the one before: up to 1 GiB */
-    COLOURS = 8,               /* how many places control blocks lie at */
+    COLOURS = 16,              /* how many places control blocks lie at */
     COLOUR_STEP = 2 * 64,      /* bytes: two lines of the cache */
     WARM_MAX = 4096,           /* free stacks whose memory is kept */
     GUARDS_BY_MPROTECT = 8192, /* each splits a mapping, of which the kernel allows 65,530 */

@@ -1,28 +1,37 @@
 /*
  * channel.c: queues of pointers. See <lifecycle/channel.h> and channel.h.
  *
- * Two kinds wait on a channel. Workers in lc_channel_receive or send stand in a queue, and one
- * item, or one place, wakes one of them. Watchers, which wait for several things and may not take
- * the item in the end, are all woken.
+ * Two kinds wait on a channel. Workers in lc_channel_receive or send stand in a queue; who comes
+ * from the other side serves the first of them, hands it the item or takes it from it, and wakes it:
+ * it has nothing left to do. Watchers, which wait for several things and may not take the item in
+ * the end, are all woken when an item, or a place, is there for anybody.
  */
 #include "wait/channel.h"
 
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/refs.h"
+#include "base/spin.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/wait.h>
 
 #include <errno.h>
-#include <pthread.h>
 
 /* The most channels that can be merged into one. */
 enum { SOURCES_MAX = 1024 };
 
 /* The workers that wait for one side of a channel; under its lock. */
 struct side {
-    struct lc__waiter *queue;    /* each in a receive, or a send */
+    struct lc__waiter *queue;    /* each in a receive, or a send: a struct party */
     struct lc__waiter *watchers; /* in lc_wait_any */
+};
+
+/* A worker in a receive, or a send, that waits. */
+struct party {
+    struct lc__waiter waiter; /* first */
+    void *item;               /* to be sent; or received, once served */
+    bool served;              /* written by who takes it out, before the unpark */
 };
 
 /* clang-format off */
@@ -33,7 +42,7 @@ struct side {
 /* clang-format on */
 struct lc_channel {
     atomic_uint refs;
-    pthread_mutex_t lock; /* for all that follows */
+    struct lc__spinlock lock; /* for all that follows */
     bool closed;
     size_t capacity; /* or LC_CHANNEL_UNBOUNDED */
     void **items;
@@ -78,11 +87,15 @@ static void take_all(struct wake *wake, struct lc__waiter **list)
         take_first(wake, list);
 }
 
-/* One item, or one place, has come. */
-static void take_for_one(struct wake *wake, struct side *side)
+/* Does the first in the queue's part of the transfer. @return NULL: nobody waits. */
+static struct party *serve_first(struct wake *wake, struct side *side)
 {
+    struct party *party = (struct party *)side->queue;
+    if (!party)
+        return NULL;
+    party->served = true;
     take_first(wake, &side->queue);
-    take_all(wake, &side->watchers);
+    return party;
 }
 
 /*
@@ -91,7 +104,7 @@ static void take_for_one(struct wake *wake, struct side *side)
  */
 static void unlock(lc_channel *channel, struct wake *wake)
 {
-    pthread_mutex_unlock(&channel->lock);
+    lc__spinlock_unlock(&channel->lock);
     for (struct lc__waiter *waiter = wake->first; waiter;) {
         struct lc__waiter *next = waiter->previous;
         lc__unpark(waiter->parker);
@@ -109,44 +122,37 @@ static void leave(struct lc__waiter **list, struct lc__waiter *waiter)
 
 /* ---- items; under the lock ---- */
 
-static bool grow(lc_channel *channel)
-{
-    enum { FIRST_ROOM = 16 };
-    size_t room = channel->room ? channel->room * 2 : FIRST_ROOM;
-    void **items = lc__allocate_array(room, sizeof *items);
-    if (!items)
-        return false;
-    for (size_t i = 0; i < channel->length; i++)
-        items[i] = channel->items[(channel->head + i) % channel->room];
-    lc__free(channel->items);
-    channel->items = items;
-    channel->room = room;
-    channel->head = 0;
-    return true;
-}
-
 static bool is_full(const lc_channel *channel)
 {
     return channel->length == channel->capacity; /* never, if unbounded */
 }
 
-/* @return 0, -EPIPE, -EAGAIN (full), -ENOMEM. */
+static void append(lc_channel *channel, void *item)
+{
+    size_t at = channel->head + channel->length++;
+    channel->items[at < channel->room ? at : at - channel->room] = item;
+}
+
+/* @return 0; -EPIPE; -EAGAIN: full; -ENOBUFS: it has to be given more room first. */
 static int put(lc_channel *channel, void *item, struct wake *wake)
 {
     if (channel->closed)
         return -EPIPE;
+    struct party *receiver = serve_first(wake, &channel->sides[LC__RECEIVE]);
+    if (receiver) {
+        receiver->item = item;
+        return 0;
+    }
     if (is_full(channel))
         return -EAGAIN;
-    if (channel->length == channel->room && !grow(channel))
-        return -ENOMEM;
-    size_t at = channel->head + channel->length;
-    channel->items[at < channel->room ? at : at - channel->room] = item;
-    channel->length++;
-    take_for_one(wake, &channel->sides[LC__RECEIVE]);
+    if (channel->length == channel->room)
+        return -ENOBUFS;
+    append(channel, item);
+    take_all(wake, &channel->sides[LC__RECEIVE].watchers);
     return 0;
 }
 
-/* @return 0, -EPIPE (closed and empty), -EAGAIN (empty). */
+/* @return 0; -EPIPE: closed and empty; -EAGAIN: empty. */
 static int take(lc_channel *channel, void **item, struct wake *wake)
 {
     if (channel->length == 0)
@@ -154,54 +160,108 @@ static int take(lc_channel *channel, void **item, struct wake *wake)
     *item = channel->items[channel->head];
     channel->head = channel->head + 1 < channel->room ? channel->head + 1 : 0;
     channel->length--;
-    take_for_one(wake, &channel->sides[LC__SEND]);
+    const struct party *sender = serve_first(wake, &channel->sides[LC__SEND]);
+    if (sender)
+        append(channel, sender->item);
+    else
+        take_all(wake, &channel->sides[LC__SEND].watchers);
     return 0;
 }
 
-/* Under the lock; one step of a send or receive. */
+/* One step of a send or receive. */
 static int step(lc_channel *channel, enum lc__channel_side side, void **item, struct wake *wake)
 {
     return side == LC__SEND ? put(channel, *item, wake) : take(channel, item, wake);
 }
 
-/* Waits once, in the queue of one side. The lock is held before and after. */
-static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, int64_t deadline)
+/* ---- a send, a receive ---- */
+
+/*
+ * Doubles the room of an unbounded channel. The lock is held before and after, but not while memory
+ * is asked for. @return 0, -ENOMEM.
+ */
+static int grow(lc_channel *channel)
 {
-    static const char *const what[] = {"channel: receive", "channel: send"};
-    struct lc__park_reason reason = {what[side], channel};
-    struct lc__waiter **queue = &channel->sides[side].queue;
-    struct lc__parker parker;
-    struct lc__waiter waiter = {.parker = &parker};
-    lc__parker_init(&parker);
-    lc__waiters_append(queue, &waiter);
-    pthread_mutex_unlock(&channel->lock);
-    int waited = lc__park(&parker, 0, deadline, &reason);
-    pthread_mutex_lock(&channel->lock);
-    leave(queue, &waiter);
-    if (waiter.taken && lc__parker_count(&parker) == 0) {
-        /* Taken in the moment of the deadline: the unpark is still to come. */
-        pthread_mutex_unlock(&channel->lock);
-        lc__park_until(&parker, 1);
-        pthread_mutex_lock(&channel->lock);
+    enum { FIRST_ROOM = 16 };
+    size_t old = channel->room;
+    size_t room = old ? old * 2 : FIRST_ROOM;
+    lc__spinlock_unlock(&channel->lock);
+    void **items = lc__allocate_array(room, sizeof *items);
+    lc__spinlock_lock(&channel->lock);
+    if (!items)
+        return -ENOMEM;
+    void **unused = items;
+    if (channel->room == old) { /* nobody was faster */
+        for (size_t i = 0; i < channel->length; i++)
+            items[i] = channel->items[(channel->head + i) % old];
+        unused = channel->items;
+        channel->items = items;
+        channel->room = room;
+        channel->head = 0;
     }
-    return waited;
+    lc__spinlock_unlock(&channel->lock);
+    lc__free(unused);
+    lc__spinlock_lock(&channel->lock);
+    return 0;
 }
 
 /*
- * Steps, and waits between the steps while the channel is full, or empty. A worker that was woken
- * and then finds nothing, since another was faster, queues again; one that is out of time takes
- * what is there all the same, so a wake-up is never spent on nothing while an item lies there.
+ * It is out of time. @return whether the party waits no more: it has been taken
+ * out by itself; if not, it goes on waiting, or has been taken out by somebody who will unpark it.
  */
+static bool gives_up(lc_channel *channel, enum lc__channel_side side, struct party *party)
+{
+    lc__spinlock_lock(&channel->lock);
+    bool mine = !party->waiter.taken;
+    if (mine)
+        leave(&channel->sides[side].queue, &party->waiter);
+    lc__spinlock_unlock(&channel->lock);
+    return mine;
+}
+
+/*
+ * Waits in the queue of one side until it is served, the channel is closed, or the deadline has
+ * come. The lock is held before, and not after.
+ */
+static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, void **item,
+                         int64_t deadline)
+{
+    static const char *const what[] = {"channel: receive", "channel: send"};
+    struct lc__park_reason reason = {what[side], channel};
+    struct lc__parker parker;
+    struct party party = {.waiter = {.parker = &parker}};
+    if (side == LC__SEND)
+        party.item = *item;
+    bool direct = lc__parker_init_direct(&parker, deadline);
+    lc__waiters_append(&channel->sides[side].queue, &party.waiter);
+    lc__spinlock_unlock(&channel->lock);
+    if (direct)
+        lc__park_direct(&parker, &reason);
+    int waited = 0;
+    while (!direct && lc__parker_count(&parker) == 0) {
+        if (waited < 0 && gives_up(channel, side, &party))
+            return waited;
+        /* Taken in the moment of the deadline: the unpark is still to come. */
+        waited = lc__park(&parker, 0, waited < 0 ? LC_FOREVER : deadline, &reason);
+    }
+    if (!party.served)
+        return -EPIPE;
+    *item = party.item;
+    return 0;
+}
+
 static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
 {
     struct wake wake = {NULL};
-    int waited = 0;
     int result;
-    pthread_mutex_lock(&channel->lock);
-    while ((result = step(channel, side, item, &wake)) == -EAGAIN && waited == 0)
-        waited = deadline == LC_NOW ? -ETIMEDOUT : wait_in_queue(channel, side, deadline);
+    lc__spinlock_lock(&channel->lock);
+    while ((result = step(channel, side, item, &wake)) == -ENOBUFS)
+        if ((result = grow(channel)) < 0)
+            break;
+    if (result == -EAGAIN && deadline != LC_NOW)
+        return wait_in_queue(channel, side, item, deadline);
     unlock(channel, &wake);
-    return result == -EAGAIN ? waited : result;
+    return result == -EAGAIN ? -ETIMEDOUT : result;
 }
 
 /* ---- merged channels ---- */
@@ -209,9 +269,9 @@ static int transfer(lc_channel *channel, enum lc__channel_side side, void **item
 /* Whether nothing can come from this source any more. */
 static bool is_spent(lc_channel *source)
 {
-    pthread_mutex_lock(&source->lock);
+    lc__spinlock_lock(&source->lock);
     bool spent = source->closed && source->length == 0;
-    pthread_mutex_unlock(&source->lock);
+    lc__spinlock_unlock(&source->lock);
     return spent;
 }
 
@@ -226,10 +286,10 @@ static bool all_spent(lc_channel *merged)
 /* Where the next round of asking begins. */
 static size_t next_turn(lc_channel *merged)
 {
-    pthread_mutex_lock(&merged->lock);
+    lc__spinlock_lock(&merged->lock);
     size_t turn = merged->turn;
     merged->turn = turn + 1 < merged->source_count ? turn + 1 : 0;
-    pthread_mutex_unlock(&merged->lock);
+    lc__spinlock_unlock(&merged->lock);
     return turn;
 }
 
@@ -242,7 +302,7 @@ static int take_from_sources(lc_channel *merged, void **item)
     for (size_t i = 0; i < merged->source_count; i++) {
         lc_channel *source = merged->sources[(turn + i) % merged->source_count];
         struct wake wake = {NULL};
-        pthread_mutex_lock(&source->lock);
+        lc__spinlock_lock(&source->lock);
         int result = take(source, item, &wake);
         unlock(source, &wake);
         if (result == 0)
@@ -292,7 +352,7 @@ void lc_channel_close(lc_channel *channel)
     if (!channel)
         return;
     struct wake wake = {NULL};
-    pthread_mutex_lock(&channel->lock);
+    lc__spinlock_lock(&channel->lock);
     channel->closed = true;
     for (int side = LC__RECEIVE; side <= LC__SEND; side++) {
         take_all(&wake, &channel->sides[side].queue);
@@ -305,9 +365,9 @@ bool lc_channel_is_closed(lc_channel *channel)
 {
     if (!channel)
         return false;
-    pthread_mutex_lock(&channel->lock);
+    lc__spinlock_lock(&channel->lock);
     bool closed = channel->closed;
-    pthread_mutex_unlock(&channel->lock);
+    lc__spinlock_unlock(&channel->lock);
     return closed || (channel->is_merged && all_spent(channel));
 }
 
@@ -318,9 +378,9 @@ size_t lc_channel_length(lc_channel *channel)
     size_t length = 0;
     for (size_t i = 0; i < channel->source_count; i++)
         length += lc_channel_length(channel->sources[i]);
-    pthread_mutex_lock(&channel->lock);
+    lc__spinlock_lock(&channel->lock);
     length += channel->length;
-    pthread_mutex_unlock(&channel->lock);
+    lc__spinlock_unlock(&channel->lock);
     return length;
 }
 
@@ -336,9 +396,9 @@ static bool is_ready_locked(const lc_channel *channel, enum lc__channel_side sid
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side)
 {
     if (!channel->is_merged) {
-        pthread_mutex_lock(&channel->lock);
+        lc__spinlock_lock(&channel->lock);
         bool ready = is_ready_locked(channel, side);
-        pthread_mutex_unlock(&channel->lock);
+        lc__spinlock_unlock(&channel->lock);
         return ready;
     }
     return side == LC__SEND || lc_channel_is_closed(channel) || lc_channel_length(channel) > 0;
@@ -356,12 +416,12 @@ size_t lc__channel_watch_size(const lc_channel *channel)
 static bool watch_one(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiter,
                       bool is_source)
 {
-    pthread_mutex_lock(&channel->lock);
+    lc__spinlock_lock(&channel->lock);
     bool spent = is_source && channel->closed && channel->length == 0;
     bool ready = !spent && is_ready_locked(channel, side);
     if (!ready && !spent)
         lc__waiters_append(&channel->sides[side].watchers, waiter);
-    pthread_mutex_unlock(&channel->lock);
+    lc__spinlock_unlock(&channel->lock);
     return !ready;
 }
 
@@ -380,10 +440,10 @@ bool lc__channel_watch(lc_channel *channel, enum lc__channel_side side, struct l
 static unsigned unwatch_one(lc_channel *channel, enum lc__channel_side side,
                             struct lc__waiter *waiter)
 {
-    pthread_mutex_lock(&channel->lock);
+    lc__spinlock_lock(&channel->lock);
     leave(&channel->sides[side].watchers, waiter);
     unsigned woken = waiter->taken;
-    pthread_mutex_unlock(&channel->lock);
+    lc__spinlock_unlock(&channel->lock);
     return woken;
 }
 
@@ -411,7 +471,6 @@ static lc_channel *make(size_t capacity, size_t room, size_t source_count)
         return NULL;
     }
     atomic_init(&channel->refs, 1);
-    pthread_mutex_init(&channel->lock, NULL);
     channel->capacity = capacity;
     channel->room = room;
     return channel;
@@ -466,8 +525,7 @@ lc_channel *lc_channel_ref(lc_channel *channel)
 
 void lc_channel_unref(lc_channel *channel)
 {
-    /* Release, then acquire by the last: what others did with it happens before the free. */
-    if (!channel || atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) > 1)
+    if (!channel || !lc__refs_drop(&channel->refs))
         return;
     struct wake nobody = {NULL};
     for (void *item; take(channel, &item, &nobody) == 0;)
@@ -475,7 +533,6 @@ void lc_channel_unref(lc_channel *channel)
             channel->discard(item);
     for (size_t i = 0; i < channel->source_count; i++)
         lc_channel_unref(channel->sources[i]);
-    pthread_mutex_destroy(&channel->lock);
     lc__free(channel->items);
     lc__free(channel);
 }

@@ -6,6 +6,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/refs.h"
 #include "base/spin.h"
 #include "base/system.h"
 #include "base/task.h"
@@ -157,9 +158,13 @@ int lc_handle_wait(lc_handle *handle, int64_t deadline)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    lc__parker_init(&parker);
+    bool direct = lc__parker_init_direct(&parker, deadline);
     if (!lc__handle_add(handle, &waiter))
         return 0;
+    if (direct) {
+        lc__park_direct(&parker, &reason);
+        return 0;
+    }
     int result = 0;
     while (result == 0 && lc__parker_count(&parker) == 0)
         result = lc__park(&parker, 0, deadline, &reason);
@@ -469,8 +474,7 @@ void lc_handle_unref(lc_handle *handle)
         handle->owner->unref(handle);
         return;
     }
-    /* Release, then acquire by the last: what others did with it happens before the free. */
-    if (atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel) > 1)
+    if (!lc__refs_drop(&handle->refs))
         return;
     lc__handle_destroy(handle);
     lc__free(handle);
