@@ -484,7 +484,7 @@ lc_error *lc_executor_configure(const lc_executor_options *options)
 {
     lc_executor *executor;
     lc_error *error = make(options, &executor);
-    if (error || set_standard(executor))
+    if (!executor || set_standard(executor))
         return error;
     lc__executor_destroy(executor);
     return lc_error_new(-EBUSY, "there is a default executor already: configure it before the "
@@ -567,7 +567,7 @@ static int run_loop(struct lc__loop *loop, struct guest *guest)
     int cancelling; /* as in the executor's own threads */
     struct lc__fiber_options fiber = {
         .name = "main",
-        .stack_size = 1024 * 1024,
+        .stack_size = (size_t)1024 * 1024,
         .run = run_guest,
         .arg = guest,
         .executor = loop->executor,

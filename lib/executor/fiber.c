@@ -45,7 +45,7 @@ const char *lc__fiber_name(const struct lc__fiber *fiber)
 
 void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name)
 {
-    uint64_t words[NAME_WORDS];
+    uint64_t words[NAME_WORDS] = {0};
     for (size_t i = 0; i < NAME_WORDS; i++)
         words[i] = atomic_load_explicit(&fiber->name[i], memory_order_relaxed);
     memcpy(name, words, LC_NAME_MAX);

@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifdef LC__TSAN
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
@@ -520,6 +521,7 @@ void lc__loop_run(struct lc__loop *loop)
 {
     struct lc__loop *outer = lc__loop_of_thread;
     lc__loop_of_thread = loop;
+    atomic_store_explicit(&loop->thread_id, (int)gettid(), memory_order_relaxed);
     loop->thread_task = lc__task_of_thread();
     loop->now = lc__clock_real.now(&lc__clock_real);
     lc__sanitizer_stack_of_thread(&loop->sanitizer);

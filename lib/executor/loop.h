@@ -21,8 +21,9 @@ struct lc__queue {
 /* What the monitor has seen of a loop; its thread's alone. */
 struct lc__stall {
     uint64_t switches;
-    int64_t since; /* when that number was first seen */
-    bool told;     /* the stall is in the log */
+    int64_t since;  /* when that number was seen to stand still; 0: it was not */
+    int64_t queued; /* how long the thread had waited for a processor by then */
+    bool told;      /* the stall is in the log */
 };
 
 /* Descriptors that fibers of this thread wait for: poller.c. Used by that thread only. */
@@ -73,8 +74,9 @@ struct lc__loop {
     unsigned index;
 
     /* Under the executor's lock. */
-    atomic_bool running; /* a thread is in it; those that hand something over only look */
-    bool joinable;       /* its thread is to be joined when it has left */
+    atomic_int thread_id; /* as the system counts; monitor.c */
+    atomic_bool running;  /* a thread is in it; those that hand something over only look */
+    bool joinable;        /* its thread is to be joined when it has left */
     pthread_t thread;
     bool guest;                  /* the thread in it is not ours: lc_executor_run */
     bool guest_over;             /* and what it came for has ended; its thread's alone */

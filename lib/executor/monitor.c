@@ -9,16 +9,19 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/library.h"
+#include "base/system.h"
 #include "executor/executor.h"
 #include "executor/park.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -54,7 +57,7 @@ struct look {
  * Notes which fiber it is. It may end while we read its name: then the number of switches has
  * changed, and nothing is noted.
  */
-static void note(struct look *look, struct lc__loop *loop)
+static void note(struct look *look, struct lc__loop *loop, int64_t kept)
 {
     const struct lc__fiber *fiber = atomic_load_explicit(&loop->current, memory_order_relaxed);
     if (!fiber || look->count == REPORTS_MAX)
@@ -65,25 +68,50 @@ static void note(struct look *look, struct lc__loop *loop)
     if (atomic_load_explicit(&loop->switches, memory_order_relaxed) != loop->stall.switches)
         return;
     memcpy(report->executor, loop->executor->name, sizeof report->executor);
-    report->kept = look->now - loop->stall.since;
+    report->kept = kept;
     loop->stall.told = true;
     look->count++;
+}
+
+/*
+ * How long the loop's thread has waited for a processor in its life, which is no fault of what runs
+ * in it. proc(5): schedstat has the time run, the time waited, the number of turns. 0: not told.
+ */
+static int64_t time_queued(const struct lc__loop *loop)
+{
+    char path[64], line[96] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/schedstat",
+             atomic_load_explicit(&loop->thread_id, memory_order_relaxed));
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    long size = lc__read(file, line, sizeof line - 1);
+    lc__close(file);
+    const char *space = size > 0 ? strchr(line, ' ') : NULL;
+    return space ? strtoll(space, NULL, 10) : 0;
 }
 
 /* @return whether its thread is awake. */
 static bool look_at(struct look *look, struct lc__loop *loop)
 {
+    struct lc__stall *stall = &loop->stall;
     bool awake = atomic_load(&loop->running) && !atomic_load(&loop->asleep);
     /* Acquire: who is then found running was put there before. */
     uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_acquire);
-    if (!awake || switches != loop->stall.switches) {
-        loop->stall = (struct lc__stall){switches, look->now, false};
+    if (!awake || switches != stall->switches) {
+        *stall = (struct lc__stall){.switches = switches};
         return awake;
     }
-    if (look->now - loop->stall.since < loop->executor->stall_limit)
+    int64_t queued = time_queued(loop);
+    if (stall->since == 0) {
+        stall->since = look->now;
+        stall->queued = queued;
+    }
+    int64_t kept = look->now - stall->since - (queued - stall->queued);
+    if (kept < loop->executor->stall_limit)
         return true;
-    if (!loop->stall.told)
-        note(look, loop);
+    if (!stall->told)
+        note(look, loop, kept);
     if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0)
         lc__executor_call_help(loop->executor, true);
     return true;

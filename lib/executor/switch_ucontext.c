@@ -43,7 +43,7 @@ void lc__switch(void **from, void *to)
 {
     struct place here;
     struct place *there = to;
-    *from = &here;
+    *from = &here; /* cppcheck-suppress autoVariables ; used while this call lasts */
     /* The thread's mask, whatever it was when that stack was left. */
     pthread_sigmask(SIG_SETMASK, NULL, &there->context.uc_sigmask);
     swapcontext(&here.context, &there->context);

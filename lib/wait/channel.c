@@ -192,8 +192,10 @@ static int grow(lc_channel *channel)
         return -ENOMEM;
     void **unused = items;
     if (channel->room == old) { /* nobody was faster */
-        for (size_t i = 0; i < channel->length; i++)
-            items[i] = channel->items[(channel->head + i) % old];
+        for (size_t i = 0, at = channel->head; i < channel->length; i++) {
+            items[i] = channel->items[at];
+            at = at + 1 < old ? at + 1 : 0;
+        }
         unused = channel->items;
         channel->items = items;
         channel->room = room;

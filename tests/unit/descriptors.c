@@ -151,5 +151,4 @@ CHECK_SUITE(unit_descriptors, "unit: descriptors",
             {"a negative descriptor is refused, not waited for", negative_descriptors_are_refused},
             {"a halt holds when no descriptor is left", a_halt_needs_no_descriptor},
             {"a forked child does not share spare descriptors", spares_are_not_shared_with_a_child},
-            {"a forked child's signals are its own",
-             watches_are_not_shared_with_a_child});
+            {"a forked child's signals are its own", watches_are_not_shared_with_a_child});
