@@ -40,6 +40,12 @@ int lc__write_all(int descriptor, const void *bytes, size_t size)
     return result;
 }
 
+int lc__eventfd(int flags)
+{
+    long descriptor = syscall(SYS_eventfd2, 0, flags);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
 void lc__close(int descriptor)
 {
     syscall(SYS_close, descriptor);

@@ -16,6 +16,11 @@
  * negative errno.
  */
 int lc__write_all(int descriptor, const void *bytes, size_t size);
+/*
+ * eventfd(2) at 0. A raw call, as the close is: ThreadSanitizer would take the next user of the
+ * number for one of the same. @return it, or a negative errno.
+ */
+int lc__eventfd(int flags);
 /* close(2); errors are of no use to anybody. */
 void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */

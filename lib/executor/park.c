@@ -98,8 +98,7 @@ static int take_descriptor(void)
     lc__facility_register(&wake_descriptors);
     if (lc__memory_must_fail())
         return -EMFILE;
-    descriptor = eventfd(0, EFD_CLOEXEC);
-    return descriptor < 0 ? -errno : descriptor;
+    return lc__eventfd(EFD_CLOEXEC);
 }
 
 static void give_descriptor(int descriptor)

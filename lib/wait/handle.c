@@ -215,10 +215,9 @@ static struct lc__descriptor *make_descriptor(int *error)
     struct lc__descriptor *descriptor = lc__allocate(sizeof *descriptor);
     if (!descriptor)
         return NULL;
-    errno = EMFILE;
-    descriptor->number = lc__memory_must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    descriptor->number = lc__memory_must_fail() ? -EMFILE : lc__eventfd(EFD_CLOEXEC | EFD_NONBLOCK);
     if (descriptor->number < 0) {
-        *error = -errno;
+        *error = descriptor->number;
         lc__free(descriptor);
         return NULL;
     }

@@ -368,7 +368,7 @@ static void spin_halts(void)
         CU_ASSERT_TRUE(server_says(server, "does not end this process"));
         CU_ASSERT_TRUE(server_said_times(server, reason) > told);
         CU_ASSERT_EQUAL(kill(server->pid, 0), 0);
-        CU_ASSERT_FALSE(server->closed);
+        CU_ASSERT_FALSE(server_has_closed(server));
 
         ends_with(server, SIGTERM, 75);
         CU_ASSERT_TRUE(server_said(server, "ended by an error: a client asked"));

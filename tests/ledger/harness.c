@@ -183,6 +183,14 @@ struct server *server_start(const char *data, const struct setup *setup)
     return server;
 }
 
+bool server_has_closed(struct server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    bool closed = server->closed;
+    pthread_mutex_unlock(&server->lock);
+    return closed;
+}
+
 /**
  * Waits until something new comes from the process. The lock is held. @return false when nothing
  * more will.

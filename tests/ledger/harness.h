@@ -53,6 +53,8 @@ struct server *server_spawn(char *const *arguments, const struct setup *setup);
 bool server_says(struct server *server, const char *text);
 /** Whether the log holds `text` by now. */
 bool server_said(struct server *server, const char *text);
+/** Whether the program has closed its standard error, as it does when it ends. */
+bool server_has_closed(struct server *server);
 /** How often the log holds `text` by now. */
 unsigned server_said_times(struct server *server, const char *text);
 /** Whether the log holds `first`, and `second` after it. */
