@@ -1,7 +1,7 @@
 # Makefile: builds, tests and installs lifecycle. `make help` tells what it can do; GNU make 4 or later.
 #
 # CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR work as everywhere. BUILD is where everything made goes.
-# VARIANT (asan, tsan, coverage) is set by the targets of these names, which build into a BUILD of their own.
+# VARIANT (asan, tsan, ucontext, coverage) is set by the targets of these names, which build into a BUILD of their own.
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -9,6 +9,7 @@ LIBDIR  ?= $(PREFIX)/lib
 CFLAGS  ?= -O2 -g
 ASAN_CC ?= gcc
 TSAN_CC ?= clang
+AARCH64_CC ?= aarch64-linux-gnu-gcc
 
 # The one source of the version is include/lifecycle/api.h.
 VERSION := $(shell awk '/define LC_VERSION_/ { v = v dot $$3; dot = "." } END { print v }' include/lifecycle/api.h)
@@ -32,6 +33,7 @@ asan_FLAGS      := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-o
 asan_LINK       := $(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan)
 tsan_FLAGS      := -fsanitize=thread -fno-omit-frame-pointer $(if $(findstring clang,$(CC)),-D__SANITIZE_THREAD__=1)
 coverage_FLAGS  := --coverage -fprofile-update=atomic -O0
+ucontext_FLAGS  := -DLC__SWITCH_UCONTEXT
 SANITIZE := $($(VARIANT)_FLAGS)
 
 COMPILE = $(CC) -std=c11 -fPIC -fvisibility=hidden -fstack-clash-protection -pthread \
@@ -47,11 +49,13 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB_OBJECTS     := $(call objects,$(wildcard lib/*/*.c))
 BENCH_OBJECTS   := $(call objects,$(wildcard tests/bench/*.c))
 INTERPOSERS     := $(wildcard tests/ledger/interpose*.c)
-TEST_OBJECTS    := $(call objects,$(filter-out tests/bench/% $(INTERPOSERS),$(wildcard tests/*/*.c)))
+TEST_OBJECTS    := $(call objects,$(filter-out tests/bench/% tests/switch/% $(INTERPOSERS),$(wildcard tests/*/*.c)))
 # examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
 OBJECTS         := $(LIB_OBJECTS) $(BENCH_OBJECTS) $(TEST_OBJECTS) $(EXAMPLE_OBJECTS)
+NATIVE_SWITCHES := $(BUILD)/switch/native $(BUILD)/switch/ucontext
+SWITCHES        := $(NATIVE_SWITCHES) $(BUILD)/switch/aarch64 $(BUILD)/switch/aarch64-ucontext
 
 STATIC := $(BUILD)/liblifecycle.a
 SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
@@ -59,13 +63,16 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: all deps run check check-long check-asan check-tsan check-valgrind bench lint format coverage docs \
-        install uninstall clean help libraries tests benchmarks peers FORCE
+.PHONY: all deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch bench \
+        lint format coverage docs install uninstall clean help libraries tests switches native-switches \
+        benchmarks peers FORCE
 
 all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
 tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(EXAMPLES:%=$(BUILD)/%)
 benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
+switches: $(SWITCHES)
+native-switches: $(NATIVE_SWITCHES)
 peers: $(BUILD)/bench-peers/go $(BUILD)/bench-peers/otp
 
 # ---- rules ----
@@ -112,6 +119,13 @@ $(BUILD)/tests/%.so: tests/ledger/%.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -shared -pthread $(WARNINGS) $(WERROR) -O2 -g -o $@ $< -ldl
 
+# The switch by itself, in each of its ways.
+$(BUILD)/switch/%ucontext: private UNIT = $(ucontext_FLAGS)
+$(SWITCHES): $(wildcard tests/switch/*.c lib/executor/switch_*.c) lib/executor/switch.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call show,LD)$(if $(findstring aarch64,$(@F)),$(AARCH64_CC) -static,$(CC)) -std=c11 -D_GNU_SOURCE= \
+	    $(WARNINGS) $(WERROR) -O2 -g $(UNIT) -Ilib -o $@ $(filter %.c,$^) -lm
+
 # What the bench runs beside the library. A peer that cannot be built is missing in its table, and the rest is measured.
 # The Go compiler keeps its cache here too, asks no network and heeds no setting of the user's.
 $(BUILD)/bench-peers/go: private export GOCACHE = $(abspath $(BUILD))/bench-peers/cache
@@ -133,7 +147,7 @@ $(BUILD)/bench-peers/otp: $(wildcard tests/bench/peers/erlang/*)
 # Builds the targets named after it, on all processors unless make was told a number with -j.
 build = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-coverage deps-docs deps-bench
+DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-switch deps-coverage deps-docs deps-bench
 .PHONY: $(DEPS)
 deps: deps-check ## install what run and check need (deps-lint, deps-tsan, deps-docs, ... for others)
 $(DEPS): deps-%:
@@ -174,6 +188,17 @@ check-valgrind: deps-valgrind ## run all tests, with small counts, under Valgrin
 	$(build) tests
 	@LC_CHECK_QUICK=1 valgrind --quiet --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes \
 	    --fair-sched=try $(BUILD)/tests/check $(TESTS)
+
+check-ucontext: deps-check ## run all tests with fibers switched as on a processor without assembly of ours
+	$(build) VARIANT=ucontext BUILD=$(BUILD)/ucontext tests
+	@$(BUILD)/ucontext/tests/check $(TESTS)
+
+check-switch: deps-switch ## test the switch of stacks by itself: here, by ucontext, and for AArch64 under qemu
+	$(build) switches
+	@set -e; for way in $(SWITCHES); do \
+	    case $$way in */aarch64*) emulator=qemu-aarch64 ;; *) emulator= ;; esac; \
+	    printf '%s: ' $${way##*/}; $$emulator $$way; \
+	done
 
 bench: deps-run ## measure, beside Go and Erlang too, print the figures and write them to build/bench.tsv
 	@.ci/deps bench || echo 'Without them, figures of these peers are missing.'
@@ -234,7 +259,8 @@ lint-symbols: $(SHARED)
 	@tests/lint/symbols $(SHARED) include/lifecycle.h
 
 lint-gcc lint-clang: lint-%:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint/$* CC=$* WERROR=-Werror libraries tests benchmarks
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint/$* CC=$* WERROR=-Werror libraries tests benchmarks \
+	    native-switches
 
 TIDY := $(patsubst %.c,$(BUILD)/lint/%.tidy,$(filter %.c,$(C_FILES)))
 lint-tidy: $(TIDY)

@@ -18,7 +18,18 @@ struct frame {
 
 _Static_assert(sizeof(struct frame) == 176, "lc__switch knows the layout");
 
+/* The macros say where each register is found, for backtraces taken in the midst of a switch. */
 __asm__(".text\n"
+        ".macro save first, second, at\n"
+        "    stp \\first, \\second, [sp, #\\at]\n"
+        "    .cfi_rel_offset \\first, \\at\n"
+        "    .cfi_rel_offset \\second, \\at + 8\n"
+        ".endm\n"
+        ".macro restore first, second, at\n"
+        "    ldp \\first, \\second, [sp, #\\at]\n"
+        "    .cfi_restore \\first\n"
+        "    .cfi_restore \\second\n"
+        ".endm\n"
         ".p2align 4\n"
         ".globl lc__switch\n"
         ".hidden lc__switch\n"
@@ -27,31 +38,31 @@ __asm__(".text\n"
         "    .cfi_startproc\n"
         "    sub sp, sp, #176\n"
         "    .cfi_adjust_cfa_offset 176\n"
-        "    stp d8, d9, [sp, #0]\n"
-        "    stp d10, d11, [sp, #16]\n"
-        "    stp d12, d13, [sp, #32]\n"
-        "    stp d14, d15, [sp, #48]\n"
-        "    stp x19, x20, [sp, #64]\n"
-        "    stp x21, x22, [sp, #80]\n"
-        "    stp x23, x24, [sp, #96]\n"
-        "    stp x25, x26, [sp, #112]\n"
-        "    stp x27, x28, [sp, #128]\n"
-        "    stp x29, x30, [sp, #144]\n"
+        "    save d8, d9, 0\n"
+        "    save d10, d11, 16\n"
+        "    save d12, d13, 32\n"
+        "    save d14, d15, 48\n"
+        "    save x19, x20, 64\n"
+        "    save x21, x22, 80\n"
+        "    save x23, x24, 96\n"
+        "    save x25, x26, 112\n"
+        "    save x27, x28, 128\n"
+        "    save x29, x30, 144\n"
         "    mrs x9, fpcr\n"
         "    str x9, [sp, #160]\n"
         "    mov x10, sp\n"
         "    str x10, [x0]\n"
         "    mov sp, x1\n"
-        "    ldp d8, d9, [sp, #0]\n"
-        "    ldp d10, d11, [sp, #16]\n"
-        "    ldp d12, d13, [sp, #32]\n"
-        "    ldp d14, d15, [sp, #48]\n"
-        "    ldp x19, x20, [sp, #64]\n"
-        "    ldp x21, x22, [sp, #80]\n"
-        "    ldp x23, x24, [sp, #96]\n"
-        "    ldp x25, x26, [sp, #112]\n"
-        "    ldp x27, x28, [sp, #128]\n"
-        "    ldp x29, x30, [sp, #144]\n"
+        "    restore d8, d9, 0\n"
+        "    restore d10, d11, 16\n"
+        "    restore d12, d13, 32\n"
+        "    restore d14, d15, 48\n"
+        "    restore x19, x20, 64\n"
+        "    restore x21, x22, 80\n"
+        "    restore x23, x24, 96\n"
+        "    restore x25, x26, 112\n"
+        "    restore x27, x28, 128\n"
+        "    restore x29, x30, 144\n"
         "    ldr x11, [sp, #160]\n"
         "    cmp x9, x11\n" /* writing it is slow, and it hardly ever differs */
         "    b.eq 1f\n"
@@ -62,19 +73,28 @@ __asm__(".text\n"
         "    br x30\n" /* a jump and not a return: see switch_x86_64.c */
         "    .cfi_endproc\n"
         ".size lc__switch, . - lc__switch\n"
-        /* The first thing on a new stack: calls x19(x20), and is where a backtrace ends. */
+        ".purgem save\n"
+        ".purgem restore\n"
+        /*
+         * The first thing on a new stack: calls x19(x20), and is where a backtrace ends. Before the
+         * first switch has arrived, a backtrace looks it up by the address before it, where a call
+         * would be: so its frame begins there.
+         */
         ".p2align 4\n"
-        ".type enter_stack, %function\n"
-        "enter_stack:\n"
         "    .cfi_startproc\n"
         "    .cfi_undefined x30\n"
+        "    nop\n"
+        ".globl lc__enter_stack\n"
+        ".hidden lc__enter_stack\n"
+        ".type lc__enter_stack, %function\n"
+        "lc__enter_stack:\n"
         "    mov x0, x20\n"
         "    blr x19\n"
         "    brk #1\n"
         "    .cfi_endproc\n"
-        ".size enter_stack, . - enter_stack\n");
+        ".size lc__enter_stack, . - lc__enter_stack\n");
 
-void enter_stack(void) __attribute__((visibility("hidden")));
+void lc__enter_stack(void) __attribute__((visibility("hidden")));
 
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
@@ -82,7 +102,7 @@ void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *a
     struct frame *frame = (struct frame *)top - 1;
     *frame = (struct frame){
         .x19_to_x28 = {(uint64_t)(uintptr_t)entry, (uint64_t)(uintptr_t)arg},
-        .x30 = (uint64_t)(uintptr_t)enter_stack,
+        .x30 = (uint64_t)(uintptr_t)lc__enter_stack,
     };
     /* A fiber begins with the modes of its maker, as a thread does. */
     __asm__ volatile("mrs %0, fpcr" : "=r"(frame->fpcr));

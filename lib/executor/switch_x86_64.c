@@ -22,24 +22,37 @@ struct frame {
 _Static_assert(sizeof(struct frame) == 64, "lc__switch knows the layout");
 
 /*
+ * The macros say where each register is found after each step, so that a backtrace taken in the
+ * midst of a switch, by the handler of a profiler's signal, is right.
+ *
  * The way on is jumped to, not returned to: the processor predicts a return by who called, which is
  * never right here, and a jump by where it went before.
  */
 __asm__(".text\n"
+        ".macro save register\n"
+        "    pushq \\register\n"
+        "    .cfi_adjust_cfa_offset 8\n"
+        "    .cfi_rel_offset \\register, 0\n"
+        ".endm\n"
+        ".macro restore register\n"
+        "    popq \\register\n"
+        "    .cfi_adjust_cfa_offset -8\n"
+        "    .cfi_restore \\register\n"
+        ".endm\n"
         ".p2align 4\n"
         ".globl lc__switch\n"
         ".hidden lc__switch\n"
         ".type lc__switch, @function\n"
         "lc__switch:\n"
         "    .cfi_startproc\n"
-        "    pushq %rbp\n"
-        "    pushq %rbx\n"
-        "    pushq %r12\n"
-        "    pushq %r13\n"
-        "    pushq %r14\n"
-        "    pushq %r15\n"
+        "    save %rbp\n"
+        "    save %rbx\n"
+        "    save %r12\n"
+        "    save %r13\n"
+        "    save %r14\n"
+        "    save %r15\n"
         "    subq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset 56\n"
+        "    .cfi_adjust_cfa_offset 8\n"
         "    stmxcsr (%rsp)\n"
         "    fnstcw 4(%rsp)\n"
         "    movq %rsp, (%rdi)\n"
@@ -47,42 +60,51 @@ __asm__(".text\n"
         "    ldmxcsr (%rsp)\n"
         "    fldcw 4(%rsp)\n"
         "    addq $8, %rsp\n"
-        "    popq %r15\n"
-        "    popq %r14\n"
-        "    popq %r13\n"
-        "    popq %r12\n"
-        "    popq %rbx\n"
-        "    popq %rbp\n"
-        "    .cfi_adjust_cfa_offset -56\n"
+        "    .cfi_adjust_cfa_offset -8\n"
+        "    restore %r15\n"
+        "    restore %r14\n"
+        "    restore %r13\n"
+        "    restore %r12\n"
+        "    restore %rbx\n"
+        "    restore %rbp\n"
         "    popq %rcx\n"
         "    .cfi_adjust_cfa_offset -8\n"
         "    .cfi_register %rip, %rcx\n"
         "    jmp *%rcx\n"
         "    .cfi_endproc\n"
         ".size lc__switch, . - lc__switch\n"
-        /* The first thing on a new stack: calls rbx(r12), and is where a backtrace ends. */
+        ".purgem save\n"
+        ".purgem restore\n"
+        /*
+         * The first thing on a new stack: calls rbx(r12), and is where a backtrace ends. Before the
+         * first switch has arrived, a backtrace looks it up by the address before it, where a call
+         * would be: so its frame begins there.
+         */
         ".p2align 4\n"
-        ".type enter_stack, @function\n"
-        "enter_stack:\n"
         "    .cfi_startproc\n"
         "    .cfi_undefined %rip\n"
+        "    nop\n"
+        ".globl lc__enter_stack\n"
+        ".hidden lc__enter_stack\n"
+        ".type lc__enter_stack, @function\n"
+        "lc__enter_stack:\n"
         "    movq %r12, %rdi\n"
         "    call *%rbx\n"
         "    ud2\n"
         "    .cfi_endproc\n"
-        ".size enter_stack, . - enter_stack\n");
+        ".size lc__enter_stack, . - lc__enter_stack\n");
 
-void enter_stack(void) __attribute__((visibility("hidden")));
+void lc__enter_stack(void) __attribute__((visibility("hidden")));
 
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
     (void)low;
-    /* enter_stack is entered with the stack pointer at `top`, a multiple of 16. */
+    /* lc__enter_stack is entered with the stack pointer at `top`, a multiple of 16. */
     struct frame *frame = (struct frame *)top - 1;
     *frame = (struct frame){
         .rbx = (uint64_t)(uintptr_t)entry,
         .r12 = (uint64_t)(uintptr_t)arg,
-        .address = (uint64_t)(uintptr_t)enter_stack,
+        .address = (uint64_t)(uintptr_t)lc__enter_stack,
     };
     /* A fiber begins with the modes of its maker, as a thread does. */
     __asm__ volatile("stmxcsr %0" : "=m"(frame->mxcsr));
