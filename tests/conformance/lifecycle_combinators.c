@@ -5,6 +5,7 @@
 #include "support/check.h"
 #include "support/fake.h"
 #include "support/later.h"
+#include "support/mode.h"
 #include "support/puppet.h"
 
 #include <lifecycle.h>
@@ -240,7 +241,7 @@ static lc_error *start_with_error(struct fake *fake, lc_context *context)
 static lc_manager *noop_manager(void)
 {
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("noop");
+    lc_manager_builder *builder = check_builder("noop");
     lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -300,7 +301,7 @@ static void throwing_start_leaves_nothing_running(void)
     throwing.arg = error;
     lc_component *parts[] = {lc_manager_component(first), &throwing.component, &last.component};
     CU_ASSERT_EQUAL(lc_components_merge(parts, 3, &merged), 0);
-    lc_manager_builder *builder = lc_manager_builder_new("starter");
+    lc_manager_builder *builder = check_builder("starter");
     lc_manager_builder_add(builder, "start", start_component, merged);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &starter));
     lc_manager_builder_free(builder);
@@ -584,7 +585,7 @@ static void merged_channel_refuses(void)
     lc_channel_unref(merged);
 }
 
-CHECK_SUITE(
+CHECK_SUITE_IN_MODES(
     lifecycle_combinators, "conformance: lifecycle: combinators",
     {"A17 all of a list of handles closes with the last", all_closed_waits_for_each},
     {"A17 all of no handles is closed at once", all_closed_of_none_is_closed},

@@ -2,15 +2,14 @@
  * lifecycle_context.c: contract A1: contexts, their errors, their tree.
  */
 #include "support/check.h"
+#include "support/clock.h"
 #include "support/later.h"
+#include "support/mode.h"
 #include "support/race.h"
-
-#include "executor/manual_clock.h"
 
 #include <lifecycle.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,26 +80,26 @@ static void first_cause_stays_below(void)
 
 /* ---- deadlines, on a clock moved by hand ---- */
 
-/* A context whose deadline lies on `clock`; the test itself stays on the real one, so that its waits can end. */
-static lc_context *with_deadline(struct lc__manual_clock *clock, lc_context *parent,
-                                 int64_t deadline)
+/* A context whose deadline lies on `clock`; the test itself stays on the usual one, so that its waits can end. */
+static lc_context *with_deadline(struct check_clock *clock, lc_context *parent, int64_t deadline)
 {
-    lc__manual_clock_use(clock);
+    check_clock_use(clock);
     lc_context *context = lc_context_with_deadline(parent, deadline);
-    lc__manual_clock_use(NULL);
+    check_clock_use(NULL);
     return context;
 }
 
 static void deadline_ends_with_timeout(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
-    lc_context *context = with_deadline(clock, NULL, 2000);
+    struct check_clock *clock = check_clock_new();
+    int64_t deadline = check_clock_now(clock) + 1000;
+    lc_context *context = with_deadline(clock, NULL, deadline);
     lc_context *child = lc_context_new(context);
-    CU_ASSERT_EQUAL(lc_context_deadline(context), 2000);
-    CU_ASSERT_EQUAL(lc_context_deadline(child), 2000);
-    lc__manual_clock_advance(clock, 999);
+    CU_ASSERT_EQUAL(lc_context_deadline(context), deadline);
+    CU_ASSERT_EQUAL(lc_context_deadline(child), deadline);
+    check_clock_advance(clock, 999);
     CU_ASSERT_TRUE(is_live(context));
-    lc__manual_clock_advance(clock, 1);
+    check_clock_advance(clock, 1);
     CU_ASSERT_TRUE(has_ended(context, -ETIMEDOUT));
     CU_ASSERT_TRUE(has_ended(child, -ETIMEDOUT));
     lc_context_cancel(context, lc_error_new(-EIO, "too late"));
@@ -108,37 +107,38 @@ static void deadline_ends_with_timeout(void)
     CU_ASSERT_FALSE(lc_error_is(lc_context_error(context), -EIO));
     lc_context_unref(child);
     lc_context_unref(context);
-    lc__manual_clock_free(clock);
+    check_clock_free(clock);
 }
 
 static void cancel_beats_later_deadline(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
-    lc_context *context = with_deadline(clock, NULL, 2000);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 1);
+    struct check_clock *clock = check_clock_new();
+    lc_context *context = with_deadline(clock, NULL, check_clock_now(clock) + LC_HOUR);
+    CU_ASSERT_EQUAL(check_clock_waiting(clock), 1);
     lc_context_cancel(context, NULL);
-    lc__manual_clock_advance(clock, 5000);
+    check_clock_advance(clock, 2 * LC_HOUR);
     CU_ASSERT_TRUE(has_ended(context, -ECANCELED));
     lc_context_unref(context);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 0);
-    lc__manual_clock_free(clock);
+    CU_ASSERT_EQUAL(check_clock_waiting(clock), 0);
+    check_clock_free(clock);
 }
 
 static void deadline_is_the_sooner(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
-    lc_context *parent = with_deadline(clock, NULL, 3000);
-    lc_context *sooner = with_deadline(clock, parent, 2000);
-    lc_context *later = with_deadline(clock, parent, 4000);
+    struct check_clock *clock = check_clock_new();
+    int64_t start = check_clock_now(clock);
+    lc_context *parent = with_deadline(clock, NULL, start + 2000);
+    lc_context *sooner = with_deadline(clock, parent, start + 1000);
+    lc_context *later = with_deadline(clock, parent, start + 3000);
     lc_context *none = with_deadline(clock, NULL, LC_FOREVER);
-    CU_ASSERT_EQUAL(lc_context_deadline(sooner), 2000);
-    CU_ASSERT_EQUAL(lc_context_deadline(later), 3000);
+    CU_ASSERT_EQUAL(lc_context_deadline(sooner), start + 1000);
+    CU_ASSERT_EQUAL(lc_context_deadline(later), start + 2000);
     CU_ASSERT_EQUAL(lc_context_deadline(none), LC_FOREVER);
-    lc__manual_clock_advance(clock, 1000);
+    check_clock_advance(clock, 1000);
     CU_ASSERT_TRUE(has_ended(sooner, -ETIMEDOUT));
     CU_ASSERT_TRUE(is_live(parent));
     CU_ASSERT_TRUE(is_live(later));
-    lc__manual_clock_advance(clock, 1000);
+    check_clock_advance(clock, 1000);
     CU_ASSERT_TRUE(has_ended(parent, -ETIMEDOUT));
     CU_ASSERT_TRUE(has_ended(later, -ETIMEDOUT));
     CU_ASSERT_TRUE(is_live(none));
@@ -146,7 +146,7 @@ static void deadline_is_the_sooner(void)
     lc_context_unref(later);
     lc_context_unref(parent);
     lc_context_unref(none);
-    lc__manual_clock_free(clock);
+    check_clock_free(clock);
 }
 
 static void past_deadline_is_born_ended(void)
@@ -172,13 +172,13 @@ static void real_deadline_comes(void)
 
 static void dropped_deadline_leaves_no_timer(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1);
-    lc_context *context = with_deadline(clock, NULL, 1000);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 1);
+    struct check_clock *clock = check_clock_new();
+    lc_context *context = with_deadline(clock, NULL, check_clock_now(clock) + LC_HOUR);
+    CU_ASSERT_EQUAL(check_clock_waiting(clock), 1);
     lc_context_unref(context);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 0);
-    lc__manual_clock_advance(clock, 2000);
-    lc__manual_clock_free(clock);
+    CU_ASSERT_EQUAL(check_clock_waiting(clock), 0);
+    check_clock_advance(clock, 2 * LC_HOUR);
+    check_clock_free(clock);
 }
 
 /* ---- the tree ---- */
@@ -288,8 +288,8 @@ static void wide_tree(void)
     lc_context_unref(root);
 }
 
-/* Half a megabyte of stack would not hold a million frames, so going down by recursion shows as a crash. */
-static void *deep_chain_here(void *arg)
+/* A helper's stack would not hold a million frames, so going down by recursion shows as a crash. */
+static void deep_chain_here(void *arg)
 {
     unsigned depth = check_fewer(DEPTH);
     lc_context *root = lc_context_new(NULL);
@@ -303,19 +303,12 @@ static void *deep_chain_here(void *arg)
     *(bool *)arg = has_ended(leaf, -ECANCELED) && has_ended(root, -ECANCELED);
     lc_context_unref(root);
     lc_context_unref(leaf); /* frees the whole chain at once */
-    return NULL;
 }
 
 static void deep_chain(void)
 {
-    pthread_t thread;
-    pthread_attr_t attributes;
     bool well = false;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, (size_t)512 * 1024);
-    CU_ASSERT_EQUAL(pthread_create(&thread, &attributes, deep_chain_here, &well), 0);
-    pthread_join(thread, NULL);
-    pthread_attr_destroy(&attributes);
+    helper_do(deep_chain_here, &well);
     CU_ASSERT_TRUE(well);
 }
 
@@ -517,16 +510,17 @@ static void values_are_found_upward(void)
     CU_ASSERT_EQUAL(lower, 1);
 }
 
-CHECK_SUITE(
+CHECK_SUITE_IN_MODES(
     lifecycle_context, "conformance: lifecycle: contexts",
     {"A1 a context's error is NULL while it is live, then ECANCELED", error_tells_the_end},
     {"A1 a context's error wraps the cause", cause_is_wrapped},
     {"A1 the first cause stays", first_cause_stays},
     {"A1 the first cause of a child stays when its parent is cancelled", first_cause_stays_below},
-    {"A1 a context ends with ETIMEDOUT at its deadline, not before", deadline_ends_with_timeout},
+    {"A1 a context ends with ETIMEDOUT at its deadline, not before", deadline_ends_with_timeout,
+     CHECK_EXACT},
     {"A1 a cancel before the deadline is what stays", cancel_beats_later_deadline},
     {"A1 a context's deadline is its own or its parents', whichever is sooner",
-     deadline_is_the_sooner},
+     deadline_is_the_sooner, CHECK_EXACT},
     {"A1 a deadline that has passed gives a context that has ended", past_deadline_is_born_ended},
     {"A1 a deadline on the real clock comes", real_deadline_comes},
     {"A1 a dropped context leaves no timer behind", dropped_deadline_leaves_no_timer},
@@ -536,8 +530,9 @@ CHECK_SUITE(
     {"A1 a child keeps its parent", child_keeps_parent},
     {"A1 a reference to the done handle keeps the context, and a cancel still reaches it",
      handle_keeps_context},
-    {"A1 a tree of 100,000 children is cancelled", wide_tree},
-    {"A1 a chain of 1,000,000 contexts is cancelled and freed on a small stack", deep_chain},
+    {"A1 a tree of 100,000 children is cancelled", wide_tree, CHECK_LARGE},
+    {"A1 a chain of 1,000,000 contexts is cancelled and freed on a small stack", deep_chain,
+     CHECK_LARGE},
     {"A1 callbacks run after the locks are released", callbacks_run_unlocked},
     {"A1 a callback may drop its context", callback_may_drop_its_context},
     {"A1 who sees a done handle closed finds every context below ended",

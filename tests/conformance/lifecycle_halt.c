@@ -1,15 +1,14 @@
 /*
- * lifecycle_halt.c: contract A21 and the run loop's signal handling. Signals are sent for real, so to child processes.
+ * lifecycle_halt.c: contract A21 and the run loop's signal handling. Signals are sent for real, so to child processes;
+ * in the simulation they are simulated.
  */
 #include "support/check.h"
-#include "support/fake.h"
 #include "support/later.h"
-#include "support/puppet.h"
+#include "support/mode.h"
 
 #include <lifecycle.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +25,10 @@ struct halting {
     lc_error *error;
     lc_error *result;
     lc_behavior behavior;
-    pid_t loop;
+    struct doer loop;
     bool done_at_halt;
     bool same_error_at_halt;
+    unsigned made; /* instances of run_terminated_while_failing */
 };
 
 static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
@@ -41,7 +41,7 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
 static lc_error *make_halting(struct halting *halting, lc_worker_function run,
                               lc_component **component)
 {
-    lc_manager_builder *builder = lc_manager_builder_new("halting");
+    lc_manager_builder *builder = check_builder("halting");
     lc_manager_builder_add(builder, "failing", run, halting);
     lc_error *failed = lc_manager_builder_build(builder, &halting->manager);
     lc_manager_builder_free(builder);
@@ -70,7 +70,7 @@ static void note_halt(void *arg, const lc_error *error)
     lc_handle_close(halting->halted);
 }
 
-static void *run_halting(void *arg)
+static void run_halting(void *arg)
 {
     struct halting *halting = arg;
     lc_run_options options = LC_RUN_INIT;
@@ -80,10 +80,9 @@ static void *run_halting(void *arg)
     options.handler = halt;
     options.on_halt = note_halt;
     options.on_halt_arg = halting;
-    halting->loop = later_self();
+    halting->loop = doer_self();
     halting->result = lc_run_component(halting->context, &options, &halting->behavior);
     lc_handle_close(halting->finished);
-    return NULL;
 }
 
 static void halting_init(struct halting *halting)
@@ -110,33 +109,26 @@ static void halting_drop(struct halting *halting)
 /* Halted as it should be: the component stopped, the loop asleep, nothing returned. */
 static bool stands(struct halting *halting)
 {
-    return later_asleep(halting->loop) && !lc_handle_is_closed(halting->finished);
+    return doer_sleeps(halting->loop) && !lc_handle_is_closed(halting->finished);
 }
 
-/* Log lines end up on stderr, where check_child collects them, and close a handle when they name what is awaited. */
-static lc_handle *answered;
-static const char *awaited, *or_awaited;
+struct answer {
+    const char *name;
+    unsigned before; /* how many lines there were with it */
+};
 
-static void note_answer(void *arg, const lc_log_record *record)
+static bool has_come(void *arg)
 {
-    (void)arg;
-    dprintf(STDERR_FILENO, "%s: %s\n", record->component, record->message);
-    if (strstr(record->message, awaited) || strstr(record->message, or_awaited))
-        lc_handle_close(answered);
+    struct answer *answer = arg;
+    return check_log_count(answer->name) > answer->before;
 }
 
-/* Sends a signal to the whole process and waits for the log line that answers it, by either of its names. */
+/* Sends a signal to the whole process and waits for the log line that answers it; the log is being captured. */
 static bool is_answered(int signal, const char *name)
 {
-    answered = lc_handle_new();
-    awaited = name;
-    or_awaited = strsignal(signal);
-    lc_log_set_sink(&(lc_log_sink){note_answer, NULL, NULL, NULL});
-    kill(getpid(), signal);
-    bool came = lc_handle_wait(answered, check_patience()) == 0;
-    lc_log_set_sink(NULL); /* nobody closes the handle any more */
-    lc_handle_unref(answered);
-    return came;
+    struct answer answer = {name, check_log_count(name)};
+    check_signal(signal);
+    return check_until(has_come, &answer);
 }
 
 static bool is_default(int signal)
@@ -155,10 +147,12 @@ static bool is_default(int signal)
 CHECK_CHILD(halt_until_sigterm)
 {
     static struct halting halting;
-    pthread_t thread;
+    struct helper helper;
     halting_init(&halting);
-    STEP(1, pthread_create(&thread, NULL, run_halting, &halting) == 0);
-    STEP(2, lc_handle_wait(halting.halted, check_patience()) == 0);
+    check_log_capture();
+    helper_start(&helper, run_halting, &halting);
+    STEP(1, lc_handle_wait(halting.halted, check_patience()) == 0);
+    STEP(2, check_log_count("must not go on") == 1);
     STEP(3, halting.done_at_halt);
     STEP(4, halting.same_error_at_halt);
     STEP(5, stands(&halting));
@@ -170,9 +164,10 @@ CHECK_CHILD(halt_until_sigterm)
     STEP(10, stands(&halting));
     STEP(11, is_answered(SIGINT, "SIGINT")); /* each time anew */
     STEP(12, stands(&halting));
-    kill(getpid(), SIGTERM);
+    check_signal(SIGTERM);
     STEP(13, lc_handle_wait(halting.finished, check_patience()) == 0);
-    pthread_join(thread, NULL);
+    helper_join(&helper);
+    check_log_release();
     STEP(14, halting.result == halting.error);
     STEP(15, halting.behavior == LC_SPIN_HALT);
     STEP(16, is_default(SIGTERM) && is_default(SIGINT) && is_default(SIGHUP));
@@ -182,9 +177,7 @@ CHECK_CHILD(halt_until_sigterm)
 
 static void only_sigterm_ends_a_halt(void)
 {
-    struct check_exit ended = check_child("halt_until_sigterm");
-    CU_ASSERT_EQUAL(ended.status, 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "must not go on"));
+    CU_ASSERT_EQUAL(CHECK_APART(halt_until_sigterm), 0);
 }
 
 CHECK_CHILD(halt_after_sigterm)
@@ -192,7 +185,7 @@ CHECK_CHILD(halt_after_sigterm)
     static const int watched[] = {SIGTERM};
     lc_process_signals *watch = NULL;
     STEP(1, lc_process_signals_watch(watched, 1, &watch) == 0);
-    kill(getpid(), SIGTERM);
+    check_signal(SIGTERM);
     lc_error *error = lc_error_new(-EIO, "late");
     STEP(2, lc_spin_halt(error, NULL, NULL) == 0);
     lc_error_unref(error);
@@ -204,7 +197,7 @@ CHECK_CHILD(halt_after_sigterm)
 
 static void earlier_sigterm_counts(void)
 {
-    CU_ASSERT_EQUAL(check_child("halt_after_sigterm").status, 0);
+    CU_ASSERT_EQUAL(CHECK_APART(halt_after_sigterm), 0);
 }
 
 /* The halt is asked for by a run that a SIGTERM is just cancelling: the SIGTERM must not be needed twice. */
@@ -223,7 +216,7 @@ static lc_error *make_failing_when_cancelled(void *arg, lc_component **component
 static void terminate(void *arg)
 {
     (void)arg;
-    kill(getpid(), SIGTERM);
+    check_signal(SIGTERM);
 }
 
 CHECK_CHILD(halt_in_a_terminated_run)
@@ -248,7 +241,7 @@ CHECK_CHILD(halt_in_a_terminated_run)
 
 static void sigterm_that_cancelled_the_run_counts(void)
 {
-    CU_ASSERT_EQUAL(check_child("halt_in_a_terminated_run").status, 0);
+    CU_ASSERT_EQUAL(CHECK_APART(halt_in_a_terminated_run), 0);
 }
 
 /* ---- release ---- */
@@ -256,10 +249,10 @@ static void sigterm_that_cancelled_the_run_counts(void)
 static void release_ends_a_halt(void)
 {
     struct halting halting;
-    pthread_t thread;
+    struct helper helper;
     halting_init(&halting);
     check_log_capture();
-    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, run_halting, &halting), 0);
+    helper_start(&helper, run_halting, &halting);
     CHECK_CLOSES(halting.halted);
     CU_ASSERT_TRUE(halting.done_at_halt);
     CU_ASSERT_TRUE(stands(&halting));
@@ -267,7 +260,7 @@ static void release_ends_a_halt(void)
     CU_ASSERT_TRUE(stands(&halting));
     CU_ASSERT_EQUAL(lc_halt_release(), 1);
     CHECK_CLOSES(halting.finished);
-    pthread_join(thread, NULL);
+    helper_join(&helper);
     CU_ASSERT_PTR_EQUAL(halting.result, halting.error);
     CU_ASSERT_EQUAL(halting.behavior, LC_SPIN_HALT);
     CU_ASSERT_TRUE(check_log_has("must not go on"));
@@ -289,25 +282,24 @@ static void note_bare_halt(void *arg, const lc_error *error)
     lc_handle_close(((struct bare_halt *)arg)->halted);
 }
 
-static void *halt_bare(void *arg)
+static void halt_bare(void *arg)
 {
     struct bare_halt *halt = arg;
     halt->result = lc_spin_halt(halt->error, note_bare_halt, halt);
     lc_handle_close(halt->over);
-    return NULL;
 }
 
 static void release_ends_all_halts_that_wait(void)
 {
     enum { COUNT = 3 };
     struct bare_halt halts[COUNT];
-    pthread_t threads[COUNT];
+    struct helper helpers[COUNT];
     lc_error *error = lc_error_new(-EIO, "bare");
     check_log_capture();
     CU_ASSERT_EQUAL(lc_halt_release(), 0); /* nobody waits; later ones are not affected */
     for (size_t i = 0; i < COUNT; i++) {
         halts[i] = (struct bare_halt){lc_handle_new(), lc_handle_new(), error, -1};
-        pthread_create(&threads[i], NULL, halt_bare, &halts[i]);
+        helper_start(&helpers[i], halt_bare, &halts[i]);
         CHECK_CLOSES(halts[i].halted);
     }
     for (size_t i = 0; i < COUNT; i++)
@@ -315,7 +307,7 @@ static void release_ends_all_halts_that_wait(void)
     CU_ASSERT_EQUAL(lc_halt_release(), COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         CHECK_CLOSES(halts[i].over);
-        pthread_join(threads[i], NULL);
+        helper_join(&helpers[i]);
         CU_ASSERT_EQUAL(halts[i].result, 0);
         lc_handle_unref(halts[i].halted);
         lc_handle_unref(halts[i].over);
@@ -342,18 +334,18 @@ static int64_t cpu_time(void)
 CHECK_CHILD(halt_costs_nothing)
 {
     static struct halting halting;
-    pthread_t thread;
+    struct helper helper;
     halting_init(&halting);
-    STEP(1, pthread_create(&thread, NULL, run_halting, &halting) == 0);
-    STEP(2, lc_handle_wait(halting.halted, check_patience()) == 0);
-    STEP(3, stands(&halting));
+    helper_start(&helper, run_halting, &halting);
+    STEP(1, lc_handle_wait(halting.halted, check_patience()) == 0);
+    STEP(2, stands(&halting));
     int64_t before = cpu_time();
     lc_sleep(HALT_LASTS);
     int64_t used = cpu_time() - before;
     fprintf(stderr, "used %lld ns\n", (long long)used);
-    STEP(4, used < HALT_MAY_USE);
-    STEP(5, lc_halt_release() == 1);
-    pthread_join(thread, NULL);
+    STEP(3, used < HALT_MAY_USE);
+    STEP(4, lc_halt_release() == 1);
+    helper_join(&helper);
     halting_drop(&halting);
     return 0;
 }
@@ -369,7 +361,7 @@ static lc_error *make_noop(void *arg, lc_component **component)
 {
     (void)arg;
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("noop");
+    lc_manager_builder *builder = check_builder("noop");
     lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
     lc_error *failed = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
@@ -380,7 +372,7 @@ static lc_error *make_noop(void *arg, lc_component **component)
 
 static void send_signal(void *arg)
 {
-    kill(getpid(), *(int *)arg);
+    check_signal(*(int *)arg);
 }
 
 static int run_until_signal(int signal, const char *name)
@@ -414,19 +406,20 @@ CHECK_CHILD(run_until_sigint)
 
 static void signals_cancel_the_run(void)
 {
-    CU_ASSERT_EQUAL(check_child("run_until_sigterm").status, 0);
-    CU_ASSERT_EQUAL(check_child("run_until_sigint").status, 0);
+    CU_ASSERT_EQUAL(CHECK_APART(run_until_sigterm), 0);
+    CU_ASSERT_EQUAL(CHECK_APART(run_until_sigint), 0);
 }
 
 /* A signal that comes while a failed instance ends is a cancel like any other: nothing more is made. */
-static unsigned instances_made;
-
 static lc_error *fail_then_be_terminated(lc_context *context, lc_ready *ready, void *arg)
 {
     (void)ready;
     lc_signal_error(context, lc_error_ref(((struct halting *)arg)->error));
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
-    raise(SIGTERM); /* to this thread: it has been caught when raise returns */
+    if (!lc_simulated())
+        raise(SIGTERM); /* to this thread: it has been caught when raise returns */
+    else
+        lc_simulation_signal(SIGTERM);
     return NULL;
 }
 
@@ -434,10 +427,10 @@ static lc_error *make_terminated(void *arg, lc_component **component)
 {
     struct halting *halting = arg;
     lc_manager *manager = NULL;
-    instances_made++;
-    lc_manager_builder *builder = lc_manager_builder_new("terminated");
+    halting->made++;
+    lc_manager_builder *builder = check_builder("terminated");
     lc_manager_builder_add(builder, "worker",
-                           instances_made == 1 ? fail_then_be_terminated : lc_noop_worker, halting);
+                           halting->made == 1 ? fail_then_be_terminated : lc_noop_worker, halting);
     lc_error *failed = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!failed)
@@ -455,7 +448,7 @@ CHECK_CHILD(run_terminated_while_failing)
     options.handle_signals = true;
     lc_error *result = lc_run_component(NULL, &options, NULL);
     STEP(1, lc_error_code(result) == -ECANCELED);
-    STEP(2, instances_made == 1);
+    STEP(2, halting.made == 1);
     lc_error_unref(result);
     halting_drop(&halting);
     return 0;
@@ -463,7 +456,7 @@ CHECK_CHILD(run_terminated_while_failing)
 
 static void signal_while_failing_makes_nothing(void)
 {
-    CU_ASSERT_EQUAL(check_child("run_terminated_while_failing").status, 0);
+    CU_ASSERT_EQUAL(CHECK_APART(run_terminated_while_failing), 0);
 }
 
 CHECK_CHILD(run_without_signals)
@@ -482,7 +475,7 @@ static void signals_are_left_alone_unless_asked(void)
     CU_ASSERT_EQUAL(check_child("run_without_signals").status, -SIGTERM);
 }
 
-CHECK_SUITE(
+CHECK_SUITE_IN_MODES(
     lifecycle_halt, "conformance: lifecycle: spin-halt",
     {"A21 a halt stops the component and ends by SIGTERM; SIGINT, SIGHUP and a cancel do not end "
      "it",
@@ -492,9 +485,10 @@ CHECK_SUITE(
     {"A21 lc_halt_release ends a halt; cancelling the context does not", release_ends_a_halt},
     {"A21 lc_halt_release ends all halts that wait, and no later ones",
      release_ends_all_halts_that_wait},
-    {"A21 a halt uses no CPU", halt_uses_no_cpu},
+    {"A21 a halt uses no CPU", halt_uses_no_cpu, CHECK_KERNEL},
     {"run: SIGINT and SIGTERM cancel a run that handles signals, and are named",
      signals_cancel_the_run},
     {"A22 a signal that comes while a failed instance ends cancels the run, and nothing is made",
      signal_while_failing_makes_nothing},
-    {"run: signals are left alone unless asked for", signals_are_left_alone_unless_asked});
+    {"run: signals are left alone unless asked for", signals_are_left_alone_unless_asked,
+     CHECK_KERNEL});

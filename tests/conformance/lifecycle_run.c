@@ -2,16 +2,15 @@
  * lifecycle_run.c: contract A19, A20, A22-A25: the run loop. The spin-halt is in lifecycle_halt.c.
  */
 #include "support/check.h"
+#include "support/clock.h"
 #include "support/fake.h"
 #include "support/later.h"
+#include "support/mode.h"
 #include "support/puppet.h"
-
-#include "executor/manual_clock.h"
 
 #include <lifecycle.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,8 @@
 #define WORKERS 3
 
 /*
- * A run loop in a thread of its own. Its instances are managers of puppets, or fakes; its handler answers what
- * `answers` says, in turn. What the loop's thread writes is read after `finished`, or after a word on `news`.
+ * A run loop in a helper of its own. Its instances are managers of puppets, or fakes; its handler answers what
+ * `answers` says, in turn. What the loop writes is read after `finished`, or after a word on `news`.
  */
 struct run {
     struct puppet puppets[INSTANCES][WORKERS];
@@ -33,7 +32,8 @@ struct run {
     lc_context *context; /* of the run */
     lc_channel *news;    /* an item for each instance made and each time the handler is asked */
     lc_handle *finished;
-    pthread_t thread;
+    struct helper helper;
+    struct doer loop; /* who runs it */
 
     unsigned made;
     unsigned factory_fails_at; /* the instance that cannot be made, from 1; 0: none */
@@ -117,19 +117,18 @@ static struct run *run_faked(unsigned flags)
     return run;
 }
 
-static void *run_loop(void *arg)
+static void run_loop(void *arg)
 {
     struct run *run = arg;
+    run->loop = doer_self();
     run->behavior = (lc_behavior)99;
     run->result = lc_run_component(run->context, &run->options, &run->behavior);
     lc_handle_close(run->finished);
-    return NULL;
 }
 
 static void run_begin(struct run *run)
 {
-    if (pthread_create(&run->thread, NULL, run_loop, run) != 0)
-        abort();
+    helper_start(&run->helper, run_loop, run);
 }
 
 /* Waits for the next instance, or for the handler to be asked. */
@@ -151,7 +150,7 @@ static bool run_instance(struct run *run)
 static void run_end(struct run *run)
 {
     CHECK_CLOSES(run->finished);
-    pthread_join(run->thread, NULL);
+    helper_join(&run->helper);
 }
 
 static void run_drop(struct run *run)
@@ -244,22 +243,21 @@ static void restart_after_failed_start(void)
     run_drop(run);
 }
 
-static pthread_t starter;
+static struct doer starter;
 
-static lc_error *start_noting_thread(struct fake *fake, lc_context *context)
+static lc_error *start_noting_caller(struct fake *fake, lc_context *context)
 {
-    starter = pthread_self();
+    starter = doer_self();
     return completing_start(fake, context);
 }
 
 static void start_is_a_worker_of_its_own(void)
 {
     struct run *run = run_faked(0);
-    run->fakes[0].start = start_noting_thread;
+    run->fakes[0].start = start_noting_caller;
     run_begin(run);
-    pthread_t loop = run->thread;
     run_end(run);
-    CU_ASSERT_FALSE(pthread_equal(starter, loop));
+    CU_ASSERT_FALSE(doer_is(starter, run->loop));
     CU_ASSERT_PTR_NULL(run->result);
     run_drop(run);
 }
@@ -463,22 +461,20 @@ static void cancel_waits_for_done(void)
 static void deadline_ends_with_timeout(void)
 {
     struct run *run = run_new(1);
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
+    struct check_clock *clock = check_clock_new();
     lc_context_unref(run->context);
-    lc__manual_clock_use(clock);
-    run->context = lc_context_with_deadline(NULL, 2000);
-    lc__manual_clock_use(NULL);
+    check_clock_use(clock);
+    run->context = lc_context_with_deadline(NULL, check_clock_now(clock) + LC_HOUR);
+    check_clock_use(NULL);
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    lc__manual_clock_advance(clock, 1000);
+    check_clock_advance(clock, LC_HOUR);
     CU_ASSERT_TRUE(puppet_does(&run->puppets[0][0], PUPPET_AWAIT));
     CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_RETURN));
     run_end(run);
     CU_ASSERT_EQUAL(lc_error_code(run->result), -ETIMEDOUT);
     run_drop(run);
-    CU_ASSERT_EQUAL(lc_library_shutdown(),
-                    0); /* the worker's thread may be the last to let its context go */
-    lc__manual_clock_free(clock);
+    check_clock_free(clock);
 }
 
 /* Cancelled, and a worker fails before or after; the error goes to the handler in either order. */
@@ -752,7 +748,7 @@ static void behaviors_have_names(void)
     CU_ASSERT_PTR_NULL(lc_behavior_name((lc_behavior)-1));
 }
 
-CHECK_SUITE(
+CHECK_SUITE_IN_MODES(
     lifecycle_run, "conformance: lifecycle: run loop",
     {"A19 a throw inside start does not kill the loop and is fatal", throw_in_start_is_fatal},
     {"A19 an error returned by start is fatal and counts as done", error_of_start_is_fatal},

@@ -3,13 +3,13 @@
  */
 #include "support/check.h"
 #include "support/later.h"
+#include "support/mode.h"
 #include "support/puppet.h"
 #include "support/race.h"
 
 #include <lifecycle.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,20 +80,17 @@ static void look_whether_thrown(void *arg)
     thrower->taken_in_deferred = lc_signaler_take(thrower->scope.signaler);
 }
 
-static void *throw_after_defer(void *arg)
+static void throw_after_defer(void *arg)
 {
     struct thrower *thrower = arg;
     lc_defer(look_whether_thrown, thrower);
     lc_throw(thrower->scope.context, lc_error_new(-EIO, "thrown"));
-    return NULL;
 }
 
 static void error_comes_before_deferred_calls(void)
 {
     struct thrower thrower = {.scope = scope_new(NULL)};
-    pthread_t thread;
-    pthread_create(&thread, NULL, throw_after_defer, &thrower);
-    pthread_join(thread, NULL);
+    helper_do(throw_after_defer, &thrower);
     CU_ASSERT_TRUE(thrower.thrown_before_deferred);
     CU_ASSERT_EQUAL(lc_error_code(thrower.taken_in_deferred), -EIO);
     lc_error_unref(thrower.taken_in_deferred);
@@ -112,7 +109,7 @@ static void returned_error_comes_before_deferred_calls(void)
 {
     struct thrower thrower = {.scope = scope_new(NULL)};
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("returns");
+    lc_manager_builder *builder = check_builder("returns");
     lc_manager_builder_add(builder, "worker", fail_after_defer, &thrower);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -125,22 +122,19 @@ static void returned_error_comes_before_deferred_calls(void)
     scope_drop(&thrower.scope);
 }
 
-static void *throw_and_go_on(void *arg)
+static void throw_and_go_on(void *arg)
 {
     struct thrower *thrower = arg;
     lc_throw(thrower->scope.context, lc_error_new(-EPIPE, "too late"));
     thrower->went_on = true;
-    return NULL;
 }
 
 static void later_throw_ends_its_caller(void)
 {
     struct thrower thrower = {.scope = scope_new(NULL)};
-    pthread_t thread;
     check_log_capture();
     lc_signal_error(thrower.scope.context, lc_error_new(-EIO, "the first"));
-    pthread_create(&thread, NULL, throw_and_go_on, &thrower);
-    pthread_join(thread, NULL);
+    helper_do(throw_and_go_on, &thrower);
     CU_ASSERT_FALSE(thrower.went_on);
     CU_ASSERT_EQUAL(check_log_count("too late"), 1);
     check_log_release();
@@ -394,7 +388,7 @@ static void ordinary_wrapping_is_seen_through(void)
     lc_error_unref(inner);
 }
 
-CHECK_SUITE(
+CHECK_SUITE_IN_MODES(
     lifecycle_signaler, "conformance: lifecycle: signalers",
     {"A2 the first error reaches the holder exactly once", first_error_reaches_holder_once},
     {"A2 later errors are logged as unhandled, with message and origin", later_errors_are_logged},

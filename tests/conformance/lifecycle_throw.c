@@ -3,6 +3,7 @@
  */
 #include "support/check.h"
 #include "support/later.h"
+#include "support/mode.h"
 #include "support/puppet.h"
 
 #include <lifecycle.h>
@@ -43,13 +44,6 @@ static void note_c(void *arg)
     note(arg, 'c');
 }
 
-static void run_thread(void *(*body)(void *), struct trace *trace)
-{
-    pthread_t thread;
-    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, body, trace), 0);
-    pthread_join(thread, NULL);
-}
-
 static struct trace trace_new(void)
 {
     return (struct trace){.scope = scope_new(NULL)};
@@ -58,7 +52,7 @@ static struct trace trace_new(void)
 static void run_worker(lc_worker_function run, struct trace *trace)
 {
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("traced");
+    lc_manager_builder *builder = check_builder("traced");
     lc_manager_builder_add(builder, "worker", run, trace);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -75,7 +69,7 @@ static void throw_deep(struct trace *trace)
     note(trace, '!');
 }
 
-static void *foreign_throw(void *arg)
+static void foreign_throw(void *arg)
 {
     struct trace *trace = arg;
     lc_defer(note_a, trace);
@@ -84,13 +78,12 @@ static void *foreign_throw(void *arg)
     note(trace, '1');
     throw_deep(trace);
     note(trace, '!');
-    return NULL;
 }
 
 static void throw_in_foreign_thread(void)
 {
     struct trace trace = trace_new();
-    run_thread(foreign_throw, &trace);
+    helper_do(foreign_throw, &trace);
     CU_ASSERT_STRING_EQUAL(trace.text, "1cba");
     CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
     scope_drop(&trace.scope);
@@ -136,41 +129,47 @@ static void deferred_calls_run_at_return(void)
     scope_drop(&trace.scope);
 }
 
-static void *foreign_returns(void *arg)
+static void foreign_returns(void *arg)
 {
     lc_defer(note_a, arg);
     lc_defer(note_b, arg);
     note(arg, '1');
-    return NULL;
 }
 
-static void *foreign_exits(void *arg)
+static void foreign_exits(void *arg)
 {
     foreign_returns(arg);
     pthread_exit(NULL);
 }
 
-static void *foreign_cancelled(void *arg)
+static void foreign_cancelled(void *arg)
 {
     foreign_returns(arg);
     pthread_cancel(pthread_self());
     for (;;)
         pthread_testcancel(); /* not a call that sanitizers wrap: they do not see it left that way */
-    return NULL;
+}
+
+static void deferred_calls_run_at_the_end_of(void (*body)(void *arg))
+{
+    struct trace trace = trace_new();
+    helper_do(body, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "1ba");
+    scope_drop(&trace.scope);
+}
+
+static void deferred_calls_run_at_foreign_return(void)
+{
+    deferred_calls_run_at_the_end_of(foreign_returns);
 }
 
 static void deferred_calls_run_at_foreign_end(void)
 {
-    void *(*bodies[])(void *) = {foreign_returns, foreign_exits, foreign_cancelled};
-    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        struct trace trace = trace_new();
-        run_thread(bodies[i], &trace);
-        CU_ASSERT_STRING_EQUAL(trace.text, "1ba");
-        scope_drop(&trace.scope);
-    }
+    deferred_calls_run_at_the_end_of(foreign_exits);
+    deferred_calls_run_at_the_end_of(foreign_cancelled);
 }
 
-static void *throw_under_cleanup(void *arg)
+static void throw_under_cleanup(void *arg)
 {
     struct trace *trace = arg;
     lc_defer(note_a, trace);
@@ -179,7 +178,6 @@ static void *throw_under_cleanup(void *arg)
     lc_throw(trace->scope.context, lc_error_new(-EIO, "cleaned"));
     pthread_cleanup_pop(0);
     pthread_cleanup_pop(0);
-    return NULL;
 }
 
 static lc_error *worker_throws_under_cleanup(lc_context *context, lc_ready *ready, void *arg)
@@ -193,7 +191,7 @@ static lc_error *worker_throws_under_cleanup(lc_context *context, lc_ready *read
 static void cleanup_handlers_run(void)
 {
     struct trace trace = trace_new();
-    run_thread(throw_under_cleanup, &trace);
+    helper_do(throw_under_cleanup, &trace);
     CU_ASSERT_STRING_EQUAL(trace.text, "abc");
     CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
     scope_drop(&trace.scope);
@@ -211,7 +209,7 @@ static void throw_deferred(void *arg)
     lc_throw(trace->scope.context, lc_error_new(-EPIPE, "thrown while deferred"));
 }
 
-static void *defer_a_throw(void *arg)
+static void defer_a_throw(void *arg)
 {
     struct trace *trace = arg;
     lc_defer(note_a, trace);
@@ -235,7 +233,7 @@ static void throw_in_deferred_is_logged(void)
 {
     struct trace trace = trace_new();
     check_log_capture();
-    run_thread(defer_a_throw, &trace);
+    helper_do(defer_a_throw, &trace);
     CU_ASSERT_STRING_EQUAL(trace.text, "tbta");
     CU_ASSERT_EQUAL(check_log_count("thrown while deferred"), 2);
     CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
@@ -260,17 +258,16 @@ static void defer_more(void *arg)
     lc_defer(note_c, arg);
 }
 
-static void *defer_in_deferred(void *arg)
+static void defer_in_deferred(void *arg)
 {
     lc_defer(note_a, arg);
     lc_defer(defer_more, arg);
-    return NULL;
 }
 
 static void deferred_calls_may_defer(void)
 {
     struct trace trace = trace_new();
-    run_thread(defer_in_deferred, &trace);
+    helper_do(defer_in_deferred, &trace);
     CU_ASSERT_STRING_EQUAL(trace.text, "mca");
     scope_drop(&trace.scope);
 }
@@ -386,17 +383,15 @@ CHECK_CHILD(signal_without_signaler)
     return 0;
 }
 
-static void *throw_without_signaler_here(void *arg)
+static void throw_without_signaler_here(void *arg)
 {
     lc_throw(arg, lc_error_new(-EIO, "from another thread"));
 }
 
 CHECK_CHILD(throw_without_signaler_in_thread)
 {
-    pthread_t thread;
     lc_context *context = lc_context_new(NULL);
-    pthread_create(&thread, NULL, throw_without_signaler_here, context);
-    pthread_join(thread, NULL);
+    helper_do(throw_without_signaler_here, context);
     return 0;
 }
 
@@ -485,29 +480,34 @@ static void log_is_flushed_first(void)
     ends_with_70("throw_flushes_the_log", "flushed the sink");
 }
 
-CHECK_SUITE(
+CHECK_SUITE_IN_MODES(
     lifecycle_throw, "conformance: lifecycle: throw",
     {"A4 a throw in a foreign thread does not return; deferred calls run last first",
      throw_in_foreign_thread},
     {"A4 a throw in a worker does not return; deferred calls run last first", throw_in_worker},
     {"A4 deferred calls run when a worker returns", deferred_calls_run_at_return},
-    {"A4 deferred calls run however a foreign thread ends", deferred_calls_run_at_foreign_end},
-    {"A4 pthread_cleanup_push handlers run, after the deferred calls", cleanup_handlers_run},
+    {"A4 deferred calls run when a foreign thread returns", deferred_calls_run_at_foreign_return},
+    {"A4 deferred calls run when a foreign thread ends by pthread_exit or is cancelled",
+     deferred_calls_run_at_foreign_end, CHECK_PTHREADS},
+    {"A4 pthread_cleanup_push handlers run, after the deferred calls", cleanup_handlers_run,
+     CHECK_PTHREADS},
     {"A4 a throw inside a deferred call is logged and the rest still run",
      throw_in_deferred_is_logged},
     {"A4 a throw in a deferred call of a worker that returned is logged",
      throw_in_deferred_after_return_is_logged},
     {"A4 a deferred call may defer more", deferred_calls_may_defer},
     {"A4 deferring nothing is refused", defer_refuses_null},
-    {"A4 a worker that ends by pthread_exit counts as returned", exited_worker_counts_as_returned},
+    {"A4 a worker that ends by pthread_exit counts as returned", exited_worker_counts_as_returned,
+     CHECK_PTHREADS},
     {"A4 a worker that is cancelled by pthread_cancel counts as returned",
-     cancelled_worker_counts_as_returned},
-    {"A4 deferred calls run however a worker ends", deferred_calls_run_however_a_worker_ends},
-    {"A4 a throw in main ends that thread alone", throw_in_main_ends_main_alone},
+     cancelled_worker_counts_as_returned, CHECK_PTHREADS},
+    {"A4 deferred calls run when a worker ends by pthread_exit or is cancelled",
+     deferred_calls_run_however_a_worker_ends, CHECK_PTHREADS},
+    {"A4 a throw in main ends that thread alone", throw_in_main_ends_main_alone, CHECK_PTHREADS},
     {"A5 a throw without a signaler above is logged and ends the process with 70",
-     no_signaler_ends_the_process},
+     no_signaler_ends_the_process, CHECK_KERNEL},
     {"A5 a signalled error without a signaler above ends the process with 70",
-     signal_without_signaler_ends_the_process},
+     signal_without_signaler_ends_the_process, CHECK_KERNEL},
     {"A5 a throw in a library callback is logged and ends the process with 70",
-     throw_in_callbacks_ends_the_process},
-    {"A5 the log is flushed before the process ends", log_is_flushed_first});
+     throw_in_callbacks_ends_the_process, CHECK_KERNEL},
+    {"A5 the log is flushed before the process ends", log_is_flushed_first, CHECK_KERNEL});

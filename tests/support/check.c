@@ -3,6 +3,7 @@
  * lets CUnit print its summary. See check.h.
  */
 #include "support/check.h"
+#include "support/mode.h"
 
 #include "base/memory.h"
 #include "executor/manual_clock.h"
@@ -100,17 +101,31 @@ static void note_time(void)
 
 int64_t check_patience(void)
 {
+    if (lc_simulated())
+        return LC_FOREVER;
     note_time();
     return lc_deadline_after(PATIENCE);
 }
 
+/*
+ * What is awaited may need time to pass, which in a simulation it does only while nobody can run;
+ * and it may need nothing but a turn, which should come at many moments.
+ */
+static void let_others_run(void)
+{
+    if (lc_simulated() && lc_random() & 1)
+        lc_sleep(100 * LC_MICROSECOND);
+    else
+        lc_yield();
+}
+
 bool check_until(bool (*condition)(void *arg), void *arg)
 {
-    int64_t deadline = check_patience();
+    int64_t deadline = lc_deadline_after(PATIENCE);
     while (!condition(arg)) {
         if (lc_now() > deadline)
             return false;
-        sched_yield();
+        let_others_run();
     }
     return true;
 }
@@ -157,6 +172,7 @@ void check_use_cpus(unsigned cpus)
 static pthread_mutex_t capture_lock = PTHREAD_MUTEX_INITIALIZER;
 static char **captured;
 static size_t captured_count;
+static const lc_log_sink *resting;
 
 static void capture_write(void *arg, const lc_log_record *record)
 {
@@ -200,9 +216,16 @@ bool check_log_has(const char *text)
     return check_log_count(text) > 0;
 }
 
+void check_log_rest(const lc_log_sink *sink)
+{
+    resting = sink;
+    check_log_release();
+}
+
 void check_log_release(void)
 {
-    lc_log_set_sink(NULL);
+    if (lc_log_set_sink(resting) != 0)
+        abort();
     pthread_mutex_lock(&capture_lock);
     for (size_t i = 0; i < captured_count; i++)
         free(captured[i]);
@@ -214,11 +237,11 @@ void check_log_release(void)
 
 /* ---- children ---- */
 
-static int run_child(const char *name)
+static int run_child(const char *name, const char *mode)
 {
     for (struct check_child_entry *entry = children; entry; entry = entry->next)
         if (strcmp(entry->name, name) == 0)
-            return entry->run();
+            return check_run_child(entry->run, mode);
     fprintf(stderr, "check: no child is called %s\n", name);
     return 127;
 }
@@ -240,7 +263,8 @@ struct check_exit check_child(const char *name)
         signal(SIGHUP, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         /* Not /proc/self/exe, which is Valgrind when that runs us. */
-        execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", name, (char *)NULL);
+        execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", name, check_mode_name(),
+              (char *)NULL);
         _exit(126);
     }
     close(pipes[1]);
@@ -332,12 +356,24 @@ static void after_each(void)
         CU_FAIL("a wait has lasted until its patience ended: was a wake-up lost?");
 }
 
+/* LC_CHECK_TEST gives a part of the names of the tests that are wanted. */
+static bool test_wanted(const CU_TestInfo *test)
+{
+    const char *part = getenv("LC_CHECK_TEST");
+    return !part || strstr(test->pName, part) != NULL;
+}
+
 static void add_suite(struct check_suite *suite)
 {
-    CU_pSuite made =
-        CU_add_suite_with_setup_and_teardown(suite->title, NULL, NULL, before_each, after_each);
-    for (CU_TestInfo *test = suite->tests; made && test->pName; test++)
+    CU_pSuite made = NULL;
+    for (CU_TestInfo *test = suite->tests; test->pName; test++) {
+        if (!test_wanted(test))
+            continue;
+        if (!made)
+            made = CU_add_suite_with_setup_and_teardown(suite->title, NULL, NULL, before_each,
+                                                        after_each);
         CU_add_test(made, test->pName, test->pTestFunc);
+    }
 }
 
 /* @return false if what was given is no number. */
@@ -358,8 +394,8 @@ static bool choose_seed(const char *given)
 int main(int count, char **arguments)
 {
     lc__memory_track();
-    if (count == 3 && strcmp(arguments[1], "--child") == 0)
-        return end_child(run_child(arguments[2]));
+    if (count == 4 && strcmp(arguments[1], "--child") == 0)
+        return end_child(run_child(arguments[2], arguments[3]));
 
     if (count > 1 && arguments[1][0] == '-') {
         fprintf(stderr,

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct lc_log_sink;
+
 /** A suite of tests: a CUnit suite by the name of `title`. Files register themselves by
  * CHECK_SUITE. */
 struct check_suite {
@@ -78,7 +80,10 @@ uint64_t check_seed(void);
 /** A small generator for tests (splitmix64): the next number of `*state`. */
 uint64_t check_random(uint64_t *state);
 
-/** The deadline after which a wait in a test counts as hung: 30 s from now (more under sanitizers).
+/**
+ * The deadline after which a wait in a test counts as hung: 30 s from now (more under sanitizers).
+ * In a simulation there is none: a wait that nothing ends is reported as a deadlock, with what all
+ * others wait for.
  */
 int64_t check_patience(void);
 
@@ -105,8 +110,10 @@ struct lc__manual_clock;
  */
 void check_waits_for(struct lc__manual_clock *clock, int64_t nanoseconds);
 
-/** Looks again and again until `condition(arg)`; for what has no handle. @return whether it came in
- * time. */
+/**
+ * Looks again and again until `condition(arg)`, and lets others run between; for what has no
+ * handle. @return whether it came in time.
+ */
 bool check_until(bool (*condition)(void *arg), void *arg);
 
 /** Binds the calling thread, and threads it makes, to the first `cpus` processors it may use; 0
@@ -120,7 +127,9 @@ void check_log_capture(void);
 bool check_log_has(const char *text);
 /** How many records of the running capture hold `text`. */
 unsigned check_log_count(const char *text);
-/** Ends the capture; the default sink is back. */
+/** Ends the capture; records go again where they went before. */
 void check_log_release(void);
+/** Where records go while no capture runs: to this sink, which must stay; NULL: to stderr. */
+void check_log_rest(const struct lc_log_sink *sink);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "support/check.h"
 
-#include <lifecycle.h>
+#include "executor/fiber.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -56,23 +56,41 @@ bool later_ended(pid_t thread)
     return check_until(has_ended, &thread);
 }
 
-static void *run(void *arg)
+struct doer doer_self(void)
+{
+    return (struct doer){later_self(), lc__fiber_current()};
+}
+
+bool doer_is(struct doer doer, struct doer other)
+{
+    return doer.fiber == other.fiber && (doer.fiber || doer.thread == other.thread);
+}
+
+static bool is_parked(void *fiber)
+{
+    return atomic_load(&((struct lc__fiber *)fiber)->state) == LC__FIBER_PARKED;
+}
+
+bool doer_sleeps(struct doer doer)
+{
+    return doer.fiber ? check_until(is_parked, doer.fiber) : later_asleep(doer.thread);
+}
+
+static void run(void *arg)
 {
     struct later *later = arg;
-    later->slept = later_asleep(later->sleeper);
+    later->slept = doer_sleeps(later->sleeper);
     later->function(later->arg);
-    return NULL;
 }
 
 void later(struct later *later, void (*function)(void *arg), void *arg)
 {
-    *later = (struct later){.sleeper = later_self(), .function = function, .arg = arg};
-    if (pthread_create(&later->thread, NULL, run, later) != 0)
-        abort();
+    *later = (struct later){.sleeper = doer_self(), .function = function, .arg = arg};
+    helper_start(&later->helper, run, later);
 }
 
 bool later_join(struct later *later)
 {
-    pthread_join(later->thread, NULL);
+    helper_join(&later->helper);
     return later->slept;
 }

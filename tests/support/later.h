@@ -1,23 +1,37 @@
 /*
- * later.h: something done by another thread once the calling one sleeps: for tests of waking up, which
- * would otherwise guess how long it takes to fall asleep.
+ * later.h: something done by a helper once the caller sleeps: for tests of waking up, which would
+ * otherwise guess how long it takes to fall asleep.
  */
 #ifndef LIFECYCLE_TESTS_LATER_H
 #define LIFECYCLE_TESTS_LATER_H
 
-#include <pthread.h>
+#include "support/helper.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct lc__fiber;
+
+/** Who may sleep: a thread in the kernel, a fiber by being parked. */
+struct doer {
+    pid_t thread;
+    struct lc__fiber *fiber; /**< NULL: it is a thread */
+};
+/** The caller. */
+struct doer doer_self(void);
+bool doer_is(struct doer doer, struct doer other);
+/** Waits until it sleeps. @return false if it did not in time. */
+bool doer_sleeps(struct doer doer);
+
 struct later {
-    pthread_t thread;
-    pid_t sleeper;
+    struct helper helper;
+    struct doer sleeper;
     void (*function)(void *arg);
     void *arg;
     bool slept;
 };
 
-/** Has `function(arg)` called by a new thread as soon as the calling thread sleeps in the kernel. */
+/** Has `function(arg)` called by a helper as soon as the caller sleeps. */
 void later(struct later *later, void (*function)(void *arg), void *arg);
 /** Waits for it. @return whether the caller really slept: if not, the test has not tested its point. */
 bool later_join(struct later *later);

@@ -4,6 +4,7 @@
 #include "support/puppet.h"
 
 #include "support/check.h"
+#include "support/mode.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -119,7 +120,7 @@ bool puppet_does(struct puppet *puppet, enum puppet_order order)
 lc_manager *puppet_manager(struct puppet *puppets, size_t count)
 {
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("puppets");
+    lc_manager_builder *builder = check_builder("puppets");
     for (size_t i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "w%zu", i);

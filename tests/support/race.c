@@ -5,6 +5,7 @@
 #include "support/race.h"
 
 #include "support/check.h"
+#include "support/helper.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -97,9 +98,30 @@ static void use_cpus(unsigned cpus)
     atomic_store(&patience, cpus == 1 ? 0 : 4000);
 }
 
+/* ---- two fibers, which take turns or run on two threads, as it comes ---- */
+
+static unsigned run_in_fibers(const struct race *race, void *arg, unsigned rounds)
+{
+    struct helper second;
+    unsigned wrong = 0;
+    for (unsigned round = 0; round < rounds; round++) {
+        if (race->prepare)
+            race->prepare(arg);
+        helper_start(&second, race->second, arg);
+        if (lc_random() & 1)
+            lc_yield();
+        race->first(arg);
+        helper_join(&second);
+        wrong += !race->judge(arg);
+    }
+    return wrong;
+}
+
 unsigned race_run(const struct race *race, void *arg, unsigned rounds)
 {
     unsigned wrong = 0;
+    if (lc_in_fiber())
+        return run_in_fibers(race, arg, lc_simulated() ? 1 : rounds);
     for (unsigned cpus = 1; cpus <= 2; cpus++) {
         struct runner runner = {.race = race, .arg = arg, .rounds = rounds};
         runner.random = check_seed() + cpus;

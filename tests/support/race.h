@@ -27,7 +27,11 @@ struct race {
         void *arg); /**< on the caller's thread, after both: whether all was well; tidies up */
 };
 
-/** Runs `rounds` rounds on one processor, then as many on two. @return how many the judge did not like. */
+/**
+ * Runs `rounds` rounds on one processor, then as many on two; called by a fiber, with a helper a
+ * round, and in a simulation but one, since there each seed is one. @return how many the judge did
+ * not like.
+ */
 unsigned race_run(const struct race *race, void *arg, unsigned rounds);
 
 /**
