@@ -114,7 +114,8 @@ LC_API unsigned lc_executor_threads(const lc_executor *executor);
  *
  * With a simulated executor (simulate.h) this is how a simulation runs.
  * @param executor  NULL: the default one.
- * @return once `run` has returned and all fibers of this thread have ended: what `run` returned;
+ * @return once `run` has ended and all fibers of this thread have: what `run` returned, NULL if it
+ * threw;
  * -EDEADLK from a fiber; -EINVAL without a function; -EAGAIN if the executor has as many threads as
  * it can have; -ENOMEM; -ENOTSUP in a forked child.
  */

@@ -164,7 +164,8 @@ bool lc__executor_may_retire(struct lc__loop *loop)
 bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
 {
     lc_executor *executor = loop->executor;
-    bool wants = loop->guest ? loop->guest_over : waited || atomic_load(&executor->closing);
+    /* A guest came for one fiber, and leaves when that has ended and all it has left behind. */
+    bool wants = loop->guest || waited || atomic_load(&executor->closing);
     if (!wants || !lc__loop_is_empty(loop))
         return false;
     /* Deadlines of contexts that outlive the fibers: they go to the thread for all others. */
@@ -174,10 +175,12 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
     /* Sequentially consistent: see lc__executor_need_thread. */
     atomic_store(&loop->running, false);
     bool empty = lc__loop_is_empty(loop) && lc__timers_count(&loop->timers) == 0;
-    if (!empty)
-        atomic_store(&loop->running, true);
-    else
+    if (empty) {
+        loop->guest = false;
         pthread_cond_broadcast(&executor->ended);
+    } else {
+        atomic_store(&loop->running, true);
+    }
     pthread_mutex_unlock(&executor->lock);
     return empty;
 }
@@ -514,7 +517,6 @@ unsigned lc_executor_threads(const lc_executor *executor)
 /* ---- a thread of somebody else's as one of the executor's ---- */
 
 struct guest {
-    struct lc__loop *loop;
     lc_error *(*run)(void *arg);
     void *arg;
     lc_error *result;
@@ -524,7 +526,6 @@ static void run_guest(void *arg)
 {
     struct guest *guest = arg;
     guest->result = guest->run(guest->arg);
-    guest->loop->guest_over = true;
 }
 
 /* @return a loop that nobody runs, and that is the caller's now; NULL and why in *error. */
@@ -545,7 +546,6 @@ static struct lc__loop *claim_loop(lc_executor *executor, int *error)
     if (claimed) {
         join_thread(claimed);
         claimed->guest = true;
-        claimed->guest_over = false;
         atomic_store(&claimed->running, true);
     }
     pthread_mutex_unlock(&executor->lock);
@@ -592,7 +592,7 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
     if (!loop)
         return lc_error_new(failed, "no place in executor \"%s\" for this thread: %s",
                             executor->name, strerror(-failed));
-    struct guest guest = {loop, run, arg, NULL};
+    struct guest guest = {run, arg, NULL};
     if (!executor->simulation && executor->stall_limit < LC_FOREVER)
         lc__monitor_start();
     failed = run_loop(loop, &guest);

@@ -79,7 +79,6 @@ struct lc__loop {
     bool joinable;        /* its thread is to be joined when it has left */
     pthread_t thread;
     bool guest;                  /* the thread in it is not ours: lc_executor_run */
-    bool guest_over;             /* and what it came for has ended; its thread's alone */
     struct lc__loop *next_spare; /* executor.c */
 };
 
