@@ -246,12 +246,17 @@ static int run_child(const char *name, const char *mode)
     return 127;
 }
 
-struct check_exit check_child(const char *name)
+struct child_run {
+    const char *name;
+    struct check_exit result;
+};
+
+static void run_and_await_child(void *arg)
 {
-    struct check_exit result = {.status = -1};
+    struct child_run *run = arg;
     int pipes[2];
     if (pipe(pipes) != 0)
-        return result;
+        return;
     pid_t child = fork();
     if (child == 0) {
         dup2(pipes[1], STDERR_FILENO);
@@ -263,7 +268,7 @@ struct check_exit check_child(const char *name)
         signal(SIGHUP, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         /* Not /proc/self/exe, which is Valgrind when that runs us. */
-        execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", name, check_mode_name(),
+        execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", run->name, check_mode_name(),
               (char *)NULL);
         _exit(126);
     }
@@ -271,25 +276,31 @@ struct check_exit check_child(const char *name)
     size_t used = 0;
     char spill[512];
     for (;;) {
-        bool full = used + 1 >= sizeof result.errors;
-        ssize_t got = read(pipes[0], full ? spill : result.errors + used,
-                           full ? sizeof spill : sizeof result.errors - 1 - used);
+        bool full = used + 1 >= sizeof run->result.errors;
+        ssize_t got = read(pipes[0], full ? spill : run->result.errors + used,
+                           full ? sizeof spill : sizeof run->result.errors - 1 - used);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             break;
         used += full ? 0 : (size_t)got;
     }
-    result.errors[used] = '\0';
+    run->result.errors[used] = '\0';
     close(pipes[0]);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
     if (WIFSIGNALED(status))
-        result.status = WTERMSIG(status) == SIGALRM ? -1000 : -WTERMSIG(status);
+        run->result.status = WTERMSIG(status) == SIGALRM ? -1000 : -WTERMSIG(status);
     else
-        result.status = WEXITSTATUS(status);
-    return result;
+        run->result.status = WEXITSTATUS(status);
+}
+
+struct check_exit check_child(const char *name)
+{
+    struct child_run run = {name, {.status = -1}};
+    lc_blocking(run_and_await_child, &run);
+    return run.result;
 }
 
 /* Threads that have ended are joined, or a sanitizer takes them for leaked; a child with running workers may be. */
@@ -328,20 +339,43 @@ static CU_TestInfo last_tests[] = {
  */
 static const char *volatile running = "?"; /* the name of the test */
 
+static const char *volatile on_crash; /* NULL: nothing */
+
+void check_say_on_crash(const char *text)
+{
+    on_crash = text;
+}
+
+static void say(const char *text)
+{
+    if (text && write(STDERR_FILENO, text, strlen(text)) < 0)
+        _exit(3);
+}
+
 static void give_up(int signal)
 {
-    (void)signal;
-    const char *name = running;
-    static const char text[] = "\ncheck: this test hangs: ";
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0 ||
-        write(STDERR_FILENO, name, strlen(name)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
-        _exit(3);
-    _exit(2);
+    say(signal == SIGALRM ? "\ncheck: this test hangs: " : "\ncheck: this test has crashed: ");
+    say(running);
+    say("\n");
+    say(on_crash);
+    if (signal == SIGALRM)
+        _exit(2);
+    raise(signal); /* which now ends the process */
+}
+
+static void watch_for_crashes(void)
+{
+    const struct sigaction ours = {.sa_handler = give_up, .sa_flags = SA_RESETHAND | SA_ONSTACK};
+    sigaction(SIGALRM, &ours, NULL);
+    sigaction(SIGABRT, &ours, NULL);
+    if (!SLOWED) /* else the sanitizer has its own, which tells more */
+        sigaction(SIGSEGV, &ours, NULL);
 }
 
 static void before_each(void)
 {
     running = CU_get_current_test() ? CU_get_current_test()->pName : "?";
+    on_crash = NULL;
     atomic_store(&patience_asked, 0);
     atomic_store(&waited_out, false);
     alarm(SLOWED ? 900 : 300);
@@ -422,7 +456,7 @@ int main(int count, char **arguments)
         return 2;
     }
     add_suite(&(struct check_suite){"the end", last_tests, NULL});
-    signal(SIGALRM, give_up);
+    watch_for_crashes();
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();

@@ -58,7 +58,10 @@ struct check_exit {
     char errors[32768]; /**< what it wrote on stderr, cut to fit, always terminated */
 };
 
-/** Runs a CHECK_CHILD body in a fresh process (fork and exec of this program) and waits for it. */
+/**
+ * Runs a CHECK_CHILD body in a fresh process (fork and exec of this program), in the mode of the
+ * calling test (mode.h), and waits for it.
+ */
 struct check_exit check_child(const char *name);
 
 /**
@@ -76,6 +79,12 @@ unsigned check_fewer(unsigned count);
 /** The seed of this run: LC_CHECK_SEED from the environment, else drawn; printed when the run
  * starts. */
 uint64_t check_seed(void);
+
+/**
+ * What is said should the test end the program, by hanging, say: how to see the same again. The
+ * text must stay; NULL: nothing. Each test begins with nothing.
+ */
+void check_say_on_crash(const char *text);
 
 /** A small generator for tests (splitmix64): the next number of `*state`. */
 uint64_t check_random(uint64_t *state);

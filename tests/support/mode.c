@@ -6,13 +6,10 @@
 
 #include "support/check.h"
 #include "support/clock.h"
-
-#include "base/memory.h"
-#include "executor/stack.h"
+#include "support/seeds.h"
 
 #include <CUnit/TestRun.h>
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,77 +136,15 @@ static lc_simulation_options options_for(const struct check_modal_test *test, ui
     return options;
 }
 
-static void simulate(const struct check_modal_test *test, uint64_t seed)
+static void simulate(const void *arg, uint64_t seed)
 {
+    const struct check_modal_test *test = arg;
     lc_simulation_options options = options_for(test, seed);
     lc_executor *world;
     simulated_kind = seed & 4 ? LC_WORKER_FIBER : LC_WORKER_THREAD;
     CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
     CHECK_SUCCESS(lc_executor_run(world, run_body, (void *)(uintptr_t)test));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
-}
-
-/* ---- one test in many simulations ---- */
-
-/* What the library holds, but for stacks, which it keeps for the next. */
-static size_t memory_held(void)
-{
-    size_t held = lc__memory_in_use();
-    for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next)
-        held--;
-    return held;
-}
-
-static void ignore(void *arg, const lc_log_record *record)
-{
-    (void)arg;
-    (void)record;
-}
-
-static void do_nothing(void)
-{
-}
-
-/* @return whether it passed. */
-static bool passes(const struct check_modal_test *test, uint64_t seed)
-{
-    unsigned failed = CU_get_number_of_failures();
-    size_t held = memory_held();
-    simulate(test, seed);
-    CU_ASSERT_EQUAL(memory_held(), held);
-    return CU_get_number_of_failures() == failed;
-}
-
-static void tell_how_to_repeat(const struct check_modal_test *test, uint64_t seed)
-{
-    printf("\n    fails with seed %" PRIu64 "; the same again, with its log:"
-           "\n    LC_CHECK_SEED=%" PRIu64 " LC_CHECK_SEEDS=1 LC_CHECK_TEST=\"%s\""
-           " make check%s%s TESTS=simulated\n    ",
-           seed, seed, test->name, *CHECK_VARIANT ? "-" : "", CHECK_VARIANT);
-    fflush(stdout);
-}
-
-static unsigned count_seeds(void)
-{
-    const char *given = getenv("LC_CHECK_SEEDS");
-    return given ? (unsigned)strtoul(given, NULL, 0) : check_fewer(check_count(1000, 10000));
-}
-
-static void run_simulated(const struct check_modal_test *test)
-{
-    static const lc_log_sink quiet = {ignore, NULL, NULL, NULL};
-    static const struct check_modal_test nothing = {"nothing", do_nothing, 0};
-    unsigned count = count_seeds();
-    check_log_rest(count > 1 ? &quiet : NULL);
-    simulate(&nothing, 0); /* so that what is kept for the next is there */
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t seed = check_seed() + i;
-        if (passes(test, seed))
-            continue;
-        tell_how_to_repeat(test, seed);
-        break;
-    }
-    check_log_rest(NULL);
 }
 
 /* ---- finding what to run ---- */
@@ -231,7 +166,7 @@ static void run_test(void)
         test++;
     mode = made->mode;
     if (mode == CHECK_SIMULATED)
-        run_simulated(test);
+        check_seeds(simulate, test);
     else if (mode == CHECK_ALL_FIBERS)
         run_in_fiber(test);
     else

@@ -120,11 +120,17 @@ bool puppet_does(struct puppet *puppet, enum puppet_order order)
 lc_manager *puppet_manager(struct puppet *puppets, size_t count)
 {
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = check_builder("puppets");
+    lc_manager_builder *builder = lc_manager_builder_new("puppets");
     for (size_t i = 0; i < count; i++) {
         char name[32];
+        lc_worker worker = LC_WORKER_INIT;
         snprintf(name, sizeof name, "w%zu", i);
-        lc_manager_builder_add(builder, name, puppet_run, &puppets[i]);
+        worker.name = name;
+        worker.run = puppet_run;
+        worker.arg = &puppets[i];
+        worker.kind = check_kind();
+        worker.spread = worker.kind == LC_WORKER_FIBER && i % 2 == 1; /* not all on one thread */
+        lc_manager_builder_add_worker(builder, &worker);
     }
     lc_error *failed = lc_manager_builder_build(builder, &manager);
     if (failed)

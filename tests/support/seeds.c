@@ -1,0 +1,89 @@
+/*
+ * seeds.c: see seeds.h.
+ */
+#include "support/seeds.h"
+
+#include "support/check.h"
+
+#include "base/memory.h"
+#include "executor/stack.h"
+
+#include <CUnit/TestRun.h>
+#include <lifecycle.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What the library holds, but for stacks, which it keeps for the next. */
+static size_t memory_held(void)
+{
+    size_t held = lc__memory_in_use();
+    for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next)
+        held--;
+    return held;
+}
+
+static lc_error *do_nothing(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+/* So that what the library keeps of one simulation for the next is there. */
+static void simulate_nothing(void)
+{
+    lc_executor *world = lc_executor_simulated(0);
+    CHECK_SUCCESS(lc_executor_run(world, do_nothing, NULL));
+    CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+}
+
+static void ignore(void *arg, const lc_log_record *record)
+{
+    (void)arg;
+    (void)record;
+}
+
+static unsigned count_seeds(void)
+{
+    const char *given = getenv("LC_CHECK_SEEDS");
+    return given ? (unsigned)strtoul(given, NULL, 0) : check_fewer(check_count(1000, 10000));
+}
+
+static void write_repetition(char *text, size_t size, uint64_t seed)
+{
+    snprintf(text, size,
+             "    the seed is %" PRIu64 "; the same again, with its log:\n"
+             "    LC_CHECK_SEED=%" PRIu64 " LC_CHECK_SEEDS=1 LC_CHECK_TEST=\"%s\" make check%s%s "
+             "TESTS=simulat\n",
+             seed, seed, CU_get_current_test()->pName, *CHECK_VARIANT ? "-" : "", CHECK_VARIANT);
+}
+
+/* @return whether it passed. */
+static bool passes(void (*run)(const void *arg, uint64_t seed), const void *arg, uint64_t seed)
+{
+    unsigned failed = CU_get_number_of_failures();
+    size_t held = memory_held();
+    run(arg, seed);
+    CU_ASSERT_EQUAL(memory_held(), held);
+    return CU_get_number_of_failures() == failed;
+}
+
+void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg)
+{
+    static const lc_log_sink quiet = {ignore, NULL, NULL, NULL};
+    static char repetition[1024];
+    unsigned count = count_seeds();
+    simulate_nothing();
+    check_say_on_crash(repetition);
+    check_log_rest(count > 1 ? &quiet : NULL);
+    bool well = true;
+    for (unsigned i = 0; i < count && well; i++) {
+        write_repetition(repetition, sizeof repetition, check_seed() + i);
+        well = passes(run, arg, check_seed() + i);
+    }
+    if (!well)
+        printf("\n%s    ", repetition);
+    check_log_rest(NULL);
+    check_say_on_crash(NULL);
+}
