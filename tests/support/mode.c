@@ -70,7 +70,7 @@ static struct made *all_made;
 
 static void run_test(void);
 
-static bool runs_in(const struct check_modal_test *test, enum check_mode wanted)
+bool check_runs_in(const struct check_modal_test *test, enum check_mode wanted)
 {
     unsigned limits = test->limits;
     if (limits & CHECK_PTHREADS)
@@ -90,7 +90,7 @@ static void make_suite(const struct check_modal_suite *suite, enum check_mode in
     if (!made || !tests || !title)
         abort();
     for (const struct check_modal_test *test = suite->tests; test->name; test++)
-        if (runs_in(test, in_mode))
+        if (check_runs_in(test, in_mode))
             tests[used++] = (CU_TestInfo){test->name, run_test};
     snprintf(title, title_size, in_mode == CHECK_THREADS ? "%s" : "%s (%s)", suite->title,
              mode_names[in_mode]);

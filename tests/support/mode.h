@@ -52,6 +52,8 @@ struct check_modal_suite {
 void check_register_in_modes(struct check_modal_suite *suite);
 /** All of them, in no order. */
 const struct check_modal_suite *check_modal_suites(void);
+/** Whether the test runs in that mode. */
+bool check_runs_in(const struct check_modal_test *test, enum check_mode wanted);
 
 /*
  * CHECK_SUITE_IN_MODES(identifier, "title", {"what is promised", test}, {"...", test, CHECK_LARGE});
