@@ -1,8 +1,9 @@
 /*
  * journal.h: the file that holds the entries: append-only, checksummed, recovered after a crash.
  *
- * One thread at a time opens, appends and closes (the store's). Any thread may read and count at
- * any time, also while the journal is closed.
+ * One thread at a time opens, appends and closes (the store's); it waits for the disk. Any thread or
+ * fiber may read and count at any time, also while the journal is closed; a fiber keeps nobody
+ * waiting by it.
  *
  * What is on disk is trusted like this: a batch is written only when the one before has been
  * synced. So a crash can tear the last batch and nothing else. Recovery cuts a torn last batch off;
@@ -13,6 +14,7 @@
 #define LEDGER_JOURNAL_H
 
 #include <lifecycle/error.h>
+#include <lifecycle/handle.h>
 
 #include <pthread.h>
 #include <stddef.h>
@@ -29,7 +31,8 @@
 #define JOURNAL_BATCH_MAX 1000
 
 struct journal {
-    pthread_mutex_t lock; /**< the store is the only writer, so it holds it only to write */
+    pthread_mutex_t lock; /**< held for moments; the store is the only writer, so only to write */
+    lc_handle *recovered; /**< while it is being opened: closes at the end of that; else NULL */
     char *path;
     int file;             /**< -1 while closed */
     uint64_t count;       /**< entries on disk */
@@ -44,7 +47,7 @@ void journal_free(struct journal *journal);
 
 /**
  * Opens the journal in a directory, which is made if missing, and recovers it. Locked against other
- * processes.
+ * processes. Who reads or counts meanwhile waits for the end of it.
  */
 lc_error *journal_open(struct journal *journal, const char *directory);
 /** Closes it. A journal that is not open, or half open, is fine. */

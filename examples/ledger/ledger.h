@@ -11,6 +11,9 @@
  *     listener.c   component: accepts clients; session.c speaks with one of them
  *     reporter.c   component: logs throughput and states
  *     journal.c    the file: records, recovery, damage
+ *
+ * Nearly all workers are fibers: they wait through the library, hold no mutex over a wait, and what
+ * may keep them at the disk goes elsewhere (store.c and journal.c tell where).
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -80,6 +83,8 @@ extern const struct kind reporter_kind;
  * the runner, that all nodes share:
  *
  *     supervise.c -> runner (manager) -> run loop (its worker) -> instance (manager) -> workers
+ *
+ * All these workers are fibers, but for the store's, which waits for the disk.
  */
 struct node {
     const struct kind *kind;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/** A session has its socket, and while it waits for it one more. */
+/** A session has its socket, and while it reads from the journal one more. */
 #define DESCRIPTORS_PER_CLIENT 2
 /**
  * The standard ones, the journal, the listener, a client being refused, what the library waits

@@ -123,6 +123,7 @@ lc_error *node_init(struct node *node, const struct kind *kind, struct node *nee
     if (!node->context || !node->ready || !node->done || !node->builder ||
         lc_channel_new(1, discard_fault, &node->faults) != 0)
         return lc_error_new(-ENOMEM, "no memory for %s", kind->name);
+    lc_manager_builder_set_kind(node->builder, LC_WORKER_FIBER);
     kind->add_workers(node->builder, ledger);
     if (ledger->config.allow_fail)
         lc_manager_builder_add(node->builder, "fault", fault_worker, node);

@@ -2,9 +2,12 @@
  * session.c: the conversation with one client, line by line: a component of one worker, started by
  * the listener.
  *
+ * The worker is a fiber, so a thousand of them share a few threads: the socket never blocks, all
+ * waits are the library's, and who always has something to do lets the others in between.
+ *
  * Whatever the client does, the session ends by itself and takes nobody along: its worker never
  * fails. The only waits without a deadline are for the client's next line and for the store's
- * answer, which is certain to come.
+ * answer or recovery, which are certain to come.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -134,6 +137,7 @@ static void receive(struct session *session)
                        sizeof session->input - session->end, 0);
     if (got > 0) {
         session->end += (size_t)got;
+        lc_yield(); /* a client that never pauses must not keep this thread from all others */
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         /* A last line without its end may be half of what was meant, so it is not executed. */
         session->over = true;
@@ -383,7 +387,13 @@ static lc_error *build(struct session *session)
     lc_manager_builder *builder = lc_manager_builder_new("session");
     if (!builder)
         return lc_error_new(-ENOMEM, "no memory for a session");
-    lc_manager_builder_add(builder, name, session_worker, session);
+    lc_worker worker = LC_WORKER_INIT;
+    worker.name = name;
+    worker.run = session_worker;
+    worker.arg = session;
+    worker.kind = LC_WORKER_FIBER;
+    worker.spread = true; /* it stays for long where it begins: not all of them with the listener */
+    lc_manager_builder_add_worker(builder, &worker);
     lc_error *error = lc_manager_builder_build(builder, &session->manager);
     lc_manager_builder_free(builder);
     return error;

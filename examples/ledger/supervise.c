@@ -125,6 +125,7 @@ static lc_error *make_nodes(struct ledger *ledger, lc_context *context)
     lc_manager_builder *builder = lc_manager_builder_new("ledger");
     if (!builder)
         return lc_error_new(-ENOMEM, "no memory to run the components");
+    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER); /* a run loop does little but wait */
     for (size_t i = 0; i < LEDGER_NODES; i++)
         lc_manager_builder_add(builder, nodes[i].kind->name, node_run, &nodes[i]);
     error = lc_manager_builder_build(builder, &ledger->runner);
