@@ -74,7 +74,13 @@ void lc__asan_stack_of_thread(struct lc__sanitizer_stack *stack);
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #elif defined(LC__TSAN)
+#include <errno.h>
 #include <sanitizer/tsan_interface.h>
+/* Of ThreadSanitizer too, and in none of its headers. */
+void AnnotateBenignRaceSized(const char *file, int line, const volatile void *memory, size_t size,
+                             const char *description);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
 #endif
 
 /* The calling thread's own stack: it will be left, and come back to. */
@@ -84,6 +90,8 @@ LC__INLINED void lc__sanitizer_stack_of_thread(struct lc__sanitizer_stack *stack
     lc__asan_stack_of_thread(stack);
 #elif defined(LC__TSAN)
     stack->fiber = __tsan_get_current_fiber();
+    /* Each fiber has its own, but at one address; and any call may write there. */
+    AnnotateBenignRaceSized(__FILE__, __LINE__, &errno, sizeof errno, "errno of fibers");
     __tsan_release(stack);
 #else
     (void)stack;

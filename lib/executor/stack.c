@@ -214,8 +214,11 @@ static void forget_use(struct lc__fiber *fiber)
 {
 #ifdef LC__TSAN
     const struct lc__stack stack = fiber->stack;
+    /* Not written by us: it will be written next by the thread that the fiber is to run in. */
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
     mmap(low_of_fiber(fiber), stack.slab->stack_size, PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED, -1, 0);
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
     guard(stack.slab, stack.index);
     fiber->stack = stack;
 #endif
