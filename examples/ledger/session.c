@@ -137,7 +137,6 @@ static void receive(struct session *session)
                        sizeof session->input - session->end, 0);
     if (got > 0) {
         session->end += (size_t)got;
-        lc_yield(); /* a client that never pauses must not keep this thread from all others */
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         /* A last line without its end may be half of what was meant, so it is not executed. */
         session->over = true;
@@ -362,6 +361,7 @@ static lc_error *session_worker(lc_context *context, lc_ready *ready, void *arg)
             receive(session);
         else
             session->over = true; /* everything received has been answered */
+        lc_yield(); /* a client that never pauses must not keep this thread from all others */
     }
     if (!session->vanished)
         linger(session);
