@@ -330,9 +330,16 @@ static void empty_inbox(struct lc__loop *loop)
 void lc__fiber_yield(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
+    struct lc__loop *loop = fiber->loop;
     int kept = errno;
-    make_ready(fiber->loop, fiber);
-    leave(fiber->loop, fiber, false);
+    /*
+     * With no other that can run, the thread looks around for one. Else a fiber that yields every
+     * few milliseconds would be alone for a hundred of them, and be told that it never waits.
+     */
+    if (!loop->simulation && !loop->ready.first)
+        loop->budget = 0;
+    make_ready(loop, fiber);
+    leave(loop, fiber, false);
     errno = kept;
 }
 
