@@ -129,6 +129,7 @@ static lc_error *accept_until_told(struct listener *listener, lc_context *contex
             error = accept_client(listener);
         else if (!lc_context_error(context))
             error = lc_error_new(ready, "cannot wait for clients: %s", strerror(-ready));
+        lc_yield(); /* a rush of clients must not keep those who are there from being served */
     }
     return error;
 }
