@@ -337,6 +337,9 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
             return waited;
         waited = wait_round(wait, deadline);
         end_parker(wait);
+        /* Not looked at again: the number may be another descriptor's by now. */
+        if (waited == -EBADF)
+            return waited;
     }
 }
 
