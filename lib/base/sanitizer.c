@@ -3,13 +3,17 @@
  */
 #include "base/sanitizer.h"
 
-#ifdef LC__HAVE_VALGRIND
+/* Where its header is, Valgrind is told; what it is told is a few instructions that do nothing else. */
+#ifdef __has_include
+#if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
+#define HAVE_VALGRIND
+#endif
 #endif
 
 void lc__sanitizer_stack_mapped(void *low, size_t size)
 {
-#ifdef LC__HAVE_VALGRIND
+#ifdef HAVE_VALGRIND
     /* Else it takes a switch for one very large frame. */
     VALGRIND_STACK_REGISTER(low, (char *)low + size);
 #endif
