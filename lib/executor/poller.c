@@ -72,14 +72,38 @@ static void add_watch(struct place *place, struct watch *watch)
     lc__spinlock_unlock(&place->lock);
 }
 
+/* Under the lock of its place. */
+static void unlink_watch(struct watch *watch)
+{
+    *watch->link = watch->next;
+    if (watch->next)
+        watch->next->link = watch->link;
+}
+
 /* Nobody touches the watch, or by way of it the parker, once this has returned. */
 static void remove_watch(struct place *place, struct watch *watch)
 {
     lc__spinlock_lock(&place->lock);
-    *watch->link = watch->next;
-    if (watch->next)
-        watch->next->link = watch->link;
+    unlink_watch(watch);
     lc__spinlock_unlock(&place->lock);
+}
+
+static void drop_from(struct place *place, const struct lc__simulation *simulation)
+{
+    lc__spinlock_lock(&place->lock);
+    for (struct watch *watch = place->first, *next; watch; watch = next) {
+        const struct lc__fiber *fiber = watch->parker->fiber;
+        next = watch->next;
+        if (fiber && fiber->task.simulation == simulation)
+            unlink_watch(watch);
+    }
+    lc__spinlock_unlock(&place->lock);
+}
+
+void lc__poller_drop(const struct lc__simulation *simulation)
+{
+    for (size_t i = 0; i < PLACES; i++)
+        drop_from(&places[i], simulation);
 }
 
 int lc__poller_touch(int descriptor, bool forget)

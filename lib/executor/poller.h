@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct lc__poller;
+struct lc__simulation;
 
 /*
  * Waits like lc__park, ended as well when poll(2) might report something for one of the
@@ -28,6 +29,9 @@ int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *des
 int lc__poller_now(struct pollfd *descriptors, size_t count);
 /* Has everybody look again who waits for this descriptor. @return how many. */
 int lc__poller_touch(int descriptor, bool forget);
+
+/* No wait of this simulation will ever end: nobody is to find them any more. */
+void lc__poller_drop(const struct lc__simulation *simulation);
 
 /* ---- for the thread of a loop ---- */
 

@@ -22,6 +22,7 @@
 #include <bsd/sys/queue.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -174,10 +175,22 @@ static const char *waits_for(const struct lc__fiber *fiber)
     return fiber->task.parked ? fiber->task.parked->what : "its turn";
 }
 
+/*
+ * ThreadSanitizer takes the fiber for a thread that still writes there, and would see a copy by
+ * memcpy, or by atomic steps.
+ */
+static void copy_name(const struct lc__fiber *fiber, char *name)
+{
+    const volatile char *from = lc__fiber_name(fiber);
+    while ((*name++ = *from++))
+        continue;
+}
+
 /* Adds "name (what), ..." as far as there is room. */
 static void list_waiting(const struct lc__simulation *simulation, char *text, size_t size)
 {
     size_t used = 0;
+    char name[LC_NAME_MAX + 1];
     const struct lc__simulated_fiber *simulated;
     text[0] = '\0';
     TAILQ_FOREACH (simulated, &simulation->live, link) {
@@ -185,14 +198,15 @@ static void list_waiting(const struct lc__simulation *simulation, char *text, si
             snprintf(text + used, size - used, ", ...");
             return;
         }
+        copy_name(simulated->fiber, name);
         used += (size_t)snprintf(text + used, size - used, "%s\"%s\" (%s)", used > 0 ? ", " : "",
-                                 lc__fiber_name(simulated->fiber), waits_for(simulated->fiber));
+                                 name, waits_for(simulated->fiber));
     }
 }
 
 static void report_deadlock(struct lc__simulation *simulation)
 {
-    char waiting[2048];
+    char waiting[2048], name[LC_NAME_MAX + 1];
     list_waiting(simulation, waiting, sizeof waiting);
     simulation->verdict =
         lc_error_new(-EDEADLK,
@@ -200,9 +214,11 @@ static void report_deadlock(struct lc__simulation *simulation)
                      ": nothing will wake what is left, workers: %zu; they wait for: %s",
                      simulation->options.seed, simulation->live_count, waiting);
     const struct lc__simulated_fiber *simulated;
-    TAILQ_FOREACH (simulated, &simulation->live, link)
-        lc_log(LC_LOG_ERROR, lc__fiber_name(simulated->fiber),
-               "waits for ever in a deadlock, for: %s", waits_for(simulated->fiber));
+    TAILQ_FOREACH (simulated, &simulation->live, link) {
+        copy_name(simulated->fiber, name);
+        lc_log(LC_LOG_ERROR, name, "waits for ever in a deadlock, for: %s",
+               waits_for(simulated->fiber));
+    }
 }
 
 bool lc__simulation_advance(struct lc__simulation *simulation)
@@ -347,7 +363,8 @@ lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *re
 
 bool lc__simulation_is_over(struct lc__simulation *simulation)
 {
-    size_t timers = lc__timers_count(&simulation->timers);
+    /* Of workers that are lost, the timers are lost too. */
+    size_t timers = simulation->live_count > 0 ? 0 : lc__timers_count(&simulation->timers);
     if (timers > 0)
         lc_log(LC_LOG_ERROR, NULL,
                "a simulation cannot be freed while contexts made in it have a deadline to come: "
@@ -356,12 +373,40 @@ bool lc__simulation_is_over(struct lc__simulation *simulation)
     return timers == 0;
 }
 
-void lc__simulation_free(struct lc__simulation *simulation)
+/*
+ * Where lost fibers are for ever. What they wait for may outlive their world and still wake them: it
+ * then puts them before a thread that is not there.
+ */
+static struct lc__loop limbo;
+
+/* Whoever was parked, or ready, when the run was broken off will not be run again. */
+static void lose_workers(struct lc__simulation *simulation)
 {
+    if (simulation->live_count == 0)
+        return;
+    lc__timers_drop(&simulation->timers);
+    lc__timers_drop(&simulation->late);
+    lc__poller_drop(simulation);
     for (struct lc__simulated_fiber *lost; (lost = TAILQ_FIRST(&simulation->live));) {
         TAILQ_REMOVE(&simulation->live, lost, link);
+        lost->fiber->loop = &limbo;
         lc__free(lost);
     }
+}
+
+static void (*_Atomic forget_signals)(struct lc__simulation *simulation);
+
+void lc__simulation_at_end(void (*forget)(struct lc__simulation *simulation))
+{
+    atomic_store(&forget_signals, forget);
+}
+
+void lc__simulation_free(struct lc__simulation *simulation)
+{
+    void (*forget)(struct lc__simulation *) = atomic_load(&forget_signals);
+    if (forget)
+        forget(simulation);
+    lose_workers(simulation);
     pthread_mutex_destroy(&simulation->timers.lock);
     pthread_mutex_destroy(&simulation->late.lock);
     lc__free(simulation->ready);

@@ -41,7 +41,11 @@ lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *re
 bool lc__simulation_is_over(struct lc__simulation *simulation);
 void lc__simulation_free(struct lc__simulation *simulation);
 
-/* The signals delivered in this world so far, a bit each: signals.c. */
+/* ---- process signals: signals.c ---- */
+
+/* Those delivered in this world so far, a bit each. */
 uint64_t *lc__simulation_caught(struct lc__simulation *simulation);
+/* Has `forget` called for each simulation, from now on, before it is freed. */
+void lc__simulation_at_end(void (*forget)(struct lc__simulation *simulation));
 
 #endif

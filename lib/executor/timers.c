@@ -187,6 +187,16 @@ int64_t lc__timers_next(struct lc__timers *timers)
     return deadline;
 }
 
+void lc__timers_drop(struct lc__timers *timers)
+{
+    pthread_mutex_lock(&timers->lock);
+    for (struct lc__timer *timer; (timer = timers->root);) {
+        take_out(timers, timer);
+        atomic_store_explicit(&timer->timers, NULL, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&timers->lock);
+}
+
 size_t lc__timers_count(struct lc__timers *timers)
 {
     pthread_mutex_lock(&timers->lock);

@@ -80,6 +80,8 @@ void lc__timer_fire(struct lc__timer *timer);
  * executor's. @return 0, or what lc__timer_arm says if that thread could not be made.
  */
 int lc__timers_hand_over(struct lc__timers *timers);
+/* Disarms all of them, which are about to be gone. */
+void lc__timers_drop(struct lc__timers *timers);
 /* The first deadline, or LC_FOREVER. */
 int64_t lc__timers_next(struct lc__timers *timers);
 size_t lc__timers_count(struct lc__timers *timers);

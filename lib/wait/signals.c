@@ -204,6 +204,28 @@ static struct lc_process_signals *free_slot(size_t first, size_t end)
     return NULL;
 }
 
+/* Under the lock. */
+static void end_watch(struct lc_process_signals *watch)
+{
+    if (!atomic_load(&watch->simulation))
+        uninstall_all(atomic_load(&watch->wanted));
+    atomic_store(&watch->wanted, 0);
+    watch->taken = false;
+}
+
+/* Workers that are lost in a deadlock do not end their watches. */
+static void forget_simulation(struct lc__simulation *simulation)
+{
+    pthread_mutex_lock(&lock);
+    for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
+        if (!watch->taken || atomic_load(&watch->simulation) != simulation)
+            continue;
+        atomic_store(&watch->waiter, NULL);
+        end_watch(watch);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 /* Under the lock. @return 0, -ENOSPC, or the number that cannot be caught. */
 static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_process_signals **begun)
 {
@@ -211,6 +233,7 @@ static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_proc
     if (!watch)
         return -ENOSPC;
     struct lc__simulation *simulation = lc__task_current()->simulation;
+    lc__simulation_at_end(forget_simulation);
     /* Wanted before installed, so that not even the first is lost. */
     atomic_store(&watch->simulation, simulation);
     atomic_store(&watch->pending, 0);
@@ -277,10 +300,7 @@ void lc_process_signals_unwatch(lc_process_signals *watch)
     if (!watch)
         return;
     pthread_mutex_lock(&lock);
-    if (!atomic_load(&watch->simulation))
-        uninstall_all(atomic_load(&watch->wanted));
-    atomic_store(&watch->wanted, 0);
-    watch->taken = false;
+    end_watch(watch);
     pthread_mutex_unlock(&lock);
 }
 
