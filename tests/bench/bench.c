@@ -92,11 +92,17 @@ static void note_sample(const char *name, double value)
 }
 
 /* A program that is our peer warms up before each sample, and leaves the caches cold for ours: so do we then. */
-static double sample_ours(const struct bench_figure *figure)
+static double take_warm(const struct bench_figure *figure)
 {
     if (figure->peer && !figure->peer_sample)
         figure->ours(figure->n);
     return figure->ours(figure->n);
+}
+
+static double sample_ours(const struct bench_figure *figure)
+{
+    unsigned threads = bench_threads(figure->name);
+    return threads > 0 ? bench_in_fiber(threads, take_warm, figure) : take_warm(figure);
 }
 
 static void sample_peers(const struct bench_figure *figure, double ours)
@@ -137,7 +143,7 @@ static void tell_peers(const char *unit)
 static void tell(const struct bench_figure *figure, double ours)
 {
     const char *unit = strstr(figure->name, "_bytes") ? "B" : "ns";
-    printf("%-28s %12.0f %-2s", figure->name, ours, unit);
+    printf("%-30s %12.0f %-2s", figure->name, ours, unit);
     fprintf(table, "%s\t%.1f", figure->name, ours);
     if (peer_count > 0) {
         tell_peers(unit);
@@ -158,7 +164,7 @@ void bench_run(const struct bench_figure *figure)
     static double ours[ROUNDS_MAX];
     unsigned rounds = figure->rounds < ROUNDS_MAX ? figure->rounds : ROUNDS_MAX;
     peer_count = 0;
-    figure->ours(figure->n); /* warm-up */
+    sample_ours(figure); /* warm-up */
     for (unsigned i = 0; i < rounds; i++) {
         ours[i] = sample_ours(figure);
         sample_peers(figure, ours[i]);
@@ -169,6 +175,8 @@ void bench_run(const struct bench_figure *figure)
 int main(int count, char **arguments)
 {
     struct utsname system;
+    if (count == 3 && strcmp(arguments[1], BENCH_PARK) == 0)
+        return bench_park((unsigned)strtoul(arguments[2], NULL, 10));
     wanted = count > 1 ? arguments[1] : NULL;
     uname(&system);
     table = fopen(CHECK_BUILD_DIR "/bench.tsv", "w");
@@ -179,6 +187,9 @@ int main(int count, char **arguments)
     bench_print_peer_versions();
     bench_managers();
     bench_primitives();
+    bench_fibers();
+    bench_timers();
+    bench_parked();
     bench_ledger();
     fclose(table);
     return lc_library_shutdown() == 0 ? 0 : 1;

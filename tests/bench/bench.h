@@ -2,7 +2,8 @@
  * bench.h: measuring ways of doing the same work side by side, and telling the medians.
  *
  * The peer of a figure is a function of the bench, or a program of peers.h. A figure measured with a number of threads
- * says so at the end of its name, "_1t" or "_2t".
+ * says so at the end of its name, "_1t" or "_2t": our samples are then taken in a fiber of an executor with as many, one
+ * of which is the bench's own.
  */
 #ifndef LIFECYCLE_TESTS_BENCH_H
 #define LIFECYCLE_TESTS_BENCH_H
@@ -29,6 +30,12 @@ bool bench_wants(const char *name);
 /* Measures, prints, and notes a row in the table file, if it was asked for. */
 void bench_run(const struct bench_figure *figure);
 
+/* The number of threads at the end of a figure's name; 0 if there is none. */
+unsigned bench_threads(const char *name);
+/* What `take` tells, called in a fiber of a fresh executor. */
+double bench_in_fiber(unsigned threads, double (*take)(const struct bench_figure *figure),
+                      const struct bench_figure *figure);
+
 /* CLOCK_MONOTONIC in nanoseconds, read by the bench itself. */
 int64_t bench_now(void);
 /* Ends the bench with a message: a figure that cannot be measured is not made up. */
@@ -37,6 +44,16 @@ void bench_fail(const char *what) __attribute__((noreturn));
 /* The files of figures. */
 void bench_managers(void);
 void bench_primitives(void);
+void bench_fibers(void);
+void bench_timers(void);
+void bench_parked(void);
 void bench_ledger(void);
+
+/*
+ * The word that, before a number of threads, makes the bench the process in which parked workers are measured; and what
+ * it then does. See parked.c.
+ */
+#define BENCH_PARK "--park"
+int bench_park(unsigned threads);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * managers.c: a whole cycle of a component, beside bare pthreads with the same hand-shakes; and a restart.
+ * managers.c: a whole cycle of a component, and a restart: with workers that are threads, beside bare pthreads with the
+ * same hand-shakes; and with fibers.
  */
 #include "bench/bench.h"
 
@@ -13,20 +14,44 @@
 
 /* ---- ours: build, start n workers, all ready, cancel, all done ---- */
 
-static lc_manager *build(size_t n)
+enum { WORKERS_MAX = 1000, NAME_SIZE = 8 };
+
+/* Made once: in a program they stand in the source. */
+static const char *name_of(size_t worker)
+{
+    static char names[WORKERS_MAX][NAME_SIZE];
+    if (!names[worker][0])
+        snprintf(names[worker], NAME_SIZE, "w%u", (unsigned)worker % WORKERS_MAX);
+    return names[worker];
+}
+
+static lc_manager *build(size_t n, lc_worker_kind kind)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("bench");
-    for (size_t i = 0; i < n; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "w%zu", i);
-        lc_manager_builder_add(builder, name, lc_noop_worker, NULL);
-    }
+    lc_manager_builder_set_kind(builder, kind);
+    for (size_t i = 0; i < n; i++)
+        lc_manager_builder_add(builder, name_of(i), lc_noop_worker, NULL);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     if (error)
         bench_fail(lc_error_message(error));
     lc_manager_builder_free(builder);
     return manager;
+}
+
+static void cycle_manager(lc_manager *manager)
+{
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = lc_context_with_signaler(NULL, signaler);
+    lc_error *error = lc_manager_start(manager, context);
+    if (error)
+        bench_fail(lc_error_message(error));
+    lc_handle_wait(lc_manager_ready(manager), LC_FOREVER);
+    lc_context_cancel(context, NULL);
+    lc_handle_wait(lc_manager_done(manager), LC_FOREVER);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    lc_manager_unref(manager);
 }
 
 /* Cycles of one sample: where the system puts a new thread changes from one to the next, so several make a sample. */
@@ -45,26 +70,26 @@ static double mean_cycle(size_t n, double (*cycle)(size_t n))
 
 static double one_manager_cycle(size_t n)
 {
-    /* A factory's work is done before the cycle; naming the workers would otherwise be most of it. */
-    lc_manager *manager = build(n);
+    /* A factory's work is done before the cycle, since the peer has nothing like it. */
+    lc_manager *manager = build(n, LC_WORKER_THREAD);
     int64_t begin = bench_now();
-    lc_signaler *signaler = lc_signaler_new();
-    lc_context *context = lc_context_with_signaler(NULL, signaler);
-    lc_error *error = lc_manager_start(manager, context);
-    if (error)
-        bench_fail(lc_error_message(error));
-    lc_handle_wait(lc_manager_ready(manager), LC_FOREVER);
-    lc_context_cancel(context, NULL);
-    lc_handle_wait(lc_manager_done(manager), LC_FOREVER);
-    lc_context_unref(context);
-    lc_signaler_unref(signaler);
-    lc_manager_unref(manager);
+    cycle_manager(manager);
     return (double)(bench_now() - begin);
 }
 
 static double manager_cycle(size_t n)
 {
     return mean_cycle(n, one_manager_cycle);
+}
+
+/* For each fiber: the peer builds its manager in the cycle, and so do we. */
+static double fiber_cycle(size_t n)
+{
+    size_t cycles = n < 100 ? 20000 : 50;
+    int64_t begin = bench_now();
+    for (size_t i = 0; i < cycles; i++)
+        cycle_manager(build(n, LC_WORKER_FIBER));
+    return (double)(bench_now() - begin) / (double)(cycles * n);
 }
 
 /* ---- the peer: the same with pthreads ---- */
@@ -122,6 +147,7 @@ static double bare_cycle(size_t n)
 /* ---- a restart: a worker fails, the handler says restart, the new instance is ready ---- */
 
 struct restarts {
+    lc_worker_kind kind;
     size_t left;
     int64_t failed_at;
     int64_t took; /* all restarts together */
@@ -142,8 +168,10 @@ static lc_error *ready_and_fail(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_failing(void *arg, lc_component **component)
 {
+    const struct restarts *restarts = arg;
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("bench");
+    lc_manager_builder_set_kind(builder, restarts->kind);
     lc_manager_builder_add(builder, "fail", ready_and_fail, arg);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
@@ -158,9 +186,9 @@ static lc_behavior say_restart(void *arg, const lc_error *error)
     return LC_RESTART;
 }
 
-static double restart(size_t n)
+static double restart(size_t n, lc_worker_kind kind)
 {
-    struct restarts restarts = {.left = n};
+    struct restarts restarts = {.kind = kind, .left = n};
     lc_run_options options = LC_RUN_INIT;
     options.name = "bench";
     options.factory = make_failing;
@@ -170,6 +198,32 @@ static double restart(size_t n)
     if (error)
         bench_fail(lc_error_message(error));
     return (double)restarts.took / (double)n;
+}
+
+static double restart_thread(size_t n)
+{
+    return restart(n, LC_WORKER_THREAD);
+}
+
+static double restart_fiber(size_t n)
+{
+    return restart(n, LC_WORKER_FIBER);
+}
+
+static void bench_fiber_managers(void)
+{
+    bench_run(&(struct bench_figure){"manager_fiber_cycle_1_1t", 1, 15, fiber_cycle, "go", NULL});
+    bench_run(&(struct bench_figure){"manager_fiber_cycle_1_2t", 1, 15, fiber_cycle, "go", NULL});
+    bench_run(
+        &(struct bench_figure){"manager_fiber_cycle_1000_1t", 1000, 15, fiber_cycle, "go", NULL});
+    bench_run(
+        &(struct bench_figure){"manager_fiber_cycle_1000_2t", 1000, 15, fiber_cycle, "go", NULL});
+    bench_run(&(struct bench_figure){"restart_fiber_1t", 10000, 15, restart_fiber, "go", NULL});
+    bench_run(&(struct bench_figure){"restart_fiber_2t", 10000, 15, restart_fiber, "go", NULL});
+    bench_run(
+        &(struct bench_figure){"restart_fiber_vs_otp_1t", 10000, 5, restart_fiber, "otp", NULL});
+    bench_run(
+        &(struct bench_figure){"restart_fiber_vs_otp_2t", 10000, 5, restart_fiber, "otp", NULL});
 }
 
 void bench_managers(void)
@@ -182,5 +236,6 @@ void bench_managers(void)
                                      bare_cycle});
     bench_run(&(struct bench_figure){"manager_thread_cycle_1000", 1000, 21, manager_cycle,
                                      "pthreads", bare_cycle});
-    bench_run(&(struct bench_figure){"restart_thread", 1000, 11, restart, NULL, NULL});
+    bench_run(&(struct bench_figure){"restart_thread", 1000, 11, restart_thread, NULL, NULL});
+    bench_fiber_managers();
 }

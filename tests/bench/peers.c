@@ -15,35 +15,27 @@ enum { LINE_SIZE = 256 };
 static const char *const programs[] = {"go", "otp"};
 
 /* The output of a program; NULL if it was not built. */
-static FILE *start(const char *program, char threads, const char *word)
+static FILE *start(const char *program, unsigned threads, const char *word)
 {
     char path[sizeof CHECK_BUILD_DIR + 64];
     char command[sizeof path + 128];
     snprintf(path, sizeof path, "%s/bench-peers/%s", CHECK_BUILD_DIR, program);
     if (access(path, X_OK) != 0)
         return NULL;
-    snprintf(command, sizeof command, "'%s' %c 1 %s", path, threads, word);
+    snprintf(command, sizeof command, "'%s' %u 1 %s", path, threads, word);
     FILE *output = popen(command, "r");
     if (!output)
         bench_fail(command);
     return output;
 }
 
-/* The digit of "_1t" or "_2t" at the end of a name; 0 if there is none. */
-static char threads_of(const char *figure)
-{
-    size_t length = strlen(figure);
-    const char *end = figure + (length < 3 ? 0 : length - 3);
-    return end[0] == '_' && strcmp(end + 2, "t") == 0 ? end[1] : '\0';
-}
-
 void bench_ask_peer(const char *program, const char *figure, bench_note note)
 {
     char name[64];
     char line[LINE_SIZE];
-    char threads = threads_of(figure);
-    snprintf(name, sizeof name, "%s%s", figure, threads ? "" : "_1t");
-    FILE *output = start(program, threads ? threads : '1', name);
+    unsigned threads = bench_threads(figure);
+    snprintf(name, sizeof name, "%s%s", figure, threads > 0 ? "" : "_1t");
+    FILE *output = start(program, threads > 0 ? threads : 1, name);
     while (output && fgets(line, sizeof line, output)) {
         char told[64];
         char peer[32];
@@ -59,7 +51,7 @@ void bench_ask_peer(const char *program, const char *figure, bench_note note)
 static void print_version(const char *program)
 {
     char line[LINE_SIZE] = "";
-    FILE *output = start(program, '1', "none"); /* no figure's name holds that word */
+    FILE *output = start(program, 1, "none"); /* no figure's name holds that word */
     if (output && !fgets(line, sizeof line, output))
         line[0] = '\0';
     if (output)

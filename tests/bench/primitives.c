@@ -155,6 +155,14 @@ void bench_primitives(void)
         &(struct bench_figure){"channel_send_receive", 200000, 21, send_and_receive, NULL, NULL});
     bench_run(
         &(struct bench_figure){"context_create_cancel", 200000, 21, create_and_cancel, "go", NULL});
+    bench_run(&(struct bench_figure){"context_create_cancel_1t", 200000, 21, create_and_cancel,
+                                     "go", NULL});
+    bench_run(&(struct bench_figure){"context_create_cancel_2t", 200000, 21, create_and_cancel,
+                                     "go", NULL});
     bench_run(
         &(struct bench_figure){"cancel_fanout_100k", 100000, 21, cancel_children, "go", NULL});
+    bench_run(
+        &(struct bench_figure){"cancel_fanout_100k_1t", 100000, 21, cancel_children, "go", NULL});
+    bench_run(
+        &(struct bench_figure){"cancel_fanout_100k_2t", 100000, 21, cancel_children, "go", NULL});
 }

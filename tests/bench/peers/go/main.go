@@ -42,8 +42,9 @@ var figures = []figure{
 	{"channel_oneway", "go", 0, oneway},
 	{"idle_fiber_bytes", "go-source", 0, func() float64 { return parkedElsewhere("source") }},
 	{"idle_fiber_bytes", "go-lean", 0, func() float64 { return parkedElsewhere("lean") }},
-	{"timer_arm_cancel", "go-all", 0, armAllThenStop},
-	{"timer_arm_cancel", "go-one", 0, armAndStopOne},
+	{"timer_arm_cancel", "go", 0, armAndStopOne},
+	{"timer_arm_cancel_all", "go", 0, armAllThenStop},
+	{"context_deadline_arm_cancel", "go", 0, makeAndCancelOne},
 }
 
 // perOperation is the nanoseconds that one of n operations took since begin.

@@ -1,0 +1,98 @@
+/*
+ * parked.c: what a worker that waits for its context occupies. Stacks stay warm once they were used, so each sample is
+ * taken in a process of its own, which is the bench called with BENCH_PARK.
+ */
+#include "bench/bench.h"
+
+#include <lifecycle.h>
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKERS = 100000, NAME_SIZE = 8 };
+
+/* ---- in the process of a sample ---- */
+
+/* What is resident after what is free was given back to the system. */
+static double resident_bytes(void)
+{
+    char line[128];
+    unsigned long kilobytes = 0;
+    malloc_trim(0);
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && kilobytes == 0 && fgets(line, sizeof line, status))
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kilobytes = strtoul(line + 6, NULL, 10);
+    if (kilobytes == 0)
+        bench_fail("the system does not tell VmRSS");
+    fclose(status);
+    return (double)kilobytes * 1024;
+}
+
+static lc_manager *build(const char (*names)[NAME_SIZE])
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("bench");
+    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    for (size_t i = 0; i < WORKERS; i++)
+        lc_manager_builder_add(builder, names[i], lc_noop_worker, NULL);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    if (error)
+        bench_fail(lc_error_message(error));
+    lc_manager_builder_free(builder);
+    return manager;
+}
+
+static double park(const struct bench_figure *unused)
+{
+    (void)unused;
+    static char names[WORKERS][NAME_SIZE]; /* the program's own, and so there beforehand */
+    for (unsigned i = 0; i < WORKERS; i++)
+        snprintf(names[i], NAME_SIZE, "w%u", i % WORKERS);
+    double before = resident_bytes();
+    lc_manager *manager = build(names);
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = lc_context_with_signaler(NULL, signaler);
+    lc_error *error = lc_manager_start(manager, context);
+    if (error)
+        bench_fail(lc_error_message(error));
+    lc_handle_wait(lc_manager_ready(manager), LC_FOREVER);
+    double parked = resident_bytes();
+    lc_context_cancel(context, NULL);
+    lc_handle_wait(lc_manager_done(manager), LC_FOREVER);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    lc_manager_unref(manager);
+    return (parked - before) / WORKERS;
+}
+
+int bench_park(unsigned threads)
+{
+    printf("%.1f\n", bench_in_fiber(threads, park, NULL));
+    return lc_library_shutdown() == 0 ? 0 : 1;
+}
+
+/* ---- in the bench ---- */
+
+static double parked_elsewhere(size_t threads)
+{
+    char path[256] = "";
+    char command[sizeof path + 64];
+    char line[64] = "";
+    if (readlink("/proc/self/exe", path, sizeof path - 1) < 0)
+        bench_fail("the bench does not find itself");
+    snprintf(command, sizeof command, "'%s' " BENCH_PARK " %zu", path, threads);
+    FILE *output = popen(command, "r");
+    if (!output || !fgets(line, sizeof line, output) || pclose(output) != 0)
+        bench_fail(command);
+    return strtod(line, NULL);
+}
+
+void bench_parked(void)
+{
+    bench_run(&(struct bench_figure){"idle_fiber_bytes_1t", 1, 5, parked_elsewhere, "go", NULL});
+    bench_run(&(struct bench_figure){"idle_fiber_bytes_2t", 2, 5, parked_elsewhere, "go", NULL});
+}
