@@ -159,9 +159,9 @@ typedef struct lc_fiber_options {
 
 /**
  * Starts a fiber. From any thread.
- * @return 0; -EINVAL (options, name, function; logged); -E2BIG (stack; logged); -ENOMEM; -EAGAIN (no
- * thread could be made to run it); -ESHUTDOWN (the executor is being freed); -ENOTSUP in a forked
- * child.
+ * @return 0; -EINVAL (options, name, function, a group of another executor; logged); -E2BIG (stack;
+ * logged); -ENOMEM; -EAGAIN (no thread could be made to run it); -ESHUTDOWN (the executor is being
+ * freed); -ENOTSUP in a forked child.
  */
 LC_API int lc_fiber_start(const lc_fiber_options *options);
 /** Whether the caller is a fiber. */

@@ -164,6 +164,11 @@ static int check_fiber(const lc_fiber_options *options)
                options->name, options->stack_size, LC_FIBER_STACK_MAX);
         return -E2BIG;
     }
+    if (options->group && options->executor && options->group->executor != options->executor) {
+        lc_log(LC_LOG_ERROR, NULL, "fiber \"%s\" has a group of another executor than its own",
+               options->name);
+        return -EINVAL;
+    }
     return 0;
 }
 
