@@ -107,7 +107,7 @@ $(EXAMPLES:%=$(BUILD)/%): $$(call objects,$$(wildcard examples/$$(@F).c examples
 	@mkdir -p $(@D)
 	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
 
-$(BUILD)/tests/check: private LIBS = $(CUNIT_LIBS)
+$(BUILD)/tests/check: private LIBS = $(CUNIT_LIBS) -lm
 $(BUILD)/tests/check: $(TEST_OBJECTS) $(STATIC)
 $(BUILD)/tests/bench: $(BENCH_OBJECTS) $(STATIC)
 $(BUILD)/tests/check $(BUILD)/tests/bench:

@@ -1,0 +1,1261 @@
+/*
+ * fibers.c: what <lifecycle/executor.h> promises of a fiber: its life, what is its own, how it ends, and that every
+ * wait of the library works in it.
+ */
+#include "support/fibers.h"
+#include "support/check.h"
+#include "support/puppet.h"
+
+#include <errno.h>
+#include <fenv.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- a life ---- */
+
+struct life {
+    atomic_uint ran;
+    bool in_fiber;
+    char name[LC_NAME_MAX + 1];
+};
+
+static void live(void *arg)
+{
+    struct life *life = arg;
+    life->in_fiber = lc_in_fiber();
+    strncpy(life->name, lc_worker_name(), LC_NAME_MAX);
+    atomic_fetch_add(&life->ran, 1);
+}
+
+static void a_fiber_runs(void)
+{
+    struct life life = {0};
+    lc_executor *executor = fibers_executor(1);
+    fibers_start(executor, "lively", live, &life);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(life.ran, 1);
+    CU_ASSERT_TRUE(life.in_fiber);
+    CU_ASSERT_STRING_EQUAL(life.name, "lively");
+    CU_ASSERT_FALSE(lc_in_fiber());
+}
+
+static void longest_name_is_kept(void)
+{
+    struct life life = {0};
+    char name[LC_NAME_MAX + 1];
+    memset(name, 'n', LC_NAME_MAX);
+    name[LC_NAME_MAX] = '\0';
+    lc_executor *executor = fibers_executor(1);
+    fibers_start(executor, name, live, &life);
+    fibers_end(executor);
+    CU_ASSERT_STRING_EQUAL(life.name, name);
+}
+
+static void count_one(void *arg)
+{
+    atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+static void many_fibers_run_and_end(void)
+{
+    unsigned count = check_fewer(check_count(40000, 400000)); /* ThreadSanitizer bears 8,000 */
+    atomic_uint ran = 0;
+    lc_executor *executor = fibers_executor(2);
+    for (unsigned i = 0; i < count; i++)
+        fibers_start(executor, "one of many", count_one, &ran);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(ran, count);
+}
+
+/* Each starts two more, until there are enough. */
+struct brood {
+    atomic_int left;
+    atomic_uint ran;
+    unsigned count;
+    lc_handle *grown;
+};
+
+static void breed(void *arg)
+{
+    struct brood *brood = arg;
+    for (int i = 0; i < 2; i++)
+        if (atomic_fetch_sub(&brood->left, 1) > 0)
+            fibers_start(NULL, "bred", breed, brood);
+    if (atomic_fetch_add(&brood->ran, 1) + 1 == brood->count)
+        lc_handle_close(brood->grown);
+}
+
+static void fibers_start_fibers(void)
+{
+    int count = (int)check_fewer(check_count(10000, 100000));
+    struct brood brood = {count, 0, (unsigned)count + 1, lc_handle_new()};
+    lc_executor *executor = fibers_executor(2);
+    fibers_start(executor, "first", breed, &brood);
+    CHECK_CLOSES(brood.grown);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(brood.ran, brood.count);
+    lc_handle_unref(brood.grown);
+}
+
+/* ---- what is refused ---- */
+
+static void abort_if_run(void *arg)
+{
+    (void)arg;
+    abort();
+}
+
+static lc_fiber_options good_options(void)
+{
+    lc_fiber_options options = LC_FIBER_INIT;
+    options.name = "never";
+    options.run = abort_if_run;
+    return options;
+}
+
+static void refused(const lc_fiber_options *options, int code, const char *text)
+{
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_fiber_start(options), code);
+    CU_ASSERT_TRUE(check_log_has(text));
+    check_log_release();
+}
+
+static void bad_options_are_refused(void)
+{
+    char long_name[LC_NAME_MAX + 2];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[LC_NAME_MAX + 1] = '\0';
+    refused(NULL, -EINVAL, "LC_FIBER_INIT");
+    lc_fiber_options options = good_options();
+    options.size--;
+    refused(&options, -EINVAL, "LC_FIBER_INIT");
+    options = good_options();
+    options.name = NULL;
+    refused(&options, -EINVAL, "a name of 1 to 64 bytes");
+    options.name = "";
+    refused(&options, -EINVAL, "a name of 1 to 64 bytes");
+    options.name = long_name;
+    refused(&options, -EINVAL, "a name of 1 to 64 bytes");
+    options = good_options();
+    options.run = NULL;
+    refused(&options, -EINVAL, "\"never\" has no function");
+    options = good_options();
+    options.stack_size = LC_FIBER_STACK_MAX + 1;
+    refused(&options, -E2BIG, "\"never\" asks for a stack of 1073741825 bytes");
+}
+
+static void group_of_another_executor_is_refused(void)
+{
+    lc_executor *executor = fibers_executor(1), *other = fibers_executor(1);
+    lc_group *group = lc_group_new(other, 1);
+    lc_fiber_options options = good_options();
+    options.executor = executor;
+    options.group = group;
+    refused(&options, -EINVAL, "\"never\" has a group of another executor");
+    lc_group_unref(group);
+    fibers_end(executor);
+    fibers_end(other);
+}
+
+/* ---- what is its own ---- */
+
+struct turns {
+    atomic_uint at;
+    atomic_uint order[6];
+};
+
+struct taker {
+    struct turns *turns;
+    unsigned number;
+};
+
+static void take_turns(void *arg)
+{
+    struct taker *taker = arg;
+    for (int i = 0; i < 3; i++) {
+        struct turns *turns = taker->turns;
+        atomic_store(&turns->order[atomic_fetch_add(&turns->at, 1)], taker->number);
+        lc_yield();
+    }
+}
+
+static void start_two_takers(void *arg)
+{
+    struct taker *takers = arg;
+    fibers_start(NULL, "first", take_turns, &takers[0]);
+    fibers_start(NULL, "second", take_turns, &takers[1]);
+}
+
+static void yield_lets_others_run(void)
+{
+    struct turns turns = {0};
+    struct taker takers[] = {{&turns, 1}, {&turns, 2}};
+    lc_yield(); /* allowed in a thread too */
+    fibers_here(start_two_takers, takers);
+    CU_ASSERT_EQUAL(turns.at, 6);
+    /* The second starts only when the first has given way. */
+    CU_ASSERT_EQUAL(turns.order[0], 1);
+    CU_ASSERT_EQUAL(turns.order[1], 2);
+    CU_ASSERT_EQUAL(turns.order[2], 1);
+    CU_ASSERT_EQUAL(turns.order[3], 2);
+}
+
+/* Waits in different ways, and looks each time whether what is its own still is. */
+struct own {
+    int number;
+    lc_channel *ball; /* goes round, so that each wait is one */
+    bool well;
+};
+
+enum { OWN_ROUNDS = 200 };
+static _Thread_local int of_thread;
+
+static bool wait_somehow(struct own *own, int round)
+{
+    void *item;
+    switch (round % 3) {
+    case 0:
+        return lc_channel_receive(own->ball, &item, check_patience()) == 0 &&
+               lc_channel_send(own->ball, item, check_patience()) == 0;
+    case 1:
+        return lc_sleep(round % 2 ? LC_MICROSECOND : 0) == 0;
+    default:
+        lc_yield();
+        return true;
+    }
+}
+
+static void look_at_errno(void *arg)
+{
+    struct own *own = arg;
+    own->well = true;
+    for (int round = 0; round < OWN_ROUNDS; round++) {
+        errno = own->number;
+        own->well &= wait_somehow(own, round);
+        own->well &= errno == own->number;
+    }
+}
+
+static void look_at_thread(void *arg)
+{
+    struct own *own = arg;
+    const int *error = &errno, *local = &of_thread;
+    pthread_t thread = pthread_self();
+    own->well = true;
+    for (int round = 0; round < OWN_ROUNDS; round++) {
+        own->well &= wait_somehow(own, round);
+        own->well &=
+            &errno == error && &of_thread == local && pthread_equal(thread, pthread_self());
+    }
+}
+
+static void each_looks(void (*look)(void *arg), unsigned threads)
+{
+    enum { FIBERS = 8 };
+    struct own own[FIBERS];
+    lc_channel *ball;
+    CU_ASSERT_EQUAL(lc_channel_new(FIBERS, NULL, &ball), 0);
+    lc_executor *executor = fibers_executor(threads);
+    for (int i = 0; i < FIBERS; i++) {
+        own[i] = (struct own){i + 1, ball, false};
+        fibers_spread(executor, look, &own[i]);
+    }
+    CU_ASSERT_EQUAL(lc_channel_send(ball, ball, check_patience()), 0);
+    CU_ASSERT_EQUAL(lc_channel_send(ball, ball, check_patience()), 0);
+    fibers_end(executor);
+    for (int i = 0; i < FIBERS; i++)
+        CU_ASSERT_TRUE(own[i].well);
+    lc_channel_unref(ball);
+}
+
+static void errno_is_kept_over_waits(void)
+{
+    each_looks(look_at_errno, 1);
+    each_looks(look_at_errno, 2);
+}
+
+static void a_started_fiber_stays_on_its_thread(void)
+{
+    each_looks(look_at_thread, 2);
+}
+
+/* Every fiber rounds in its own direction, whatever the others have set in between. */
+struct rounding {
+    int mode;
+    int inherited;
+    bool well;
+};
+
+static double third(void)
+{
+    volatile double one = 1, three = 3;
+    return one / three;
+}
+
+static void round_on_and_on(void *arg)
+{
+    struct rounding *rounding = arg;
+    rounding->inherited = fegetround();
+    fesetround(rounding->mode);
+    double before = third();
+    rounding->well = true;
+    for (int i = 0; i < 50; i++) {
+        lc_yield();
+        rounding->well &= fegetround() == rounding->mode && third() == before;
+    }
+    rounding->well &= rounding->mode == FE_UPWARD ? before * 3 > 1 : before * 3 <= 1;
+}
+
+static void start_rounding(void *arg)
+{
+    struct rounding *rounding = arg;
+    fibers_start(NULL, "up", round_on_and_on, &rounding[0]);
+    fibers_start(NULL, "down", round_on_and_on, &rounding[1]);
+    CU_ASSERT_EQUAL(fegetround(), FE_TONEAREST);
+    lc_yield();
+    CU_ASSERT_EQUAL(fegetround(), FE_TONEAREST);
+}
+
+static void rounding_mode_is_the_fibers_own(void)
+{
+    struct rounding rounding[] = {{FE_UPWARD, -1, false}, {FE_DOWNWARD, -1, false}};
+    fibers_here(start_rounding, rounding);
+    CU_ASSERT_TRUE(rounding[0].well);
+    CU_ASSERT_TRUE(rounding[1].well);
+    CU_ASSERT_EQUAL(rounding[0].inherited, FE_TONEAREST);
+    CU_ASSERT_EQUAL(rounding[1].inherited, FE_TONEAREST);
+    CU_ASSERT_EQUAL(fegetround(), FE_TONEAREST);
+}
+
+/* ---- stacks ---- */
+
+enum { LARGE = 4 * 1024 * 1024 };
+
+static __attribute__((noinline)) unsigned char fill_stack(unsigned char with)
+{
+    volatile unsigned char large[LARGE - 64 * 1024];
+    for (size_t i = 0; i < sizeof large; i += 512)
+        large[i] = with;
+    for (size_t i = 0; i < sizeof large; i += 512)
+        if (large[i] != with)
+            return 0;
+    return with;
+}
+
+static void use_large_stack(void *arg)
+{
+    *(unsigned char *)arg = fill_stack(123);
+}
+
+static void large_stack_is_usable(void)
+{
+    unsigned char found = 0;
+    lc_executor *executor = fibers_executor(1);
+    lc_fiber_options options = LC_FIBER_INIT;
+    options.executor = executor;
+    options.run = use_large_stack;
+    options.arg = &found;
+    options.stack_size = LARGE;
+    CU_ASSERT_EQUAL(lc_fiber_start(&options), 0);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(found, 123);
+}
+
+/* ---- deferring and throwing ---- */
+
+struct unwinding {
+    struct scope scope;
+    lc_handle *unwound;
+    unsigned count;
+    unsigned order[4];
+    uintptr_t frame;
+    bool came_back;
+};
+
+static void note(struct unwinding *unwinding, unsigned number)
+{
+    unwinding->order[unwinding->count++] = number;
+}
+
+static void note_one(void *arg)
+{
+    struct unwinding *unwinding = arg;
+    note(unwinding, 1);
+    lc_handle_close(unwinding->unwound);
+}
+
+static void note_two(void *arg)
+{
+    lc_yield(); /* it may wait */
+    note(arg, 2);
+}
+
+static void note_and_throw(void *arg)
+{
+    struct unwinding *unwinding = arg;
+    note(unwinding, 3);
+    lc_throw(unwinding->scope.context, lc_error_new(-EIO, "thrown while unwinding"));
+}
+
+static void defer(void (*function)(void *arg), void *arg)
+{
+    if (lc_defer(function, arg) != 0)
+        abort();
+}
+
+static void defer_and_return(void *arg)
+{
+    struct unwinding *unwinding = arg;
+    unwinding->frame = (uintptr_t)__builtin_frame_address(0);
+    defer(note_one, arg);
+    defer(note_two, arg);
+}
+
+static void defer_and_throw(void *arg)
+{
+    struct unwinding *unwinding = arg;
+    defer_and_return(arg);
+    unwinding->frame = (uintptr_t)__builtin_frame_address(0);
+    lc_throw(unwinding->scope.context, lc_error_new(-EIO, "thrown in a fiber"));
+    unwinding->came_back = true;
+}
+
+static void defer_what_throws(void *arg)
+{
+    defer_and_return(arg);
+    defer(note_and_throw, arg);
+}
+
+static void throw_with_a_throw_deferred(void *arg)
+{
+    struct unwinding *unwinding = arg;
+    defer_what_throws(arg);
+    lc_throw(unwinding->scope.context, lc_error_new(-EIO, "thrown in a fiber"));
+    unwinding->came_back = true;
+}
+
+static void unwind_by(struct unwinding *unwinding, void (*run)(void *arg))
+{
+    *unwinding = (struct unwinding){.scope = scope_new(NULL)};
+    fibers_here(run, unwinding);
+    CU_ASSERT_FALSE(unwinding->came_back);
+}
+
+static void deferred_calls_run_last_first(void)
+{
+    struct unwinding unwinding;
+    unwind_by(&unwinding, defer_and_return);
+    CU_ASSERT_EQUAL(unwinding.count, 2);
+    CU_ASSERT_EQUAL(unwinding.order[0], 2);
+    CU_ASSERT_EQUAL(unwinding.order[1], 1);
+    CU_ASSERT_PTR_NULL(lc_signaler_take(unwinding.scope.signaler));
+    scope_drop(&unwinding.scope);
+}
+
+static void throw_runs_deferred_calls(void)
+{
+    struct unwinding unwinding;
+    unwind_by(&unwinding, defer_and_throw);
+    CU_ASSERT_EQUAL(unwinding.count, 2);
+    CU_ASSERT_EQUAL(unwinding.order[0], 2);
+    CU_ASSERT_EQUAL(unwinding.order[1], 1);
+    CHECK_ERROR(lc_signaler_take(unwinding.scope.signaler), -EIO);
+    scope_drop(&unwinding.scope);
+}
+
+static void throw_in_a_deferred_call_is_logged(void)
+{
+    struct unwinding unwinding;
+    void (*const ways[])(void *arg) = {defer_what_throws, throw_with_a_throw_deferred};
+    for (size_t i = 0; i < 2; i++) {
+        check_log_capture();
+        unwind_by(&unwinding, ways[i]);
+        CU_ASSERT_EQUAL(check_log_count("thrown while unwinding"), 1);
+        check_log_release();
+        CU_ASSERT_EQUAL(unwinding.count, 3);
+        CU_ASSERT_EQUAL(unwinding.order[0], 3);
+        CU_ASSERT_EQUAL(unwinding.order[1], 2);
+        CU_ASSERT_EQUAL(unwinding.order[2], 1);
+        /* Only what the fiber's own code threw is reported. */
+        CHECK_ERROR(lc_signaler_take(unwinding.scope.signaler), i == 0 ? 0 : -EIO);
+        scope_drop(&unwinding.scope);
+    }
+}
+
+/* We run only when the thrower that has woken us has gone on to its end. */
+static void throw_again_and_again(void *arg)
+{
+    enum { TIMES = 100 };
+    struct unwinding *unwinding = arg;
+    uintptr_t frame = 0;
+    for (int i = 0; i < TIMES; i++) {
+        *unwinding = (struct unwinding){.scope = scope_new(NULL), .unwound = lc_handle_new()};
+        fibers_start(NULL, "thrower", defer_and_throw, unwinding);
+        CHECK_CLOSES(unwinding->unwound);
+        CU_ASSERT_FALSE(unwinding->came_back);
+        CU_ASSERT_TRUE(i == 0 || unwinding->frame == frame);
+        frame = unwinding->frame;
+        CHECK_ERROR(lc_signaler_take(unwinding->scope.signaler), -EIO);
+        scope_drop(&unwinding->scope);
+        lc_handle_unref(unwinding->unwound);
+    }
+}
+
+static void stack_of_a_thrower_is_used_again(void)
+{
+    struct unwinding unwinding;
+    fibers_here(throw_again_and_again, &unwinding);
+}
+
+/* ---- waiting ---- */
+
+/* What the waits of a test are for, all of it closed, sent or written by `come`. */
+struct thing {
+    lc_handle *handle;
+    lc_channel *channel; /* of one item */
+    int ends[2];         /* of a pipe */
+    lc_context *context;
+    atomic_uint woken;
+};
+
+static void thing_init(struct thing *thing)
+{
+    *thing = (struct thing){.handle = lc_handle_new(), .context = lc_context_new(NULL)};
+    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &thing->channel), 0);
+    CU_ASSERT_EQUAL(pipe(thing->ends), 0);
+}
+
+static void thing_drop(struct thing *thing)
+{
+    lc_handle_unref(thing->handle);
+    lc_channel_unref(thing->channel);
+    lc_context_unref(thing->context);
+    close(thing->ends[0]);
+    close(thing->ends[1]);
+}
+
+static bool await_handle(struct thing *thing)
+{
+    return lc_handle_wait(thing->handle, check_patience()) == 0;
+}
+
+static void come_handle(struct thing *thing)
+{
+    lc_handle_close(thing->handle);
+}
+
+static bool await_receive(struct thing *thing)
+{
+    void *item = NULL;
+    return lc_channel_receive(thing->channel, &item, check_patience()) == 0 && item == thing;
+}
+
+static void come_receive(struct thing *thing)
+{
+    lc_channel_send(thing->channel, thing, LC_NOW);
+}
+
+static bool await_send(struct thing *thing)
+{
+    return lc_channel_send(thing->channel, thing, check_patience()) == 0;
+}
+
+static void come_send(struct thing *thing)
+{
+    void *item;
+    lc_channel_receive(thing->channel, &item, LC_NOW);
+}
+
+static bool await_closing_channel(struct thing *thing)
+{
+    void *item;
+    return lc_channel_receive(thing->channel, &item, check_patience()) == -EPIPE;
+}
+
+static void come_closing_channel(struct thing *thing)
+{
+    lc_channel_close(thing->channel);
+}
+
+static bool await_descriptor(struct thing *thing)
+{
+    return lc_wait_fd(thing->ends[0], POLLIN, check_patience()) == POLLIN;
+}
+
+static void come_descriptor(struct thing *thing)
+{
+    if (write(thing->ends[1], "x", 1) != 1)
+        abort();
+}
+
+static bool await_any(struct thing *thing)
+{
+    lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel),
+                               lc_on_descriptor(thing->ends[0], POLLIN)};
+    return lc_wait_any(waitables, 3, check_patience()) == 1;
+}
+
+static bool await_any_descriptor(struct thing *thing)
+{
+    lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel),
+                               lc_on_descriptor(thing->ends[0], POLLIN)};
+    return lc_wait_any(waitables, 3, check_patience()) == 2 && waitables[2].revents == POLLIN;
+}
+
+static bool await_all(struct thing *thing)
+{
+    lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel),
+                               lc_on_descriptor(thing->ends[0], POLLIN)};
+    return lc_wait_all(waitables, 3, check_patience()) == 0;
+}
+
+static void come_all(struct thing *thing)
+{
+    come_descriptor(thing);
+    lc_yield();
+    come_receive(thing);
+    lc_yield();
+    come_handle(thing);
+}
+
+static bool await_context(struct thing *thing)
+{
+    return lc_context_wait(thing->context, thing->handle) == -ECANCELED;
+}
+
+static bool await_context_descriptor(struct thing *thing)
+{
+    lc_waitable waitable = lc_on_descriptor(thing->ends[0], POLLIN);
+    return lc_context_wait_any(thing->context, &waitable, 1, check_patience()) == -ECANCELED;
+}
+
+static void come_context(struct thing *thing)
+{
+    lc_context_cancel(thing->context, NULL);
+}
+
+static const struct way {
+    bool (*await)(struct thing *thing);
+    void (*come)(struct thing *thing);
+    bool full; /* the channel is, at first */
+} ways[] = {
+    {await_handle, come_handle, false},
+    {await_receive, come_receive, false},
+    {await_send, come_send, true},
+    {await_closing_channel, come_closing_channel, false},
+    {await_descriptor, come_descriptor, false},
+    {await_any, come_receive, false},
+    {await_any_descriptor, come_descriptor, false},
+    {await_all, come_all, false},
+    {await_context, come_context, false},
+    {await_context_descriptor, come_context, false},
+};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+struct meeting {
+    struct thing thing;
+    const struct way *way;
+    lc_handle *begun; /* the waiter runs */
+    lc_handle *over;  /* and has been woken */
+};
+
+static void meet_and_await(void *arg)
+{
+    struct meeting *meeting = arg;
+    lc_handle_close(meeting->begun);
+    if (meeting->way->await(&meeting->thing))
+        atomic_fetch_add(&meeting->thing.woken, 1);
+    lc_handle_close(meeting->over);
+}
+
+static void meeting_init(struct meeting *meeting, const struct way *way)
+{
+    *meeting = (struct meeting){.way = way, .begun = lc_handle_new(), .over = lc_handle_new()};
+    thing_init(&meeting->thing);
+    if (way->full)
+        come_receive(&meeting->thing);
+}
+
+static void meeting_drop(struct meeting *meeting)
+{
+    thing_drop(&meeting->thing);
+    lc_handle_unref(meeting->begun);
+    lc_handle_unref(meeting->over);
+}
+
+/* On one thread the waiter is parked when it has let us run. */
+static void each_way_on_one_thread(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < WAYS; i++) {
+        struct meeting meeting;
+        meeting_init(&meeting, &ways[i]);
+        fibers_start(NULL, "waiter", meet_and_await, &meeting);
+        lc_yield();
+        CHECK_OPEN(meeting.over);
+        ways[i].come(&meeting.thing);
+        CHECK_CLOSES(meeting.over);
+        CU_ASSERT_EQUAL(meeting.thing.woken, 1);
+        meeting_drop(&meeting);
+    }
+}
+
+static void every_wait_works_on_one_thread(void)
+{
+    fibers_here(each_way_on_one_thread, NULL);
+}
+
+static void every_wait_is_ended_by_a_thread(void)
+{
+    lc_executor *executor = fibers_executor(1);
+    for (int i = 0; i < WAYS; i++) {
+        struct meeting meeting;
+        meeting_init(&meeting, &ways[i]);
+        fibers_start(executor, "waiter", meet_and_await, &meeting);
+        CHECK_CLOSES(meeting.begun);
+        ways[i].come(&meeting.thing);
+        CHECK_CLOSES(meeting.over);
+        CU_ASSERT_EQUAL(meeting.thing.woken, 1);
+        meeting_drop(&meeting);
+    }
+    fibers_end(executor);
+}
+
+static void come_for_a_thread(void *arg)
+{
+    struct meeting *meeting = arg;
+    if (lc_handle_wait(meeting->begun, check_patience()) == 0)
+        meeting->way->come(&meeting->thing);
+}
+
+static void every_wait_of_a_thread_is_ended_by_a_fiber(void)
+{
+    lc_executor *executor = fibers_executor(1);
+    for (int i = 0; i < WAYS; i++) {
+        struct meeting meeting;
+        meeting_init(&meeting, &ways[i]);
+        fibers_start(executor, "comer", come_for_a_thread, &meeting);
+        meet_and_await(&meeting);
+        CU_ASSERT_EQUAL(meeting.thing.woken, 1);
+        fibers_end(executor);
+        executor = fibers_executor(1);
+        meeting_drop(&meeting);
+    }
+    fibers_end(executor);
+}
+
+/* ---- time ---- */
+
+static int time_handle(struct thing *thing, int64_t deadline)
+{
+    return lc_handle_wait(thing->handle, deadline);
+}
+
+static int time_receive(struct thing *thing, int64_t deadline)
+{
+    void *item;
+    return lc_channel_receive(thing->channel, &item, deadline);
+}
+
+static int time_descriptor(struct thing *thing, int64_t deadline)
+{
+    return lc_wait_fd(thing->ends[0], POLLIN, deadline);
+}
+
+static int time_any(struct thing *thing, int64_t deadline)
+{
+    lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel)};
+    return lc_wait_any(waitables, 2, deadline);
+}
+
+static int time_all(struct thing *thing, int64_t deadline)
+{
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()), lc_on_handle(thing->handle)};
+    return lc_wait_all(waitables, 2, deadline);
+}
+
+static int time_none(struct thing *thing, int64_t deadline)
+{
+    (void)thing;
+    return lc_wait_any(NULL, 0, deadline);
+}
+
+static int time_context(struct thing *thing, int64_t deadline)
+{
+    lc_context *context = lc_context_with_deadline(thing->context, deadline);
+    int result = lc_context_wait(context, thing->handle);
+    lc_context_unref(context);
+    return result;
+}
+
+static int (*const timed[])(struct thing *thing, int64_t deadline) = {
+    time_handle, time_receive, time_descriptor, time_any, time_all, time_none, time_context};
+enum { TIMED = sizeof timed / sizeof *timed };
+
+static void each_comes_to_its_deadline(void *arg)
+{
+    struct thing *thing = arg;
+    for (int i = 0; i < TIMED; i++) {
+        CU_ASSERT_EQUAL(timed[i](thing, LC_NOW), -ETIMEDOUT);
+        CU_ASSERT_EQUAL(timed[i](thing, lc_now() - 1), -ETIMEDOUT);
+        int64_t deadline = lc_deadline_after(LC_MILLISECOND);
+        CU_ASSERT_EQUAL(timed[i](thing, deadline), -ETIMEDOUT);
+        CU_ASSERT_TRUE(lc_now() >= deadline);
+    }
+    int64_t before = lc_now();
+    CU_ASSERT_EQUAL(lc_sleep(2 * LC_MILLISECOND), 0);
+    CU_ASSERT_TRUE(lc_now() - before >= 2 * LC_MILLISECOND);
+}
+
+static void deadlines_come(void)
+{
+    struct thing thing;
+    thing_init(&thing);
+    fibers_here(each_comes_to_its_deadline, &thing);
+    thing_drop(&thing);
+}
+
+/* While one sleeps the others of its thread run. */
+static void count_while_open(void *arg)
+{
+    struct thing *thing = arg;
+    while (!lc_handle_is_closed(thing->handle)) {
+        atomic_fetch_add(&thing->woken, 1);
+        lc_yield();
+    }
+}
+
+static void sleep_beside_a_counter(void *arg)
+{
+    struct thing *thing = arg;
+    fibers_start(NULL, "counter", count_while_open, thing);
+    CU_ASSERT_EQUAL(lc_sleep(LC_MILLISECOND), 0);
+    CU_ASSERT_TRUE(thing->woken > 1);
+    lc_handle_close(thing->handle);
+}
+
+static void others_run_while_one_sleeps(void)
+{
+    struct thing thing;
+    thing_init(&thing);
+    fibers_here(sleep_beside_a_counter, &thing);
+    thing_drop(&thing);
+}
+
+/* Many sleepers of one thread wake up in the order of their deadlines. */
+struct sleeper {
+    int64_t deadline;
+    struct sleepers *all;
+    unsigned place;
+};
+
+struct sleepers {
+    atomic_uint awake;
+    struct sleeper each[50];
+};
+
+static void sleep_and_count(void *arg)
+{
+    struct sleeper *sleeper = arg;
+    lc_wait_any(NULL, 0, sleeper->deadline);
+    sleeper->place = atomic_fetch_add(&sleeper->all->awake, 1);
+}
+
+static void start_sleepers(void *arg)
+{
+    struct sleepers *sleepers = arg;
+    int64_t first = lc_deadline_after(2 * LC_MILLISECOND);
+    for (unsigned i = 0; i < 50; i++) {
+        unsigned rank = i * 7 % 50;
+        sleepers->each[i] =
+            (struct sleeper){first + rank * 10 * LC_MICROSECOND, sleepers, UINT32_MAX};
+        fibers_start(NULL, "sleeper", sleep_and_count, &sleepers->each[i]);
+    }
+}
+
+static void sleepers_wake_in_order(void)
+{
+    static struct sleepers sleepers;
+    atomic_store(&sleepers.awake, 0);
+    fibers_here(start_sleepers, &sleepers);
+    for (unsigned i = 0; i < 50; i++)
+        CU_ASSERT_EQUAL(sleepers.each[i].place, i * 7 % 50);
+}
+
+/* ---- process signals ---- */
+
+struct signalled {
+    lc_process_signals *watch;
+    int next, any;
+};
+
+static void await_signals(void *arg)
+{
+    struct signalled *signalled = arg;
+    signalled->next = lc_process_signals_next(signalled->watch, check_patience());
+    lc_waitable waitable = lc_on_signals(signalled->watch);
+    signalled->any = lc_wait_any(&waitable, 1, check_patience());
+}
+
+static void raise_when_awaited(void *arg)
+{
+    struct signalled *signalled = arg;
+    fibers_start(NULL, "awaits signals", await_signals, signalled);
+    lc_yield();
+    CU_ASSERT_EQUAL(signalled->next, 0);
+    kill(getpid(), SIGUSR1);
+    while (signalled->next == 0)
+        lc_sleep(LC_MICROSECOND);
+    kill(getpid(), SIGUSR2);
+}
+
+static lc_process_signals *watch_both(void)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2};
+    lc_process_signals *watch = NULL;
+    CU_ASSERT_EQUAL(lc_process_signals_watch(numbers, 2, &watch), 0);
+    return watch;
+}
+
+static void fibers_wait_for_process_signals(void)
+{
+    struct signalled signalled = {watch_both(), 0, -1};
+    fibers_here(raise_when_awaited, &signalled);
+    CU_ASSERT_EQUAL(signalled.next, SIGUSR1);
+    CU_ASSERT_EQUAL(signalled.any, 0);
+    CU_ASSERT_EQUAL(lc_process_signals_next(signalled.watch, LC_NOW), SIGUSR2);
+    lc_process_signals_unwatch(signalled.watch);
+}
+
+/* The handler runs in another thread than the fiber's. */
+static void signal_in_another_thread_wakes_a_fiber(void)
+{
+    struct signalled signalled = {watch_both(), 0, -1};
+    lc_executor *executor = fibers_executor(1);
+    fibers_start(executor, "awaits signals", await_signals, &signalled);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(signalled.next, SIGUSR1);
+    CU_ASSERT_EQUAL(signalled.any, 0);
+    lc_process_signals_unwatch(signalled.watch);
+}
+
+/* ---- fibers and threads ---- */
+
+struct table {
+    lc_channel *there, *back;
+    unsigned count;
+    bool well;
+};
+
+static void play_back(void *arg)
+{
+    struct table *table = arg;
+    void *ball;
+    while (lc_channel_receive(table->there, &ball, check_patience()) == 0)
+        table->well &= lc_channel_send(table->back, ball, check_patience()) == 0;
+}
+
+static void play(void *arg)
+{
+    struct table *table = arg;
+    for (unsigned i = 0; i < table->count; i++) {
+        void *ball = NULL;
+        table->well &= lc_channel_send(table->there, &table[i % 2], check_patience()) == 0;
+        table->well &= lc_channel_receive(table->back, &ball, check_patience()) == 0;
+        table->well &= ball == &table[i % 2];
+    }
+    lc_channel_close(table->there);
+}
+
+static void table_init(struct table *table)
+{
+    *table = (struct table){.count = check_fewer(check_count(2000, 200000)), .well = true};
+    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &table->there), 0);
+    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &table->back), 0);
+}
+
+static void table_drop(struct table *table)
+{
+    lc_channel_unref(table->there);
+    lc_channel_unref(table->back);
+}
+
+static void fiber_and_thread_play(void)
+{
+    struct table table;
+    table_init(&table);
+    lc_executor *executor = fibers_executor(1);
+    fibers_start(executor, "plays back", play_back, &table);
+    play(&table);
+    fibers_end(executor);
+    CU_ASSERT_TRUE(table.well);
+    table_drop(&table);
+}
+
+static void two_fibers_play(unsigned threads)
+{
+    struct table table;
+    table_init(&table);
+    lc_executor *executor = fibers_executor(threads);
+    fibers_spread(executor, play_back, &table);
+    fibers_spread(executor, play, &table);
+    fibers_end(executor);
+    CU_ASSERT_TRUE(table.well);
+    table_drop(&table);
+}
+
+static void fibers_play(void)
+{
+    two_fibers_play(1);
+    two_fibers_play(2);
+}
+
+/* ---- callbacks ---- */
+
+struct called {
+    lc_handle *handle, *other;
+    lc_executor *executor;
+    atomic_uint runs;
+    bool in_fiber;
+    char name[LC_NAME_MAX + 1];
+    int waited;
+};
+
+static void note_caller(void *arg)
+{
+    struct called *called = arg;
+    called->in_fiber = lc_in_fiber();
+    strncpy(called->name, lc_worker_name(), LC_NAME_MAX);
+    atomic_fetch_add(&called->runs, 1);
+}
+
+static void close_the_handle(void *arg)
+{
+    lc_handle_close(((struct called *)arg)->handle);
+}
+
+static void close_the_other(void *arg)
+{
+    lc_handle_close(((struct called *)arg)->other);
+}
+
+static struct called called_new(void (*function)(void *arg), struct called *place)
+{
+    struct called called = {.handle = lc_handle_new(), .other = lc_handle_new()};
+    CU_ASSERT_EQUAL(lc_handle_on_close(called.handle, function, place, NULL), 0);
+    return called;
+}
+
+static void called_drop(struct called *called)
+{
+    lc_handle_unref(called->handle);
+    lc_handle_unref(called->other);
+}
+
+static void callback_runs_on_the_closers_stack(void)
+{
+    struct called called = called_new(note_caller, &called);
+    lc_executor *executor = fibers_executor(1);
+    fibers_start(executor, "closer", close_the_handle, &called);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(called.runs, 1);
+    CU_ASSERT_TRUE(called.in_fiber);
+    CU_ASSERT_STRING_EQUAL(called.name, "closer");
+    called_drop(&called);
+}
+
+static void wait_in_callback(void *arg)
+{
+    struct called *called = arg;
+    fibers_start(NULL, "other", close_the_other, called); /* on this very thread */
+    called->waited = lc_handle_wait(called->other, check_patience());
+    note_caller(called);
+}
+
+static void callback_may_wait(void)
+{
+    struct called called = called_new(wait_in_callback, &called);
+    called.waited = -1;
+    fibers_here(close_the_handle, &called);
+    CU_ASSERT_EQUAL(called.runs, 1);
+    CU_ASSERT_EQUAL(called.waited, 0);
+    called_drop(&called);
+}
+
+/* What a context's deadline calls gets a fiber: it may wait for one of the same thread. */
+static void let_a_deadline_come(void *arg)
+{
+    struct called *called = arg;
+    lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
+    CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(context), wait_in_callback, called, NULL),
+                    0);
+    CHECK_CLOSES(called->other);
+    while (called->runs == 0)
+        lc_yield();
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ETIMEDOUT);
+    lc_context_unref(context);
+}
+
+static void what_a_deadline_calls_may_wait(void)
+{
+    struct called called = {.other = lc_handle_new(), .waited = -1};
+    fibers_here(let_a_deadline_come, &called);
+    CU_ASSERT_EQUAL(called.waited, 0);
+    CU_ASSERT_TRUE(called.in_fiber);
+    called_drop(&called);
+}
+
+static void throw_from_callback(void *arg)
+{
+    (void)arg;
+    lc_throw(NULL, lc_error_new(-EIO, "forbidden"));
+}
+
+CHECK_CHILD(throw_in_callback_of_fiber)
+{
+    struct called called = called_new(throw_from_callback, &called);
+    fibers_here(close_the_handle, &called);
+    return 0;
+}
+
+static void throw_in_a_callback_ends_the_process(void)
+{
+    struct check_exit ended = check_child("throw_in_callback_of_fiber");
+    CU_ASSERT_EQUAL(ended.status, 70);
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "thrown in a callback"));
+}
+
+/* ---- where it runs ---- */
+
+/* Two that wait for each other without giving way: only two threads get them past. */
+struct apart {
+    atomic_uint arrived;
+    atomic_uint well;
+    lc_handle *started; /* both have been */
+};
+
+static void meet_without_waiting(void *arg)
+{
+    struct apart *apart = arg;
+    int64_t deadline = check_patience();
+    atomic_fetch_add(&apart->arrived, 1);
+    while (atomic_load(&apart->arrived) < 2 && lc_now() < deadline)
+        sched_yield();
+    if (atomic_load(&apart->arrived) == 2)
+        atomic_fetch_add(&apart->well, 1);
+}
+
+static void spread_uses_both_threads(void)
+{
+    for (int i = 0; i < 20; i++) {
+        struct apart apart = {0};
+        lc_executor *executor = fibers_executor(2);
+        fibers_spread(executor, meet_without_waiting, &apart);
+        fibers_spread(executor, meet_without_waiting, &apart);
+        fibers_end(executor);
+        CU_ASSERT_EQUAL(apart.well, 2);
+    }
+}
+
+static void start_two_apart(void *arg)
+{
+    fibers_spread(NULL, meet_without_waiting, arg);
+    fibers_spread(NULL, meet_without_waiting, arg);
+    lc_handle_close(((struct apart *)arg)->started);
+}
+
+static void spread_in_a_fiber_uses_both_threads(void)
+{
+    struct apart apart = {.started = lc_handle_new()};
+    lc_executor *executor = fibers_executor(2);
+    fibers_start(executor, "spreads", start_two_apart, &apart);
+    CHECK_CLOSES(apart.started);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(apart.well, 2);
+    lc_handle_unref(apart.started);
+}
+
+/* Without it a fiber goes where its maker is. */
+struct together {
+    pthread_t thread;
+    atomic_uint same;
+    lc_handle *started;
+};
+
+static void compare_thread(void *arg)
+{
+    struct together *together = arg;
+    if (pthread_equal(together->thread, pthread_self()))
+        atomic_fetch_add(&together->same, 1);
+}
+
+static void start_one_here(void *arg)
+{
+    struct together *together = arg;
+    together->thread = pthread_self();
+    fibers_start(NULL, "near", compare_thread, together);
+    lc_handle_close(together->started);
+}
+
+static void a_fiber_stays_near_its_maker(void)
+{
+    enum { TIMES = 50 };
+    unsigned same = 0;
+    lc_executor *executor = fibers_executor(2);
+    struct together together[TIMES];
+    for (int i = 0; i < TIMES; i++) {
+        together[i] = (struct together){.started = lc_handle_new()};
+        fibers_spread(executor, start_one_here, &together[i]);
+        CHECK_CLOSES(together[i].started);
+    }
+    fibers_end(executor);
+    for (int i = 0; i < TIMES; i++) {
+        same += together[i].same;
+        lc_handle_unref(together[i].started);
+    }
+    /* One that has waited too long for its start may be taken: on a busy machine some are. */
+    CU_ASSERT_TRUE(same > 0);
+}
+
+CHECK_SUITE(
+    unit_fibers, "unit: fibers", {"a fiber runs, by its name", a_fiber_runs},
+    {"the longest name is kept", longest_name_is_kept},
+    {"many fibers run and end", many_fibers_run_and_end},
+    {"fibers start fibers", fibers_start_fibers},
+    {"bad options are refused, and named in the log", bad_options_are_refused},
+    {"a group of another executor is refused", group_of_another_executor_is_refused},
+    {"yield lets the others run", yield_lets_others_run},
+    {"errno is kept over waits", errno_is_kept_over_waits},
+    {"a started fiber stays on its thread", a_started_fiber_stays_on_its_thread},
+    {"the rounding mode is the fiber's own", rounding_mode_is_the_fibers_own},
+    {"a large stack is usable", large_stack_is_usable},
+    {"deferred calls run last first", deferred_calls_run_last_first},
+    {"a throw reports, and runs the deferred calls", throw_runs_deferred_calls},
+    {"a throw in a deferred call is logged, and the rest run", throw_in_a_deferred_call_is_logged},
+    {"the stack of a thrower is used again", stack_of_a_thrower_is_used_again},
+    {"every wait works among fibers of one thread", every_wait_works_on_one_thread},
+    {"every wait of a fiber is ended by a thread", every_wait_is_ended_by_a_thread},
+    {"every wait of a thread is ended by a fiber", every_wait_of_a_thread_is_ended_by_a_fiber},
+    {"deadlines come, and not too early", deadlines_come},
+    {"others run while one sleeps", others_run_while_one_sleeps},
+    {"sleepers wake in the order of their deadlines", sleepers_wake_in_order},
+    {"fibers wait for process signals", fibers_wait_for_process_signals},
+    {"a signal in another thread wakes a fiber", signal_in_another_thread_wakes_a_fiber},
+    {"a fiber and a thread wake each other", fiber_and_thread_play},
+    {"fibers of one thread, and of two, wake each other", fibers_play},
+    {"a callback runs on the closing fiber's stack", callback_runs_on_the_closers_stack},
+    {"a callback may wait for a fiber of its thread", callback_may_wait},
+    {"what a deadline calls may wait for a fiber of its thread", what_a_deadline_calls_may_wait},
+    {"a throw in a callback ends the process", throw_in_a_callback_ends_the_process},
+    {"spreading uses both threads", spread_uses_both_threads},
+    {"spreading by a fiber uses both threads", spread_in_a_fiber_uses_both_threads},
+    {"without it a fiber stays near its maker", a_fiber_stays_near_its_maker});
