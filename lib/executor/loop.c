@@ -204,19 +204,6 @@ static struct lc__fiber *pick(struct lc__loop *loop)
     return fiber ? fiber : take_fresh(loop);
 }
 
-/*
- * A fiber that yields is itself the next of those that have started: before it comes one that has
- * not, if there is any, or yielding would let nobody else in.
- */
-static struct lc__fiber *fresh_before(struct lc__loop *loop, struct lc__fiber *fiber)
-{
-    struct lc__fiber *fresh = loop->simulation ? NULL : take_fresh(loop);
-    if (!fresh)
-        return fiber;
-    append(&loop->ready, fiber);
-    return fresh;
-}
-
 /* Leaves a fiber for whoever is next. */
 static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
 {
@@ -224,8 +211,6 @@ static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
     if (loop->budget > 0) {
         loop->budget--;
         next = pick(loop);
-        if (next == fiber)
-            next = fresh_before(loop, fiber);
     }
     if (next == fiber)
         set_state(fiber, LC__FIBER_RUNNING);
