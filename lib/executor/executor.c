@@ -171,6 +171,7 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
     /* Deadlines of contexts that outlive the fibers: they go to the thread for all others. */
     if (lc__timers_hand_over(&loop->timers) < 0)
         return false;
+    lc__loop_let_go(loop);
     pthread_mutex_lock(&executor->lock);
     /* Sequentially consistent: see lc__executor_need_thread. */
     atomic_store(&loop->running, false);

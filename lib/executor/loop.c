@@ -114,13 +114,14 @@ static void bury(struct lc__loop *loop)
         lc__stack_give(fiber);
 }
 
-static void give_cache_back(struct lc__loop *loop)
+void lc__loop_let_go(struct lc__loop *loop)
 {
     for (struct lc__fiber *fiber; (fiber = loop->cached);) {
         loop->cached = fiber->next;
         lc__stack_give(fiber);
     }
     loop->cached_count = 0;
+    lc__sanitizer_thread_ends(&loop->sanitizer);
 }
 
 /* ---- switching ---- */
@@ -534,8 +535,8 @@ void lc__loop_run(struct lc__loop *loop)
     lc__sanitizer_stack_of_thread(&loop->sanitizer);
     while (pass(loop))
         continue;
-    lc__sanitizer_thread_ends(&loop->sanitizer);
-    give_cache_back(loop);
+    if (loop->simulation)
+        lc__loop_let_go(loop); /* a real one has done so while it was still this thread's */
     lc__loop_of_thread = outer;
 }
 

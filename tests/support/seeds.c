@@ -30,9 +30,13 @@ static lc_error *do_nothing(void *arg)
     return NULL;
 }
 
-/* So that what the library keeps of one simulation for the next is there. */
+/*
+ * So that threads of earlier tests do not end meanwhile, which frees memory, and that what the
+ * library keeps of one simulation for the next is there.
+ */
 static void simulate_nothing(void)
 {
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
     lc_executor *world = lc_executor_simulated(0);
     CHECK_SUCCESS(lc_executor_run(world, do_nothing, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
