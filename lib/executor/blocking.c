@@ -22,7 +22,8 @@ struct job {
     STAILQ_ENTRY(job) link;
     void (*run)(void *arg);
     void *arg;
-    const char *caller; /* under whose name it logs */
+    const char *caller;      /* under whose name it logs */
+    struct lc__clock *clock; /* the caller's */
     struct lc__parker parker;
 };
 
@@ -51,9 +52,11 @@ static void make_condition(void)
 static void run_job(struct job *job)
 {
     lc__log_set_speaker(job->caller);
+    lc__clock_set_current(job->clock);
     lc__callback_enter();
     job->run(job->arg);
     lc__callback_leave();
+    lc__clock_set_current(NULL);
     lc__log_set_speaker(NULL);
     lc__unpark(&job->parker); /* with this it is gone */
 }
@@ -147,7 +150,7 @@ int lc_blocking(void (*run)(void *arg), void *arg)
         run(arg);
         return 0;
     }
-    struct job job = {.run = run, .arg = arg, .caller = task->name};
+    struct job job = {.run = run, .arg = arg, .caller = task->name, .clock = lc__clock_current()};
     pthread_once(&changed_once, make_condition);
     lc__parker_init(&job.parker);
     int result = hand_over(&job);

@@ -156,9 +156,17 @@ int lc__executor_need_thread(struct lc__loop *loop)
     return result;
 }
 
+/* Under the executor's lock: nobody is in the loop any more. */
+static void vacate(struct lc__loop *loop)
+{
+    loop->guest = false;
+    atomic_store(&loop->running, false);
+    pthread_cond_broadcast(&loop->executor->ended);
+}
+
 bool lc__executor_may_retire(struct lc__loop *loop)
 {
-    return !loop->guest && atomic_load(&loop->started) == 0;
+    return !loop->guest && lc__loop_has_begun(loop) == 0;
 }
 
 bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
@@ -176,12 +184,10 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
     /* Sequentially consistent: see lc__executor_need_thread. */
     atomic_store(&loop->running, false);
     bool empty = lc__loop_is_empty(loop) && lc__timers_count(&loop->timers) == 0;
-    if (empty) {
-        loop->guest = false;
-        pthread_cond_broadcast(&executor->ended);
-    } else {
+    if (empty)
+        vacate(loop);
+    else
         atomic_store(&loop->running, true);
-    }
     pthread_mutex_unlock(&executor->lock);
     return empty;
 }
@@ -231,9 +237,9 @@ bool lc__executor_find_work(struct lc__loop *loop)
             continue;
         if (now == LC_NOW)
             now = lc__clock_real.now(&lc__clock_real);
-        atomic_fetch_add(&executor->transit, 1);
+        atomic_fetch_add(&executor->thefts_begun, 1);
         found = lc__loop_steal(loop, victim, now);
-        atomic_fetch_sub(&executor->transit, 1);
+        atomic_fetch_add(&executor->thefts_ended, 1);
     }
     return found;
 }
@@ -308,14 +314,37 @@ lc_executor *lc__executor_make(const lc_executor_options *options)
     return executor;
 }
 
-static size_t count_working(const lc_executor *executor)
+static size_t count_once(const lc_executor *executor)
 {
-    size_t count = atomic_load(&executor->transit);
+    size_t count = 0;
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
         struct lc__loop *loop = loop_at(executor, i);
-        if (loop)
-            count += atomic_load(&loop->fresh_count) + atomic_load(&loop->started) -
-                     atomic_load(&loop->finishing);
+        /* In this order, which is that of a fiber's life: none slips by. */
+        count += loop ? atomic_load(&loop->fresh_count) : 0;
+        count += loop ? atomic_load(&loop->working) : 0;
+    }
+    return count;
+}
+
+/* Counts until no thief has carried a fiber past us. */
+static size_t count_working(const lc_executor *executor)
+{
+    for (unsigned round = 0;; lc__spin(&round)) {
+        unsigned thefts = atomic_load(&executor->thefts_begun);
+        if (atomic_load(&executor->thefts_ended) != thefts)
+            continue;
+        size_t count = count_once(executor);
+        if (atomic_load(&executor->thefts_begun) == thefts)
+            return count;
+    }
+}
+
+static size_t count_deadlines(const lc_executor *executor)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        count += loop ? lc__timers_count(&loop->timers) : 0;
     }
     return count;
 }
@@ -327,12 +356,15 @@ static bool executors_busy(void)
     pthread_mutex_lock(&list_lock);
     TAILQ_FOREACH (executor, &executors, link) {
         size_t working = count_working(executor);
-        if (executor->is_default && working == 0)
+        size_t deadlines = count_deadlines(executor);
+        if (executor->is_default && working + deadlines == 0)
             continue;
         busy = true;
         lc_log(LC_LOG_ERROR, NULL,
-               "the library cannot shut down: executor \"%s\" %s, fibers not ended: %zu",
-               executor->name, executor->is_default ? "has work" : "was not freed", working);
+               "the library cannot shut down: executor \"%s\" %s, fibers not ended: %zu, deadlines "
+               "to come: %zu",
+               executor->name, executor->is_default ? "has work" : "was not freed", working,
+               deadlines);
     }
     pthread_mutex_unlock(&list_lock);
     return busy;
@@ -350,22 +382,6 @@ static void retire_loop(struct lc__loop *loop)
     loop->next_spare = spare;
     spare = loop;
     pthread_mutex_unlock(&spare_lock);
-}
-
-void lc__executor_destroy(lc_executor *executor)
-{
-    pthread_mutex_lock(&list_lock);
-    if (executor->listed)
-        TAILQ_REMOVE(&executors, executor, link);
-    pthread_mutex_unlock(&list_lock);
-    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
-        struct lc__loop *loop = loop_at(executor, i);
-        if (loop)
-            retire_loop(loop);
-    }
-    pthread_cond_destroy(&executor->ended);
-    pthread_mutex_destroy(&executor->lock);
-    lc__free(executor);
 }
 
 /*
@@ -399,13 +415,44 @@ static void await_threads(lc_executor *executor)
     pthread_mutex_unlock(&executor->lock);
 }
 
+void lc__executor_destroy(lc_executor *executor)
+{
+    pthread_mutex_lock(&list_lock);
+    if (executor->listed)
+        TAILQ_REMOVE(&executors, executor, link);
+    pthread_mutex_unlock(&list_lock);
+    /* Once more: the monitor, which finds it no longer, may just have called a thread. */
+    await_threads(executor);
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        if (loop)
+            retire_loop(loop);
+    }
+    pthread_cond_destroy(&executor->ended);
+    pthread_mutex_destroy(&executor->lock);
+    lc__free(executor);
+}
+
+static bool has_guest(lc_executor *executor)
+{
+    bool found = false;
+    pthread_mutex_lock(&executor->lock);
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX && !found; i++) {
+        const struct lc__loop *loop = loop_at(executor, i);
+        found = loop && loop->guest;
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return found;
+}
+
 int lc_executor_free(lc_executor *executor)
 {
     if (!executor)
         return 0;
     if (lc__forked())
         return -ENOTSUP;
-    if (lc__loop_of_thread && lc__loop_of_thread->executor == executor)
+    bool own = lc__loop_of_thread && lc__loop_of_thread->executor == executor;
+    if (own || has_guest(executor))
         return -EDEADLK;
     if (executor->simulation && !lc__simulation_is_over(executor->simulation))
         return -EBUSY;
@@ -556,13 +603,11 @@ static struct lc__loop *claim_loop(lc_executor *executor, int *error)
 static void give_loop_back(struct lc__loop *loop)
 {
     pthread_mutex_lock(&loop->executor->lock);
-    loop->guest = false;
-    atomic_store(&loop->running, false);
-    pthread_cond_broadcast(&loop->executor->ended);
+    vacate(loop);
     pthread_mutex_unlock(&loop->executor->lock);
 }
 
-/* Runs the loop on this thread until the guest's function and all its fibers have ended. */
+/* Runs the loop on this thread until the guest's main fiber and all others of it have ended. */
 static int run_loop(struct lc__loop *loop, struct guest *guest)
 {
     int cancelling; /* as in the executor's own threads */
@@ -593,8 +638,9 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
     if (!loop)
         return lc_error_new(failed, "no place in executor \"%s\" for this thread: %s",
                             executor->name, strerror(-failed));
+    struct lc__simulation *simulation = executor->simulation;
     struct guest guest = {run, arg, NULL};
-    if (!executor->simulation && executor->stall_limit < LC_FOREVER)
+    if (!simulation && executor->stall_limit < LC_FOREVER)
         lc__monitor_start();
     failed = run_loop(loop, &guest);
     if (failed < 0) {
@@ -602,10 +648,11 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
         return lc_error_new(failed, "no fiber could be made to run in executor \"%s\": %s",
                             executor->name, strerror(-failed));
     }
-    if (!executor->simulation)
+    /* A real loop is no longer ours, nor need the executor be there. */
+    if (!simulation)
         return guest.result;
     give_loop_back(loop);
-    return lc__simulation_verdict(executor->simulation, guest.result);
+    return lc__simulation_verdict(simulation, guest.result);
 }
 
 lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), void *arg)

@@ -25,8 +25,9 @@ struct lc_executor {
     bool listed; /* under the lock of the list */
 
     atomic_bool closing;
-    atomic_uint turn;    /* for spreading */
-    atomic_uint transit; /* thieves under way, whose loot is in no queue */
+    atomic_uint turn; /* for spreading */
+    /* Thieves that have set out, and that are back: in between their loot may be in no queue. */
+    atomic_uint thefts_begun, thefts_ended;
     atomic_bool helping; /* a thread has been called to help, and has not looked yet */
 
     pthread_mutex_t lock; /* for threads' coming and going */

@@ -107,7 +107,7 @@ int lc__fiber_start(const struct lc__fiber_options *options)
     lc_executor *executor = executor_for(options);
     if (!executor)
         return -ENOMEM;
-    if (atomic_load_explicit(&executor->closing, memory_order_relaxed))
+    if (atomic_load_explicit(&executor->closing, memory_order_relaxed) && !options->late)
         return -ESHUTDOWN;
     size_t stack_size = options->stack_size ? options->stack_size : executor->stack_size;
     if (stack_size > LC_FIBER_STACK_MAX)

@@ -63,11 +63,14 @@ static void set_state(struct lc__fiber *fiber, enum lc__fiber_state state)
     atomic_store_explicit(&fiber->state, (unsigned char)state, memory_order_relaxed);
 }
 
-/* Counters that one thread writes at a time, by a lock or for good: no locked step is needed. */
+/*
+ * Counters that one thread writes at a time, by a lock or for good: no locked step is needed.
+ * Release: a fiber that goes from one to the other is counted in one of them at least.
+ */
 static void add(atomic_size_t *counter, size_t by)
 {
     size_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + by, memory_order_relaxed);
+    atomic_store_explicit(counter, value + by, memory_order_release);
 }
 
 /* ---- stacks ---- */
@@ -174,7 +177,7 @@ void lc__loop_fiber_main(void *arg)
 static void begin(struct lc__loop *loop, struct lc__fiber *fiber)
 {
     fiber->loop = loop;
-    add(&loop->started, 1);
+    add(&loop->working, 1);
 }
 
 static struct lc__fiber *take_fresh(struct lc__loop *loop)
@@ -183,11 +186,11 @@ static struct lc__fiber *take_fresh(struct lc__loop *loop)
         return NULL;
     lc__spinlock_lock(&loop->fresh_lock);
     struct lc__fiber *fiber = shift(&loop->fresh);
-    if (fiber)
+    if (fiber) {
+        begin(loop, fiber); /* counted there before it is not counted here: see add */
         add(&loop->fresh_count, (size_t)-1);
+    }
     lc__spinlock_unlock(&loop->fresh_lock);
-    if (fiber)
-        begin(loop, fiber);
     return fiber;
 }
 
@@ -239,8 +242,9 @@ void lc__fiber_exit(void)
     if (fiber->group)
         lc_group_unref(fiber->group);
     if (fiber->finishing)
-        add(&loop->finishing, (size_t)-1);
-    add(&loop->started, (size_t)-1);
+        loop->finishing--;
+    else
+        add(&loop->working, (size_t)-1);
     set_state(fiber, LC__FIBER_FREE);
     /*
      * Nobody but this thread takes stacks from its cache, and it takes none before it stands on
@@ -260,7 +264,8 @@ void lc__fiber_finishing(void)
     if (fiber->finishing)
         return;
     fiber->finishing = true;
-    add(&fiber->loop->finishing, 1);
+    fiber->loop->finishing++;
+    add(&fiber->loop->working, (size_t)-1);
 }
 
 /* ---- waking ---- */
@@ -423,16 +428,23 @@ static bool has_aged_backlog(struct lc__loop *loop)
     return aged;
 }
 
+size_t lc__loop_has_begun(struct lc__loop *loop)
+{
+    return atomic_load(&loop->working) + loop->finishing;
+}
+
 bool lc__loop_is_empty(struct lc__loop *loop)
 {
     return atomic_load(&loop->fresh_count) == 0 && !atomic_load(&loop->inbox) &&
-           !loop->ready.first && atomic_load(&loop->started) == 0;
+           !loop->ready.first && lc__loop_has_begun(loop) == 0;
 }
 
 /* ---- looking around ---- */
 
 static void fire_in_fiber(void *arg)
 {
+    /* As the thread that fires for no executor: who has seen what it did may shut down at once. */
+    lc__fiber_finishing();
     lc__timer_fire(arg);
 }
 
@@ -443,7 +455,12 @@ static void fire_in_fiber(void *arg)
 static void fire(struct lc__loop *loop, struct lc__timer *timer)
 {
     struct lc__fiber_options fiber = {
-        .name = "deadline", .run = fire_in_fiber, .arg = timer, .executor = loop->executor};
+        .name = "deadline",
+        .run = fire_in_fiber,
+        .arg = timer,
+        .executor = loop->executor,
+        .late = true,
+    };
     if (lc__fiber_start(&fiber) < 0)
         lc__timer_fire(timer);
 }
@@ -528,15 +545,18 @@ static bool pass(struct lc__loop *loop)
 void lc__loop_run(struct lc__loop *loop)
 {
     struct lc__loop *outer = lc__loop_of_thread;
+    bool real = !loop->simulation;
     lc__loop_of_thread = loop;
     atomic_store_explicit(&loop->thread_id, (int)gettid(), memory_order_relaxed);
+    /* If we were called to help, here we are. */
+    atomic_store_explicit(&loop->executor->helping, false, memory_order_relaxed);
     loop->thread_task = lc__task_of_thread();
     loop->now = lc__clock_real.now(&lc__clock_real);
     lc__sanitizer_stack_of_thread(&loop->sanitizer);
     while (pass(loop))
         continue;
     if (loop->simulation)
-        lc__loop_let_go(loop); /* a real one has done so while it was still this thread's */
+        lc__loop_let_go(loop); /* a real one has done so before it was no longer this thread's */
     lc__loop_of_thread = outer;
 }
 

@@ -55,8 +55,8 @@ struct lc__loop {
     /* Its thread's; others read them, to tell. */
     _Atomic(struct lc__fiber *) current;
     atomic_uint_least64_t switches; /* grows with each switch; see monitor.c */
-    atomic_size_t started;          /* fibers that have begun and not ended */
-    atomic_size_t finishing;        /* of those, the ones that will do nothing but end */
+    atomic_size_t working;          /* fibers that have begun, but those that are finishing */
+    size_t finishing;               /* fibers that will do nothing but end; its thread's alone */
 
     /* Everybody's. */
     struct lc__timers timers;
@@ -92,18 +92,26 @@ void lc__loop_run(struct lc__loop *loop);
 
 /* What a fiber enters its stack by; `arg` is the fiber. */
 void lc__loop_fiber_main(void *arg);
-/* Takes over a new fiber that may not go to another thread; the loop's thread calls it. */
+/* Takes over a guest's main fiber, which may not go to another thread; the loop's thread calls it. */
 void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
 /* Gives back what the loop's thread keeps for fibers to come, before it leaves the loop. */
 void lc__loop_let_go(struct lc__loop *loop);
 /* Puts a new fiber where it waits for its start; from any thread. */
 void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber);
-/* Whether there is anything that would have to be run; exact if nobody adds. */
+/* How many fibers have begun and not ended. By its thread. */
+size_t lc__loop_has_begun(struct lc__loop *loop);
+/* Whether there is anything that would have to be run; by its thread, exact if nobody adds. */
 bool lc__loop_is_empty(struct lc__loop *loop);
 /* Fires what is due; calls of the program run in fibers. By the loop's thread. */
 void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
 /* Wakes its thread if it sleeps. From any thread, and signal handlers. */
 void lc__loop_poke(struct lc__loop *loop);
+
+/*
+ * Gives back what the loop's thread keeps to itself. By that thread, before it says that it has
+ * left: another may then come at once.
+ */
+void lc__loop_let_go(struct lc__loop *loop);
 
 /* A free stack for a fiber that this thread makes, with its control block. NULL: no memory. */
 struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size);

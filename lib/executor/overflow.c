@@ -70,6 +70,9 @@ static void handle(int number, siginfo_t *info, void *context)
     for (int i = 0; i < COUNT; i++)
         if (numbers[i] == number)
             sigaction(number, &found[i], NULL);
+    /* A process has sent it: there is no fault that would happen again. */
+    if (info->si_code <= 0)
+        raise(number);
 }
 
 /* ---- installing ---- */
