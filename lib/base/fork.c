@@ -13,6 +13,7 @@
 /* A page that reads as zero in a forked child. NULL while the library has made no thread. */
 static _Atomic(unsigned char *) guard;
 static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool watching; /* forks, by pthread_atfork; under the lock */
 
 static void wipe_guard(void)
 {
@@ -28,11 +29,16 @@ static int make_guard(void)
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return -ENOMEM;
-    /* Kernels and emulators without it: then only children made by way of libc's fork are known. */
-    if (madvise(page, size, MADV_WIPEONFORK) != 0 && pthread_atfork(NULL, NULL, wipe_guard) != 0) {
+    /*
+     * Emulators take the advice and do not follow it: so children made by way of libc's fork are told
+     * besides. Those made in another way are then not known.
+     */
+    madvise(page, size, MADV_WIPEONFORK);
+    if (!watching && pthread_atfork(NULL, NULL, wipe_guard) != 0) {
         munmap(page, size);
         return -ENOMEM;
     }
+    watching = true;
     *page = 1;
     /* Release: who finds the page finds the 1 in it. */
     atomic_store_explicit(&guard, page, memory_order_release);
