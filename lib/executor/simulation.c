@@ -11,6 +11,7 @@
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/sanitizer.h"
 #include "executor/executor.h"
 #include "executor/loop.h"
 #include "executor/poller.h"
@@ -117,6 +118,7 @@ int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fi
     simulated->fiber = fiber;
     simulated->late.due = late_is_due;
     fiber->simulated = simulated;
+    lc__sanitizer_release(simulated); /* for who wakes it */
     TAILQ_INSERT_TAIL(&simulation->live, simulated, link);
     simulation->live_count++;
     return 0;
@@ -125,6 +127,7 @@ int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fi
 void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber)
 {
     lc__timer_disarm(&fiber->simulated->late);
+    lc__sanitizer_acquire(fiber->simulated);
     TAILQ_REMOVE(&simulation->live, fiber->simulated, link);
     simulation->live_count--;
     lc__free(fiber->simulated);
@@ -141,7 +144,9 @@ void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *f
     }
     int64_t delay =
         1 + (int64_t)lc__random_below(&simulation->chance, (uint64_t)options->delay_max);
+    lc__sanitizer_acquire(fiber->simulated);
     lc__timers_arm(&simulation->late, &fiber->simulated->late, simulation->now + delay);
+    lc__sanitizer_release(fiber->simulated);
 }
 
 struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation)
