@@ -172,20 +172,6 @@ static void start(struct world *world, const char *name, void (*run)(void *arg))
         continue;
 }
 
-/* Nothing may be lost: what was handed over is stored, or still in the uploader's hands. */
-static void check_jobs(struct world *world)
-{
-    bool kept[JOBS] = {false};
-    struct job *job = world->uploader.job;
-    if (job)
-        kept[job - world->jobs] = true;
-    for (void *item; lc_channel_receive(world->uploader.jobs, &item, LC_NOW) == 0;)
-        kept[(struct job *)item - world->jobs] = true;
-    for (int i = 0; i < JOBS; i++)
-        must(world, !world->jobs[i].handed_over || world->jobs[i].stored || kept[i],
-             "job %d is lost", i);
-}
-
 /* The main function of the simulated process. */
 static lc_error *live(void *arg)
 {
@@ -212,7 +198,6 @@ static lc_error *live(void *arg)
         lc_channel_close(world->uploader.jobs);
         lc_channel_close(world->uploader.backend);
     }
-    check_jobs(world);
     world->lived = lc_now() - born;
     return NULL;
 }
@@ -240,6 +225,23 @@ static lc_error *simulate(struct world *world)
     return error;
 }
 
+/*
+ * Once the run is over. Nothing may be lost: what was handed over is stored, or still in the
+ * uploader's hands.
+ */
+static void check_jobs(struct world *world)
+{
+    bool kept[JOBS] = {false};
+    struct job *job = world->uploader.job;
+    if (job)
+        kept[job - world->jobs] = true;
+    for (void *item; lc_channel_receive(world->uploader.jobs, &item, LC_NOW) == 0;)
+        kept[(struct job *)item - world->jobs] = true;
+    for (int i = 0; i < JOBS; i++)
+        must(world, !world->jobs[i].handed_over || world->jobs[i].stored || kept[i],
+             "job %d is lost", i);
+}
+
 static void drop_request(void *item)
 {
     request_drop(item);
@@ -260,6 +262,7 @@ static bool run(struct world *world, uint64_t seed, bool stays_open)
     lc_error *error = *world->failure ? NULL : simulate(world);
     must(world, !error, "%s", lc_error_message(error));
     lc_error_unref(error);
+    check_jobs(world);
     lc_channel_unref(world->uploader.backend);
     lc_channel_unref(world->uploader.jobs);
     lc_handle_unref(world->over);
