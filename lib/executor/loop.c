@@ -557,8 +557,8 @@ void lc__loop_run(struct lc__loop *loop)
     lc__sanitizer_stack_of_thread(&loop->sanitizer);
     while (pass(loop))
         continue;
-    if (loop->simulation)
-        lc__loop_let_go(loop); /* a real one has done so before it was no longer this thread's */
+    if (!real) /* a real one has done so while it was still this thread's */
+        lc__loop_let_go(loop);
     lc__loop_of_thread = outer;
 }
 

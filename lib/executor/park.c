@@ -205,8 +205,9 @@ void lc__unpark(struct lc__parker *parker)
         add_and_wake(parker, ONE, 0, false);
         return;
     }
+    struct lc__fiber *fiber = parker->fiber; /* with the release the parker may be gone */
     lc__sanitizer_release(parker);
-    lc__fiber_wake(parker->fiber, false);
+    lc__fiber_wake(fiber, false);
 }
 
 void lc__unpark_in_handler(struct lc__parker *parker)
