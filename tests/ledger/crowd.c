@@ -100,7 +100,7 @@ static void *say_without_end(void *arg)
 {
     struct flood *flood = arg;
     static const char line[] = "COUNT\n";
-    static char many[600 * (sizeof line - 1)];
+    char many[600 * (sizeof line - 1)];
     for (size_t at = 0; at < sizeof many; at += sizeof line - 1)
         memcpy(many + at, line, sizeof line - 1);
     while (client_send(flood->client, many, sizeof many))
