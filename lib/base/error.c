@@ -57,49 +57,94 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t formatted_length(const char *format, va_list arguments) LC_PRINTF(1, 0);
-static size_t formatted_length(const char *format, va_list arguments)
+/* Messages shorter than this are formatted once; longer ones once more, when their length is known. */
+enum { SHORT = 256 };
+
+static size_t format_short(char *text, const char *format, va_list arguments) LC_PRINTF(2, 0);
+static size_t format_short(char *text, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, again);
+    int length = vsnprintf(text, SHORT, format, again);
     va_end(again);
     return length > 0 ? (size_t)length : 0;
 }
 
-/*
- * Takes `cause` over. The message is the formatted one, then ": " and the cause's, if both are
- * there; cut at the limit, and showing that it was.
- */
-LC_PRINTF(5, 0)
-static lc_error *make(const char *file, int line, lc_error *cause, int code, const char *format,
-                      va_list arguments)
+/* A message in the making: what does not fit is counted all the same. */
+struct message {
+    char *text; /* NULL: it is only counted */
+    size_t size;
+    size_t length;
+};
+
+static void add(struct message *message, const char *text, size_t length)
 {
-    size_t own = formatted_length(format, arguments);
-    const char *between = cause && own > 0 ? ": " : "";
-    const char *rest = cause ? cause->message : "";
-    size_t whole = own + strlen(between) + strlen(rest);
-    size_t size = smaller(whole, LC_ERROR_MESSAGE_MAX) + 1;
+    if (message->length < message->size)
+        memcpy(message->text + message->length, text,
+               smaller(length, message->size - message->length));
+    message->length += length;
+}
+
+/* The formatted message, then ": " and the cause's, if both are there. */
+static void add_all(struct message *message, const char *own, size_t own_length,
+                    const lc_error *cause)
+{
+    add(message, own, own_length);
+    if (cause && own_length > 0)
+        add(message, ": ", 2);
+    if (cause)
+        add(message, cause->message, strlen(cause->message));
+}
+
+/* Takes `cause` over. The message is cut at the limit, and shows that it was. */
+static lc_error *make_of(const char *file, int line, lc_error *cause, int code, const char *own,
+                         size_t own_length)
+{
+    struct message whole = {NULL, 0, 0};
+    add_all(&whole, own, own_length, cause);
+    size_t size = smaller(whole.length, LC_ERROR_MESSAGE_MAX) + 1;
     size_t file_size = strlen(file) + 1;
     struct lc_error *error = lc__allocate(sizeof *error + size + file_size);
     if (!error)
         return from_reserve(code, cause);
-    char *message = (char *)(error + 1);
-    vsnprintf(message, size, format, arguments);
-    if (own < size)
-        snprintf(message + own, size - own, "%s%s", between, rest);
-    if (whole >= size)
-        memcpy(message + size - sizeof "...", "...", sizeof "...");
-    char *origin = message + size;
+    char *text = (char *)(error + 1); /* cleared, so it ends where it is to */
+    struct message written = {text, size - 1, 0};
+    add_all(&written, own, own_length, cause);
+    if (whole.length >= size)
+        memcpy(text + size - sizeof "...", "...", sizeof "...");
+    char *origin = text + size;
     memcpy(origin, file, file_size);
 
     atomic_init(&error->refs, 1);
     error->code = code;
     error->line = line;
-    error->message = message;
+    error->message = text;
     error->file = origin;
     error->cause = cause;
     return error;
+}
+
+/* Not inlined: only long messages are to take so much of the stack. */
+LC_PRINTF(5, 0)
+__attribute__((noinline)) static lc_error *make_long(const char *file, int line, lc_error *cause,
+                                                     int code, const char *format,
+                                                     va_list arguments)
+{
+    /* Of what is beyond the limit it counts only that there is some. */
+    char text[LC_ERROR_MESSAGE_MAX + 2];
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    return make_of(file, line, cause, code, text, smaller((size_t)length, sizeof text - 1));
+}
+
+LC_PRINTF(5, 0)
+static lc_error *make(const char *file, int line, lc_error *cause, int code, const char *format,
+                      va_list arguments)
+{
+    char text[SHORT];
+    size_t length = format_short(text, format, arguments);
+    if (length < sizeof text)
+        return make_of(file, line, cause, code, text, length);
+    return make_long(file, line, cause, code, format, arguments);
 }
 
 LC_PRINTF(5, 6)

@@ -262,12 +262,25 @@ lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
 
 /* ---- starting ---- */
 
-/* @return whether this is the first start. */
+/*
+ * Marks the workers as starting, before the first is launched, so that the count does not come to 0
+ * while others are still to be. @return whether this is the first start.
+ */
 static bool claim_start(lc_manager *manager)
 {
+    size_t count = manager->plan->count;
+    int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
     bool first = !manager->started;
-    manager->started = true;
+    for (size_t i = 0; i < count && first; i++) {
+        manager->workers[i].state = LC_WORKER_STARTING;
+        manager->workers[i].since = now;
+    }
+    if (first) {
+        manager->started = true;
+        manager->not_ready = count;
+        manager->active = count + 1; /* 1: the launching itself */
+    }
     lc__spinlock_unlock(&manager->lock);
     return first;
 }
@@ -288,6 +301,7 @@ static int prepare(lc_manager *manager, lc_context *parent)
     manager->parent = parent;
     manager->signaler = signaler;
     manager->context_ended.closed = context_ended;
+    atomic_init(&manager->halves, 2);
     return 0;
 }
 
@@ -315,24 +329,6 @@ static int launch(struct worker *worker)
         .arg = worker,
     };
     return lc__thread_start(&thread);
-}
-
-/*
- * Before the first is launched, so that the count does not come to 0 while others are still to be.
- */
-static void mark_starting(lc_manager *manager)
-{
-    size_t count = manager->plan->count;
-    int64_t now = lc__now_roughly();
-    lc__spinlock_lock(&manager->lock);
-    for (size_t i = 0; i < count; i++) {
-        manager->workers[i].state = LC_WORKER_STARTING;
-        manager->workers[i].since = now;
-    }
-    manager->not_ready = count;
-    manager->active = count + 1; /* 1: the launching itself */
-    atomic_init(&manager->halves, 2);
-    lc__spinlock_unlock(&manager->lock);
 }
 
 static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code)
@@ -395,7 +391,6 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
         return lc_error_new(prepared, "no memory to start \"%s\"", manager->plan->name);
     }
     lc_manager_ref(manager); /* the activity's */
-    mark_starting(manager);
     if (!lc__handle_add(lc_context_done(manager->context), &manager->context_ended))
         context_ended(&manager->context_ended);
     if (manager->plan->count == 0)

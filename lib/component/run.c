@@ -47,7 +47,7 @@ struct instance {
     lc_signaler *signaler;
     lc_context *context;
     struct lc__worker_call start; /* runs the component's start */
-    lc_handle *start_ended;
+    lc_handle *start_ended;       /* NULL: it is started on the run loop's stack */
     /* Written by the start, read once start_ended is closed. */
     bool start_returned; /* it did not throw */
     bool started;        /* it succeeded: done will close */
@@ -120,8 +120,12 @@ static int make_surroundings(struct instance *instance, lc_context *parent)
 {
     instance->signaler = lc_signaler_new();
     instance->context = lc_context_with_signaler(parent, instance->signaler);
-    instance->start_ended = lc_handle_new();
-    return instance->signaler && instance->context && instance->start_ended ? 0 : -ENOMEM;
+    bool elsewhere = !(instance->component->ops->flags & LC_START_INLINE);
+    if (elsewhere)
+        instance->start_ended = lc_handle_new();
+    return instance->signaler && instance->context && (instance->start_ended || !elsewhere)
+               ? 0
+               : -ENOMEM;
 }
 
 static void free_instance(struct instance *instance)
@@ -135,7 +139,8 @@ static void free_instance(struct instance *instance)
 /* Waits until nothing of it runs any more. A start that failed counts as done. */
 static void await_end(struct instance *instance)
 {
-    lc_handle_wait(instance->start_ended, LC_FOREVER);
+    if (instance->start_ended)
+        lc_handle_wait(instance->start_ended, LC_FOREVER);
     if (instance->started)
         lc_handle_wait(lc_component_done(instance->component), LC_FOREVER);
 }

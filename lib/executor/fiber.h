@@ -35,7 +35,7 @@ struct lc__fiber {
     struct lc__loop *loop;  /* where it runs; changed only while it is new */
     void (*run)(void *arg);
     void *arg;
-    int64_t born;           /* when it was made, by the clock of its loop's passes */
+    int64_t born;           /* since when there is the backlog that it has come to */
     struct lc_group *group; /* the threads it may run on; NULL: any */
     atomic_uchar state;     /* enum lc__fiber_state; for those that only look */
     bool finishing;

@@ -359,8 +359,11 @@ void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber)
         lc__simulation_ready(loop->simulation, fiber);
         return;
     }
-    fiber->born = loop == lc__loop_of_thread ? loop->now : lc__clock_real.now(&lc__clock_real);
     lc__spinlock_lock(&loop->fresh_lock);
+    /* A backlog is as old as its first; what our thread last read of the clock may be old itself. */
+    if (!loop->fresh.first && loop->executor->threads > 1)
+        loop->fresh_since = lc__clock_real.now(&lc__clock_real);
+    fiber->born = loop->fresh_since;
     append(&loop->fresh, fiber);
     add(&loop->fresh_count, 1);
     lc__spinlock_unlock(&loop->fresh_lock);

@@ -64,7 +64,8 @@ struct lc__loop {
     atomic_uint wakers;                /* those that may still touch this loop after a push */
     struct lc__parker parker;
     struct lc__spinlock fresh_lock;
-    struct lc__queue fresh; /* under its lock */
+    struct lc__queue fresh; /* under its lock, as the next */
+    int64_t fresh_since;    /* when it was last empty; not told where nobody could help */
     atomic_size_t fresh_count;
     atomic_bool asleep; /* it would have time for work of others */
     struct lc__stall stall;
