@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -43,6 +44,12 @@ int lc__write_all(int descriptor, const void *bytes, size_t size)
 int lc__eventfd(int flags)
 {
     long descriptor = syscall(SYS_eventfd2, 0, flags);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+int lc__open(const char *path)
+{
+    long descriptor = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     return descriptor < 0 ? -errno : (int)descriptor;
 }
 

@@ -21,6 +21,8 @@ int lc__write_all(int descriptor, const void *bytes, size_t size);
  * number for one of the same. @return it, or a negative errno.
  */
 int lc__eventfd(int flags);
+/* Opens for reading; raw as well. @return the descriptor, or a negative errno. */
+int lc__open(const char *path);
 /* close(2); errors are of no use to anybody. */
 void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */

@@ -16,7 +16,6 @@
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -82,7 +81,7 @@ static int64_t time_queued(const struct lc__loop *loop)
     char path[64], line[96] = "";
     snprintf(path, sizeof path, "/proc/self/task/%d/schedstat",
              atomic_load_explicit(&loop->thread_id, memory_order_relaxed));
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = lc__open(path);
     if (file < 0)
         return 0;
     long size = lc__read(file, line, sizeof line - 1);

@@ -126,6 +126,7 @@ int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fi
 
 void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber)
 {
+    lc__sanitizer_acquire(fiber->simulated);
     lc__timer_disarm(&fiber->simulated->late);
     lc__sanitizer_acquire(fiber->simulated);
     TAILQ_REMOVE(&simulation->live, fiber->simulated, link);
