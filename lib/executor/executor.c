@@ -17,6 +17,7 @@
 #include "executor/stack.h"
 
 #include <lifecycle/log.h>
+#include <lifecycle/manager.h>
 
 #include <bsd/string.h>
 #include <errno.h>
@@ -360,11 +361,13 @@ static bool executors_busy(void)
         if (executor->is_default && working + deadlines == 0)
             continue;
         busy = true;
+        char name[LC_NAME_MAX + 1] = "";
+        bool named = working > 0 && lc__fiber_name_one(executor, name);
         lc_log(LC_LOG_ERROR, NULL,
-               "the library cannot shut down: executor \"%s\" %s, fibers not ended: %zu, deadlines "
-               "to come: %zu",
-               executor->name, executor->is_default ? "has work" : "was not freed", working,
-               deadlines);
+               "the library cannot shut down: executor \"%s\" %s, deadlines to come: %zu, fibers "
+               "not ended: %zu%s%s%s",
+               executor->name, executor->is_default ? "has work" : "was not freed", deadlines,
+               working, named ? ", among them \"" : "", name, named ? "\"" : "");
     }
     pthread_mutex_unlock(&list_lock);
     return busy;

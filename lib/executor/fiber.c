@@ -52,6 +52,22 @@ void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name)
     name[LC_NAME_MAX] = '\0';
 }
 
+bool lc__fiber_name_one(const lc_executor *executor, char *name)
+{
+    for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
+        for (unsigned i = 0; i < slab->count; i++) {
+            const struct lc__fiber *fiber = lc__slab_fiber(slab, i);
+            /* Acquire: see init. */
+            if (atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_FREE ||
+                fiber->finishing || fiber->loop->executor != executor)
+                continue;
+            lc__fiber_copy_name(fiber, name);
+            return true;
+        }
+    }
+    return false;
+}
+
 struct lc__timers *lc__fiber_timers(struct lc__fiber *fiber)
 {
     return &fiber->loop->timers;

@@ -91,6 +91,11 @@ void lc__fiber_wake(struct lc__fiber *fiber, bool in_handler);
 /* Lets the others run first. */
 void lc__fiber_yield(void);
 
+/*
+ * The name of one of the executor's fibers, of those that are not finishing. Room for
+ * LC_NAME_MAX + 1. @return false if none is found.
+ */
+bool lc__fiber_name_one(const lc_executor *executor, char *name);
 /* The timers of its thread. */
 struct lc__timers *lc__fiber_timers(struct lc__fiber *fiber);
 const char *lc__fiber_name(const struct lc__fiber *fiber);
