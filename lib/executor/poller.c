@@ -171,8 +171,8 @@ static uint32_t wanted(const struct lc__loop *loop, int descriptor)
 
 /*
  * Has the epoll report what is wanted, once. A descriptor that was closed has left the epoll by
- * itself; one that it cannot watch, such as a regular file, is always ready, and its waiters are
- * told so.
+ * itself. One that it cannot watch, such as a regular file, never changes: who waits for it has
+ * looked, and found that it will never be ready for what he wants.
  */
 static int ask(struct lc__loop *loop, int descriptor)
 {
@@ -187,10 +187,8 @@ static int ask(struct lc__loop *loop, int descriptor)
         return 0;
     if (errno == ENOENT && control(loop, EPOLL_CTL_ADD, descriptor, &event) == 0)
         return 0;
-    if (errno == EPERM) {
-        lc__poller_touch(descriptor, false);
+    if (errno == EPERM)
         return 0;
-    }
     return errno == ENOSPC ? -ENOMEM : -errno;
 }
 
