@@ -129,6 +129,45 @@ static void deferred_calls_run_at_return(void)
     scope_drop(&trace.scope);
 }
 
+/* What had happened at the very moment a worker's component was done. */
+struct at_done {
+    struct trace *trace;
+    lc_handle *taken;
+    char text[16];
+};
+
+static void look_at_done(void *arg)
+{
+    struct at_done *at_done = arg;
+    memcpy(at_done->text, at_done->trace->text, sizeof at_done->text);
+    lc_handle_close(at_done->taken);
+}
+
+static void deferred_calls_come_before_done(lc_worker_function run, const char *expected)
+{
+    struct trace trace = trace_new();
+    struct at_done at_done = {&trace, lc_handle_new(), ""};
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("traced");
+    lc_manager_builder_add(builder, "worker", run, &trace);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    lc_handle_on_close(lc_manager_done(manager), look_at_done, &at_done, NULL);
+    CHECK_SUCCESS(lc_manager_start(manager, trace.scope.context));
+    CHECK_CLOSES(at_done.taken);
+    CU_ASSERT_STRING_EQUAL(at_done.text, expected);
+    lc_error_unref(lc_signaler_take(trace.scope.signaler));
+    lc_handle_unref(at_done.taken);
+    lc_manager_unref(manager);
+    scope_drop(&trace.scope);
+}
+
+static void done_comes_after_deferred_calls(void)
+{
+    deferred_calls_come_before_done(worker_returns, "1ba");
+    deferred_calls_come_before_done(worker_throw, "1ba");
+}
+
 static void foreign_returns(void *arg)
 {
     lc_defer(note_a, arg);
@@ -486,6 +525,8 @@ CHECK_SUITE_IN_MODES(
      throw_in_foreign_thread},
     {"A4 a throw in a worker does not return; deferred calls run last first", throw_in_worker},
     {"A4 deferred calls run when a worker returns", deferred_calls_run_at_return},
+    {"A4 deferred calls have run when done closes, after a return and after a throw",
+     done_comes_after_deferred_calls},
     {"A4 deferred calls run when a foreign thread returns", deferred_calls_run_at_foreign_return},
     {"A4 deferred calls run when a foreign thread ends by pthread_exit or is cancelled",
      deferred_calls_run_at_foreign_end, CHECK_PTHREADS},
