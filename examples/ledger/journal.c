@@ -438,7 +438,7 @@ struct reading {
     size_t length;
     ssize_t got;
     int error; /**< 0, or the errno of what failed */
-    unsigned char record[RECORD_MAX];
+    unsigned char *record; /**< room for RECORD_MAX bytes */
 };
 
 /**
@@ -498,7 +498,8 @@ static lc_error *judge(const struct reading *reading, uint64_t number, char *tex
 
 lc_error *journal_read(struct journal *journal, uint64_t number, char *text)
 {
-    struct reading reading;
+    unsigned char record[RECORD_MAX];
+    struct reading reading = {.file = -1, .record = record};
     lock_recovered(journal);
     lc_error *error = find(journal, number, &reading);
     pthread_mutex_unlock(&journal->lock);

@@ -6,6 +6,7 @@
 #include "support/check.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 enum {
     CLIENTS = 1000,
     ROUNDS = 5,
+    LINES = CLIENTS * ROUNDS,
     /* Beside one for each processor: main, commit, the monitor, and room to spare. */
     THREADS_SPARE = 8,
 };
@@ -27,7 +29,9 @@ static unsigned threads_of(const struct server *server)
     unsigned count = 0;
     snprintf(path, sizeof path, "/proc/%d/task", (int)server->pid);
     DIR *tasks = opendir(path);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(tasks);
+    CU_ASSERT_PTR_NOT_NULL(tasks);
+    if (!tasks)
+        return UINT_MAX;
     for (const struct dirent *entry; (entry = readdir(tasks));)
         count += entry->d_name[0] != '.';
     closedir(tasks);
@@ -35,8 +39,7 @@ static unsigned threads_of(const struct server *server)
 }
 
 /* Each client says its line of this round, and then each hears its number. */
-static void append_round(struct client **clients, char *(*kept)[CLIENTS * ROUNDS + 1],
-                         unsigned round)
+static void append_round(struct client **clients, char *(*kept)[LINES + 1], unsigned round)
 {
     char line[64];
     for (unsigned i = 0; i < CLIENTS; i++) {
@@ -47,20 +50,21 @@ static void append_round(struct client **clients, char *(*kept)[CLIENTS * ROUNDS
         unsigned long number = 0;
         snprintf(line, sizeof line, "OK client %u round %u", i, round);
         CU_ASSERT_EQUAL_FATAL(sscanf(client_hear(clients[i]), "OK %lu", &number), 1);
-        CU_ASSERT_TRUE_FATAL(number >= 1 && number <= CLIENTS * ROUNDS);
+        CU_ASSERT_TRUE_FATAL(number >= 1 && number <= LINES);
         CU_ASSERT_PTR_NULL((*kept)[number]);
         (*kept)[number] = strdup(line);
     }
 }
 
-static void check_kept(const struct server *server, char *(*kept)[CLIENTS * ROUNDS + 1])
+static void check_kept(const struct server *server, char *(*kept)[LINES + 1])
 {
     struct client *client = client_new(server);
-    for (unsigned number = 1; number <= CLIENTS * ROUNDS; number++) {
+    for (unsigned number = 1; number <= LINES; number++) {
         char question[32];
         snprintf(question, sizeof question, "GET %u", number);
-        CU_ASSERT_PTR_NOT_NULL_FATAL((*kept)[number]);
-        CU_ASSERT_STRING_EQUAL(client_ask(client, question), (*kept)[number]);
+        CU_ASSERT_PTR_NOT_NULL((*kept)[number]);
+        if ((*kept)[number])
+            CU_ASSERT_STRING_EQUAL(client_ask(client, question), (*kept)[number]);
         free((*kept)[number]);
     }
     client_free(client);
@@ -69,7 +73,7 @@ static void check_kept(const struct server *server, char *(*kept)[CLIENTS * ROUN
 static void a_thousand_share_a_few_threads(void)
 {
     static struct client *clients[CLIENTS];
-    static char *kept[CLIENTS * ROUNDS + 1];
+    static char *kept[LINES + 1];
     char *data = scratch_new();
     struct server *server = server_start(data, NULL);
     for (unsigned i = 0; i < CLIENTS; i++)
