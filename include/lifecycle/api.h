@@ -54,16 +54,17 @@ LC_API const char *lc_version(void);
 
 /**
  * Joins every thread the library made and frees everything it holds for the process: the timer
- * thread, ended workers, spare descriptors, the process-signal table, the log sink (its release
- * is called). Afterwards a leak checker finds nothing of ours, and `dlclose` is safe; the next call
- * into the library starts it anew.
+ * thread, ended workers, the default executor, the monitor, the threads of lc_blocking, stacks of
+ * fibers, spare descriptors, the process-signal table, the log sink (its release is called).
+ * Afterwards a leak checker finds nothing of ours, and `dlclose` is safe; the next call into the
+ * library starts it anew.
  *
  * Call it when no worker runs and no other thread is inside the library; waiting for the done
  * handle of each component, and dropping what one made, is how to be sure.
  *
- * @return 0, or -EBUSY if workers, process-signal watches or deadlines to come are still there
- * (they are named in the log, and nothing was taken down), -EDEADLK if called from a worker,
- * -ENOTSUP in a forked child.
+ * @return 0, or -EBUSY if workers, fibers, executors that were not freed, process-signal watches or
+ * deadlines to come are still there (the log says which, and nothing was taken down), -EDEADLK if
+ * called from a worker's thread, -ENOTSUP in a forked child.
  */
 LC_API int lc_library_shutdown(void);
 

@@ -34,7 +34,7 @@ typedef struct lc_signaler lc_signaler;
 LC_API LC_MUST_CHECK lc_context *lc_context_new(lc_context *parent);
 
 /**
- * As lc_context_new; the context ends with -ETIMEDOUT at `deadline` on the calling thread's clock,
+ * As lc_context_new; the context ends with -ETIMEDOUT at `deadline` on the caller's clock,
  * or with its parent if that is sooner.
  */
 LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline);
@@ -146,25 +146,27 @@ LC_API int lc_wait_error(lc_signaler *signaler, lc_handle *done, int64_t deadlin
  * logged and the process ends with status 70: going on would hide a fatal error.
  *
  * Returning the error from the worker does the same and is to be preferred, above all in C++, since
- * destructors between here and the worker's function must not be counted on to run. In a thread
- * that the library did not make, that thread ends, by pthread_exit. Forbidden in a library callback
- * (handle, timer): there it is logged and ends the process with status 70; use lc_signal_error.
+ * destructors between here and the worker's function must not be counted on to run. A worker that
+ * is a thread, and a thread that the library did not make, ends by pthread_exit. A fiber leaves its
+ * stack for good, with all that its functions hold, and the thread goes on with its others.
+ * Forbidden in a library callback (handle, timer): there it is logged and ends the process with
+ * status 70; use lc_signal_error.
  * @param error  taken over; NULL is reported as an error of code -EINVAL.
  */
 LC_API LC_NORETURN void lc_throw(lc_context *context, lc_error *error);
 
 /**
- * Reports a fatal error as lc_throw does and returns. For callbacks, and for threads that must go
- * on.
+ * Reports a fatal error as lc_throw does and returns. For callbacks, and for whoever must go on.
  * @param error  taken over.
  */
 LC_API void lc_signal_error(lc_context *context, lc_error *error);
 
 /**
  * Has `function(arg)` called when the calling worker ends, however it ends: by returning, by
- * throwing, by pthread_exit. Deferred calls run last first, after the worker's error was reported.
- * A throw in one is logged, and the rest still run. In a thread that the library did not make they
- * run when it throws or ends; main returning is the end of the process, not of a thread.
+ * throwing, by pthread_exit (threads only). A fiber without a manager is a worker too. Deferred
+ * calls run last first, after the worker's error was reported. A throw in one is logged, and the
+ * rest still run. In a thread that the library did not make they run when it throws or ends; main
+ * returning is the end of the process, not of a thread.
  * @return 0, -EINVAL, or -ENOMEM: then the function will not be called.
  */
 LC_API int lc_defer(void (*function)(void *arg), void *arg);

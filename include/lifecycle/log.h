@@ -7,8 +7,8 @@
  *     2026-11-21T16:43:07.123456Z info store: opened the journal path=/srv/journal lines=42
  *
  * When stderr is the systemd journal, the time is left out and the line begins with its priority,
- * "<6>". Control characters and backslashes are escaped as vis(3) does, so a message never forges a
- * line.
+ * "<6>". In a simulation the time is the virtual one, "+12.500000000s". Control characters and
+ * backslashes are escaped as vis(3) does, so a message never forges a line.
  *
  * All calls are thread-safe. A sink is called on the thread that logs, with no lock held; it may be
  * called by several threads at once, must not throw, and must not block for long.

@@ -10,7 +10,8 @@
  * A manager is ready when every worker has signalled its ready token, and done when every worker
  * has returned. A worker that fails, by returning an error or by throwing, reports to the context
  * the manager was started with and has the other workers cancelled; one that returns NULL leaves
- * the others be. The manager uses no thread beyond its workers'.
+ * the others be. A worker is a thread or a fiber (executor.h); the manager uses no thread beyond
+ * them.
  *
  * The semantics are those of the ComponentManager in the Go component/lifecycle packages, from
  * which the names are taken as well.
@@ -35,7 +36,7 @@ typedef struct lc_ready lc_ready;
 #define LC_NAME_MAX 64
 /** The most workers of one manager. */
 #define LC_MANAGER_WORKERS_MAX 1048576
-/** The smallest stack a worker can ask for, in bytes. */
+/** The smallest stack a worker that is a thread can ask for, in bytes; see LC_FIBER_STACK_MIN. */
 #define LC_STACK_SIZE_MIN ((size_t)64 * 1024)
 
 /* ---- workers ---- */
@@ -65,8 +66,9 @@ typedef struct lc_worker {
     size_t stack_size;
     /** Of a fiber: NULL for the executor of the fiber that starts the manager, or the default. */
     lc_executor *executor;
-    lc_group *group; /**< of a fiber: the threads it may run on; NULL for any */
-    bool spread;     /**< of a fiber: begins on the executor's threads in turn */
+    /** Of a fiber: the threads it may run on; NULL for any. Borrowed until the last start. */
+    lc_group *group;
+    bool spread; /**< of a fiber: begins on the executor's threads in turn */
 } lc_worker;
 
 #define LC_WORKER_INIT                                                                             \
@@ -82,7 +84,7 @@ LC_API lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
  * has begun; after the worker has returned it is ignored.
  */
 LC_API void lc_ready_signal(lc_ready *ready);
-/** Keeps the token beyond the worker's return, for a helper thread, say. */
+/** Keeps the token beyond the worker's return, for a helper, say. */
 LC_API lc_ready *lc_ready_ref(lc_ready *ready);
 /** Gives a kept token back. NULL is allowed. */
 LC_API void lc_ready_unref(lc_ready *ready);
@@ -110,8 +112,8 @@ LC_API void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_
  * Builds a manager. May be called several times: each manager runs the workers anew, with the same
  * arguments.
  * @param manager  receives a reference, or NULL.
- * @return NULL, or the first mistake made (-EINVAL, -EEXIST for a name used twice, -ENOMEM, also
- * for a builder that is NULL), its message naming the worker and what would be right.
+ * @return NULL, or the first mistake made (-EINVAL, -E2BIG, -EEXIST for a name used twice, -ENOMEM,
+ * also for a builder that is NULL), its message naming the worker and what would be right.
  */
 LC_API LC_MUST_CHECK lc_error *lc_manager_builder_build(lc_manager_builder *builder,
                                                         lc_manager **manager);
@@ -141,10 +143,11 @@ LC_API void *lc_manager_data(const lc_manager *manager);
 /**
  * Launches the workers under a context with a signaler above it, and returns. With no workers,
  * ready and done close at once. With a context that has ended the workers still run, and find it
- * ended. A thread that cannot be made after others have been launched is a fatal error on the
- * context, and the others are cancelled.
- * @return NULL; -EALREADY if it was started before (nothing changes); -ENOMEM, -EAGAIN if no worker
- * could be launched (the manager counts as done); -EINVAL; -ENOTSUP in a forked child.
+ * ended. A worker that cannot be launched after others have been is a fatal error on the context,
+ * and the others are cancelled.
+ * @return NULL; -EALREADY if it was started before (nothing changes); -ENOMEM, -EAGAIN, -ESHUTDOWN
+ * (the fibers' executor is being freed) if no worker could be launched (the manager counts as
+ * done); -EINVAL; -ENOTSUP in a forked child.
  */
 LC_API LC_MUST_CHECK lc_error *lc_manager_start(lc_manager *manager, lc_context *context);
 /** Closes when every worker has signalled ready; never, if one returned before it did. */

@@ -11,10 +11,10 @@
  * time-outs takes as long as the work in it. When nothing can ever run again, the run ends with an
  * error that names every worker that waits, and what for.
  *
- * What does not: the program's own threads must stay outside, pthread_exit ends the process,
- * descriptors answer -ENOTSUP unless a source for them is given, and process signals are those that
- * lc_simulation_signal delivers. Code that asks the system for the time or for random numbers, or
- * whose order depends on addresses, makes a run that does not repeat.
+ * What does not: the program's own threads must stay outside, pthread_exit ends the process with
+ * status 0, descriptors answer -ENOTSUP unless a source for them is given, and process signals are
+ * those that lc_simulation_signal delivers. Code that asks the system for the time or for random
+ * numbers, or whose order depends on addresses, makes a run that does not repeat.
  */
 #ifndef LIFECYCLE_SIMULATE_H
 #define LIFECYCLE_SIMULATE_H

@@ -2,9 +2,9 @@
  * wait.h: waiting for the first of several things, for all of them, for time to pass, for a
  * descriptor, for a process signal.
  *
- * Waits take a deadline (time.h). None is a pthread cancellation point. A wait works in any thread,
- * also those the library did not make. To be woken by the end of a context as well, use the waits
- * of context.h.
+ * Waits take a deadline (time.h). None is a pthread cancellation point. A wait works in any fiber
+ * and any thread, also those the library did not make. To be woken by the end of a context as well,
+ * use the waits of context.h.
  */
 #ifndef LIFECYCLE_WAIT_H
 #define LIFECYCLE_WAIT_H
@@ -87,9 +87,10 @@ static inline lc_waitable lc_on_signals(lc_process_signals *signals)
  * the order of their index, it never misses the earlier. List an error before done, and an error is
  * never lost.
  * @return the index; -ETIMEDOUT; -EINVAL (a waitable without its object, too many of them);
- *         -EBADF (a descriptor that is not open); -ENOMEM (more than a few); -EMFILE, -ENFILE
- *         (waiting for descriptors needs one more); -ENOTSUP in a forked child. With no
- *         waitables it waits for the deadline.
+ *         -EBADF (a descriptor that is not open, or was forgotten by lc_fd_forget); -ENOMEM (more
+ *         than a few); -EMFILE, -ENFILE (waiting for descriptors needs one more, and an executor
+ *         thread, for all its fibers, two); -ENOTSUP in a forked child, and for descriptors in a
+ *         simulation without a source of them. With no waitables it waits for the deadline.
  */
 LC_API int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline);
 
@@ -101,13 +102,13 @@ LC_API int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline);
 
 /**
  * Waits until poll(2) reports one of `events`, an error or a hang-up on the descriptor.
- * @return what poll(2) reported, above 0; -ETIMEDOUT; -EBADF; -EMFILE, -ENFILE; -ENOTSUP in a
- * forked child.
+ * @return what poll(2) reported, above 0; -ETIMEDOUT; -EBADF; -EMFILE, -ENFILE; -ENOTSUP: as
+ * lc_wait_any.
  */
 LC_API int lc_wait_fd(int descriptor, short events, int64_t deadline);
 
 /**
- * Lets `timeout` nanoseconds pass on the thread's clock. @return 0, or -ENOTSUP in a forked child.
+ * Lets `timeout` nanoseconds pass on the caller's clock. @return 0, or -ENOTSUP in a forked child.
  */
 LC_API int lc_sleep(int64_t timeout);
 
@@ -120,8 +121,9 @@ LC_API int lc_sleep(int64_t timeout);
  * Starts to watch process signals. While a signal is watched by anybody, the library's handler is
  * installed for it; the disposition found is put back when the last watch ends, if ours is still in
  * place. Each watch is told of each signal. Signals are remembered from here on, so none is lost
- * between two waits; several of one number may be told as one. A watch is waited on by one thread
- * at a time.
+ * between two waits; several of one number may be told as one. A watch is waited on by one worker
+ * at a time. In a simulation it is told of what lc_simulation_signal delivers there, and nothing is
+ * installed.
  * @param signals  the numbers (SIGTERM, ...), `count` of them.
  * @param watch    receives the watch, for lc_process_signals_unwatch.
  * @return 0; -EINVAL (a number that cannot be caught, or one of a fault, such as SIGSEGV; logged);
@@ -129,11 +131,12 @@ LC_API int lc_sleep(int64_t timeout);
  */
 LC_API int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch);
 /**
- * Ends the watch; what it was not asked for is dropped. No thread may wait on it. NULL is allowed.
+ * Ends the watch; what it was not asked for is dropped. Nobody may wait on it. NULL is allowed.
  */
 LC_API void lc_process_signals_unwatch(lc_process_signals *watch);
 /**
- * Waits for a watched signal. While it waits the calling thread has the watched signals unblocked.
+ * Waits for a watched signal. While it waits the calling thread has the watched signals unblocked;
+ * an executor's thread, once one of its fibers has waited, from then on.
  * @return the signal's number, lowest first when several came; -ETIMEDOUT; -EINVAL; -ENOTSUP in a
  *         forked child.
  */

@@ -132,6 +132,6 @@ static void says_what_it_says(void)
 }
 
 CHECK_SUITE(readme_suite, "project: readme",
-            {"all C code of the README and the guide compiles", compiles},
+            {"all C code of the README and docs/ compiles", compiles},
             {"the tutorial ends in examples/tutorial.c", tutorial_ends_in_the_example},
             {"the README's program says what the README says", says_what_it_says});
