@@ -95,8 +95,6 @@ void lc__loop_run(struct lc__loop *loop);
 void lc__loop_fiber_main(void *arg);
 /* Takes over a guest's main fiber, which may not go to another thread; the loop's thread calls it. */
 void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
-/* Gives back what the loop's thread keeps for fibers to come, before it leaves the loop. */
-void lc__loop_let_go(struct lc__loop *loop);
 /* Puts a new fiber where it waits for its start; from any thread. */
 void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber);
 /* How many fibers have begun and not ended. By its thread. */
