@@ -57,9 +57,11 @@ bool lc__fiber_name_one(const lc_executor *executor, char *name)
     for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
         for (unsigned i = 0; i < slab->count; i++) {
             const struct lc__fiber *fiber = lc__slab_fiber(slab, i);
-            /* Acquire: see init. */
-            if (atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_FREE ||
-                fiber->finishing || fiber->loop->executor != executor)
+            /* Acquire: see init. It may be ending just now, and its memory be given back. */
+            if (atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_FREE)
+                continue;
+            const struct lc__loop *loop = fiber->loop;
+            if (fiber->finishing || !loop || loop->executor != executor)
                 continue;
             lc__fiber_copy_name(fiber, name);
             return true;
