@@ -189,10 +189,10 @@ static lc_error *run_child_body(void *arg)
     return NULL;
 }
 
-int check_run_child(int (*body)(void), const char *name)
+int check_run_child(int (*body)(void), const char *mode_name)
 {
     for (int named = 0; named < MODES; named++)
-        if (strcmp(mode_names[named], name) == 0)
+        if (strcmp(mode_names[named], mode_name) == 0)
             mode = (enum check_mode)named;
     struct child child = {body, -1};
     if (mode != CHECK_ALL_FIBERS)

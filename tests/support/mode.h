@@ -85,7 +85,7 @@ int check_apart(const char *name, int (*body)(void));
 void check_signal(int number);
 
 /** For check.c: runs the body of a child process in the mode of that name. @return its result. */
-int check_run_child(int (*body)(void), const char *mode);
+int check_run_child(int (*body)(void), const char *mode_name);
 /** For check.c: the mode's name, to be given to a child process. */
 const char *check_mode_name(void);
 
