@@ -114,14 +114,22 @@ bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t 
 }
 
 /*
+ * Under the lock, as the last that is done with it: the timers may be gone before the timer is, and
+ * are not to be asked again. Release: who finds it left sees what was done before.
+ */
+static void let_go(struct lc__timer *timer)
+{
+    atomic_store_explicit(&timer->timers, NULL, memory_order_release);
+}
+
+/*
  * Locks the timers that it is in. They may be left for others while we are on our way to the lock:
- * then once more. @return NULL if it was never armed.
+ * then once more. @return NULL if it is in none.
  */
 static struct lc__timers *lock_timers_of(struct lc__timer *timer)
 {
     for (;;) {
-        /* Relaxed: the lock orders what is read under it. */
-        struct lc__timers *timers = atomic_load_explicit(&timer->timers, memory_order_relaxed);
+        struct lc__timers *timers = atomic_load_explicit(&timer->timers, memory_order_acquire);
         if (!timers)
             return NULL;
         pthread_mutex_lock(&timers->lock);
@@ -137,8 +145,10 @@ bool lc__timer_disarm(struct lc__timer *timer)
     if (!timers)
         return false;
     bool was_armed = timer->armed;
-    if (was_armed)
+    if (was_armed) {
         take_out(timers, timer);
+        let_go(timer);
+    }
     pthread_mutex_unlock(&timers->lock);
     return was_armed;
 }
@@ -157,6 +167,7 @@ bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
         take_out(timers, timer);
         if (timer->due(timer))
             *fire = timer;
+        let_go(timer);
     }
     pthread_mutex_unlock(&timers->lock);
     return due;
@@ -192,7 +203,7 @@ void lc__timers_drop(struct lc__timers *timers)
     pthread_mutex_lock(&timers->lock);
     for (struct lc__timer *timer; (timer = timers->root);) {
         take_out(timers, timer);
-        atomic_store_explicit(&timer->timers, NULL, memory_order_relaxed);
+        let_go(timer);
     }
     pthread_mutex_unlock(&timers->lock);
 }

@@ -19,7 +19,7 @@ struct lc__timer {
     struct lc__timer *previous; /* the one before; the parent, for the first; NULL at the root */
     int64_t deadline;
     uint64_t sequence; /* among equal deadlines the first armed is the first fired */
-    /* Where it was armed last, or has gone to since; NULL: never. Changed under both locks. */
+    /* Where it was armed, or has gone to since; NULL: in none. Changed under both locks. */
     _Atomic(struct lc__timers *) timers;
     bool armed; /* under the lock of those timers */
     /*

@@ -1,6 +1,6 @@
 /*
- * after_deadlock.c: what a simulation that ended in a deadlock leaves behind harms nothing that comes after it:
- * its workers are lost for good, and nobody finds them any more.
+ * after_simulation.c: what a simulation leaves behind harms nothing that comes after it. Those that ended in a
+ * deadlock leave workers, which are lost for good: nobody finds them any more.
  */
 #include "support/check.h"
 
@@ -142,6 +142,25 @@ static void one_broken_off_can_be_freed(void)
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }
 
-CHECK_SUITE(after_deadlock_suite, "unit: after a deadlock",
+static lc_error *let_one_pass(void *context)
+{
+    *(lc_context **)context = lc_context_with_deadline(NULL, lc_deadline_after(LC_SECOND));
+    lc_sleep(2 * LC_SECOND);
+    return NULL;
+}
+
+/* Only Valgrind sees it, if the context then asks the clock that is gone. */
+static void contexts_outlive_their_clock(void)
+{
+    lc_context *context = NULL;
+    lc_executor *world = lc_executor_simulated(1);
+    CHECK_SUCCESS(lc_executor_run(world, let_one_pass, &context));
+    CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ETIMEDOUT);
+    lc_context_unref(context);
+}
+
+CHECK_SUITE(after_simulation_suite, "unit: after a simulation",
             {"nobody wakes workers that are lost", nobody_wakes_the_lost},
-            {"a run broken off at its limit can be freed", one_broken_off_can_be_freed});
+            {"a run broken off at its limit can be freed", one_broken_off_can_be_freed},
+            {"a context outlives the clock that ended it", contexts_outlive_their_clock});
