@@ -49,12 +49,14 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB_OBJECTS     := $(call objects,$(wildcard lib/*/*.c))
 BENCH_OBJECTS   := $(call objects,$(wildcard tests/bench/*.c))
 INTERPOSERS     := $(wildcard tests/ledger/interpose*.c)
-TEST_OBJECTS    := $(call objects,$(filter-out tests/bench/% tests/switch/% $(INTERPOSERS),$(wildcard tests/*/*.c)))
+TEST_OBJECTS    := $(call objects,\
+                   $(filter-out tests/bench/% tests/gdb/% tests/switch/% $(INTERPOSERS),$(wildcard tests/*/*.c)))
 # examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
 OBJECTS         := $(LIB_OBJECTS) $(BENCH_OBJECTS) $(TEST_OBJECTS) $(EXAMPLE_OBJECTS)
 NATIVE_SWITCHES := $(BUILD)/switch/native $(BUILD)/switch/ucontext
+GDB_PROGRAMS    := $(BUILD)/gdb/static $(BUILD)/gdb/shared
 SWITCHES        := $(NATIVE_SWITCHES) $(BUILD)/switch/aarch64 $(BUILD)/switch/aarch64-ucontext
 
 STATIC := $(BUILD)/liblifecycle.a
@@ -63,9 +65,9 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: all deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch bench \
+.PHONY: all deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
         lint format coverage docs install uninstall clean help libraries tests switches native-switches \
-        benchmarks peers FORCE
+        gdb-programs benchmarks peers FORCE
 
 all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
@@ -73,6 +75,7 @@ tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) 
 benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
 switches: $(SWITCHES)
 native-switches: $(NATIVE_SWITCHES)
+gdb-programs: $(GDB_PROGRAMS)
 peers: $(BUILD)/bench-peers/go $(BUILD)/bench-peers/otp
 
 # ---- rules ----
@@ -126,6 +129,14 @@ $(SWITCHES): $(wildcard tests/switch/*.c lib/executor/switch_*.c) lib/executor/s
 	$(call show,LD)$(if $(findstring aarch64,$(@F)),$(AARCH64_CC) -static,$(CC)) -std=c11 -D_GNU_SOURCE= \
 	    $(WARNINGS) $(WERROR) -O2 -g $(UNIT) -Ilib -o $@ $(filter %.c,$^) -lm
 
+# What gdb is shown: with the static library and with the shared one.
+$(BUILD)/gdb/static: private LIBS = $(STATIC)
+$(BUILD)/gdb/shared: private LIBS = -L$(BUILD) -llifecycle -Wl,-rpath,$(abspath $(BUILD))
+$(GDB_PROGRAMS): tests/gdb/fibers.c $(STATIC) $(SHARED)
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -pthread $(WARNINGS) $(WERROR) -O0 -g -Iinclude -o $@ $< \
+	    $(LIBS) $(BSD_LIBS)
+
 # What the bench runs beside the library. A peer that cannot be built is missing in its table, and the rest is measured.
 # The Go compiler keeps its cache here too, asks no network and heeds no setting of the user's.
 $(BUILD)/bench-peers/go: private export GOCACHE = $(abspath $(BUILD))/bench-peers/cache
@@ -147,7 +158,8 @@ $(BUILD)/bench-peers/otp: $(wildcard tests/bench/peers/erlang/*)
 # Builds the targets named after it, on all processors unless make was told a number with -j.
 build = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-switch deps-coverage deps-docs deps-bench
+DEPS := deps-run deps-check deps-lint deps-asan deps-tsan deps-valgrind deps-switch deps-gdb deps-coverage \
+        deps-docs deps-bench
 .PHONY: $(DEPS)
 deps: deps-check ## install what run and check need (deps-lint, deps-tsan, deps-docs, ... for others)
 $(DEPS): deps-%:
@@ -200,6 +212,14 @@ check-switch: deps-switch ## test the switch of stacks by itself: here, by ucont
 	    printf '%s: ' $${way##*/}; $$emulator $$way; \
 	done
 
+check-gdb: deps-gdb ## test the script by which gdb shows fibers, on a process and on a core file
+	$(build) gdb-programs
+	@set -e; for program in $(GDB_PROGRAMS); do \
+	    gdb -nx -batch -x tools/lifecycle-gdb.py -x tests/gdb/check.py $$program >$$program.log 2>&1 || \
+	        { cat $$program.log; exit 1; }; \
+	    tail -n 1 $$program.log; \
+	done
+
 bench: deps-run ## measure, beside Go and Erlang too, print the figures and write them to build/bench.tsv
 	@.ci/deps bench || echo 'Without them, figures of these peers are missing.'
 	$(build) benchmarks peers
@@ -211,6 +231,10 @@ coverage: deps-coverage ## run all tests and tell which lines of lib/ they reach
 	@$(BUILD)/coverage/tests/check $(TESTS)
 	@gcovr --root . --filter lib/ --html-details $(BUILD)/coverage/index.html --print-summary $(BUILD)/coverage
 	@echo 'Line by line: $(BUILD)/coverage/index.html'
+
+# Where gdb looks for what goes with a library, if its own prefix is the same; else one sources the other.
+GDB_SCRIPTS = $(PREFIX)/share/lifecycle/lifecycle-gdb.py \
+              $(PREFIX)/share/gdb/auto-load$(LIBDIR)/liblifecycle.so.$(VERSION)-gdb.py
 
 install: libraries ## install the libraries, headers and pkg-config file under DESTDIR and PREFIX
 	@install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/lifecycle
@@ -225,10 +249,12 @@ install: libraries ## install the libraries, headers and pkg-config file under D
 	    'Version: $(VERSION)' 'Requires.private: libbsd' 'Cflags: -I$${includedir}' \
 	    'Libs: -L$${libdir} -llifecycle' 'Libs.private: -pthread' \
 	    > $(DESTDIR)$(LIBDIR)/pkgconfig/lifecycle.pc
+	@for script in $(GDB_SCRIPTS); do install -D -m 644 tools/lifecycle-gdb.py $(DESTDIR)$$script; done
 	@test -n '$(DESTDIR)' || ldconfig 2>/dev/null || true # so that programs find the shared library
 
 uninstall: ## remove what install installed
 	@rm -f $(DESTDIR)$(LIBDIR)/liblifecycle.* $(DESTDIR)$(LIBDIR)/pkgconfig/lifecycle.pc
+	@rm -f $(addprefix $(DESTDIR),$(GDB_SCRIPTS))
 	@rm -rf $(DESTDIR)$(PREFIX)/include/lifecycle.h $(DESTDIR)$(PREFIX)/include/lifecycle
 
 docs: deps-docs ## make the reference, HTML and man pages, in build/docs
@@ -260,7 +286,7 @@ lint-symbols: $(SHARED)
 
 lint-gcc lint-clang: lint-%:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint/$* CC=$* WERROR=-Werror libraries tests benchmarks \
-	    native-switches
+	    native-switches gdb-programs
 
 TIDY := $(patsubst %.c,$(BUILD)/lint/%.tidy,$(filter %.c,$(C_FILES)))
 lint-tidy: $(TIDY)
