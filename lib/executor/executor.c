@@ -627,8 +627,8 @@ static int run_loop(struct lc__loop *loop, struct guest *guest)
     lc__loop_of_thread = loop;
     int result = lc__fiber_start(&fiber);
     lc__loop_of_thread = NULL;
-    if (result == 0)
-        lc__loop_run(loop);
+    /* Also if that failed: others may have put fibers here. */
+    lc__loop_run(loop);
     lc__overflow_thread_ends();
     pthread_setcancelstate(cancelling, NULL);
     return result;
@@ -646,16 +646,13 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
     if (!simulation && executor->stall_limit < LC_FOREVER)
         lc__monitor_start();
     failed = run_loop(loop, &guest);
-    if (failed < 0) {
+    if (simulation)
         give_loop_back(loop);
-        return lc_error_new(failed, "no fiber could be made to run in executor \"%s\": %s",
-                            executor->name, strerror(-failed));
-    }
     /* A real loop is no longer ours, nor need the executor be there. */
-    if (!simulation)
-        return guest.result;
-    give_loop_back(loop);
-    return lc__simulation_verdict(simulation, guest.result);
+    if (failed < 0)
+        return lc_error_new(failed, "no fiber could be made to run lc_executor_run's function: %s",
+                            strerror(-failed));
+    return simulation ? lc__simulation_verdict(simulation, guest.result) : guest.result;
 }
 
 lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), void *arg)

@@ -613,6 +613,7 @@ struct raid {
     pthread_t victim;
     atomic_bool seen_elsewhere;
     atomic_uint moved;
+    atomic_uint toilers; /* that have not ended */
     lc_handle *over;
 };
 
@@ -627,17 +628,20 @@ static void toil(void *arg)
     lc_yield();
     if (!pthread_equal(thread, pthread_self()))
         atomic_fetch_add(&raid->moved, 1);
+    atomic_fetch_sub(&raid->toilers, 1);
 }
 
-/* Has ever more to do on its own thread, until another helps. */
+/* Has always more to do on its own thread than it gets done, until another helps. */
 static void pile_up(void *arg)
 {
     struct raid *raid = arg;
     int64_t deadline = check_patience();
     raid->victim = pthread_self();
     while (!atomic_load(&raid->seen_elsewhere) && lc_now() < deadline) {
-        for (int i = 0; i < 100; i++)
+        while (atomic_load(&raid->toilers) < 1000) {
+            atomic_fetch_add(&raid->toilers, 1);
             fibers_start(NULL, "toiler", toil, raid);
+        }
         lc_sleep(LC_MICROSECOND);
     }
     lc_handle_close(raid->over);
