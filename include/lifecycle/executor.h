@@ -70,7 +70,8 @@ typedef struct lc_executor_options {
     /**
      * Whether a fiber that overflows its stack is named on stderr before the process ends. Installs
      * a handler for SIGSEGV and SIGBUS, for as long as the library is up; faults that are no
-     * overflow go to what was installed before.
+     * overflow go to what was installed before. Threads that other executors have made before this
+     * one are not covered.
      */
     bool report_overflow;
 } lc_executor_options;

@@ -3,6 +3,7 @@
  * <lifecycle/run.h>.
  */
 #include "base/fork.h"
+#include "base/library.h"
 #include "executor/callback.h"
 #include "wait/signals.h"
 
@@ -26,8 +27,17 @@ struct halt {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, halt) halts = LIST_HEAD_INITIALIZER(halts); /* under the lock */
 
+/* Those of workers that were lost in a simulation's deadlock are in the list still. */
+static void forget_halts(void)
+{
+    LIST_INIT(&halts);
+}
+
+static struct lc__facility facility = {.shut_down = forget_halts};
+
 static void begin_halt(struct halt *halt)
 {
+    lc__facility_register(&facility);
     pthread_mutex_lock(&lock);
     LIST_INSERT_HEAD(&halts, halt, link);
     pthread_mutex_unlock(&lock);

@@ -324,8 +324,9 @@ static lc_error *check(const lc_simulation_options *options)
 lc_error *lc_executor_simulated_with(const lc_simulation_options *options, lc_executor **executor)
 {
     static const lc_simulation_options defaults = LC_SIMULATION_INIT;
+    enum { STACK = 256 * 1024 }; /* lc_blocking runs its function on its caller's */
     static const lc_executor_options of_one = {
-        sizeof(lc_executor_options), "simulation", 1, 0, 0, LC_FOREVER, false};
+        sizeof(lc_executor_options), "simulation", 1, STACK, 0, LC_FOREVER, false};
     if (!executor)
         return lc_error_new(-EINVAL, "lc_executor_simulated_with needs a place for the executor");
     *executor = NULL;
