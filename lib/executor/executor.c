@@ -145,10 +145,12 @@ static int make_thread(struct lc__loop *loop)
 int lc__executor_need_thread(struct lc__loop *loop)
 {
     /*
-     * Sequentially consistent, as the store of who leaves: the caller has put something into the
-     * loop, or will ask again when it has. Either we see that nobody runs it, or who leaves sees
-     * what was put.
+     * The caller has put something into the loop, or will ask again when it has. Either we see that
+     * nobody runs it, or who leaves sees what was put: he stores, and then looks, sequentially
+     * consistent. The fence is for the caller's store, which is not, and which our look must not
+     * overtake.
      */
+    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load(&loop->running))
         return 0;
     pthread_mutex_lock(&loop->executor->lock);
