@@ -437,7 +437,7 @@ struct reading {
     off_t at;
     size_t length;
     ssize_t got;
-    int error; /**< 0, or the errno of what failed */
+    int error;             /**< 0, or the errno of what failed */
     unsigned char *record; /**< room for RECORD_MAX bytes */
 };
 
