@@ -264,7 +264,8 @@ static bool call_one(lc_executor *executor, unsigned index)
 void lc__executor_call_help(lc_executor *executor, bool add)
 {
     unsigned most = add ? LC_EXECUTOR_THREADS_MAX : executor->threads;
-    if (atomic_exchange_explicit(&executor->helping, true, memory_order_relaxed))
+    /* Acquire: pairs with the release of who came, whom we must not take for asleep any more. */
+    if (atomic_exchange_explicit(&executor->helping, true, memory_order_acquire))
         return;
     bool called = false;
     for (unsigned i = 0; i < most && !called; i++)

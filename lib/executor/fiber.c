@@ -30,6 +30,8 @@ enum { NAME_WORDS = sizeof((struct lc__fiber *)0)->name / sizeof(uint64_t) };
 static void set_name(struct lc__fiber *fiber, const char *name)
 {
     size_t size = strnlen(name, LC_NAME_MAX) + 1;
+    /* Release: who reads the new name sees that the fiber before is gone. See note in monitor.c. */
+    atomic_thread_fence(memory_order_release);
     for (size_t i = 0; i * sizeof(uint64_t) < size; i++) {
         uint64_t word = 0;
         size_t left = size - 1 - i * sizeof word;

@@ -517,7 +517,8 @@ static bool idle(struct lc__loop *loop, unsigned seen)
     sleep_until(loop, seen, deadline < retire ? deadline : retire);
     atomic_store(&loop->asleep, false);
     lc__monitor_notice();
-    atomic_store_explicit(&loop->executor->helping, false, memory_order_relaxed);
+    /* Release: see lc__executor_call_help. */
+    atomic_store_explicit(&loop->executor->helping, false, memory_order_release);
     loop->now = lc__clock_real.now(&lc__clock_real);
     return loop->now < retire || !lc__executor_lets_go(loop, true);
 }

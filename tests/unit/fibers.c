@@ -531,11 +531,24 @@ static void meet_without_waiting(void *arg)
         atomic_fetch_add(&apart->well, 1);
 }
 
+/*
+ * Two threads, watched for stalls: before a slow one comes, the other may have taken what was meant
+ * for it, and stands still in that with its own behind it.
+ */
+static lc_executor *two_threads(void)
+{
+    lc_executor_options options = LC_EXECUTOR_INIT;
+    options.threads = 2;
+    lc_executor *executor;
+    CHECK_SUCCESS(lc_executor_new(&options, &executor));
+    return executor;
+}
+
 static void spread_uses_both_threads(void)
 {
     for (int i = 0; i < 20; i++) {
         struct apart apart = {0};
-        lc_executor *executor = fibers_executor(2);
+        lc_executor *executor = two_threads();
         fibers_spread(executor, meet_without_waiting, &apart);
         fibers_spread(executor, meet_without_waiting, &apart);
         fibers_end(executor);
@@ -553,7 +566,7 @@ static void start_two_apart(void *arg)
 static void spread_in_a_fiber_uses_both_threads(void)
 {
     struct apart apart = {.started = lc_handle_new()};
-    lc_executor *executor = fibers_executor(2);
+    lc_executor *executor = two_threads();
     fibers_start(executor, "spreads", start_two_apart, &apart);
     CHECK_CLOSES(apart.started);
     fibers_end(executor);
