@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -45,7 +47,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all that follows
 static struct class classes[CLASSES];
 static size_t warm_count;
 static size_t mprotected;
-static bool no_guard_advice; /* the kernel has no MADV_GUARD_INSTALL */
+static bool no_guard_advice; /* the kernel has none, or it is not followed */
 static size_t page_size;
 /* Release: who finds a slab finds it filled in. Slabs are only ever added, until the shutdown. */
 static _Atomic(struct lc__slab *) slabs;
@@ -98,6 +100,26 @@ struct lc__slab *lc__slabs(void)
 
 /* ---- guards; under the lock ---- */
 
+/*
+ * Emulators take the advice and do not follow it. So the kernel is asked to write there: that tells,
+ * and does not end the process.
+ */
+static bool is_out_of_reach(char *low)
+{
+    return syscall(SYS_getrusage, RUSAGE_SELF, low) != 0;
+}
+
+static bool guard_by_advice(char *low)
+{
+    static bool proven;
+    if (no_guard_advice)
+        return false;
+    bool guarded = madvise(low, page_size, MADV_GUARD_INSTALL) == 0;
+    proven = proven || (guarded && is_out_of_reach(low));
+    no_guard_advice = !guarded || !proven;
+    return !no_guard_advice;
+}
+
 static bool guard_by_mprotect(char *low)
 {
     if (mprotected >= GUARDS_BY_MPROTECT || mprotect(low, page_size, PROT_NONE) != 0)
@@ -110,10 +132,7 @@ static void guard(struct lc__slab *slab, unsigned index)
 {
     char *low = low_of(slab, index);
     slab->guarded |= UINT64_C(1) << index;
-    if (!no_guard_advice && madvise(low, page_size, MADV_GUARD_INSTALL) == 0)
-        return;
-    no_guard_advice = true;
-    if (guard_by_mprotect(low))
+    if (guard_by_advice(low) || guard_by_mprotect(low))
         return;
     memcpy(low + page_size, overrun_mark, sizeof overrun_mark);
     atomic_fetch_or_explicit(&slab->marked, UINT64_C(1) << index, memory_order_relaxed);
