@@ -426,6 +426,7 @@ static bool has_aged_backlog(struct lc__loop *loop)
 {
     if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) < 2)
         return false;
+    loop->now = lc__clock_real.now(&lc__clock_real); /* what was read before they ran is old */
     lc__spinlock_lock(&loop->fresh_lock);
     const struct lc__fiber *oldest = loop->fresh.first;
     bool aged = oldest && loop->now - oldest->born >= LC__FRESH_AGE;
