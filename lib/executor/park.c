@@ -333,6 +333,9 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
         return armed;
     /* Looked at after the arming: if the clock has moved past it in between, no timer will tell. */
     bool past = lc_now() >= deadline;
+    /* Short waits in a row would else keep the thread, once each is over before it has begun. */
+    if (past && parker->fiber)
+        lc__fiber_yield();
     int result = park_once(parker, seen, past ? LC_NOW : LC_FOREVER, how);
     lc__timer_disarm(&expiry.timer);
     atomic_fetch_and_explicit(&parker->word, ~(unsigned)EXPIRED, memory_order_relaxed);

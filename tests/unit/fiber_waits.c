@@ -348,6 +348,40 @@ static void others_run_while_one_sleeps(void)
     thing_drop(&thing);
 }
 
+/* Also waits that are over before they begin let others run. */
+static void wait_too_late(void *arg)
+{
+    struct thing *thing = arg;
+    int64_t deadline = check_patience();
+    while (!atomic_load(&thing->woken) && lc_now() < deadline)
+        lc_handle_wait(thing->handle, lc_now() - 1);
+    while (atomic_load(&thing->woken) == 1 && lc_now() < deadline)
+        lc_sleep(1);
+}
+
+static void count_one(void *arg)
+{
+    atomic_fetch_add(&((struct thing *)arg)->woken, 1);
+}
+
+static void wait_too_late_beside_others(void *arg)
+{
+    fibers_start(NULL, "late", wait_too_late, arg);
+    fibers_start(NULL, "other", count_one, arg);
+    lc_yield();
+    lc_yield();
+    fibers_start(NULL, "another", count_one, arg);
+}
+
+static void others_run_while_one_waits_too_late(void)
+{
+    struct thing thing;
+    thing_init(&thing);
+    fibers_here(wait_too_late_beside_others, &thing);
+    CU_ASSERT_EQUAL(thing.woken, 2);
+    thing_drop(&thing);
+}
+
 /* Many sleepers of one thread wake up in the order of their deadlines. */
 enum { SLEEPERS = 50 };
 
@@ -658,7 +692,8 @@ CHECK_SUITE(unit_fiber_waits, "unit: waits of fibers",
              every_wait_of_a_thread_is_ended_by_a_fiber},
             {"deadlines come, and not too early", deadlines_come},
             {"others run while one sleeps", others_run_while_one_sleeps},
-            {"sleepers wake in the order of their deadlines", sleepers_wake_in_order},
+            {"others run while one waits too late", others_run_while_one_waits_too_late},
+    {"sleepers wake in the order of their deadlines", sleepers_wake_in_order},
             {"fibers wait for process signals", fibers_wait_for_process_signals},
             {"a signal in another thread wakes a fiber", signal_in_another_thread_wakes_a_fiber},
             {"a fiber and a thread wake each other", fiber_and_thread_play},
