@@ -144,7 +144,7 @@ static bool walk(uint64_t seed)
 
 static void heap_agrees_with_a_list(void)
 {
-    unsigned walks = check_fewer(check_count(2000, 50000));
+    unsigned walks = check_fewer(check_count(500, 50000));
     for (unsigned i = 0; i < walks; i++) {
         uint64_t seed = check_seed() + i;
         bool well = walk(seed);

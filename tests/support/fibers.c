@@ -7,11 +7,11 @@
 #include <stdlib.h>
 
 /* Not an assertion of CUnit: children, and fibers in any thread, come here too. */
-static void must(bool well, const char *what)
+static void must(int result, const char *what)
 {
-    if (well)
+    if (result == 0)
         return;
-    fprintf(stderr, "check: this must not fail: %s\n", what);
+    fprintf(stderr, "check: this must not fail, and gave %d: %s\n", result, what);
     abort();
 }
 
@@ -24,7 +24,7 @@ lc_executor *fibers_executor(unsigned threads)
     options.threads = threads;
     options.stall_limit = LC_FOREVER;
     lc_executor *executor;
-    MUST(lc_executor_new(&options, &executor) == NULL);
+    MUST(lc_error_code(lc_executor_new(&options, &executor)));
     return executor;
 }
 
@@ -35,7 +35,7 @@ void fibers_start(lc_executor *executor, const char *name, void (*run)(void *arg
     options.name = name;
     options.run = run;
     options.arg = arg;
-    MUST(lc_fiber_start(&options) == 0);
+    MUST(lc_fiber_start(&options));
 }
 
 void fibers_spread(lc_executor *executor, void (*run)(void *arg), void *arg)
@@ -45,12 +45,12 @@ void fibers_spread(lc_executor *executor, void (*run)(void *arg), void *arg)
     options.run = run;
     options.arg = arg;
     options.spread = true;
-    MUST(lc_fiber_start(&options) == 0);
+    MUST(lc_fiber_start(&options));
 }
 
 void fibers_end(lc_executor *executor)
 {
-    MUST(lc_executor_free(executor) == 0);
+    MUST(lc_executor_free(executor));
 }
 
 struct body {
@@ -69,6 +69,6 @@ void fibers_here(void (*body)(void *arg), void *arg)
 {
     lc_executor *executor = fibers_executor(1);
     struct body here = {body, arg};
-    MUST(lc_executor_run(executor, run_body, &here) == NULL);
+    MUST(lc_error_code(lc_executor_run(executor, run_body, &here)));
     fibers_end(executor);
 }
