@@ -101,6 +101,7 @@ static void settle(void)
     lc__timer_arm(&settling.timer, lc_now());
     while (lc__parker_count(&settling.parker) == 0)
         lc__park(&settling.parker, 0, LC_FOREVER, &reason);
+    lc__timer_disarm(&settling.timer); /* who fired it may still be in it */
 }
 
 /* ---- in either ---- */

@@ -437,7 +437,7 @@ static void sleepers_wake_in_order(void)
 
 struct signalled {
     lc_process_signals *watch;
-    int next, any;
+    atomic_int next, any;
 };
 
 static void await_signals(void *arg)
