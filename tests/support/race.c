@@ -5,6 +5,7 @@
 #include "support/race.h"
 
 #include "support/check.h"
+#include "support/fibers.h"
 #include "support/helper.h"
 
 #include <pthread.h>
@@ -58,6 +59,7 @@ struct runner {
     uint64_t second_random;
     atomic_uint begun; /* the round that may be run */
     atomic_uint ended; /* the round the second side has run */
+    unsigned wrong;    /* race_fibers */
 };
 
 static void *run_second(void *arg)
@@ -128,6 +130,69 @@ unsigned race_run(const struct race *race, void *arg, unsigned rounds)
         runner.second_random = ~runner.random;
         use_cpus(cpus);
         wrong += run_here(&runner);
+    }
+    use_cpus(0);
+    return wrong;
+}
+
+/* ---- fibers that stay ---- */
+
+/*
+ * Gives way to the other side, wherever it is: it may be a fiber of this very thread, since one that
+ * has not started may go to another.
+ */
+static void await_other_side(atomic_uint *counter, unsigned wanted)
+{
+    unsigned looked = 0;
+    while (atomic_load_explicit(counter, memory_order_acquire) < wanted) {
+        lc_yield();
+        pause_spinning(&looked);
+    }
+}
+
+static void run_second_fiber(void *arg)
+{
+    struct runner *runner = arg;
+    uint64_t random = runner->second_random;
+    for (unsigned round = 1; round <= runner->rounds; round++) {
+        await_other_side(&runner->begun, round);
+        race_stagger(&random);
+        runner->race->second(runner->arg);
+        atomic_store_explicit(&runner->ended, round, memory_order_release);
+    }
+}
+
+static void run_first(void *arg)
+{
+    struct runner *runner = arg;
+    const struct race *race = runner->race;
+    for (unsigned round = 1; round <= runner->rounds; round++) {
+        if (race->prepare)
+            race->prepare(runner->arg);
+        atomic_store_explicit(&runner->begun, round, memory_order_release);
+        race_stagger(&runner->random);
+        race->first(runner->arg);
+        await_other_side(&runner->ended, round);
+        runner->wrong += !race->judge(runner->arg);
+    }
+}
+
+unsigned race_fibers(enum race_sides sides, const struct race *race, void *arg, unsigned rounds)
+{
+    unsigned wrong = 0;
+    for (unsigned cpus = 1; cpus <= 2; cpus++) {
+        struct runner runner = {.race = race, .arg = arg, .rounds = rounds};
+        runner.random = check_seed() + cpus;
+        runner.second_random = ~runner.random;
+        use_cpus(cpus);
+        lc_executor *executor = fibers_executor(2);
+        fibers_spread(executor, run_second_fiber, &runner);
+        if (sides == RACE_FIBERS)
+            fibers_spread(executor, run_first, &runner);
+        else
+            run_first(&runner);
+        fibers_end(executor);
+        wrong += runner.wrong;
     }
     use_cpus(0);
     return wrong;

@@ -34,6 +34,14 @@ struct race {
  */
 unsigned race_run(const struct race *race, void *arg, unsigned rounds);
 
+/** Who runs the sides of a race in race_fibers. */
+enum race_sides {
+    RACE_FIBERS,          /**< two fibers, each on its thread */
+    RACE_THREAD_AND_FIBER /**< the second is a fiber */
+};
+/** As race_run, with fibers that live as long as the race. Called by a thread. */
+unsigned race_fibers(enum race_sides sides, const struct race *race, void *arg, unsigned rounds);
+
 /**
  * For races whose threads come and go: calls `round(arg)` `rounds` times on one processor, then on two.
  * @return how many returned false.
