@@ -243,10 +243,13 @@ CHECK_CHILD(overflow_in_guest)
     return error ? 1 : 0;
 }
 
-/* In a stack that was given back to the system, and taken again. */
+/*
+ * In a stack that was given back to the system, and taken again. No more of them than there are
+ * guards without MADV_GUARD_INSTALL.
+ */
 CHECK_CHILD(overflow_after_many)
 {
-    park_many(check_fewer(20000));
+    park_many(check_fewer(8000));
     return overflow_reported();
 }
 
