@@ -22,6 +22,14 @@ void lc__sanitizer_stack_mapped(void *low, size_t size)
     (void)low, (void)size;
 }
 
+void lc__sanitizer_stacks_unmapping(void *low, size_t size)
+{
+#ifdef LC__ASAN
+    __asan_unpoison_memory_region(low, size);
+#endif
+    (void)low, (void)size;
+}
+
 #ifdef LC__ASAN
 
 #include <pthread.h>

@@ -62,6 +62,8 @@ struct lc__sanitizer_stack {
 
 /* A new mapping is going to be used as a stack, as long as the process lives. */
 void lc__sanitizer_stack_mapped(void *low, size_t size);
+/* Such a mapping is going to be undone: AddressSanitizer's marks would be there for the next. */
+void lc__sanitizer_stacks_unmapping(void *low, size_t size);
 
 /*
  * The calls below are inlined, since ThreadSanitizer counts a function's entry and its exit: both

@@ -305,7 +305,9 @@ void lc__stacks_free(void)
     warm_count = mprotected = 0;
     while (slab) {
         struct lc__slab *next = slab->next;
-        munmap(slab->base, slab->count * slab->stack_size);
+        size_t size = slab->count * slab->stack_size;
+        lc__sanitizer_stacks_unmapping(slab->base, size);
+        munmap(slab->base, size);
         lc__free(slab);
         slab = next;
     }
