@@ -79,7 +79,7 @@ struct message {
 
 static void add(struct message *message, const char *text, size_t length)
 {
-    if (message->length < message->size)
+    if (message->text && message->length < message->size)
         memcpy(message->text + message->length, text,
                smaller(length, message->size - message->length));
     message->length += length;

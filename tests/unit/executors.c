@@ -489,7 +489,7 @@ static void be_in_place(void *arg)
     pthread_t thread = pthread_self();
     for (int i = 0; i < 3; i++) {
         note_place(place);
-        lc_sleep(i * 10 * LC_MICROSECOND);
+        lc_sleep(LC_MICROSECOND * 10 * i);
         if (!pthread_equal(thread, pthread_self()))
             atomic_fetch_add(&place->moved, 1);
     }

@@ -403,7 +403,7 @@ static void sleep_and_count(void *arg)
     struct sleeper *sleeper = arg;
     struct sleepers *all = sleeper->all;
     atomic_fetch_add(&all->asleep, 1);
-    lc_wait_any(NULL, 0, all->first + sleeper->rank * 10 * LC_MICROSECOND);
+    lc_wait_any(NULL, 0, all->first + LC_MICROSECOND * 10 * sleeper->rank);
     sleeper->place = atomic_fetch_add(&all->awake, 1);
 }
 
@@ -693,7 +693,7 @@ CHECK_SUITE(unit_fiber_waits, "unit: waits of fibers",
             {"deadlines come, and not too early", deadlines_come},
             {"others run while one sleeps", others_run_while_one_sleeps},
             {"others run while one waits too late", others_run_while_one_waits_too_late},
-    {"sleepers wake in the order of their deadlines", sleepers_wake_in_order},
+            {"sleepers wake in the order of their deadlines", sleepers_wake_in_order},
             {"fibers wait for process signals", fibers_wait_for_process_signals},
             {"a signal in another thread wakes a fiber", signal_in_another_thread_wakes_a_fiber},
             {"a fiber and a thread wake each other", fiber_and_thread_play},

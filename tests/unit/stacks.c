@@ -29,11 +29,13 @@ static size_t count_slabs(void)
 
 static void stacks_are_as_large_as_asked(void)
 {
-    static const size_t sizes[] = {1,          16 * 1024,   16 * 1024 + 1,  64 * 1024,
-                                   100 * 1024, 1024 * 1024, 8 * 1024 * 1024};
+    static const size_t kib = 1024;
+    const size_t sizes[] = {1, 16 * kib, 16 * kib + 1, 64 * kib, 100 * kib, 1024 * kib, 8192 * kib};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct lc__fiber *fiber = lc__stack_take(sizes[i]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(fiber);
+        if (!fiber)
+            return;
         char *low = lc__stack_low(fiber);
         size_t usable = lc__stack_usable(fiber);
         CU_ASSERT_PTR_EQUAL(low + usable, fiber);
@@ -109,6 +111,8 @@ static void memory_of_many_is_given_back(void)
     for (unsigned i = 0; i < COUNT; i++) {
         all[i] = lc__stack_take(LC_FIBER_STACK_MIN);
         CU_ASSERT_PTR_NOT_NULL_FATAL(all[i]);
+        if (!all[i])
+            return;
         kept[i] = all[i]->stack;
         memset(lc__stack_low(all[i]), 1, lc__stack_usable(all[i]));
         taken += is_resident(all[i]);
