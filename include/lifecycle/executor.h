@@ -92,7 +92,8 @@ LC_API LC_MUST_CHECK lc_error *lc_executor_new(const lc_executor_options *option
 /**
  * Takes no fibers any more, waits until those there are have ended, joins the threads and frees the
  * executor. NULL is allowed.
- * @return 0; -EDEADLK from one of its own fibers, or while a thread is in lc_executor_run with it;
+ * @return 0; -EBUSY for the default one, which lc_library_shutdown frees; -EDEADLK from one of its
+ * own fibers, or while a thread is in lc_executor_run with it;
  * -EBUSY, of a simulated one: something is left that refers to it (logged). Then nothing happened.
  */
 LC_API int lc_executor_free(lc_executor *executor);
@@ -162,7 +163,8 @@ typedef struct lc_fiber_options {
  * Starts a fiber. From any thread.
  * @return 0; -EINVAL (options, name, function, a group of another executor; logged); -E2BIG (stack;
  * logged); -ENOMEM; -EAGAIN (no thread could be made to run it); -ESHUTDOWN (the executor is being
- * freed); -ENOTSUP in a forked child.
+ * freed); -ENOTSUP in a forked child, or from a simulation in a real executor, or the other way
+ * round.
  */
 LC_API int lc_fiber_start(const lc_fiber_options *options);
 /** Whether the caller is a fiber. */

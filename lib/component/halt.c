@@ -3,8 +3,9 @@
  * <lifecycle/run.h>.
  */
 #include "base/fork.h"
-#include "base/library.h"
+#include "base/task.h"
 #include "executor/callback.h"
+#include "executor/simulation.h"
 #include "wait/signals.h"
 
 #include <lifecycle/log.h>
@@ -21,6 +22,7 @@
 struct halt {
     LIST_ENTRY(halt) link;
     lc_process_signals *watch;
+    struct lc__simulation *simulation; /* in which it halts; NULL: in the real world */
     atomic_bool released; /* set before the watch is woken, so that who wakes sees it */
 };
 
@@ -28,16 +30,19 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, halt) halts = LIST_HEAD_INITIALIZER(halts); /* under the lock */
 
 /* Those of workers that were lost in a simulation's deadlock are in the list still. */
-static void forget_halts(void)
+static void forget_halts(struct lc__simulation *simulation)
 {
-    LIST_INIT(&halts);
+    struct halt *halt, *next;
+    pthread_mutex_lock(&lock);
+    LIST_FOREACH_SAFE (halt, &halts, link, next)
+        if (halt->simulation == simulation)
+            LIST_REMOVE(halt, link);
+    pthread_mutex_unlock(&lock);
 }
-
-static struct lc__facility facility = {.shut_down = forget_halts};
 
 static void begin_halt(struct halt *halt)
 {
-    lc__facility_register(&facility);
+    lc__simulation_at_end(forget_halts);
     pthread_mutex_lock(&lock);
     LIST_INSERT_HEAD(&halts, halt, link);
     pthread_mutex_unlock(&lock);
@@ -59,6 +64,8 @@ int lc_halt_release(void)
     struct halt *halt;
     /* Under the lock, which end_halt takes before the halt is gone. */
     LIST_FOREACH (halt, &halts, link) {
+        if (halt->simulation != lc__task_current()->simulation)
+            continue;
         released += !atomic_exchange(&halt->released, true);
         lc__signals_wake(halt->watch);
     }
@@ -115,7 +122,7 @@ static int halt_with(struct halt *halt, const lc_error *error,
 static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error), void *arg)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    struct halt halt = {.released = false};
+    struct halt halt = {.simulation = lc__task_current()->simulation};
     int result =
         lc__signals_watch_for_halt(signals, sizeof signals / sizeof signals[0], &halt.watch);
     if (result < 0) {

@@ -112,12 +112,19 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* Under the executor's lock: nobody runs the loop any more. */
-static void join_thread(struct lc__loop *loop)
+/*
+ * Under the executor's lock, and so without waiting: behind our own code a thread runs the
+ * destructors of the program's thread-local variables, which may want what our caller holds.
+ */
+static void join_some(lc_executor *executor)
 {
-    if (loop->joinable)
-        pthread_join(loop->thread, NULL);
-    loop->joinable = false;
+    struct lc__loop_thread *thread, *next;
+    STAILQ_FOREACH_SAFE (thread, &executor->left, link, next) {
+        if (pthread_tryjoin_np(thread->id, NULL) != 0)
+            continue;
+        STAILQ_REMOVE(&executor->left, thread, lc__loop_thread, link);
+        lc__free(thread);
+    }
 }
 
 /* Under the executor's lock. @return 0, -EAGAIN, -ENOMEM, -ENOTSUP. */
@@ -126,17 +133,19 @@ static int make_thread(struct lc__loop *loop)
     int guarded = lc__fork_guard();
     if (guarded < 0)
         return guarded;
-    join_thread(loop);
-    if (lc__memory_must_fail())
-        return -EAGAIN;
-    /* Before there is a thread: it may leave at once, and takes it back. */
+    join_some(loop->executor);
+    struct lc__loop_thread *thread = lc__allocate(sizeof *thread);
+    if (!thread)
+        return -ENOMEM;
+    /* Before there is a thread: it may leave at once, as soon as it gets the lock. */
+    loop->thread = thread;
     atomic_store(&loop->running, true);
-    int failed = pthread_create(&loop->thread, NULL, thread_main, loop);
-    if (failed) {
+    if (lc__memory_must_fail() || pthread_create(&thread->id, NULL, thread_main, loop) != 0) {
         atomic_store(&loop->running, false);
+        loop->thread = NULL;
+        lc__free(thread);
         return -EAGAIN;
     }
-    loop->joinable = true;
     if (loop->executor->stall_limit < LC_FOREVER)
         lc__monitor_start();
     return 0;
@@ -145,12 +154,10 @@ static int make_thread(struct lc__loop *loop)
 int lc__executor_need_thread(struct lc__loop *loop)
 {
     /*
-     * The caller has put something into the loop, or will ask again when it has. Either we see that
-     * nobody runs it, or who leaves sees what was put: he stores, and then looks, sequentially
-     * consistent. The fence is for the caller's store, which is not, and which our look must not
-     * overtake.
+     * The caller has booked, or only wants to help. Sequentially consistent, as the booking, and
+     * what who leaves does: he stores, and then looks for bookings. So either we see that nobody
+     * runs the loop, or he sees the booking and stays.
      */
-    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load(&loop->running))
         return 0;
     pthread_mutex_lock(&loop->executor->lock);
@@ -162,6 +169,9 @@ int lc__executor_need_thread(struct lc__loop *loop)
 /* Under the executor's lock: nobody is in the loop any more. */
 static void vacate(struct lc__loop *loop)
 {
+    if (loop->thread)
+        STAILQ_INSERT_TAIL(&loop->executor->left, loop->thread, link);
+    loop->thread = NULL;
     loop->guest = false;
     atomic_store(&loop->running, false);
     pthread_cond_broadcast(&loop->executor->ended);
@@ -186,7 +196,8 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
     pthread_mutex_lock(&executor->lock);
     /* Sequentially consistent: see lc__executor_need_thread. */
     atomic_store(&loop->running, false);
-    bool empty = lc__loop_is_empty(loop) && lc__timers_count(&loop->timers) == 0;
+    bool empty = atomic_load(&loop->bookings) == 0 && lc__loop_is_empty(loop) &&
+                 lc__timers_count(&loop->timers) == 0;
     if (empty)
         vacate(loop);
     else
@@ -240,9 +251,9 @@ bool lc__executor_find_work(struct lc__loop *loop)
             continue;
         if (now == LC_NOW)
             now = lc__clock_real.now(&lc__clock_real);
-        atomic_fetch_add(&executor->thefts_begun, 1);
+        atomic_fetch_add(&executor->moves_begun, 1);
         found = lc__loop_steal(loop, victim, now);
-        atomic_fetch_add(&executor->thefts_ended, 1);
+        atomic_fetch_add(&executor->moves_ended, 1);
     }
     return found;
 }
@@ -315,6 +326,7 @@ lc_executor *lc__executor_make(const lc_executor_options *options)
     executor->stall_limit = options->stall_limit;
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->ended, NULL);
+    STAILQ_INIT(&executor->left);
     return executor;
 }
 
@@ -330,15 +342,15 @@ static size_t count_once(const lc_executor *executor)
     return count;
 }
 
-/* Counts until no thief has carried a fiber past us. */
+/* Counts until nobody has carried a fiber past us. */
 static size_t count_working(const lc_executor *executor)
 {
     for (unsigned round = 0;; lc__spin(&round)) {
-        unsigned thefts = atomic_load(&executor->thefts_begun);
-        if (atomic_load(&executor->thefts_ended) != thefts)
+        unsigned moves = atomic_load(&executor->moves_begun);
+        if (atomic_load(&executor->moves_ended) != moves)
             continue;
         size_t count = count_once(executor);
-        if (atomic_load(&executor->thefts_begun) == thefts)
+        if (atomic_load(&executor->moves_begun) == moves)
             return count;
     }
 }
@@ -381,7 +393,8 @@ static void retire_loop(struct lc__loop *loop)
 {
     unsigned round = 0;
     /* Acquire: pairs with the release of the last touch. */
-    while (atomic_load_explicit(&loop->wakers, memory_order_acquire) > 0)
+    while (atomic_load_explicit(&loop->wakers, memory_order_acquire) > 0 ||
+           atomic_load_explicit(&loop->bookings, memory_order_acquire) > 0)
         lc__spin(&round);
     lc__poller_end(&loop->poller, &loop->parker);
     pthread_mutex_lock(&spare_lock);
@@ -413,10 +426,12 @@ static void await_threads(lc_executor *executor)
     pthread_mutex_lock(&executor->lock);
     while (await_one(executor))
         continue;
-    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
-        struct lc__loop *loop = loop_at(executor, i);
-        if (loop)
-            join_thread(loop);
+    for (struct lc__loop_thread *thread; (thread = STAILQ_FIRST(&executor->left));) {
+        STAILQ_REMOVE_HEAD(&executor->left, link);
+        pthread_mutex_unlock(&executor->lock);
+        pthread_join(thread->id, NULL);
+        lc__free(thread);
+        pthread_mutex_lock(&executor->lock);
     }
     pthread_mutex_unlock(&executor->lock);
 }
@@ -457,6 +472,8 @@ int lc_executor_free(lc_executor *executor)
         return 0;
     if (lc__forked())
         return -ENOTSUP;
+    if (executor->is_default)
+        return -EBUSY;
     bool own = lc__loop_of_thread && lc__loop_of_thread->executor == executor;
     if (own || has_guest(executor))
         return -EDEADLK;
@@ -474,7 +491,8 @@ static void shut_down(void)
 {
     lc_executor *executor = atomic_exchange(&standard, NULL);
     if (executor)
-        lc_executor_free(executor);
+        executor->is_default = false;
+    lc_executor_free(executor);
     lc__monitor_stop();
     lc__overflow_stop();
     lc__stacks_free();
@@ -588,7 +606,9 @@ static struct lc__loop *claim_loop(lc_executor *executor, int *error)
     struct lc__loop *claimed = NULL;
     *error = -EAGAIN;
     pthread_mutex_lock(&executor->lock);
-    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX && !claimed; i++) {
+    /* A simulation has but one. */
+    unsigned most = executor->simulation ? 1 : LC_EXECUTOR_THREADS_MAX;
+    for (unsigned i = 0; i < most && !claimed; i++) {
         struct lc__loop *loop = make_loop(executor, i);
         if (!loop) {
             *error = -ENOMEM;
@@ -598,7 +618,6 @@ static struct lc__loop *claim_loop(lc_executor *executor, int *error)
             claimed = loop;
     }
     if (claimed) {
-        join_thread(claimed);
         claimed->guest = true;
         atomic_store(&claimed->running, true);
     }
@@ -648,6 +667,8 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
     struct guest guest = {run, arg, NULL};
     if (!simulation && executor->stall_limit < LC_FOREVER)
         lc__monitor_start();
+    if (simulation)
+        lc__simulation_begin(simulation);
     failed = run_loop(loop, &guest);
     if (simulation)
         give_loop_back(loop);

@@ -13,6 +13,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* A thread that was made for a loop. */
+struct lc__loop_thread {
+    STAILQ_ENTRY(lc__loop_thread) link; /* once it has left the loop */
+    pthread_t id;
+};
+
 struct lc_executor {
     TAILQ_ENTRY(lc_executor) link; /* of all executors, under their lock */
     char name[33];
@@ -26,12 +32,17 @@ struct lc_executor {
 
     atomic_bool closing;
     atomic_uint turn; /* for spreading */
-    /* Thieves that have set out, and that are back: in between their loot may be in no queue. */
-    atomic_uint thefts_begun, thefts_ended;
+    /*
+     * Thefts, and starts from one thread to another: in between a fiber may be in no queue, or one
+     * that was counted before.
+     */
+    atomic_uint moves_begun, moves_ended;
     atomic_bool helping; /* a thread has been called to help, and has not looked yet */
 
     pthread_mutex_t lock; /* for threads' coming and going */
     pthread_cond_t ended; /* a thread has left */
+    /* Threads to be joined. They have nothing of ours left to do, but perhaps of the program's. */
+    STAILQ_HEAD(, lc__loop_thread) left;
     /* Grows only; a loop is filled in before it is found here. */
     _Atomic(struct lc__loop *) loops[LC_EXECUTOR_THREADS_MAX];
 };

@@ -111,37 +111,9 @@ static lc_executor *executor_for(const struct lc__fiber_options *options)
     return fiber ? fiber->loop->executor : lc__executor_default();
 }
 
-/* The calling thread is another's: the loop's thread is told, and made if there is none. */
-static int hand_over(struct lc__loop *loop)
+/* Puts a new fiber where it is to run, of which nobody but the caller knows so far. */
+static int put(struct lc__loop *loop, const struct lc__fiber_options *options, size_t stack_size)
 {
-    int result = lc__executor_need_thread(loop);
-    if (result == 0)
-        lc__loop_poke(loop);
-    return result;
-}
-
-int lc__fiber_start(const struct lc__fiber_options *options)
-{
-    if (lc__forked())
-        return -ENOTSUP;
-    lc_executor *executor = executor_for(options);
-    if (!executor)
-        return -ENOMEM;
-    if (atomic_load_explicit(&executor->closing, memory_order_relaxed) && !options->late)
-        return -ESHUTDOWN;
-    size_t stack_size = options->stack_size ? options->stack_size : executor->stack_size;
-    if (stack_size > LC_FIBER_STACK_MAX)
-        return -E2BIG;
-    struct lc__loop *loop = options->pinned
-                                ? lc__loop_of_thread
-                                : lc__executor_place(executor, options->group, options->spread);
-    if (!loop)
-        return -ENOMEM;
-    bool own = loop == lc__loop_of_thread;
-    /* Before there is a fiber: afterwards there is no way back. */
-    int result = own || loop->simulation ? 0 : lc__executor_need_thread(loop);
-    if (result < 0)
-        return result;
     struct lc__fiber *fiber = lc__loop_take_stack(loop, stack_size);
     if (!fiber)
         return -ENOMEM;
@@ -157,9 +129,56 @@ int lc__fiber_start(const struct lc__fiber_options *options)
         lc__loop_adopt(loop, fiber);
     else
         lc__loop_add_fresh(loop, fiber);
-    if (!own && !loop->simulation)
-        hand_over(loop);
     return 0;
+}
+
+/*
+ * The loop is another thread's, or nobody's. Booked before its thread is looked for, so that this
+ * does not leave, nor the loop go, until the fiber is there and its thread told.
+ */
+static int hand_over(struct lc__loop *loop, const struct lc__fiber_options *options,
+                     size_t stack_size)
+{
+    lc_executor *executor = loop->executor;
+    atomic_fetch_add(&loop->bookings, 1);
+    atomic_fetch_add(&executor->moves_begun, 1);
+    int result = lc__executor_need_thread(loop);
+    if (result == 0)
+        result = put(loop, options, stack_size);
+    atomic_fetch_add(&executor->moves_ended, 1);
+    lc__loop_poke(loop);
+    atomic_fetch_sub(&loop->bookings, 1);
+    return result;
+}
+
+/* What is real starts nothing in a simulation, nor the other way round. */
+static bool is_of_this_world(const struct lc__fiber_options *options, const lc_executor *executor)
+{
+    return options->pinned || options->late ||
+           lc__task_current()->simulation == executor->simulation;
+}
+
+int lc__fiber_start(const struct lc__fiber_options *options)
+{
+    if (lc__forked())
+        return -ENOTSUP;
+    lc_executor *executor = executor_for(options);
+    if (!executor)
+        return -ENOMEM;
+    if (!is_of_this_world(options, executor))
+        return -ENOTSUP;
+    if (atomic_load_explicit(&executor->closing, memory_order_relaxed) && !options->late)
+        return -ESHUTDOWN;
+    size_t stack_size = options->stack_size ? options->stack_size : executor->stack_size;
+    if (stack_size > LC_FIBER_STACK_MAX)
+        return -E2BIG;
+    struct lc__loop *loop = options->pinned
+                                ? lc__loop_of_thread
+                                : lc__executor_place(executor, options->group, options->spread);
+    if (!loop)
+        return -ENOMEM;
+    bool here = loop == lc__loop_of_thread || loop->simulation;
+    return here ? put(loop, options, stack_size) : hand_over(loop, options, stack_size);
 }
 
 /* ---- what users call ---- */

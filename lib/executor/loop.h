@@ -62,6 +62,8 @@ struct lc__loop {
     struct lc__timers timers;
     _Atomic(struct lc__fiber *) inbox; /* started fibers of this loop, woken by others; a stack */
     atomic_uint wakers;                /* those that may still touch this loop after a push */
+    /* Those that are about to put a fresh fiber here: the thread must not leave meanwhile. */
+    atomic_uint bookings;
     struct lc__parker parker;
     struct lc__spinlock fresh_lock;
     struct lc__queue fresh; /* under its lock, as the next */
@@ -77,10 +79,9 @@ struct lc__loop {
     /* Under the executor's lock. */
     atomic_int thread_id; /* as the system counts; monitor.c */
     atomic_bool running;  /* a thread is in it; those that hand something over only look */
-    bool joinable;        /* its thread is to be joined when it has left */
-    pthread_t thread;
-    bool guest;                  /* the thread in it is not ours: lc_executor_run */
-    struct lc__loop *next_spare; /* executor.c */
+    struct lc__loop_thread *thread; /* that was made for it and has not left; executor.h */
+    bool guest;                     /* the thread in it is not ours: lc_executor_run */
+    struct lc__loop *next_spare;    /* executor.c */
 };
 
 /* The loop of the calling thread, or NULL. */

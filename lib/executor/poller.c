@@ -106,13 +106,20 @@ void lc__poller_drop(const struct lc__simulation *simulation)
         drop_from(&places[i], simulation);
 }
 
+/* A number means one descriptor to the system, and others to each simulation. */
+static bool is_of_this_world(const struct watch *watch)
+{
+    const struct lc__fiber *fiber = watch->parker->fiber;
+    return (fiber ? fiber->task.simulation : NULL) == lc__task_current()->simulation;
+}
+
 int lc__poller_touch(int descriptor, bool forget)
 {
     int told = 0;
     struct place *place = place_of(descriptor);
     lc__spinlock_lock(&place->lock);
     for (struct watch *watch = place->first; watch; watch = watch->next) {
-        if (watch->descriptor != descriptor)
+        if (watch->descriptor != descriptor || !is_of_this_world(watch))
             continue;
         watch->forgotten |= forget;
         told++;

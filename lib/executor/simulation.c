@@ -136,6 +136,11 @@ void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *f
 
 /* ---- what runs next ---- */
 
+void lc__simulation_begin(struct lc__simulation *simulation)
+{
+    simulation->steps = 0;
+}
+
 void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber)
 {
     const lc_simulation_options *options = &simulation->options;
@@ -401,18 +406,27 @@ static void lose_workers(struct lc__simulation *simulation)
     }
 }
 
-static void (*_Atomic forget_signals)(struct lc__simulation *simulation);
+/* One for each file that holds something of a simulation for the process. */
+enum { FORGETTERS = 4 };
+typedef void (*forgetter)(struct lc__simulation *simulation);
+static _Atomic forgetter forgetters[FORGETTERS];
 
 void lc__simulation_at_end(void (*forget)(struct lc__simulation *simulation))
 {
-    atomic_store(&forget_signals, forget);
+    for (int i = 0; i < FORGETTERS; i++) {
+        forgetter there = NULL;
+        if (atomic_compare_exchange_strong(&forgetters[i], &there, forget) || there == forget)
+            return;
+    }
 }
 
 void lc__simulation_free(struct lc__simulation *simulation)
 {
-    void (*forget)(struct lc__simulation *) = atomic_load(&forget_signals);
-    if (forget)
-        forget(simulation);
+    for (int i = 0; i < FORGETTERS; i++) {
+        forgetter forget = atomic_load(&forgetters[i]);
+        if (forget)
+            forget(simulation);
+    }
     lose_workers(simulation);
     pthread_mutex_destroy(&simulation->timers.lock);
     pthread_mutex_destroy(&simulation->late.lock);

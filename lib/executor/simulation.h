@@ -23,6 +23,8 @@ int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fi
 /* The fiber will not run again. */
 void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber);
 
+/* A run begins: its steps are counted anew. */
+void lc__simulation_begin(struct lc__simulation *simulation);
 /* The fiber may run from now on, or from a moment later. */
 void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber);
 /* What runs next; NULL: nothing can, now. */

@@ -62,6 +62,16 @@ static long waiters_needed(const lc_waitable *waitable)
     return -1;
 }
 
+/* Each signal watch has one place for who waits. */
+static bool is_watched_twice(const struct wait *wait, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS &&
+            wait->waitables[i].object == wait->waitables[index].object)
+            return true;
+    return false;
+}
+
 static int measure(struct wait *wait)
 {
     if (wait->count > LC_WAIT_MAX || (wait->count > 0 && !wait->waitables))
@@ -74,7 +84,11 @@ static int measure(struct wait *wait)
             return -EBADF; /* poll(2) would pass over it, and wait for ever */
         wait->waiter_count += (size_t)needed;
         wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_DESCRIPTOR;
-        wait->has_signals |= wait->waitables[i].kind == LC_WAITABLE_SIGNALS;
+        if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS) {
+            wait->has_signals = true;
+            if (is_watched_twice(wait, i))
+                return -EINVAL;
+        }
     }
     wait->waiter_count += wait->end != NULL;
     return 0;
