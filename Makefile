@@ -220,10 +220,10 @@ check-gdb: deps-gdb ## test the script by which gdb shows fibers, on a process a
 	    tail -n 1 $$program.log; \
 	done
 
-bench: deps-run ## measure, beside Go and Erlang too, print the figures and write them to build/bench.tsv
+bench: deps-run ## measure, beside Go and Erlang too, print and write build/bench.tsv; FIGURES=word for some
 	@.ci/deps bench || echo 'Without them, figures of these peers are missing.'
 	$(build) benchmarks peers
-	@$(BUILD)/tests/bench
+	@$(BUILD)/tests/bench $(FIGURES)
 
 coverage: deps-coverage ## run all tests and tell which lines of lib/ they reach
 	$(build) VARIANT=coverage BUILD=$(BUILD)/coverage tests
@@ -246,7 +246,7 @@ install: libraries ## install the libraries, headers and pkg-config file under D
 	@ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblifecycle.so
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' \
 	    'Name: lifecycle' 'Description: Component lifecycle: start, ready, supervise, stop' \
-	    'Version: $(VERSION)' 'Requires.private: libbsd' 'Cflags: -I$${includedir}' \
+	    'Version: $(VERSION)' 'Requires.private: libbsd' 'Cflags: -I$${includedir} -fstack-clash-protection' \
 	    'Libs: -L$${libdir} -llifecycle' 'Libs.private: -pthread' \
 	    > $(DESTDIR)$(LIBDIR)/pkgconfig/lifecycle.pc
 	@for script in $(GDB_SCRIPTS); do install -D -m 644 tools/lifecycle-gdb.py $(DESTDIR)$$script; done

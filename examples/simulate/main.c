@@ -303,12 +303,18 @@ static int run_all(void)
 int main(int argc, char **argv)
 {
     int status;
-    if (argc < 2)
+    char *end = "";
+    uint64_t seed = argc > 1 ? strtoull(argv[1], &end, 10) : 0;
+    if (argc < 2) {
         status = run_all();
-    else if (strcmp(argv[1], "--deadlock") == 0)
+    } else if (strcmp(argv[1], "--deadlock") == 0) {
         status = run_one(1, true);
-    else
-        status = run_one(strtoull(argv[1], NULL, 10), false);
+    } else if (end != argv[1] && *end == '\0') {
+        status = run_one(seed, false);
+    } else {
+        fprintf(stderr, "usage: simulate [SEED | --deadlock]\n");
+        status = 2;
+    }
     lc_library_shutdown();
     return status;
 }
