@@ -303,7 +303,7 @@ static int run_all(void)
 int main(int argc, char **argv)
 {
     int status;
-    char *end = "";
+    char *end = NULL;
     uint64_t seed = argc > 1 ? strtoull(argv[1], &end, 10) : 0;
     if (argc < 2) {
         status = run_all();
