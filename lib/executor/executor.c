@@ -229,8 +229,10 @@ struct lc__loop *lc__executor_place(lc_executor *executor, lc_group *group, bool
 {
     struct lc__loop *own = lc__loop_of_thread;
     bool here = own && own->executor == executor;
-    if (executor->simulation || (here && !spread && (!group || lc__group_has(group, own->index))))
-        return need_loop(executor, executor->simulation ? 0 : own->index);
+    if (executor->simulation)
+        return need_loop(executor, 0);
+    if (here && !spread && (!group || lc__group_has(group, own->index)))
+        return own;
     unsigned index = own_turn();
     if (group)
         index = group->first +
@@ -490,9 +492,10 @@ int lc_executor_free(lc_executor *executor)
 static void shut_down(void)
 {
     lc_executor *executor = atomic_exchange(&standard, NULL);
-    if (executor)
+    if (executor) {
         executor->is_default = false;
-    lc_executor_free(executor);
+        lc_executor_free(executor);
+    }
     lc__monitor_stop();
     lc__overflow_stop();
     lc__stacks_free();

@@ -154,7 +154,7 @@ static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *
     struct lc__sanitizer_stack *left = from ? &from->sanitizer : &loop->sanitizer;
     if (to)
         set_state(to, LC__FIBER_RUNNING);
-    if (from && lc__stack_is_overrun(from))
+    if (from && lc__slab_has_marks(from->stack.slab) && lc__stack_is_overrun(from))
         overrun(from);
     /* Release, after `current`: who sees the new number sees who it stands for. See monitor.c. */
     atomic_store_explicit(&loop->current, to, memory_order_relaxed);

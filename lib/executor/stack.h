@@ -53,7 +53,12 @@ void lc__stack_give(struct lc__fiber *fiber);
 /* The lowest byte that may be used, and how many there are up to the control block. */
 void *lc__stack_low(const struct lc__fiber *fiber);
 size_t lc__stack_usable(const struct lc__fiber *fiber);
-/* Whether the fiber has overrun a stack that nothing but a mark at its end could guard. */
+/* Whether there are stacks in the slab that nothing but a mark at their end could guard. */
+static inline bool lc__slab_has_marks(const struct lc__slab *slab)
+{
+    return atomic_load_explicit(&slab->marked, memory_order_relaxed) != 0;
+}
+/* Whether the fiber has overrun such a stack. */
 bool lc__stack_is_overrun(const struct lc__fiber *fiber);
 /* The control block of the stack whose guard the address lies in, or NULL. In a signal handler. */
 struct lc__fiber *lc__stack_of_guard(const void *address);
