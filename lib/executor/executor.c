@@ -395,8 +395,7 @@ static void retire_loop(struct lc__loop *loop)
 {
     unsigned round = 0;
     /* Acquire: pairs with the release of the last touch. */
-    while (atomic_load_explicit(&loop->wakers, memory_order_acquire) > 0 ||
-           atomic_load_explicit(&loop->bookings, memory_order_acquire) > 0)
+    while (atomic_load_explicit(&loop->wakers, memory_order_acquire) > 0)
         lc__spin(&round);
     lc__poller_end(&loop->poller, &loop->parker);
     pthread_mutex_lock(&spare_lock);

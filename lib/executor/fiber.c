@@ -134,20 +134,25 @@ static int put(struct lc__loop *loop, const struct lc__fiber_options *options, s
 
 /*
  * The loop is another thread's, or nobody's. Booked before its thread is looked for, so that this
- * does not leave, nor the loop go, until the fiber is there and its thread told.
+ * does not leave before the fiber is there; and counted as a waker, so that the loop is still there
+ * to be poked.
  */
 static int hand_over(struct lc__loop *loop, const struct lc__fiber_options *options,
                      size_t stack_size)
 {
     lc_executor *executor = loop->executor;
+    atomic_fetch_add_explicit(&loop->wakers, 1, memory_order_relaxed);
     atomic_fetch_add(&loop->bookings, 1);
     atomic_fetch_add(&executor->moves_begun, 1);
     int result = lc__executor_need_thread(loop);
     if (result == 0)
         result = put(loop, options, stack_size);
     atomic_fetch_add(&executor->moves_ended, 1);
-    lc__loop_poke(loop);
+    /* Poked when the booking is over: a thread that stays for nothing else is to see that it is. */
     atomic_fetch_sub(&loop->bookings, 1);
+    lc__loop_poke(loop);
+    /* Release: after this the loop may be freed. */
+    atomic_fetch_sub_explicit(&loop->wakers, 1, memory_order_release);
     return result;
 }
 
