@@ -574,8 +574,8 @@ static void freeing_against_fibers_that_wake_each_other(void)
 
 struct visiting {
     lc_executor *executor;
-    atomic_uint ran;
-    unsigned started;
+    atomic_uint started, ran;
+    atomic_bool over; /* the guest has left */
     int refused;
 };
 
@@ -584,11 +584,23 @@ static void count_one(void *arg)
     atomic_fetch_add(&((struct visiting *)arg)->ran, 1);
 }
 
+static void start_one(struct visiting *visiting)
+{
+    atomic_fetch_add(&visiting->started, 1);
+    fibers_start(visiting->executor, "one of many", count_one, visiting);
+}
+
+/* As many as make the thread take its time to give back what it has kept for them. */
 static lc_error *start_some(void *arg)
 {
-    for (int i = 0; i < 3; i++)
-        fibers_start(NULL, "of a guest", count_one, arg);
+    for (int i = 0; i < 1500; i++)
+        start_one(arg);
     return NULL;
+}
+
+static void arrive(void *arg)
+{
+    atomic_store(&((struct visiting *)arg)->over, false);
 }
 
 static void visit(void *arg)
@@ -597,38 +609,45 @@ static void visit(void *arg)
     lc_error *error = lc_executor_run(visiting->executor, start_some, visiting);
     visiting->refused = lc_error_code(error);
     lc_error_unref(error);
+    atomic_store(&visiting->over, true);
 }
 
-static void start_from_outside(void *arg)
+/* Before he leaves, in that moment, and after it. */
+static void start_until_over(void *arg)
 {
     struct visiting *visiting = arg;
-    for (int i = 0; i < 3; i++)
-        fibers_start(visiting->executor, "from outside", count_one, visiting);
+    uint64_t random = check_seed();
+    bool over;
+    do {
+        over = atomic_load(&visiting->over);
+        start_one(visiting);
+        for (int i = 0; i < 4; i++)
+            race_stagger(&random);
+    } while (!over);
 }
 
 static bool all_have_run(void *arg)
 {
     struct visiting *visiting = arg;
-    return atomic_load(&visiting->ran) == visiting->started;
+    return atomic_load(&visiting->ran) == atomic_load(&visiting->started);
 }
 
 static bool judge_visit(void *arg)
 {
     struct visiting *visiting = arg;
-    visiting->started += 6;
     return visiting->refused == 0 && check_until(all_have_run, visiting);
 }
 
 static void a_guest_against_others(void)
 {
-    struct race race = {NULL, visit, start_from_outside, judge_visit};
+    struct race race = {arrive, visit, start_until_over, judge_visit};
     for (int64_t timeout = 0; timeout <= LC_SECOND; timeout += LC_SECOND) {
         struct visiting visiting = {0};
         lc_executor_options options = LC_EXECUTOR_INIT;
         options.threads = 1;
         options.idle_timeout = timeout;
         CHECK_SUCCESS(lc_executor_new(&options, &visiting.executor));
-        CU_ASSERT_EQUAL(race_run(&race, &visiting, THREAD_ROUNDS), 0);
+        CU_ASSERT_EQUAL(race_run(&race, &visiting, THREAD_ROUNDS / 10 + 1), 0);
         fibers_end(visiting.executor);
     }
 }
