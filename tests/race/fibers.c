@@ -612,18 +612,21 @@ static void visit(void *arg)
     atomic_store(&visiting->over, true);
 }
 
-/* Before he leaves, in that moment, and after it. */
+/*
+ * Before he leaves, in that moment, and after it; not for ever, since he stays as long as there is
+ * always one more.
+ */
 static void start_until_over(void *arg)
 {
     struct visiting *visiting = arg;
     uint64_t random = check_seed();
-    bool over;
-    do {
+    bool over = false;
+    for (int i = 0; i < 2000 && !over; i++) {
         over = atomic_load(&visiting->over);
         start_one(visiting);
-        for (int i = 0; i < 4; i++)
+        for (int pauses = 0; pauses < 8; pauses++)
             race_stagger(&random);
-    } while (!over);
+    }
 }
 
 static bool all_have_run(void *arg)
