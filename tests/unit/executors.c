@@ -489,6 +489,9 @@ static void be_in_place(void *arg)
     pthread_t thread = pthread_self();
     for (int i = 0; i < 3; i++) {
         note_place(place);
+        /* So that others wait long enough behind it for idle threads to want them. */
+        for (int64_t end = lc_now() + 10 * LC_MICROSECOND; lc_now() < end;)
+            continue;
         lc_sleep(LC_MICROSECOND * 10 * i);
         if (!pthread_equal(thread, pthread_self()))
             atomic_fetch_add(&place->moved, 1);
