@@ -367,27 +367,51 @@ static size_t count_deadlines(const lc_executor *executor)
     return count;
 }
 
+/* Why an executor keeps the library up: noted under the lock of the list, told after it. */
+struct hold {
+    char executor[sizeof((lc_executor *)0)->name];
+    char fiber[LC_NAME_MAX + 1]; /* one of them; "": none was found */
+    bool is_default;
+    size_t working;
+    size_t deadlines;
+};
+
+/* @return whether it does. */
+static bool note_hold(const lc_executor *executor, struct hold *hold)
+{
+    *hold = (struct hold){.is_default = executor->is_default,
+                          .working = count_working(executor),
+                          .deadlines = count_deadlines(executor)};
+    strlcpy(hold->executor, executor->name, sizeof hold->executor);
+    if (hold->working > 0)
+        lc__fiber_name_one(executor, hold->fiber);
+    return !hold->is_default || hold->working + hold->deadlines > 0;
+}
+
+static void tell_hold(const struct hold *hold)
+{
+    bool named = hold->fiber[0] != '\0';
+    lc_log(LC_LOG_ERROR, NULL,
+           "the library cannot shut down: executor \"%s\" %s, deadlines to come: %zu, fibers not "
+           "ended: %zu%s%s%s",
+           hold->executor, hold->is_default ? "has work" : "was not freed", hold->deadlines,
+           hold->working, named ? ", among them \"" : "", hold->fiber, named ? "\"" : "");
+}
+
 static bool executors_busy(void)
 {
-    bool busy = false;
+    enum { TOLD_MAX = 8 }; /* more are not needed to see what is wrong */
+    struct hold holds[TOLD_MAX];
+    size_t count = 0;
     lc_executor *executor;
     pthread_mutex_lock(&list_lock);
-    TAILQ_FOREACH (executor, &executors, link) {
-        size_t working = count_working(executor);
-        size_t deadlines = count_deadlines(executor);
-        if (executor->is_default && working + deadlines == 0)
-            continue;
-        busy = true;
-        char name[LC_NAME_MAX + 1] = "";
-        bool named = working > 0 && lc__fiber_name_one(executor, name);
-        lc_log(LC_LOG_ERROR, NULL,
-               "the library cannot shut down: executor \"%s\" %s, deadlines to come: %zu, fibers "
-               "not ended: %zu%s%s%s",
-               executor->name, executor->is_default ? "has work" : "was not freed", deadlines,
-               working, named ? ", among them \"" : "", name, named ? "\"" : "");
-    }
+    TAILQ_FOREACH (executor, &executors, link)
+        if (count < TOLD_MAX && note_hold(executor, &holds[count]))
+            count++;
     pthread_mutex_unlock(&list_lock);
-    return busy;
+    for (size_t i = 0; i < count; i++)
+        tell_hold(&holds[i]);
+    return count > 0;
 }
 
 /* No thread is in the loop; some may be about to leave off poking it. */

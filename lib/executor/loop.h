@@ -50,7 +50,6 @@ struct lc__loop {
     int64_t now;                       /* as of the last look at the clock */
     struct lc__poller poller;
     struct lc__sanitizer_stack sanitizer;
-    bool signals_unblocked; /* signals.c: a fiber has waited for signals here */
 
     /* Its thread's; others read them, to tell. */
     _Atomic(struct lc__fiber *) current;
