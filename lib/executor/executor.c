@@ -80,6 +80,8 @@ static struct lc__loop *make_loop(lc_executor *executor, unsigned index)
         return NULL;
     lc__loop_init(loop, executor, index);
     atomic_store_explicit(&executor->loops[index], loop, memory_order_release);
+    if (atomic_load_explicit(&executor->made, memory_order_relaxed) <= index)
+        atomic_store_explicit(&executor->made, index + 1, memory_order_relaxed);
     return loop;
 }
 
@@ -247,8 +249,10 @@ bool lc__executor_find_work(struct lc__loop *loop)
     lc_executor *executor = loop->executor;
     bool found = false;
     int64_t now = LC_NOW;
-    for (unsigned i = 1; i < LC_EXECUTOR_THREADS_MAX && !found; i++) {
-        struct lc__loop *victim = loop_at(executor, (loop->index + i) % LC_EXECUTOR_THREADS_MAX);
+    /* Who overlooks a loop that is just being made is called again when its backlog has aged. */
+    unsigned made = atomic_load_explicit(&executor->made, memory_order_relaxed);
+    for (unsigned i = 1; i < made && !found; i++) {
+        struct lc__loop *victim = loop_at(executor, (loop->index + i) % made);
         if (!victim || atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0)
             continue;
         if (now == LC_NOW)

@@ -43,6 +43,7 @@ struct lc_executor {
     pthread_cond_t ended; /* a thread has left */
     /* Threads to be joined. They have nothing of ours left to do, but perhaps of the program's. */
     STAILQ_HEAD(, lc__loop_thread) left;
+    atomic_uint made; /* loops lie below this index; a hint for thieves */
     /* Grows only; a loop is filled in before it is found here. */
     _Atomic(struct lc__loop *) loops[LC_EXECUTOR_THREADS_MAX];
 };
