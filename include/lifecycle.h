@@ -13,9 +13,14 @@
 #include <lifecycle/handle.h>
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
+#include <lifecycle/observe.h>
+#include <lifecycle/restart.h>
 #include <lifecycle/run.h>
+#include <lifecycle/service.h>
 #include <lifecycle/simulate.h>
+#include <lifecycle/supervisor.h>
 #include <lifecycle/time.h>
+#include <lifecycle/tree.h>
 #include <lifecycle/wait.h>
 
 #endif

@@ -1,0 +1,70 @@
+/*
+ * restart.h: when what has ended is started again: restart types, back-off, restart intensity. The
+ * graph supervisor (supervisor.h) and the supervision tree (tree.h) use them alike.
+ *
+ * The types and the intensity are those of Erlang/OTP's supervisor.
+ */
+#ifndef LIFECYCLE_RESTART_H
+#define LIFECYCLE_RESTART_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/run.h>
+#include <lifecycle/time.h>
+
+LC_BEGIN_DECLARATIONS
+
+/** Which ends are followed by a restart. */
+typedef enum lc_restart_type {
+    LC_PERMANENT = 0, /**< all */
+    LC_TRANSIENT = 1, /**< those with an error */
+    LC_TEMPORARY = 2  /**< none */
+} lc_restart_type;
+
+/**
+ * How long to pause before a restart: `first`, then `factor` times as long each time, at most
+ * `most`; each pause is made up to `jitter` of itself longer or shorter, at random, so that what
+ * failed together does not come back together. Readiness sets it back to the beginning.
+ */
+typedef struct lc_backoff {
+    bool first_at_once; /**< the first restart after readiness comes without a pause */
+    int64_t first;      /**< nanoseconds; 0: never a pause */
+    int64_t most;       /**< nanoseconds; at least `first` */
+    double factor;      /**< 1 or more */
+    double jitter;      /**< 0 to 1 */
+} lc_backoff;
+
+/** At once, then 100 ms, doubling up to 30 s, give or take a fifth: a supervisor's default. */
+#define LC_BACKOFF_INIT                                                                            \
+    {                                                                                              \
+        true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0.2                                       \
+    }
+/** 0.5 s, growing by a half up to 60 s, give or take a half: a tree's default. */
+#define LC_BACKOFF_TREE_INIT                                                                       \
+    {                                                                                              \
+        false, 500 * LC_MILLISECOND, 60 * LC_SECOND, 1.5, 0.5                                      \
+    }
+
+/** The most restarts that an intensity can count. */
+#define LC_INTENSITY_MAX 1000
+
+/** How many restarts are too many. */
+typedef struct lc_intensity {
+    unsigned restarts; /**< so many within any `period` are borne; 0: any number is */
+    int64_t period;    /**< nanoseconds, above 0 */
+    /**
+     * What happens instead of the one too many. In a graph what a handler may answer, but
+     * LC_RESTART; in a tree LC_STOP: the node stays down, LC_STOP_PARENTS: its parent dies of it,
+     * LC_SHUTDOWN: the whole tree ends with the error.
+     */
+    lc_behavior exceeded;
+} lc_intensity;
+
+/** None. */
+#define LC_INTENSITY_INIT                                                                          \
+    {                                                                                              \
+        0, 5 * LC_SECOND, LC_STOP_PARENTS                                                          \
+    }
+
+LC_END_DECLARATIONS
+
+#endif

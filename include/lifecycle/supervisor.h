@@ -1,0 +1,224 @@
+/*
+ * supervisor.h: runs components that depend on each other.
+ *
+ *     lc_supervisor *supervisor;
+ *     lc_error *error = lc_supervisor_new(NULL, &supervisor);
+ *
+ *     lc_node journal = LC_NODE_INIT;
+ *     journal.name = "journal";
+ *     journal.factory = make_journal;
+ *     error = lc_supervisor_add(supervisor, &journal);
+ *
+ *     const lc_dependency needs = {.name = "journal"};
+ *     lc_node store = LC_NODE_INIT;
+ *     store.name = "store";
+ *     store.factory = make_store;
+ *     store.dependencies = &needs;
+ *     store.dependency_count = 1;
+ *     error = lc_supervisor_add(supervisor, &store);
+ *
+ *     error = lc_supervisor_run(supervisor, NULL, NULL);
+ *
+ * A node starts when its dependencies are ready; nodes with no path between them start in parallel.
+ * When one fails, it is stopped, and then its error handler decides:
+ *
+ *     restart       a fresh instance of this node, after a pause (restart.h)
+ *     stop          the node is over, and what depends on it
+ *     stop-parents  so is what it depends on, and all that depends on that
+ *     shutdown      everything stops, and the run returns the error
+ *     spin-halt     everything stops, and the process waits for an operator: see lc_spin_halt
+ *
+ * What is stopped on purpose stops in order: a node is told to when what depends on it is done.
+ * A node whose error the supervisor brought about itself, by stopping it, is not judged: an error
+ * that wraps the context's is expected, any other is logged and named in what the run returns.
+ *
+ * The supervisor has no thread of its own. What happens is dealt with by whoever makes it happen,
+ * one at a time: a worker that fails carries its error to the supervisor itself. Factories, starts
+ * and handlers run in tasks of their own, so that one that blocks holds up nobody.
+ *
+ * The semantics are those of the supervisor of the Go component/lifecycle packages; where they
+ * differ, docs/behaviors.md says how.
+ */
+#ifndef LIFECYCLE_SUPERVISOR_H
+#define LIFECYCLE_SUPERVISOR_H
+
+#include <lifecycle/api.h>
+#include <lifecycle/component.h>
+#include <lifecycle/context.h>
+#include <lifecycle/error.h>
+#include <lifecycle/handle.h>
+#include <lifecycle/manager.h>
+#include <lifecycle/observe.h>
+#include <lifecycle/restart.h>
+#include <lifecycle/run.h>
+
+LC_BEGIN_DECLARATIONS
+
+typedef struct lc_supervisor lc_supervisor;
+
+/** The most nodes of a supervisor, and the most dependencies of all its nodes together. */
+#define LC_SUPERVISOR_NODES_MAX 1048576
+
+/** What must be true of a dependency before its dependant starts. */
+typedef enum lc_condition {
+    LC_WHEN_READY = 0,    /**< its present instance has become ready */
+    LC_WHEN_STARTED = 1,  /**< its present instance has been started */
+    LC_WHEN_COMPLETED = 2 /**< it has ended without an error */
+} lc_condition;
+
+/** One thing that a node depends on. */
+typedef struct lc_dependency {
+    const char *name; /**< of another node; copied */
+    lc_condition condition;
+    /** Whether the dependant restarts along when the dependency is restarted. */
+    bool restart_along;
+} lc_dependency;
+
+/** A component to be supervised. Begin with LC_NODE_INIT. */
+typedef struct lc_node {
+    size_t size;                  /**< sizeof(lc_node) */
+    const char *name;             /**< 1 to LC_NAME_MAX bytes; unique in the supervisor; copied */
+    lc_component_factory factory; /**< required; an error from it stops the node for good */
+    void *factory_arg;
+    /** Asked about each fatal error, when the instance is done. NULL: the answer is LC_RESTART. */
+    lc_error_handler handler;
+    void *handler_arg;
+    const lc_dependency *dependencies; /**< copied */
+    size_t dependency_count;
+    /** What factory, start and handler run in. */
+    lc_worker_kind kind;
+    /** Of fibers: NULL for the executor of the fiber that runs the supervisor, or the default. */
+    lc_executor *executor;
+    lc_restart_type restart; /**< LC_TEMPORARY: a restart that is answered stops the node instead */
+    lc_backoff backoff;
+    lc_intensity intensity;
+    /** Not ready so long after its start: it has failed, with -ETIMEDOUT. */
+    int64_t start_timeout;
+    /**
+     * Not done so long after it was told to stop: it is overdue, which is logged, and what it
+     * depends on is stopped without waiting for it any longer. It is not started again while its
+     * old instance lives. If everything stops, the run does not wait for it any longer either, and
+     * names it in its error; what it uses is then leaked on purpose.
+     */
+    int64_t stop_timeout;
+} lc_node;
+
+#define LC_NODE_INIT                                                                               \
+    {                                                                                              \
+        sizeof(lc_node), NULL, NULL, NULL, NULL, NULL, NULL, 0, LC_WORKER_THREAD, NULL,            \
+            LC_TRANSIENT, LC_BACKOFF_INIT, LC_INTENSITY_INIT, LC_FOREVER, LC_FOREVER               \
+    }
+
+/** How a supervisor is to be. Begin with LC_SUPERVISOR_INIT. */
+typedef struct lc_supervisor_options {
+    size_t size;      /**< sizeof(lc_supervisor_options) */
+    const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
+    /**
+     * Whether SIGINT and SIGTERM cancel lc_supervisor_run, as if its context had been: it then
+     * returns an error of code -ECANCELED whose cause, of code -EINTR, names the signal.
+     */
+    bool handle_signals;
+    /** What lc_supervisor_run does with the answer spin-halt. */
+    lc_halt_mode halt;
+    /** Goes on when nothing is left that could ever run, until it is cancelled. */
+    bool keep_running;
+    /** Once everything is being stopped: what is not done so long after is overdue. */
+    int64_t stop_timeout;
+    /** Called when a halt has begun to wait, on the caller's stack; must not throw; may be NULL. */
+    void (*on_halt)(void *arg, const lc_error *error);
+    void *on_halt_arg;
+} lc_supervisor_options;
+
+#define LC_SUPERVISOR_INIT                                                                         \
+    {                                                                                              \
+        sizeof(lc_supervisor_options), "supervisor", false, LC_HALT_WAIT, false, LC_FOREVER, NULL, \
+            NULL                                                                                   \
+    }
+
+/**
+ * Makes a supervisor, which runs once.
+ * @param options     NULL for the defaults; borrowed for the call.
+ * @param supervisor  receives it, for lc_supervisor_unref.
+ * @return NULL; -EINVAL naming the option; -ENOMEM.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_supervisor_new(const lc_supervisor_options *options,
+                                                 lc_supervisor **supervisor);
+/** One more reference. NULL gives NULL. Thread-safe. */
+LC_API lc_supervisor *lc_supervisor_ref(lc_supervisor *supervisor);
+/** Gives a reference back. It may still run: it then goes on to its end. NULL is allowed. */
+LC_API void lc_supervisor_unref(lc_supervisor *supervisor);
+
+/**
+ * Adds a node, also while the supervisor runs: then it is started as soon as its dependencies
+ * permit. Before, nodes may be added in any order; the run checks that all dependencies are there.
+ * Thread-safe.
+ * @return NULL; -EINVAL naming the field; -EEXIST (the name is taken); while it runs also -ENOENT
+ * (a dependency is not there) and -ESHUTDOWN (everything is being stopped); -ENOSPC, -ENOMEM.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *node);
+/**
+ * Stops a node, if it runs, and forgets it. Thread-safe.
+ * @return NULL once it is gone; -ENOENT; -EBUSY naming a node that depends on it; -ETIMEDOUT if it
+ * was still stopping at the deadline: it is forgotten once it has stopped.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,
+                                                    int64_t deadline);
+/**
+ * Says whether the graph can be run.
+ * @return NULL; -ENOENT naming the node and the dependency that is not there; -ELOOP with the
+ * cycle, as a -> b -> a; -ENOMEM.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_supervisor_check(lc_supervisor *supervisor);
+
+/**
+ * Runs until everything has stopped. Blocks; call it from a worker or from main.
+ *
+ * - Nothing is left that could ever run: the first error that stopped a node, or NULL.
+ * - Context ended: its error.
+ * - A handler answered shutdown or spin-halt: the error it was asked about. It answered none of the
+ *   five: an error of code -EINVAL that wraps it and names the value.
+ * - Nodes failed while they were being stopped, or are overdue: an error of the same code that
+ *   names them and wraps the one above.
+ * - The graph is bad: as lc_supervisor_check. It has been run before: -EALREADY.
+ *
+ * @param context   cancels the run; needs no signaler. NULL for none.
+ * @param behavior  NULL, or receives LC_SHUTDOWN or LC_SPIN_HALT if a handler has answered so, else
+ * LC_STOP.
+ * @return NULL or an error, given to the caller.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context,
+                                                 lc_behavior *behavior);
+
+/**
+ * The supervisor as a component, to be a node of another, say: takes over the caller's reference.
+ * It is ready when all its nodes are, or have ended well. What lc_supervisor_run would return goes
+ * to the signaler it was started with, unless it is that context's own error. A spin-halt is not
+ * waited out here: if this is a node without a handler, the supervisor above halts in its stead,
+ * as it shuts down for a shutdown.
+ */
+LC_API lc_component *lc_supervisor_component(lc_supervisor *supervisor);
+/** Closes when every node is ready, or has ended without an error. Lent. */
+LC_API lc_handle *lc_supervisor_ready(lc_supervisor *supervisor);
+/** Closes when nothing runs any more. Lent. */
+LC_API lc_handle *lc_supervisor_done(lc_supervisor *supervisor);
+/**
+ * How it ended, once it is done.
+ * @param behavior  NULL, or as lc_supervisor_run.
+ * @return what lc_supervisor_run would; one more reference, or NULL.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_supervisor_result(lc_supervisor *supervisor,
+                                                    lc_behavior *behavior);
+
+/** All nodes at this moment, for lc_snapshot_free. NULL: no memory. Thread-safe. */
+LC_API LC_MUST_CHECK lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor);
+/**
+ * Observes what happens from here on, in order. Nobody waits for an observer: when `capacity`
+ * events (1 to LC_OBSERVER_EVENTS_MAX) are kept for it, the oldest is lost for the next, and it is
+ * told how many were.
+ * @return the observer, for lc_observer_free; NULL: no memory, or a bad capacity. Thread-safe.
+ */
+LC_API LC_MUST_CHECK lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity);
+
+LC_END_DECLARATIONS
+
+#endif

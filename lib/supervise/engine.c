@@ -1,0 +1,500 @@
+/*
+ * engine.c: instances, actions, time. See engine.h.
+ */
+#include "supervise/engine.h"
+
+#include "supervise/engine_parts.h"
+
+#include <assert.h>
+#include <bsd/string.h>
+#include <errno.h>
+#include <stdio.h>
+
+/* ---- timers ---- */
+
+static int compare_timers(const struct lc__engine_timer *one, const struct lc__engine_timer *other)
+{
+    if (one->deadline != other->deadline)
+        return one->deadline < other->deadline ? -1 : 1;
+    return one->sequence < other->sequence ? -1 : one->sequence > other->sequence;
+}
+
+/* Not RB_GENERATE_STATIC, since that needs a macro of the BSDs' that is not there on Linux. */
+RB_GENERATE_INTERNAL(lc__engine_timers, lc__engine_timer, link, compare_timers,
+                     static __attribute__((unused)))
+
+void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer)
+{
+    if (!timer->armed)
+        return;
+    RB_REMOVE(lc__engine_timers, &engine->timers, timer);
+    timer->armed = false;
+}
+
+void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout)
+{
+    lc__engine_disarm(engine, timer);
+    if (timeout >= LC_FOREVER - engine->now)
+        return;
+    timer->deadline = engine->now + timeout;
+    timer->sequence = engine->timer_sequence++;
+    timer->armed = true;
+    RB_INSERT(lc__engine_timers, &engine->timers, timer);
+}
+
+int64_t lc__engine_deadline(struct lc__engine *engine)
+{
+    const struct lc__engine_timer *first = RB_MIN(lc__engine_timers, &engine->timers);
+    return first ? first->deadline : LC_FOREVER;
+}
+
+/* ---- what is to be done ---- */
+
+void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
+                   enum lc__engine_action_kind kind)
+{
+    /* They would be carried out in the wrong order; no one event brings about both. */
+    assert(kind != LC__CANCEL || !(node->todo & 1u << LC__START));
+    if (!node->todo)
+        STAILQ_INSERT_TAIL(&engine->queue, node, in_queue);
+    node->todo |= 1u << kind;
+}
+
+bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action)
+{
+    struct lc__engine_node *node = STAILQ_FIRST(&engine->queue);
+    if (!node)
+        return false;
+    unsigned kind = (unsigned)__builtin_ctz(node->todo);
+    node->todo &= node->todo - 1;
+    if (!node->todo)
+        STAILQ_REMOVE_HEAD(&engine->queue, in_queue);
+    *action =
+        (struct lc__engine_action){kind, node, kind == LC__TELL_LATE ? node->late : node->error};
+    return true;
+}
+
+/* ---- states ---- */
+
+static bool is_good(const struct lc__engine_node *node)
+{
+    return node->state == LC_NODE_READY || node->state == LC_NODE_DONE;
+}
+
+void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state)
+{
+    if (node->state == state)
+        return;
+    node->state = state;
+    node->since = engine->now;
+    if (!node->policy.runnable) {
+        bool good = is_good(node);
+        engine->not_good -= good && !node->counted_good;
+        engine->not_good += !good && node->counted_good;
+        node->counted_good = good;
+        if (!node->has_changed && !LIST_EMPTY(&node->dependants)) {
+            node->has_changed = true;
+            STAILQ_INSERT_TAIL(&engine->changed, node, in_changed);
+        }
+    }
+    if (engine->changed_state)
+        engine->changed_state(engine, node);
+}
+
+void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    engine->active += !node->counted_active;
+    node->counted_active = true;
+}
+
+void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    engine->active -= node->counted_active;
+    node->counted_active = false;
+}
+
+void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error)
+{
+    lc_error_unref(node->error);
+    node->error = error;
+}
+
+void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    assert(!node->running && !node->settled);
+    assert(node->policy.runnable || (node->unmet == 0 && node->blockers == 0 && !engine->ending));
+    node->running = true;
+    node->instance++;
+    node->was_ready = false;
+    node->stop_wanted = false;
+    node->again = false;
+    node->cancel_sent = false;
+    lc__engine_active(engine, node);
+    lc__engine_arm(engine, &node->timer,
+                   node->policy.runnable ? LC_FOREVER : node->policy.start_timeout);
+    lc__engine_enter(engine, node, LC_NODE_STARTING);
+    lc__engine_do(engine, node, LC__START);
+}
+
+void lc__engine_list_name(char *names, size_t size, const char *name)
+{
+    if (names[0] != '\0')
+        strlcat(names, ", ", size);
+    if (strlcat(names, name, size) >= size)
+        memcpy(names + size - 4, "...", 4);
+}
+
+/* ---- restarts ---- */
+
+/* 0 to 1, without 1. */
+static double draw(struct lc__engine *engine)
+{
+    return (double)(lc__random_next(&engine->random) >> 11) * 0x1p-53;
+}
+
+static int64_t nanoseconds(double value)
+{
+    return value < (double)LC_FOREVER ? (int64_t)value : LC_FOREVER;
+}
+
+int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    const lc_backoff *backoff = &node->policy.backoff;
+    if (backoff->first == 0)
+        return 0;
+    bool fresh = node->next_pause == 0;
+    if (fresh)
+        node->next_pause = (double)backoff->first;
+    if (fresh && backoff->first_at_once)
+        return 0;
+    double pause = node->next_pause;
+    double next = pause * backoff->factor;
+    node->next_pause = next < (double)backoff->most ? next : (double)backoff->most;
+    if (backoff->jitter > 0)
+        pause *= 1 + backoff->jitter * (2 * draw(engine) - 1);
+    return nanoseconds(pause);
+}
+
+bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_intensity *intensity = node->intensity;
+    if (!intensity || intensity->limit.restarts == 0)
+        return true;
+    bool full = intensity->count == intensity->limit.restarts;
+    int64_t *oldest = &intensity->times[intensity->next];
+    if (full && engine->now - *oldest < intensity->limit.period)
+        return false;
+    *oldest = engine->now;
+    intensity->next = (intensity->next + 1) % intensity->limit.restarts;
+    intensity->count += !full;
+    return true;
+}
+
+lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    const lc_intensity *limit = &node->intensity->limit;
+    lc__engine_do(engine, node, LC__TELL_EXCEEDED);
+    return lc_error_wrap(lc_error_ref(node->error),
+                         node->error ? lc_error_code(node->error) : -EAGAIN,
+                         "\"%s\" would be restarted more than %u times in %.1f s", node->name,
+                         limit->restarts, (double)limit->period / (double)LC_SECOND);
+}
+
+void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    lc__engine_enter(engine, node, LC_NODE_BACKOFF);
+    lc__engine_arm(engine, &node->timer, node->pause);
+}
+
+/* ---- the end ---- */
+
+/* What the run returns, with what else has to be known added. */
+static lc_error *conclude(struct lc__engine *engine)
+{
+    lc_error *result = lc_error_ref(engine->ending ? engine->why : engine->first_error);
+    if (engine->failed_late[0] != '\0') {
+        lc_error *main = result ? result : lc_error_ref(engine->first_late);
+        result = lc_error_wrap(main, lc_error_code(main), "failed while being stopped: %s (%s)",
+                               engine->failed_late, lc_error_message(engine->first_late));
+    }
+    char overdue[256] = "";
+    const struct lc__engine_node *node;
+    TAILQ_FOREACH (node, &engine->root.children, among_children)
+        if (node->overdue)
+            lc__engine_list_name(overdue, sizeof overdue, node->name);
+    if (overdue[0] != '\0')
+        result = lc_error_wrap(result, result ? lc_error_code(result) : -ETIMEDOUT,
+                               "not stopped in time: %s", overdue);
+    return result;
+}
+
+/* Each event ends so. */
+static void end_step(struct lc__engine *engine)
+{
+    lc__graph_propagate(engine);
+    if (engine->finished || engine->active > 0)
+        return;
+    if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
+        return;
+    engine->finished = true;
+    engine->result = conclude(engine);
+}
+
+void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior behavior)
+{
+    bool upgraded = behavior == LC_SPIN_HALT && !engine->halting;
+    if (engine->ending && !upgraded) {
+        lc_error_unref(why); /* the first reason stays; the handler has seen this one */
+        return;
+    }
+    lc_error_unref(engine->why);
+    engine->why = why;
+    engine->behavior = behavior;
+    engine->halting = behavior == LC_SPIN_HALT;
+    if (engine->ending)
+        return;
+    engine->ending = true;
+    lc__engine_arm(engine, &engine->final, engine->stop_timeout);
+    lc__tree_cancel_all(engine);
+    lc__graph_stop_all(engine);
+}
+
+void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    lc__engine_disarm(engine, &node->timer);
+    lc__graph_unlink(node);
+    TAILQ_REMOVE(&node->parent->children, node, among_children);
+    if (node->group)
+        TAILQ_REMOVE(&node->group->members, node, in_group);
+    engine->not_good -= !node->policy.runnable && !node->counted_good;
+    engine->count--;
+    lc__engine_do(engine, node, LC__FORGET);
+}
+
+/* ---- making ---- */
+
+void lc__engine_init(struct lc__engine *engine, uint64_t seed)
+{
+    *engine = (struct lc__engine){.stop_timeout = LC_FOREVER, .behavior = LC_STOP};
+    RB_INIT(&engine->timers);
+    STAILQ_INIT(&engine->queue);
+    STAILQ_INIT(&engine->changed);
+    TAILQ_INIT(&engine->root.children);
+    lc__random_seed(&engine->random, seed);
+}
+
+void lc__engine_node_end(struct lc__engine_node *node)
+{
+    lc__engine_keep_error(node, NULL);
+    lc_error_unref(node->thrown);
+    lc_error_unref(node->late);
+    lc_error_unref(node->doom);
+    node->thrown = node->late = node->doom = NULL;
+}
+
+void lc__engine_end(struct lc__engine *engine)
+{
+    lc_error_unref(engine->why);
+    lc_error_unref(engine->first_error);
+    lc_error_unref(engine->first_late);
+    lc_error_unref(engine->result);
+}
+
+void lc__engine_group_init(struct lc__engine_group *group)
+{
+    *group = (struct lc__engine_group){.strategy = LC_ONE_FOR_ALL};
+    TAILQ_INIT(&group->members);
+}
+
+void lc__engine_add(struct lc__engine *engine, struct lc__engine_node *node,
+                    struct lc__engine_node *parent, int64_t now)
+{
+    engine->now = now;
+    node->parent = parent ? parent : &engine->root;
+    node->since = now;
+    LIST_INIT(&node->dependencies);
+    LIST_INIT(&node->dependants);
+    TAILQ_INIT(&node->children);
+    TAILQ_INSERT_TAIL(&node->parent->children, node, among_children);
+    if (node->group)
+        TAILQ_INSERT_TAIL(&node->group->members, node, in_group);
+    engine->count++;
+    if (node->policy.runnable) {
+        engine->begun = true;
+        lc__tree_added(engine, node);
+        return;
+    }
+    engine->not_good++;
+    engine->unsettled++;
+}
+
+void lc__engine_drop(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    assert(node->instance == 0 && node->todo == 0);
+    lc__graph_unlink(node);
+    TAILQ_REMOVE(&node->parent->children, node, among_children);
+    engine->not_good--;
+    engine->unsettled--;
+    engine->count--;
+}
+
+/* ---- events ---- */
+
+void lc__engine_start(struct lc__engine *engine, int64_t now)
+{
+    struct lc__engine_node *node;
+    engine->now = now;
+    engine->begun = true;
+    if (!engine->ending)
+        TAILQ_FOREACH (node, &engine->root.children, among_children)
+            lc__graph_consider(engine, node);
+    end_step(engine);
+}
+
+void lc__engine_begin(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
+{
+    engine->now = now;
+    if (engine->begun)
+        lc__graph_consider(engine, node);
+    end_step(engine);
+}
+
+/* Whether an event is about the instance that is there. */
+static bool is_present(const struct lc__engine_node *node, uint64_t instance)
+{
+    return node->running && node->instance == instance;
+}
+
+void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                      int64_t now)
+{
+    if (!is_present(node, instance) || node->was_ready)
+        return;
+    engine->now = now;
+    node->was_ready = true;
+    if (node->state == LC_NODE_STARTING) {
+        node->next_pause = 0;
+        if (!node->policy.runnable)
+            lc__engine_disarm(engine, &node->timer);
+        lc__engine_enter(engine, node, LC_NODE_READY);
+    }
+    end_step(engine);
+}
+
+void lc__engine_said_done(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
+{
+    engine->now = now;
+    node->next_pause = 0;
+}
+
+void lc__engine_failed(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                       lc_error *error, lc_behavior asked, int64_t now)
+{
+    if (!is_present(node, instance)) {
+        lc_error_unref(error);
+        return;
+    }
+    engine->now = now;
+    if (node->cancel_sent) { /* dealt with when it has ended */
+        lc_error_unref(node->thrown);
+        node->thrown = error;
+        return;
+    }
+    node->asked = asked;
+    lc__graph_failed(engine, node, error);
+    end_step(engine);
+}
+
+void lc__engine_ended(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                      enum lc__engine_end_kind how, lc_error *error, int64_t now)
+{
+    if (!is_present(node, instance)) {
+        lc_error_unref(error);
+        return;
+    }
+    engine->now = now;
+    node->running = false;
+    node->overdue = false;
+    lc__engine_disarm(engine, &node->timer);
+    lc__engine_inactive(engine, node);
+    if (node->policy.runnable)
+        lc__tree_ended(engine, node, how, error);
+    else
+        lc__graph_ended(engine, node, how, error);
+    end_step(engine);
+}
+
+void lc__engine_verdict(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                        lc_behavior behavior, int64_t now)
+{
+    if (node->state != LC_NODE_JUDGED || node->instance != instance)
+        return;
+    engine->now = now;
+    node->overdue = false;
+    lc__engine_disarm(engine, &node->timer);
+    lc__engine_inactive(engine, node);
+    lc__graph_decide(engine, node, behavior);
+    end_step(engine);
+}
+
+void lc__engine_cancelled(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
+{
+    engine->now = now;
+    lc__tree_cancel(engine, node);
+    end_step(engine);
+}
+
+void lc__engine_cancel(struct lc__engine *engine, lc_error *why, int64_t now)
+{
+    engine->now = now;
+    lc__engine_end_all(engine, why, LC_STOP);
+    end_step(engine);
+}
+
+void lc__engine_remove(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
+{
+    engine->now = now;
+    lc__graph_remove(engine, node);
+    end_step(engine);
+}
+
+static void not_ready_in_time(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    node->asked = LC_RESTART;
+    lc__graph_failed(engine, node,
+                     lc_error_new(-ETIMEDOUT, "\"%s\" was not ready within %.1f s", node->name,
+                                  (double)node->policy.start_timeout / (double)LC_SECOND));
+}
+
+static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->state == LC_NODE_BACKOFF && node->policy.runnable) {
+        lc__engine_launch(engine, node);
+    } else if (node->state == LC_NODE_BACKOFF) {
+        lc__engine_enter(engine, node, LC_NODE_WAITING);
+        lc__graph_consider(engine, node);
+    } else if (node->policy.runnable) {
+        node->overdue = true;
+        lc__engine_do(engine, node, LC__TELL_OVERDUE);
+    } else if (node->state == LC_NODE_STARTING) {
+        not_ready_in_time(engine, node);
+    } else {
+        lc__graph_overdue(engine, node);
+    }
+}
+
+void lc__engine_advance(struct lc__engine *engine, int64_t now)
+{
+    struct lc__engine_timer *first = RB_MIN(lc__engine_timers, &engine->timers);
+    if (!first || first->deadline > now)
+        return;
+    engine->now = now;
+    lc__engine_disarm(engine, first);
+    if (first == &engine->final)
+        lc__graph_give_up(engine);
+    else
+        timer_fired(engine,
+                    (struct lc__engine_node *)(void *)((char *)first -
+                                                       offsetof(struct lc__engine_node, timer)));
+    end_step(engine);
+}

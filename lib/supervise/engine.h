@@ -1,0 +1,269 @@
+/*
+ * engine.h: the supervision engine: what has to happen when something supervised starts, becomes
+ * ready, ends, fails. A state machine that touches nothing but itself: no thread, no clock, no
+ * lock, no memory of its own. An event goes in, with the time; actions are taken out one at a time,
+ * until there is none; then the next event. Floor 5, and of it the fronts: run.c, supervisor.c,
+ * tree.c, by way of shell.c.
+ *
+ * Nodes lie in a tree. Those of a graph are all below the engine's root, have no children, and
+ * depend on each other by edges: they are *components*. Those of a supervision tree start children
+ * of their own, in groups: they are *runnables*. What is common is the instance (one at a time,
+ * numbered), back-off, intensity, deadlines, the end of everything.
+ *
+ * What always holds, asserted here or looked at by tests in every state they reach:
+ *  1. No node starts before each of its dependencies has met the edge's condition.
+ *  2. Within the step in which a dependency stops for good, all that depends on it is told to stop.
+ *  3. In a deliberate stop a node is cancelled only after its dependants are done, or overdue.
+ *  4. At most one instance of a node exists; an overdue one blocks the node's restart.
+ *  5. Every error reaches exactly one handler, or the log.
+ *  6. Once the end of everything has begun nothing starts; it is over when every node is done, or
+ *     has been told to be overdue.
+ *  7. An event costs what it touches: the node, its edges, those that it starts or stops.
+ */
+#ifndef LIFECYCLE_SUPERVISE_ENGINE_H
+#define LIFECYCLE_SUPERVISE_ENGINE_H
+
+#include "base/random.h"
+
+#include <lifecycle/error.h>
+#include <lifecycle/observe.h>
+#include <lifecycle/restart.h>
+#include <lifecycle/supervisor.h>
+#include <lifecycle/tree.h>
+
+#include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
+
+struct lc__engine;
+struct lc__engine_node;
+
+/* One deadline: of a node, or the final one. */
+struct lc__engine_timer {
+    RB_ENTRY(lc__engine_timer) link;
+    int64_t deadline;
+    uint64_t sequence; /* among equal deadlines the first armed comes first */
+    bool armed;
+};
+
+RB_HEAD(lc__engine_timers, lc__engine_timer);
+STAILQ_HEAD(lc__engine_sweep, lc__engine_node);
+
+/* Counts restarts: a ring of the times of the last so many. */
+struct lc__engine_intensity {
+    int64_t *times; /* room for limit.restarts; its owner's */
+    unsigned count; /* how many of them are filled */
+    unsigned next;  /* the oldest, once all are */
+    lc_intensity limit;
+};
+
+/* How far a condition is. */
+enum lc__edge_level {
+    LC__EDGE_UNMET,
+    LC__EDGE_MET,
+    LC__EDGE_NEVER /* and will not be, as the dependency will not run again */
+};
+
+struct lc__engine_edge {
+    struct lc__engine_node *dependant;
+    struct lc__engine_node *dependency;
+    LIST_ENTRY(lc__engine_edge) of_dependant;
+    LIST_ENTRY(lc__engine_edge) of_dependency;
+    unsigned char condition; /* lc_condition */
+    unsigned char level;     /* enum lc__edge_level */
+    bool along;
+};
+
+/* Runnables that share their fate. */
+struct lc__engine_group {
+    TAILQ_HEAD(, lc__engine_node) members; /* in order */
+    lc_strategy strategy;
+    struct lc__engine_intensity intensity;
+};
+
+/* What a front says about a node before it adds it. */
+struct lc__engine_policy {
+    lc_restart_type restart;
+    lc_backoff backoff;
+    int64_t start_timeout;
+    int64_t stop_timeout;
+    bool runnable;    /* a tree's; else a component of a graph */
+    bool judged;      /* a handler is asked about its errors */
+    bool judged_late; /* also about those that come after it was told to stop */
+};
+
+/* Bits of what is to be done about a node, in the order in which it is. */
+enum lc__engine_action_kind {
+    LC__TELL_LATE,     /* log: it failed while it was being stopped; `error` */
+    LC__TELL_REFUSED,  /* log: its factory failed; `error` */
+    LC__TELL_OVERDUE,  /* log: it should have stopped by now */
+    LC__TELL_UNABLE,   /* log: it cannot start, because of node->because */
+    LC__TELL_EXCEEDED, /* log: too many restarts; `error` */
+    LC__TELL_RESTART,  /* log: it is to be restarted after node->pause, nobody was asked; `error` */
+    LC__CANCEL,        /* end the instance's context, if it is still that of node->instance */
+    LC__ASK,           /* ask the handler about `error`: lc__engine_verdict */
+    LC__START,         /* make and start instance node->instance */
+    LC__FORGET         /* the engine has let go of it: free it */
+};
+
+struct lc__engine_action {
+    enum lc__engine_action_kind kind;
+    struct lc__engine_node *node;
+    const lc_error *error; /* borrowed, until the next event for this node; NULL: none */
+};
+
+/* Part of the front's node. */
+struct lc__engine_node {
+    /* Set before it is added. */
+    const char *name;
+    struct lc__engine_policy policy;
+    struct lc__engine_group *group;         /* of a runnable; NULL: none */
+    struct lc__engine_intensity *intensity; /* NULL: none; a group's may be shared */
+
+    /* To be read by all. */
+    lc_node_state state;
+    int64_t since;
+    uint64_t instance; /* of the last start */
+    lc_error *error;   /* the last it had */
+    int64_t pause;     /* the last that was drawn */
+    bool overdue;
+    bool was_ready; /* the present instance, or the last */
+    bool running;   /* an instance exists */
+
+    /* The engine's. */
+    LIST_HEAD(, lc__engine_edge) dependencies;
+    LIST_HEAD(, lc__engine_edge) dependants;
+    size_t unmet;    /* dependencies whose condition is not met */
+    size_t never;    /* of these, those whose will not be */
+    size_t blockers; /* dependants that are to stop and have not */
+    struct lc__engine_node *parent;
+    TAILQ_HEAD(, lc__engine_node) children;
+    TAILQ_ENTRY(lc__engine_node) among_children;
+    TAILQ_ENTRY(lc__engine_node) in_group;
+    size_t children_up; /* those with something below them, or themselves, that has not ended */
+    STAILQ_ENTRY(lc__engine_node) in_queue;
+    STAILQ_ENTRY(lc__engine_node) in_changed;
+    STAILQ_ENTRY(lc__engine_node) in_sweep;
+    struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
+    lc_error *thrown;                /* after it was told to stop, and it has not ended */
+    lc_error *late;                  /* for LC__TELL_LATE */
+    lc_error *doom;                /* of a runnable: what it will have died of, whatever it says */
+    struct lc__engine_timer timer; /* pause, start or stop: never two of them */
+    uint64_t epoch;                /* of the last sweep that came by */
+    double next_pause;             /* nanoseconds; 0: the first restart comes at once */
+    lc_behavior asked;             /* what its error itself asks for, if nobody is asked */
+    unsigned todo;                 /* bits by enum lc__engine_action_kind */
+    bool settled;                  /* of a component: it will not run again */
+    bool stop_wanted;              /* of a component: it is to stop */
+    bool again;                    /* and then to start again */
+    bool cancel_sent;              /* its instance has been told */
+    bool blocks;                   /* it counts among the blockers of its dependencies */
+    bool has_changed;    /* it is in the queue of those whose edges have to be looked at */
+    bool cancelled;      /* of a runnable: its context has ended */
+    bool down;           /* of a runnable: it and all below it have ended */
+    bool counted_good;   /* ready, or done */
+    bool counted_active; /* see engine->active */
+    bool leaving;        /* to be forgotten once it is settled */
+};
+
+struct lc__engine {
+    struct lc__engine_node root; /* above all; never runs */
+    struct lc__engine_timers timers;
+    uint64_t timer_sequence;
+    STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
+    STAILQ_HEAD(, lc__engine_node)
+    changed; /* whose edges have to be looked at; empty between steps */
+    struct lc__random random;
+    int64_t now;
+    uint64_t epoch;
+    size_t count;     /* nodes */
+    size_t not_good;  /* components that are neither ready nor done well */
+    size_t unsettled; /* components that may yet run */
+    size_t active;    /* nodes with an instance, or being judged; not the overdue ones of a graph */
+    bool begun;
+    bool keep_running;
+    bool ending;   /* everything is being stopped */
+    bool halting;  /* for a spin-halt */
+    bool finished; /* it is over: see `result` */
+    lc_behavior behavior;
+    lc_error *why;         /* everything is being stopped; NULL: for no error */
+    lc_error *first_error; /* that left a node stopped */
+    lc_error *first_late;  /* of a node that was being stopped */
+    lc_error *result;      /* once finished */
+    int64_t stop_timeout;  /* once everything is being stopped */
+    struct lc__engine_timer final;
+    char failed_late[256]; /* names of nodes, for the result */
+    /* Called at each change of a node's state, in the midst of a step: only to take note. */
+    void (*changed_state)(struct lc__engine *engine, struct lc__engine_node *node);
+};
+
+/* ---- making ---- */
+
+void lc__engine_init(struct lc__engine *engine, uint64_t seed);
+/* Gives the errors back. */
+void lc__engine_end(struct lc__engine *engine);
+/*
+ * Adds a node, zeroed but for what the front sets; `parent` NULL: the engine's root. A runnable is
+ * started by this, a component by lc__engine_begin.
+ */
+void lc__engine_add(struct lc__engine *engine, struct lc__engine_node *node,
+                    struct lc__engine_node *parent, int64_t now);
+/* Before the dependant begins. The edge is zeroed but for what the front sets: condition, along. */
+void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *dependant,
+                     struct lc__engine_node *dependency);
+void lc__engine_group_init(struct lc__engine_group *group);
+/* Gives the errors of a node back, before its memory goes. */
+void lc__engine_node_end(struct lc__engine_node *node);
+/* Lets go of a node that has never begun, and of its edges to its dependencies. */
+void lc__engine_drop(struct lc__engine *engine, struct lc__engine_node *node);
+
+/* ---- events ---- */
+
+/* All components that were added begin. */
+void lc__engine_start(struct lc__engine *engine, int64_t now);
+/* One component begins, which was added while others run. */
+void lc__engine_begin(struct lc__engine *engine, struct lc__engine_node *node, int64_t now);
+/* The instance is ready. Like all that names an instance: ignored if it is not the present one. */
+void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                      int64_t now);
+/* A runnable says that it is done. */
+void lc__engine_said_done(struct lc__engine *engine, struct lc__engine_node *node, int64_t now);
+/*
+ * The instance has thrown `error`, taken over, and has not ended yet. `asked`: what the error
+ * itself asks for, should nobody be asked; LC_RESTART mostly.
+ */
+void lc__engine_failed(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                       lc_error *error, lc_behavior asked, int64_t now);
+
+enum lc__engine_end_kind {
+    LC__ENDED_DONE,     /* without an error; a runnable: having said done */
+    LC__ENDED_CANCELED, /* with its context's error, which has ended */
+    LC__ENDED_FAILED,   /* with an error */
+    LC__ENDED_REFUSED   /* its factory made none: `error` says why */
+};
+
+/* The instance has ended. `error` is taken over. */
+void lc__engine_ended(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                      enum lc__engine_end_kind how, lc_error *error, int64_t now);
+/* What the handler has answered. */
+void lc__engine_verdict(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
+                        lc_behavior behavior, int64_t now);
+/* A runnable's context has ended by other hands than ours. */
+void lc__engine_cancelled(struct lc__engine *engine, struct lc__engine_node *node, int64_t now);
+/* Everything is to stop. `why` is taken over, NULL for none. */
+void lc__engine_cancel(struct lc__engine *engine, lc_error *why, int64_t now);
+/* A component, on which none depends, is to stop and to be forgotten. */
+void lc__engine_remove(struct lc__engine *engine, struct lc__engine_node *node, int64_t now);
+/*
+ * Time has passed: the first thing that is due happens. To be called until lc__engine_deadline is
+ * later than `now`, as each is an event.
+ */
+void lc__engine_advance(struct lc__engine *engine, int64_t now);
+
+/* ---- what comes of them ---- */
+
+/* Takes the next action. @return false if there is none. */
+bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action);
+/* When lc__engine_advance is next needed; LC_FOREVER. */
+int64_t lc__engine_deadline(struct lc__engine *engine);
+
+#endif

@@ -1,0 +1,474 @@
+/*
+ * engine_graph.c: components, and what follows along the edges between them. See engine.h.
+ *
+ * Nothing here recurses: graphs may be deep, and stacks are small. What an event changes is noted
+ * (lc__engine_enter), and looked at edge by edge before the step ends (lc__graph_propagate); who
+ * has to stop because of whom is collected by sweeps, breadth first.
+ */
+#include "supervise/engine_parts.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* ---- edges ---- */
+
+static bool is_up(const struct lc__engine_node *node)
+{
+    return node->state == LC_NODE_STARTING || node->state == LC_NODE_READY;
+}
+
+static enum lc__edge_level level_of(const struct lc__engine_edge *edge)
+{
+    const struct lc__engine_node *dependency = edge->dependency;
+    bool done = dependency->state == LC_NODE_DONE;
+    if (dependency->state == LC_NODE_STOPPED)
+        return LC__EDGE_NEVER;
+    switch ((lc_condition)edge->condition) {
+    case LC_WHEN_STARTED:
+        return done || is_up(dependency) ? LC__EDGE_MET : LC__EDGE_UNMET;
+    case LC_WHEN_READY:
+        if (done)
+            return dependency->was_ready ? LC__EDGE_MET : LC__EDGE_NEVER;
+        return dependency->state == LC_NODE_READY ? LC__EDGE_MET : LC__EDGE_UNMET;
+    case LC_WHEN_COMPLETED:
+        break;
+    }
+    return done ? LC__EDGE_MET : LC__EDGE_UNMET;
+}
+
+/* @return whether it is another level than before. */
+static bool update(struct lc__engine_edge *edge)
+{
+    enum lc__edge_level before = edge->level;
+    enum lc__edge_level level = level_of(edge);
+    edge->level = level;
+    edge->dependant->unmet += (level != LC__EDGE_MET) - (before != LC__EDGE_MET);
+    edge->dependant->never += (level == LC__EDGE_NEVER) - (before == LC__EDGE_NEVER);
+    return level != before;
+}
+
+void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *dependant,
+                     struct lc__engine_node *dependency)
+{
+    edge->dependant = dependant;
+    edge->dependency = dependency;
+    edge->level = LC__EDGE_UNMET;
+    dependant->unmet++;
+    LIST_INSERT_HEAD(&dependant->dependencies, edge, of_dependant);
+    LIST_INSERT_HEAD(&dependency->dependants, edge, of_dependency);
+    update(edge);
+}
+
+void lc__graph_unlink(struct lc__engine_node *node)
+{
+    struct lc__engine_edge *edge, *next;
+    assert(LIST_EMPTY(&node->dependants));
+    LIST_FOREACH_SAFE (edge, &node->dependencies, of_dependant, next)
+        LIST_REMOVE(edge, of_dependency);
+    LIST_INIT(&node->dependencies);
+}
+
+/* ---- settling, starting ---- */
+
+/* It will not run again. */
+static void settle(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state)
+{
+    assert(!node->running && !node->settled);
+    node->settled = true;
+    engine->unsettled--;
+    lc__engine_disarm(engine, &node->timer);
+    lc__engine_inactive(engine, node);
+    lc__engine_enter(engine, node, state);
+    if (node->leaving)
+        lc__engine_forget(engine, node);
+}
+
+static void cannot_start(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    const struct lc__engine_edge *edge;
+    LIST_FOREACH (edge, &node->dependencies, of_dependant)
+        if (edge->level == LC__EDGE_NEVER)
+            node->because = edge->dependency;
+    lc__engine_do(engine, node, LC__TELL_UNABLE);
+    settle(engine, node, LC_NODE_STOPPED);
+}
+
+void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->state != LC_NODE_WAITING || !engine->begun || engine->ending)
+        return;
+    if (node->never > 0)
+        cannot_start(engine, node);
+    else if (node->unmet == 0 && node->blockers == 0)
+        lc__engine_launch(engine, node);
+}
+
+/* ---- stopping, in order ---- */
+
+/* Tells the instance, if it is to stop and nothing that depends on it still stops. */
+static void cancel_in_turn(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (!node->stop_wanted || !node->running || node->cancel_sent || node->blockers > 0)
+        return;
+    node->cancel_sent = true;
+    lc__engine_do(engine, node, LC__CANCEL);
+    lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+}
+
+/* It has ended, or is waited for no longer: the turn of what it depends on may have come. */
+static void unblock(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_edge *edge;
+    if (!node->blocks)
+        return;
+    node->blocks = false;
+    LIST_FOREACH (edge, &node->dependencies, of_dependant) {
+        if (--edge->dependency->blockers > 0)
+            continue;
+        cancel_in_turn(engine, edge->dependency);
+        lc__graph_consider(engine, edge->dependency);
+    }
+}
+
+static void block(struct lc__engine_node *node)
+{
+    struct lc__engine_edge *edge;
+    if (node->blocks || !node->running || node->overdue)
+        return;
+    node->blocks = true;
+    LIST_FOREACH (edge, &node->dependencies, of_dependant)
+        edge->dependency->blockers++;
+}
+
+/*
+ * It is to stop: for good, or to start again. Its turn comes later: cancel_in_turn. @return whether
+ * it had not been told so before, and still has to be waited for.
+ */
+static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, bool again)
+{
+    if (node->settled || (node->stop_wanted && (again || !node->again)))
+        return false;
+    if (!node->running && node->state != LC_NODE_JUDGED) {
+        if (!again)
+            settle(engine, node, LC_NODE_STOPPED);
+        return false;
+    }
+    node->stop_wanted = true;
+    node->again = again;
+    block(node);
+    if (is_up(node)) {
+        lc__engine_disarm(engine, &node->timer);
+        lc__engine_enter(engine, node, LC_NODE_STOPPING);
+    } else if (node->state == LC_NODE_JUDGED && engine->ending) {
+        lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+    }
+    return true;
+}
+
+static void sweep_add(struct lc__engine *engine, struct lc__engine_sweep *sweep,
+                      struct lc__engine_node *node)
+{
+    if (node->epoch == engine->epoch)
+        return;
+    node->epoch = engine->epoch;
+    STAILQ_INSERT_TAIL(sweep, node, in_sweep);
+}
+
+static void cancel_swept(struct lc__engine *engine, struct lc__engine_sweep *sweep)
+{
+    struct lc__engine_node *node;
+    STAILQ_FOREACH (node, sweep, in_sweep)
+        cancel_in_turn(engine, node);
+}
+
+/*
+ * Those in the sweep are to stop for good, and so are all that depend on them, also by way of one
+ * that is done. What depends on one that had been told before was told then; and on one that has
+ * just been settled, when that is propagated.
+ */
+static void stop_swept(struct lc__engine *engine, struct lc__engine_sweep *sweep)
+{
+    struct lc__engine_node *node;
+    const struct lc__engine_edge *edge;
+    STAILQ_FOREACH (node, sweep, in_sweep) {
+        if (!want_stop(engine, node, false) && node->state != LC_NODE_DONE)
+            continue;
+        LIST_FOREACH (edge, &node->dependants, of_dependency)
+            sweep_add(engine, sweep, edge->dependant);
+    }
+    cancel_swept(engine, sweep);
+}
+
+static void stop_with_descendants(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
+    engine->epoch++;
+    sweep_add(engine, &sweep, node);
+    stop_swept(engine, &sweep);
+}
+
+/* What it depends on, near and far, stops, and all that depends on those. */
+static void stop_ancestors(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_sweep ancestors = STAILQ_HEAD_INITIALIZER(ancestors);
+    struct lc__engine_node *ancestor;
+    const struct lc__engine_edge *edge;
+    engine->epoch++;
+    sweep_add(engine, &ancestors, node);
+    STAILQ_FOREACH (ancestor, &ancestors, in_sweep)
+        LIST_FOREACH (edge, &ancestor->dependencies, of_dependant)
+            sweep_add(engine, &ancestors, edge->dependency);
+    /* One that is done stops no more, so what depends on it is not told because of it. */
+    struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
+    engine->epoch++;
+    while ((ancestor = STAILQ_FIRST(&ancestors))) {
+        STAILQ_REMOVE_HEAD(&ancestors, in_sweep);
+        if (!ancestor->settled || ancestor == node)
+            sweep_add(engine, &sweep, ancestor);
+    }
+    stop_swept(engine, &sweep);
+}
+
+/* What has asked to restart with it, and runs, is to. */
+static void restart_along(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
+    struct lc__engine_node *next;
+    const struct lc__engine_edge *edge;
+    engine->epoch++;
+    sweep_add(engine, &sweep, node);
+    STAILQ_FOREACH (next, &sweep, in_sweep) {
+        if (next != node)
+            want_stop(engine, next, true);
+        LIST_FOREACH (edge, &next->dependants, of_dependency)
+            if (edge->along && is_up(edge->dependant))
+                sweep_add(engine, &sweep, edge->dependant);
+    }
+    cancel_swept(engine, &sweep);
+}
+
+void lc__graph_propagate(struct lc__engine *engine)
+{
+    struct lc__engine_node *node;
+    while ((node = STAILQ_FIRST(&engine->changed))) {
+        struct lc__engine_edge *edge;
+        STAILQ_REMOVE_HEAD(&engine->changed, in_changed);
+        node->has_changed = false;
+        LIST_FOREACH (edge, &node->dependants, of_dependency) {
+            if (!update(edge))
+                continue;
+            lc__graph_consider(engine, edge->dependant);
+            if (node->state == LC_NODE_STOPPED && !engine->ending)
+                stop_with_descendants(engine, edge->dependant);
+        }
+    }
+}
+
+/* ---- failing, and what comes of it ---- */
+
+/* Its error is the supervisor's own doing, or comes too late to matter: it is told, and kept. */
+static void failed_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc_error_unref(node->late);
+    node->late = error;
+    if (!engine->first_late)
+        engine->first_late = lc_error_ref(error);
+    lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
+    lc__engine_do(engine, node, LC__TELL_LATE);
+}
+
+static bool is_to_stay_down(const struct lc__engine *engine, const struct lc__engine_node *node)
+{
+    return engine->ending || node->leaving || (node->stop_wanted && !node->again);
+}
+
+/* Its instance has failed and ended. */
+static void judge(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->policy.judged) {
+        lc__engine_active(engine, node);
+        lc__engine_enter(engine, node, LC_NODE_JUDGED);
+        lc__engine_do(engine, node, LC__ASK);
+        if (engine->ending)
+            lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+    } else if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
+        failed_late(engine, node, lc_error_ref(node->error));
+        settle(engine, node, LC_NODE_STOPPED);
+    } else {
+        lc__graph_decide(engine, node, node->asked);
+    }
+}
+
+static void restart(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    node->stop_wanted = false;
+    node->again = false;
+    node->pause = lc__engine_draw_pause(engine, node);
+    if (node->error && !node->policy.judged)
+        lc__engine_do(engine, node, LC__TELL_RESTART);
+    if (node->pause > 0)
+        lc__engine_back_off(engine, node);
+    else
+        lc__engine_enter(engine, node, LC_NODE_WAITING);
+    restart_along(engine, node);
+    lc__graph_consider(engine, node);
+}
+
+static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *node,
+                          lc_behavior behavior, lc_error *error)
+{
+    settle(engine, node, LC_NODE_STOPPED);
+    if (behavior >= LC_SHUTDOWN) {
+        lc__engine_end_all(engine, error, behavior);
+        return;
+    }
+    if (!engine->first_error)
+        engine->first_error = lc_error_ref(error);
+    lc_error_unref(error);
+    if (behavior == LC_STOP_PARENTS)
+        stop_ancestors(engine, node);
+}
+
+void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)
+{
+    if (!lc_behavior_name(behavior)) {
+        lc_error *error =
+            lc_error_wrap(lc_error_ref(node->error), -EINVAL,
+                          "the error handler of \"%s\" answered %d, which is none of the behaviors",
+                          node->name, (int)behavior);
+        stop_for_good(engine, node, LC_SHUTDOWN, error);
+    } else if (behavior != LC_RESTART) {
+        stop_for_good(engine, node, behavior, lc_error_ref(node->error));
+    } else if (is_to_stay_down(engine, node)) {
+        settle(engine, node, LC_NODE_STOPPED);
+    } else if (node->policy.restart == LC_TEMPORARY) {
+        stop_for_good(engine, node, LC_STOP, lc_error_ref(node->error));
+    } else if (!lc__engine_count_restart(engine, node)) {
+        lc_error *error = lc__engine_exceeded(engine, node);
+        stop_for_good(engine, node, node->intensity->limit.exceeded, error);
+    } else {
+        restart(engine, node);
+    }
+}
+
+/* ---- events ---- */
+
+void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    /* What it says after it has been told to stop is dealt with once it has. */
+    assert(node->state != LC_NODE_FAILING && !node->cancel_sent);
+    lc__engine_keep_error(node, error);
+    node->cancel_sent = true;
+    lc__engine_enter(engine, node, LC_NODE_FAILING);
+    lc__engine_do(engine, node, LC__CANCEL);
+    lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+}
+
+/* It has ended as it was told to, or at least after. */
+static void stopped(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (is_to_stay_down(engine, node)) {
+        settle(engine, node, LC_NODE_STOPPED);
+        return;
+    }
+    node->stop_wanted = false;
+    node->again = false;
+    lc__engine_enter(engine, node, LC_NODE_WAITING);
+    lc__graph_consider(engine, node);
+}
+
+/* It has ended by itself, without an error. */
+static void completed(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    bool again = node->policy.restart == LC_PERMANENT && !is_to_stay_down(engine, node);
+    if (!again) {
+        settle(engine, node, LC_NODE_DONE);
+    } else if (lc__engine_count_restart(engine, node)) {
+        lc__engine_keep_error(node, NULL);
+        restart(engine, node);
+    } else {
+        lc__engine_keep_error(node, NULL);
+        stop_for_good(engine, node, node->intensity->limit.exceeded,
+                      lc__engine_exceeded(engine, node));
+    }
+}
+
+void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
+                     enum lc__engine_end_kind how, lc_error *error)
+{
+    bool failing = node->state == LC_NODE_FAILING;
+    bool told = node->cancel_sent && !failing;
+    if (node->thrown) {
+        lc_error_unref(error);
+        error = node->thrown;
+        node->thrown = NULL;
+        how = LC__ENDED_FAILED;
+    }
+    unblock(engine, node);
+    if (failing) {
+        lc_error_unref(error); /* the first one counts */
+        judge(engine, node);
+    } else if (how == LC__ENDED_REFUSED) {
+        lc__engine_keep_error(node, error);
+        lc__engine_do(engine, node, LC__TELL_REFUSED);
+        stop_for_good(engine, node, LC_STOP, lc_error_ref(error));
+    } else if (how == LC__ENDED_FAILED && (!told || node->policy.judged_late)) {
+        lc__engine_keep_error(node, error);
+        node->asked = LC_RESTART;
+        judge(engine, node);
+    } else if (told) {
+        if (how == LC__ENDED_FAILED)
+            failed_late(engine, node, error);
+        else
+            lc_error_unref(error);
+        stopped(engine, node);
+    } else {
+        lc_error_unref(error);
+        completed(engine, node);
+    }
+}
+
+void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->overdue || node->settled)
+        return;
+    node->overdue = true;
+    lc__engine_do(engine, node, LC__TELL_OVERDUE);
+    lc__engine_inactive(engine, node);
+    unblock(engine, node);
+}
+
+void lc__graph_stop_all(struct lc__engine *engine)
+{
+    struct lc__engine_node *node, *next;
+    TAILQ_FOREACH_SAFE (node, &engine->root.children, among_children, next)
+        if (!node->policy.runnable)
+            want_stop(engine, node, false);
+    TAILQ_FOREACH (node, &engine->root.children, among_children)
+        if (!node->policy.runnable)
+            cancel_in_turn(engine, node);
+}
+
+void lc__graph_give_up(struct lc__engine *engine)
+{
+    struct lc__engine_node *node;
+    TAILQ_FOREACH (node, &engine->root.children, among_children) {
+        if (node->policy.runnable || !node->counted_active)
+            continue;
+        if (node->running && !node->cancel_sent) {
+            node->cancel_sent = true;
+            lc__engine_do(engine, node, LC__CANCEL);
+        }
+        lc__engine_disarm(engine, &node->timer);
+        lc__graph_overdue(engine, node);
+    }
+}
+
+void lc__graph_remove(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    node->leaving = true;
+    if (node->settled)
+        lc__engine_forget(engine, node);
+    else
+        stop_with_descendants(engine, node);
+}

@@ -1,0 +1,73 @@
+/*
+ * engine_parts.h: what the files of the engine show each other: engine.c (instances, actions,
+ * time), engine_graph.c (components and their edges), engine_tree.c (runnables and their
+ * children). Floor 5.
+ */
+#ifndef LIFECYCLE_SUPERVISE_ENGINE_PARTS_H
+#define LIFECYCLE_SUPERVISE_ENGINE_PARTS_H
+
+#include "supervise/engine.h"
+
+/* ---- engine.c ---- */
+
+/* Notes the change, tells who observes, and has the edges looked at before the step ends. */
+void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state);
+/* Something is to be done about the node. */
+void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
+                   enum lc__engine_action_kind kind);
+/* Begins the next instance. */
+void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node);
+/* The instance is over, or its judgement, or it is overdue and waited for no longer. */
+void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node);
+/* Takes the error over as the node's last. */
+void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error);
+/* A name for the result. */
+void lc__engine_list_name(char *names, size_t size, const char *name);
+
+/* How long to wait before the restart that is due now. */
+int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node);
+/* Counts a restart. @return false if it is one too many. */
+bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node *node);
+/* The node's error as what comes of too many restarts; it is logged as well. */
+lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node *node);
+/* Pauses before the restart. */
+void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node);
+
+/* Everything is to stop, for that reason, taken over; NULL for none. */
+void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior behavior);
+/* The engine has done with the node: it is in no list any more, and to be freed. */
+void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node);
+
+/* After the timeout; never for LC_FOREVER. */
+void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout);
+void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer);
+
+/* ---- engine_graph.c ---- */
+
+/* Looks at the edges of all that have changed, until nothing follows any more. */
+void lc__graph_propagate(struct lc__engine *engine);
+/* The component waits: starts it, if it can be. */
+void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
+void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
+                     enum lc__engine_end_kind how, lc_error *error);
+/* What a handler has said, or what is done without one. */
+void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node,
+                      lc_behavior behavior);
+void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__graph_stop_all(struct lc__engine *engine);
+/* The final deadline: what has not been told to stop is told now, and nothing is waited for. */
+void lc__graph_give_up(struct lc__engine *engine);
+void lc__graph_remove(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__graph_unlink(struct lc__engine_node *node);
+
+/* ---- engine_tree.c ---- */
+
+void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
+                    enum lc__engine_end_kind how, lc_error *error);
+void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__tree_cancel_all(struct lc__engine *engine);
+
+#endif
