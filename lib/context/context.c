@@ -297,6 +297,14 @@ lc_context *lc_context_new(lc_context *parent)
     return link_to_parent(make(parent, PLAIN, sizeof(lc_context)));
 }
 
+lc_context *lc__context_apart(lc_context *parent)
+{
+    lc_context *context = make(parent, PLAIN, sizeof *context);
+    if (context)
+        context->deadline = LC_FOREVER;
+    return context;
+}
+
 lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
 {
     if (deadline >= lc_context_deadline(parent))

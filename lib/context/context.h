@@ -12,4 +12,10 @@ lc_signaler *lc__context_signaler(const lc_context *context);
 /* As lc_context_with_signaler, and the caller's reference to the signaler is the context's. */
 lc_context *lc__context_with_own_signaler(lc_context *parent, lc_signaler *signaler);
 
+/*
+ * As lc_context_new, but what ends the parent does not end it: it only inherits values and
+ * signaler. For who stops what is below in an order.
+ */
+lc_context *lc__context_apart(lc_context *parent);
+
 #endif

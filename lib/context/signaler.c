@@ -110,6 +110,11 @@ static bool claim(lc_signaler *signaler)
     return !atomic_exchange_explicit(&signaler->claimed, true, memory_order_acq_rel);
 }
 
+const struct lc__relay *lc__signaler_relay(const lc_signaler *signaler)
+{
+    return signaler && signaler->relay.error ? &signaler->relay : NULL;
+}
+
 bool lc__signaler_is_claimed(lc_signaler *signaler)
 {
     return atomic_load_explicit(&signaler->claimed, memory_order_acquire);

@@ -29,6 +29,8 @@ void lc__signaler_seal(lc_signaler *signaler);
 /* Gives the signaler an error, taken over: the first is kept or relayed, any other logged. */
 void lc__signaler_signal(lc_signaler *signaler, lc_error *error);
 
+/* The relay it was made with, or NULL. */
+const struct lc__relay *lc__signaler_relay(const lc_signaler *signaler);
 /* Whether it has had an error, or was sealed. */
 bool lc__signaler_is_claimed(lc_signaler *signaler);
 

@@ -306,20 +306,30 @@ static int need_keeper(void)
     return result;
 }
 
+static int arm_with_keeper(struct lc__timer *timer, int64_t deadline)
+{
+    int result = need_keeper();
+    if (result == 0 && lc__timers_arm(&real, timer, deadline))
+        lc__unpark(&keeper.parker);
+    return result;
+}
+
 int lc__timer_arm(struct lc__timer *timer, int64_t deadline)
 {
     struct lc__timers *timers = lc__clock_current()->timers;
     struct lc__fiber *fiber = lc__task_current()->fiber;
     if (!timers && fiber)
         timers = lc__fiber_timers(fiber);
-    if (timers) {
-        lc__timers_arm(timers, timer, deadline);
-        return 0;
-    }
-    int result = need_keeper();
-    if (result == 0 && lc__timers_arm(&real, timer, deadline))
-        lc__unpark(&keeper.parker);
-    return result;
+    if (!timers)
+        return arm_with_keeper(timer, deadline);
+    lc__timers_arm(timers, timer, deadline);
+    return 0;
+}
+
+int lc__timer_arm_apart(struct lc__timer *timer, int64_t deadline)
+{
+    bool real_world = !lc__clock_current()->timers && !lc__task_current()->simulation;
+    return real_world ? arm_with_keeper(timer, deadline) : lc__timer_arm(timer, deadline);
 }
 
 int lc__timers_hand_over(struct lc__timers *timers)

@@ -54,6 +54,11 @@ struct lc__timers {
  * @return 0; -EAGAIN, -ENOMEM if the timer thread could not be made; -ENOTSUP in a forked child.
  */
 int lc__timer_arm(struct lc__timer *timer, int64_t deadline);
+/*
+ * The same, but in the real world never among the timers of an executor's thread: a fiber that is
+ * busy cannot hold it up.
+ */
+int lc__timer_arm_apart(struct lc__timer *timer, int64_t deadline);
 /* Arms it among these. @return whether it is now the first. */
 bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline);
 /*

@@ -53,8 +53,6 @@ int64_t lc__engine_deadline(struct lc__engine *engine)
 void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
                    enum lc__engine_action_kind kind)
 {
-    /* They would be carried out in the wrong order; no one event brings about both. */
-    assert(kind != LC__CANCEL || !(node->todo & 1u << LC__START));
     if (!node->todo)
         STAILQ_INSERT_TAIL(&engine->queue, node, in_queue);
     node->todo |= 1u << kind;
@@ -134,6 +132,7 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
                    node->policy.runnable ? LC_FOREVER : node->policy.start_timeout);
     lc__engine_enter(engine, node, LC_NODE_STARTING);
     lc__engine_do(engine, node, LC__START);
+    node->todo &= ~(1u << LC__CANCEL); /* of the last instance: the start sees to that */
 }
 
 void lc__engine_list_name(char *names, size_t size, const char *name)

@@ -1,0 +1,412 @@
+/*
+ * node.c: see node.h.
+ *
+ * An instance from its start to its end: a task of the node's kind calls the factory and starts the
+ * component; from then on two waiters, on its ready and its done handle, and a signaler that relays
+ * tell the shell what becomes of it, on the stacks of those who close and throw. Once it is done it
+ * is destroyed, in a task of its own if that might wait, and then it has ended.
+ *
+ * References to an instance: one from the start until its end has been dealt with; one of the
+ * signaler, until it is sealed; one of the waiter for readiness, until that has come or cannot.
+ */
+#include "supervise/node.h"
+
+#include "base/memory.h"
+#include "base/refs.h"
+#include "context/context.h"
+#include "context/signaler.h"
+#include "executor/thread.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <string.h>
+
+struct lc__instance {
+    atomic_uint refs;
+    struct lc__shell *shell; /* held */
+    struct lc__node *node; /* NULL: its end has been dealt with. In the service, but for the task */
+    uint64_t number;
+    lc_context *context; /* with the signaler; held */
+    lc_signaler *signaler;
+    lc_component *component;
+    struct lc__worker_call call; /* of the task that makes and starts it */
+    lc_error *refused;           /* what the factory has said */
+    bool start_returned;
+    bool started;
+    struct lc__waiter ready_waiter;
+    struct lc__waiter done_waiter;
+    lc_error *thrown;
+    lc_behavior asked; /* what `thrown` asks for */
+    struct lc__post ready_post;
+    struct lc__post failed_post;
+    struct lc__post ended_post;
+};
+
+#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+static void unref_instance(struct lc__instance *instance)
+{
+    if (!lc__refs_drop(&instance->refs))
+        return;
+    struct lc__shell *shell = instance->shell;
+    lc_context_unref(instance->context);
+    lc_error_unref(instance->refused);
+    lc__free(instance);
+    lc__shell_unref(shell);
+}
+
+static void ref_instance(struct lc__instance *instance)
+{
+    atomic_fetch_add_explicit(&instance->refs, 1, memory_order_relaxed);
+}
+
+/* ---- what it tells ---- */
+
+static void deal_with_ready(struct lc__shell *shell, struct lc__post *post)
+{
+    struct lc__instance *instance = OF(struct lc__instance, ready_post, post);
+    if (instance->node)
+        lc__engine_ready(&shell->engine, &instance->node->engine, instance->number, lc_now());
+    unref_instance(instance);
+}
+
+static void is_ready(struct lc__waiter *waiter)
+{
+    struct lc__instance *instance = OF(struct lc__instance, ready_waiter, waiter);
+    lc__shell_post(instance->shell, &instance->ready_post);
+}
+
+/* Whether it is only what comes of its having been told to stop. */
+static bool is_cancellation(const struct lc__instance *instance, const lc_error *error)
+{
+    const lc_error *ended = lc_context_error(instance->context);
+    return ended && instance->node->engine.cancel_sent && lc_error_contains(error, ended);
+}
+
+static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
+{
+    struct lc__instance *instance = OF(struct lc__instance, failed_post, post);
+    lc_error *error = instance->thrown;
+    instance->thrown = NULL;
+    if (!instance->node) {
+        lc_log(LC_LOG_ERROR, shell->name,
+               "unhandled error, thrown after its component was done: %s", lc_error_message(error));
+        lc_error_unref(error);
+    } else if (is_cancellation(instance, error)) {
+        lc_error_unref(error);
+    } else {
+        lc__engine_failed(&shell->engine, &instance->node->engine, instance->number, error,
+                          instance->asked, lc_now());
+    }
+    unref_instance(instance);
+}
+
+static void relay_error(void *arg, lc_error *error)
+{
+    struct lc__instance *instance = arg;
+    instance->thrown = error;
+    ref_instance(instance);
+    lc__shell_post(instance->shell, &instance->failed_post);
+}
+
+static void release_relay(void *arg)
+{
+    unref_instance(arg);
+}
+
+void lc__node_ask_for(lc_context *context, lc_behavior behavior)
+{
+    const struct lc__relay *relay = lc__signaler_relay(lc__context_signaler(context));
+    if (relay && relay->error == relay_error)
+        ((struct lc__instance *)relay->arg)->asked = behavior;
+}
+
+static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
+{
+    struct lc__instance *instance = OF(struct lc__instance, ended_post, post);
+    struct lc__node *node = instance->node;
+    lc_error *refused = instance->refused;
+    instance->refused = NULL;
+    instance->node = NULL;
+    node->instance = NULL;
+    lc__signaler_seal(instance->signaler);
+    lc_context_cancel(instance->context, NULL);
+    lc__engine_ended(&shell->engine, &node->engine, instance->number,
+                     refused ? LC__ENDED_REFUSED : LC__ENDED_DONE, refused, lc_now());
+    unref_instance(instance);
+}
+
+/* ---- its end ---- */
+
+static void destroy(struct lc__instance *instance)
+{
+    lc_component_destroy(instance->component);
+    lc__shell_post(instance->shell, &instance->ended_post);
+}
+
+static void destroy_in_task(void *arg)
+{
+    lc__worker_finishing();
+    destroy(arg);
+}
+
+/* On the stack of who has closed its done handle, perhaps a thread that the destroy joins. */
+static void is_done(struct lc__waiter *waiter)
+{
+    struct lc__instance *instance = OF(struct lc__instance, done_waiter, waiter);
+    const struct lc__node *node = instance->node;
+    /* One that is not there any more is being told, or has been. */
+    if (lc__handle_remove(lc_component_ready(instance->component), &instance->ready_waiter))
+        unref_instance(instance);
+    if (instance->component->ops->flags & LC_START_INLINE ||
+        lc__shell_task(instance->shell, node->kind, node->executor, 0, node->name, destroy_in_task,
+                       instance) < 0)
+        destroy(instance);
+}
+
+/* ---- its start ---- */
+
+static lc_error *make(struct lc__instance *instance)
+{
+    const struct lc__node *node = instance->node;
+    lc_error *error = node->factory(node->factory_arg, &instance->component);
+    if (error)
+        return error;
+    if (!instance->component)
+        return lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
+                            node->name);
+    if (!lc_component_done(instance->component) || !lc_component_ready(instance->component))
+        return lc_error_new(-EINVAL, "the component of \"%s\" has no ready or no done handle",
+                            node->name);
+    return NULL;
+}
+
+static lc_error *make_and_start(void *arg)
+{
+    struct lc__instance *instance = arg;
+    instance->refused = make(instance);
+    if (instance->refused)
+        return NULL;
+    lc_error *error = lc_component_start(instance->component, instance->context);
+    instance->start_returned = true;
+    instance->started = error == NULL;
+    return error;
+}
+
+/* Once it waits for the done handle, the instance may go at any time. */
+static void watch(struct lc__instance *instance)
+{
+    ref_instance(instance); /* the waiter's */
+    if (!lc__handle_add(lc_component_ready(instance->component), &instance->ready_waiter))
+        is_ready(&instance->ready_waiter);
+    if (!lc__handle_add(lc_component_done(instance->component), &instance->done_waiter))
+        is_done(&instance->done_waiter);
+}
+
+/* A start that has failed counts as done. */
+static void start_ended(void *arg)
+{
+    struct lc__instance *instance = arg;
+    lc__worker_finishing();
+    if (instance->started) {
+        watch(instance);
+        return;
+    }
+    if (!instance->component && !instance->refused)
+        instance->refused =
+            lc_error_new(-ECHILD, "the factory of \"%s\" ended its task", instance->node->name);
+    else if (!instance->refused && !instance->start_returned &&
+             !lc__signaler_is_claimed(instance->signaler))
+        lc__signaler_signal(instance->signaler,
+                            lc_error_new(-ECHILD,
+                                         "the start of \"%s\" ended its task without an error",
+                                         instance->node->name));
+    destroy(instance);
+}
+
+static void run_start(void *arg)
+{
+    lc__worker_run(&((struct lc__instance *)arg)->call);
+}
+
+static struct lc__instance *new_instance(struct lc__node *node)
+{
+    struct lc__instance *instance = lc__allocate(sizeof *instance);
+    if (!instance)
+        return NULL;
+    atomic_init(&instance->refs, 2); /* until its end, and the relay's */
+    instance->shell = lc__shell_ref(node->shell);
+    instance->node = node;
+    instance->number = node->engine.instance;
+    instance->ready_waiter.closed = is_ready;
+    instance->done_waiter.closed = is_done;
+    instance->ready_post.deal = deal_with_ready;
+    instance->failed_post.deal = deal_with_failure;
+    instance->ended_post.deal = deal_with_end;
+    const struct lc__relay relay = {relay_error, release_relay, instance};
+    instance->signaler = lc__signaler_relaying(&relay);
+    if (!instance->signaler) {
+        unref_instance(instance);
+        unref_instance(instance);
+        return NULL;
+    }
+    instance->context = lc__context_with_own_signaler(node->shell->context, instance->signaler);
+    if (!instance->context) {
+        lc_signaler_unref(instance->signaler); /* gives the relay's reference back */
+        unref_instance(instance);
+        return NULL;
+    }
+    instance->call =
+        (struct lc__worker_call){instance->context, make_and_start, start_ended, instance};
+    return instance;
+}
+
+/* There is nothing to run it in: an error like any other, so that it is tried again. */
+static void cannot_start(struct lc__node *node, int code)
+{
+    lc__engine_ended(
+        &node->shell->engine, &node->engine, node->engine.instance, LC__ENDED_FAILED,
+        lc_error_new(code, "nothing to start \"%s\" in: %s", node->name, strerror(-code)),
+        lc_now());
+}
+
+void lc__node_start(struct lc__node *node)
+{
+    struct lc__instance *instance = new_instance(node);
+    if (!instance) {
+        cannot_start(node, -ENOMEM);
+        return;
+    }
+    node->instance = instance;
+    int result =
+        lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_start, instance);
+    if (result == 0)
+        return;
+    node->instance = NULL;
+    lc__signaler_seal(instance->signaler);
+    unref_instance(instance);
+    cannot_start(node, result);
+}
+
+void lc__node_cancel(struct lc__node *node)
+{
+    const struct lc__engine *engine = &node->shell->engine;
+    if (!node->instance)
+        return;
+    const lc_error *cause =
+        node->engine.state == LC_NODE_FAILING ? node->engine.error : engine->why;
+    lc_context_cancel(node->instance->context, lc_error_ref(cause));
+}
+
+/* ---- judging ---- */
+
+static struct lc__node *of_judgement(struct lc__judgement *judgement)
+{
+    return OF(struct lc__node, judgement, judgement);
+}
+
+static void deal_with_verdict(struct lc__shell *shell, struct lc__post *post)
+{
+    struct lc__judgement *judgement = OF(struct lc__judgement, post, post);
+    lc_error *error = judgement->error;
+    judgement->error = NULL;
+    lc__engine_verdict(&shell->engine, &of_judgement(judgement)->engine, judgement->instance,
+                       judgement->answer, lc_now());
+    lc_error_unref(error);
+    lc__shell_unref(shell);
+}
+
+static lc_error *ask(void *arg)
+{
+    struct lc__judgement *judgement = arg;
+    const struct lc__node *node = of_judgement(judgement);
+    judgement->answer = node->handler(node->handler_arg, judgement->error);
+    return NULL;
+}
+
+static void asked(void *arg)
+{
+    struct lc__judgement *judgement = arg;
+    lc__worker_finishing();
+    lc__shell_post(of_judgement(judgement)->shell, &judgement->post);
+}
+
+static void run_judgement(void *arg)
+{
+    lc__worker_run(&((struct lc__judgement *)arg)->call);
+}
+
+/* The error is the engine's until the verdict; the handler's task has a reference of its own. */
+void lc__node_ask(struct lc__node *node)
+{
+    struct lc__judgement *judgement = &node->judgement;
+    lc__shell_ref(node->shell);
+    judgement->call = (struct lc__worker_call){NULL, ask, asked, judgement};
+    judgement->post.deal = deal_with_verdict;
+    judgement->error = lc_error_ref(node->engine.error);
+    judgement->instance = node->engine.instance;
+    judgement->answer = (lc_behavior)-1; /* if it ends its task instead of answering */
+    if (lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_judgement,
+                       judgement) == 0)
+        return;
+    /* No task to ask in: better to be held up than not to ask. */
+    ask(judgement);
+    lc__shell_post(node->shell, &judgement->post);
+}
+
+/* ---- making ---- */
+
+static void copy_options(struct lc__node *node, const lc_node *options)
+{
+    struct lc__engine_policy *policy = &node->engine.policy;
+    policy->restart = options->restart;
+    policy->backoff = options->backoff;
+    policy->start_timeout = options->start_timeout;
+    policy->stop_timeout = options->stop_timeout;
+    policy->judged = options->handler != NULL;
+    node->factory = options->factory;
+    node->factory_arg = options->factory_arg;
+    node->handler = options->handler;
+    node->handler_arg = options->handler_arg;
+    node->kind = options->kind;
+    node->executor = options->executor;
+    node->intensity.limit = options->intensity;
+    node->engine.intensity = &node->intensity;
+    node->engine.name = node->name;
+    strlcpy(node->name, options->name, sizeof node->name);
+    node->needed_count = options->dependency_count;
+    for (size_t i = 0; i < options->dependency_count; i++) {
+        const lc_dependency *dependency = &options->dependencies[i];
+        struct lc__needed *needed = &node->needed[i];
+        strlcpy(needed->name, dependency->name, sizeof needed->name);
+        needed->edge.condition = (unsigned char)dependency->condition;
+        needed->edge.along = dependency->restart_along;
+    }
+}
+
+struct lc__node *lc__node_new(struct lc__shell *shell, const lc_node *options)
+{
+    size_t size = options->dependency_count * sizeof(struct lc__needed);
+    struct lc__node *node = lc__allocate(sizeof *node + size);
+    if (!node)
+        return NULL;
+    unsigned restarts = options->intensity.restarts;
+    node->intensity.times = restarts > 0 ? lc__allocate_array(restarts, sizeof(int64_t)) : NULL;
+    if (restarts > 0 && !node->intensity.times) {
+        lc__free(node);
+        return NULL;
+    }
+    node->shell = shell;
+    copy_options(node, options);
+    return node;
+}
+
+void lc__node_free(struct lc__node *node)
+{
+    lc__engine_node_end(&node->engine);
+    lc_handle_unref(node->gone);
+    lc__free(node->intensity.times);
+    lc__free(node);
+}

@@ -1,0 +1,75 @@
+/*
+ * node.h: a node of a graph, and its instances: made and started in tasks of their own, watched
+ * without any. Floor 5: supervisor.c.
+ */
+#ifndef LIFECYCLE_SUPERVISE_NODE_H
+#define LIFECYCLE_SUPERVISE_NODE_H
+
+#include "context/worker.h"
+#include "supervise/shell.h"
+
+#include <bsd/sys/tree.h>
+
+struct lc__instance;
+
+/* One of the things a node depends on: by name, until the graph is run. */
+struct lc__needed {
+    struct lc__engine_edge edge;
+    struct lc__node *node; /* NULL: not looked up yet */
+    char name[LC_NAME_MAX + 1];
+};
+
+/* The asking of a handler; its task has a reference to the shell. */
+struct lc__judgement {
+    struct lc__worker_call call;
+    struct lc__post post;
+    lc_error *error; /* held */
+    uint64_t instance;
+    lc_behavior answer;
+};
+
+struct lc__node {
+    struct lc__engine_node engine; /* first */
+    RB_ENTRY(lc__node) by_name;
+    struct lc__shell *shell; /* whose it is; it outlives the node */
+    char name[LC_NAME_MAX + 1];
+    lc_component_factory factory;
+    void *factory_arg;
+    lc_error_handler handler;
+    void *handler_arg;
+    lc_worker_kind kind;
+    lc_executor *executor;
+    struct lc__engine_intensity intensity;
+    struct lc__instance *instance; /* the present one; NULL: none. In the service */
+    struct lc__judgement judgement;
+    lc_handle *gone; /* closes when it is forgotten; NULL: nobody waits for that. In the service */
+    size_t index;    /* among the nodes, for who numbers them */
+    /* For the search for cycles. */
+    struct lc__node *via;
+    size_t at;
+    unsigned char colour;
+
+    size_t needed_count;
+    struct lc__needed needed[];
+};
+
+/* Makes a node of options that are good. NULL: no memory. */
+struct lc__node *lc__node_new(struct lc__shell *shell, const lc_node *options);
+/* Frees one that is in no engine. */
+void lc__node_free(struct lc__node *node);
+
+/* ---- in the service ---- */
+
+/* Carries out LC__START, LC__CANCEL, LC__ASK. */
+void lc__node_start(struct lc__node *node);
+void lc__node_cancel(struct lc__node *node);
+void lc__node_ask(struct lc__node *node);
+
+/*
+ * An error that goes to this context's nearest signaler asks for a behavior: if that is an instance
+ * of a node which has no handler, it is what will be done. On the thrower's stack, before the
+ * throw.
+ */
+void lc__node_ask_for(lc_context *context, lc_behavior behavior);
+
+#endif

@@ -1,0 +1,448 @@
+/*
+ * shell.c: see shell.h.
+ */
+#include "supervise/shell.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/refs.h"
+#include "base/task.h"
+#include "executor/fiber.h"
+#include "executor/park.h"
+#include "executor/thread.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+/* ---- references ---- */
+
+static struct lc__shell *of_ready(lc_handle *handle)
+{
+    return (struct lc__shell *)((char *)handle - offsetof(struct lc__shell, ready));
+}
+
+static struct lc__shell *of_done(lc_handle *handle)
+{
+    return (struct lc__shell *)((char *)handle - offsetof(struct lc__shell, done));
+}
+
+static void ref_ready(lc_handle *handle)
+{
+    lc__shell_ref(of_ready(handle));
+}
+
+static void unref_ready(lc_handle *handle)
+{
+    lc__shell_unref(of_ready(handle));
+}
+
+static void ref_done(lc_handle *handle)
+{
+    lc__shell_ref(of_done(handle));
+}
+
+static void unref_done(lc_handle *handle)
+{
+    lc__shell_unref(of_done(handle));
+}
+
+static const struct lc__handle_owner ready_owner = {ref_ready, unref_ready};
+static const struct lc__handle_owner done_owner = {ref_done, unref_done};
+
+struct lc__shell *lc__shell_ref(struct lc__shell *shell)
+{
+    atomic_fetch_add_explicit(&shell->refs, 1, memory_order_relaxed);
+    return shell;
+}
+
+void lc__shell_unref(struct lc__shell *shell)
+{
+    /* Not lc__refs_drop: the timer gets references while somebody else gives the last one back. */
+    if (atomic_fetch_sub_explicit(&shell->refs, 1, memory_order_acq_rel) == 1)
+        shell->front->destroy(shell);
+}
+
+/* ---- the queue ---- */
+
+/*
+ *     mail:  IDLE     nobody serves
+ *            BUSY     somebody serves, and nothing has come since he last looked
+ *            a post   somebody serves, and these wait, the last posted first
+ */
+#define IDLE ((struct lc__post *)0)
+static struct lc__post busy_post;
+#define BUSY (&busy_post)
+
+static void publish(struct lc__shell *shell, const lc_event *event)
+{
+    lc_observer *observer;
+    LIST_FOREACH (observer, &shell->observers, link)
+        lc__observer_tell(observer, event);
+}
+
+static void state_changed(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__shell *shell =
+        (struct lc__shell *)((char *)engine - offsetof(struct lc__shell, engine));
+    if (LIST_EMPTY(&shell->observers) || !shell->front->shows(node->state))
+        return;
+    bool failed = node->state != LC_NODE_STARTING && node->state != LC_NODE_READY;
+    const lc_event event = {.kind = LC_EVENT_STATE,
+                            .time = engine->now,
+                            .name = shell->front->name_of(node),
+                            .state = node->state,
+                            .instance = node->instance,
+                            .error = failed ? node->error : NULL};
+    publish(shell, &event);
+}
+
+static void tell_all(struct lc__shell *shell, lc_event_kind kind, const lc_error *error)
+{
+    const lc_event event = {.kind = kind, .time = shell->engine.now, .name = "", .error = error};
+    publish(shell, &event);
+}
+
+/* What is about the whole. Halting comes after stopping if the reason to halt does. */
+static void tell_of_the_end(struct lc__shell *shell)
+{
+    const struct lc__engine *engine = &shell->engine;
+    if (engine->halting && !shell->told_halting) {
+        shell->told_halting = shell->told_stopping = true;
+        tell_all(shell, LC_EVENT_HALTING, engine->why);
+    } else if (engine->ending && !shell->told_stopping) {
+        shell->told_stopping = true;
+        tell_all(shell, LC_EVENT_STOPPING, engine->why);
+    }
+}
+
+/* Nothing comes to observers any more, so they need not wait. */
+static void close_observers(struct lc__shell *shell)
+{
+    lc_observer *observer;
+    LIST_FOREACH (observer, &shell->observers, link)
+        lc_channel_close(observer->channel);
+}
+
+static void end_context(struct lc__shell *shell)
+{
+    lc_error *why = lc_error_ref(shell->engine.why);
+    lc_context_cancel(shell->context, why);
+}
+
+static void unwatch_above(struct lc__shell *shell)
+{
+    /* If it is not there to be removed, it has ended: its post has come, or will. */
+    if (shell->above && lc__handle_remove(lc_context_done(shell->above), &shell->above_ended))
+        lc__shell_unref(shell);
+}
+
+static void finish(struct lc__shell *shell)
+{
+    shell->over = true;
+    tell_all(shell, LC_EVENT_ENDED, shell->engine.result);
+    close_observers(shell);
+    unwatch_above(shell);
+    end_context(shell); /* for those that are overdue, and whatever else lies below it */
+    lc__timer_disarm(&shell->timer);
+    shell->front->finished(shell);
+    lc__shell_unref(shell); /* its own; the server has another */
+}
+
+/* Carries out what the last event has brought about. */
+static void act(struct lc__shell *shell)
+{
+    struct lc__engine_action action;
+    while (lc__engine_next(&shell->engine, &action)) {
+        tell_of_the_end(shell);
+        shell->front->act(shell, &action);
+    }
+    tell_of_the_end(shell);
+    if (shell->front->ready_when_good && shell->started && shell->engine.not_good == 0)
+        lc_handle_close(&shell->ready);
+    if (shell->engine.finished && !shell->over)
+        finish(shell);
+}
+
+static void deal_with(struct lc__shell *shell, struct lc__post *post)
+{
+    lc__shell_look_above(shell);
+    post->deal(shell, post);
+    act(shell);
+}
+
+/* Turns them round: the first posted comes first. */
+static struct lc__post *oldest_first(struct lc__post *last)
+{
+    struct lc__post *first = NULL;
+    while (last) {
+        struct lc__post *before = last->next;
+        last->next = first;
+        first = last;
+        last = before;
+    }
+    return first;
+}
+
+static void arm_timer(struct lc__shell *shell);
+
+/*
+ * The mail is BUSY or more until this ends, so there is one server. Acquire, with the release of
+ * who posted: what he has done is seen, and all that earlier servers did.
+ */
+static void serve(struct lc__shell *shell)
+{
+    struct lc__post *mail;
+    do {
+        atomic_store_explicit(&shell->server, lc__task_current(), memory_order_relaxed);
+        while ((mail = atomic_exchange_explicit(&shell->mail, BUSY, memory_order_acq_rel)) !=
+               BUSY) {
+            for (struct lc__post *post = oldest_first(mail); post;) {
+                struct lc__post *next = post->next;
+                deal_with(shell, post);
+                post = next;
+            }
+        }
+        arm_timer(shell);
+        atomic_store_explicit(&shell->server, NULL, memory_order_relaxed);
+        mail = BUSY;
+        /* Release: the next server sees what this one did. */
+    } while (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, IDLE,
+                                                      memory_order_release, memory_order_relaxed));
+}
+
+/* Serves as the task that it is, on the shell's clock, and not to be cancelled half-way. */
+static void serve_as_task(struct lc__shell *shell)
+{
+    struct lc__task *task = lc__task_current();
+    struct lc__clock *clock = task->clock;
+    int cancelling = PTHREAD_CANCEL_ENABLE;
+    if (!task->fiber)
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    if (shell->clock)
+        task->clock = shell->clock;
+    lc__shell_ref(shell);
+    serve(shell);
+    task->clock = clock;
+    lc__shell_unref(shell);
+    if (!task->fiber)
+        pthread_setcancelstate(cancelling, NULL);
+}
+
+void lc__shell_post(struct lc__shell *shell, struct lc__post *post)
+{
+    struct lc__post *mail = atomic_load_explicit(&shell->mail, memory_order_relaxed);
+    do
+        post->next = mail == BUSY ? NULL : mail;
+    while (!atomic_compare_exchange_weak_explicit(&shell->mail, &mail, post, memory_order_release,
+                                                  memory_order_relaxed));
+    /* From here on another may have dealt with it: neither it nor, if so, the shell is ours. */
+    if (mail == IDLE)
+        serve_as_task(shell);
+}
+
+struct call {
+    struct lc__post post; /* first */
+    void (*function)(struct lc__shell *shell, void *arg);
+    void *arg;
+    struct lc__parker parker;
+};
+
+static void deal_with_call(struct lc__shell *shell, struct lc__post *post)
+{
+    struct call *call = (struct call *)post;
+    call->function(shell, call->arg);
+    lc__unpark(&call->parker);
+}
+
+void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
+                    void *arg)
+{
+    /* Only this task can have put itself there, so if it is another's it stays another's. */
+    if (atomic_load_explicit(&shell->server, memory_order_relaxed) == lc__task_current()) {
+        function(shell, arg);
+        act(shell);
+        return;
+    }
+    struct call call = {.post.deal = deal_with_call, .function = function, .arg = arg};
+    lc__parker_init(&call.parker);
+    lc__shell_post(shell, &call.post);
+    lc__park_until(&call.parker, 1);
+}
+
+/* ---- time ---- */
+
+/* Under the timers' lock: keeps the shell for the call that follows. */
+static bool timer_due(struct lc__timer *timer)
+{
+    lc__shell_ref((struct lc__shell *)((char *)timer - offsetof(struct lc__shell, timer)));
+    return true;
+}
+
+static void timer_fired(struct lc__timer *timer)
+{
+    struct lc__shell *shell =
+        (struct lc__shell *)((char *)timer - offsetof(struct lc__shell, timer));
+    /* A post that is still in the queue will do for this one too. */
+    if (!atomic_exchange(&shell->timer_posted, true))
+        lc__shell_post(shell, &shell->timer_post);
+    lc__shell_unref(shell);
+}
+
+static void advance(struct lc__shell *shell, int64_t now)
+{
+    while (!shell->over && lc__engine_deadline(&shell->engine) <= now) {
+        lc__engine_advance(&shell->engine, now);
+        act(shell);
+    }
+}
+
+static void deal_with_timer(struct lc__shell *shell, struct lc__post *post)
+{
+    (void)post;
+    atomic_store(&shell->timer_posted, false);
+    lc__timer_disarm(&shell->timer); /* it may have been armed anew since it fired */
+    shell->armed_for = LC_FOREVER;
+    advance(shell, lc_now());
+}
+
+/*
+ * So that it fires no later than the engine wants. One that fires too early does no harm, so that
+ * a deadline which comes and goes costs nothing but the first time.
+ */
+static void arm_timer(struct lc__shell *shell)
+{
+    int64_t deadline;
+    while (!shell->over && (deadline = lc__engine_deadline(&shell->engine)) < shell->armed_for) {
+        lc__timer_disarm(&shell->timer);
+        int result = lc__timer_arm_apart(&shell->timer, deadline);
+        if (result == 0) {
+            shell->armed_for = deadline;
+            return;
+        }
+        /* Too early rather than never. */
+        lc_log(LC_LOG_ERROR, shell->name, "no timer, so a pause or a deadline is cut short: %s",
+               strerror(-result));
+        shell->armed_for = LC_FOREVER;
+        advance(shell, deadline);
+    }
+}
+
+/* ---- beginning and ending ---- */
+
+static void deal_with_end_above(struct lc__shell *shell, struct lc__post *post)
+{
+    (void)post; /* deal_with has looked above */
+    lc__shell_unref(shell);
+}
+
+static void above_ended(struct lc__waiter *waiter)
+{
+    struct lc__shell *shell =
+        (struct lc__shell *)((char *)waiter - offsetof(struct lc__shell, above_ended));
+    lc__shell_post(shell, &shell->above_ended_post);
+}
+
+void lc__shell_look_above(struct lc__shell *shell)
+{
+    const lc_error *error = shell->started ? lc_context_error(shell->above) : NULL;
+    if (error && !shell->engine.ending)
+        lc__engine_cancel(&shell->engine, lc_error_ref(error), lc_now());
+}
+
+void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context)
+{
+    lc__shell_ref(shell);
+    shell->started = true;
+    shell->executor = lc_in_fiber() ? lc_executor_current() : NULL;
+    shell->clock = lc__task_current()->clock;
+    shell->above = lc_context_ref(above);
+    shell->context = context;
+    if (!above)
+        return;
+    lc__shell_ref(shell); /* the waiter's, until it is dealt with or removed */
+    if (!lc__handle_add(lc_context_done(above), &shell->above_ended))
+        lc__shell_unref(shell);
+    lc__shell_look_above(shell);
+}
+
+void lc__shell_init(struct lc__shell *shell, const struct lc__shell_front *front, const char *name)
+{
+    atomic_init(&shell->refs, 1);
+    atomic_init(&shell->mail, IDLE);
+    shell->front = front;
+    strlcpy(shell->name, name, sizeof shell->name);
+    lc__engine_init(&shell->engine, lc_random());
+    shell->engine.changed_state = state_changed;
+    LIST_INIT(&shell->observers);
+    shell->armed_for = LC_FOREVER;
+    shell->above_ended.closed = above_ended;
+    shell->above_ended_post.deal = deal_with_end_above;
+    shell->timer.due = timer_due;
+    shell->timer.fire = timer_fired;
+    shell->timer_post.deal = deal_with_timer;
+    lc__handle_init(&shell->ready, &ready_owner);
+    lc__handle_init(&shell->done, &done_owner);
+}
+
+void lc__shell_end(struct lc__shell *shell)
+{
+    lc_context_unref(shell->above);
+    lc_context_unref(shell->context);
+    lc__handle_destroy(&shell->ready);
+    lc__handle_destroy(&shell->done);
+    lc__engine_end(&shell->engine);
+}
+
+/* ---- tasks ---- */
+
+int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
+                   size_t stack_size, const char *name, void (*run)(void *arg), void *arg)
+{
+    if (kind == LC_WORKER_FIBER) {
+        const struct lc__fiber_options fiber = {.name = name,
+                                                .stack_size = stack_size,
+                                                .executor = executor ? executor : shell->executor,
+                                                .run = run,
+                                                .arg = arg};
+        return lc__fiber_start(&fiber);
+    }
+    const struct lc__thread_options thread = {
+        .name = name, .stack_size = stack_size, .run = run, .arg = arg};
+    return lc__thread_start(&thread);
+}
+
+/* ---- observers ---- */
+
+static void add_observer(struct lc__shell *shell, void *arg)
+{
+    lc_observer *observer = arg;
+    LIST_INSERT_HEAD(&shell->observers, observer, link);
+    if (shell->over)
+        lc_channel_close(observer->channel);
+}
+
+lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity)
+{
+    lc_observer *observer = lc__observer_new(capacity);
+    if (!observer)
+        return NULL;
+    observer->shell = lc__shell_ref(shell);
+    lc__shell_call(shell, add_observer, observer);
+    return observer;
+}
+
+static void remove_observer(struct lc__shell *shell, void *arg)
+{
+    lc_observer *observer = arg;
+    (void)shell;
+    LIST_REMOVE(observer, link);
+}
+
+void lc__shell_unobserve(struct lc__shell *shell, lc_observer *observer)
+{
+    lc__shell_call(shell, remove_observer, observer);
+}

@@ -1,0 +1,116 @@
+/*
+ * shell.h: what stands around an engine, so that it can be in a world with threads: a queue of
+ * events, dealt with one at a time by whoever posts one; the timer; the observers. Floor 5: the
+ * fronts, supervisor.c and tree.c.
+ *
+ * The shell has no thread and no stack. Who posts an event while nobody serves the queue becomes
+ * the server: deals with it, carries out what the engine says, and so on until the queue is empty.
+ * Others meanwhile leave theirs there and go. So an event costs no switch and no wake-up, and a
+ * worker that is busy holds up nobody but itself. In the service nothing waits, and the program's
+ * code runs only where contexts end (callbacks) and lines are logged.
+ */
+#ifndef LIFECYCLE_SUPERVISE_SHELL_H
+#define LIFECYCLE_SUPERVISE_SHELL_H
+
+#include "executor/timers.h"
+#include "supervise/engine.h"
+#include "supervise/observer.h"
+#include "wait/handle.h"
+
+#include <lifecycle/context.h>
+#include <lifecycle/manager.h>
+
+#include <stdatomic.h>
+
+struct lc__clock;
+struct lc__task;
+struct lc__shell;
+
+/* An event on its way: part of what it is about, which lives until it is dealt with. */
+struct lc__post {
+    struct lc__post *next; /* the one posted before */
+    /* In the service; `post` may be freed. */
+    void (*deal)(struct lc__shell *shell, struct lc__post *post);
+};
+
+/* What a front does. All of it in the service. */
+struct lc__shell_front {
+    void (*act)(struct lc__shell *shell, const struct lc__engine_action *action);
+    const char *(*name_of)(struct lc__engine_node *node);
+    bool ready_when_good; /* it is ready once all components are ready or done */
+    /* Whether observers are told of this state. */
+    bool (*shows)(lc_node_state state);
+    /* The engine has finished: once. Nothing more is carried out. */
+    void (*finished)(struct lc__shell *shell);
+    /* The last reference is gone. */
+    void (*destroy)(struct lc__shell *shell);
+};
+
+struct lc__shell {
+    atomic_uint refs;
+    /* What is posted, the last first; or that nobody serves, or that somebody does: shell.c. */
+    _Atomic(struct lc__post *) mail;
+    _Atomic(struct lc__task *) server; /* who serves; compared with oneself only */
+    const struct lc__shell_front *front;
+    struct lc__clock *clock; /* on which its deadlines lie: its starter's */
+    lc_executor *executor;   /* of fibers that ask for none: its starter's; NULL: the default */
+    char name[LC_NAME_MAX + 1];
+
+    /* In the service only. */
+    struct lc__engine engine;
+    LIST_HEAD(, lc_observer) observers;
+    lc_context *above;   /* what it was started with; held; NULL: none */
+    lc_context *context; /* above those of all instances; held; ended when all is over */
+    int64_t armed_for;   /* when the timer fires at the latest; LC_FOREVER: it is not armed */
+    bool started;        /* from here until it is over it has a reference to itself */
+    bool told_stopping;
+    bool told_halting;
+    bool over;
+
+    struct lc__waiter above_ended;
+    struct lc__post above_ended_post;
+    struct lc__timer timer;
+    struct lc__post timer_post;
+    atomic_bool timer_posted; /* the post is in the queue */
+
+    lc_handle ready;
+    lc_handle done;
+};
+
+/* Begins a shell, with one reference, in its front's zeroed memory. */
+void lc__shell_init(struct lc__shell *shell, const struct lc__shell_front *front, const char *name);
+/* Ends it, for its front's destroy. */
+void lc__shell_end(struct lc__shell *shell);
+struct lc__shell *lc__shell_ref(struct lc__shell *shell);
+void lc__shell_unref(struct lc__shell *shell);
+
+/*
+ * Posts an event. The caller has a reference. From any thread, with no lock held; its own stack may
+ * have to serve.
+ */
+void lc__shell_post(struct lc__shell *shell, struct lc__post *post);
+/* Has `function(shell, arg)` called in the service, and waits for that. Also from within it. */
+void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
+                    void *arg);
+
+/*
+ * Makes it begin, in the service: it takes over the caller's clock and is cancelled when `above`
+ * ends. `context`: above all instances, taken over. An engine that has nothing to do may finish
+ * right after this.
+ */
+void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context);
+/* Looks whether what is above has ended, before an event is dealt with that may come of it. */
+void lc__shell_look_above(struct lc__shell *shell);
+
+/*
+ * Starts a task of that kind: a thread, or a fiber. The arguments as in lc__fiber_options;
+ * `executor` NULL: the shell's.
+ * @return 0, or what those say.
+ */
+int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
+                   size_t stack_size, const char *name, void (*run)(void *arg), void *arg);
+
+lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity);
+void lc__shell_unobserve(struct lc__shell *shell, lc_observer *observer);
+
+#endif

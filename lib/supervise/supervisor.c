@@ -1,0 +1,718 @@
+/*
+ * supervisor.c: the graph front: nodes by name, the run, the supervisor as a component. See
+ * <lifecycle/supervisor.h>.
+ */
+#include "base/fork.h"
+#include "base/memory.h"
+#include "context/context.h"
+#include "supervise/node.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+RB_HEAD(names, lc__node);
+
+struct lc_supervisor {
+    lc_component component; /* first */
+    struct lc__shell shell;
+    bool handle_signals;
+    lc_halt_mode halt;
+    void (*on_halt)(void *arg, const lc_error *error);
+    void *on_halt_arg;
+    /* In the service. */
+    struct names names;
+    size_t needed_count;
+    bool is_component; /* its error goes to the signaler above */
+};
+
+static int compare_names(const struct lc__node *one, const struct lc__node *other)
+{
+    return strcmp(one->name, other->name);
+}
+
+RB_GENERATE_INTERNAL(names, lc__node, by_name, compare_names, static __attribute__((unused)))
+
+static lc_supervisor *of_shell(struct lc__shell *shell)
+{
+    return (lc_supervisor *)(void *)((char *)shell - offsetof(lc_supervisor, shell));
+}
+
+static struct lc__node *of_engine(struct lc__engine_node *node)
+{
+    return (struct lc__node *)node;
+}
+
+static struct lc__node *find(lc_supervisor *supervisor, const char *name)
+{
+    struct lc__node key;
+    strlcpy(key.name, name, sizeof key.name);
+    return RB_FIND(names, &supervisor->names, &key);
+}
+
+/* ---- is it a graph that can be run? ---- */
+
+static lc_error *look_up(lc_supervisor *supervisor, struct lc__node *node)
+{
+    for (size_t i = 0; i < node->needed_count; i++) {
+        struct lc__needed *needed = &node->needed[i];
+        needed->node = find(supervisor, needed->name);
+        if (!needed->node || needed->node->engine.leaving)
+            return lc_error_new(-ENOENT,
+                                "node \"%s\" depends on \"%s\", which is not a node of \"%s\"",
+                                node->name, needed->name, supervisor->shell.name);
+    }
+    return NULL;
+}
+
+/* `from` needs `to`, from which the search came to it: by `via`, backwards. */
+static lc_error *cycle(const struct lc__node *from, const struct lc__node *to)
+{
+    char path[LC_ERROR_MESSAGE_MAX / 2];
+    char piece[LC_NAME_MAX + 5];
+    size_t end = sizeof path - 1;
+    path[end] = '\0';
+    snprintf(piece, sizeof piece, " -> %s", to->name);
+    for (const struct lc__node *node = from;; node = node->via) {
+        size_t length = strlen(piece);
+        if (length + 8 > end) { /* a long one: its beginning will do */
+            memcpy(path + (end -= 4), "... ", 4);
+            break;
+        }
+        memcpy(path + (end -= length), piece, length);
+        if (node == to)
+            break;
+        snprintf(piece, sizeof piece, " -> %s", node->name);
+    }
+    return lc_error_new(-ELOOP, "the dependencies go round in a circle: %s%s", to->name,
+                        path + end);
+}
+
+enum { UNSEEN, BEGUN, SEEN };
+
+/* Depth first from one node, without recursion: `via` leads back, `at` tells how far each is. */
+static lc_error *search_cycle(struct lc__node *start)
+{
+    struct lc__node *node = start;
+    start->via = NULL;
+    start->colour = BEGUN;
+    while (node) {
+        if (node->at == node->needed_count) {
+            node->colour = SEEN;
+            node = node->via;
+            continue;
+        }
+        struct lc__node *next = node->needed[node->at++].node;
+        if (next->colour == BEGUN)
+            return cycle(node, next);
+        if (next->colour == SEEN)
+            continue;
+        next->via = node;
+        next->colour = BEGUN;
+        node = next;
+    }
+    return NULL;
+}
+
+static lc_error *check_graph(lc_supervisor *supervisor)
+{
+    struct lc__node *node;
+    lc_error *error = NULL;
+    RB_FOREACH (node, names, &supervisor->names) {
+        node->colour = UNSEEN;
+        node->at = 0;
+        error = error ? error : look_up(supervisor, node);
+    }
+    RB_FOREACH (node, names, &supervisor->names)
+        if (!error && node->colour == UNSEEN)
+            error = search_cycle(node);
+    return error;
+}
+
+static void link_node(struct lc__node *node)
+{
+    for (size_t i = 0; i < node->needed_count; i++)
+        lc__engine_link(&node->needed[i].edge, &node->engine, &node->needed[i].node->engine);
+}
+
+struct answer {
+    lc_error *error;
+};
+
+static void check_in_service(struct lc__shell *shell, void *arg)
+{
+    struct answer *answer = arg;
+    if (!shell->started)
+        answer->error = check_graph(of_shell(shell));
+}
+
+lc_error *lc_supervisor_check(lc_supervisor *supervisor)
+{
+    struct answer answer = {NULL};
+    if (!supervisor)
+        return lc_error_new(-EINVAL, "lc_supervisor_check needs a supervisor");
+    lc__shell_call(&supervisor->shell, check_in_service, &answer);
+    return answer.error;
+}
+
+/* ---- what the engine asks for ---- */
+
+static void tell_unable(const struct lc__node *node)
+{
+    const struct lc__engine_node *because = node->engine.because;
+    bool done = because->state == LC_NODE_DONE;
+    lc_log(LC_LOG_ERROR, node->name, "will not start, since \"%s\", on which it depends, %s%s%s",
+           because->name, done ? "has ended without having been ready" : "has stopped for good",
+           because->error && !done ? ": " : "",
+           because->error && !done ? lc_error_message(because->error) : "");
+}
+
+static void tell_restart(const struct lc__node *node)
+{
+    char after[32];
+    snprintf(after, sizeof after, "%.1f s", (double)node->engine.pause / (double)LC_SECOND);
+    const lc_log_field field = {"after", after};
+    lc_log_fields(LC_LOG_ERROR, node->name, &field, 1,
+                  "restarting, since no handler says otherwise: %s",
+                  lc_error_message(node->engine.error));
+}
+
+static void forget(struct lc__node *node)
+{
+    lc_supervisor *supervisor = of_shell(node->shell);
+    lc_handle *gone = node->gone;
+    node->gone = NULL;
+    supervisor->needed_count -= node->needed_count;
+    RB_REMOVE(names, &supervisor->names, node);
+    lc__node_free(node);
+    lc_handle_close(gone);
+    lc_handle_unref(gone);
+}
+
+static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+{
+    struct lc__node *node = of_engine(action->node);
+    (void)shell;
+    switch (action->kind) {
+    case LC__TELL_LATE:
+        lc_log(LC_LOG_ERROR, node->name, "failed while it was being stopped: %s",
+               lc_error_message(action->error));
+        break;
+    case LC__TELL_REFUSED:
+        lc_log(LC_LOG_ERROR, node->name, "stopped for good, since its factory failed: %s",
+               lc_error_message(action->error));
+        break;
+    case LC__TELL_OVERDUE:
+        lc_log(LC_LOG_ERROR, node->name,
+               "has not stopped in time, and is not waited for any longer");
+        break;
+    case LC__TELL_UNABLE:
+        tell_unable(node);
+        break;
+    case LC__TELL_EXCEEDED:
+        lc_log(LC_LOG_ERROR, node->name, "too many restarts (%u in %.1f s are borne): %s",
+               node->intensity.limit.restarts,
+               (double)node->intensity.limit.period / (double)LC_SECOND,
+               lc_behavior_name(node->intensity.limit.exceeded));
+        break;
+    case LC__TELL_RESTART:
+        tell_restart(node);
+        break;
+    case LC__START:
+        lc__node_start(node);
+        break;
+    case LC__CANCEL:
+        lc__node_cancel(node);
+        break;
+    case LC__ASK:
+        lc__node_ask(node);
+        break;
+    case LC__FORGET:
+        forget(node);
+        break;
+    }
+}
+
+static const char *name_of(struct lc__engine_node *node)
+{
+    return node->name;
+}
+
+static bool shows(lc_node_state state)
+{
+    (void)state;
+    return true;
+}
+
+/* As a component it reports upward what it would otherwise return. */
+static void report(lc_supervisor *supervisor)
+{
+    const struct lc__shell *shell = &supervisor->shell;
+    const lc_error *result = shell->engine.result;
+    const lc_error *ended = lc_context_error(shell->above);
+    if (!result || (ended && lc_error_contains(result, ended)))
+        return;
+    if (!lc__context_signaler(shell->above)) {
+        lc_log(LC_LOG_ERROR, shell->name, "ended by an error: %s", lc_error_message(result));
+        return;
+    }
+    if (shell->engine.behavior >= LC_SHUTDOWN)
+        lc__node_ask_for(shell->above, shell->engine.behavior);
+    lc_signal_error(shell->above, lc_error_ref(result));
+}
+
+static void finished(struct lc__shell *shell)
+{
+    lc_supervisor *supervisor = of_shell(shell);
+    if (supervisor->is_component)
+        report(supervisor);
+    lc_handle_close(&shell->done);
+}
+
+static void destroy_shell(struct lc__shell *shell)
+{
+    lc_supervisor *supervisor = of_shell(shell);
+    struct lc__node *node, *next;
+    RB_FOREACH_SAFE (node, names, &supervisor->names, next) {
+        RB_REMOVE(names, &supervisor->names, node);
+        lc__node_free(node);
+    }
+    lc__shell_end(shell);
+    lc__free(supervisor);
+}
+
+static const struct lc__shell_front front = {
+    .act = act,
+    .ready_when_good = true,
+    .name_of = name_of,
+    .shows = shows,
+    .finished = finished,
+    .destroy = destroy_shell,
+};
+
+/* ---- starting ---- */
+
+struct start {
+    lc_context *above;
+    bool is_component;
+    lc_error *error;
+};
+
+static void start_in_service(struct lc__shell *shell, void *arg)
+{
+    struct start *start = arg;
+    lc_supervisor *supervisor = of_shell(shell);
+    if (shell->started) {
+        start->error = lc_error_new(-EALREADY, "\"%s\" has been run before", shell->name);
+        return;
+    }
+    start->error = check_graph(supervisor);
+    if (start->error)
+        return;
+    lc_context *context = lc__context_apart(start->above);
+    if (!context) {
+        start->error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
+        return;
+    }
+    struct lc__node *node;
+    RB_FOREACH (node, names, &supervisor->names)
+        link_node(node);
+    supervisor->is_component = start->is_component;
+    lc__shell_start(shell, start->above, context);
+    lc__engine_start(&shell->engine, lc_now());
+}
+
+static lc_error *start_under(lc_supervisor *supervisor, lc_context *above, bool is_component)
+{
+    struct start start = {above, is_component, NULL};
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
+                            supervisor->shell.name);
+    lc__shell_call(&supervisor->shell, start_in_service, &start);
+    return start.error;
+}
+
+/* ---- running ---- */
+
+/* SIGINT and SIGTERM cancel the run; the cause tells which. */
+static void await_done(lc_supervisor *supervisor, lc_context *context, lc_process_signals *signals)
+{
+    enum { DONE, SIGNALS };
+    lc_waitable waitables[] = {
+        [DONE] = lc_on_handle(&supervisor->shell.done), [SIGNALS] = lc_on_signals(signals)};
+    int index;
+    while ((index = lc_wait_any(waitables, signals ? 2 : 1, LC_FOREVER)) != DONE) {
+        int number = index == SIGNALS ? lc_process_signals_next(signals, LC_NOW) : 0;
+        if (number > 0)
+            lc_context_cancel(context,
+                              lc_error_new(-EINTR, "received SIG%s", sigabbrev_np(number)));
+        else if (index < 0) /* better to end than to run on deaf */
+            lc_context_cancel(context, lc_error_new(index, "\"%s\" cannot wait for signals: %s",
+                                                    supervisor->shell.name, strerror(-index)));
+        if (index < 0)
+            signals = NULL;
+    }
+}
+
+static lc_error *run_under(lc_supervisor *supervisor, lc_context *context,
+                           lc_process_signals *signals, lc_behavior *behavior)
+{
+    lc_error *error = start_under(supervisor, context, false);
+    if (error)
+        return error;
+    await_done(supervisor, context, signals);
+    error = lc_supervisor_result(supervisor, behavior);
+    if (*behavior == LC_SPIN_HALT && supervisor->halt == LC_HALT_WAIT)
+        lc_spin_halt(error, supervisor->on_halt, supervisor->on_halt_arg);
+    return error;
+}
+
+lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_behavior *behavior)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    lc_behavior answer = LC_STOP;
+    lc_process_signals *signals = NULL;
+    lc_context *own = NULL;
+    lc_error *error = NULL;
+    if (behavior)
+        *behavior = LC_STOP;
+    if (!supervisor)
+        return lc_error_new(-EINVAL, "lc_supervisor_run needs a supervisor");
+    if (supervisor->handle_signals) {
+        int result = lc_process_signals_watch(numbers, 2, &signals);
+        own = lc_context_new(context);
+        if (result < 0)
+            error = lc_error_new(result, "\"%s\" cannot handle signals: %s", supervisor->shell.name,
+                                 strerror(-result));
+        else if (!own)
+            error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", supervisor->shell.name);
+    }
+    if (!error)
+        error = run_under(supervisor, own ? own : context, signals, &answer);
+    lc_context_unref(own);
+    lc_process_signals_unwatch(signals);
+    if (behavior)
+        *behavior = answer;
+    return error;
+}
+
+lc_error *lc_supervisor_result(lc_supervisor *supervisor, lc_behavior *behavior)
+{
+    if (behavior)
+        *behavior = LC_STOP;
+    if (!supervisor || !lc_handle_is_closed(&supervisor->shell.done))
+        return NULL;
+    const struct lc__engine *engine = &supervisor->shell.engine;
+    if (behavior)
+        *behavior = engine->behavior;
+    return lc_error_ref(engine->result);
+}
+
+/* ---- as a component ---- */
+
+static lc_error *start(lc_component *component, lc_context *context)
+{
+    return start_under((lc_supervisor *)component, context, true);
+}
+
+static lc_handle *ready(lc_component *component)
+{
+    return lc_supervisor_ready((lc_supervisor *)component);
+}
+
+static lc_handle *done(lc_component *component)
+{
+    return lc_supervisor_done((lc_supervisor *)component);
+}
+
+static void destroy(lc_component *component)
+{
+    lc_supervisor_unref((lc_supervisor *)component);
+}
+
+static const lc_component_ops component_ops = {
+    .size = sizeof(lc_component_ops),
+    .start = start,
+    .ready = ready,
+    .done = done,
+    .destroy = destroy,
+    .flags = LC_START_INLINE,
+};
+
+lc_component *lc_supervisor_component(lc_supervisor *supervisor)
+{
+    return supervisor ? &supervisor->component : NULL;
+}
+
+lc_handle *lc_supervisor_ready(lc_supervisor *supervisor)
+{
+    return supervisor ? &supervisor->shell.ready : NULL;
+}
+
+lc_handle *lc_supervisor_done(lc_supervisor *supervisor)
+{
+    return supervisor ? &supervisor->shell.done : NULL;
+}
+
+/* ---- adding and removing ---- */
+
+static bool is_name(const char *name)
+{
+    size_t length = name ? strnlen(name, LC_NAME_MAX + 1) : 0;
+    return length >= 1 && length <= LC_NAME_MAX;
+}
+
+static lc_error *check_backoff(const char *name, const lc_backoff *backoff)
+{
+    if (backoff->first < 0 || backoff->most < backoff->first)
+        return lc_error_new(-EINVAL, "backoff of \"%s\": first must be 0 or more, and most no less",
+                            name);
+    if (!(backoff->factor >= 1))
+        return lc_error_new(-EINVAL, "backoff.factor of \"%s\" must be 1 or more", name);
+    if (!(backoff->jitter >= 0 && backoff->jitter <= 1))
+        return lc_error_new(-EINVAL, "backoff.jitter of \"%s\" must be 0 to 1", name);
+    return NULL;
+}
+
+static lc_error *check_intensity(const char *name, const lc_intensity *intensity)
+{
+    if (intensity->restarts == 0)
+        return NULL;
+    if (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0)
+        return lc_error_new(-EINVAL,
+                            "intensity of \"%s\": restarts must be 0 to %d, and period above 0",
+                            name, LC_INTENSITY_MAX);
+    if (!lc_behavior_name(intensity->exceeded) || intensity->exceeded == LC_RESTART)
+        return lc_error_new(
+            -EINVAL, "intensity.exceeded of \"%s\" must be a behavior other than restart", name);
+    return NULL;
+}
+
+static lc_error *check_dependencies(const lc_node *node)
+{
+    if (node->dependency_count > 0 && !node->dependencies)
+        return lc_error_new(-EINVAL, "dependencies of \"%s\" are missing, dependency_count is %zu",
+                            node->name, node->dependency_count);
+    for (size_t i = 0; i < node->dependency_count; i++) {
+        const lc_dependency *one = &node->dependencies[i];
+        if (!is_name(one->name))
+            return lc_error_new(-EINVAL,
+                                "dependency %zu of \"%s\" must have a name of 1 to %d bytes", i,
+                                node->name, LC_NAME_MAX);
+        if ((unsigned)one->condition > LC_WHEN_COMPLETED)
+            return lc_error_new(-EINVAL,
+                                "\"%s\" depends on \"%s\" by condition %d, not one of LC_WHEN_...",
+                                node->name, one->name, (int)one->condition);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(node->dependencies[j].name, one->name) == 0)
+                return lc_error_new(-EINVAL, "\"%s\" depends on \"%s\" twice", node->name,
+                                    one->name);
+    }
+    return NULL;
+}
+
+static lc_error *check_node(const lc_node *node)
+{
+    if (!node || node->size != sizeof *node)
+        return lc_error_new(-EINVAL, "lc_supervisor_add needs a node made with LC_NODE_INIT");
+    if (!is_name(node->name))
+        return lc_error_new(-EINVAL, "lc_supervisor_add: node.name must be 1 to %d bytes long",
+                            LC_NAME_MAX);
+    if (!node->factory)
+        return lc_error_new(-EINVAL, "factory of \"%s\" is missing", node->name);
+    if (node->kind != LC_WORKER_THREAD && node->kind != LC_WORKER_FIBER)
+        return lc_error_new(-EINVAL, "kind of \"%s\" is %d, not one of LC_WORKER_...", node->name,
+                            (int)node->kind);
+    if ((unsigned)node->restart > LC_TEMPORARY)
+        return lc_error_new(-EINVAL, "restart of \"%s\" is %d, not a restart type", node->name,
+                            (int)node->restart);
+    if (node->start_timeout <= 0 || node->stop_timeout <= 0)
+        return lc_error_new(-EINVAL, "start_timeout and stop_timeout of \"%s\" must be above 0",
+                            node->name);
+    lc_error *error = check_backoff(node->name, &node->backoff);
+    if (!error)
+        error = check_intensity(node->name, &node->intensity);
+    return error ? error : check_dependencies(node);
+}
+
+struct addition {
+    struct lc__node *node;
+    lc_error *error;
+};
+
+static lc_error *may_add(lc_supervisor *supervisor, struct lc__node *node)
+{
+    const struct lc__engine *engine = &supervisor->shell.engine;
+    if (find(supervisor, node->name))
+        return lc_error_new(-EEXIST, "\"%s\" has a node called \"%s\" already",
+                            supervisor->shell.name, node->name);
+    if (engine->ending || engine->finished)
+        return lc_error_new(-ESHUTDOWN, "\"%s\" is being stopped, or has: node \"%s\" is refused",
+                            supervisor->shell.name, node->name);
+    if (engine->count >= LC_SUPERVISOR_NODES_MAX ||
+        supervisor->needed_count + node->needed_count > LC_SUPERVISOR_NODES_MAX)
+        return lc_error_new(-ENOSPC, "\"%s\" has %d nodes or dependencies already",
+                            supervisor->shell.name, LC_SUPERVISOR_NODES_MAX);
+    return supervisor->shell.started ? look_up(supervisor, node) : NULL;
+}
+
+static void add_in_service(struct lc__shell *shell, void *arg)
+{
+    struct addition *addition = arg;
+    lc_supervisor *supervisor = of_shell(shell);
+    struct lc__node *node = addition->node;
+    addition->error = may_add(supervisor, node);
+    if (addition->error)
+        return;
+    supervisor->needed_count += node->needed_count;
+    RB_INSERT(names, &supervisor->names, node);
+    lc__engine_add(&shell->engine, &node->engine, NULL, lc_now());
+    if (!shell->started)
+        return;
+    link_node(node);
+    lc__engine_begin(&shell->engine, &node->engine, lc_now());
+}
+
+lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
+{
+    lc_error *error = supervisor ? check_node(options)
+                                 : lc_error_new(-EINVAL, "lc_supervisor_add needs a supervisor");
+    if (error)
+        return error;
+    struct addition addition = {lc__node_new(&supervisor->shell, options), NULL};
+    if (!addition.node)
+        return lc_error_new(-ENOMEM, "no memory for node \"%s\"", options->name);
+    lc__shell_call(&supervisor->shell, add_in_service, &addition);
+    if (addition.error)
+        lc__node_free(addition.node);
+    return addition.error;
+}
+
+struct removal {
+    const char *name;
+    lc_handle *gone; /* given to the caller */
+    lc_error *error;
+};
+
+static lc_error *may_remove(lc_supervisor *supervisor, const struct lc__node *node,
+                            const char *name)
+{
+    if (!node)
+        return lc_error_new(-ENOENT, "\"%s\" has no node called \"%s\"", supervisor->shell.name,
+                            name);
+    const struct lc__engine_edge *edge = LIST_FIRST(&node->engine.dependants);
+    if (edge)
+        return lc_error_new(-EBUSY, "node \"%s\" cannot be removed, since \"%s\" depends on it",
+                            name, edge->dependant->name);
+    return NULL;
+}
+
+static void remove_in_service(struct lc__shell *shell, void *arg)
+{
+    struct removal *removal = arg;
+    lc_supervisor *supervisor = of_shell(shell);
+    struct lc__node *node = find(supervisor, removal->name);
+    removal->error = may_remove(supervisor, node, removal->name);
+    if (removal->error)
+        return;
+    if (!shell->started) {
+        lc__engine_drop(&shell->engine, &node->engine);
+        forget(node);
+        return;
+    }
+    if (!node->gone)
+        node->gone = lc_handle_new();
+    removal->gone = lc_handle_ref(node->gone);
+    if (!removal->gone)
+        removal->error = lc_error_new(-ENOMEM, "no memory to remove \"%s\"", removal->name);
+    else if (!node->engine.leaving)
+        lc__engine_remove(&shell->engine, &node->engine, lc_now());
+}
+
+lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)
+{
+    if (!supervisor || !is_name(name))
+        return lc_error_new(-EINVAL,
+                            "lc_supervisor_remove needs a supervisor, and a name of 1 to %d bytes",
+                            LC_NAME_MAX);
+    struct removal removal = {name, NULL, NULL};
+    lc__shell_call(&supervisor->shell, remove_in_service, &removal);
+    if (removal.gone) {
+        int result = lc_handle_wait(removal.gone, deadline);
+        if (result < 0)
+            removal.error =
+                lc_error_new(result, "node \"%s\" is still stopping: %s", name, strerror(-result));
+    }
+    lc_handle_unref(removal.gone);
+    return removal.error;
+}
+
+/* ---- looking ---- */
+
+lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)
+{
+    return supervisor ? lc__shell_observe(&supervisor->shell, capacity) : NULL;
+}
+
+/* ---- making ---- */
+
+static lc_error *check_options(const lc_supervisor_options *options)
+{
+    if (options->size != sizeof *options)
+        return lc_error_new(
+            -EINVAL, "the options of lc_supervisor_new were not made with LC_SUPERVISOR_INIT");
+    if (!is_name(options->name))
+        return lc_error_new(-EINVAL, "lc_supervisor_new: options.name must be 1 to %d bytes long",
+                            LC_NAME_MAX);
+    if (options->halt != LC_HALT_WAIT && options->halt != LC_HALT_RETURN)
+        return lc_error_new(-EINVAL,
+                            "lc_supervisor_new: options.halt is %d, not one of LC_HALT_...",
+                            (int)options->halt);
+    if (options->stop_timeout <= 0)
+        return lc_error_new(-EINVAL, "lc_supervisor_new: options.stop_timeout must be above 0");
+    return NULL;
+}
+
+lc_error *lc_supervisor_new(const lc_supervisor_options *options, lc_supervisor **result)
+{
+    static const lc_supervisor_options defaults = LC_SUPERVISOR_INIT;
+    options = options ? options : &defaults;
+    if (!result)
+        return lc_error_new(-EINVAL, "lc_supervisor_new has nowhere to put the supervisor");
+    *result = NULL;
+    lc_error *error = check_options(options);
+    if (error)
+        return error;
+    lc_supervisor *supervisor = lc__allocate(sizeof *supervisor);
+    if (!supervisor)
+        return lc_error_new(-ENOMEM, "no memory for supervisor \"%s\"", options->name);
+    supervisor->component.ops = &component_ops;
+    supervisor->handle_signals = options->handle_signals;
+    supervisor->halt = options->halt;
+    supervisor->on_halt = options->on_halt;
+    supervisor->on_halt_arg = options->on_halt_arg;
+    RB_INIT(&supervisor->names);
+    lc__shell_init(&supervisor->shell, &front, options->name);
+    supervisor->shell.engine.keep_running = options->keep_running;
+    supervisor->shell.engine.stop_timeout = options->stop_timeout;
+    *result = supervisor;
+    return NULL;
+}
+
+lc_supervisor *lc_supervisor_ref(lc_supervisor *supervisor)
+{
+    if (supervisor)
+        lc__shell_ref(&supervisor->shell);
+    return supervisor;
+}
+
+void lc_supervisor_unref(lc_supervisor *supervisor)
+{
+    if (supervisor)
+        lc__shell_unref(&supervisor->shell);
+}
