@@ -1,0 +1,52 @@
+/*
+ * snapshot.h: how a front makes the snapshots that observe.h shows: it says how many nodes and
+ * dependencies there are, fills a row for each, and finishes. What it stores in one is freed with
+ * it. Floor 5, for the fronts.
+ *
+ *     struct lc__snapshot *snapshot = lc__snapshot_new(name, lc_now(), nodes, links);
+ *     if (!snapshot)
+ *         return NULL;
+ *     for each node:
+ *         lc_node_status *row = lc__snapshot_add(snapshot, node->name);
+ *         row->state = ...;
+ *         row->waits_for = lc__snapshot_text(snapshot, "%s to be ready", other->name);
+ *         for each of its dependencies:
+ *             lc__snapshot_link(snapshot, index, condition, along, met);
+ *     return lc__snapshot_finish(snapshot);
+ *
+ * None of it waits or calls the program, so it may be done under a lock.
+ */
+#ifndef LIFECYCLE_SUPERVISE_SNAPSHOT_H
+#define LIFECYCLE_SUPERVISE_SNAPSHOT_H
+
+#include <lifecycle/observe.h>
+#include <lifecycle/supervisor.h>
+
+#include <stddef.h>
+
+struct lc__snapshot;
+
+/* With room for so many nodes, and so many dependencies of all of them together. NULL: no memory. */
+struct lc__snapshot *lc__snapshot_new(const char *name, int64_t time, size_t nodes, size_t links);
+/*
+ * The row of the next node; the name is copied. It says: waiting, for nothing, with no parent, no
+ * dependency, no error, never started. What is not so the caller changes. It gives a reference over
+ * with `error`; the other texts it puts there live on their own, or come of lc__snapshot_text.
+ */
+lc_node_status *lc__snapshot_add(struct lc__snapshot *snapshot, const char *name);
+/* A dependency of the node added last on the node with that index, which may come later. */
+void lc__snapshot_link(struct lc__snapshot *snapshot, size_t dependency, lc_condition condition,
+                       bool restart_along, bool met);
+/*
+ * A text that lives as long as the snapshot. Where memory has run out it is "", and
+ * lc__snapshot_finish tells.
+ */
+LC_PRINTF(2, 3)
+const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format, ...);
+/*
+ * Gives the snapshot to its user. Every row that there is room for has been filled.
+ * @return NULL if memory has run out for a text; then all is freed.
+ */
+lc_snapshot *lc__snapshot_finish(struct lc__snapshot *snapshot);
+
+#endif
