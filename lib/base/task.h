@@ -6,6 +6,7 @@
 #ifndef LIFECYCLE_BASE_TASK_H
 #define LIFECYCLE_BASE_TASK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,6 +32,7 @@ struct lc__task {
     struct lc__worker_call *worker;       /* worker.c: the work it does; NULL: it is no worker */
     struct lc__deferred *deferred;        /* worker.c: the last deferred call */
     void (*unwind)(void);                 /* worker.c: runs what is deferred; NULL: nothing is */
+    atomic_bool asleep; /* park.c: a thread sleeps, and nobody has woken it; for those that look */
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
     bool running_deferred;   /* worker.c */
 };

@@ -122,20 +122,29 @@ void lc__parker_init_thread(struct lc__parker *parker)
     parker->direct = false;
     parker->descriptor = -1;
     parker->fiber = NULL;
+    parker->asleep = NULL;
 }
 
 void lc__parker_init(struct lc__parker *parker)
 {
+    struct lc__task *task = lc__task_current();
     lc__parker_init_thread(parker);
-    parker->fiber = lc__fiber_current();
+    parker->fiber = task->fiber;
+    if (!task->fiber)
+        parker->asleep = &task->asleep;
+}
+
+bool lc__task_waits(const struct lc__task *task)
+{
+    if (task->fiber)
+        return atomic_load_explicit(&task->fiber->state, memory_order_acquire) == LC__FIBER_PARKED;
+    return atomic_load_explicit(&task->asleep, memory_order_acquire);
 }
 
 bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
 {
-    const struct lc__task *task = lc__task_current();
-    lc__parker_init_thread(parker);
-    parker->fiber = task->fiber;
-    parker->direct = task->fiber && deadline == LC_FOREVER && !task->simulation;
+    lc__parker_init(parker);
+    parker->direct = parker->fiber && deadline == LC_FOREVER && !lc__task_current()->simulation;
     return parker->direct;
 }
 
@@ -181,12 +190,15 @@ static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set
     /* Acquire: who finds IN_POLL finds the descriptor. */
     unsigned word = atomic_load_explicit(&parker->word, memory_order_acquire);
     int descriptor;
-    do
+    do {
         descriptor = word & IN_POLL ? parker->descriptor : -1;
-    /* Release: see lc__unpark. */
-    while (!atomic_compare_exchange_weak_explicit(&parker->word, &word,
-                                                  ((word + count) & ~(unsigned)PARKED) | set,
-                                                  memory_order_acq_rel, memory_order_acquire));
+        /* Before it can go. One that has gone back to sleep meanwhile is taken for awake. */
+        if (word & PARKED && parker->asleep)
+            atomic_store_explicit(parker->asleep, false, memory_order_relaxed);
+        /* Release: see lc__unpark. */
+    } while (!atomic_compare_exchange_weak_explicit(&parker->word, &word,
+                                                    ((word + count) & ~(unsigned)PARKED) | set,
+                                                    memory_order_acq_rel, memory_order_acquire));
     if (!(word & PARKED))
         return;
     if (fiber) {
@@ -317,7 +329,12 @@ static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
             break;
     if (state <= 0)
         return state;
-    if (sleep_parked(parker, word | set, deadline, how) || how->error)
+    if (parker->asleep)
+        atomic_store_explicit(parker->asleep, true, memory_order_release);
+    bool ready = sleep_parked(parker, word | set, deadline, how);
+    if (parker->asleep)
+        atomic_store_explicit(parker->asleep, false, memory_order_relaxed);
+    if (ready || how->error)
         return how->error;
     state = look_at(parker, &word, seen, deadline);
     return state < 0 ? state : 0;

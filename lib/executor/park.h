@@ -36,6 +36,7 @@ struct lc__parker {
     bool direct;             /* the word is not used: see lc__park_direct */
     int descriptor;          /* what wakes a thread out of poll; -1: none, it waits in the futex */
     struct lc__fiber *fiber; /* whom to wake; NULL: a thread */
+    atomic_bool *asleep;     /* its task's; NULL: nobody looks */
 };
 
 /* For a wait of the calling task. */
@@ -83,6 +84,13 @@ void lc__park_until(struct lc__parker *parker, unsigned target);
  */
 int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                   size_t count, int64_t deadline, const struct lc__park_reason *reason);
+
+/*
+ * Whether a task that is not the caller's, and is there, has come to wait in the library and has
+ * not been woken. A hint: it may be out of date, and for a moment wrong, when it is told.
+ */
+struct lc__task;
+bool lc__task_waits(const struct lc__task *task);
 
 /*
  * Counts one and wakes the waiter. Release: what was done before is seen by the waiter. From any

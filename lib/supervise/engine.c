@@ -115,6 +115,7 @@ void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error)
 {
     lc_error_unref(node->error);
     node->error = error;
+    node->error_of = node->instance;
 }
 
 void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)

@@ -124,6 +124,7 @@ struct lc__engine_node {
     int64_t since;
     uint64_t instance; /* of the last start */
     lc_error *error;   /* the last it had */
+    uint64_t error_of; /* the instance that had it */
     int64_t pause;     /* the last that was drawn */
     bool overdue;
     bool was_ready; /* the present instance, or the last */
@@ -265,5 +266,12 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now);
 bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action);
 /* When lc__engine_advance is next needed; LC_FOREVER. */
 int64_t lc__engine_deadline(struct lc__engine *engine);
+
+/* The runnable that comes after `node` when all below `top` are gone through, parents first; NULL. */
+struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
+                                         struct lc__engine_node *node);
+
+/* Appends to a list of names for a person, "a, b", which ends in "..." if it has no more room. */
+void lc__engine_list_name(char *names, size_t size, const char *name);
 
 #endif

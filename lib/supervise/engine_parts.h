@@ -22,9 +22,6 @@ void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node
 void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node);
 /* Takes the error over as the node's last. */
 void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error);
-/* A name for the result. */
-void lc__engine_list_name(char *names, size_t size, const char *name);
-
 /* How long to wait before the restart that is due now. */
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node);
 /* Counts a restart. @return false if it is one too many. */

@@ -35,6 +35,13 @@ static struct lc__engine_node *next_beside(const struct lc__engine_node *top,
     return NULL;
 }
 
+struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
+                                         struct lc__engine_node *node)
+{
+    struct lc__engine_node *child = TAILQ_FIRST(&node->children);
+    return child ? child : next_beside(top, node);
+}
+
 static struct lc__engine_node *deepest_first(struct lc__engine_node *node)
 {
     while (!TAILQ_EMPTY(&node->children))

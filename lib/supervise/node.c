@@ -116,11 +116,27 @@ static void release_relay(void *arg)
     unref_instance(arg);
 }
 
-void lc__node_ask_for(lc_context *context, lc_behavior behavior)
+/* If that goes to a node which has no handler, it is what will be done about it. */
+static void ask_for(lc_context *context, lc_behavior behavior)
 {
     const struct lc__relay *relay = lc__signaler_relay(lc__context_signaler(context));
     if (relay && relay->error == relay_error)
         ((struct lc__instance *)relay->arg)->asked = behavior;
+}
+
+void lc__node_report(struct lc__shell *shell)
+{
+    const lc_error *result = shell->engine.result;
+    const lc_error *ended = lc_context_error(shell->above);
+    if (!result || (ended && lc_error_contains(result, ended)))
+        return;
+    if (!lc__context_signaler(shell->above)) {
+        lc_log(LC_LOG_ERROR, shell->name, "ended by an error: %s", lc_error_message(result));
+        return;
+    }
+    if (shell->engine.behavior >= LC_SHUTDOWN)
+        ask_for(shell->above, shell->engine.behavior);
+    lc_signal_error(shell->above, lc_error_ref(result));
 }
 
 static void deal_with_end(struct lc__shell *shell, struct lc__post *post)

@@ -66,10 +66,10 @@ void lc__node_cancel(struct lc__node *node);
 void lc__node_ask(struct lc__node *node);
 
 /*
- * An error that goes to this context's nearest signaler asks for a behavior: if that is an instance
- * of a node which has no handler, it is what will be done. On the thrower's stack, before the
- * throw.
+ * A shell that has finished tells what it has ended by to the signaler above it, unless it is that
+ * context's own error; it logs it if there is no signaler. To a node without a handler it says as
+ * well what is to be done: what was done below.
  */
-void lc__node_ask_for(lc_context *context, lc_behavior behavior);
+void lc__node_report(struct lc__shell *shell);
 
 #endif

@@ -84,22 +84,6 @@ static void publish(struct lc__shell *shell, const lc_event *event)
         lc__observer_tell(observer, event);
 }
 
-static void state_changed(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    struct lc__shell *shell =
-        (struct lc__shell *)((char *)engine - offsetof(struct lc__shell, engine));
-    if (LIST_EMPTY(&shell->observers) || !shell->front->shows(node->state))
-        return;
-    bool failed = node->state != LC_NODE_STARTING && node->state != LC_NODE_READY;
-    const lc_event event = {.kind = LC_EVENT_STATE,
-                            .time = engine->now,
-                            .name = shell->front->name_of(node),
-                            .state = node->state,
-                            .instance = node->instance,
-                            .error = failed ? node->error : NULL};
-    publish(shell, &event);
-}
-
 static void tell_all(struct lc__shell *shell, lc_event_kind kind, const lc_error *error)
 {
     const lc_event event = {.kind = kind, .time = shell->engine.now, .name = "", .error = error};
@@ -117,6 +101,23 @@ static void tell_of_the_end(struct lc__shell *shell)
         shell->told_stopping = true;
         tell_all(shell, LC_EVENT_STOPPING, engine->why);
     }
+}
+
+static void state_changed(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__shell *shell =
+        (struct lc__shell *)((char *)engine - offsetof(struct lc__shell, engine));
+    if (LIST_EMPTY(&shell->observers) || !shell->front->shows(node->state))
+        return;
+    bool failed = node->error_of == node->instance && node->state != LC_NODE_CANCELED;
+    tell_of_the_end(shell); /* before what comes of it */
+    const lc_event event = {.kind = LC_EVENT_STATE,
+                            .time = engine->now,
+                            .name = shell->front->name_of(node),
+                            .state = node->state,
+                            .instance = node->instance,
+                            .error = failed ? node->error : NULL};
+    publish(shell, &event);
 }
 
 /* Nothing comes to observers any more, so they need not wait. */
@@ -346,6 +347,11 @@ static void above_ended(struct lc__waiter *waiter)
     lc__shell_post(shell, &shell->above_ended_post);
 }
 
+bool lc__shell_has_mail(struct lc__shell *shell)
+{
+    return atomic_load_explicit(&shell->mail, memory_order_relaxed) != BUSY;
+}
+
 void lc__shell_look_above(struct lc__shell *shell)
 {
     const lc_error *error = shell->started ? lc_context_error(shell->above) : NULL;
@@ -413,6 +419,34 @@ int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_execut
     const struct lc__thread_options thread = {
         .name = name, .stack_size = stack_size, .run = run, .arg = arg};
     return lc__thread_start(&thread);
+}
+
+/* ---- checking what both fronts are given ---- */
+
+lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff)
+{
+    if (backoff->first < 0 || backoff->most < backoff->first)
+        return lc_error_new(-EINVAL, "backoff of \"%s\": first must be 0 or more, and most no less",
+                            name);
+    if (!(backoff->factor >= 1))
+        return lc_error_new(-EINVAL, "backoff.factor of \"%s\" must be 1 or more", name);
+    if (!(backoff->jitter >= 0 && backoff->jitter <= 1))
+        return lc_error_new(-EINVAL, "backoff.jitter of \"%s\" must be 0 to 1", name);
+    return NULL;
+}
+
+lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity)
+{
+    if (intensity->restarts == 0)
+        return NULL;
+    if (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0)
+        return lc_error_new(-EINVAL,
+                            "intensity of \"%s\": restarts must be 0 to %d, and period above 0",
+                            name, LC_INTENSITY_MAX);
+    if (!lc_behavior_name(intensity->exceeded) || intensity->exceeded == LC_RESTART)
+        return lc_error_new(
+            -EINVAL, "intensity.exceeded of \"%s\" must be a behavior other than restart", name);
+    return NULL;
 }
 
 /* ---- observers ---- */

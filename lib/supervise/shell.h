@@ -110,6 +110,13 @@ void lc__shell_look_above(struct lc__shell *shell);
 int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
                    size_t stack_size, const char *name, void (*run)(void *arg), void *arg);
 
+/* Whether more has been posted; in the service. */
+bool lc__shell_has_mail(struct lc__shell *shell);
+
+/* What is wrong with it, or NULL. */
+lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff);
+lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity);
+
 lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity);
 void lc__shell_unobserve(struct lc__shell *shell, lc_observer *observer);
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "context/context.h"
 #include "supervise/node.h"
+#include "supervise/snapshot.h"
 
 #include <lifecycle/log.h>
 
@@ -249,28 +250,11 @@ static bool shows(lc_node_state state)
     return true;
 }
 
-/* As a component it reports upward what it would otherwise return. */
-static void report(lc_supervisor *supervisor)
-{
-    const struct lc__shell *shell = &supervisor->shell;
-    const lc_error *result = shell->engine.result;
-    const lc_error *ended = lc_context_error(shell->above);
-    if (!result || (ended && lc_error_contains(result, ended)))
-        return;
-    if (!lc__context_signaler(shell->above)) {
-        lc_log(LC_LOG_ERROR, shell->name, "ended by an error: %s", lc_error_message(result));
-        return;
-    }
-    if (shell->engine.behavior >= LC_SHUTDOWN)
-        lc__node_ask_for(shell->above, shell->engine.behavior);
-    lc_signal_error(shell->above, lc_error_ref(result));
-}
-
 static void finished(struct lc__shell *shell)
 {
     lc_supervisor *supervisor = of_shell(shell);
     if (supervisor->is_component)
-        report(supervisor);
+        lc__node_report(shell);
     lc_handle_close(&shell->done);
 }
 
@@ -467,32 +451,6 @@ static bool is_name(const char *name)
     return length >= 1 && length <= LC_NAME_MAX;
 }
 
-static lc_error *check_backoff(const char *name, const lc_backoff *backoff)
-{
-    if (backoff->first < 0 || backoff->most < backoff->first)
-        return lc_error_new(-EINVAL, "backoff of \"%s\": first must be 0 or more, and most no less",
-                            name);
-    if (!(backoff->factor >= 1))
-        return lc_error_new(-EINVAL, "backoff.factor of \"%s\" must be 1 or more", name);
-    if (!(backoff->jitter >= 0 && backoff->jitter <= 1))
-        return lc_error_new(-EINVAL, "backoff.jitter of \"%s\" must be 0 to 1", name);
-    return NULL;
-}
-
-static lc_error *check_intensity(const char *name, const lc_intensity *intensity)
-{
-    if (intensity->restarts == 0)
-        return NULL;
-    if (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0)
-        return lc_error_new(-EINVAL,
-                            "intensity of \"%s\": restarts must be 0 to %d, and period above 0",
-                            name, LC_INTENSITY_MAX);
-    if (!lc_behavior_name(intensity->exceeded) || intensity->exceeded == LC_RESTART)
-        return lc_error_new(
-            -EINVAL, "intensity.exceeded of \"%s\" must be a behavior other than restart", name);
-    return NULL;
-}
-
 static lc_error *check_dependencies(const lc_node *node)
 {
     if (node->dependency_count > 0 && !node->dependencies)
@@ -534,9 +492,9 @@ static lc_error *check_node(const lc_node *node)
     if (node->start_timeout <= 0 || node->stop_timeout <= 0)
         return lc_error_new(-EINVAL, "start_timeout and stop_timeout of \"%s\" must be above 0",
                             node->name);
-    lc_error *error = check_backoff(node->name, &node->backoff);
+    lc_error *error = lc__check_backoff(node->name, &node->backoff);
     if (!error)
-        error = check_intensity(node->name, &node->intensity);
+        error = lc__check_intensity(node->name, &node->intensity);
     return error ? error : check_dependencies(node);
 }
 
@@ -653,6 +611,82 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
 }
 
 /* ---- looking ---- */
+
+/* The unmet dependencies of a node that waits for them. */
+static const char *unmet(struct lc__snapshot *snapshot, const struct lc__node *node)
+{
+    static const char *const conditions[] = {"ready", "started", "completed"};
+    char text[256] = "";
+    for (size_t i = 0; i < node->needed_count; i++) {
+        const struct lc__engine_edge *edge = &node->needed[i].edge;
+        char piece[LC_NAME_MAX + 16];
+        if (edge->level == LC__EDGE_MET)
+            continue;
+        snprintf(piece, sizeof piece, "%s (%s)", node->needed[i].name, conditions[edge->condition]);
+        lc__engine_list_name(text, sizeof text, piece);
+    }
+    return lc__snapshot_text(snapshot, "%s", text);
+}
+
+static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__node *node)
+{
+    const struct lc__engine_node *engine = &node->engine;
+    if (engine->state == LC_NODE_WAITING && engine->unmet > 0)
+        return unmet(snapshot, node);
+    if (engine->blockers > 0 && !engine->cancel_sent &&
+        (engine->stop_wanted || engine->state == LC_NODE_WAITING))
+        return lc__snapshot_text(snapshot, "%zu dependants to stop", engine->blockers);
+    if (engine->state == LC_NODE_BACKOFF)
+        return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
+                                 (double)engine->pause / (double)LC_SECOND);
+    return engine->state == LC_NODE_JUDGED ? "its error handler" : "";
+}
+
+static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
+                    const struct lc__node *node)
+{
+    const struct lc__engine_node *engine = &node->engine;
+    lc_node_status *row = lc__snapshot_add(snapshot, node->name);
+    row->state = engine->state;
+    row->since = engine->since;
+    row->instance = engine->instance;
+    row->restarts = engine->instance > 0 ? engine->instance - 1 : 0;
+    row->error = lc_error_ref(engine->error);
+    row->overdue = engine->overdue;
+    row->waits_for = waits_for(snapshot, node);
+    for (size_t i = 0; i < node->needed_count; i++) {
+        const struct lc__needed *needed = &node->needed[i];
+        const struct lc__node *dependency = find(supervisor, needed->name);
+        if (dependency)
+            lc__snapshot_link(snapshot, dependency->index, (lc_condition)needed->edge.condition,
+                              needed->edge.along, needed->edge.level == LC__EDGE_MET);
+    }
+}
+
+static void take_snapshot(struct lc__shell *shell, void *arg)
+{
+    lc_supervisor *supervisor = of_shell(shell);
+    struct lc__snapshot *snapshot =
+        lc__snapshot_new(shell->name, lc_now(), shell->engine.count, supervisor->needed_count);
+    lc_snapshot **result = arg;
+    struct lc__engine_node *node;
+    size_t index = 0;
+    if (!snapshot)
+        return;
+    TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
+        of_engine(node)->index = index++;
+    TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
+        add_row(supervisor, snapshot, of_engine(node));
+    *result = lc__snapshot_finish(snapshot);
+}
+
+lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
+{
+    lc_snapshot *snapshot = NULL;
+    if (supervisor)
+        lc__shell_call(&supervisor->shell, take_snapshot, &snapshot);
+    return snapshot;
+}
 
 lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)
 {

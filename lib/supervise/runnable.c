@@ -1,0 +1,418 @@
+/*
+ * runnable.c: see runnable.h.
+ */
+#include "supervise/runnable.h"
+
+#include "base/memory.h"
+#include "base/task.h"
+#include "context/context.h"
+#include "context/signaler.h"
+#include "executor/park.h"
+#include "executor/thread.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A name for the log that an instance has asked for. */
+struct lc__sublog {
+    struct lc__sublog *next;
+    struct lc__taken taken;
+    char full[]; /* root.a.name; its last part is what is taken */
+};
+
+static int compare_taken(const struct lc__taken *one, const struct lc__taken *other)
+{
+    return strcmp(one->name, other->name);
+}
+
+RB_GENERATE_INTERNAL(lc__taken_names, lc__taken, link, compare_taken,
+                     static __attribute__((unused)))
+
+#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* ---- names ---- */
+
+static char *join(const char *parent, const char *name)
+{
+    size_t size = strlen(parent) + 1 + strlen(name) + 1;
+    char *joined = lc__allocate(size);
+    if (joined)
+        snprintf(joined, size, "%s.%s", parent, name);
+    return joined;
+}
+
+static int take_name(struct lc__runnable *runnable, struct lc__taken *taken)
+{
+    return RB_INSERT(lc__taken_names, &runnable->names, taken) ? -EEXIST : 0;
+}
+
+int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child)
+{
+    int taken = take_name(parent, &child->taken);
+    if (taken == 0)
+        child->parent = parent;
+    return taken;
+}
+
+void lc__runnable_put_out(struct lc__runnable *child)
+{
+    RB_REMOVE(lc__taken_names, &child->parent->names, &child->taken);
+    child->parent = NULL;
+}
+
+static void free_logs(struct lc__run *run)
+{
+    for (struct lc__sublog *log; (log = run->logs);) {
+        run->logs = log->next;
+        lc__free(log);
+    }
+}
+
+/* The names may be taken by others; the logs themselves stay as long as the instance. */
+static void give_up_logs(struct lc__runnable *runnable)
+{
+    struct lc__sublog *log = runnable->last ? runnable->last->logs : NULL;
+    for (; log; log = log->next)
+        RB_REMOVE(lc__taken_names, &runnable->names, &log->taken);
+}
+
+int lc__run_open_log(struct lc__run *run, const char *name, const char **result)
+{
+    size_t parent = strlen(run->name);
+    size_t size = parent + 1 + strlen(name) + 1;
+    struct lc__sublog *log = lc__allocate(sizeof *log + size);
+    if (!log)
+        return -ENOMEM;
+    snprintf(log->full, size, "%s.%s", run->name, name);
+    log->taken.name = log->full + parent + 1;
+    int taken = take_name(run->of, &log->taken);
+    if (taken < 0) {
+        lc__free(log);
+        return taken;
+    }
+    log->next = run->logs;
+    run->logs = log;
+    *result = log->full;
+    return 0;
+}
+
+/* ---- instances ---- */
+
+static const char run_key; /* under which a context leads to its instance */
+
+static void unref_run(void *arg)
+{
+    struct lc__run *run = arg;
+    if (!run || !lc__refs_drop(&run->refs))
+        return;
+    struct lc__shell *shell = run->shell;
+    free_logs(run);
+    free(run->backtrace);
+    lc_error_unref(run->returned);
+    lc_error_unref(atomic_load_explicit(&run->thrown, memory_order_acquire));
+    lc__free((char *)(uintptr_t)run->name);
+    lc__free(run);
+    lc__shell_unref(shell);
+}
+
+static void *ref_run(struct lc__run *run)
+{
+    atomic_fetch_add_explicit(&run->refs, 1, memory_order_relaxed);
+    return run;
+}
+
+struct lc__run *lc__run_of(const lc_context *context)
+{
+    return context ? lc_context_value(context, &run_key) : NULL;
+}
+
+/* ---- dying of a throw ---- */
+
+enum { FRAMES_MAX = 24, BACKTRACE_MAX = 2048 };
+
+/* Where the calling stack comes from, innermost first, without the library's own part. For free. */
+static char *backtrace_text(void)
+{
+    void *frames[FRAMES_MAX];
+    int count = backtrace(frames, FRAMES_MAX);
+    char **names = backtrace_symbols(frames, count);
+    char *text = malloc(BACKTRACE_MAX);
+    if (text)
+        text[0] = '\0';
+    for (int i = 0; text && names && i < count; i++) {
+        if (i > 0)
+            strlcat(text, " < ", BACKTRACE_MAX);
+        strlcat(text, names[i], BACKTRACE_MAX);
+    }
+    free(names);
+    return text;
+}
+
+/* On the thrower's stack. It will have died of this, once it has ended, and is told to. */
+static void relay_error(void *arg, lc_error *error)
+{
+    struct lc__run *run = arg;
+    run->backtrace = backtrace_text();
+    /* Release: who finds the error finds the backtrace. */
+    atomic_store_explicit(&run->thrown, error, memory_order_release);
+    lc_context_cancel(run->inner, lc_error_ref(error));
+}
+
+/* ---- from the start to the end ---- */
+
+static void set_task(struct lc__run *run, const struct lc__task *task)
+{
+    lc__spinlock_lock(&run->lock);
+    run->task = task;
+    lc__spinlock_unlock(&run->lock);
+}
+
+static lc_error *work(void *arg)
+{
+    struct lc__run *run = arg;
+    set_task(run, lc__task_current());
+    run->returned = run->of->run(run->context, run->of->arg);
+    return NULL;
+}
+
+static void ended(void *arg)
+{
+    struct lc__run *run = arg;
+    set_task(run, NULL);
+    lc__worker_finishing();
+    lc__shell_post(run->shell, &run->ended);
+}
+
+static void run_work(void *arg)
+{
+    lc__worker_run(&((struct lc__run *)arg)->call);
+}
+
+static const char *state_name(const struct lc__run *run)
+{
+    static const char *const names[] = {"NEW", "HEALTHY", "DONE"};
+    return names[run->signalled];
+}
+
+/* How it has ended, and by what. @return the error is given to the caller. */
+static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
+{
+    lc_error *returned = run->returned;
+    run->returned = NULL;
+    lc_error *thrown = atomic_exchange_explicit(&run->thrown, NULL, memory_order_acq_rel);
+    const lc_error *cancelled = lc_context_error(run->context);
+    *how = LC__ENDED_FAILED;
+    if (thrown) {
+        lc_error_unref(returned); /* it came later */
+        return thrown;
+    }
+    if (returned) {
+        if (cancelled && lc_error_contains(returned, cancelled))
+            *how = LC__ENDED_CANCELED;
+        return returned;
+    }
+    if (run->signalled != LC__RUN_DONE && !run->transient)
+        return lc_error_new(-ECHILD, "returned when %s", state_name(run));
+    *how = LC__ENDED_DONE;
+    return NULL;
+}
+
+/*
+ * A context above it may have been ended by other hands than ours, by the runnable that it belongs
+ * to, say: then it is not the topmost that was cancelled.
+ */
+static void look_above(struct lc__runnable *runnable)
+{
+    struct lc__runnable *top = NULL;
+    for (struct lc__runnable *above = runnable->parent;
+         above && !above->engine.cancelled && lc_context_error(above->last->inner);
+         above = above->parent)
+        top = above;
+    if (top)
+        lc__engine_cancelled(&runnable->shell->engine, &top->engine, lc_now());
+}
+
+static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
+{
+    struct lc__run *run = OF(struct lc__run, ended, post);
+    struct lc__runnable *runnable = run->of;
+    enum lc__engine_end_kind how;
+    lc_error *error = how_ended(run, &how);
+    run->of = NULL;
+    if (how == LC__ENDED_CANCELED)
+        look_above(runnable);
+    lc__engine_ended(&shell->engine, &runnable->engine, run->number, how, error, lc_now());
+    unref_run(run);
+}
+
+static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
+{
+    struct lc__run *run = lc__allocate(sizeof *run);
+    if (!run)
+        return NULL;
+    atomic_init(&run->refs, 1);
+    run->shell = lc__shell_ref(runnable->shell);
+    run->of = runnable;
+    run->number = runnable->engine.instance;
+    run->transient = runnable->engine.policy.restart == LC_TRANSIENT;
+    run->ended.deal = deal_with_end;
+    run->name = lc__duplicate(runnable->engine.name);
+    const struct lc__relay relay = {relay_error, unref_run, ref_run(run)};
+    lc_signaler *signaler = lc__signaler_relaying(&relay);
+    if (!signaler) {
+        unref_run(run);
+    } else {
+        run->inner = lc__context_with_own_signaler(above, signaler);
+        if (!run->inner)
+            lc_signaler_unref(signaler);
+    }
+    if (run->inner && run->name)
+        run->context = lc_context_with_value(run->inner, &run_key, ref_run(run), unref_run);
+    if (run->context)
+        return run;
+    if (run->inner && run->name)
+        unref_run(run); /* what the value would have held */
+    lc_context_unref(run->inner);
+    unref_run(run);
+    return NULL;
+}
+
+/* Its contexts refer to it, so they go first. */
+static void let_go(struct lc__run *run)
+{
+    lc_context_unref(run->context);
+    lc_context_unref(run->inner);
+    unref_run(run);
+}
+
+void lc__runnable_let_go(struct lc__runnable *runnable)
+{
+    if (!runnable->last)
+        return;
+    lc_context_cancel(runnable->last->inner, NULL);
+    let_go(runnable->last);
+    runnable->last = NULL;
+}
+
+static void cannot_start(struct lc__runnable *runnable, int code)
+{
+    lc__engine_ended(
+        &runnable->shell->engine, &runnable->engine, runnable->engine.instance, LC__ENDED_FAILED,
+        lc_error_new(code, "nothing to run \"%s\" in: %s", runnable->engine.name, strerror(-code)),
+        lc_now());
+}
+
+void lc__runnable_start(struct lc__runnable *runnable)
+{
+    lc_context *above =
+        runnable->parent ? runnable->parent->last->context : runnable->shell->context;
+    struct lc__run *run = new_run(runnable, above);
+    if (!run) {
+        cannot_start(runnable, -ENOMEM);
+        return;
+    }
+    give_up_logs(runnable);
+    lc__runnable_let_go(runnable);
+    runnable->last = run;
+    run->call = (struct lc__worker_call){run->context, work, ended, ref_run(run)};
+    int result = lc__shell_task(runnable->shell, runnable->kind, runnable->executor,
+                                runnable->stack_size, runnable->taken.name, run_work, run);
+    if (result == 0)
+        return;
+    run->of = NULL;
+    unref_run(run);
+    cannot_start(runnable, result);
+}
+
+void lc__runnable_cancel(struct lc__runnable *runnable)
+{
+    const struct lc__engine_node *node = &runnable->engine;
+    const lc_error *cause = node->doom                    ? node->doom
+                            : node->state == LC_NODE_DEAD ? node->error
+                                                          : runnable->shell->engine.why;
+    if (runnable->last)
+        lc_context_cancel(runnable->last->inner, lc_error_ref(cause));
+}
+
+void lc__runnable_tell_death(const struct lc__runnable *runnable)
+{
+    const struct lc__engine_node *node = &runnable->engine;
+    char after[32];
+    snprintf(after, sizeof after, "%.1f s", (double)node->pause / (double)LC_SECOND);
+    const char *backtrace = runnable->last ? runnable->last->backtrace : NULL;
+    const lc_log_field fields[] = {{"restart_after", after}, {"backtrace", backtrace}};
+    lc_log_fields(LC_LOG_ERROR, node->name, fields, backtrace ? 2 : 1, "died: %s",
+                  lc_error_message(node->error));
+}
+
+/* ---- settled ---- */
+
+bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
+                        const struct lc__task *task, bool *own)
+{
+    lc__spinlock_lock(&run->lock);
+    *own = *own || run->task == task;
+    bool waits = run->task && lc__task_waits(run->task);
+    lc__spinlock_unlock(&run->lock);
+    if (waits)
+        run->busy_since = 0;
+    else if (run->busy_since == 0)
+        run->busy_since = now;
+    return waits || now - run->busy_since >= grace;
+}
+
+/* ---- making ---- */
+
+struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
+                                      const lc_child *options)
+{
+    struct lc__runnable *runnable = lc__allocate(sizeof *runnable);
+    if (!runnable)
+        return NULL;
+    char *name = parent ? join(parent, options->name) : lc__duplicate(options->name);
+    if (!name) {
+        lc__free(runnable);
+        return NULL;
+    }
+    runnable->engine.name = name;
+    runnable->engine.policy = (struct lc__engine_policy){.restart = options->restart,
+                                                         .backoff = options->backoff,
+                                                         .start_timeout = LC_FOREVER,
+                                                         .stop_timeout = options->stop_timeout,
+                                                         .runnable = true};
+    runnable->taken.name = name + strlen(name) - strlen(options->name);
+    runnable->shell = shell;
+    runnable->run = options->run;
+    runnable->arg = options->arg;
+    runnable->kind = options->kind;
+    runnable->stack_size = options->stack_size;
+    runnable->executor = options->executor;
+    RB_INIT(&runnable->names);
+    return runnable;
+}
+
+static void leave_group(struct lc__child_group *group)
+{
+    if (!group || --group->members > 0)
+        return;
+    lc__free(group->engine.intensity.times);
+    lc__free(group);
+}
+
+void lc__runnable_free(struct lc__runnable *runnable)
+{
+    if (runnable->parent &&
+        RB_FIND(lc__taken_names, &runnable->parent->names, &runnable->taken) == &runnable->taken)
+        RB_REMOVE(lc__taken_names, &runnable->parent->names, &runnable->taken);
+    lc__runnable_let_go(runnable);
+    leave_group(runnable->group);
+    lc__engine_node_end(&runnable->engine);
+    lc__free((char *)(uintptr_t)runnable->engine.name);
+    lc__free(runnable);
+}

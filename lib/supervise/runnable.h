@@ -1,0 +1,104 @@
+/*
+ * runnable.h: a runnable of a tree, and its instances. Floor 5: tree.c.
+ */
+#ifndef LIFECYCLE_SUPERVISE_RUNNABLE_H
+#define LIFECYCLE_SUPERVISE_RUNNABLE_H
+
+#include "base/refs.h"
+#include "base/spin.h"
+#include "context/worker.h"
+#include "supervise/shell.h"
+
+#include <lifecycle/tree.h>
+
+#include <bsd/sys/tree.h>
+
+/* A name that is taken below a runnable: a child's, or a log's. */
+struct lc__taken {
+    RB_ENTRY(lc__taken) link;
+    const char *name;
+};
+
+RB_HEAD(lc__taken_names, lc__taken);
+
+/* Children that were started together. */
+struct lc__child_group {
+    struct lc__engine_group engine;
+    size_t members; /* that are there; it goes with the last */
+};
+
+struct lc__runnable {
+    struct lc__engine_node engine; /* first; engine.name is the distinguished name, owned */
+    struct lc__shell *shell;
+    struct lc__runnable *parent; /* NULL: the root, or not taken in */
+    struct lc__child_group *group;
+    struct lc__taken taken; /* among the parent's */
+    lc_runnable run;
+    void *arg;
+    lc_worker_kind kind;
+    size_t stack_size;
+    lc_executor *executor;
+    struct lc__taken_names names; /* of its children and logs */
+    /* The present instance, or the last: its context is above the children's. NULL: none yet. */
+    struct lc__run *last;
+    size_t index; /* among the nodes, for who numbers them */
+};
+
+/* What an instance has signalled. In the service. */
+enum lc__run_signal { LC__RUN_NEW, LC__RUN_HEALTHY, LC__RUN_DONE };
+
+/* An instance. Its context refers to it, so that it is there as long as that is. */
+struct lc__run {
+    atomic_uint refs;
+    struct lc__shell *shell; /* held */
+    struct lc__runnable
+        *of;          /* NULL: its end has been dealt with. In the service, but for the task */
+    const char *name; /* the distinguished name; owned */
+    uint64_t number;
+    lc_context *inner;   /* its own, with the signaler */
+    lc_context *context; /* below that: leads back to here */
+    struct lc__worker_call call;
+    struct lc__post ended;
+    lc_error *returned;
+    _Atomic(lc_error *) thrown; /* the first */
+    char *backtrace;            /* of that; NULL: none */
+    enum lc__run_signal signalled;
+    bool transient;
+    struct lc__sublog *logs;     /* in the service */
+    int64_t busy_since;          /* 0: it waited when last looked at. In the service */
+    struct lc__spinlock lock;    /* for the next */
+    const struct lc__task *task; /* that runs it; NULL: none, or not any more */
+};
+
+/* Makes a runnable of good options, below one of that name; NULL: the root. NULL: no memory. */
+struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
+                                      const lc_child *options);
+/* In the service, if it has a parent. */
+void lc__runnable_free(struct lc__runnable *runnable);
+
+/* The instance that a context belongs to, or one above it; NULL: none. Borrowed. */
+struct lc__run *lc__run_of(const lc_context *context);
+
+/* ---- in the service ---- */
+
+/* Carries out LC__START and LC__CANCEL. */
+void lc__runnable_start(struct lc__runnable *runnable);
+void lc__runnable_cancel(struct lc__runnable *runnable);
+/* Gives its last instance back, which has ended, and which refers to the tree. */
+void lc__runnable_let_go(struct lc__runnable *runnable);
+/* Logs that it has died, and when it will run again. */
+void lc__runnable_tell_death(const struct lc__runnable *runnable);
+
+/* Gives a child its parent. @return 0; -EEXIST if the parent has another of that name. */
+int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child);
+void lc__runnable_put_out(struct lc__runnable *child);
+/* Opens a sub-log. @return 0; -EEXIST, -ENOMEM. */
+int lc__run_open_log(struct lc__run *run, const char *name, const char **log);
+/*
+ * Whether it counts as settled at `now`: it waits, or has been busy for `grace`. *own is set if it
+ * is the caller of `task`.
+ */
+bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
+                        const struct lc__task *task, bool *own);
+
+#endif

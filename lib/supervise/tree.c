@@ -1,0 +1,726 @@
+/*
+ * tree.c: the tree front: what runnables call, and who has the tree. See <lifecycle/tree.h>.
+ */
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/memory.h"
+#include "base/task.h"
+#include "supervise/node.h"
+#include "supervise/runnable.h"
+#include "supervise/snapshot.h"
+
+#include <lifecycle/log.h>
+
+#include <bsd/string.h>
+#include <ctype.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <stdio.h>
+#include <string.h>
+
+struct lc_tree {
+    lc_component component; /* first */
+    struct lc__shell shell;
+    int64_t settle_grace;
+    struct lc__runnable *root; /* NULL: forgotten. In the service */
+};
+
+static lc_tree *of_shell(struct lc__shell *shell)
+{
+    return (lc_tree *)(void *)((char *)shell - offsetof(lc_tree, shell));
+}
+
+static struct lc__runnable *of_engine(struct lc__engine_node *node)
+{
+    return (struct lc__runnable *)node;
+}
+
+/* ---- checking what is given ---- */
+
+static bool is_name(const char *name)
+{
+    static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    size_t length = name ? strnlen(name, LC_TREE_NAME_MAX + 1) : 0;
+    return length >= 1 && length <= LC_TREE_NAME_MAX && strspn(name, valid) == length;
+}
+
+static lc_error *check_child(const lc_child *child)
+{
+    if (!child || child->size != sizeof *child)
+        return lc_error_new(-EINVAL, "a child was not made with LC_CHILD_INIT");
+    if (!is_name(child->name))
+        return lc_error_new(-EINVAL,
+                            "\"%.*s\" is no name for a runnable: 1 to %d of A-Z a-z 0-9 _ -",
+                            LC_TREE_NAME_MAX, child->name ? child->name : "", LC_TREE_NAME_MAX);
+    if (!child->run)
+        return lc_error_new(-EINVAL, "run of \"%s\" is missing", child->name);
+    if (child->kind != LC_WORKER_THREAD && child->kind != LC_WORKER_FIBER)
+        return lc_error_new(-EINVAL, "kind of \"%s\" is %d, not one of LC_WORKER_...", child->name,
+                            (int)child->kind);
+    if ((unsigned)child->restart > LC_TEMPORARY)
+        return lc_error_new(-EINVAL, "restart of \"%s\" is %d, not a restart type", child->name,
+                            (int)child->restart);
+    if (child->stop_timeout <= 0)
+        return lc_error_new(-EINVAL, "stop_timeout of \"%s\" must be above 0", child->name);
+    return lc__check_backoff(child->name, &child->backoff);
+}
+
+static lc_error *check_group(const lc_child_group *group)
+{
+    if (!group || group->size != sizeof *group)
+        return lc_error_new(-EINVAL, "the group was not made with LC_CHILD_GROUP_INIT");
+    if (group->count > 0 && !group->children)
+        return lc_error_new(-EINVAL, "children of the group are missing, its count is %zu",
+                            group->count);
+    if (group->count > LC_TREE_NODES_MAX)
+        return lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
+    if ((unsigned)group->strategy > LC_REST_FOR_ONE)
+        return lc_error_new(-EINVAL, "strategy of the group is %d, not a strategy",
+                            (int)group->strategy);
+    lc_error *error = NULL;
+    for (size_t i = 0; i < group->count && !error; i++)
+        error = check_child(&group->children[i]);
+    if (!error && group->count > 0)
+        error = lc__check_intensity(group->children[0].name, &group->intensity);
+    return error;
+}
+
+/* ---- for runnables ---- */
+
+/* A call of a runnable, on its way into the service. */
+struct request {
+    struct lc__run *run;
+    lc_error *error; /* what is answered */
+    bool wrong;      /* a programming error: the caller is to die of it */
+    enum lc__run_signal signal;
+    struct lc__runnable **children;
+    size_t count;
+    const char *name;
+    const char **log;
+};
+
+/* A mistake of whoever calls, on whose own stack it ends. */
+static LC_NORETURN void die(lc_context *context, lc_error *error)
+{
+    lc_throw(context, error);
+}
+
+/* In the service, first: @return whether the caller runs. */
+static bool caller_runs(struct request *request)
+{
+    if (request->run->of)
+        return true;
+    request->wrong = true;
+    request->error =
+        lc_error_new(-EINVAL, "a call of the tree by \"%s\", which has ended", request->run->name);
+    return false;
+}
+
+/*
+ * Carries a request to the service of the tree that the context is of. @return what is answered;
+ * or, of a mistake, does not return.
+ */
+static lc_error *call_tree(lc_context *context, struct request *request,
+                           void (*function)(struct lc__shell *shell, void *arg))
+{
+    request->run = lc__run_of(context);
+    if (!request->run)
+        die(context,
+            lc_error_new(-EINVAL, "a call of the tree with a context that belongs to no runnable"));
+    lc__shell_call(request->run->shell, function, request);
+    if (request->wrong)
+        die(context, request->error);
+    return request->error;
+}
+
+static void refuse(struct request *request, const char *name)
+{
+    request->error = lc_error_new(-EEXIST, "\"%s\" has a child or a log called \"%s\" already",
+                                  request->run->name, name);
+}
+
+/* All of them or, if one is refused, none. */
+static void take_in(struct request *request)
+{
+    size_t taken = 0;
+    while (taken < request->count &&
+           lc__runnable_take_in(request->run->of, request->children[taken]) == 0)
+        taken++;
+    if (taken == request->count)
+        return;
+    refuse(request, request->children[taken]->taken.name);
+    while (taken-- > 0)
+        lc__runnable_put_out(request->children[taken]);
+}
+
+static void run_children(struct lc__shell *shell, void *arg)
+{
+    struct request *request = arg;
+    if (!caller_runs(request))
+        return;
+    struct lc__run *run = request->run;
+    if (run->signalled != LC__RUN_NEW)
+        request->error =
+            lc_error_new(-EPERM, "\"%s\" has signalled, and may start no more children", run->name);
+    else if (shell->engine.ending)
+        request->error =
+            lc_error_new(-ESHUTDOWN, "the tree is cancelled: \"%s\" starts no children", run->name);
+    else if (request->count > LC_TREE_NODES_MAX - shell->engine.count)
+        request->error =
+            lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
+    else
+        take_in(request);
+    if (request->error)
+        return;
+    for (size_t i = 0; i < request->count; i++)
+        lc__engine_add(&shell->engine, &request->children[i]->engine, &run->of->engine, lc_now());
+}
+
+static struct lc__child_group *new_group(const lc_child_group *options)
+{
+    struct lc__child_group *group = lc__allocate(sizeof *group);
+    if (!group)
+        return NULL;
+    unsigned restarts = options->intensity.restarts;
+    lc__engine_group_init(&group->engine);
+    group->engine.strategy = options->strategy;
+    group->engine.intensity.limit = options->intensity;
+    group->engine.intensity.times =
+        restarts > 0 ? lc__allocate_array(restarts, sizeof(int64_t)) : NULL;
+    if (restarts == 0 || group->engine.intensity.times)
+        return group;
+    lc__free(group);
+    return NULL;
+}
+
+static void free_children(struct lc__runnable **children, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        lc__runnable_free(children[i]);
+    lc__free(children);
+}
+
+/* @return how many could be made; the group belongs to the first of them. */
+static size_t make_children(struct lc__run *run, const lc_child_group *options,
+                            struct lc__child_group *group, struct lc__runnable **children)
+{
+    size_t made = 0;
+    while (made < options->count) {
+        struct lc__runnable *child =
+            lc__runnable_new(run->shell, run->name, &options->children[made]);
+        if (!child)
+            break;
+        if (!child->executor && lc_in_fiber())
+            child->executor = lc_executor_current();
+        child->group = group;
+        child->engine.group = &group->engine;
+        child->engine.intensity = &group->engine.intensity;
+        group->members++;
+        children[made++] = child;
+    }
+    return made;
+}
+
+static lc_error *no_memory(const struct lc__run *run)
+{
+    return lc_error_new(-ENOMEM, "no memory for children of \"%s\"", run->name);
+}
+
+lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *options)
+{
+    struct request request = {.run = lc__run_of(context)};
+    lc_error *error = check_group(options);
+    if (error || options->count == 0 || !request.run)
+        return error ? error : call_tree(context, &request, run_children);
+    struct lc__child_group *group = new_group(options);
+    request.children = lc__allocate_array(options->count, sizeof *request.children);
+    if (group && request.children)
+        request.count = make_children(request.run, options, group, request.children);
+    if (request.count == 0 && group) {
+        lc__free(group->engine.intensity.times);
+        lc__free(group);
+    }
+    if (request.count < options->count) {
+        error = no_memory(request.run);
+    } else {
+        error = call_tree(context, &request, run_children);
+        request.count = error ? request.count : 0; /* they are the tree's now */
+    }
+    free_children(request.children, request.count);
+    return error;
+}
+
+lc_error *lc_tree_run(lc_context *context, const lc_child *child)
+{
+    lc_child_group group = LC_CHILD_GROUP_INIT;
+    group.children = child;
+    group.count = 1;
+    return lc_tree_run_group(context, &group);
+}
+
+static void take_signal(struct lc__shell *shell, void *arg)
+{
+    struct request *request = arg;
+    if (!caller_runs(request))
+        return;
+    struct lc__run *run = request->run;
+    struct lc__runnable *runnable = run->of;
+    bool healthy = request->signal == LC__RUN_HEALTHY;
+    request->wrong = run->signalled != (healthy ? LC__RUN_NEW : LC__RUN_HEALTHY);
+    if (request->wrong) {
+        request->error =
+            lc_error_new(-EPROTO, "\"%s\" signals %s out of order", run->name,
+                         healthy ? "healthy, which it has before" : "done, when it is not healthy");
+        return;
+    }
+    run->signalled = request->signal;
+    if (!healthy) {
+        lc__engine_said_done(&shell->engine, &runnable->engine, lc_now());
+        return;
+    }
+    lc__engine_ready(&shell->engine, &runnable->engine, run->number, lc_now());
+    if (!runnable->parent)
+        lc_handle_close(&shell->ready);
+}
+
+void lc_tree_signal_healthy(lc_context *context)
+{
+    struct request request = {.signal = LC__RUN_HEALTHY};
+    lc_error_unref(call_tree(context, &request, take_signal));
+}
+
+void lc_tree_signal_done(lc_context *context)
+{
+    struct request request = {.signal = LC__RUN_DONE};
+    lc_error_unref(call_tree(context, &request, take_signal));
+}
+
+const char *lc_tree_name(lc_context *context)
+{
+    const struct lc__run *run = lc__run_of(context);
+    if (!run)
+        die(context,
+            lc_error_new(-EINVAL, "a call of the tree with a context that belongs to no runnable"));
+    return run->name;
+}
+
+static void open_log(struct lc__shell *shell, void *arg)
+{
+    struct request *request = arg;
+    (void)shell;
+    if (!caller_runs(request))
+        return;
+    int result = lc__run_open_log(request->run, request->name, request->log);
+    if (result == -EEXIST)
+        refuse(request, request->name);
+    else if (result < 0)
+        request->error = lc_error_new(result, "no memory for log \"%s\"", request->name);
+}
+
+lc_error *lc_tree_sublog(lc_context *context, const char *name, const char **log)
+{
+    struct request request = {.name = name, .log = log};
+    if (!is_name(name) || !log)
+        return lc_error_new(
+            -EINVAL,
+            "lc_tree_sublog needs a name of 1 to %d of A-Z a-z 0-9 _ -, and where to put the log's",
+            LC_TREE_NAME_MAX);
+    return call_tree(context, &request, open_log);
+}
+
+/* ---- what the engine asks for ---- */
+
+static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
+{
+    lc_tree *tree = of_shell(shell);
+    if (runnable == tree->root)
+        tree->root = NULL;
+    lc__runnable_free(runnable);
+}
+
+static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+{
+    struct lc__runnable *runnable = of_engine(action->node);
+    switch (action->kind) {
+    case LC__TELL_RESTART:
+        lc__runnable_tell_death(runnable);
+        break;
+    case LC__TELL_OVERDUE:
+        lc_log(LC_LOG_ERROR, runnable->engine.name,
+               "has not ended in time, and blocks its restart");
+        break;
+    case LC__TELL_EXCEEDED:
+        lc_log(LC_LOG_ERROR, runnable->engine.name,
+               "too many restarts (%u in %.1f s are borne): %s",
+               runnable->engine.intensity->limit.restarts,
+               (double)runnable->engine.intensity->limit.period / (double)LC_SECOND,
+               lc_error_message(action->error));
+        break;
+    case LC__START:
+        lc__runnable_start(runnable);
+        break;
+    case LC__CANCEL:
+        lc__runnable_cancel(runnable);
+        break;
+    case LC__FORGET:
+        forget(shell, runnable);
+        break;
+    case LC__TELL_LATE:
+    case LC__TELL_REFUSED:
+    case LC__TELL_UNABLE:
+    case LC__ASK: /* of graphs */
+        break;
+    }
+}
+
+static const char *name_of(struct lc__engine_node *node)
+{
+    return node->name;
+}
+
+/* A pause before a restart is no state of its own: it is dead meanwhile. */
+static bool shows(lc_node_state state)
+{
+    return state != LC_NODE_BACKOFF;
+}
+
+static void finished(struct lc__shell *shell)
+{
+    lc_tree *tree = of_shell(shell);
+    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
+        lc__runnable_let_go(of_engine(node));
+    lc__node_report(shell);
+    lc_handle_close(&shell->done);
+}
+
+/* Children before their parents, to which they lead. */
+static void destroy_shell(struct lc__shell *shell)
+{
+    lc_tree *tree = of_shell(shell);
+    struct lc__engine_node *node = tree->root ? &tree->root->engine : NULL;
+    while (node) {
+        struct lc__engine_node *child = TAILQ_FIRST(&node->children);
+        if (child) {
+            node = child;
+            continue;
+        }
+        struct lc__engine_node *parent = node == &tree->root->engine ? NULL : node->parent;
+        if (parent)
+            TAILQ_REMOVE(&parent->children, node, among_children);
+        lc__runnable_free(of_engine(node));
+        node = parent;
+    }
+    lc__shell_end(shell);
+    lc__free(tree);
+}
+
+static const struct lc__shell_front front = {
+    .act = act,
+    .name_of = name_of,
+    .shows = shows,
+    .finished = finished,
+    .destroy = destroy_shell,
+};
+
+/* ---- starting and ending ---- */
+
+struct start {
+    lc_context *above;
+    lc_error *error;
+};
+
+static void start_in_service(struct lc__shell *shell, void *arg)
+{
+    struct start *start = arg;
+    lc_tree *tree = of_shell(shell);
+    if (shell->started) {
+        start->error = lc_error_new(-EALREADY, "\"%s\" has been run before", shell->name);
+        return;
+    }
+    lc_context *context = lc_context_new(start->above);
+    if (!context) {
+        start->error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
+        return;
+    }
+    lc__shell_start(shell, start->above, context);
+    if (!shell->engine.ending)
+        lc__engine_add(&shell->engine, &tree->root->engine, NULL, lc_now());
+}
+
+lc_error *lc_tree_start(lc_tree *tree, lc_context *context)
+{
+    struct start start = {context, NULL};
+    void *frame;
+    if (!tree)
+        return lc_error_new(-EINVAL, "lc_tree_start needs a tree");
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
+                            tree->shell.name);
+    /* The first one loads a library, for which a fiber's stack may be too small. */
+    backtrace(&frame, 1);
+    lc__shell_call(&tree->shell, start_in_service, &start);
+    return start.error;
+}
+
+static void cancel_in_service(struct lc__shell *shell, void *arg)
+{
+    (void)arg;
+    if (shell->started)
+        lc__engine_cancel(&shell->engine, NULL, lc_now());
+}
+
+void lc_tree_cancel(lc_tree *tree)
+{
+    if (tree)
+        lc__shell_call(&tree->shell, cancel_in_service, NULL);
+}
+
+static void list_living(struct lc__shell *shell, void *arg)
+{
+    lc_tree *tree = of_shell(shell);
+    char *names = arg;
+    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
+        if (node->running)
+            lc__engine_list_name(names, LC_ERROR_MESSAGE_MAX / 2, node->name);
+}
+
+lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
+{
+    if (!tree)
+        return lc_error_new(-EINVAL, "lc_tree_wait needs a tree");
+    int result = lc_handle_wait(&tree->shell.done, deadline);
+    if (result == 0)
+        return NULL;
+    char names[LC_ERROR_MESSAGE_MAX / 2] = "";
+    lc__shell_call(&tree->shell, list_living, names);
+    return lc_error_new(result, "\"%s\" has not ended; what still runs: %s", tree->shell.name,
+                        names[0] != '\0' ? names : "nothing");
+}
+
+/* ---- settled ---- */
+
+struct look {
+    bool settled;
+    bool own; /* who asks is one of the runnables */
+    const struct lc__task *task;
+};
+
+static void look_whether_settled(struct lc__shell *shell, void *arg)
+{
+    struct look *look = arg;
+    lc_tree *tree = of_shell(shell);
+    int64_t now = lc_now();
+    look->settled = !lc__shell_has_mail(shell);
+    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
+        struct lc__run *run = of_engine(node)->last;
+        if (node->running && run &&
+            !lc__run_is_settled(run, now, tree->settle_grace, look->task, &look->own))
+            look->settled = false;
+    }
+}
+
+/* How often to look: for what happens in other threads there is no handle. */
+#define SETTLE_INTERVAL LC_MILLISECOND
+
+int lc_tree_settle(lc_tree *tree, int64_t deadline)
+{
+    if (!tree)
+        return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
+    /* Twice in a row: who was just being woken at the first look has gone on by the second. */
+    unsigned in_a_row = 0;
+    for (;;) {
+        struct look look = {.task = lc__task_current()};
+        lc__shell_call(&tree->shell, look_whether_settled, &look);
+        if (look.own)
+            return -EDEADLK;
+        in_a_row = look.settled ? in_a_row + 1 : 0;
+        if (in_a_row == 2)
+            return 0;
+        if (lc_now() >= deadline)
+            return -ETIMEDOUT;
+        int result = lc_sleep(SETTLE_INTERVAL);
+        if (result < 0)
+            return result;
+    }
+}
+
+/* ---- looking ---- */
+
+static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__engine_node *node)
+{
+    if (node->state == LC_NODE_BACKOFF)
+        return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
+                                 (double)node->pause / (double)LC_SECOND);
+    if (node->cancelled && !node->running && node->children_up > 0)
+        return lc__snapshot_text(snapshot, "%zu children to end", node->children_up);
+    return node->running && node->cancelled ? "its end" : "";
+}
+
+/* Of a runnable that is not shown, and has none above it that is. */
+#define NOWHERE SIZE_MAX
+
+struct picture {
+    bool live_only;
+    lc_snapshot *result;
+};
+
+static void add_row(struct lc__snapshot *snapshot, struct lc__engine_node *node)
+{
+    lc_node_status *row = lc__snapshot_add(snapshot, node->name);
+    const struct lc__runnable *parent = of_engine(node)->parent;
+    row->state = node->state;
+    row->since = node->since;
+    row->instance = node->instance;
+    row->restarts = node->instance > 0 ? node->instance - 1 : 0;
+    row->error = lc_error_ref(node->error);
+    row->overdue = node->overdue;
+    row->waits_for = waits_for(snapshot, node);
+    if (parent && parent->index != NOWHERE)
+        row->parent = parent->index;
+}
+
+static void take_snapshot(struct lc__shell *shell, void *arg)
+{
+    struct picture *picture = arg;
+    lc_tree *tree = of_shell(shell);
+    struct lc__engine_node *top = tree->root && shell->started ? &tree->root->engine : NULL;
+    size_t count = 0;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
+        if (node->running || !picture->live_only)
+            of_engine(node)->index = count++;
+        else /* its children are shown where it would be */
+            of_engine(node)->index =
+                of_engine(node)->parent ? of_engine(node)->parent->index : NOWHERE;
+    struct lc__snapshot *snapshot = lc__snapshot_new(shell->name, lc_now(), count, 0);
+    if (!snapshot)
+        return;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
+        if (node->running || !picture->live_only)
+            add_row(snapshot, node);
+    picture->result = lc__snapshot_finish(snapshot);
+}
+
+lc_snapshot *lc_tree_snapshot(lc_tree *tree)
+{
+    struct picture picture = {false, NULL};
+    if (tree)
+        lc__shell_call(&tree->shell, take_snapshot, &picture);
+    return picture.result;
+}
+
+lc_snapshot *lc_tree_live(lc_tree *tree)
+{
+    struct picture picture = {true, NULL};
+    if (tree)
+        lc__shell_call(&tree->shell, take_snapshot, &picture);
+    return picture.result;
+}
+
+lc_observer *lc_tree_observe(lc_tree *tree, size_t capacity)
+{
+    return tree ? lc__shell_observe(&tree->shell, capacity) : NULL;
+}
+
+/* ---- as a component ---- */
+
+static lc_error *start(lc_component *component, lc_context *context)
+{
+    return lc_tree_start((lc_tree *)component, context);
+}
+
+static lc_handle *ready(lc_component *component)
+{
+    return lc_tree_ready((lc_tree *)component);
+}
+
+static lc_handle *done(lc_component *component)
+{
+    return lc_tree_done((lc_tree *)component);
+}
+
+static void destroy(lc_component *component)
+{
+    lc_tree_unref((lc_tree *)component);
+}
+
+static const lc_component_ops component_ops = {
+    .size = sizeof(lc_component_ops),
+    .start = start,
+    .ready = ready,
+    .done = done,
+    .destroy = destroy,
+    .flags = LC_START_INLINE,
+};
+
+lc_component *lc_tree_component(lc_tree *tree)
+{
+    return tree ? &tree->component : NULL;
+}
+
+lc_handle *lc_tree_ready(lc_tree *tree)
+{
+    return tree ? &tree->shell.ready : NULL;
+}
+
+lc_handle *lc_tree_done(lc_tree *tree)
+{
+    return tree ? &tree->shell.done : NULL;
+}
+
+/* ---- making ---- */
+
+static lc_error *check_options(const lc_tree_options *options)
+{
+    if (!options || options->size != sizeof *options)
+        return lc_error_new(-EINVAL, "lc_tree_new needs options made with LC_TREE_INIT");
+    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "lc_tree_new: options.name must be 1 to %d bytes long",
+                            LC_NAME_MAX);
+    if (options->settle_grace < 0)
+        return lc_error_new(-EINVAL, "lc_tree_new: options.settle_grace must be 0 or more");
+    return check_child(&options->root);
+}
+
+lc_error *lc_tree_new(const lc_tree_options *options, lc_tree **result)
+{
+    if (!result)
+        return lc_error_new(-EINVAL, "lc_tree_new has nowhere to put the tree");
+    *result = NULL;
+    lc_error *error = check_options(options);
+    if (error)
+        return error;
+    lc_tree *tree = lc__allocate(sizeof *tree);
+    if (tree)
+        tree->root = lc__runnable_new(&tree->shell, NULL, &options->root);
+    if (!tree || !tree->root) {
+        lc__free(tree);
+        return lc_error_new(-ENOMEM, "no memory for tree \"%s\"", options->name);
+    }
+    tree->component.ops = &component_ops;
+    tree->settle_grace = options->settle_grace;
+    lc__shell_init(&tree->shell, &front, options->name);
+    tree->shell.engine.keep_running = true;
+    /* Until it is added it has no children, and lists to show that. */
+    TAILQ_INIT(&tree->root->engine.children);
+    *result = tree;
+    return NULL;
+}
+
+lc_tree *lc_tree_ref(lc_tree *tree)
+{
+    if (tree)
+        lc__shell_ref(&tree->shell);
+    return tree;
+}
+
+void lc_tree_unref(lc_tree *tree)
+{
+    if (tree)
+        lc__shell_unref(&tree->shell);
+}
