@@ -77,8 +77,7 @@ static void free_logs(struct lc__run *run)
 /* The names may be taken by others; the logs themselves stay as long as the instance. */
 static void give_up_logs(struct lc__runnable *runnable)
 {
-    struct lc__sublog *log = runnable->last ? runnable->last->logs : NULL;
-    for (; log; log = log->next)
+    for (struct lc__sublog *log = runnable->last->logs; log; log = log->next)
         RB_REMOVE(lc__taken_names, &runnable->names, &log->taken);
 }
 
@@ -296,6 +295,7 @@ void lc__runnable_let_go(struct lc__runnable *runnable)
     if (!runnable->last)
         return;
     lc_context_cancel(runnable->last->inner, NULL);
+    give_up_logs(runnable);
     let_go(runnable->last);
     runnable->last = NULL;
 }
@@ -317,7 +317,6 @@ void lc__runnable_start(struct lc__runnable *runnable)
         cannot_start(runnable, -ENOMEM);
         return;
     }
-    give_up_logs(runnable);
     lc__runnable_let_go(runnable);
     runnable->last = run;
     run->call = (struct lc__worker_call){run->context, work, ended, ref_run(run)};
