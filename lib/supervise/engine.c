@@ -243,7 +243,7 @@ static void end_step(struct lc__engine *engine)
 void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior behavior)
 {
     bool upgraded = behavior == LC_SPIN_HALT && !engine->halting;
-    if (engine->ending && !upgraded) {
+    if (engine->finished || (engine->ending && !upgraded)) {
         lc_error_unref(why); /* the first reason stays; the handler has seen this one */
         return;
     }

@@ -38,7 +38,7 @@ struct lc__instance {
     struct lc__waiter ready_waiter;
     struct lc__waiter done_waiter;
     lc_error *thrown;
-    lc_behavior asked; /* what `thrown` asks for */
+    atomic_int asked; /* what `thrown` asks for: an lc_behavior. Its order is that of the post */
     struct lc__post ready_post;
     struct lc__post failed_post;
     struct lc__post ended_post;
@@ -97,8 +97,9 @@ static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
     } else if (is_cancellation(instance, error)) {
         lc_error_unref(error);
     } else {
+        int asked = atomic_load_explicit(&instance->asked, memory_order_relaxed);
         lc__engine_failed(&shell->engine, &instance->node->engine, instance->number, error,
-                          instance->asked, lc_now());
+                          (lc_behavior)asked, lc_now());
     }
     unref_instance(instance);
 }
@@ -121,7 +122,8 @@ static void ask_for(lc_context *context, lc_behavior behavior)
 {
     const struct lc__relay *relay = lc__signaler_relay(lc__context_signaler(context));
     if (relay && relay->error == relay_error)
-        ((struct lc__instance *)relay->arg)->asked = behavior;
+        atomic_store_explicit(&((struct lc__instance *)relay->arg)->asked, (int)behavior,
+                              memory_order_relaxed);
 }
 
 void lc__node_report(struct lc__shell *shell)
