@@ -372,8 +372,8 @@ void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, u
         return;
     engine->now = now;
     node->was_ready = true;
+    node->next_pause = 0;
     if (node->state == LC_NODE_STARTING) {
-        node->next_pause = 0;
         if (!node->policy.runnable)
             lc__engine_disarm(engine, &node->timer);
         lc__engine_enter(engine, node, LC_NODE_READY);
