@@ -332,10 +332,10 @@ static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *nod
 void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)
 {
     if (!lc_behavior_name(behavior)) {
-        lc_error *error =
-            lc_error_wrap(lc_error_ref(node->error), -EINVAL,
-                          "the error handler of \"%s\" answered %d, which is none of the behaviors",
-                          node->name, (int)behavior);
+        lc_error *error = lc_error_wrap(
+            lc_error_ref(node->error), -EINVAL,
+            "the error handler of \"%s\" answered %d, which is none of the behaviors (0 to %d)",
+            node->name, (int)behavior, LC_SPIN_HALT);
         stop_for_good(engine, node, LC_SHUTDOWN, error);
     } else if (behavior != LC_RESTART) {
         stop_for_good(engine, node, behavior, lc_error_ref(node->error));
