@@ -15,6 +15,7 @@ struct pausing {
     struct lc__manual_clock *clock;
     atomic_uint made;
     atomic_bool becomes_ready; /* the instances, before they fail */
+    bool ready_late;           /* not before they are being stopped */
     unsigned expected;
 };
 
@@ -27,12 +28,22 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "failed on purpose");
 }
 
+static lc_error *become_ready_late(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_context_sleep(context, LC_FOREVER);
+    lc_ready_signal(ready);
+    return NULL;
+}
+
 static lc_error *make_failing(void *arg, lc_component **component)
 {
     struct pausing *pausing = arg;
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("failing");
     lc_manager_builder_add(builder, "fail", fail, arg);
+    if (pausing->ready_late)
+        lc_manager_builder_add(builder, "late", become_ready_late, arg);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -104,9 +115,10 @@ static void what_fails_again_is_restarted_more_slowly(void)
     lc__manual_clock_free(pausing.clock);
 }
 
-static void what_had_been_ready_is_restarted_at_once(void)
+static void is_restarted_at_once(bool ready_late)
 {
-    struct pausing pausing = {.clock = lc__manual_clock_new(LC_SECOND), .becomes_ready = true};
+    struct pausing pausing = {
+        .clock = lc__manual_clock_new(LC_SECOND), .becomes_ready = true, .ready_late = ready_late};
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_failing;
     options.factory_arg = &pausing;
@@ -122,7 +134,19 @@ static void what_had_been_ready_is_restarted_at_once(void)
     lc__manual_clock_free(pausing.clock);
 }
 
+static void what_had_been_ready_is_restarted_at_once(void)
+{
+    is_restarted_at_once(false);
+}
+
+static void what_becomes_ready_while_it_stops_is_restarted_at_once(void)
+{
+    is_restarted_at_once(true);
+}
+
 CHECK_SUITE(unit_run_pause, "unit: the run loop without a handler",
             {"what fails before it is ready is restarted ever more slowly",
              what_fails_again_is_restarted_more_slowly},
-            {"what had been ready is restarted at once", what_had_been_ready_is_restarted_at_once});
+            {"what had been ready is restarted at once", what_had_been_ready_is_restarted_at_once},
+            {"so is what becomes ready while it is being stopped",
+             what_becomes_ready_while_it_stops_is_restarted_at_once});

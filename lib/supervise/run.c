@@ -1,12 +1,14 @@
 /*
- * run.c: the run loop: makes a component, runs it, asks what to do about its fatal error. See
- * <lifecycle/run.h>.
+ * run.c: the run loop: a supervisor of one component, on the stack of its caller. The engine says
+ * what is to happen; what is here makes the component, runs it, asks the handler about its fatal
+ * error, and waits for what happens next. See <lifecycle/run.h>.
  */
 #include "base/fork.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/fiber.h"
 #include "executor/thread.h"
+#include "supervise/engine.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
@@ -151,14 +153,12 @@ struct run {
     const lc_run_options *options;
     lc_context *context;         /* the caller's, or one below it */
     lc_process_signals *signals; /* NULL: not handled */
-    lc_behavior behavior;        /* the handler's last answer */
-    lc_error *broken;            /* why the run itself cannot go on; NULL */
-    int64_t pause;               /* before the next restart that no handler asks for */
+    struct lc__engine engine;
+    struct lc__engine_node node;
+    struct instance instance; /* while the node runs */
+    lc_behavior behavior;     /* the handler's last answer */
+    lc_error *broken;         /* why the run itself cannot go on; NULL */
 };
-
-/* The first restart without a handler is at once, the second after this, and so on. */
-#define PAUSE_FIRST (100 * LC_MILLISECOND)
-#define PAUSE_MOST (30 * LC_SECOND)
 
 /* SIGINT and SIGTERM cancel the run; the cause tells which. Does nothing if none has come. */
 static void cancel_by_signal(struct run *run)
@@ -177,81 +177,7 @@ static void break_off(struct run *run, int code)
     lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
-/*
- * Waits until the instance has failed, completed, or is to end because the run does, and until
- * nothing of it runs any more. @return its fatal error, given to the caller, or NULL.
- */
-static lc_error *await_instance(struct run *run, struct instance *instance)
-{
-    enum { THROWN, DONE, SIGNALS };
-    lc_waitable waitables[] = {
-        [THROWN] = lc_on_handle(lc_signaler_thrown(instance->signaler)),
-        [DONE] = lc_on_handle(lc_component_done(instance->component)),
-        [SIGNALS] = lc_on_signals(run->signals),
-    };
-    size_t count = run->signals ? 3 : 2;
-    int index;
-    do {
-        index = lc_context_wait_any(run->context, waitables, count, LC_FOREVER);
-        if (index == SIGNALS)
-            cancel_by_signal(run);
-        else if (index < 0 && !lc_context_error(run->context))
-            break_off(run, index);
-    } while (index != THROWN && index != DONE && !lc_context_error(run->context));
-    lc_error *error = lc_signaler_take(instance->signaler);
-    if (error)
-        lc_context_cancel(instance->context, lc_error_ref(error));
-    await_end(instance);
-    cancel_by_signal(run); /* one that came meanwhile counts as well */
-    return error ? error : lc_signaler_take(instance->signaler);
-}
-
-/*
- * There is no handler: says so, and lets what fails again and again before it is ready do so ever
- * more slowly.
- */
-static void restart_by_default(struct run *run, const lc_error *error)
-{
-    char after[32];
-    snprintf(after, sizeof after, "%.1f s", (double)run->pause / (double)LC_SECOND);
-    const lc_log_field field = {"after", after};
-    lc_log_fields(LC_LOG_ERROR, run->options->name, &field, 1,
-                  "restarting, since no handler says otherwise: %s", lc_error_message(error));
-    int64_t deadline = lc_deadline_after(run->pause);
-    lc_waitable signals = lc_on_signals(run->signals);
-    size_t count = run->signals ? 1 : 0;
-    while (run->pause > 0 && lc_context_wait_any(run->context, &signals, count, deadline) == 0)
-        cancel_by_signal(run);
-    run->pause = run->pause > 0 ? run->pause * 2 : PAUSE_FIRST;
-    run->pause = run->pause < PAUSE_MOST ? run->pause : PAUSE_MOST;
-}
-
-/*
- * Asks the handler about a fatal error. @return NULL to restart, or what the run returns. Takes
- * `error` over.
- */
-static lc_error *handle(struct run *run, lc_error *error)
-{
-    const lc_run_options *options = run->options;
-    lc_behavior behavior = LC_RESTART;
-    if (options->handler)
-        behavior = options->handler(options->handler_arg, error);
-    else
-        restart_by_default(run, error);
-    if (!lc_behavior_name(behavior))
-        return lc_error_wrap(
-            error, -EINVAL,
-            "the error handler of \"%s\" answered %d, which is none of the behaviors (0 to %d)",
-            options->name, (int)behavior, BEHAVIOR_COUNT - 1);
-    run->behavior = behavior;
-    if (behavior == LC_RESTART) {
-        lc_error_unref(error);
-        return NULL;
-    }
-    if (behavior == LC_SPIN_HALT && options->halt == LC_HALT_WAIT)
-        lc_spin_halt(error, options->on_halt, options->on_halt_arg);
-    return error;
-}
+/* ---- what the engine has done ---- */
 
 /* The factory's part of an instance. @return NULL, or why there is none. */
 static lc_error *make_component(const lc_run_options *options, struct instance *instance)
@@ -265,43 +191,185 @@ static lc_error *make_component(const lc_run_options *options, struct instance *
     return error;
 }
 
-/*
- * Runs one instance. @return whether there is to be another one; if not, *result is what the run
- * returns.
- */
-static bool run_instance(struct run *run, lc_error **result)
+/* @return NULL, or why there is none; either way it is to be freed. */
+static lc_error *make_instance(struct run *run)
 {
-    struct instance instance = {0};
-    lc_error *error = NULL;
-    *result = make_component(run->options, &instance);
-    if (!*result && make_surroundings(&instance, run->context) < 0)
-        *result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", run->options->name);
-    if (!*result) {
-        start_instance(&instance, run->options->name);
-        error = await_instance(run, &instance);
+    run->instance = (struct instance){0};
+    cancel_by_signal(run);
+    const lc_error *ended = lc_context_error(run->context);
+    if (ended)
+        return lc_error_ref(ended);
+    lc_error *error = make_component(run->options, &run->instance);
+    if (!error && make_surroundings(&run->instance, run->context) < 0)
+        error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", run->options->name);
+    return error;
+}
+
+static void start(struct run *run)
+{
+    lc_error *error = make_instance(run);
+    if (!error) {
+        start_instance(&run->instance, run->options->name);
+        return;
     }
-    bool completed = !*result && !error;
-    if (error && lc_handle_is_closed(lc_component_ready(instance.component)))
-        run->pause = 0;
-    free_instance(&instance);
+    free_instance(&run->instance);
+    lc__engine_ended(&run->engine, &run->node, run->node.instance, LC__ENDED_REFUSED, error,
+                     run->engine.now);
+}
+
+static void ask(struct run *run, const lc_error *error)
+{
+    lc_behavior behavior = run->options->handler(run->options->handler_arg, error);
+    if (lc_behavior_name(behavior))
+        run->behavior = behavior;
+    lc__engine_verdict(&run->engine, &run->node, run->node.instance, behavior, run->engine.now);
+}
+
+static void tell_restart(struct run *run, const lc_error *error)
+{
+    char after[32];
+    snprintf(after, sizeof after, "%.1f s", (double)run->node.pause / (double)LC_SECOND);
+    const lc_log_field field = {"after", after};
+    lc_log_fields(LC_LOG_ERROR, run->options->name, &field, 1,
+                  "restarting, since no handler says otherwise: %s", lc_error_message(error));
+    run->behavior = LC_RESTART;
+}
+
+/* Asking and starting may bring about the next event at once: they are the last of their step. */
+static void carry_out(struct run *run, const struct lc__engine_action *action)
+{
+    switch (action->kind) {
+    case LC__TELL_RESTART:
+        tell_restart(run, action->error);
+        break;
+    case LC__CANCEL:
+        lc_context_cancel(run->instance.context, lc_error_ref(action->error));
+        break;
+    case LC__ASK:
+        ask(run, action->error);
+        break;
+    case LC__START:
+        start(run);
+        break;
+    default: /* what else there is to tell is in what the run returns */
+        break;
+    }
+}
+
+/* ---- what happens ---- */
+
+/*
+ * Waits until nothing of the instance runs any more. That the run has ended is not put to the
+ * engine: the instance's context, which lies below, has ended with it, and an error of the
+ * instance's is judged all the same.
+ */
+static void end_instance(struct run *run)
+{
+    await_end(&run->instance);
+    cancel_by_signal(run); /* one that came meanwhile counts as well */
+    uint64_t number = run->node.instance;
+    lc_error *error = lc_signaler_take(run->instance.signaler);
+    bool pauses = !run->options->handler; /* only to these time and readiness matter */
+    int64_t now = pauses ? lc_now() : run->engine.now;
+    if (pauses && lc_handle_is_closed(lc_component_ready(run->instance.component)))
+        lc__engine_ready(&run->engine, &run->node, number, now);
+    free_instance(&run->instance);
+    lc__engine_ended(&run->engine, &run->node, number, error ? LC__ENDED_FAILED : LC__ENDED_DONE,
+                     error, now);
+}
+
+/* Waits until the instance has failed, completed, or is to end because the run does. */
+static void await_instance(struct run *run)
+{
+    enum { THROWN, DONE, SIGNALS };
+    lc_waitable waitables[] = {
+        [THROWN] = lc_on_handle(lc_signaler_thrown(run->instance.signaler)),
+        [DONE] = lc_on_handle(lc_component_done(run->instance.component)),
+        [SIGNALS] = lc_on_signals(run->signals),
+    };
+    size_t count = run->signals ? 3 : 2;
+    int index;
+    do {
+        index = lc_context_wait_any(run->context, waitables, count, LC_FOREVER);
+        if (index == SIGNALS)
+            cancel_by_signal(run);
+        else if (index < 0 && !lc_context_error(run->context))
+            break_off(run, index);
+    } while (index != THROWN && index != DONE && !lc_context_error(run->context));
+    lc_error *error = lc_signaler_take(run->instance.signaler);
     if (error)
-        *result = handle(run, error);
-    else if (completed)
-        *result = lc_error_ref(lc_context_error(run->context));
-    return error && !*result;
+        lc__engine_failed(&run->engine, &run->node, run->node.instance, error, LC_RESTART,
+                          run->engine.now);
+    else
+        end_instance(run);
+}
+
+/* Waits until the next instance is due, or the run has ended. */
+static void pause_restarts(struct run *run)
+{
+    int64_t deadline = lc__engine_deadline(&run->engine);
+    lc_waitable signals = lc_on_signals(run->signals);
+    size_t count = run->signals ? 1 : 0;
+    while (lc_context_wait_any(run->context, &signals, count, deadline) == 0)
+        cancel_by_signal(run);
+    const lc_error *ended = lc_context_error(run->context);
+    if (ended)
+        lc__engine_cancel(&run->engine, lc_error_ref(ended), deadline);
+    else
+        lc__engine_advance(&run->engine, deadline);
+}
+
+static void await_event(struct run *run)
+{
+    if (run->node.state == LC_NODE_BACKOFF)
+        pause_restarts(run);
+    else if (run->node.state == LC_NODE_FAILING)
+        end_instance(run);
+    else
+        await_instance(run);
 }
 
 static lc_error *run_loop(struct run *run)
 {
-    lc_error *result;
-    do {
-        cancel_by_signal(run);
-        const lc_error *ended = lc_context_error(run->context);
-        if (ended)
-            return lc_error_ref(ended);
-    } while (run_instance(run, &result));
+    const lc_run_options *options = run->options;
+    struct lc__engine_action action;
+    lc__engine_start(&run->engine, run->engine.now);
+    for (;;) {
+        while (lc__engine_next(&run->engine, &action))
+            carry_out(run, &action);
+        if (run->engine.finished)
+            break;
+        await_event(run);
+    }
+    /* To the engine it has completed also if it did so because the run had ended. */
+    const lc_error *result = run->engine.result;
+    if (!result)
+        result = lc_context_error(run->context);
+    if (run->engine.halting && options->halt == LC_HALT_WAIT)
+        lc_spin_halt(result, options->on_halt, options->on_halt_arg);
+    return lc_error_ref(result);
+}
+
+static lc_error *supervise(struct run *run)
+{
+    static const lc_backoff backoff = {true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0};
+    bool judged = run->options->handler != NULL;
+    run->node.name = run->options->name;
+    run->node.policy = (struct lc__engine_policy){.restart = LC_TRANSIENT,
+                                                  .judged = judged,
+                                                  .start_timeout = LC_FOREVER,
+                                                  .stop_timeout = LC_FOREVER};
+    if (!judged)
+        run->node.policy.backoff = backoff;
+    lc__engine_init(&run->engine, 0); /* without jitter nothing is drawn */
+    lc__engine_add(&run->engine, &run->node, NULL, 0);
+    lc_error *result = run_loop(run);
+    lc__engine_node_end(&run->node);
+    lc__engine_end(&run->engine);
     return result;
 }
+
+/* ---- the call ---- */
 
 static lc_error *check(const lc_run_options *options)
 {
@@ -345,7 +413,7 @@ lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
     else if (!run.context)
         result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options->name);
     else
-        result = run_loop(&run);
+        result = supervise(&run);
     lc_context_unref(run.context);
     lc_process_signals_unwatch(run.signals);
     if (run.broken) {
