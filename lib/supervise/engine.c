@@ -33,8 +33,11 @@ void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer
 
 void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout)
 {
+    bool never = timeout >= LC_FOREVER - engine->now;
+    if (never && !timer->armed)
+        return;
     lc__engine_disarm(engine, timer);
-    if (timeout >= LC_FOREVER - engine->now)
+    if (never)
         return;
     timer->deadline = engine->now + timeout;
     timer->sequence = engine->timer_sequence++;
@@ -208,8 +211,11 @@ void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node
 
 /* ---- the end ---- */
 
-/* What the run returns, with what else has to be known added. */
-static lc_error *conclude(struct lc__engine *engine)
+/*
+ * What the run returns, with what else has to be known added. Not inlined: each event would pay for
+ * its stack.
+ */
+static __attribute__((noinline)) lc_error *conclude(struct lc__engine *engine)
 {
     lc_error *result = lc_error_ref(engine->ending ? engine->why : engine->first_error);
     if (engine->failed_late[0] != '\0') {
@@ -231,7 +237,8 @@ static lc_error *conclude(struct lc__engine *engine)
 /* Each event ends so. */
 static void end_step(struct lc__engine *engine)
 {
-    lc__graph_propagate(engine);
+    if (!STAILQ_EMPTY(&engine->changed))
+        lc__graph_propagate(engine);
     if (engine->finished || engine->active > 0)
         return;
     if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))

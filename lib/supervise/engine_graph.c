@@ -235,6 +235,8 @@ static void restart_along(struct lc__engine *engine, struct lc__engine_node *nod
     struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
     struct lc__engine_node *next;
     const struct lc__engine_edge *edge;
+    if (LIST_EMPTY(&node->dependants))
+        return;
     engine->epoch++;
     sweep_add(engine, &sweep, node);
     STAILQ_FOREACH (next, &sweep, in_sweep) {
