@@ -141,6 +141,9 @@ static lc_error *make(const char *file, int line, lc_error *cause, int code, con
                       va_list arguments)
 {
     char text[SHORT];
+    /* Formatting is most of what an error costs, and many have nothing to fill in. */
+    if (!strchr(format, '%'))
+        return make_of(file, line, cause, code, format, strlen(format));
     size_t length = format_short(text, format, arguments);
     if (length < sizeof text)
         return make_of(file, line, cause, code, text, length);
