@@ -237,8 +237,7 @@ static __attribute__((noinline)) lc_error *conclude(struct lc__engine *engine)
 /* Each event ends so. */
 static void end_step(struct lc__engine *engine)
 {
-    if (!STAILQ_EMPTY(&engine->changed))
-        lc__graph_propagate(engine);
+    lc__graph_propagate(engine);
     if (engine->finished || engine->active > 0)
         return;
     if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
@@ -282,10 +281,12 @@ void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
 
 void lc__engine_init(struct lc__engine *engine, uint64_t seed)
 {
-    *engine = (struct lc__engine){.stop_timeout = LC_FOREVER, .behavior = LC_STOP};
+    *engine = (struct lc__engine){.stop_timeout = LC_FOREVER, .behavior = LC_STOP, .epoch = 1};
     RB_INIT(&engine->timers);
     STAILQ_INIT(&engine->queue);
     STAILQ_INIT(&engine->changed);
+    STAILQ_INIT(&engine->doomed);
+    STAILQ_INIT(&engine->startable);
     TAILQ_INIT(&engine->root.children);
     lc__random_seed(&engine->random, seed);
 }

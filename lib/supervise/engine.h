@@ -144,12 +144,13 @@ struct lc__engine_node {
     STAILQ_ENTRY(lc__engine_node) in_queue;
     STAILQ_ENTRY(lc__engine_node) in_changed;
     STAILQ_ENTRY(lc__engine_node) in_sweep;
+    STAILQ_ENTRY(lc__engine_node) in_startable;
     struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
     lc_error *thrown;                /* after it was told to stop, and it has not ended */
     lc_error *late;                  /* for LC__TELL_LATE */
     lc_error *doom;                /* of a runnable: what it will have died of, whatever it says */
     struct lc__engine_timer timer; /* pause, start or stop: never two of them */
-    uint64_t epoch;                /* of the last sweep that came by */
+    uint64_t epoch;                /* of the last sweep that it was in */
     double next_pause;             /* nanoseconds; 0: the first restart comes at once */
     lc_behavior asked;             /* what its error itself asks for, if nobody is asked */
     unsigned todo;                 /* bits by enum lc__engine_action_kind */
@@ -159,6 +160,7 @@ struct lc__engine_node {
     bool cancel_sent;              /* its instance has been told */
     bool blocks;                   /* it counts among the blockers of its dependencies */
     bool has_changed;    /* it is in the queue of those whose edges have to be looked at */
+    bool is_startable;   /* it is in the queue of those that may start now */
     bool cancelled;      /* of a runnable: its context has ended */
     bool down;           /* of a runnable: it and all below it have ended */
     bool counted_good;   /* ready, or done */
@@ -172,10 +174,12 @@ struct lc__engine {
     uint64_t timer_sequence;
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
-    changed; /* whose edges have to be looked at; empty between steps */
+    changed; /* whose edges have to be looked at; empty between steps, as the next two */
+    struct lc__engine_sweep doomed; /* to be stopped for good with all that depends on them */
+    STAILQ_HEAD(, lc__engine_node) startable;
     struct lc__random random;
     int64_t now;
-    uint64_t epoch;
+    uint64_t epoch;   /* of the sweep that is next, or under way */
     size_t count;     /* nodes */
     size_t not_good;  /* components that are neither ready nor done well */
     size_t unsettled; /* components that may yet run */

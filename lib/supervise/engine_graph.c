@@ -3,7 +3,9 @@
  *
  * Nothing here recurses: graphs may be deep, and stacks are small. What an event changes is noted
  * (lc__engine_enter), and looked at edge by edge before the step ends (lc__graph_propagate); who
- * has to stop because of whom is collected by sweeps, breadth first.
+ * has to stop because of whom is collected by sweeps, breadth first. Last of all starts what can:
+ * so nothing starts that the same step stops, and what comes of a step does not hang on the order
+ * in which edges are looked at.
  */
 #include "supervise/engine_parts.h"
 
@@ -93,13 +95,28 @@ static void cannot_start(struct lc__engine *engine, struct lc__engine_node *node
     settle(engine, node, LC_NODE_STOPPED);
 }
 
+static bool is_startable(const struct lc__engine_node *node)
+{
+    return node->unmet == 0 && node->blockers == 0;
+}
+
 void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->state != LC_NODE_WAITING || !engine->begun || engine->ending)
         return;
-    if (node->never > 0)
+    if (node->never > 0) {
         cannot_start(engine, node);
-    else if (node->unmet == 0 && node->blockers == 0)
+    } else if (is_startable(node) && !node->is_startable) {
+        node->is_startable = true;
+        STAILQ_INSERT_TAIL(&engine->startable, node, in_startable);
+    }
+}
+
+/* Unless the step has made something else of it meanwhile. */
+static void start(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    node->is_startable = false;
+    if (node->state == LC_NODE_WAITING && is_startable(node) && !engine->ending)
         lc__engine_launch(engine, node);
 }
 
@@ -165,6 +182,7 @@ static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, b
     return true;
 }
 
+/* A sweep takes each node in once. There is one at a time; who has done with it lets the next begin. */
 static void sweep_add(struct lc__engine *engine, struct lc__engine_sweep *sweep,
                       struct lc__engine_node *node)
 {
@@ -172,6 +190,11 @@ static void sweep_add(struct lc__engine *engine, struct lc__engine_sweep *sweep,
         return;
     node->epoch = engine->epoch;
     STAILQ_INSERT_TAIL(sweep, node, in_sweep);
+}
+
+static void sweep_is_over(struct lc__engine *engine)
+{
+    engine->epoch++;
 }
 
 static void cancel_swept(struct lc__engine *engine, struct lc__engine_sweep *sweep)
@@ -182,51 +205,45 @@ static void cancel_swept(struct lc__engine *engine, struct lc__engine_sweep *swe
 }
 
 /*
- * Those in the sweep are to stop for good, and so are all that depend on them, also by way of one
- * that is done. What depends on one that had been told before was told then; and on one that has
- * just been settled, when that is propagated.
+ * The doomed are to stop for good, and so are all that depend on them, also by way of one that is
+ * done. What depends on one that had been told before was told then; and on one that has just been
+ * settled, when its edges are looked at.
  */
-static void stop_swept(struct lc__engine *engine, struct lc__engine_sweep *sweep)
+static void stop_doomed(struct lc__engine *engine)
 {
     struct lc__engine_node *node;
     const struct lc__engine_edge *edge;
-    STAILQ_FOREACH (node, sweep, in_sweep) {
+    STAILQ_FOREACH (node, &engine->doomed, in_sweep) {
         if (!want_stop(engine, node, false) && node->state != LC_NODE_DONE)
             continue;
         LIST_FOREACH (edge, &node->dependants, of_dependency)
-            sweep_add(engine, sweep, edge->dependant);
+            sweep_add(engine, &engine->doomed, edge->dependant);
     }
-    cancel_swept(engine, sweep);
+    cancel_swept(engine, &engine->doomed);
+    STAILQ_INIT(&engine->doomed);
+    sweep_is_over(engine);
 }
 
-static void stop_with_descendants(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
-    engine->epoch++;
-    sweep_add(engine, &sweep, node);
-    stop_swept(engine, &sweep);
-}
-
-/* What it depends on, near and far, stops, and all that depends on those. */
-static void stop_ancestors(struct lc__engine *engine, struct lc__engine_node *node)
+/*
+ * What it depends on, near and far, is doomed; but one that is done stops no more, so what depends
+ * on it is not told because of it.
+ */
+static void doom_ancestors(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_sweep ancestors = STAILQ_HEAD_INITIALIZER(ancestors);
     struct lc__engine_node *ancestor;
     const struct lc__engine_edge *edge;
-    engine->epoch++;
     sweep_add(engine, &ancestors, node);
     STAILQ_FOREACH (ancestor, &ancestors, in_sweep)
         LIST_FOREACH (edge, &ancestor->dependencies, of_dependant)
             sweep_add(engine, &ancestors, edge->dependency);
-    /* One that is done stops no more, so what depends on it is not told because of it. */
-    struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
-    engine->epoch++;
+    sweep_is_over(engine);
+    STAILQ_REMOVE_HEAD(&ancestors, in_sweep);
     while ((ancestor = STAILQ_FIRST(&ancestors))) {
         STAILQ_REMOVE_HEAD(&ancestors, in_sweep);
-        if (!ancestor->settled || ancestor == node)
-            sweep_add(engine, &sweep, ancestor);
+        if (!ancestor->settled)
+            sweep_add(engine, &engine->doomed, ancestor);
     }
-    stop_swept(engine, &sweep);
 }
 
 /* What has asked to restart with it, and runs, is to. */
@@ -237,7 +254,6 @@ static void restart_along(struct lc__engine *engine, struct lc__engine_node *nod
     const struct lc__engine_edge *edge;
     if (LIST_EMPTY(&node->dependants))
         return;
-    engine->epoch++;
     sweep_add(engine, &sweep, node);
     STAILQ_FOREACH (next, &sweep, in_sweep) {
         if (next != node)
@@ -247,21 +263,36 @@ static void restart_along(struct lc__engine *engine, struct lc__engine_node *nod
                 sweep_add(engine, &sweep, edge->dependant);
     }
     cancel_swept(engine, &sweep);
+    sweep_is_over(engine);
+}
+
+static void look_at_dependants(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_edge *edge;
+    node->has_changed = false;
+    LIST_FOREACH (edge, &node->dependants, of_dependency) {
+        if (!update(edge))
+            continue;
+        lc__graph_consider(engine, edge->dependant);
+        if (node->state == LC_NODE_STOPPED && !engine->ending)
+            sweep_add(engine, &engine->doomed, edge->dependant);
+    }
 }
 
 void lc__graph_propagate(struct lc__engine *engine)
 {
     struct lc__engine_node *node;
-    while ((node = STAILQ_FIRST(&engine->changed))) {
-        struct lc__engine_edge *edge;
-        STAILQ_REMOVE_HEAD(&engine->changed, in_changed);
-        node->has_changed = false;
-        LIST_FOREACH (edge, &node->dependants, of_dependency) {
-            if (!update(edge))
-                continue;
-            lc__graph_consider(engine, edge->dependant);
-            if (node->state == LC_NODE_STOPPED && !engine->ending)
-                stop_with_descendants(engine, edge->dependant);
+    for (;;) {
+        if ((node = STAILQ_FIRST(&engine->changed))) {
+            STAILQ_REMOVE_HEAD(&engine->changed, in_changed);
+            look_at_dependants(engine, node);
+        } else if (!STAILQ_EMPTY(&engine->doomed)) {
+            stop_doomed(engine);
+        } else if ((node = STAILQ_FIRST(&engine->startable))) {
+            STAILQ_REMOVE_HEAD(&engine->startable, in_startable);
+            start(engine, node);
+        } else {
+            return;
         }
     }
 }
@@ -319,6 +350,8 @@ static void restart(struct lc__engine *engine, struct lc__engine_node *node)
 static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *node,
                           lc_behavior behavior, lc_error *error)
 {
+    if (behavior == LC_STOP_PARENTS && !engine->ending)
+        doom_ancestors(engine, node);
     settle(engine, node, LC_NODE_STOPPED);
     if (behavior >= LC_SHUTDOWN) {
         lc__engine_end_all(engine, error, behavior);
@@ -327,8 +360,6 @@ static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *nod
     if (!engine->first_error)
         engine->first_error = lc_error_ref(error);
     lc_error_unref(error);
-    if (behavior == LC_STOP_PARENTS)
-        stop_ancestors(engine, node);
 }
 
 void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)
@@ -472,5 +503,5 @@ void lc__graph_remove(struct lc__engine *engine, struct lc__engine_node *node)
     if (node->settled)
         lc__engine_forget(engine, node);
     else
-        stop_with_descendants(engine, node);
+        sweep_add(engine, &engine->doomed, node);
 }

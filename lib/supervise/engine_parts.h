@@ -42,9 +42,9 @@ void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer
 
 /* ---- engine_graph.c ---- */
 
-/* Looks at the edges of all that have changed, until nothing follows any more. */
+/* Does what follows from all that has changed, until nothing does any more. */
 void lc__graph_propagate(struct lc__engine *engine);
-/* The component waits: starts it, if it can be. */
+/* If the component waits: it is started before the step ends, or has stopped, if that can be said. */
 void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
 void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
