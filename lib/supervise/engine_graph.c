@@ -299,14 +299,21 @@ void lc__graph_propagate(struct lc__engine *engine)
 
 /* ---- failing, and what comes of it ---- */
 
+/* The run is to return the error, or to name at least who had it. */
+static void add_to_result(struct lc__engine *engine, const struct lc__engine_node *node,
+                          const lc_error *error)
+{
+    if (!engine->first_late)
+        engine->first_late = lc_error_ref(error);
+    lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
+}
+
 /* Its error is the supervisor's own doing, or comes too late to matter: it is told, and kept. */
 static void failed_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     lc_error_unref(node->late);
     node->late = error;
-    if (!engine->first_late)
-        engine->first_late = lc_error_ref(error);
-    lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
+    add_to_result(engine, node, error);
     lc__engine_do(engine, node, LC__TELL_LATE);
 }
 
@@ -325,7 +332,8 @@ static void judge(struct lc__engine *engine, struct lc__engine_node *node)
         if (engine->ending)
             lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
     } else if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
-        failed_late(engine, node, lc_error_ref(node->error));
+        add_to_result(engine, node, node->error);
+        lc__engine_do(engine, node, LC__TELL_STOPPED);
         settle(engine, node, LC_NODE_STOPPED);
     } else {
         lc__graph_decide(engine, node, node->asked);
@@ -362,6 +370,15 @@ static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *nod
     lc_error_unref(error);
 }
 
+/* Nobody else may hear of its error: the result holds but one. */
+static void stop_as_decided(struct lc__engine *engine, struct lc__engine_node *node,
+                            lc_behavior behavior)
+{
+    if (!node->policy.judged)
+        lc__engine_do(engine, node, LC__TELL_STOPPED);
+    stop_for_good(engine, node, behavior, lc_error_ref(node->error));
+}
+
 void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)
 {
     if (!lc_behavior_name(behavior)) {
@@ -371,11 +388,11 @@ void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, l
             node->name, (int)behavior, LC_SPIN_HALT);
         stop_for_good(engine, node, LC_SHUTDOWN, error);
     } else if (behavior != LC_RESTART) {
-        stop_for_good(engine, node, behavior, lc_error_ref(node->error));
+        stop_as_decided(engine, node, behavior);
     } else if (is_to_stay_down(engine, node)) {
         settle(engine, node, LC_NODE_STOPPED);
     } else if (node->policy.restart == LC_TEMPORARY) {
-        stop_for_good(engine, node, LC_STOP, lc_error_ref(node->error));
+        stop_as_decided(engine, node, LC_STOP);
     } else if (!lc__engine_count_restart(engine, node)) {
         lc_error *error = lc__engine_exceeded(engine, node);
         stop_for_good(engine, node, node->intensity->limit.exceeded, error);
@@ -439,7 +456,11 @@ void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
     }
     unblock(engine, node);
     if (failing) {
-        lc_error_unref(error); /* the first one counts */
+        /* The first one counts, and may have been a deadline's; another is not to be lost. */
+        if (how >= LC__ENDED_FAILED && error && error != node->error)
+            failed_late(engine, node, error);
+        else
+            lc_error_unref(error);
         judge(engine, node);
     } else if (how == LC__ENDED_REFUSED) {
         lc__engine_keep_error(node, error);
