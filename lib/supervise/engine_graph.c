@@ -157,6 +157,13 @@ static void block(struct lc__engine_node *node)
         edge->dependency->blockers++;
 }
 
+/* While everything stops a handler has as long to answer as the node has to stop. */
+static void limit_judgement(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->state == LC_NODE_JUDGED && engine->ending)
+        lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+}
+
 /*
  * It is to stop: for good, or to start again. Its turn comes later: cancel_in_turn. @return whether
  * it had not been told so before, and still has to be waited for.
@@ -176,8 +183,6 @@ static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, b
     if (is_up(node)) {
         lc__engine_disarm(engine, &node->timer);
         lc__engine_enter(engine, node, LC_NODE_STOPPING);
-    } else if (node->state == LC_NODE_JUDGED && engine->ending) {
-        lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
     }
     return true;
 }
@@ -329,8 +334,7 @@ static void judge(struct lc__engine *engine, struct lc__engine_node *node)
         lc__engine_active(engine, node);
         lc__engine_enter(engine, node, LC_NODE_JUDGED);
         lc__engine_do(engine, node, LC__ASK);
-        if (engine->ending)
-            lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+        limit_judgement(engine, node);
     } else if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
         add_to_result(engine, node, node->error);
         lc__engine_do(engine, node, LC__TELL_STOPPED);
@@ -498,9 +502,12 @@ void lc__graph_stop_all(struct lc__engine *engine)
     TAILQ_FOREACH_SAFE (node, &engine->root.children, among_children, next)
         if (!node->policy.runnable)
             want_stop(engine, node, false);
-    TAILQ_FOREACH (node, &engine->root.children, among_children)
-        if (!node->policy.runnable)
-            cancel_in_turn(engine, node);
+    TAILQ_FOREACH (node, &engine->root.children, among_children) {
+        if (node->policy.runnable)
+            continue;
+        cancel_in_turn(engine, node);
+        limit_judgement(engine, node);
+    }
 }
 
 void lc__graph_give_up(struct lc__engine *engine)
