@@ -167,6 +167,7 @@ struct lc__engine_node {
     bool counted_good;   /* ready, or done */
     bool counted_active; /* see engine->active */
     bool leaving;        /* to be forgotten once it is settled */
+    bool named_late;     /* in engine->failed_late */
 };
 
 struct lc__engine {

@@ -305,11 +305,14 @@ void lc__graph_propagate(struct lc__engine *engine)
 /* ---- failing, and what comes of it ---- */
 
 /* The run is to return the error, or to name at least who had it. */
-static void add_to_result(struct lc__engine *engine, const struct lc__engine_node *node,
+static void add_to_result(struct lc__engine *engine, struct lc__engine_node *node,
                           const lc_error *error)
 {
     if (!engine->first_late)
         engine->first_late = lc_error_ref(error);
+    if (node->named_late)
+        return;
+    node->named_late = true;
     lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
 }
 
