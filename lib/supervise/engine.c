@@ -286,7 +286,7 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
     STAILQ_INIT(&engine->queue);
     STAILQ_INIT(&engine->changed);
     STAILQ_INIT(&engine->doomed);
-    STAILQ_INIT(&engine->startable);
+    STAILQ_INIT(&engine->turns);
     TAILQ_INIT(&engine->root.children);
     lc__random_seed(&engine->random, seed);
 }

@@ -145,7 +145,7 @@ struct lc__engine_node {
     STAILQ_ENTRY(lc__engine_node) in_queue;
     STAILQ_ENTRY(lc__engine_node) in_changed;
     STAILQ_ENTRY(lc__engine_node) in_sweep;
-    STAILQ_ENTRY(lc__engine_node) in_startable;
+    STAILQ_ENTRY(lc__engine_node) in_turns;
     struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
     lc_error *thrown;                /* after it was told to stop, and it has not ended */
     lc_error *late;                  /* for LC__TELL_LATE */
@@ -161,7 +161,7 @@ struct lc__engine_node {
     bool cancel_sent;              /* its instance has been told */
     bool blocks;                   /* it counts among the blockers of its dependencies */
     bool has_changed;    /* it is in the queue of those whose edges have to be looked at */
-    bool is_startable;   /* it is in the queue of those that may start now */
+    bool awaits_turn;    /* it is in the queue of those whose turn may have come */
     bool cancelled;      /* of a runnable: its context has ended */
     bool down;           /* of a runnable: it and all below it have ended */
     bool counted_good;   /* ready, or done */
@@ -177,8 +177,8 @@ struct lc__engine {
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
     changed; /* whose edges have to be looked at; empty between steps, as the next two */
-    struct lc__engine_sweep doomed; /* to be stopped for good with all that depends on them */
-    STAILQ_HEAD(, lc__engine_node) startable;
+    struct lc__engine_sweep doomed;       /* to be stopped for good with all that depends on them */
+    STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
     struct lc__random random;
     int64_t now;
     uint64_t epoch;   /* of the sweep that is next, or under way */

@@ -3,9 +3,10 @@
  *
  * Nothing here recurses: graphs may be deep, and stacks are small. What an event changes is noted
  * (lc__engine_enter), and looked at edge by edge before the step ends (lc__graph_propagate); who
- * has to stop because of whom is collected by sweeps, breadth first. Last of all starts what can:
- * so nothing starts that the same step stops, and what comes of a step does not hang on the order
- * in which edges are looked at.
+ * has to stop because of whom is collected by sweeps, breadth first. Last of all, when all that is to
+ * stop is known, comes the turn of those that can start or be cancelled. So nothing starts that the
+ * same step stops, nothing is cancelled before what the same step stops and depends on it, and what
+ * comes of a step does not hang on the order in which edges are looked at.
  */
 #include "supervise/engine_parts.h"
 
@@ -95,41 +96,44 @@ static void cannot_start(struct lc__engine *engine, struct lc__engine_node *node
     settle(engine, node, LC_NODE_STOPPED);
 }
 
-static bool is_startable(const struct lc__engine_node *node)
+/* Whether it may start, or be cancelled, is looked at when all that is to stop is known. */
+static void await_turn(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    return node->unmet == 0 && node->blockers == 0;
+    if (node->awaits_turn)
+        return;
+    node->awaits_turn = true;
+    STAILQ_INSERT_TAIL(&engine->turns, node, in_turns);
 }
 
 void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->state != LC_NODE_WAITING || !engine->begun || engine->ending)
         return;
-    if (node->never > 0) {
+    if (node->never > 0)
         cannot_start(engine, node);
-    } else if (is_startable(node) && !node->is_startable) {
-        node->is_startable = true;
-        STAILQ_INSERT_TAIL(&engine->startable, node, in_startable);
-    }
-}
-
-/* Unless the step has made something else of it meanwhile. */
-static void start(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    node->is_startable = false;
-    if (node->state == LC_NODE_WAITING && is_startable(node) && !engine->ending)
-        lc__engine_launch(engine, node);
+    else if (node->unmet == 0)
+        await_turn(engine, node);
 }
 
 /* ---- stopping, in order ---- */
 
-/* Tells the instance, if it is to stop and nothing that depends on it still stops. */
-static void cancel_in_turn(struct lc__engine *engine, struct lc__engine_node *node)
+static void cancel(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (!node->stop_wanted || !node->running || node->cancel_sent || node->blockers > 0)
-        return;
     node->cancel_sent = true;
     lc__engine_do(engine, node, LC__CANCEL);
     lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+}
+
+/* Nothing that depends on it still stops? Then it is told to, or starts. */
+static void take_turn(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    node->awaits_turn = false;
+    if (node->blockers > 0)
+        return;
+    if (node->running && node->stop_wanted && !node->cancel_sent)
+        cancel(engine, node);
+    else if (node->state == LC_NODE_WAITING && node->unmet == 0 && !engine->ending)
+        lc__engine_launch(engine, node);
 }
 
 /* It has ended, or is waited for no longer: the turn of what it depends on may have come. */
@@ -139,12 +143,9 @@ static void unblock(struct lc__engine *engine, struct lc__engine_node *node)
     if (!node->blocks)
         return;
     node->blocks = false;
-    LIST_FOREACH (edge, &node->dependencies, of_dependant) {
-        if (--edge->dependency->blockers > 0)
-            continue;
-        cancel_in_turn(engine, edge->dependency);
-        lc__graph_consider(engine, edge->dependency);
-    }
+    LIST_FOREACH (edge, &node->dependencies, of_dependant)
+        if (--edge->dependency->blockers == 0)
+            await_turn(engine, edge->dependency);
 }
 
 static void block(struct lc__engine_node *node)
@@ -165,8 +166,8 @@ static void limit_judgement(struct lc__engine *engine, struct lc__engine_node *n
 }
 
 /*
- * It is to stop: for good, or to start again. Its turn comes later: cancel_in_turn. @return whether
- * it had not been told so before, and still has to be waited for.
+ * It is to stop: for good, or to start again. Its turn comes later. @return whether it had not been
+ * told so before, and still has to be waited for.
  */
 static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, bool again)
 {
@@ -180,6 +181,7 @@ static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, b
     node->stop_wanted = true;
     node->again = again;
     block(node);
+    await_turn(engine, node);
     if (is_up(node)) {
         lc__engine_disarm(engine, &node->timer);
         lc__engine_enter(engine, node, LC_NODE_STOPPING);
@@ -202,13 +204,6 @@ static void sweep_is_over(struct lc__engine *engine)
     engine->epoch++;
 }
 
-static void cancel_swept(struct lc__engine *engine, struct lc__engine_sweep *sweep)
-{
-    struct lc__engine_node *node;
-    STAILQ_FOREACH (node, sweep, in_sweep)
-        cancel_in_turn(engine, node);
-}
-
 /*
  * The doomed are to stop for good, and so are all that depend on them, also by way of one that is
  * done. What depends on one that had been told before was told then; and on one that has just been
@@ -224,7 +219,6 @@ static void stop_doomed(struct lc__engine *engine)
         LIST_FOREACH (edge, &node->dependants, of_dependency)
             sweep_add(engine, &engine->doomed, edge->dependant);
     }
-    cancel_swept(engine, &engine->doomed);
     STAILQ_INIT(&engine->doomed);
     sweep_is_over(engine);
 }
@@ -267,7 +261,6 @@ static void restart_along(struct lc__engine *engine, struct lc__engine_node *nod
             if (edge->along && is_up(edge->dependant))
                 sweep_add(engine, &sweep, edge->dependant);
     }
-    cancel_swept(engine, &sweep);
     sweep_is_over(engine);
 }
 
@@ -293,9 +286,9 @@ void lc__graph_propagate(struct lc__engine *engine)
             look_at_dependants(engine, node);
         } else if (!STAILQ_EMPTY(&engine->doomed)) {
             stop_doomed(engine);
-        } else if ((node = STAILQ_FIRST(&engine->startable))) {
-            STAILQ_REMOVE_HEAD(&engine->startable, in_startable);
-            start(engine, node);
+        } else if ((node = STAILQ_FIRST(&engine->turns))) {
+            STAILQ_REMOVE_HEAD(&engine->turns, in_turns);
+            take_turn(engine, node);
         } else {
             return;
         }
@@ -415,10 +408,8 @@ void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, l
     /* What it says after it has been told to stop is dealt with once it has. */
     assert(node->state != LC_NODE_FAILING && !node->cancel_sent);
     lc__engine_keep_error(node, error);
-    node->cancel_sent = true;
     lc__engine_enter(engine, node, LC_NODE_FAILING);
-    lc__engine_do(engine, node, LC__CANCEL);
-    lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+    cancel(engine, node);
 }
 
 /* It has ended as it was told to, or at least after. */
@@ -502,13 +493,10 @@ void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node)
 void lc__graph_stop_all(struct lc__engine *engine)
 {
     struct lc__engine_node *node, *next;
-    TAILQ_FOREACH_SAFE (node, &engine->root.children, among_children, next)
-        if (!node->policy.runnable)
-            want_stop(engine, node, false);
-    TAILQ_FOREACH (node, &engine->root.children, among_children) {
+    TAILQ_FOREACH_SAFE (node, &engine->root.children, among_children, next) {
         if (node->policy.runnable)
             continue;
-        cancel_in_turn(engine, node);
+        want_stop(engine, node, false);
         limit_judgement(engine, node);
     }
 }
