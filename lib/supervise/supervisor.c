@@ -224,6 +224,9 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
     case LC__TELL_RESTART:
         tell_restart(node);
         break;
+    case LC__TELL_STOPPED:
+        lc_log(LC_LOG_ERROR, node->name, "stopped for good: %s", lc_error_message(action->error));
+        break;
     case LC__START:
         lc__node_start(node);
         break;
