@@ -1,7 +1,7 @@
 /*
  * bench.c: the bench program: all figures, or those whose name holds the word given. Prints a line a figure and writes
- * the same to BUILD/bench.tsv: name, ours, peer, peer's value, ratio; nanoseconds or bytes, medians. Of several peers
- * the fastest is meant; the others are only printed.
+ * the same to BUILD/bench.tsv: name, ours, peer, peer's value, ratio; nanoseconds, bytes or counts, medians. Of several
+ * peers the fastest is meant; the others are only printed.
  */
 #include "bench/bench.h"
 
@@ -140,9 +140,16 @@ static void tell_peers(const char *unit)
     fprintf(table, "\t%s\t%.1f\t%.3f\n", peers[0].name, peers[0].value, peers[0].ratio);
 }
 
+static const char *unit_of(const char *name)
+{
+    if (strstr(name, "_allocations"))
+        return "";
+    return strstr(name, "_bytes") ? "B" : "ns";
+}
+
 static void tell(const struct bench_figure *figure, double ours)
 {
-    const char *unit = strstr(figure->name, "_bytes") ? "B" : "ns";
+    const char *unit = unit_of(figure->name);
     printf("%-30s %12.0f %-2s", figure->name, ours, unit);
     fprintf(table, "%s\t%.1f", figure->name, ours);
     if (peer_count > 0) {
@@ -175,8 +182,9 @@ void bench_run(const struct bench_figure *figure)
 int main(int count, char **arguments)
 {
     struct utsname system;
-    if (count == 3 && strcmp(arguments[1], BENCH_PARK) == 0)
-        return bench_park((unsigned)strtoul(arguments[2], NULL, 10));
+    int status;
+    if (bench_is_elsewhere(count, arguments, &status))
+        return status;
     wanted = count > 1 ? arguments[1] : NULL;
     uname(&system);
     table = fopen(CHECK_BUILD_DIR "/bench.tsv", "w");
@@ -191,6 +199,7 @@ int main(int count, char **arguments)
     bench_timers();
     bench_parked();
     bench_ledger();
+    bench_engine();
     fclose(table);
     return lc_library_shutdown() == 0 ? 0 : 1;
 }

@@ -17,9 +17,10 @@ typedef double (*bench_sample)(size_t n);
 
 /* One row of the table. */
 struct bench_figure {
-    const char *name; /* with "_bytes" in it: bytes; otherwise nanoseconds */
-    size_t n;         /* handed to the samples */
-    unsigned rounds;  /* samples of each, taken in turn, so that all see the same noise */
+    const char
+        *name; /* with "_bytes" in it: bytes; "_allocations": so many; otherwise nanoseconds */
+    size_t n;  /* handed to the samples */
+    unsigned rounds; /* samples of each, taken in turn, so that all see the same noise */
     bench_sample ours;
     const char *peer;         /* who does the same work; NULL: nobody, a plain figure */
     bench_sample peer_sample; /* NULL where there is a peer: it is the program of that name */
@@ -48,12 +49,22 @@ void bench_fibers(void);
 void bench_timers(void);
 void bench_parked(void);
 void bench_ledger(void);
+void bench_engine(void);
 
 /*
- * The word that, before a number of threads, makes the bench the process in which parked workers are measured; and what
- * it then does. See parked.c.
+ * Samples that are taken in a process of their own, see elsewhere.c: which is the bench, called with one of these words
+ * and a number. What it then does returns the process's exit status.
  */
 #define BENCH_PARK "--park"
 int bench_park(unsigned threads);
+#define BENCH_COUNT_ENGINE "--count-engine"
+int bench_count_engine(unsigned events);
+
+/* What a process of the bench's tells, called with this word and number. */
+double bench_elsewhere(const char *word, size_t number);
+/* For that process: tells it. */
+void bench_tell_elsewhere(double value);
+/* Whether this is such a process; then `status` receives its exit status. */
+bool bench_is_elsewhere(int count, char **arguments, int *status);
 
 #endif

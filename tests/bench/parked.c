@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { WORKERS = 100000, NAME_SIZE = 8 };
 
@@ -71,7 +70,7 @@ static double park(const struct bench_figure *unused)
 
 int bench_park(unsigned threads)
 {
-    printf("%.1f\n", bench_in_fiber(threads, park, NULL));
+    bench_tell_elsewhere(bench_in_fiber(threads, park, NULL));
     return lc_library_shutdown() == 0 ? 0 : 1;
 }
 
@@ -79,16 +78,7 @@ int bench_park(unsigned threads)
 
 static double parked_elsewhere(size_t threads)
 {
-    char path[256] = "";
-    char command[sizeof path + 64];
-    char line[64] = "";
-    if (readlink("/proc/self/exe", path, sizeof path - 1) < 0)
-        bench_fail("the bench does not find itself");
-    snprintf(command, sizeof command, "'%s' " BENCH_PARK " %zu", path, threads);
-    FILE *output = popen(command, "r");
-    if (!output || !fgets(line, sizeof line, output) || pclose(output) != 0)
-        bench_fail(command);
-    return strtod(line, NULL);
+    return bench_elsewhere(BENCH_PARK, threads);
 }
 
 void bench_parked(void)
