@@ -16,37 +16,42 @@
 main([Threads, Rounds | Words]) ->
     io:format("# Erlang/OTP ~s, erts ~s~n",
               [erlang:system_info(otp_release), erlang:system_info(version)]),
-    [measure(Name ++ "_" ++ Threads ++ "t", Peer, Level, How, list_to_integer(Rounds), Words)
-     || {Name, Level} <- [{"restart_fiber_vs_otp", notice}, % as it is by default
-                          {"restart_fiber_vs_silent_otp", none}], % reports are not even made
+    [measure(Name ++ Log ++ "_" ++ Threads ++ "t", Peer, Level, Sample, How,
+             list_to_integer(Rounds), Words)
+     || {Name, Sample} <- [{"restart_fiber", fun restarts/1},
+                           {"supervisor_restart", fun otp_tree:restarts_in_group/1},
+                           {"tree_restart_leaf_10", fun otp_tree:restarts_in_tree/1}],
+        {Log, Level} <- [{"_vs_otp", notice}, % as it is by default
+                         {"_vs_silent_otp", none}], % reports are not even made
         {Peer, How} <- [{"otp", stop}, {"otp-kill", kill}]],
     halt().
 
-measure(Name, Peer, Level, How, Rounds, Words) ->
+measure(Name, Peer, Level, Sample, How, Rounds, Words) ->
     case lists:all(fun(Word) -> string:find(Name, Word) =/= nomatch end, Words) of
         true ->
             logger:set_primary_config(level, Level),
-            io:format("~s\t~s\t~.1f~n", [Name, Peer, median(How, Rounds)]);
+            io:format("~s\t~s\t~.1f~n", [Name, Peer, median(fun() -> mean(Sample, How) end, Rounds)]);
         false -> ok
     end.
 
-median(How, Rounds) ->
-    sample(How), % warm-up
-    Samples = [sample(How) || _ <- lists:seq(1, Rounds)],
+median(Sample, Rounds) ->
+    Sample(), % warm-up
+    Samples = [Sample() || _ <- lists:seq(1, Rounds)],
     lists:nth(Rounds div 2 + 1, lists:sort(Samples)).
 
-%% The mean time of a restart: from the worker's end until its new incarnation has told the tester that it is ready.
-sample(How) ->
-    lists:sum([restarts(How) || _ <- lists:seq(1, ?SUPERVISORS)]) / ?SUPERVISORS.
+mean(Sample, How) ->
+    Took = [Sample({How, ?RESTARTS}) || _ <- lists:seq(1, ?SUPERVISORS)],
+    erlang:convert_time_unit(lists:sum(Took), native, nanosecond) / (?SUPERVISORS * ?RESTARTS).
 
-restarts(How) ->
+%% How long restarts take: from the worker's end until its new incarnation has told the tester that it is ready.
+restarts({How, Count}) ->
     Clock = atomics:new(2, []),
     {ok, Supervisor} = supervisor:start_link(?MODULE, [self(), Clock]),
-    [gen_server:cast(ready(), How) || _ <- lists:seq(1, ?RESTARTS)],
+    [gen_server:cast(ready(), How) || _ <- lists:seq(1, Count)],
     ready(),
     unlink(Supervisor),
     gen_server:stop(Supervisor, shutdown, infinity),
-    erlang:convert_time_unit(atomics:get(Clock, 2), native, nanosecond) / ?RESTARTS.
+    atomics:get(Clock, 2).
 
 ready() ->
     receive {ready, Worker} -> Worker end.

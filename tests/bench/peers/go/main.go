@@ -90,7 +90,7 @@ func main() {
 	}
 	rounds := positive(os.Args[2])
 	fmt.Printf("# %s\n", runtime.Version())
-	for _, f := range figures {
+	for _, f := range append(append(figures, supervisionFigures()...), treeFigures()...) {
 		name := fmt.Sprintf("%s_%dt", f.name, threads)
 		if f.threads != 0 && f.threads != threads {
 			continue
