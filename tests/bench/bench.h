@@ -39,6 +39,8 @@ double bench_in_fiber(unsigned threads, double (*take)(const struct bench_figure
 
 /* CLOCK_MONOTONIC in nanoseconds, read by the bench itself. */
 int64_t bench_now(void);
+/* What `sample` tells while the log goes to nowhere. */
+double bench_log_to_nowhere(double (*sample)(size_t n), size_t n);
 /* Ends the bench with a message: a figure that cannot be measured is not made up. */
 void bench_fail(const char *what) __attribute__((noreturn));
 
@@ -50,6 +52,7 @@ void bench_timers(void);
 void bench_parked(void);
 void bench_ledger(void);
 void bench_engine(void);
+void bench_supervision(void);
 
 /*
  * Samples that are taken in a process of their own, see elsewhere.c: which is the bench, called with one of these words

@@ -7,12 +7,10 @@
 #include <lifecycle.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* ---- ours: build, start n workers, all ready, cancel, all done ---- */
 
@@ -212,19 +210,15 @@ static double restart_fiber(size_t n)
     return restart(n, LC_WORKER_FIBER, say_restart);
 }
 
+static double restart_unjudged(size_t n)
+{
+    return restart(n, LC_WORKER_FIBER, NULL);
+}
+
 /* As it is by default: the error is put into the log, which goes to nowhere, as the peer's does. */
 static double restart_logged(size_t n)
 {
-    int kept = dup(STDERR_FILENO);
-    int nowhere = open("/dev/null", O_WRONLY);
-    if (kept < 0 || nowhere < 0)
-        bench_fail("no descriptors");
-    dup2(nowhere, STDERR_FILENO);
-    double took = restart(n, LC_WORKER_FIBER, NULL);
-    dup2(kept, STDERR_FILENO);
-    close(nowhere);
-    close(kept);
-    return took;
+    return bench_log_to_nowhere(restart_unjudged, n);
 }
 
 static void bench_fiber_managers(void)

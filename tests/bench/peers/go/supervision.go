@@ -227,7 +227,7 @@ func leanGraph(dependencies dependenciesOf, wrap leanPayload) graphTimes {
 
 // meanGraph is of several graphs, since one takes too little time for a sample.
 func meanGraph(once func() graphTimes) graphTimes {
-	const graphs = 10
+	const graphs = 5
 	var sum graphTimes
 	for i := 0; i < graphs; i++ {
 		took := once()
