@@ -216,6 +216,7 @@ int main(int count, char **arguments)
     bench_ledger();
     bench_engine();
     bench_supervision();
+    bench_tree();
     fclose(table);
     return lc_library_shutdown() == 0 ? 0 : 1;
 }

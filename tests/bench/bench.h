@@ -53,6 +53,7 @@ void bench_parked(void);
 void bench_ledger(void);
 void bench_engine(void);
 void bench_supervision(void);
+void bench_tree(void);
 
 /*
  * Samples that are taken in a process of their own, see elsewhere.c: which is the bench, called with one of these words

@@ -6,24 +6,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand"
 	"sync"
 	"time"
 )
 
+// deathNote is called for each runnable that has died.
+type deathNote = func(name string, err error)
+
 // treeKind is what differs between the two.
 type treeKind struct {
-	start   func(ctx context.Context, root runnable) *sync.WaitGroup // which is that of what runs
+	start   func(ctx context.Context, root runnable, died deathNote) *sync.WaitGroup // which is that of what runs
 	add     func(ctx context.Context, name string, run runnable) error
 	healthy func(ctx context.Context)
 }
 
 var sourceTreeKind = treeKind{
-	func(ctx context.Context, root runnable) *sync.WaitGroup { return &startSourceTree(ctx, root).running },
+	func(ctx context.Context, root runnable, died deathNote) *sync.WaitGroup {
+		return &startSourceTree(ctx, root, died).running
+	},
 	runInSourceTree, healthyInSourceTree,
 }
 
 var leanTreeKind = treeKind{
-	func(ctx context.Context, root runnable) *sync.WaitGroup { return &startLeanTree(ctx, root).running },
+	func(ctx context.Context, root runnable, died deathNote) *sync.WaitGroup {
+		return &startLeanTree(ctx, root, died).running
+	},
 	runInLeanTree, healthyInLeanTree,
 }
 
@@ -64,21 +72,33 @@ func (g *grove) branch(number int) runnable {
 	return g.parent(g.leaves, func(leaf int) runnable { return g.leaf(number*g.leaves + leaf) })
 }
 
-// leafRestart is the mean time of a restart of the first leaf, again and again.
-func leafRestart(kind treeKind, branches, leaves, n int) float64 {
+func (g *grove) restart(leaf int) {
+	g.fail[leaf] <- struct{}{}
+	<-g.ready
+}
+
+// leafRestart is the mean time of a restart of the first leaf, again and again; or, if any, of one or another. Those
+// have all died before, as in the bench.
+func leafRestart(kind treeKind, died deathNote, branches, leaves int, any bool, n int) float64 {
 	g := &grove{kind: kind, branches: branches, leaves: leaves, ready: make(chan struct{}, 1)}
 	for i := 0; i < branches*leaves; i++ {
 		g.fail = append(g.fail, make(chan struct{}, 1))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	running := kind.start(ctx, g.parent(branches, g.branch))
+	running := kind.start(ctx, g.parent(branches, g.branch), died)
 	for i := 0; i < branches*leaves; i++ {
 		<-g.ready
 	}
+	leaf := func() int { return 0 }
+	if any {
+		leaf = func() int { return rand.Intn(branches * leaves) }
+		for i := 0; i < branches*leaves; i++ {
+			g.restart(i)
+		}
+	}
 	begin := time.Now()
 	for i := 0; i < n; i++ {
-		g.fail[0] <- struct{}{}
-		<-g.ready
+		g.restart(leaf())
 	}
 	took := perOperation(begin, n)
 	cancel()
@@ -86,9 +106,25 @@ func leafRestart(kind treeKind, branches, leaves, n int) float64 {
 	return took
 }
 
+func sayNothing(string, error) {
+}
+
+func logDeath(name string, err error) {
+	nowhere.Printf("error %s: died: %v", name, err)
+}
+
 func treeFigures() []figure {
-	return []figure{
-		{"tree_restart_leaf_10", "go-source", 0, func() float64 { return leafRestart(sourceTreeKind, 3, 2, 50) }},
-		{"tree_restart_leaf_10", "go-lean", 0, func() float64 { return leafRestart(leanTreeKind, 3, 2, 10000) }},
+	var all []figure
+	for _, way := range []struct {
+		name string
+		died deathNote
+	}{{"tree_restart_leaf_10", sayNothing}, {"tree_restart_leaf_10_logged", logDeath}} {
+		way := way
+		all = append(all,
+			// Each takes a millisecond, or somewhat more, so few will do.
+			figure{way.name, "go-source", 0, func() float64 { return leafRestart(sourceTreeKind, way.died, 3, 2, false, 50) }},
+			figure{way.name, "go-lean", 0, func() float64 { return leafRestart(leanTreeKind, way.died, 3, 2, false, 10000) }})
 	}
+	return append(all, figure{"tree_restart_random_leaf_100k_vs_go", "go-lean", 1,
+		func() float64 { return leafRestart(leanTreeKind, sayNothing, 369, 270, true, 50000) }})
 }

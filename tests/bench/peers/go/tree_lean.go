@@ -14,6 +14,7 @@ import (
 type leanTree struct {
 	lock    sync.Mutex
 	above   context.Context
+	died    func(name string, err error)
 	running sync.WaitGroup
 }
 
@@ -38,8 +39,8 @@ type leanTreeNode struct {
 	down     bool // it and all below it have ended
 }
 
-func startLeanTree(ctx context.Context, root runnable) *leanTree {
-	tree := &leanTree{above: ctx}
+func startLeanTree(ctx context.Context, root runnable, died func(name string, err error)) *leanTree {
+	tree := &leanTree{above: ctx, died: died}
 	node := &leanTreeNode{tree: tree, name: "root", run: root}
 	node.reset()
 	tree.running.Add(1)
@@ -135,6 +136,7 @@ func (n *leanTreeNode) noteReturn(err error) *leanTreeNode {
 		return n.lookUpward()
 	}
 	n.state = treeDead
+	n.tree.died(n.name, err)
 	n.cancel()
 	for _, sibling := range n.group {
 		if sibling != n {

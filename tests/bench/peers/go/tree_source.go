@@ -47,6 +47,7 @@ type sourceTree struct {
 	lock     sync.RWMutex
 	root     *sourceTreeNode
 	requests chan *treeRequest
+	died     func(name string, err error)
 	running  sync.WaitGroup
 	over     chan struct{} // the processor takes no requests any more
 }
@@ -58,8 +59,8 @@ const (
 	nameInContext
 )
 
-func startSourceTree(ctx context.Context, root runnable) *sourceTree {
-	tree := &sourceTree{requests: make(chan *treeRequest), over: make(chan struct{})}
+func startSourceTree(ctx context.Context, root runnable, died func(name string, err error)) *sourceTree {
+	tree := &sourceTree{requests: make(chan *treeRequest), died: died, over: make(chan struct{})}
 	tree.root = tree.newNode(nil, ctx, "root", root)
 	go tree.process(ctx)
 	tree.request(&treeRequest{name: "root"})
@@ -215,6 +216,7 @@ func (t *sourceTree) noteReturn(request *treeRequest) {
 		return
 	}
 	node.state = treeDead
+	t.died(request.name, request.err)
 	node.cancel()
 	if node.parent == nil {
 		return
