@@ -1,0 +1,871 @@
+/*
+ * supervisor_graph.c: contract A26, A27, A37, A38: which graphs are run, what starts when, when a
+ * run is over, and nodes that come and go.
+ */
+#include "support/check.h"
+#include "support/crew.h"
+#include "support/fake.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- A26: bad graphs ---- */
+
+static void a_name_is_taken_once(void)
+{
+    struct crew *crew = crew_new();
+    struct player *one = crew_player(crew, "store", ""), *two = crew_player(crew, "store", "");
+    CHECK_SUCCESS(crew_join(one));
+    REFUSED(crew_join(two), -EEXIST, "\"store\"");
+    crew_drop(crew);
+}
+
+/* A run of a bad graph makes nothing. */
+static void run_is_refused(struct crew *crew, int code, const char *text)
+{
+    REFUSED(lc_supervisor_check(crew->supervisor), code, text);
+    lc_behavior behavior = LC_RESTART;
+    REFUSED(lc_supervisor_run(crew->supervisor, NULL, &behavior), code, text);
+    CU_ASSERT_EQUAL(behavior, LC_STOP);
+    for (unsigned i = 0; i < crew->count; i++)
+        MADE(&crew->players[i], 0);
+}
+
+static void unknown_dependencies_are_named(void)
+{
+    struct crew *crew = crew_new();
+    CHECK_SUCCESS(crew_join(crew_player(crew, "disk", "")));
+    CHECK_SUCCESS(crew_join(crew_player(crew, "store", "disk journal")));
+    run_is_refused(crew, -ENOENT, "\"journal\"");
+    run_is_refused(crew, -ENOENT, "\"store\"");
+    crew_drop(crew);
+}
+
+static void cycles_are_shown(void)
+{
+    struct crew *crew = crew_new();
+    CHECK_SUCCESS(crew_join(crew_player(crew, "d", "a")));
+    CHECK_SUCCESS(crew_join(crew_player(crew, "a", "b e")));
+    CHECK_SUCCESS(crew_join(crew_player(crew, "b", "e c")));
+    CHECK_SUCCESS(crew_join(crew_player(crew, "c", "a")));
+    CHECK_SUCCESS(crew_join(crew_player(crew, "e", "")));
+    run_is_refused(crew, -ELOOP, "");
+    lc_error *error = lc_supervisor_check(crew->supervisor);
+    const char *message = lc_error_message(error);
+    CU_ASSERT_TRUE(strstr(message, "a -> b -> c -> a") || strstr(message, "b -> c -> a -> b") ||
+                   strstr(message, "c -> a -> b -> c"));
+    lc_error_unref(error);
+    crew_drop(crew);
+}
+
+static void a_node_that_needs_itself_is_a_cycle(void)
+{
+    struct crew *crew = crew_new();
+    CHECK_SUCCESS(crew_join(crew_player(crew, "a", "a")));
+    run_is_refused(crew, -ELOOP, "a -> a");
+    crew_drop(crew);
+}
+
+static lc_error *make_nothing(void *arg, lc_component **component)
+{
+    (void)arg;
+    (void)component;
+    return lc_error_new(-ENODEV, "nothing to be made");
+}
+
+/* Nodes n0, n1, ..., each needing the one before; n0 needs the last if it is to be a circle. */
+static lc_supervisor *long_chain(unsigned count, bool circle)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_error *error = lc_supervisor_new(NULL, &supervisor);
+    for (unsigned i = 0; i < count && !error; i++) {
+        char name[16], before[16];
+        snprintf(name, sizeof name, "n%u", i);
+        snprintf(before, sizeof before, "n%u", (i + count - 1) % count);
+        const lc_dependency dependency = {.name = before};
+        lc_node node = LC_NODE_INIT;
+        node.name = name;
+        node.factory = make_nothing;
+        node.dependencies = &dependency;
+        node.dependency_count = i > 0 || circle;
+        error = lc_supervisor_add(supervisor, &node);
+    }
+    CHECK_SUCCESS(error);
+    return supervisor;
+}
+
+static void long_chains_are_checked(void)
+{
+    enum { LENGTH = 50000 };
+    lc_supervisor *chain = long_chain(LENGTH, false), *circle = long_chain(LENGTH, true);
+    CHECK_SUCCESS(lc_supervisor_check(chain));
+    REFUSED(lc_supervisor_check(circle), -ELOOP, " -> n");
+    check_log_capture();
+    REFUSED(lc_supervisor_run(chain, NULL, NULL), -ENODEV, "nothing to be made");
+    CU_ASSERT_EQUAL(check_log_count("will not start"), LENGTH - 1);
+    check_log_release();
+    lc_supervisor_unref(chain);
+    lc_supervisor_unref(circle);
+}
+
+/* ---- A27: what starts when ---- */
+
+static void a_node_starts_when_its_dependencies_are_ready(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    struct player *store = crew_player(crew, "store", "journal");
+    journal->slow = true;
+    crew_begin(crew);
+    RUNS(journal, 1);
+    CHECK_OPEN(STINT(store, 1).made);
+    crew_order(journal, 1, CREW_READY);
+    RUNS(store, 1);
+    BEFORE(crew, "journal!1", "store*1");
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void nodes_may_be_added_in_any_order(void)
+{
+    struct crew *crew = crew_new();
+    struct player *front = crew_player(crew, "front", "store cache");
+    crew_player(crew, "store", "journal");
+    crew_player(crew, "cache", "journal");
+    crew_player(crew, "journal", "");
+    crew_begin(crew);
+    RUNS(front, 1);
+    BEFORE(crew, "journal!1", "store*1");
+    BEFORE(crew, "journal!1", "cache*1");
+    BEFORE(crew, "store!1", "front*1");
+    BEFORE(crew, "cache!1", "front*1");
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void an_edge_may_ask_for_started(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    struct player *store = crew_player(crew, "store", "journal:started");
+    journal->slow = true;
+    crew_begin(crew);
+    RUNS(store, 1);
+    CU_ASSERT_FALSE(crew_has(crew, "journal!1"));
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void an_edge_may_ask_for_completed(void)
+{
+    struct crew *crew = crew_new();
+    struct player *migrate = crew_player(crew, "migrate", "");
+    struct player *store = crew_player(crew, "store", "migrate:completed");
+    crew_begin(crew);
+    RUNS(migrate, 1);
+    CHECK_OPEN(STINT(store, 1).made);
+    crew_order(migrate, 1, CREW_RETURN);
+    RUNS(store, 1);
+    BEFORE(crew, "migrate-1", "store*1");
+    crew_cancel(crew);
+    MADE(migrate, 1);
+    crew_drop(crew);
+}
+
+static void what_waits_for_completion_never_starts_without(void)
+{
+    struct crew *crew = crew_new();
+    struct player *migrate = crew_player(crew, "migrate", "");
+    struct player *store = crew_player(crew, "store", "migrate:completed");
+    migrate->answers[0] = LC_STOP;
+    check_log_capture();
+    crew_begin(crew);
+    crew_order(migrate, 1, CREW_FAIL);
+    crew_end(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, STINT(migrate, 1).error);
+    MADE(store, 0);
+    CU_ASSERT_TRUE(check_log_has("store: ") && check_log_has("\"migrate\""));
+    check_log_release();
+    crew_drop(crew);
+}
+
+static void nodes_without_a_path_start_in_parallel(void)
+{
+    struct crew *crew = crew_new();
+    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
+    struct player *both = crew_player(crew, "both", "one two");
+    one->slow = two->slow = true;
+    crew_begin(crew);
+    RUNS(one, 1); /* each while the other is not ready */
+    RUNS(two, 1);
+    crew_order(two, 1, CREW_READY);
+    crew_order(one, 1, CREW_READY);
+    RUNS(both, 1);
+    BEFORE(crew, "one!1", "both*1");
+    BEFORE(crew, "two!1", "both*1");
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void a_factory_that_blocks_holds_up_no_other_node(void)
+{
+    struct crew *crew = crew_new();
+    struct player *slow = crew_player(crew, "slow", "");
+    struct player *swift = crew_player(crew, "swift", ""),
+                  *next = crew_player(crew, "next", "swift");
+    slow->factory_waits = lc_handle_new();
+    crew_begin(crew);
+    RUNS(next, 1);
+    crew_order(swift, 1, CREW_FAIL);
+    RUNS(swift, 2);
+    MADE(slow, 0);
+    lc_handle_close(slow->factory_waits);
+    RUNS(slow, 1);
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void completing_stops_nobody(void)
+{
+    struct crew *crew = crew_new();
+    struct player *setup = crew_player(crew, "setup", "");
+    struct player *user = crew_player(crew, "user", "setup");
+    struct player *other = crew_player(crew, "other", "");
+    crew_begin(crew);
+    RUNS(user, 1);
+    RUNS(other, 1);
+    crew_order(setup, 1, CREW_RETURN);
+    crew_sees(setup, LC_NODE_DONE);
+    NOT_TOLD(user, 1);
+    NOT_TOLD(other, 1);
+    crew_order(user, 1, CREW_RETURN);
+    NOT_TOLD(other, 1);
+    crew_order(other, 1, CREW_RETURN);
+    crew_end(crew);
+    CU_ASSERT_PTR_NULL(crew->result);
+    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    MADE(setup, 1);
+    ASKED(setup, 0);
+    crew_drop(crew);
+}
+
+static void completing_without_being_ready_keeps_dependants_down(void)
+{
+    struct crew *crew = crew_new();
+    struct player *setup = crew_player(crew, "setup", "");
+    struct player *user = crew_player(crew, "user", "setup");
+    struct player *above = crew_player(crew, "above", "user");
+    struct player *started = crew_player(crew, "started", "setup:started");
+    struct player *after = crew_player(crew, "after", "setup:completed");
+    setup->slow = true;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(started, 1);
+    crew_order(setup, 1, CREW_RETURN);
+    RUNS(after, 1);
+    crew_sees(above, LC_NODE_STOPPED);
+    NOT_TOLD(started, 1);
+    NOT_TOLD(after, 1);
+    crew_order(started, 1, CREW_RETURN);
+    crew_order(after, 1, CREW_RETURN);
+    crew_end(crew);
+    CU_ASSERT_PTR_NULL(crew->result); /* nothing has failed */
+    MADE(user, 0);
+    MADE(above, 0);
+    CU_ASSERT_EQUAL(check_log_count("user: "), 1);
+    CU_ASSERT_TRUE(check_log_has("\"setup\""));
+    CU_ASSERT_EQUAL(check_log_count("above: "), 1);
+    check_log_release();
+    crew_drop(crew);
+}
+
+static void a_factory_that_fails_stops_the_node_for_good(void)
+{
+    struct crew *crew = crew_new();
+    struct player *broken = crew_player(crew, "broken", "");
+    struct player *user = crew_player(crew, "user", "broken");
+    struct player *other = crew_player(crew, "other", "");
+    broken->factory_fails_at = 1;
+    check_log_capture();
+    crew_begin(crew);
+    crew_sees(user, LC_NODE_STOPPED);
+    RUNS(other, 1);
+    NOT_TOLD(other, 1);
+    crew_order(other, 1, CREW_RETURN);
+    crew_end(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, broken->factory_error);
+    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    MADE(user, 0);
+    ASKED(broken, 0);
+    CU_ASSERT_TRUE(check_log_has("there is no broken"));
+    CU_ASSERT_EQUAL(check_log_count("user: "), 1);
+    check_log_release();
+    crew_drop(crew);
+}
+
+static void a_factory_that_fails_on_a_restart_stops_what_depends_on_it(void)
+{
+    struct crew *crew = crew_new();
+    struct player *broken = crew_player(crew, "broken", "");
+    struct player *user = crew_player(crew, "user", "broken");
+    broken->factory_fails_at = 2;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(user, 1);
+    crew_order(broken, 1, CREW_FAIL);
+    IS_TOLD(user, 1);
+    crew_end(crew);
+    check_log_release();
+    BEFORE(crew, "broken*2", "user~1");
+    CU_ASSERT_PTR_EQUAL(crew->result, broken->factory_error);
+    ASKED(broken, 1);
+    MADE(user, 1);
+    crew_drop(crew);
+}
+
+/* ---- starts that fail: of a component that is nothing but its handles ---- */
+
+struct failing_start {
+    struct fake fakes[3];
+    lc_error *error;
+    unsigned made;
+    unsigned asked;
+    const lc_error *judged[3];
+};
+
+static lc_error *throw_in_start(struct fake *fake, lc_context *context)
+{
+    lc_throw(context, lc_error_ref(((struct failing_start *)fake->arg)->error));
+}
+
+static lc_error *fail_in_start(struct fake *fake, lc_context *context)
+{
+    (void)context;
+    return lc_error_ref(((struct failing_start *)fake->arg)->error);
+}
+
+static lc_error *complete_in_start(struct fake *fake, lc_context *context)
+{
+    (void)context;
+    lc_handle_close(fake->ready);
+    lc_handle_close(fake->done);
+    return NULL;
+}
+
+static lc_error *make_fake(void *arg, lc_component **component)
+{
+    struct failing_start *failing = arg;
+    *component = &failing->fakes[failing->made++].component;
+    return NULL;
+}
+
+static lc_behavior restart_fake(void *arg, const lc_error *error)
+{
+    struct failing_start *failing = arg;
+    failing->judged[failing->asked++] = error;
+    return LC_RESTART;
+}
+
+static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_context *))
+{
+    struct failing_start failing = {.error = lc_error_new(-EIO, "cannot start")};
+    lc_error *(*const starts[])(struct fake *, lc_context *) = {first, fail_in_start,
+                                                                complete_in_start};
+    for (unsigned i = 0; i < 3; i++) {
+        fake_init(&failing.fakes[i], flags);
+        failing.fakes[i].start = starts[i];
+        failing.fakes[i].arg = &failing;
+    }
+    struct crew *crew = crew_new();
+    lc_node node = LC_NODE_INIT;
+    node.name = "fake";
+    node.factory = make_fake;
+    node.handler = restart_fake;
+    node.factory_arg = node.handler_arg = &failing;
+    node.kind = check_kind();
+    node.backoff.first = 0;
+    CHECK_SUCCESS(lc_supervisor_add(crew_supervisor(crew), &node));
+    crew_begin(crew);
+    crew_end(crew);
+    CU_ASSERT_PTR_NULL(crew->result);
+    CU_ASSERT_EQUAL(failing.made, 3);
+    CU_ASSERT_EQUAL(failing.asked, 2);
+    CU_ASSERT_PTR_EQUAL(failing.judged[0], failing.error);
+    CU_ASSERT_PTR_EQUAL(failing.judged[1], failing.error);
+    for (unsigned i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(failing.fakes[i].starts, 1);
+        CU_ASSERT_EQUAL(failing.fakes[i].destroys, 1);
+    }
+    crew_drop(crew);
+    for (unsigned i = 0; i < 3; i++)
+        fake_drop(&failing.fakes[i]);
+    lc_error_unref(failing.error);
+}
+
+static void a_start_that_fails_is_judged(void)
+{
+    starts_fail(0, throw_in_start);
+}
+
+/* Without a worker of its own it cannot throw, but the same holds. */
+static void an_inline_start_that_fails_is_judged(void)
+{
+    starts_fail(LC_START_INLINE, fail_in_start);
+}
+
+static lc_error *give_nothing(void *arg, lc_component **component)
+{
+    (void)arg;
+    (void)component;
+    return NULL;
+}
+
+static void a_factory_that_gives_nothing_has_failed(void)
+{
+    struct crew *crew = crew_new();
+    struct player *empty = crew_player(crew, "empty", "");
+    empty->node.factory = give_nothing;
+    check_log_capture();
+    crew_begin(crew);
+    crew_end(crew);
+    check_log_release();
+    TELLS(crew->result, -EINVAL, "\"empty\"");
+    ASKED(empty, 0);
+    crew_drop(crew);
+}
+
+/* ---- A37: when a run is over ---- */
+
+static void an_empty_run_is_over_at_once(void)
+{
+    lc_supervisor *supervisor;
+    lc_behavior behavior = LC_RESTART;
+    CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
+    CHECK_OPEN(lc_supervisor_done(supervisor));
+    CHECK_SUCCESS(lc_supervisor_run(supervisor, NULL, &behavior));
+    CU_ASSERT_EQUAL(behavior, LC_STOP);
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_supervisor_done(supervisor)));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_supervisor_ready(supervisor)));
+    CHECK_SUCCESS(lc_supervisor_result(supervisor, NULL));
+    REFUSED(lc_supervisor_run(supervisor, NULL, &behavior), -EALREADY, "\"supervisor\"");
+    lc_supervisor_unref(supervisor);
+}
+
+static void the_first_error_is_returned(void)
+{
+    struct crew *crew = crew_new();
+    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
+    struct player *three = crew_player(crew, "three", "");
+    one->answers[0] = two->answers[0] = LC_STOP;
+    crew_begin(crew);
+    crew_order(two, 1, CREW_FAIL);
+    crew_sees(two, LC_NODE_STOPPED);
+    crew_order(one, 1, CREW_THROW);
+    crew_sees(one, LC_NODE_STOPPED);
+    RUNS(three, 1);
+    NOT_TOLD(three, 1);
+    CHECK_OPEN(lc_supervisor_done(crew->supervisor));
+    crew_order(three, 1, CREW_RETURN);
+    crew_end(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, STINT(two, 1).error);
+    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    lc_behavior behavior = LC_RESTART;
+    lc_error *again = lc_supervisor_result(crew->supervisor, &behavior);
+    CU_ASSERT_PTR_EQUAL(again, crew->result);
+    CU_ASSERT_EQUAL(behavior, LC_STOP);
+    lc_error_unref(again);
+    crew_drop(crew);
+}
+
+static void a_run_may_be_kept_up(void)
+{
+    struct crew *crew = crew_new();
+    struct player *only = crew_player(crew, "only", "");
+    crew->options.keep_running = true;
+    crew_begin(crew);
+    crew_order(only, 1, CREW_RETURN);
+    crew_sees(only, LC_NODE_DONE);
+    CHECK_OPEN(crew->finished);
+    struct player *later = crew_player(crew, "later", "only:completed");
+    CHECK_SUCCESS(crew_join(later));
+    RUNS(later, 1);
+    CHECK_OPEN(crew->finished);
+    crew_cancel(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    crew_drop(crew);
+}
+
+static void ready_closes_when_all_are(void)
+{
+    struct crew *crew = crew_new();
+    struct player *setup = crew_player(crew, "setup", ""), *slow = crew_player(crew, "slow", "");
+    setup->slow = slow->slow = true;
+    crew_begin(crew);
+    lc_handle *ready = lc_supervisor_ready(crew->supervisor);
+    crew_order(setup, 1, CREW_RETURN); /* has ended well: as good as ready */
+    crew_sees(setup, LC_NODE_DONE);
+    CHECK_OPEN(ready);
+    crew_order(slow, 1, CREW_READY);
+    CHECK_CLOSES(ready);
+    CHECK_OPEN(lc_supervisor_done(crew->supervisor));
+    CHECK_SUCCESS(lc_supervisor_result(crew->supervisor, NULL)); /* not over: nothing to tell */
+    crew_cancel(crew);
+    CHECK_CLOSES(lc_supervisor_done(crew->supervisor));
+    crew_drop(crew);
+}
+
+/* ---- cancelling ---- */
+
+static void a_run_under_an_ended_context_makes_nothing(void)
+{
+    struct crew *crew = crew_new();
+    struct player *only = crew_player(crew, "only", "");
+    lc_context_cancel(crew->context, NULL);
+    crew_begin(crew);
+    crew_end(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    MADE(only, 0);
+    crew_drop(crew);
+}
+
+static void a_cancelled_run_stops_in_order(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    struct player *store = crew_player(crew, "store", "journal");
+    struct player *front = crew_player(crew, "front", "store");
+    struct player *other = crew_player(crew, "other", "");
+    front->end = PLAYER_STAYS;
+    store->end = PLAYER_RETURNS_NULL;
+    journal->end = PLAYER_WRAPS;
+    crew_begin(crew);
+    RUNS(front, 1);
+    RUNS(other, 1);
+    lc_context_cancel(crew->context, lc_error_new(-EINTR, "enough"));
+    IS_TOLD(front, 1);
+    LEAVES(other, 1);
+    NOT_TOLD(store, 1);
+    NOT_TOLD(journal, 1);
+    crew_order(front, 1, CREW_RETURN);
+    crew_end(crew);
+    BEFORE(crew, "front-1", "store~1");
+    BEFORE(crew, "store-1", "journal~1");
+    BEFORE(crew, "journal-1", "returned");
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    for (unsigned i = 0; i < crew->count; i++) {
+        MADE(&crew->players[i], 1);
+        ASKED(&crew->players[i], 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(
+            lc_error_message(lc_context_error(STINT(&crew->players[i], 1).context)), "enough"));
+    }
+    crew_drop(crew);
+}
+
+/* ---- A38: nodes that come and go ---- */
+
+static void a_node_added_to_a_run_starts_when_it_can(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    journal->slow = true;
+    crew_begin(crew);
+    RUNS(journal, 1);
+    struct player *store = crew_player(crew, "store", "journal");
+    struct player *other = crew_player(crew, "other", "");
+    CHECK_SUCCESS(crew_join(store));
+    CHECK_SUCCESS(crew_join(other));
+    RUNS(other, 1);
+    MADE(store, 0);
+    crew_order(journal, 1, CREW_READY);
+    RUNS(store, 1);
+    struct player *front = crew_player(crew, "front", "store");
+    CHECK_SUCCESS(crew_join(front));
+    RUNS(front, 1);
+    NOT_TOLD(journal, 1);
+    crew_cancel(crew);
+    BEFORE(crew, "front-1", "store~1");
+    BEFORE(crew, "store-1", "journal~1");
+    crew_drop(crew);
+}
+
+static void what_cannot_be_added_to_a_run_is_refused(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    journal->end = PLAYER_STAYS;
+    crew_begin(crew);
+    RUNS(journal, 1);
+    REFUSED(crew_join(crew_player(crew, "journal", "")), -EEXIST, "\"journal\"");
+    REFUSED(crew_join(crew_player(crew, "store", "journal index")), -ENOENT, "\"index\"");
+    REFUSED(crew_join(crew_player(crew, "self", "self")), -ENOENT, "\"self\"");
+    lc_context_cancel(crew->context, NULL);
+    IS_TOLD(journal, 1);
+    struct player *late = crew_player(crew, "late", "");
+    REFUSED(crew_join(late), -ESHUTDOWN, "\"late\"");
+    crew_order(journal, 1, CREW_RETURN);
+    crew_end(crew);
+    REFUSED(crew_join(late), -ESHUTDOWN, "\"late\"");
+    MADE(late, 0);
+    crew_drop(crew);
+}
+
+static void what_is_added_below_a_stopped_node_does_not_start(void)
+{
+    struct crew *crew = crew_new();
+    struct player *broken = crew_player(crew, "broken", ""),
+                  *other = crew_player(crew, "other", "");
+    broken->answers[0] = LC_STOP;
+    crew_begin(crew);
+    crew_order(broken, 1, CREW_FAIL);
+    crew_sees(broken, LC_NODE_STOPPED);
+    check_log_capture();
+    struct player *user = crew_player(crew, "user", "broken");
+    CHECK_SUCCESS(crew_join(user));
+    crew_order(other, 1, CREW_RETURN);
+    crew_end(crew);
+    CU_ASSERT_TRUE(check_log_has("user: ") && check_log_has("\"broken\""));
+    check_log_release();
+    MADE(user, 0);
+    crew_drop(crew);
+}
+
+static void a_node_is_removed_from_a_run(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    struct player *store = crew_player(crew, "store", "journal");
+    crew_begin(crew);
+    RUNS(store, 1);
+    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "store", check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(store, 1).left));
+    NOT_TOLD(journal, 1);
+    ASKED(store, 0);
+    REFUSED(lc_supervisor_remove(crew->supervisor, "store", LC_NOW), -ENOENT, "\"store\"");
+    struct player *again = crew_player(crew, "store", "journal");
+    CHECK_SUCCESS(crew_join(again)); /* the name is free */
+    RUNS(again, 1);
+    crew_cancel(crew);
+    MADE(store, 1);
+    crew_drop(crew);
+}
+
+static void what_others_depend_on_is_not_removed(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    struct player *store = crew_player(crew, "store", "journal");
+    CHECK_SUCCESS(crew_join(journal));
+    CHECK_SUCCESS(crew_join(store));
+    crew_begin(crew);
+    RUNS(store, 1);
+    REFUSED(lc_supervisor_remove(crew->supervisor, "journal", LC_NOW), -EBUSY, "\"store\"");
+    NOT_TOLD(journal, 1);
+    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "store", check_patience()));
+    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "journal", check_patience()));
+    crew_end(crew); /* nothing is left that could run */
+    CU_ASSERT_PTR_NULL(crew->result);
+    crew_drop(crew);
+}
+
+static void a_removal_that_takes_too_long_goes_on(void)
+{
+    struct crew *crew = crew_new();
+    struct player *stubborn = crew_player(crew, "stubborn", "");
+    stubborn->end = PLAYER_STAYS;
+    crew->options.keep_running = true;
+    crew_begin(crew);
+    RUNS(stubborn, 1);
+    REFUSED(lc_supervisor_remove(crew->supervisor, "stubborn", LC_NOW), -ETIMEDOUT, "\"stubborn\"");
+    IS_TOLD(stubborn, 1);
+    REFUSED(crew_join(crew_player(crew, "user", "stubborn")), -ENOENT, "\"stubborn\"");
+    crew_order(stubborn, 1, CREW_RETURN);
+    lc_error *error =
+        lc_supervisor_remove(crew->supervisor, "stubborn", check_patience()); /* or it is gone */
+    CU_ASSERT_TRUE(error == NULL || lc_error_code(error) == -ENOENT);
+    lc_error_unref(error);
+    MADE(stubborn, 1);
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void a_node_is_removed_before_the_run(void)
+{
+    struct crew *crew = crew_new();
+    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
+    CHECK_SUCCESS(crew_join(one));
+    CHECK_SUCCESS(crew_join(two));
+    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "one", LC_NOW));
+    REFUSED(lc_supervisor_remove(crew->supervisor, "one", LC_NOW), -ENOENT, "\"one\"");
+    crew_begin(crew);
+    crew_order(two, 1, CREW_RETURN);
+    crew_end(crew);
+    MADE(one, 0);
+    crew_drop(crew);
+}
+
+/* ---- bad input ---- */
+
+static lc_error *add(lc_supervisor *supervisor, void (*spoil)(lc_node *node, lc_dependency *needs))
+{
+    lc_dependency needs = {.name = "other"};
+    lc_node node = LC_NODE_INIT;
+    node.name = "node";
+    node.factory = make_nothing;
+    node.dependencies = &needs;
+    node.dependency_count = 1;
+    spoil(&node, &needs);
+    return lc_supervisor_add(supervisor, &node);
+}
+
+static char too_long[LC_NAME_MAX + 2];
+
+#define SPOILS(identifier, ...)                                                                    \
+    static void identifier(lc_node *node, lc_dependency *needs)                                    \
+    {                                                                                              \
+        (void)node;                                                                                \
+        (void)needs;                                                                               \
+        __VA_ARGS__;                                                                               \
+    }
+SPOILS(spoil_size, node->size--)
+SPOILS(spoil_name, node->name = NULL)
+SPOILS(spoil_name_empty, node->name = "")
+SPOILS(spoil_name_long, node->name = too_long)
+SPOILS(spoil_factory, node->factory = NULL)
+SPOILS(spoil_kind, node->kind = (lc_worker_kind)7)
+SPOILS(spoil_restart, node->restart = (lc_restart_type)3)
+SPOILS(spoil_first, node->backoff.first = -1)
+SPOILS(spoil_most, node->backoff.most = node->backoff.first - 1)
+SPOILS(spoil_factor, node->backoff.factor = 0.9)
+SPOILS(spoil_factor_nan, node->backoff.factor = strtod("nan", NULL))
+SPOILS(spoil_jitter, node->backoff.jitter = 1.1)
+SPOILS(spoil_restarts, node->intensity.restarts = LC_INTENSITY_MAX + 1)
+SPOILS(spoil_period, node->intensity.restarts = 1; node->intensity.period = 0)
+SPOILS(spoil_exceeded, node->intensity.restarts = 1; node->intensity.exceeded = LC_RESTART)
+SPOILS(spoil_start_timeout, node->start_timeout = -1)
+SPOILS(spoil_stop_timeout, node->stop_timeout = -1)
+SPOILS(spoil_dependencies, node->dependencies = NULL)
+SPOILS(spoil_dependency_name, needs->name = NULL)
+SPOILS(spoil_dependency_long, needs->name = too_long)
+SPOILS(spoil_condition, needs->condition = (lc_condition)3)
+
+static void bad_nodes_are_refused(void)
+{
+    static const struct {
+        void (*spoil)(lc_node *node, lc_dependency *needs);
+        const char *named;
+    } cases[] = {
+        {spoil_size, "LC_NODE_INIT"},
+        {spoil_name, "name"},
+        {spoil_name_empty, "name"},
+        {spoil_name_long, "name"},
+        {spoil_factory, "factory"},
+        {spoil_kind, "kind"},
+        {spoil_restart, "restart"},
+        {spoil_first, "backoff"},
+        {spoil_most, "backoff"},
+        {spoil_factor, "factor"},
+        {spoil_factor_nan, "factor"},
+        {spoil_jitter, "jitter"},
+        {spoil_restarts, "intensity"},
+        {spoil_period, "period"},
+        {spoil_exceeded, "exceeded"},
+        {spoil_start_timeout, "start_timeout"},
+        {spoil_stop_timeout, "stop_timeout"},
+        {spoil_dependencies, "dependencies"},
+        {spoil_dependency_name, "dependency"},
+        {spoil_dependency_long, "dependency"},
+        {spoil_condition, "condition"},
+    };
+    memset(too_long, 'x', sizeof too_long - 1);
+    lc_supervisor *supervisor;
+    CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        REFUSED(add(supervisor, cases[i].spoil), -EINVAL, cases[i].named);
+    CHECK_ERROR(lc_supervisor_add(supervisor, NULL), -EINVAL);
+    CHECK_ERROR(lc_supervisor_remove(supervisor, NULL, LC_NOW), -EINVAL);
+    CHECK_SUCCESS(lc_supervisor_check(supervisor)); /* none of them is there */
+    lc_supervisor_unref(supervisor);
+    CHECK_ERROR(lc_supervisor_add(NULL, NULL), -EINVAL);
+    CHECK_ERROR(lc_supervisor_remove(NULL, "node", LC_NOW), -EINVAL);
+    CHECK_ERROR(lc_supervisor_check(NULL), -EINVAL);
+    CHECK_ERROR(lc_supervisor_run(NULL, NULL, NULL), -EINVAL);
+    CU_ASSERT_PTR_NULL(lc_supervisor_component(NULL));
+    CU_ASSERT_PTR_NULL(lc_supervisor_ref(NULL));
+    lc_supervisor_unref(NULL);
+}
+
+static void bad_options_are_refused(void)
+{
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor *supervisor;
+    options.size++;
+    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "LC_SUPERVISOR_INIT");
+    options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    options.name = "";
+    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "name");
+    options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    options.halt = (lc_halt_mode)2;
+    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "halt");
+    options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    options.stop_timeout = -1;
+    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "stop_timeout");
+    CHECK_ERROR(lc_supervisor_new(NULL, NULL), -EINVAL);
+}
+
+CHECK_SUITE_IN_MODES(
+    supervisor_graph, "conformance: supervisor: graph",
+    {"A26 a name is taken once", a_name_is_taken_once},
+    {"A26 an unknown dependency is named, and nothing is made", unknown_dependencies_are_named},
+    {"A26 a cycle is shown as a -> b -> a, and nothing is made", cycles_are_shown},
+    {"A26 a node that depends on itself is a cycle", a_node_that_needs_itself_is_a_cycle},
+    {"A26 long chains and circles are checked and run", long_chains_are_checked, CHECK_LARGE},
+    {"A27 a node starts when its dependencies are ready",
+     a_node_starts_when_its_dependencies_are_ready},
+    {"A27 nodes may be added in any order", nodes_may_be_added_in_any_order},
+    {"A27 an edge may ask for started", an_edge_may_ask_for_started},
+    {"A27 an edge may ask for completed", an_edge_may_ask_for_completed},
+    {"A27 what waits for a completion that will not come never starts",
+     what_waits_for_completion_never_starts_without},
+    {"A27 nodes without a path between them start in parallel",
+     nodes_without_a_path_start_in_parallel},
+    {"A27 a factory that blocks holds up no other node",
+     a_factory_that_blocks_holds_up_no_other_node},
+    {"A27 a node that completes stops nobody", completing_stops_nobody},
+    {"A27 what completes without being ready keeps its ready dependants down, and is logged",
+     completing_without_being_ready_keeps_dependants_down},
+    {"A27 a factory that fails stops its node for good, and is logged",
+     a_factory_that_fails_stops_the_node_for_good},
+    {"A27 a factory that fails on a restart stops what depends on it",
+     a_factory_that_fails_on_a_restart_stops_what_depends_on_it},
+    {"A27 a start that throws or fails is judged, and may be restarted",
+     a_start_that_fails_is_judged},
+    {"A27 a start without a worker of its own that fails is judged",
+     an_inline_start_that_fails_is_judged},
+    {"A27 a factory that gives neither a component nor an error has failed",
+     a_factory_that_gives_nothing_has_failed},
+    {"A37 a run of nothing is over at once, and a supervisor runs once",
+     an_empty_run_is_over_at_once},
+    {"A37 when nothing is left that could run the first error is returned",
+     the_first_error_is_returned},
+    {"A37 keep_running waits until the run is cancelled", a_run_may_be_kept_up},
+    {"the ready handle closes when all are ready or have ended well", ready_closes_when_all_are},
+    {"a run under an ended context makes nothing", a_run_under_an_ended_context_makes_nothing},
+    {"a cancelled run stops dependants first and returns its context's error",
+     a_cancelled_run_stops_in_order},
+    {"A38 a node added to a run starts when its dependencies permit",
+     a_node_added_to_a_run_starts_when_it_can},
+    {"A38 what cannot be added to a run is refused", what_cannot_be_added_to_a_run_is_refused},
+    {"A38 what is added below a stopped node does not start",
+     what_is_added_below_a_stopped_node_does_not_start},
+    {"A38 a node is removed from a run, and its name is free again", a_node_is_removed_from_a_run},
+    {"A38 what others depend on is not removed", what_others_depend_on_is_not_removed},
+    {"A38 a removal that takes too long goes on", a_removal_that_takes_too_long_goes_on},
+    {"A38 a node is removed before the run", a_node_is_removed_before_the_run},
+    {"bad nodes are refused, and the field is named", bad_nodes_are_refused, CHECK_LARGE},
+    {"bad options are refused, and the option is named", bad_options_are_refused, CHECK_LARGE});
