@@ -67,6 +67,17 @@ long lc__read(int descriptor, void *bytes, size_t size)
     }
 }
 
+int lc__send_datagram(int descriptor, const void *bytes, size_t size,
+                      const struct sockaddr *address, socklen_t address_size)
+{
+    for (;;) {
+        long sent = syscall(SYS_sendto, descriptor, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT,
+                            address, address_size);
+        if (sent >= 0 || errno != EINTR)
+            return sent < 0 ? -errno : 0;
+    }
+}
+
 /* The raw calls take what the kernel calls a timespec, which must be libc's. */
 _Static_assert(sizeof(time_t) == sizeof(long),
                "a 32-bit system with 64-bit time needs other calls");

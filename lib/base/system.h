@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /*
  * Writes all of it, as far as that goes; also in a signal handler. errno is kept. @return 0 or a
@@ -27,6 +28,12 @@ int lc__open(const char *path);
 void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */
 long lc__read(int descriptor, void *bytes, size_t size);
+/*
+ * Sends a datagram, or does not, but waits for nothing and raises no SIGPIPE. @return 0 or a
+ * negative errno; -EAGAIN: the receiver has too many already.
+ */
+int lc__send_datagram(int descriptor, const void *bytes, size_t size,
+                      const struct sockaddr *address, socklen_t address_size);
 /*
  * poll(2) until a deadline of CLOCK_MONOTONIC. @return as poll(2), or a negative errno, -EINTR
  * among them.

@@ -1,0 +1,204 @@
+/*
+ * notify.c: see notify.h.
+ *
+ * The socket is made at the beginning and kept, so that a process which has run out of descriptors
+ * can still say why it has halted. It is not connected: a manager that has been replaced at the
+ * same address is found again.
+ */
+#include "service/notify.h"
+
+#include "base/system.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/time.h>
+#include <lifecycle/wait.h>
+
+#include <bsd/stdlib.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- messages ---- */
+
+/* Bytes that belong to a character begun before them, in UTF-8. */
+static bool continues_character(char byte)
+{
+    return ((unsigned char)byte & 0xc0u) == 0x80u;
+}
+
+/* The line was longer than its room, and fills it. */
+static void end_in_dots(char *line, size_t length)
+{
+    static const char dots[] = "...";
+    if (length < sizeof dots - 1)
+        return;
+    size_t at = length - (sizeof dots - 1);
+    while (at > 0 && continues_character(line[at]))
+        at--;
+    memcpy(line + at, dots, sizeof dots);
+}
+
+static void take_out_controls(char *line)
+{
+    for (; *line; line++)
+        if ((unsigned char)*line < ' ' || *line == 0x7f)
+            *line = ' ';
+}
+
+void lc__notification_add(struct lc__notification *notification, const char *format, ...)
+{
+    if (notification->length > 0 && notification->length + 1 < sizeof notification->text)
+        notification->text[notification->length++] = '\n';
+    char *line = notification->text + notification->length;
+    size_t room = sizeof notification->text - notification->length;
+    va_list arguments;
+    va_start(arguments, format);
+    int wanted = vsnprintf(line, room, format, arguments);
+    va_end(arguments);
+    if (wanted < 0)
+        *line = '\0';
+    else if ((size_t)wanted >= room)
+        end_in_dots(line, room - 1);
+    take_out_controls(line);
+    notification->length += strlen(line);
+}
+
+/* ---- the environment ---- */
+
+/* @return whether the address could be understood; if not, it has been logged. */
+static bool set_address(struct lc__notify *notify, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncmp(name, "vsock:", 6) == 0) {
+        lc_log(LC_LOG_ERROR, notify->speaker,
+               "the service manager is not told anything: NOTIFY_SOCKET is \"%s\", and sockets to "
+               "the host of a virtual machine are not supported",
+               name);
+        return false;
+    }
+    if ((name[0] != '/' && name[0] != '@') || length < 2) {
+        lc_log(LC_LOG_ERROR, notify->speaker,
+               "the service manager is not told anything: NOTIFY_SOCKET is \"%s\", which is "
+               "neither a path from the root nor an abstract address, \"@...\"",
+               name);
+        return false;
+    }
+    if (length >= sizeof notify->address.sun_path) {
+        lc_log(LC_LOG_ERROR, notify->speaker,
+               "the service manager is not told anything: NOTIFY_SOCKET is longer than the %zu "
+               "bytes of a socket's name",
+               sizeof notify->address.sun_path - 1);
+        return false;
+    }
+    bool abstract = name[0] == '@';
+    notify->address.sun_family = AF_UNIX;
+    memcpy(notify->address.sun_path, name, length + 1);
+    if (abstract)
+        notify->address.sun_path[0] = '\0';
+    /* The name of a file ends in a zero byte, an abstract one where its length says. */
+    notify->address_size =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+    return true;
+}
+
+static void open_socket(struct lc__notify *notify, const char *name)
+{
+    if (!set_address(notify, name))
+        return;
+    notify->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (notify->socket < 0)
+        lc_log(LC_LOG_ERROR, notify->speaker,
+               "the service manager is not told anything, for want of a socket: %s",
+               strerror(errno));
+}
+
+/* Whether WATCHDOG_USEC was meant for this process, and not for one that it comes from. */
+static bool is_for_us(struct lc__notify *notify, const char *process)
+{
+    const char *wrong = NULL;
+    if (!process)
+        return true;
+    long long number = strtonum(process, 1, INT_MAX, &wrong);
+    if (wrong)
+        lc_log(LC_LOG_ERROR, notify->speaker,
+               "the watchdog is not fed: WATCHDOG_PID is \"%s\", which is no process", process);
+    return !wrong && number == getpid();
+}
+
+static void set_watchdog(struct lc__notify *notify, const char *microseconds, const char *process)
+{
+    const char *wrong = NULL;
+    if (!microseconds || !is_for_us(notify, process))
+        return;
+    long long number = strtonum(microseconds, 1, LC_FOREVER / LC_MICROSECOND, &wrong);
+    if (wrong)
+        lc_log(LC_LOG_ERROR, notify->speaker,
+               "the watchdog is not fed: WATCHDOG_USEC is \"%s\", which is %s", microseconds,
+               wrong);
+    else
+        notify->watchdog = number * LC_MICROSECOND;
+}
+
+void lc__notify_open_nowhere(struct lc__notify *notify, const char *speaker)
+{
+    *notify = (struct lc__notify){.speaker = speaker, .socket = -1};
+}
+
+void lc__notify_open(struct lc__notify *notify, const char *speaker)
+{
+    lc__notify_open_nowhere(notify, speaker);
+    const char *name = getenv("NOTIFY_SOCKET");
+    if (name)
+        open_socket(notify, name);
+    if (notify->socket >= 0)
+        set_watchdog(notify, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+}
+
+void lc__notify_close(struct lc__notify *notify)
+{
+    if (notify->socket >= 0)
+        lc__close(notify->socket);
+    notify->socket = -1;
+}
+
+/* ---- sending ---- */
+
+static int send_once(const struct lc__notify *notify, const struct lc__notification *notification)
+{
+    int result = lc__send_datagram(notify->socket, notification->text, notification->length,
+                                   (const struct sockaddr *)&notify->address, notify->address_size);
+    return result == -ENOBUFS || result == -ENOMEM ? -EAGAIN : result;
+}
+
+static int send_patiently(const struct lc__notify *notify,
+                          const struct lc__notification *notification)
+{
+    enum { PAUSES = 7 }; /* of 1 ms, 2 ms, ... 64 ms */
+    int result = send_once(notify, notification);
+    for (int i = 0; i < PAUSES && result == -EAGAIN; i++) {
+        lc_sleep(LC_MILLISECOND << i);
+        result = send_once(notify, notification);
+    }
+    return result;
+}
+
+int lc__notify_send(struct lc__notify *notify, const struct lc__notification *notification)
+{
+    if (notify->socket < 0 || notification->length == 0)
+        return 0;
+    int result = send_patiently(notify, notification);
+    if (result < 0 && !notify->failing)
+        lc_log(LC_LOG_WARNING, notify->speaker, "the service manager cannot be told: %s",
+               strerror(-result));
+    if (result == 0 && notify->failing)
+        lc_log(LC_LOG_NOTICE, notify->speaker, "the service manager can be told again");
+    notify->failing = result < 0;
+    return result;
+}
