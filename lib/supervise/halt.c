@@ -2,6 +2,8 @@
  * halt.c: the spin-halt: staying alive, doing nothing, until an operator says so. See
  * <lifecycle/run.h>.
  */
+#include "component/halt.h"
+
 #include "base/fork.h"
 #include "base/task.h"
 #include "executor/callback.h"
@@ -73,11 +75,53 @@ int lc_halt_release(void)
     return released;
 }
 
+/*
+ * The halt is on this stack, and known to others: what is called meanwhile must not end the thread.
+ * @return what is to be given to leave_callback.
+ */
+static int enter_callback(void)
+{
+    int cancelling;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    lc__callback_enter();
+    return cancelling;
+}
+
+static void leave_callback(int cancelling)
+{
+    lc__callback_leave();
+    pthread_setcancelstate(cancelling, NULL);
+}
+
+static void call_on_halt(void (*on_halt)(void *arg, const lc_error *error), void *arg,
+                         const lc_error *error)
+{
+    if (!on_halt)
+        return;
+    int cancelling = enter_callback();
+    on_halt(arg, error);
+    leave_callback(cancelling);
+}
+
+/* @return when it is to be called again. */
+static int64_t call_beat(const struct lc__halt_beat *beat)
+{
+    if (!beat)
+        return LC_FOREVER;
+    int cancelling = enter_callback();
+    int64_t next = beat->beat(beat->arg);
+    leave_callback(cancelling);
+    return next;
+}
+
 /* @return 0 once SIGTERM has come or the halt was released; -ENOTSUP. */
-static int wait_for_operator(struct halt *halt, const lc_error *error)
+static int wait_for_operator(struct halt *halt, const lc_error *error,
+                             const struct lc__halt_beat *beat)
 {
     for (;;) {
-        int number = lc__signals_next(halt->watch, LC_FOREVER, &halt->released);
+        int number = lc__signals_next(halt->watch, call_beat(beat), &halt->released);
+        if (number == -ETIMEDOUT)
+            continue;
         if (number <= 0)
             return number;
         if (number == SIGTERM)
@@ -90,22 +134,9 @@ static int wait_for_operator(struct halt *halt, const lc_error *error)
     }
 }
 
-/* The halt is on this stack, and known to others: the callback must not end the thread. */
-static void call_on_halt(void (*on_halt)(void *arg, const lc_error *error), void *arg,
-                         const lc_error *error)
-{
-    int cancelling;
-    if (!on_halt)
-        return;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-    lc__callback_enter();
-    on_halt(arg, error);
-    lc__callback_leave();
-    pthread_setcancelstate(cancelling, NULL);
-}
-
 static int halt_with(struct halt *halt, const lc_error *error,
-                     void (*on_halt)(void *arg, const lc_error *error), void *arg)
+                     void (*on_halt)(void *arg, const lc_error *error), void *arg,
+                     const struct lc__halt_beat *beat)
 {
     /* The watch is there, so one that comes after this look is caught by it. */
     if (lc__signal_was_caught(SIGTERM))
@@ -114,12 +145,13 @@ static int halt_with(struct halt *halt, const lc_error *error,
     lc_log(LC_LOG_CRITICAL, NULL, "halted until SIGTERM, since a restart would do harm: %s",
            lc_error_message(error));
     call_on_halt(on_halt, arg, error);
-    int result = wait_for_operator(halt, error);
+    int result = wait_for_operator(halt, error, beat);
     end_halt(halt);
     return result;
 }
 
-static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error), void *arg)
+static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error), void *arg,
+                const struct lc__halt_beat *beat)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct halt halt = {.simulation = lc__task_current()->simulation};
@@ -130,18 +162,24 @@ static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error
                strerror(-result));
         return result;
     }
-    result = halt_with(&halt, error, on_halt, arg);
+    result = halt_with(&halt, error, on_halt, arg, beat);
     lc_process_signals_unwatch(halt.watch);
     if (result == 0)
         lc_log(LC_LOG_NOTICE, NULL, "the halt has been ended");
     return result;
 }
 
+int lc__spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+                  void *arg, const struct lc__halt_beat *beat)
+{
+    lc_error *unnamed = error ? NULL : lc_error_new(-EINVAL, "no reason was given");
+    int result = halt(error ? error : unnamed, on_halt, arg, beat);
+    lc_error_unref(unnamed);
+    return result;
+}
+
 int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
                  void *arg)
 {
-    lc_error *unnamed = error ? NULL : lc_error_new(-EINVAL, "no reason was given");
-    int result = halt(error ? error : unnamed, on_halt, arg);
-    lc_error_unref(unnamed);
-    return result;
+    return lc__spin_halt(error, on_halt, arg, NULL);
 }
