@@ -12,29 +12,30 @@
  *   the reload hook.
  * - The service manager is told over NOTIFY_SOCKET as sd_notify(3) says: READY=1 when every node is
  *   ready, RELOADING=1 around a reload, STOPPING=1, STATUS=, and WATCHDOG=1 twice in WATCHDOG_USEC.
- * - A spin-halt is not a stop: while the process is halted neither READY=1 nor STOPPING=1 is sent
- *   (systemd would kill it when its stop time-out is over), the status says why, the watchdog is
- *   fed, EXTEND_TIMEOUT_USEC is sent where readiness had not been, and once a minute the log says
- *   why the process is halted and how to end it.
+ * - A spin-halt is not a stop: once everything is being stopped for one, and while the process is
+ *   halted, neither READY=1 nor STOPPING=1 is sent (systemd would kill it when its stop time-out is
+ *   over), the status says why, the watchdog is fed, EXTEND_TIMEOUT_USEC is sent where readiness
+ *   had not been, and once a minute the log says why the process is halted and how to end it.
  *
  * A unit that does not restart a service behind the operator's back has
- * RestartPreventExitStatus=75.
+ * RestartPreventExitStatus=75. docs/service.md shows one, and what is sent when.
  */
 #ifndef LIFECYCLE_SERVICE_H
 #define LIFECYCLE_SERVICE_H
 
 #include <lifecycle/api.h>
+#include <lifecycle/context.h>
 #include <lifecycle/error.h>
 #include <lifecycle/supervisor.h>
 #include <lifecycle/time.h>
 
 LC_BEGIN_DECLARATIONS
 
-/** Exit statuses of lc_service_main. 70 and 75 are those of sysexits(3). */
+/** Exit statuses of a service. 70 and 75 are those of sysexits(3). */
 enum {
     LC_EXIT_CLEAN = 0,     /**< stopped by a signal, or nothing was left to run, without an error */
     LC_EXIT_ERROR = 1,     /**< ended by an error; or overdue at the final deadline */
-    LC_EXIT_INTERNAL = 70, /**< a fatal error that nobody was there to take; the library's own */
+    LC_EXIT_INTERNAL = 70, /**< an error was thrown that nobody was there to take: see lc_throw */
     LC_EXIT_HALTED = 75    /**< after a spin-halt: must not simply be restarted */
 };
 
@@ -42,30 +43,75 @@ enum {
 typedef struct lc_service_options {
     size_t size;      /**< sizeof(lc_service_options) */
     const char *name; /**< for the log; 1 to LC_NAME_MAX bytes; NULL: the supervisor's */
-    /** Path of the pid file, locked while the service runs; NULL: none. See pidfile_open(3bsd). */
+    /**
+     * Path of the pid file, from the root, locked while the service runs; NULL: none. A second
+     * instance is refused, and its log names the process of the first.
+     */
     const char *pid_file;
-    /** Whether the process title tells the state; needs setproctitle_init(3bsd) on Linux. */
+    /**
+     * Whether the process title, which ps(1) shows, tells the state. On Linux libbsd overwrites the
+     * arguments and the environment for it. So the program calls setproctitle_init(3bsd) first
+     * thing in main, before it keeps a pointer into them; or it is linked with libbsd-ctor, which
+     * does that.
+     */
     bool process_title;
-    /** Called for SIGHUP, on the stack of lc_service_main; must not throw. NULL: SIGHUP is logged. */
-    lc_error *(*reload)(void *arg);
+    /**
+     * Whether MAINPID= goes with the first READY=1: for a program that daemonises, whose service
+     * manager knows another process.
+     */
+    bool tell_pid;
+    /**
+     * Called for SIGHUP in a worker of its own, a fiber if the caller of lc_service_main is one, so
+     * that it may take its time; it may throw. `context` ends when the service stops. An error is
+     * logged, and the service goes on. SIGHUP before the service is ready is dealt with when it is;
+     * while a reload goes on, after it. NULL: SIGHUP is logged.
+     */
+    lc_error *(*reload)(lc_context *context, void *arg);
     void *reload_arg;
     /**
-     * So long after the stop has begun, the components that are still stopping are named and the
-     * process exits with LC_EXIT_ERROR, whatever they do. LC_FOREVER: never.
+     * Called when a halt has begun to wait, on the stack of lc_service_main: the place for an
+     * alert. The watchdog is not fed meanwhile; must not throw. NULL: nothing.
+     */
+    void (*on_halt)(void *arg, const lc_error *error);
+    void *on_halt_arg;
+    /**
+     * So long after the stop has begun, what is still stopping is named and the process exits with
+     * LC_EXIT_ERROR, by _exit(2), since workers are alive. If it is to halt, it halts then. Above
+     * 0; LC_FOREVER: never.
      */
     int64_t stop_timeout;
-    /** How often the halt's reason is logged; a minute. */
+    /** How often the halt's reason is logged; above 0. */
     int64_t halt_reminder;
+    /**
+     * Takes what would be sent over NOTIFY_SOCKET: lines "NAME=value". For tests, and for service
+     * managers of another kind. On the stack of lc_service_main; must not throw. NULL: it is sent.
+     */
+    void (*notify)(void *arg, const char *message);
+    void *notify_arg;
+    /** WATCHDOG=1 is told twice in this time; 0: in WATCHDOG_USEC, if that is set. */
+    int64_t watchdog;
 } lc_service_options;
 
 #define LC_SERVICE_INIT                                                                            \
     {                                                                                              \
-        sizeof(lc_service_options), NULL, NULL, false, NULL, NULL, 30 * LC_SECOND, LC_MINUTE       \
+        sizeof(lc_service_options), NULL, NULL, false, false, NULL, NULL, NULL, NULL,              \
+            30 * LC_SECOND, LC_MINUTE, NULL, NULL, 0                                               \
     }
 
 /**
  * Runs a supervisor as the main program: until it ends, or a signal ends it, or its halt is ended.
- * @param options     NULL for the defaults.
+ * Blocks; call it from main, or from a fiber. A SIGTERM that was caught before a halt counts, as
+ * lc_spin_halt says.
+ *
+ * NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are read once, at the start, and then taken out of
+ * the environment, so that children do not inherit them; no other thread may use the environment
+ * meanwhile. The signal dispositions found are put back at the end.
+ *
+ * In a simulation it uses neither the environment nor a pid file nor a title, and takes signals of
+ * lc_simulation_signal; at the final deadline it returns.
+ *
+ * What the supervisor's options say about signals and halts is not heeded: see those above.
+ * @param options     NULL for the defaults; borrowed for the call.
  * @param supervisor  taken over, also if the call fails.
  * @return the process's exit status: one of the above. What is wrong has been logged.
  */

@@ -1,0 +1,75 @@
+/*
+ * reload.c: see reload.h. A manager of one worker does the work.
+ */
+#include "service/reload.h"
+
+#include "base/memory.h"
+
+#include <lifecycle/executor.h>
+
+#include <errno.h>
+
+/* What the worker is given: its own, since a reload that does not end outlives the service. */
+struct hook {
+    lc_error *(*function)(lc_context *context, void *arg);
+    void *arg;
+};
+
+static lc_error *run_hook(lc_context *context, lc_ready *ready, void *arg)
+{
+    const struct hook *hook = arg;
+    lc_ready_signal(ready);
+    return hook->function(context, hook->arg);
+}
+
+static lc_error *make_manager(struct lc__reload *reload, const lc_service_options *options)
+{
+    struct hook *hook = lc__allocate(sizeof *hook);
+    if (!hook)
+        return lc_error_new(-ENOMEM, "no memory to reload");
+    *hook = (struct hook){options->reload, options->reload_arg};
+    lc_manager_builder *builder = lc_manager_builder_new("reload");
+    lc_manager_builder_set_kind(builder, lc_in_fiber() ? LC_WORKER_FIBER : LC_WORKER_THREAD);
+    lc_manager_builder_add(builder, "reload", run_hook, hook);
+    lc_error *error = lc_manager_builder_build(builder, &reload->manager);
+    lc_manager_builder_free(builder);
+    if (error || lc_manager_set_data(reload->manager, hook, lc__free) < 0)
+        lc__free(hook);
+    return error;
+}
+
+lc_error *lc__reload_start(struct lc__reload *reload, const lc_service_options *options,
+                           lc_context *above)
+{
+    lc_error *error = make_manager(reload, options);
+    reload->signaler = lc_signaler_new();
+    reload->context = lc_context_with_signaler(above, reload->signaler);
+    if (!error && (!reload->signaler || !reload->context))
+        error = lc_error_new(-ENOMEM, "no memory to reload");
+    if (!error)
+        error = lc_manager_start(reload->manager, reload->context);
+    if (error)
+        lc_error_unref(lc__reload_end(reload));
+    return error;
+}
+
+lc_handle *lc__reload_done(const struct lc__reload *reload)
+{
+    return reload->manager ? lc_manager_done(reload->manager) : NULL;
+}
+
+void lc__reload_cancel(struct lc__reload *reload)
+{
+    if (reload->context)
+        lc_context_cancel(reload->context, NULL);
+}
+
+lc_error *lc__reload_end(struct lc__reload *reload)
+{
+    lc_error *error = reload->signaler ? lc_signaler_take(reload->signaler) : NULL;
+    lc_manager_unref(reload->manager);
+    lc_signaler_unref(reload->signaler);
+    lc_context_unref(reload->context);
+    *reload = (struct lc__reload){0};
+    return error;
+}

@@ -1,0 +1,539 @@
+/*
+ * service.c: the main program of a service: one loop over what happens, between the supervisor, the
+ * process's signals and the service manager. See <lifecycle/service.h>.
+ *
+ * The loop is the only one to tell the manager anything, so that what it tells is in order; and it
+ * never waits but in one place, so that the watchdog is fed whatever the components do. Each turn
+ * looks at everything: that one thing has woken it means nothing for the others.
+ */
+#include "base/fork.h"
+#include "component/halt.h"
+#include "service/pidfile.h"
+#include "service/reload.h"
+#include "service/remaining.h"
+#include "service/report.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/simulate.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A reload that takes its time must not make us miss what the supervisor has come to. */
+#define EVENTS_KEPT 4096
+/* At most so many events a turn: they may come without end. */
+#define EVENTS_A_TURN 1024
+/* How often to look if waiting fails, for want of memory. */
+#define LOOK_EVERY (100 * LC_MILLISECOND)
+
+struct service {
+    const lc_service_options *options;
+    char name[LC_NAME_MAX + 1];
+    struct lc__report report;
+    struct pidfh *pid_file;
+    lc_process_signals *signals;
+    lc_supervisor *supervisor;
+    lc_observer *observer;
+    lc_signaler *signaler;
+    lc_context *context; /* the supervisor's; ended by a signal */
+    struct lc__reload reload;
+    bool reload_wanted;
+    /* What the supervisor has said. */
+    bool is_stopping;
+    bool is_halting;
+    bool is_silent; /* there are no more events */
+    lc_error *why;  /* it stops, or halts */
+    /* What became of it. */
+    int64_t stop_deadline; /* LC_FOREVER: it has not begun to stop, or may take any time */
+    bool overdue;          /* the deadline is over, and it is not */
+    bool cannot_wait;      /* which has been logged */
+};
+
+/* ---- stopping ---- */
+
+static void begin_stop(struct service *service)
+{
+    if (service->stop_deadline == LC_FOREVER)
+        service->stop_deadline = lc_deadline_after(service->options->stop_timeout);
+    service->reload_wanted = false;
+    lc__reload_cancel(&service->reload);
+}
+
+static void stop_by_signal(struct service *service, int number)
+{
+    lc_log(LC_LOG_NOTICE, service->name, "stopping: received SIG%s", sigabbrev_np(number));
+    begin_stop(service);
+    lc__report_set(&service->report, LC__STOPPING, "stopping: received SIG%s",
+                   sigabbrev_np(number));
+    lc_context_cancel(service->context,
+                      lc_error_new(-EINTR, "received SIG%s", sigabbrev_np(number)));
+}
+
+static void stop_by_itself(struct service *service)
+{
+    begin_stop(service);
+    if (service->why)
+        lc__report_set(&service->report, LC__STOPPING, "stopping: %s",
+                       lc_error_message(service->why));
+    else
+        lc__report_set(&service->report, LC__STOPPING, "stopping: nothing is left to run");
+}
+
+static void stop_to_halt(struct service *service)
+{
+    lc_log(LC_LOG_CRITICAL, service->name,
+           "stopping everything in order to halt, since a restart would do harm: %s",
+           lc_error_message(service->why));
+    begin_stop(service);
+    lc__report_set(&service->report, LC__HALTING, "stopping in order to halt: %s",
+                   lc_error_message(service->why));
+}
+
+static void tell_remaining(struct service *service, int number)
+{
+    char remaining[LC__NOTIFICATION_MAX - 64];
+    lc__remaining(service->supervisor, remaining, sizeof remaining);
+    lc_log(LC_LOG_WARNING, service->name, "received SIG%s; still stopping: %s",
+           sigabbrev_np(number), remaining);
+    lc__report_set(&service->report, LC__STOPPING, "still stopping: %s", remaining);
+}
+
+/* ---- what the supervisor says ---- */
+
+/* It stops, or halts, for this reason. A halt's takes the place of a stop's. */
+static void note(struct service *service, bool halts, const lc_error *why)
+{
+    if (halts ? !service->is_halting : !service->is_stopping) {
+        lc_error_unref(service->why);
+        service->why = lc_error_ref(why);
+    }
+    service->is_halting |= halts;
+    service->is_stopping = true;
+}
+
+static void take_events(struct service *service)
+{
+    for (int i = 0; i < EVENTS_A_TURN && !service->is_silent; i++) {
+        lc_event *event;
+        int result = lc_observer_next(service->observer, LC_NOW, &event);
+        if (result == -ETIMEDOUT)
+            return;
+        service->is_silent = result < 0;
+        if (result < 0)
+            return;
+        if (event->kind == LC_EVENT_STOPPING || event->kind == LC_EVENT_HALTING)
+            note(service, event->kind == LC_EVENT_HALTING, event->error);
+        lc_event_free(event);
+    }
+}
+
+/* It is over, which tells the same as the events, of which some may have been lost. */
+static void take_result(struct service *service)
+{
+    lc_behavior behavior;
+    lc_error *result = lc_supervisor_result(service->supervisor, &behavior);
+    note(service, behavior == LC_SPIN_HALT, result);
+    lc_error_unref(result);
+}
+
+static void become_ready(struct service *service)
+{
+    lc_log(LC_LOG_NOTICE, service->name, "ready");
+    lc__report_set(&service->report, LC__RUNNING, "ready");
+}
+
+/*
+ * One that ends well before we look was ready nonetheless: without having been told so, the manager
+ * would take its end for a failure.
+ */
+static void heed_events(struct service *service)
+{
+    struct lc__report *report = &service->report;
+    if (service->is_halting) {
+        if (report->phase != LC__HALTING)
+            stop_to_halt(service);
+        return;
+    }
+    if (report->phase == LC__STARTING && !service->why &&
+        lc_handle_is_closed(lc_supervisor_ready(service->supervisor)))
+        become_ready(service);
+    if (service->is_stopping && report->phase < LC__STOPPING)
+        stop_by_itself(service);
+}
+
+/* ---- reloads ---- */
+
+static void end_reload(struct service *service)
+{
+    lc_handle *done = lc__reload_done(&service->reload);
+    if (!done || !lc_handle_is_closed(done))
+        return;
+    lc_error *error = lc__reload_end(&service->reload);
+    bool goes_on = service->report.phase == LC__RELOADING;
+    if (error)
+        lc_log(LC_LOG_ERROR, service->name, "the reload has failed: %s", lc_error_message(error));
+    else
+        lc_log(LC_LOG_NOTICE, service->name, goes_on ? "reloaded" : "the reload has ended");
+    if (goes_on && error)
+        lc__report_set(&service->report, LC__RUNNING, "ready; the last reload has failed: %s",
+                       lc_error_message(error));
+    else if (goes_on)
+        lc__report_set(&service->report, LC__RUNNING, "ready");
+    lc_error_unref(error);
+}
+
+static void begin_reload(struct service *service)
+{
+    if (!service->reload_wanted || service->report.phase != LC__RUNNING)
+        return;
+    service->reload_wanted = false;
+    lc_log(LC_LOG_NOTICE, service->name, "reloading");
+    lc__report_set(&service->report, LC__RELOADING, "reloading");
+    lc_error *error = lc__reload_start(&service->reload, service->options, service->context);
+    if (!error)
+        return;
+    lc_log(LC_LOG_ERROR, service->name, "the reload cannot be begun: %s", lc_error_message(error));
+    lc__report_set(&service->report, LC__RUNNING, "ready; the last reload has failed: %s",
+                   lc_error_message(error));
+    lc_error_unref(error);
+}
+
+/* ---- signals ---- */
+
+static void ask_for_reload(struct service *service)
+{
+    if (service->options->reload)
+        service->reload_wanted = true;
+    else
+        lc_log(LC_LOG_NOTICE, service->name,
+               "received SIGHUP, which does nothing: there is no reload hook");
+}
+
+/* Until the halt itself, which then answers for itself. */
+static void answer_before_halt(const struct service *service, int number)
+{
+    if (number == SIGTERM)
+        lc_log(LC_LOG_NOTICE, service->name,
+               "received SIGTERM: the process will end without a halt once all has stopped");
+    else
+        lc_log(LC_LOG_CRITICAL, service->name,
+               "SIG%s does not end this process: it is about to halt, since a restart would do "
+               "harm (%s); SIGTERM ends it",
+               sigabbrev_np(number), lc_error_message(service->why));
+}
+
+static void take_signal(struct service *service, int number)
+{
+    switch (service->report.phase) {
+    case LC__STARTING:
+    case LC__RUNNING:
+    case LC__RELOADING:
+        if (number == SIGHUP)
+            ask_for_reload(service);
+        else
+            stop_by_signal(service, number);
+        break;
+    case LC__STOPPING:
+        if (number == SIGHUP)
+            lc_log(LC_LOG_NOTICE, service->name,
+                   "received SIGHUP, which does nothing: the service is stopping");
+        else
+            tell_remaining(service, number);
+        break;
+    case LC__HALTING:
+        answer_before_halt(service, number);
+        break;
+    }
+}
+
+static void take_signals(struct service *service)
+{
+    int number;
+    while ((number = lc_process_signals_next(service->signals, LC_NOW)) > 0)
+        take_signal(service, number);
+}
+
+/* ---- the loop ---- */
+
+/* Waits until something may have happened. */
+static void await(struct service *service, int64_t deadline)
+{
+    enum { OBSERVER, DONE, READY, RELOADED, SIGNALS, COUNT };
+    lc_waitable waitables[COUNT] = {
+        [DONE] = lc_on_handle(lc_supervisor_done(service->supervisor)),
+        [SIGNALS] = lc_on_signals(service->signals),
+    };
+    /* What has happened already is not waited for again; the rest is LC_WAITABLE_NONE. */
+    lc_handle *reloaded = lc__reload_done(&service->reload);
+    if (!service->is_silent)
+        waitables[OBSERVER] = lc_on_observer(service->observer);
+    if (service->report.phase == LC__STARTING)
+        waitables[READY] = lc_on_handle(lc_supervisor_ready(service->supervisor));
+    if (reloaded)
+        waitables[RELOADED] = lc_on_handle(reloaded);
+    if (lc_handle_is_closed(lc_supervisor_done(service->supervisor)))
+        waitables[DONE] = lc_waitable_make(LC_WAITABLE_NONE, NULL, -1, 0);
+    int result = lc_wait_any(waitables, COUNT, deadline);
+    if (result >= 0 || result == -ETIMEDOUT)
+        return;
+    if (!service->cannot_wait)
+        lc_log(LC_LOG_ERROR, service->name, "cannot wait, so looks every 0.1 s: %s",
+               strerror(-result));
+    service->cannot_wait = true;
+    lc_sleep(LOOK_EVERY);
+}
+
+/* Looks at everything. @return whether the loop is over. */
+static bool turn(struct service *service)
+{
+    bool done = lc_handle_is_closed(lc_supervisor_done(service->supervisor));
+    take_events(service);
+    if (done)
+        take_result(service);
+    heed_events(service);
+    end_reload(service);
+    if (done && !lc__reload_done(&service->reload))
+        return true;
+    take_signals(service);
+    begin_reload(service);
+    service->overdue = lc_now() >= service->stop_deadline;
+    return service->overdue;
+}
+
+static void run(struct service *service)
+{
+    while (!turn(service)) {
+        int64_t beat = lc__report_beat(&service->report);
+        await(service, beat < service->stop_deadline ? beat : service->stop_deadline);
+    }
+}
+
+/* ---- the halt ---- */
+
+struct halting {
+    struct service *service;
+    const lc_error *why;
+    int64_t reminder_due;
+};
+
+static void halted(void *arg, const lc_error *error)
+{
+    struct service *service = ((struct halting *)arg)->service;
+    lc__report_set(&service->report, LC__HALTING, "halted until SIGTERM%s: %s",
+                   service->overdue ? ", though not all has stopped" : "", lc_error_message(error));
+    if (service->options->on_halt)
+        service->options->on_halt(service->options->on_halt_arg, error);
+}
+
+/* The process is not named in a simulation, where each run is to log the same. */
+static void remind(const struct halting *halting)
+{
+    char command[32] = "kill -TERM";
+    if (!lc_simulated())
+        snprintf(command, sizeof command, "kill -TERM %d", (int)getpid());
+    lc_log(LC_LOG_CRITICAL, halting->service->name,
+           "still halted, since a restart would do harm: %s; SIGTERM ends it: %s",
+           lc_error_message(halting->why), command);
+}
+
+static int64_t beat(void *arg)
+{
+    struct halting *halting = arg;
+    int64_t next = lc__report_beat(&halting->service->report);
+    if (lc_now() >= halting->reminder_due) {
+        remind(halting);
+        halting->reminder_due = lc_deadline_after(halting->service->options->halt_reminder);
+    }
+    return next < halting->reminder_due ? next : halting->reminder_due;
+}
+
+/* Our own watch stays until after it: between the two SIGINT would end the process. */
+static int halt(struct service *service, const lc_error *why)
+{
+    struct halting halting = {service, why, lc_deadline_after(service->options->halt_reminder)};
+    const struct lc__halt_beat beats = {beat, &halting};
+    lc__spin_halt(why, halted, &halting, &beats);
+    return LC_EXIT_HALTED;
+}
+
+/* ---- the end ---- */
+
+static void name_overdue(struct service *service)
+{
+    char remaining[LC__NOTIFICATION_MAX - 64];
+    lc__remaining(service->supervisor, remaining, sizeof remaining);
+    const char *reload = lc__reload_done(&service->reload) ? "; and the reload" : "";
+    lc_log(LC_LOG_CRITICAL, service->name,
+           "has not stopped in %.1f s, and is not waited for any longer: %s%s",
+           (double)service->options->stop_timeout / (double)LC_SECOND, remaining, reload);
+    lc__report_set(&service->report, service->report.phase, "not stopped in time: %s%s", remaining,
+                   reload);
+}
+
+/* It has stopped because it was told to, and with no other error than that. */
+static bool is_clean(const struct service *service, const lc_error *result)
+{
+    return !result || result == lc_context_error(service->context);
+}
+
+static int judge(struct service *service, const lc_error *result)
+{
+    if (is_clean(service, result)) {
+        lc_log(LC_LOG_NOTICE, service->name, "ended");
+        return LC_EXIT_CLEAN;
+    }
+    lc_log(LC_LOG_ERROR, service->name, "ended by an error: %s", lc_error_message(result));
+    lc__report_set(&service->report, LC__STOPPING, "ended by an error: %s",
+                   lc_error_message(result));
+    return LC_EXIT_ERROR;
+}
+
+/* @return the exit status. */
+static int conclude(struct service *service)
+{
+    lc_error *result = lc_supervisor_result(service->supervisor, NULL);
+    int status = LC_EXIT_ERROR;
+    if (service->overdue)
+        name_overdue(service);
+    if (service->is_halting)
+        status = halt(service, result ? result : service->why);
+    else if (!service->overdue)
+        status = judge(service, result);
+    lc_error_unref(result);
+    return status;
+}
+
+/* Workers are alive, and what they use must stay: nothing is taken down but what others see. */
+static void leave(struct service *service, int status)
+{
+    lc__pidfile_close(service->pid_file);
+    lc_log_flush();
+    _exit(status);
+}
+
+/* ---- the beginning ---- */
+
+static lc_error *check(const lc_service_options *options, const lc_supervisor *supervisor)
+{
+    if (options->size != sizeof *options)
+        return lc_error_new(-EINVAL,
+                            "the options of lc_service_main were not made with LC_SERVICE_INIT");
+    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 1;
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "lc_service_main: options.name must be 1 to %d bytes long",
+                            LC_NAME_MAX);
+    if (options->pid_file && options->pid_file[0] != '/')
+        return lc_error_new(-EINVAL,
+                            "lc_service_main: options.pid_file is \"%s\", not a path from the root",
+                            options->pid_file);
+    if (options->stop_timeout <= 0 || options->halt_reminder <= 0 || options->watchdog < 0)
+        return lc_error_new(-EINVAL, "lc_service_main: options.stop_timeout and "
+                                     "options.halt_reminder must be above 0, options.watchdog 0 or "
+                                     "more");
+    if (!supervisor)
+        return lc_error_new(-EINVAL, "lc_service_main needs a supervisor");
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP,
+                            "a service cannot run in a child forked when there were workers");
+    return NULL;
+}
+
+static void set_name(struct service *service)
+{
+    const char *name = service->options->name;
+    lc_snapshot *snapshot = name ? NULL : lc_supervisor_snapshot(service->supervisor);
+    if (!name)
+        name = snapshot ? snapshot->name : "service";
+    strlcpy(service->name, name, sizeof service->name);
+    lc_snapshot_free(snapshot);
+}
+
+static lc_error *watch_signals(struct service *service)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    int result =
+        lc_process_signals_watch(numbers, sizeof numbers / sizeof numbers[0], &service->signals);
+    return result < 0 ? lc_error_new(result, "signals cannot be handled: %s", strerror(-result))
+                      : NULL;
+}
+
+static lc_error *start(struct service *service)
+{
+    lc_error *error = NULL;
+    if (service->options->pid_file && !lc_simulated())
+        error = lc__pidfile_open(service->options->pid_file, &service->pid_file);
+    if (!error)
+        error = watch_signals(service);
+    if (error)
+        return error;
+    service->signaler = lc_signaler_new();
+    service->context = lc_context_with_signaler(NULL, service->signaler);
+    service->observer = lc_supervisor_observe(service->supervisor, EVENTS_KEPT);
+    if (!service->context || !service->observer)
+        return lc_error_new(-ENOMEM, "there is no memory for the service");
+    lc__report_set(&service->report, LC__STARTING, "starting");
+    return lc_component_start(lc_supervisor_component(service->supervisor), service->context);
+}
+
+static int refuse(struct service *service, lc_error *error)
+{
+    lc_log(LC_LOG_ERROR, service->name, "cannot start: %s", lc_error_message(error));
+    lc__report_set(&service->report, LC__STARTING, "cannot start: %s", lc_error_message(error));
+    lc_error_unref(error);
+    return LC_EXIT_ERROR;
+}
+
+/* What the supervisor has reported upward is what it has returned. */
+static void end(struct service *service)
+{
+    lc_observer_free(service->observer);
+    lc_process_signals_unwatch(service->signals);
+    if (service->signaler)
+        lc_error_unref(lc_signaler_take(service->signaler));
+    lc_error_unref(service->why);
+    if (lc__reload_done(&service->reload)) /* overdue, in a simulation */
+        lc_error_unref(lc__reload_end(&service->reload));
+    lc_context_unref(service->context);
+    lc_signaler_unref(service->signaler);
+    lc__report_end(&service->report);
+    lc__pidfile_close(service->pid_file);
+}
+
+static int serve(const lc_service_options *options, lc_supervisor *supervisor)
+{
+    struct service service = {
+        .options = options, .supervisor = supervisor, .stop_deadline = LC_FOREVER};
+    set_name(&service);
+    lc__report_begin(&service.report, options, service.name);
+    lc_error *error = start(&service);
+    int status = LC_EXIT_ERROR;
+    if (!error) {
+        run(&service);
+        status = conclude(&service);
+    } else {
+        status = refuse(&service, error);
+    }
+    if (service.overdue && !lc_simulated())
+        leave(&service, status);
+    end(&service);
+    return status;
+}
+
+int lc_service_main(const lc_service_options *options, lc_supervisor *supervisor)
+{
+    static const lc_service_options defaults = LC_SERVICE_INIT;
+    options = options ? options : &defaults;
+    int status = LC_EXIT_ERROR;
+    lc_error *error = check(options, supervisor);
+    if (error)
+        lc_log(LC_LOG_CRITICAL, NULL, "%s", lc_error_message(error));
+    else
+        status = serve(options, supervisor);
+    lc_error_unref(error);
+    lc_supervisor_unref(supervisor);
+    return status;
+}

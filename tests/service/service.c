@@ -1,0 +1,652 @@
+/*
+ * service.c: the main program: what it tells its manager, what signals do, the halt, how it ends.
+ * Simulated too; the manager is a function of the test's. What only the kernel can show is in
+ * process.c.
+ */
+#include "service/staged.h"
+#include "support/check.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- starting and stopping ---- */
+
+CHECK_CHILD(service_ready_and_stopped)
+{
+    static struct staged staged;
+    staged_init(&staged, 2);
+    check_log_capture();
+    staged_start(&staged);
+    STEP(1, puppet_entered(&staged.nodes[0].puppet));
+    STEP(2, puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
+    STEP(3, puppet_entered(&staged.nodes[1].puppet));
+    STEP(4, staged_told(&staged, "READY=1") == 0);
+    STEP(5, puppet_does(&staged.nodes[1].puppet, PUPPET_READY));
+    STEP(6, staged_tells(&staged, "READY=1", 1));
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(7, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(8, strcmp(staged.heard, "[STATUS=starting][READY=1\nSTATUS=ready]"
+                                 "[STOPPING=1\nSTATUS=stopping: received SIGTERM]") == 0);
+    STEP(9, check_log_has("staged: stopping: received SIGTERM"));
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void tells_ready_and_stopping(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_ready_and_stopped), 0);
+}
+
+CHECK_CHILD(service_interrupted)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    staged.options.tell_pid = true;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    STEP(2, staged_told(&staged, "READY=1\nMAINPID=") == 1);
+    staged_all_obey(&staged);
+    check_signal(SIGINT);
+    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(4, staged_told(&staged, "STOPPING=1\nSTATUS=stopping: received SIGINT") == 1);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void sigint_stops_as_well(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_interrupted), 0);
+}
+
+CHECK_CHILD(service_stopped_before_ready)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    check_log_capture();
+    staged_start(&staged);
+    STEP(1, puppet_entered(&staged.nodes[0].puppet));
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(2, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(3, staged_told(&staged, "READY=1") == 0);
+    STEP(4, staged_told(&staged, "STOPPING=1") == 1);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void stopped_before_ready_is_never_ready(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_stopped_before_ready), 0);
+}
+
+/* Its manager would take an end without READY=1 for a failure. */
+CHECK_CHILD(service_completed)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    check_log_capture();
+    staged_start(&staged);
+    STEP(1, puppet_entered(&staged.nodes[0].puppet));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
+    STEP(2, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(3, strcmp(staged.heard, "[STATUS=starting][READY=1\nSTATUS=ready]"
+                                 "[STOPPING=1\nSTATUS=stopping: nothing is left to run]") == 0);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void completed_was_ready(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_completed), 0);
+}
+
+CHECK_CHILD(service_failed)
+{
+    static struct staged staged;
+    staged_init(&staged, 2);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    staged_obeys(&staged.nodes[0]);
+    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
+    STEP(2, staged_ends(&staged, LC_EXIT_ERROR));
+    STEP(3, staged_told(&staged, "STOPPING=1\nSTATUS=stopping: puppet failed") == 1);
+    STEP(4, staged_told(&staged, "STATUS=ended by an error: puppet failed") == 1);
+    STEP(5, check_log_count("staged: ended by an error: puppet failed") == 1);
+    STEP(6, check_log_count("unhandled") == 0);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void error_ends_with_1(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_failed), 0);
+}
+
+/* Stopped as it was told to, but not well. */
+CHECK_CHILD(service_failed_while_stopping)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_AWAIT);
+    puppet_told(&staged.nodes[0].puppet, PUPPET_FAIL);
+    check_signal(SIGTERM);
+    STEP(2, staged_ends(&staged, LC_EXIT_ERROR));
+    STEP(3, staged_told(&staged, "STATUS=ended by an error") == 1);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void failure_while_stopping_ends_with_1(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_failed_while_stopping), 0);
+}
+
+CHECK_CHILD(service_told_twice)
+{
+    static struct staged staged;
+    staged_init(&staged, 2);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    puppet_told(&staged.nodes[1].puppet, PUPPET_AWAIT);
+    check_signal(SIGTERM);
+    STEP(2, staged_tells(&staged, "STOPPING=1", 1));
+    STEP(3, lc_handle_wait(lc_context_done(staged.nodes[1].puppet.context), check_patience()) == 0);
+    check_signal(SIGTERM);
+    STEP(4, staged_logs("received SIGTERM; still stopping: n1 (stopping for "));
+    STEP(5, staged_logs(", n0 (stopping for "));
+    STEP(6, staged_tells(&staged, "STATUS=still stopping: n1 (stopping for ", 1));
+    STEP(7, !lc_handle_is_closed(staged.finished));
+    check_signal(SIGHUP);
+    STEP(8, staged_logs("SIGHUP, which does nothing: the service is stopping"));
+    STEP(9, staged_told(&staged, "STOPPING=1") == 1);
+    staged_obeys(&staged.nodes[0]);
+    puppet_told(&staged.nodes[1].puppet, PUPPET_RETURN);
+    STEP(10, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void second_signal_names_what_stops(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_told_twice), 0);
+}
+
+/* ---- the watchdog ---- */
+
+static int64_t count_beats_until(struct staged *staged, unsigned wanted)
+{
+    int64_t begun = lc_now();
+    while (staged_told(staged, "WATCHDOG=1") < wanted)
+        lc_sleep(LC_MILLISECOND);
+    return lc_now() - begun;
+}
+
+CHECK_CHILD(service_watched)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    staged.options.watchdog = 40 * LC_MILLISECOND;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    int64_t took = count_beats_until(&staged, 10);
+    STEP(2, !lc_simulated() || took < 240 * LC_MILLISECOND);
+    STEP(3, took > 160 * LC_MILLISECOND); /* ten in a fifth of a second, and not more */
+    STEP(4, staged_in_order(&staged, "READY=1", "[WATCHDOG=1]"));
+    check_signal(SIGTERM);
+    STEP(5, staged_tells(&staged, "STOPPING=1", 1));
+    unsigned before = staged_told(&staged, "WATCHDOG=1");
+    count_beats_until(&staged, before + 2); /* a stop that lasts is no reason to kill it */
+    staged_all_obey(&staged);
+    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void watchdog_is_fed_twice_in_its_time(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_watched), 0);
+}
+
+/* ---- reloads ---- */
+
+struct reloads {
+    lc_handle *begun;
+    lc_handle *go_on; /* NULL: it need not wait */
+    unsigned count;
+    int code; /* of the error it returns; 0: none */
+    bool throws;
+    bool cancelled;
+};
+
+static lc_error *reload(lc_context *context, void *arg)
+{
+    struct reloads *reloads = arg;
+    reloads->count++;
+    lc_handle_close(reloads->begun);
+    if (reloads->go_on)
+        reloads->cancelled = lc_context_wait(context, reloads->go_on) != 0;
+    if (reloads->throws)
+        lc_throw(context, lc_error_new(-EPROTO, "thrown by the reload"));
+    return reloads->code ? lc_error_new(reloads->code, "no such file") : NULL;
+}
+
+static struct reloads reloads_for(struct staged *staged, struct reloads *reloads)
+{
+    staged->options.reload = reload;
+    staged->options.reload_arg = reloads;
+    return (struct reloads){.begun = lc_handle_new()};
+}
+
+static void reloads_drop(struct reloads *reloads)
+{
+    lc_handle_unref(reloads->begun);
+    lc_handle_unref(reloads->go_on);
+}
+
+CHECK_CHILD(service_reloaded)
+{
+    static struct staged staged;
+    static struct reloads reloads;
+    staged_init(&staged, 1);
+    reloads = reloads_for(&staged, &reloads);
+    reloads.go_on = lc_handle_new();
+    staged.options.watchdog = 20 * LC_MILLISECOND;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGHUP);
+    STEP(2, staged_tells(&staged, "RELOADING=1\nMONOTONIC_USEC=", 1));
+    STEP(3, lc_handle_wait(reloads.begun, check_patience()) == 0);
+    STEP(4, staged_told(&staged, "READY=1") == 1);
+    /* It takes its time, and the watchdog is fed. */
+    count_beats_until(&staged, staged_told(&staged, "WATCHDOG=1") + 3);
+    lc_handle_close(reloads.go_on);
+    STEP(5, staged_tells(&staged, "READY=1", 2));
+    STEP(6, check_log_has("reloaded") && reloads.count == 1);
+    STEP(7, staged_in_order(&staged, "RELOADING=1", "READY=1"));
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(8, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(9, staged_told(&staged, "READY=1") == 2);
+    check_log_release();
+    reloads_drop(&reloads);
+    staged_drop(&staged);
+    return 0;
+}
+
+static void sighup_reloads(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_reloaded), 0);
+}
+
+static int fail_to_reload(bool throws, const char *message)
+{
+    static struct staged staged;
+    static struct reloads reloads;
+    char status[128];
+    staged_init(&staged, 1);
+    reloads = reloads_for(&staged, &reloads);
+    reloads.code = -ENOENT;
+    reloads.throws = throws;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGHUP);
+    snprintf(status, sizeof status, "READY=1\nSTATUS=ready; the last reload has failed: %s",
+             message);
+    STEP(2, staged_tells(&staged, status, 1));
+    STEP(3, check_log_count(message) == 1);
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(4, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    reloads_drop(&reloads);
+    staged_drop(&staged);
+    return 0;
+}
+
+CHECK_CHILD(service_reload_fails)
+{
+    return fail_to_reload(false, "no such file");
+}
+
+CHECK_CHILD(service_reload_throws)
+{
+    return fail_to_reload(true, "thrown by the reload");
+}
+
+static void failed_reload_is_logged(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_reload_fails), 0);
+}
+
+static void thrown_reload_is_logged(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_reload_throws), 0);
+}
+
+CHECK_CHILD(service_without_reload)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGHUP);
+    STEP(2, staged_logs("received SIGHUP, which does nothing: there is no reload hook"));
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(4, staged_told(&staged, "RELOADING") == 0);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void sighup_without_hook_is_logged(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_without_reload), 0);
+}
+
+/* RELOADING=1 and READY=1 before it is ready would tell the manager that it is. */
+CHECK_CHILD(service_reloaded_before_ready)
+{
+    static struct staged staged;
+    static struct reloads reloads;
+    staged_init(&staged, 1);
+    reloads = reloads_for(&staged, &reloads);
+    staged.options.watchdog = 20 * LC_MILLISECOND;
+    check_log_capture();
+    staged_start(&staged);
+    STEP(1, puppet_entered(&staged.nodes[0].puppet));
+    check_signal(SIGHUP);
+    count_beats_until(&staged, 3); /* it has been looked at */
+    STEP(2, reloads.count == 0);
+    STEP(3, staged_told(&staged, "READY=1") + staged_told(&staged, "RELOADING=1") == 0);
+    STEP(4, puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
+    STEP(5, lc_handle_wait(reloads.begun, check_patience()) == 0);
+    STEP(6, staged_tells(&staged, "READY=1", 2));
+    STEP(7, staged_in_order(&staged, "READY=1", "RELOADING=1"));
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(8, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    reloads_drop(&reloads);
+    staged_drop(&staged);
+    return 0;
+}
+
+static void sighup_before_ready_waits(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_reloaded_before_ready), 0);
+}
+
+CHECK_CHILD(service_stopped_while_reloading)
+{
+    static struct staged staged;
+    static struct reloads reloads;
+    staged_init(&staged, 1);
+    reloads = reloads_for(&staged, &reloads);
+    reloads.go_on = lc_handle_new();
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGHUP);
+    STEP(2, lc_handle_wait(reloads.begun, check_patience()) == 0);
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(4, reloads.cancelled);
+    STEP(5, staged_in_order(&staged, "RELOADING=1", "STOPPING=1"));
+    STEP(6, staged_told(&staged, "READY=1") == 1);
+    check_log_release();
+    reloads_drop(&reloads);
+    staged_drop(&staged);
+    return 0;
+}
+
+static void stop_ends_a_reload(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_stopped_while_reloading), 0);
+}
+
+/* ---- the halt ---- */
+
+static void note_halt(void *arg, const lc_error *error)
+{
+    (void)error;
+    lc_handle_close(arg);
+}
+
+/* A service of two, of which the second fails and wants a halt. The first still stops. */
+static lc_handle *stage_halt(struct staged *staged)
+{
+    lc_handle *halted = lc_handle_new();
+    staged_init(staged, 2);
+    staged->nodes[1].behavior = LC_SPIN_HALT;
+    staged->options.on_halt = note_halt;
+    staged->options.on_halt_arg = halted;
+    staged->options.watchdog = 40 * LC_MILLISECOND;
+    staged->options.halt_reminder = 100 * LC_MILLISECOND;
+    return halted;
+}
+
+/* SIGINT and SIGHUP while everything stops in order to halt, and in the halt; then SIGTERM. */
+static int halt_and_end(struct staged *staged, lc_handle *halted)
+{
+    puppet_told(&staged->nodes[0].puppet, PUPPET_AWAIT);
+    puppet_told(&staged->nodes[1].puppet, PUPPET_FAIL);
+    STEP(101, staged_tells(staged, "STATUS=stopping in order to halt: puppet failed", 1));
+    check_signal(SIGINT);
+    STEP(102, staged_logs("staged: SIGINT does not end this process: it is about to halt"));
+    check_signal(SIGHUP);
+    STEP(103, staged_logs("staged: SIGHUP does not end this process: it is about to halt"));
+    STEP(104, !lc_handle_is_closed(halted));
+    puppet_told(&staged->nodes[0].puppet, PUPPET_RETURN);
+    STEP(105, lc_handle_wait(halted, check_patience()) == 0);
+    STEP(106, staged_told(staged, "STATUS=halted until SIGTERM: puppet failed") == 1);
+    check_signal(SIGINT);
+    STEP(107, staged_logs("SIGINT does not end this process: it has halted"));
+    check_signal(SIGHUP);
+    STEP(108, staged_logs("SIGHUP does not end this process: it has halted"));
+    count_beats_until(staged, staged_told(staged, "WATCHDOG=1") + 3);
+    STEP(109, staged_logs("still halted, since a restart would do harm: puppet failed with -5; "
+                          "SIGTERM ends it: kill -TERM"));
+    STEP(110, !lc_handle_is_closed(staged->finished));
+    check_signal(SIGTERM);
+    STEP(111, staged_ends(staged, LC_EXIT_HALTED));
+    STEP(112, staged_told(staged, "STOPPING=1") == 0);
+    STEP(113, staged_told(staged, "RELOADING=1") == 0);
+    return 0;
+}
+
+CHECK_CHILD(service_halts_when_ready)
+{
+    static struct staged staged;
+    lc_handle *halted = stage_halt(&staged);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    int step = halt_and_end(&staged, halted);
+    STEP(2, staged_told(&staged, "READY=1") == 1);
+    STEP(3, staged_told(&staged, "EXTEND_TIMEOUT_USEC") == 0); /* nobody counts the time */
+    check_log_release();
+    lc_handle_unref(halted);
+    staged_drop(&staged);
+    return step;
+}
+
+CHECK_CHILD(service_halts_before_ready)
+{
+    static struct staged staged;
+    lc_handle *halted = stage_halt(&staged);
+    check_log_capture();
+    staged_start(&staged);
+    STEP(1, puppet_entered(&staged.nodes[0].puppet));
+    STEP(2, puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
+    STEP(3, puppet_entered(&staged.nodes[1].puppet));
+    int step = halt_and_end(&staged, halted);
+    STEP(4, staged_told(&staged, "READY=1") == 0);
+    STEP(5, staged_told(&staged, "EXTEND_TIMEOUT_USEC=60000000") >= 1);
+    check_log_release();
+    lc_handle_unref(halted);
+    staged_drop(&staged);
+    return step;
+}
+
+static void halt_when_ready(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_halts_when_ready), 0);
+}
+
+static void halt_before_ready(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_halts_before_ready), 0);
+}
+
+/* In virtual time: three times a minute. */
+static void start_is_extended_while_halted(void)
+{
+    static struct staged staged;
+    if (!lc_simulated())
+        return;
+    lc_handle *halted = stage_halt(&staged);
+    staged.options.watchdog = 0;
+    staged.options.halt_reminder = LC_MINUTE;
+    check_log_capture();
+    staged_start(&staged);
+    CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));
+    CU_ASSERT_TRUE(puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
+    CU_ASSERT_TRUE(puppet_entered(&staged.nodes[1].puppet));
+    staged_obeys(&staged.nodes[0]);
+    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
+    CHECK_CLOSES(halted);
+    lc_sleep(10 * LC_MINUTE + LC_SECOND);
+    unsigned extended = staged_told(&staged, "EXTEND_TIMEOUT_USEC=60000000");
+    CU_ASSERT_TRUE(extended >= 30 && extended <= 31);
+    CU_ASSERT_EQUAL(check_log_count("still halted"), 10);
+    CU_ASSERT_EQUAL(lc_halt_release(), 1);
+    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_HALTED));
+    check_log_release();
+    lc_handle_unref(halted);
+    staged_drop(&staged);
+}
+
+CHECK_CHILD(service_halt_after_sigterm)
+{
+    static struct staged staged;
+    lc_handle *halted = stage_halt(&staged);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_AWAIT);
+    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
+    STEP(2, staged_tells(&staged, "STATUS=stopping in order to halt", 1));
+    check_signal(SIGTERM);
+    STEP(3, staged_logs("received SIGTERM: the process will end without a halt"));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
+    STEP(4, staged_ends(&staged, LC_EXIT_HALTED));
+    STEP(5, !lc_handle_is_closed(halted));
+    STEP(6, staged_told(&staged, "STOPPING=1") == 0);
+    check_log_release();
+    lc_handle_unref(halted);
+    staged_drop(&staged);
+    return 0;
+}
+
+static void sigterm_before_the_halt_counts(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_halt_after_sigterm), 0);
+}
+
+/* ---- the final deadline ---- */
+
+CHECK_CHILD(service_halts_though_not_all_has_stopped)
+{
+    static struct staged staged;
+    lc_handle *halted = stage_halt(&staged);
+    staged.options.stop_timeout = 50 * LC_MILLISECOND;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_AWAIT);
+    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
+    STEP(2, lc_handle_wait(halted, check_patience()) == 0);
+    STEP(3, check_log_has("is not waited for any longer: n0 (stopping for "));
+    STEP(4, staged_told(&staged, "STATUS=halted until SIGTERM, though not all has stopped") == 1);
+    STEP(5, !lc_handle_is_closed(staged.finished));
+    check_signal(SIGTERM);
+    STEP(6, staged_ends(&staged, LC_EXIT_HALTED)); /* unless simulated, this ends the process */
+    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
+    lc_handle_wait(lc_supervisor_done(staged.supervisor), LC_FOREVER);
+    check_log_release();
+    lc_handle_unref(halted);
+    staged_drop(&staged);
+    return LC_EXIT_HALTED;
+}
+
+static void halts_at_the_final_deadline(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_halts_though_not_all_has_stopped), LC_EXIT_HALTED);
+}
+
+/* Elsewhere the process ends: process.c. */
+static void names_the_overdue(void)
+{
+    static struct staged staged;
+    if (!lc_simulated())
+        return;
+    staged_init(&staged, 2);
+    staged.options.stop_timeout = 5 * LC_SECOND;
+    check_log_capture();
+    CU_ASSERT_TRUE(staged_begins(&staged));
+    puppet_told(&staged.nodes[1].puppet, PUPPET_AWAIT);
+    int64_t begun = lc_now();
+    check_signal(SIGTERM);
+    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_ERROR));
+    CU_ASSERT_TRUE(lc_now() - begun >= 5 * LC_SECOND && lc_now() - begun < 6 * LC_SECOND);
+    CU_ASSERT_TRUE(check_log_has("has not stopped in 5.0 s, and is not waited for any longer: n1 "
+                                 "(stopping for 5.0 s), n0 ("));
+    CU_ASSERT_EQUAL(staged_told(&staged, "STATUS=not stopped in time: n1 (stopping for "), 1);
+    puppet_told(&staged.nodes[1].puppet, PUPPET_RETURN);
+    staged_obeys(&staged.nodes[0]);
+    lc_handle_wait(lc_supervisor_done(staged.supervisor), LC_FOREVER);
+    check_log_release();
+    staged_drop(&staged);
+}
+
+CHECK_SUITE_IN_MODES(
+    service_main, "service: the main program",
+    {"READY=1 when all is ready, STOPPING=1 for SIGTERM, and 0 is returned",
+     tells_ready_and_stopping},
+    {"SIGINT stops as well; MAINPID= is told if asked for", sigint_stops_as_well},
+    {"what is stopped before it is ready never says READY=1", stopped_before_ready_is_never_ready},
+    {"what completes says READY=1 before it ends, and 0 is returned", completed_was_ready},
+    {"an error ends it with 1, and is told", error_ends_with_1},
+    {"a failure while it stops ends it with 1", failure_while_stopping_ends_with_1},
+    {"a second SIGTERM names what is still stopping", second_signal_names_what_stops},
+    {"the watchdog is fed twice in its time, also while it stops",
+     watchdog_is_fed_twice_in_its_time},
+    {"SIGHUP reloads between RELOADING=1 and READY=1, and the watchdog is fed", sighup_reloads},
+    {"a reload that fails is logged, and the service goes on", failed_reload_is_logged},
+    {"so is one that throws", thrown_reload_is_logged},
+    {"SIGHUP without a hook is logged", sighup_without_hook_is_logged},
+    {"SIGHUP before it is ready is dealt with when it is", sighup_before_ready_waits},
+    {"a stop ends a reload", stop_ends_a_reload},
+    {"a halt of what was ready does not tell STOPPING=1, and only SIGTERM ends it",
+     halt_when_ready},
+    {"a halt before it is ready tells neither READY=1 nor STOPPING=1", halt_before_ready},
+    {"a start that has halted is extended, and the reason is logged each minute",
+     start_is_extended_while_halted},
+    {"a SIGTERM before the halt counts", sigterm_before_the_halt_counts},
+    {"at the final deadline it halts, if it is to", halts_at_the_final_deadline},
+    {"at the final deadline the overdue are named", names_the_overdue});
