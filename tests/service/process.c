@@ -1,0 +1,469 @@
+/*
+ * process.c: a service as a process: real sockets, signals, exit statuses, pid files, titles, and the
+ * processor time of a halt. Each in a child process.
+ */
+#include "service/manager.h"
+#include "service/staged.h"
+#include "support/check.h"
+
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- services to be run ---- */
+
+static lc_error *make_with(lc_worker_function run, void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("worker");
+    lc_manager_builder_add(builder, "worker", run, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_error *make_noop(void *arg, lc_component **component)
+{
+    return make_with(lc_noop_worker, arg, component);
+}
+
+static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    (void)arg;
+    return lc_error_new(-EIO, "must not go on");
+}
+
+static lc_error *make_failing(void *arg, lc_component **component)
+{
+    return make_with(fail, arg, component);
+}
+
+static lc_error *throw_at_nobody(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    (void)arg;
+    lc_throw(lc_context_new(NULL), lc_error_new(-EIO, "nobody takes this"));
+}
+
+static lc_error *make_throwing(void *arg, lc_component **component)
+{
+    return make_with(throw_at_nobody, arg, component);
+}
+
+static lc_error *hang(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    lc_sleep(LC_HOUR);
+    return NULL;
+}
+
+static lc_error *make_hanging(void *arg, lc_component **component)
+{
+    return make_with(hang, arg, component);
+}
+
+static lc_behavior answer_halt(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    return LC_SPIN_HALT;
+}
+
+static lc_behavior answer_shutdown(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    return LC_SHUTDOWN;
+}
+
+static lc_supervisor *supervisor_of(lc_component_factory factory, lc_error_handler handler)
+{
+    lc_supervisor *supervisor;
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    options.name = "process";
+    lc_error *error = lc_supervisor_new(&options, &supervisor);
+    lc_node node = LC_NODE_INIT;
+    node.name = "node";
+    node.factory = factory;
+    node.handler = handler;
+    error = error ? error : lc_supervisor_add(supervisor, &node);
+    if (error)
+        abort();
+    return supervisor;
+}
+
+/* ---- the service manager beside it ---- */
+
+struct conduct {
+    struct manager manager;
+    const char *until; /* what it waits to hear before it sends SIGTERM */
+    bool done;
+};
+
+static void conduct(void *arg)
+{
+    struct conduct *conduct = arg;
+    conduct->done = manager_hears(&conduct->manager, conduct->until) &&
+                    manager_hears(&conduct->manager, "WATCHDOG=1") &&
+                    manager_hears(&conduct->manager, "WATCHDOG=1");
+    kill(getpid(), SIGTERM);
+}
+
+/* Runs it under a manager that ends it. @return its status; -1: the manager has not heard. */
+static int serve_conducted(lc_supervisor *supervisor, struct conduct *conducted, bool abstract)
+{
+    struct helper helper;
+    manager_open(&conducted->manager, abstract);
+    setenv("WATCHDOG_USEC", "40000", 1);
+    helper_start(&helper, conduct, conducted);
+    int status = lc_service_main(NULL, supervisor);
+    helper_join(&helper);
+    return conducted->done ? status : -1;
+}
+
+static bool is_default(int signal)
+{
+    struct sigaction found;
+    return sigaction(signal, NULL, &found) == 0 && found.sa_handler == SIG_DFL;
+}
+
+static int run_and_stop(bool abstract)
+{
+    static struct conduct conducted;
+    conducted.until = "READY=1\nSTATUS=ready";
+    STEP(10,
+         serve_conducted(supervisor_of(make_noop, NULL), &conducted, abstract) == LC_EXIT_CLEAN);
+    STEP(11, strcmp(conducted.manager.heard, "STATUS=starting\n\n") == 0); /* the first of all */
+    STEP(12,
+         manager_has_heard(&conducted.manager, "STOPPING=1\nSTATUS=stopping: received SIGTERM"));
+    STEP(13, !getenv("NOTIFY_SOCKET") && !getenv("WATCHDOG_USEC"));
+    STEP(14, is_default(SIGTERM) && is_default(SIGINT) && is_default(SIGHUP));
+    manager_close(&conducted.manager);
+    return LC_EXIT_CLEAN;
+}
+
+CHECK_CHILD(process_stopped)
+{
+    return run_and_stop(false);
+}
+
+CHECK_CHILD(process_stopped_by_abstract_manager)
+{
+    return run_and_stop(true);
+}
+
+static void manager_hears_a_life(void)
+{
+    CU_ASSERT_EQUAL(check_child("process_stopped").status, 0);
+    CU_ASSERT_EQUAL(check_child("process_stopped_by_abstract_manager").status, 0);
+}
+
+CHECK_CHILD(process_fails)
+{
+    return lc_service_main(NULL, supervisor_of(make_failing, answer_shutdown));
+}
+
+static void error_exits_with_1(void)
+{
+    struct check_exit child = check_child("process_fails");
+    CU_ASSERT_EQUAL(child.status, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "process: ended by an error: must not go on"));
+}
+
+CHECK_CHILD(process_throws)
+{
+    return lc_service_main(NULL, supervisor_of(make_throwing, NULL));
+}
+
+static void throw_nobody_takes_exits_with_70(void)
+{
+    struct check_exit child = check_child("process_throws");
+    CU_ASSERT_EQUAL(child.status, 70);
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "nobody takes this"));
+}
+
+CHECK_CHILD(process_halts)
+{
+    static struct conduct conducted;
+    conducted.until = "STATUS=halted until SIGTERM: must not go on";
+    int status = serve_conducted(supervisor_of(make_failing, answer_halt), &conducted, false);
+    STEP(10, !manager_has_heard(&conducted.manager, "STOPPING=1"));
+    STEP(11, !manager_has_heard(&conducted.manager, "READY=1"));
+    STEP(12, manager_has_heard(&conducted.manager, "EXTEND_TIMEOUT_USEC=60000000"));
+    manager_close(&conducted.manager);
+    return status;
+}
+
+static void halt_exits_with_75(void)
+{
+    CU_ASSERT_EQUAL(check_child("process_halts").status, 75);
+}
+
+/* ---- a halt uses no processor ---- */
+
+#define HALT_LASTS (3 * LC_SECOND)
+#define HALT_MAY_USE (10 * LC_MILLISECOND)
+
+static int64_t cpu_time(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * LC_SECOND +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * LC_MICROSECOND;
+}
+
+struct measure {
+    struct manager manager;
+    int64_t used;
+};
+
+/* The pause is what is measured, nothing is awaited by it. */
+static void measure(void *arg)
+{
+    struct measure *measure = arg;
+    if (manager_hears(&measure->manager, "STATUS=halted")) {
+        int64_t before = cpu_time();
+        lc_sleep(HALT_LASTS);
+        measure->used = cpu_time() - before;
+    }
+    kill(getpid(), SIGTERM);
+}
+
+/* With a watchdog of a second, which is more than most units ask for. */
+CHECK_CHILD(process_halted_for_long)
+{
+    static struct measure measured = {.used = -1};
+    struct helper helper;
+    manager_open(&measured.manager, false);
+    setenv("WATCHDOG_USEC", "1000000", 1);
+    helper_start(&helper, measure, &measured);
+    int status = lc_service_main(NULL, supervisor_of(make_failing, answer_halt));
+    helper_join(&helper);
+    fprintf(stderr, "used %lld ns\n", (long long)measured.used);
+    STEP(10, measured.used >= 0 && measured.used < HALT_MAY_USE);
+    STEP(11, manager_has_heard(&measured.manager, "WATCHDOG=1"));
+    manager_close(&measured.manager);
+    return status;
+}
+
+static void halt_uses_no_cpu(void)
+{
+    struct check_exit child = check_child("process_halted_for_long");
+    CU_ASSERT_EQUAL(child.status, LC_EXIT_HALTED);
+    if (child.status != LC_EXIT_HALTED)
+        printf("%s", child.errors);
+}
+
+/* ---- pid files, and the final deadline ---- */
+
+/* Tells the child where, by the environment. */
+static const char *pid_file_path(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/lifecycle-check-%d.pid", (int)getpid());
+    setenv("LC_CHECK_PID_FILE", path, 1);
+    return path;
+}
+
+static int pid_in(const char *path)
+{
+    int pid = -1;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return -1;
+    if (fscanf(file, "%d", &pid) != 1)
+        pid = -1;
+    fclose(file);
+    return pid;
+}
+
+CHECK_CHILD(process_has_pid_file)
+{
+    static struct staged staged;
+    char refused[64];
+    const char *path = getenv("LC_CHECK_PID_FILE");
+    lc_service_options second = LC_SERVICE_INIT;
+    staged_init(&staged, 1);
+    staged.options.pid_file = path;
+    second.pid_file = path;
+    check_log_capture();
+    STEP(10, staged_begins(&staged));
+    STEP(11, pid_in(path) == getpid());
+    STEP(12, lc_service_main(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
+    snprintf(refused, sizeof refused, "running already, as process %d", (int)getpid());
+    STEP(13, check_log_has(refused));
+    STEP(14, pid_in(path) == getpid());
+    staged_all_obey(&staged);
+    kill(getpid(), SIGTERM);
+    STEP(15, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(16, access(path, F_OK) != 0);
+    staged_drop(&staged);
+    second.pid_file = "/nowhere/at/all.pid";
+    STEP(17, lc_service_main(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
+    STEP(18, check_log_has("the pid file /nowhere/at/all.pid cannot be opened: No such file"));
+    check_log_release();
+    return 0;
+}
+
+static void second_instance_is_refused(void)
+{
+    pid_file_path();
+    CU_ASSERT_EQUAL(check_child("process_has_pid_file").status, 0);
+    unsetenv("LC_CHECK_PID_FILE");
+}
+
+static void terminate(void *arg, const char *message)
+{
+    (void)arg;
+    if (strstr(message, "READY=1"))
+        kill(getpid(), SIGTERM);
+}
+
+CHECK_CHILD(process_is_overdue)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    options.pid_file = getenv("LC_CHECK_PID_FILE");
+    options.stop_timeout = 100 * LC_MILLISECOND;
+    options.notify = terminate;
+    lc_service_main(&options, supervisor_of(make_hanging, NULL));
+    return 10; /* it does not come back */
+}
+
+static void overdue_exits_with_1(void)
+{
+    const char *path = pid_file_path();
+    struct check_exit child = check_child("process_is_overdue");
+    CU_ASSERT_EQUAL(child.status, LC_EXIT_ERROR);
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors,
+                                  "process: has not stopped in 0.1 s, and is not "
+                                  "waited for any longer: node (stopping for 0.1 s)"));
+    CU_ASSERT_TRUE(access(path, F_OK) != 0);
+    unsetenv("LC_CHECK_PID_FILE");
+}
+
+/* ---- the title ---- */
+
+/* The arguments lie one behind the other, and this test was given three. */
+static void allow_titles(void)
+{
+    extern char **environ;
+    char *arguments[5] = {program_invocation_name};
+    for (int i = 1; i < 4; i++)
+        arguments[i] = arguments[i - 1] + strlen(arguments[i - 1]) + 1;
+    setproctitle_init(4, arguments, environ);
+}
+
+static bool shows_title(const char *wanted)
+{
+    char title[256] = "";
+    FILE *file = fopen("/proc/self/cmdline", "r");
+    if (!file || !fgets(title, sizeof title, file))
+        title[0] = '\0';
+    if (file)
+        fclose(file);
+    return strcmp(title, wanted) == 0;
+}
+
+static bool shown[2];
+
+static void look_at_title(void *arg, const char *message)
+{
+    (void)arg;
+    if (strstr(message, "READY=1")) {
+        shown[0] = shows_title("check: ready");
+        kill(getpid(), SIGTERM);
+    }
+    if (strstr(message, "STOPPING=1"))
+        shown[1] = shows_title("check: stopping: received SIGTERM");
+}
+
+CHECK_CHILD(process_has_title)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    allow_titles();
+    options.process_title = true;
+    options.notify = look_at_title;
+    STEP(10, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(11, shown[0]);
+    STEP(12, shown[1]);
+    STEP(13, !shows_title("check: stopping: received SIGTERM"));
+    return 0;
+}
+
+static void title_tells_the_state(void)
+{
+    CU_ASSERT_EQUAL(check_child("process_has_title").status, 0);
+}
+
+/* ---- what cannot be run ---- */
+
+static bool is_refused(const lc_service_options *options, lc_supervisor *supervisor,
+                       const char *why)
+{
+    check_log_capture();
+    int status = lc_service_main(options, supervisor);
+    bool refused = status == LC_EXIT_ERROR && check_log_count(why) == 1;
+    check_log_release();
+    return refused;
+}
+
+#define REFUSED_WITH(field, value, why)                                                            \
+    do {                                                                                           \
+        lc_service_options options_ = LC_SERVICE_INIT;                                             \
+        options_.field = (value);                                                                  \
+        CU_ASSERT_TRUE(is_refused(&options_, supervisor_of(make_noop, NULL), (why)));              \
+    } while (0)
+
+static void bad_options_are_refused(void)
+{
+    static const char longer[] =
+        "0123456789012345678901234567890123456789012345678901234567890123x";
+    REFUSED_WITH(size, 0, "LC_SERVICE_INIT");
+    REFUSED_WITH(name, "", "options.name");
+    REFUSED_WITH(name, longer, "options.name");
+    REFUSED_WITH(pid_file, "here.pid", "options.pid_file is \"here.pid\"");
+    REFUSED_WITH(stop_timeout, 0, "options.stop_timeout");
+    REFUSED_WITH(halt_reminder, 0, "options.halt_reminder");
+    REFUSED_WITH(watchdog, -1, "options.watchdog");
+    CU_ASSERT_TRUE(is_refused(NULL, NULL, "needs a supervisor"));
+}
+
+static void bad_graph_is_refused(void)
+{
+    lc_supervisor *supervisor = supervisor_of(make_noop, NULL);
+    const lc_dependency missing = {.name = "missing"};
+    lc_node node = LC_NODE_INIT;
+    node.name = "lonely";
+    node.factory = make_noop;
+    node.dependencies = &missing;
+    node.dependency_count = 1;
+    CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
+    CU_ASSERT_TRUE(is_refused(NULL, lc_supervisor_ref(supervisor),
+                              "process: cannot start: node \"lonely\" depends on \"missing\""));
+    lc_supervisor_unref(supervisor);
+}
+
+CHECK_SUITE(service_process, "service: the process",
+            {"its manager hears of its life over a socket; all is put back", manager_hears_a_life},
+            {"an error exits with 1", error_exits_with_1},
+            {"a throw that nobody takes exits with 70", throw_nobody_takes_exits_with_70},
+            {"a halt exits with 75", halt_exits_with_75},
+            {"a halt uses no processor time, watchdog and all", halt_uses_no_cpu},
+            {"a second instance is refused, and told which is the first",
+             second_instance_is_refused},
+            {"what is overdue is named, and the process exits with 1", overdue_exits_with_1},
+            {"the process title tells the state", title_tells_the_state},
+            {"bad options are refused", bad_options_are_refused},
+            {"a graph that cannot be run is refused", bad_graph_is_refused});

@@ -1,0 +1,177 @@
+/*
+ * simulated.c: a service in virtual time: what takes minutes, and what happens when memory is refused.
+ */
+#include "service/staged.h"
+#include "support/check.h"
+#include "support/seeds.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+/* Calls `body` in a simulation. */
+static void simulate(const lc_simulation_options *options, lc_error *(*body)(void *arg), void *arg)
+{
+    lc_executor *world;
+    CHECK_SUCCESS(lc_executor_simulated_with(options, &world));
+    CHECK_SUCCESS(lc_executor_run(world, body, arg));
+    CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+}
+
+/* ---- a long halt ---- */
+
+static void note_halt(void *arg, const lc_error *error)
+{
+    (void)error;
+    lc_handle_close(arg);
+}
+
+/* Halted before it was ready, for ten minutes. */
+static lc_error *halt_for_long(void *arg)
+{
+    static struct staged staged;
+    (void)arg;
+    staged_init(&staged, 1);
+    staged.nodes[0].behavior = LC_SPIN_HALT;
+    staged.options.on_halt = note_halt;
+    staged.options.on_halt_arg = lc_handle_new();
+    staged.options.watchdog = 30 * LC_SECOND;
+    check_log_capture();
+    staged_start(&staged);
+    CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_FAIL);
+    CHECK_CLOSES(staged.options.on_halt_arg);
+    lc_sleep(10 * LC_MINUTE + LC_SECOND);
+    unsigned extended = staged_told(&staged, "EXTEND_TIMEOUT_USEC=60000000");
+    CU_ASSERT_TRUE(extended == 30 || extended == 31);
+    CU_ASSERT_EQUAL(staged_told(&staged, "WATCHDOG=1"), 40);
+    CU_ASSERT_EQUAL(check_log_count("still halted, since a restart would do harm: puppet"), 10);
+    CU_ASSERT_EQUAL(lc_halt_release(), 1);
+    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_HALTED));
+    CU_ASSERT_EQUAL(staged_told(&staged, "READY=1") + staged_told(&staged, "STOPPING=1"), 0);
+    check_log_release();
+    lc_handle_unref(staged.options.on_halt_arg);
+    staged_drop(&staged);
+    return NULL;
+}
+
+static void halt_in_one_world(const void *arg, uint64_t seed)
+{
+    lc_simulation_options options = LC_SIMULATION_INIT;
+    (void)arg;
+    options.seed = seed;
+    simulate(&options, halt_for_long, NULL);
+}
+
+static void long_halt_is_extended_and_explained(void)
+{
+    check_seeds(halt_in_one_world, NULL);
+}
+
+/* ---- memory that is refused ---- */
+
+static lc_error *make_noop(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("noop");
+    lc_manager_builder_add(builder, "noop", lc_noop_worker, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_error *reload(lc_context *context, void *arg)
+{
+    (void)arg;
+    lc_context_sleep(context, LC_SECOND);
+    return NULL;
+}
+
+struct poor {
+    unsigned readies;
+    int status;
+    bool reloaded;
+};
+
+/* The manager is the one who acts: it reloads the service, and then stops it. */
+static void act(void *arg, const char *message)
+{
+    struct poor *poor = arg;
+    poor->reloaded |= strstr(message, "RELOADING=1") != NULL;
+    if (strstr(message, "READY=1"))
+        lc_simulation_signal(++poor->readies == 1 ? SIGHUP : SIGTERM);
+}
+
+static lc_error *serve_poorly(void *arg)
+{
+    struct poor *poor = arg;
+    lc_supervisor *supervisor = NULL;
+    lc_service_options options = LC_SERVICE_INIT;
+    options.name = "poor";
+    options.notify = act;
+    options.notify_arg = poor;
+    options.reload = reload;
+    options.watchdog = LC_SECOND;
+    lc_node node = LC_NODE_INIT;
+    node.name = "noop";
+    node.factory = make_noop;
+    lc_error *error = lc_supervisor_new(NULL, &supervisor);
+    error = error ? error : lc_supervisor_add(supervisor, &node);
+    if (error)
+        poor->status = LC_EXIT_ERROR;
+    else
+        poor->status = lc_service_main(&options, lc_supervisor_ref(supervisor));
+    lc_error_unref(error);
+    lc_supervisor_unref(supervisor);
+    return NULL;
+}
+
+static struct poor run_poorly(uint64_t seed)
+{
+    struct poor poor = {.status = -1};
+    lc_simulation_options options = LC_SIMULATION_INIT;
+    options.seed = seed;
+    options.fail_one_in = seed % 3 ? 20 : 60;
+    simulate(&options, serve_poorly, &poor);
+    return poor;
+}
+
+/* Whether it hangs or leaks is looked at by what calls it. */
+static void run_one_poorly(const void *arg, uint64_t seed)
+{
+    (void)arg;
+    int status = run_poorly(seed).status;
+    CU_ASSERT_TRUE(status == LC_EXIT_CLEAN || status == LC_EXIT_ERROR);
+}
+
+static void refused_memory_neither_hangs_nor_leaks(void)
+{
+    check_seeds(run_one_poorly, NULL);
+}
+
+/* So that this means something. */
+static void memory_is_refused(void)
+{
+    unsigned clean = 0, failed = 0, reloaded = 0;
+    check_log_capture();
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct poor poor = run_poorly(seed);
+        clean += poor.status == LC_EXIT_CLEAN;
+        failed += poor.status == LC_EXIT_ERROR;
+        reloaded += poor.reloaded;
+    }
+    CU_ASSERT_TRUE(clean > 10);
+    CU_ASSERT_TRUE(failed > 10);
+    CU_ASSERT_TRUE(reloaded > 10);
+    CU_ASSERT_TRUE(check_log_has("cannot be begun"));
+    CU_ASSERT_TRUE(check_log_has("cannot start"));
+    check_log_release();
+}
+
+CHECK_SUITE(service_simulated, "service: simulated",
+            {"a start that has halted is extended, and the reason is logged each minute",
+             long_halt_is_extended_and_explained},
+            {"refused memory makes it neither hang nor leak",
+             refused_memory_neither_hangs_nor_leaks},
+            {"some start without memory, some end for want of it, some reload", memory_is_refused});
