@@ -59,6 +59,32 @@ static void forget_children(struct lc__engine *engine, struct lc__engine_node *t
     }
 }
 
+/* ---- deaths ---- */
+
+/* Its group shares the fate of one that has died. */
+static void take_along(struct lc__engine *engine, struct lc__engine_node *dead)
+{
+    struct lc__engine_node *member, *next;
+    bool after = false;
+    if (!dead->group || dead->group->strategy == LC_ONE_FOR_ONE ||
+        dead->policy.restart == LC_TEMPORARY)
+        return;
+    TAILQ_FOREACH_SAFE (member, &dead->group->members, in_group, next) {
+        if (member != dead && (after || dead->group->strategy == LC_ONE_FOR_ALL))
+            lc__tree_cancel(engine, member);
+        after = after || member == dead;
+    }
+}
+
+/* It has ended, with that error, taken over. */
+static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc__engine_keep_error(node, error);
+    lc__engine_enter(engine, node, LC_NODE_DEAD);
+    lc__tree_cancel(engine, node);
+    take_along(engine, node);
+}
+
 /* Too many of its kind have died: what its group's limit says happens. */
 static void escalate(struct lc__engine *engine, struct lc__engine_node *node)
 {
@@ -72,9 +98,7 @@ static void escalate(struct lc__engine *engine, struct lc__engine_node *node)
         parent->doom = error;
         lc__tree_cancel(engine, parent);
     } else if (exceeded == LC_STOP_PARENTS) {
-        lc__engine_keep_error(parent, error);
-        lc__engine_enter(engine, parent, LC_NODE_DEAD);
-        lc__tree_cancel(engine, parent);
+        die(engine, parent, error);
     } else {
         lc_error_unref(error);
     }
@@ -183,21 +207,6 @@ void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
         lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
 }
 
-/* Its group shares the fate of one that has died. */
-static void take_along(struct lc__engine *engine, struct lc__engine_node *dead)
-{
-    struct lc__engine_node *member, *next;
-    bool after = false;
-    if (!dead->group || dead->group->strategy == LC_ONE_FOR_ONE ||
-        dead->policy.restart == LC_TEMPORARY)
-        return;
-    TAILQ_FOREACH_SAFE (member, &dead->group->members, in_group, next) {
-        if (member != dead && (after || dead->group->strategy == LC_ONE_FOR_ALL))
-            lc__tree_cancel(engine, member);
-        after = after || member == dead;
-    }
-}
-
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error)
 {
@@ -213,11 +222,8 @@ void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
         lc__engine_enter(engine, node, LC_NODE_CANCELED);
         lc__tree_cancel(engine, node);
     } else {
-        lc__engine_keep_error(node, error);
+        die(engine, node, error);
         error = NULL;
-        lc__engine_enter(engine, node, LC_NODE_DEAD);
-        lc__tree_cancel(engine, node);
-        take_along(engine, node);
     }
     lc_error_unref(error);
     consider(engine, node);
