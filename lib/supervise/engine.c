@@ -237,6 +237,7 @@ static __attribute__((noinline)) lc_error *conclude(struct lc__engine *engine)
 /* Each event ends so. */
 static void end_step(struct lc__engine *engine)
 {
+    lc__tree_propagate(engine);
     lc__graph_propagate(engine);
     if (engine->finished || engine->active > 0)
         return;
@@ -287,6 +288,7 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
     STAILQ_INIT(&engine->changed);
     STAILQ_INIT(&engine->doomed);
     STAILQ_INIT(&engine->turns);
+    STAILQ_INIT(&engine->rested);
     TAILQ_INIT(&engine->root.children);
     lc__random_seed(&engine->random, seed);
 }

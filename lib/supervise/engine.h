@@ -176,9 +176,10 @@ struct lc__engine {
     uint64_t timer_sequence;
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
-    changed; /* whose edges have to be looked at; empty between steps, as the next two */
+    changed; /* whose edges have to be looked at; empty between steps, as the next three */
     struct lc__engine_sweep doomed;       /* to be stopped for good with all that depends on them */
     STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
+    struct lc__engine_sweep rested;       /* runnables that were at rest when they were cancelled */
     struct lc__random random;
     int64_t now;
     uint64_t epoch;   /* of the sweep that is next, or under way */

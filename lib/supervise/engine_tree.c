@@ -6,13 +6,17 @@
  * so that what has to be done after an end is found by going up from it, as far as things have
  * ended. A subtree is restarted at the topmost node that was cancelled: below a cancelled node
  * everything is cancelled, so that is the one whose parent was not.
+ *
+ * First all that an event ends is marked, then the node that has ended is considered, and last those
+ * that were at rest when they were marked: so what dies of too many restarts, up to the whole tree,
+ * is known before anything is started in it.
  */
 #include "supervise/engine_parts.h"
 
 #include <assert.h>
 #include <errno.h>
 
-/* ---- going up ---- */
+/* ---- going down ---- */
 
 /* It is down no more, nor is what is above it. */
 static void came_up(struct lc__engine_node *node)
@@ -42,6 +46,78 @@ struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
     return child ? child : next_beside(top, node);
 }
 
+/*
+ * Its context has ended. One at rest will not end any more, so it is considered later in this step;
+ * until then it counts as up, and is not forgotten.
+ */
+static void mark_cancelled(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    node->cancelled = true;
+    if (node->running) {
+        lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+    } else if (node->state == LC_NODE_BACKOFF) {
+        lc__engine_disarm(engine, &node->timer);
+        lc__engine_enter(engine, node, LC_NODE_CANCELED);
+        STAILQ_INSERT_TAIL(&engine->rested, node, in_sweep);
+    } else if (node->down) {
+        came_up(node);
+        STAILQ_INSERT_TAIL(&engine->rested, node, in_sweep);
+    }
+}
+
+/*
+ * Contexts lie in each other as the nodes do: ending the topmost ends them all. What was cancelled
+ * already is so with all below it.
+ */
+void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top)
+{
+    struct lc__engine_node *node = top;
+    if (top->cancelled)
+        return;
+    lc__engine_do(engine, top, LC__CANCEL);
+    while (node) {
+        bool below = !node->cancelled && !TAILQ_EMPTY(&node->children);
+        if (!node->cancelled)
+            mark_cancelled(engine, node);
+        node = below ? TAILQ_FIRST(&node->children) : next_beside(top, node);
+    }
+}
+
+void lc__tree_cancel_all(struct lc__engine *engine)
+{
+    struct lc__engine_node *node;
+    engine->root.cancelled = true;
+    TAILQ_FOREACH (node, &engine->root.children, among_children)
+        if (node->policy.runnable)
+            lc__tree_cancel(engine, node);
+}
+
+/* Its group shares the fate of one that has died. */
+static void take_along(struct lc__engine *engine, struct lc__engine_node *dead)
+{
+    struct lc__engine_node *member;
+    bool after = false;
+    if (!dead->group || dead->group->strategy == LC_ONE_FOR_ONE ||
+        dead->policy.restart == LC_TEMPORARY)
+        return;
+    TAILQ_FOREACH (member, &dead->group->members, in_group) {
+        if (member != dead && (after || dead->group->strategy == LC_ONE_FOR_ALL))
+            lc__tree_cancel(engine, member);
+        after = after || member == dead;
+    }
+}
+
+/* It has ended, with that error, taken over. */
+static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc__engine_keep_error(node, error);
+    lc__engine_enter(engine, node, LC_NODE_DEAD);
+    lc__tree_cancel(engine, node);
+    take_along(engine, node);
+}
+
+/* ---- going up ---- */
+
 static struct lc__engine_node *deepest_first(struct lc__engine_node *node)
 {
     while (!TAILQ_EMPTY(&node->children))
@@ -57,32 +133,6 @@ static void forget_children(struct lc__engine *engine, struct lc__engine_node *t
         assert(!leaf->running && leaf->down);
         lc__engine_forget(engine, leaf);
     }
-}
-
-/* ---- deaths ---- */
-
-/* Its group shares the fate of one that has died. */
-static void take_along(struct lc__engine *engine, struct lc__engine_node *dead)
-{
-    struct lc__engine_node *member, *next;
-    bool after = false;
-    if (!dead->group || dead->group->strategy == LC_ONE_FOR_ONE ||
-        dead->policy.restart == LC_TEMPORARY)
-        return;
-    TAILQ_FOREACH_SAFE (member, &dead->group->members, in_group, next) {
-        if (member != dead && (after || dead->group->strategy == LC_ONE_FOR_ALL))
-            lc__tree_cancel(engine, member);
-        after = after || member == dead;
-    }
-}
-
-/* It has ended, with that error, taken over. */
-static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
-{
-    lc__engine_keep_error(node, error);
-    lc__engine_enter(engine, node, LC_NODE_DEAD);
-    lc__tree_cancel(engine, node);
-    take_along(engine, node);
 }
 
 /* Too many of its kind have died: what its group's limit says happens. */
@@ -104,19 +154,21 @@ static void escalate(struct lc__engine *engine, struct lc__engine_node *node)
     }
 }
 
-/* The topmost cancelled node, and all below it has ended. @return false if it is to stay so. */
+/*
+ * The topmost cancelled node, and all below it has ended. @return false if it is to stay so: then it
+ * is not considered again.
+ */
 static bool restart(struct lc__engine *engine, struct lc__engine_node *node)
 {
     bool died = node->state == LC_NODE_DEAD;
     forget_children(engine, node);
-    if (node->policy.restart == LC_TEMPORARY || node->settled)
+    if (node->policy.restart == LC_TEMPORARY)
         return false;
     if (died && !lc__engine_count_restart(engine, node)) {
-        node->settled = true;
         escalate(engine, node);
         return false;
     }
-    came_up(node);
+    assert(!node->down);
     node->cancelled = false;
     node->pause = died ? lc__engine_draw_pause(engine, node) : 0;
     if (died)
@@ -128,70 +180,28 @@ static bool restart(struct lc__engine *engine, struct lc__engine_node *node)
     return true;
 }
 
-/* The node, or the last of those below it, has just ended. */
+/* The node, or the last of those below it, has just ended, or was at rest when cancelled. */
 static void consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     while (node != &engine->root) {
-        if (node->running || node->state == LC_NODE_BACKOFF || node->children_up > 0)
+        if (node->running || node->children_up > 0)
             return;
         if (node->cancelled && !node->parent->cancelled && restart(engine, node))
             return;
-        if (node->down)
-            return;
+        assert(!node->down);
         node->down = true;
         node->parent->children_up--;
         node = node->parent;
     }
 }
 
-/* ---- going down ---- */
-
-/* Its context has ended. Those that waited to be restarted wait no longer: they are collected. */
-static void mark_cancelled(struct lc__engine *engine, struct lc__engine_node *node,
-                           struct lc__engine_sweep *waited)
+void lc__tree_propagate(struct lc__engine *engine)
 {
-    node->cancelled = true;
-    if (node->running) {
-        lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
-    } else if (node->state == LC_NODE_BACKOFF) {
-        lc__engine_disarm(engine, &node->timer);
-        lc__engine_enter(engine, node, LC_NODE_CANCELED);
-        STAILQ_INSERT_TAIL(waited, node, in_sweep);
-    }
-}
-
-/*
- * Contexts lie in each other as the nodes do: ending the topmost ends them all. What was cancelled
- * already is so with all below it.
- */
-void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top)
-{
-    struct lc__engine_sweep waited = STAILQ_HEAD_INITIALIZER(waited);
-    struct lc__engine_node *node = top;
-    if (top->cancelled)
-        return;
-    lc__engine_do(engine, top, LC__CANCEL);
-    while (node) {
-        bool below = !node->cancelled && !TAILQ_EMPTY(&node->children);
-        if (!node->cancelled)
-            mark_cancelled(engine, node, &waited);
-        node = below ? TAILQ_FIRST(&node->children) : next_beside(top, node);
-    }
-    /* None is forgotten before the last of them has been considered: until then it is not down. */
-    while ((node = STAILQ_FIRST(&waited))) {
-        STAILQ_REMOVE_HEAD(&waited, in_sweep);
+    struct lc__engine_node *node;
+    while ((node = STAILQ_FIRST(&engine->rested))) {
+        STAILQ_REMOVE_HEAD(&engine->rested, in_sweep);
         consider(engine, node);
     }
-    consider(engine, top);
-}
-
-void lc__tree_cancel_all(struct lc__engine *engine)
-{
-    struct lc__engine_node *node, *next;
-    engine->root.cancelled = true;
-    TAILQ_FOREACH_SAFE (node, &engine->root.children, among_children, next)
-        if (node->policy.runnable)
-            lc__tree_cancel(engine, node);
 }
 
 /* ---- events ---- */
