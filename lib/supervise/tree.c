@@ -116,21 +116,30 @@ static bool caller_runs(struct request *request)
     return false;
 }
 
-/*
- * Carries a request to the service of the tree that the context is of. @return what is answered;
- * or, of a mistake, does not return.
- */
-static lc_error *call_tree(lc_context *context, struct request *request,
-                           void (*function)(struct lc__shell *shell, void *arg))
+/* Carries a request to the service of the tree that the context is of. */
+static void ask_tree(lc_context *context, struct request *request,
+                     void (*function)(struct lc__shell *shell, void *arg))
 {
     request->run = lc__run_of(context);
     if (!request->run)
         die(context,
             lc_error_new(-EINVAL, "a call of the tree with a context that belongs to no runnable"));
     lc__shell_call(request->run->shell, function, request);
+}
+
+/* @return what is answered; or, of a mistake, does not return: the caller then holds nothing. */
+static lc_error *answer_of(lc_context *context, const struct request *request)
+{
     if (request->wrong)
         die(context, request->error);
     return request->error;
+}
+
+static lc_error *call_tree(lc_context *context, struct request *request,
+                           void (*function)(struct lc__shell *shell, void *arg))
+{
+    ask_tree(context, request, function);
+    return answer_of(context, request);
 }
 
 static void refuse(struct request *request, const char *name)
@@ -240,14 +249,13 @@ lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *options)
         lc__free(group->engine.intensity.times);
         lc__free(group);
     }
-    if (request.count < options->count) {
-        error = no_memory(request.run);
-    } else {
-        error = call_tree(context, &request, run_children);
-        request.count = error ? request.count : 0; /* they are the tree's now */
-    }
-    free_children(request.children, request.count);
-    return error;
+    if (request.count < options->count)
+        request.error = no_memory(request.run);
+    else
+        ask_tree(context, &request, run_children);
+    /* Without an error they are the tree's now. */
+    free_children(request.children, request.error ? request.count : 0);
+    return answer_of(context, &request);
 }
 
 lc_error *lc_tree_run(lc_context *context, const lc_child *child)
