@@ -105,16 +105,25 @@ int lc__run_open_log(struct lc__run *run, const char *name, const char **result)
 
 static const char run_key; /* under which a context leads to its instance */
 
+/* An error that nobody is told of otherwise. Takes it over. */
+static void log_unhandled(const struct lc__run *run, lc_error *error)
+{
+    lc_log(LC_LOG_ERROR, run->name, "unhandled error: %s", lc_error_message(error));
+    lc_error_unref(error);
+}
+
 static void unref_run(void *arg)
 {
     struct lc__run *run = arg;
     if (!run || !lc__refs_drop(&run->refs))
         return;
     struct lc__shell *shell = run->shell;
+    lc_error *late = atomic_load_explicit(&run->thrown, memory_order_acquire);
+    if (late) /* while its end was being dealt with, by somebody else */
+        log_unhandled(run, late);
     free_logs(run);
     free(run->backtrace);
     lc_error_unref(run->returned);
-    lc_error_unref(atomic_load_explicit(&run->thrown, memory_order_acquire));
     lc__free((char *)(uintptr_t)run->name);
     lc__free(run);
     lc__shell_unref(shell);
@@ -208,7 +217,12 @@ static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
     const lc_error *cancelled = lc_context_error(run->context);
     *how = LC__ENDED_FAILED;
     if (thrown) {
-        lc_error_unref(returned); /* it came later */
+        run->died_of_throw = true;
+        /* It came later: of the throw, which has ended the context, or of something else. */
+        if (returned && cancelled && lc_error_contains(returned, cancelled))
+            lc_error_unref(returned);
+        else if (returned)
+            log_unhandled(run, returned);
         return thrown;
     }
     if (returned) {
@@ -242,6 +256,7 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     struct lc__run *run = OF(struct lc__run, ended, post);
     struct lc__runnable *runnable = run->of;
     enum lc__engine_end_kind how;
+    lc__signaler_seal(lc__context_signaler(run->inner)); /* what comes now is too late */
     lc_error *error = how_ended(run, &how);
     run->of = NULL;
     if (how == LC__ENDED_CANCELED)
@@ -344,7 +359,8 @@ void lc__runnable_tell_death(const struct lc__runnable *runnable)
     const struct lc__engine_node *node = &runnable->engine;
     char after[32];
     snprintf(after, sizeof after, "%.1f s", (double)node->pause / (double)LC_SECOND);
-    const char *backtrace = runnable->last ? runnable->last->backtrace : NULL;
+    const struct lc__run *last = runnable->last;
+    const char *backtrace = last && last->died_of_throw ? last->backtrace : NULL;
     const lc_log_field fields[] = {{"restart_after", after}, {"backtrace", backtrace}};
     lc_log_fields(LC_LOG_ERROR, node->name, fields, backtrace ? 2 : 1, "died: %s",
                   lc_error_message(node->error));

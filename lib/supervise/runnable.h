@@ -61,7 +61,8 @@ struct lc__run {
     struct lc__post ended;
     lc_error *returned;
     _Atomic(lc_error *) thrown; /* the first */
-    char *backtrace;            /* of that; NULL: none */
+    char *backtrace;            /* of that; NULL: none. To be read if it has died of it */
+    bool died_of_throw;         /* in the service */
     enum lc__run_signal signalled;
     bool transient;
     struct lc__sublog *logs;     /* in the service */
