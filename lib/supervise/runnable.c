@@ -372,9 +372,12 @@ bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
                         const struct lc__task *task, bool *own)
 {
     lc__spinlock_lock(&run->lock);
+    bool works = run->task != NULL;
     *own = *own || run->task == task;
-    bool waits = run->task && lc__task_waits(run->task);
+    bool waits = works && lc__task_waits(run->task);
     lc__spinlock_unlock(&run->lock);
+    if (!works) /* its start is to be carried out yet, or its end to be dealt with */
+        return false;
     if (waits)
         run->busy_since = 0;
     else if (run->busy_since == 0)
