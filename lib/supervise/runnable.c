@@ -238,13 +238,13 @@ static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
 
 /*
  * A context above it may have been ended by other hands than ours, by the runnable that it belongs
- * to, say: then it is not the topmost that was cancelled.
+ * to, say: then it is not the topmost that was cancelled, and must not be started below that.
  */
 static void look_above(struct lc__runnable *runnable)
 {
     struct lc__runnable *top = NULL;
     for (struct lc__runnable *above = runnable->parent;
-         above && !above->engine.cancelled && lc_context_error(above->last->inner);
+         above && !above->engine.cancelled && lc_context_error(above->last->context);
          above = above->parent)
         top = above;
     if (top)
@@ -259,8 +259,7 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     lc__signaler_seal(lc__context_signaler(run->inner)); /* what comes now is too late */
     lc_error *error = how_ended(run, &how);
     run->of = NULL;
-    if (how == LC__ENDED_CANCELED)
-        look_above(runnable);
+    look_above(runnable);
     lc__engine_ended(&shell->engine, &runnable->engine, run->number, how, error, lc_now());
     unref_run(run);
 }
