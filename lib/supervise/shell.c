@@ -149,8 +149,7 @@ static void finish(struct lc__shell *shell)
     unwatch_above(shell);
     end_context(shell); /* for those that are overdue, and whatever else lies below it */
     lc__timer_disarm(&shell->timer);
-    shell->front->finished(shell);
-    lc__shell_unref(shell); /* its own; the server has another */
+    shell->front->finished(shell); /* its own reference is given back by the server: end_service */
 }
 
 /* Carries out what the last event has brought about. */
@@ -190,59 +189,98 @@ static struct lc__post *oldest_first(struct lc__post *last)
 
 static void arm_timer(struct lc__shell *shell);
 
+static void deal_with_mail(struct lc__shell *shell)
+{
+    /* Acquire, with the release of who posted: what he has done is seen. */
+    struct lc__post *mail = atomic_exchange_explicit(&shell->mail, BUSY, memory_order_acquire);
+    for (struct lc__post *post = oldest_first(mail); post;) {
+        struct lc__post *next = post->next;
+        deal_with(shell, post);
+        post = next;
+    }
+}
+
 /*
- * The mail is BUSY or more until this ends, so there is one server. Acquire, with the release of
- * who posted: what he has done is seen, and all that earlier servers did.
+ * What there is to remember about a service, from its beginning to its end. It needs a reference to
+ * the shell, which from its start until it is over has one to itself: that will do.
  */
-static void serve(struct lc__shell *shell)
+struct service {
+    struct lc__task *task;
+    struct lc__clock *clock;
+    int cancelling;
+    bool was_over;
+    bool holds; /* a reference of its own */
+};
+
+/*
+ * Begins to serve, if nobody does: as the task that calls, on the shell's clock, and not to be
+ * cancelled half-way. Acquire: what earlier servers did is seen.
+ */
+static bool begin_service(struct lc__shell *shell, struct service *service)
+{
+    struct lc__post *mail = IDLE;
+    if (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, BUSY, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    struct lc__task *task = lc__task_current();
+    *service = (struct service){task, task->clock, PTHREAD_CANCEL_ENABLE, shell->over,
+                                !shell->started || shell->over};
+    if (!task->fiber)
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &service->cancelling);
+    if (shell->clock)
+        task->clock = shell->clock;
+    if (service->holds)
+        lc__shell_ref(shell);
+    atomic_store_explicit(&shell->server, task, memory_order_relaxed);
+    return true;
+}
+
+/* Deals with what has been posted meanwhile, until there is nothing more. */
+static void end_service(struct lc__shell *shell, const struct service *service)
 {
     struct lc__post *mail;
+    bool is_over;
     do {
-        atomic_store_explicit(&shell->server, lc__task_current(), memory_order_relaxed);
-        while ((mail = atomic_exchange_explicit(&shell->mail, BUSY, memory_order_acq_rel)) !=
-               BUSY) {
-            for (struct lc__post *post = oldest_first(mail); post;) {
-                struct lc__post *next = post->next;
-                deal_with(shell, post);
-                post = next;
-            }
-        }
+        atomic_store_explicit(&shell->server, service->task, memory_order_relaxed);
+        while (atomic_load_explicit(&shell->mail, memory_order_relaxed) != BUSY)
+            deal_with_mail(shell);
         arm_timer(shell);
+        is_over = shell->over;
         atomic_store_explicit(&shell->server, NULL, memory_order_relaxed);
         mail = BUSY;
         /* Release: the next server sees what this one did. */
     } while (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, IDLE,
                                                       memory_order_release, memory_order_relaxed));
+    service->task->clock = service->clock;
+    if (service->holds)
+        lc__shell_unref(shell);
+    if (is_over && !service->was_over)
+        lc__shell_unref(shell); /* its own */
+    if (!service->task->fiber)
+        pthread_setcancelstate(service->cancelling, NULL);
 }
 
-/* Serves as the task that it is, on the shell's clock, and not to be cancelled half-way. */
-static void serve_as_task(struct lc__shell *shell)
+/* Leaves the post to who serves. @return false if nobody does. */
+static bool leave_post(struct lc__shell *shell, struct lc__post *post)
 {
-    struct lc__task *task = lc__task_current();
-    struct lc__clock *clock = task->clock;
-    int cancelling = PTHREAD_CANCEL_ENABLE;
-    if (!task->fiber)
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-    if (shell->clock)
-        task->clock = shell->clock;
-    lc__shell_ref(shell);
-    serve(shell);
-    task->clock = clock;
-    lc__shell_unref(shell);
-    if (!task->fiber)
-        pthread_setcancelstate(cancelling, NULL);
+    struct lc__post *mail = atomic_load_explicit(&shell->mail, memory_order_relaxed);
+    do {
+        if (mail == IDLE)
+            return false;
+        post->next = mail == BUSY ? NULL : mail;
+    } while (!atomic_compare_exchange_weak_explicit(&shell->mail, &mail, post, memory_order_release,
+                                                    memory_order_relaxed));
+    return true; /* neither it nor, if it has been dealt with, the shell is ours any more */
 }
 
 void lc__shell_post(struct lc__shell *shell, struct lc__post *post)
 {
-    struct lc__post *mail = atomic_load_explicit(&shell->mail, memory_order_relaxed);
-    do
-        post->next = mail == BUSY ? NULL : mail;
-    while (!atomic_compare_exchange_weak_explicit(&shell->mail, &mail, post, memory_order_release,
-                                                  memory_order_relaxed));
-    /* From here on another may have dealt with it: neither it nor, if so, the shell is ours. */
-    if (mail == IDLE)
-        serve_as_task(shell);
+    struct service service;
+    while (!begin_service(shell, &service))
+        if (leave_post(shell, post))
+            return;
+    deal_with(shell, post);
+    end_service(shell, &service);
 }
 
 struct call {
@@ -268,10 +306,18 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
         act(shell);
         return;
     }
+    struct service service;
     struct call call = {.post.deal = deal_with_call, .function = function, .arg = arg};
     lc__parker_init(&call.parker);
-    lc__shell_post(shell, &call.post);
-    lc__park_until(&call.parker, 1);
+    while (!begin_service(shell, &service))
+        if (leave_post(shell, &call.post)) {
+            lc__park_until(&call.parker, 1);
+            return;
+        }
+    lc__shell_look_above(shell);
+    function(shell, arg);
+    act(shell);
+    end_service(shell, &service);
 }
 
 /* ---- time ---- */
