@@ -120,6 +120,7 @@ static lc_error *work(lc_context *context, lc_ready *ready, void *arg)
     struct stint *stint = arg;
     lc_handle_callback *callback = NULL;
     stint->context = lc_context_ref(context);
+    stint->entered_at = lc_now();
     note(stint, '+');
     if (lc_handle_on_close(lc_context_done(context), note_told, stint, &callback) != 0)
         abort();
@@ -328,7 +329,7 @@ void crew_begin(struct crew *crew)
 
 void crew_end(struct crew *crew)
 {
-    CHECK_CLOSES(crew->finished);
+    CU_ASSERT_TRUE(crew_comes(crew, crew->finished));
     helper_join(&crew->helper);
 }
 
@@ -358,33 +359,71 @@ void crew_drop(struct crew *crew)
 void crew_order(struct player *player, unsigned number, enum crew_order order)
 {
     struct stint *stint = &player->stints[number - 1];
-    CHECK_CLOSES(stint->entered);
+    CU_ASSERT_TRUE(crew_comes(player->crew, stint->entered));
     CU_ASSERT_EQUAL(lc_channel_send(stint->orders, (void *)(intptr_t)order, LC_NOW), 0);
 }
 
-/* Passes events over until one is about this: of a node and its state, or, without a node, of a kind. */
-static void await_event(struct crew *crew, const char *name, lc_node_state state,
-                        lc_event_kind kind)
+struct coming {
+    struct crew *crew;
+    lc_waitable what;
+};
+
+static bool has_come(void *arg)
 {
-    lc_event *event = NULL;
-    bool found = false;
-    while (!found) {
-        int result = lc_observer_next(crew->observer, check_patience(), &event);
-        CU_ASSERT_EQUAL(result, 0);
-        if (result != 0)
-            return;
-        found = event->kind == kind && strcmp(event->name, name) == 0 &&
-                (kind != LC_EVENT_STATE || event->state == state);
-        lc_event_free(event);
-    }
+    struct coming *coming = arg;
+    check_clock_advance(coming->crew->clock, 0);
+    return lc_wait_any(&coming->what, 1, LC_NOW) == 0;
 }
 
-void crew_sees(struct player *player, lc_node_state state)
+static bool comes(struct crew *crew, lc_waitable what)
 {
-    await_event(player->crew, player->name, state, LC_EVENT_STATE);
+    struct coming coming = {crew, what};
+    if (crew->clock && !lc_simulated())
+        return check_until(has_come, &coming);
+    return lc_wait_any(&what, 1, check_patience()) == 0;
+}
+
+bool crew_comes(struct crew *crew, lc_handle *handle)
+{
+    return comes(crew, lc_on_handle(handle));
+}
+
+/* Passes events over until one is about this: of a node and its state, or, without a node, of a kind. */
+static int64_t await_event(struct crew *crew, const char *name, lc_node_state state,
+                           lc_event_kind kind)
+{
+    lc_event *event = NULL;
+    int64_t time = 0;
+    bool found = false;
+    while (!found) {
+        bool there = comes(crew, lc_on_observer(crew->observer)) &&
+                     lc_observer_next(crew->observer, LC_NOW, &event) == 0;
+        CU_ASSERT_TRUE(there);
+        if (!there)
+            return 0;
+        found = event->kind == kind && strcmp(event->name, name) == 0 &&
+                (kind != LC_EVENT_STATE || event->state == state);
+        time = event->time;
+        lc_event_free(event);
+    }
+    return time;
+}
+
+int64_t crew_sees(struct player *player, lc_node_state state)
+{
+    return await_event(player->crew, player->name, state, LC_EVENT_STATE);
 }
 
 void crew_sees_kind(struct crew *crew, lc_event_kind kind)
 {
     await_event(crew, "", LC_NODE_WAITING, kind);
+}
+
+void crew_is_quiet(struct crew *crew)
+{
+    lc_event *event = NULL;
+    int result = lc_observer_next(crew->observer, LC_NOW, &event);
+    CU_ASSERT_EQUAL(result, -ETIMEDOUT);
+    if (result == 0)
+        lc_event_free(event);
 }

@@ -34,6 +34,7 @@ struct stint {
     lc_handle *told;    /**< its context has ended */
     lc_handle *left;    /**< its worker is about to return */
     lc_handle *asked;   /**< the handler has been asked about its error */
+    int64_t entered_at; /**< on its worker's clock */
     lc_error *error;    /**< what it fails with: code -100, -101, ...: no other stint's */
     lc_error *judged;   /**< what the handler was asked about */
     bool done_when_asked;
@@ -118,10 +119,15 @@ enum crew_order {
 /** Orders something, once the stint runs. */
 void crew_order(struct player *player, unsigned number, enum crew_order order);
 
-/** Waits until the node enters the state, and passes over all that happens before. */
-void crew_sees(struct player *player, lc_node_state state);
+/**
+ * Waits until the node enters the state, and passes over all that happens before. @return when it
+ * has entered it.
+ */
+int64_t crew_sees(struct player *player, lc_node_state state);
 /** Waits for an event that is about the whole. */
 void crew_sees_kind(struct crew *crew, lc_event_kind kind);
+/** Asserts that nothing has happened since what was seen last. */
+void crew_is_quiet(struct crew *crew);
 
 /** Notes something in the history. */
 void crew_note(struct crew *crew, const char *format, ...) LC_PRINTF(2, 3);
@@ -133,12 +139,20 @@ void crew_note(struct crew *crew, const char *format, ...) LC_PRINTF(2, 3);
 bool crew_before(struct crew *crew, const char *first, const char *second);
 bool crew_has(struct crew *crew, const char *entry);
 
+/**
+ * Waits until the handle closes. On a clock of the crew's own, what is armed when its time has
+ * passed already comes with the next move of the clock: so it is moved, by nothing.
+ */
+bool crew_comes(struct crew *crew, lc_handle *handle);
+
 /** That the stint comes to the point, or is not there. */
 #define STINT(player, number) ((player)->stints[(number)-1])
-#define RUNS(player, number) CHECK_CLOSES(STINT((player), (number)).entered)
-#define IS_TOLD(player, number) CHECK_CLOSES(STINT((player), (number)).told)
-#define LEAVES(player, number) CHECK_CLOSES(STINT((player), (number)).left)
-#define IS_ASKED(player, number) CHECK_CLOSES(STINT((player), (number)).asked)
+#define CREW_COMES(player, number, what)                                                           \
+    CU_ASSERT_TRUE(crew_comes((player)->crew, STINT((player), (number)).what))
+#define RUNS(player, number) CREW_COMES((player), (number), entered)
+#define IS_TOLD(player, number) CREW_COMES((player), (number), told)
+#define LEAVES(player, number) CREW_COMES((player), (number), left)
+#define IS_ASKED(player, number) CREW_COMES((player), (number), asked)
 #define NOT_TOLD(player, number) CHECK_OPEN(STINT((player), (number)).told)
 #define MADE(player, number) CU_ASSERT_EQUAL(atomic_load(&(player)->made), (number))
 #define ASKED(player, number) CU_ASSERT_EQUAL(atomic_load(&(player)->asked), (number))
