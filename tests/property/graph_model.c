@@ -1013,7 +1013,7 @@ static bool run_sequence(uint64_t seed)
 static void graph_does_what_the_model_says(void)
 {
     const char *given = getenv("LC_CHECK_SEQUENCE");
-    unsigned count = given ? 1 : check_fewer(check_count(1000, 10000));
+    unsigned count = given ? 1 : check_fewer(check_count(10000, 100000));
     uint64_t seeds = check_seed();
     bool well = true;
     steps = 0;
