@@ -618,7 +618,7 @@ static bool one_in(uint64_t bound)
     return draw(bound) == 0;
 }
 
-/* So fine that no two of the same step are alike. */
+/* So fine that no two deadlines are alike: the model does not know which was set first. */
 static int64_t draw_timeout(void)
 {
     return one_in(3) ? LC_FOREVER : (int64_t)(1 + draw(100 * LC_SECOND));
@@ -703,7 +703,7 @@ static void draw_policy(struct model_node *node)
     node->policy.restart = one_in(2) ? LC_PERMANENT : one_in(6) ? LC_TEMPORARY : LC_TRANSIENT;
     node->policy.backoff = (lc_backoff){.first_at_once = one_in(2),
                                         .first = (int64_t)(draw(3) * (1 + draw(LC_SECOND))),
-                                        .most = 3 * LC_SECOND,
+                                        .most = (int64_t)(3 * LC_SECOND + draw(LC_SECOND)),
                                         .factor = one_in(2) ? 2.0 : 1.5};
     node->policy.start_timeout = draw_timeout();
     node->policy.stop_timeout = draw_timeout();

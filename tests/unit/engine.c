@@ -382,6 +382,20 @@ static void readiness_ends_the_start_deadline(void)
     end();
 }
 
+static void deadlines_are_met_in_order(void)
+{
+    begin();
+    struct lc__engine_node *first = add("first"), *second = add("second");
+    first->policy.start_timeout = second->policy.start_timeout = LC_SECOND;
+    start();
+    let_time_pass();
+    CHECK_STATE(first, LC_NODE_FAILING);
+    CHECK_STATE(second, LC_NODE_STARTING); /* each is an event */
+    let_time_pass();
+    CHECK_STATE(second, LC_NODE_FAILING);
+    end();
+}
+
 /* Two nodes, the second of which needs the first. */
 static struct lc__engine_node *store, *server;
 
@@ -760,6 +774,7 @@ CHECK_SUITE(
     {"restarts after completion count as well", counts_completions},
     {"what is not ready in time has failed", fails_if_not_ready_in_time},
     {"readiness ends the start deadline", readiness_ends_the_start_deadline},
+    {"of equal deadlines that set first comes first", deadlines_are_met_in_order},
     {"dependants stop first", stops_in_order},
     {"an overdue node is waited for no longer, and named in the result",
      overdue_is_waited_for_no_longer},
