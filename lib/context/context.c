@@ -23,8 +23,11 @@
 
 TAILQ_HEAD(context_list, lc_context);
 
-/* What a context has beside the common part; one without any of it does not pay for it. */
-enum context_kind { PLAIN, WITH_SIGNALER, WITH_DEADLINE, WITH_VALUE };
+/*
+ * Bits of what a context has beside the common part; one without any of it does not pay for it. A
+ * deadline and a value do not go together.
+ */
+enum context_kind { PLAIN = 0, WITH_SIGNALER = 1, WITH_DEADLINE = 2, WITH_VALUE = 4 };
 
 /* What cancelling touches comes first, close together: trees are large, and memory is slow. */
 struct lc_context {
@@ -39,7 +42,7 @@ struct lc_context {
     struct context_list children; /* under the lock; empty once ended */
     lc_context *parent;           /* held */
     int64_t deadline;             /* the nearest of its own and its ancestors' */
-    lc_signaler *signaler;        /* the nearest upward; held if the kind is WITH_SIGNALER */
+    lc_signaler *signaler;        /* the nearest upward; held if the kind has WITH_SIGNALER */
 };
 
 struct deadline_context {
@@ -104,7 +107,7 @@ static struct deadline_context *of_timer(struct lc__timer *timer)
 /* A deadline that is not needed any more need not come. */
 static void disarm(lc_context *context)
 {
-    if (context->kind == WITH_DEADLINE)
+    if (context->kind & WITH_DEADLINE)
         lc__timer_disarm(&((struct deadline_context *)context)->timer);
 }
 
@@ -113,10 +116,10 @@ static void free_extra(lc_context *context)
 {
     int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
     disarm(context);
-    if (context->kind == WITH_SIGNALER)
+    if (context->kind & WITH_SIGNALER)
         lc_signaler_unref(context->signaler);
     const struct value_context *with_value = (struct value_context *)context;
-    if (context->kind != WITH_VALUE || !with_value->release)
+    if (!(context->kind & WITH_VALUE) || !with_value->release)
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     with_value->release(with_value->value);
@@ -255,7 +258,7 @@ static void deadline_fire(struct lc__timer *timer)
 /* ---- making ---- */
 
 /* `size` is that of the kind's struct. */
-static void *make(lc_context *parent, enum context_kind kind, size_t size)
+static void *make(lc_context *parent, unsigned kind, size_t size)
 {
     lc_context *context = lc__forked() ? NULL : lc__allocate(size);
     if (!context)
@@ -351,6 +354,20 @@ lc_context *lc__context_with_own_signaler(lc_context *parent, lc_signaler *signa
     return link_to_parent(context);
 }
 
+lc_context *lc__context_with_own_signaler_and_value(lc_context *parent, lc_signaler *signaler,
+                                                    const void *key, void *value,
+                                                    void (*release)(void *value))
+{
+    struct value_context *made = make(parent, WITH_SIGNALER | WITH_VALUE, sizeof *made);
+    if (!made)
+        return NULL;
+    made->context.signaler = signaler;
+    made->key = key;
+    made->value = value;
+    made->release = release;
+    return link_to_parent(&made->context);
+}
+
 lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
 {
     lc_context *context = NULL;
@@ -383,7 +400,7 @@ void *lc_context_value(const lc_context *context, const void *key)
 {
     for (; context; context = context->parent) {
         const struct value_context *with_value = (const struct value_context *)context;
-        if (context->kind == WITH_VALUE && with_value->key == key)
+        if (context->kind & WITH_VALUE && with_value->key == key)
             return with_value->value;
     }
     return NULL;

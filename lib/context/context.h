@@ -11,6 +11,10 @@ lc_signaler *lc__context_signaler(const lc_context *context);
 
 /* As lc_context_with_signaler, and the caller's reference to the signaler is the context's. */
 lc_context *lc__context_with_own_signaler(lc_context *parent, lc_signaler *signaler);
+/* The same, and as lc_context_with_value, in one context. */
+lc_context *lc__context_with_own_signaler_and_value(lc_context *parent, lc_signaler *signaler,
+                                                    const void *key, void *value,
+                                                    void (*release)(void *value));
 
 /*
  * As lc_context_new, but what ends the parent does not end it: it only inherits values and

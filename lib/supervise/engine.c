@@ -203,6 +203,16 @@ lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node 
                          limit->restarts, (double)limit->period / (double)LC_SECOND);
 }
 
+/* Most restarts come at once, and are not to pay for the formatting of a fraction. */
+const char *lc__engine_pause_text(const struct lc__engine_node *node,
+                                  char text[LC__PAUSE_TEXT_SIZE])
+{
+    if (node->pause == 0)
+        return "0.0 s";
+    snprintf(text, LC__PAUSE_TEXT_SIZE, "%.1f s", (double)node->pause / (double)LC_SECOND);
+    return text;
+}
+
 void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node)
 {
     lc__engine_enter(engine, node, LC_NODE_BACKOFF);

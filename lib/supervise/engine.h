@@ -271,6 +271,10 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now);
 
 /* Takes the next action. @return false if there is none. */
 bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action);
+/* The node's last pause for a person, as "0.1 s"; perhaps in `text`. */
+enum { LC__PAUSE_TEXT_SIZE = 32 };
+const char *lc__engine_pause_text(const struct lc__engine_node *node,
+                                  char text[LC__PAUSE_TEXT_SIZE]);
 /* When lc__engine_advance is next needed; LC_FOREVER. */
 int64_t lc__engine_deadline(struct lc__engine *engine);
 

@@ -227,9 +227,8 @@ static void ask(struct run *run, const lc_error *error)
 
 static void tell_restart(struct run *run, const lc_error *error)
 {
-    char after[32];
-    snprintf(after, sizeof after, "%.1f s", (double)run->node.pause / (double)LC_SECOND);
-    const lc_log_field field = {"after", after};
+    char after[LC__PAUSE_TEXT_SIZE];
+    const lc_log_field field = {"after", lc__engine_pause_text(&run->node, after)};
     lc_log_fields(LC_LOG_ERROR, run->options->name, &field, 1,
                   "restarting, since no handler says otherwise: %s", lc_error_message(error));
     run->behavior = LC_RESTART;

@@ -124,7 +124,6 @@ static void unref_run(void *arg)
     free_logs(run);
     free(run->backtrace);
     lc_error_unref(run->returned);
-    lc__free((char *)(uintptr_t)run->name);
     lc__free(run);
     lc__shell_unref(shell);
 }
@@ -169,7 +168,7 @@ static void relay_error(void *arg, lc_error *error)
     run->backtrace = backtrace_text();
     /* Release: who finds the error finds the backtrace. */
     atomic_store_explicit(&run->thrown, error, memory_order_release);
-    lc_context_cancel(run->inner, lc_error_ref(error));
+    lc_context_cancel(run->context, lc_error_ref(error));
 }
 
 /* ---- from the start to the end ---- */
@@ -256,7 +255,7 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     struct lc__run *run = OF(struct lc__run, ended, post);
     struct lc__runnable *runnable = run->of;
     enum lc__engine_end_kind how;
-    lc__signaler_seal(lc__context_signaler(run->inner)); /* what comes now is too late */
+    lc__signaler_seal(lc__context_signaler(run->context)); /* what comes now is too late */
     lc_error *error = how_ended(run, &how);
     run->of = NULL;
     look_above(runnable);
@@ -264,9 +263,29 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     unref_run(run);
 }
 
+/* Makes the context of an instance, by which it is told to end, can throw, and is found. */
+static lc_context *new_context(struct lc__run *run, lc_context *above)
+{
+    const struct lc__relay relay = {relay_error, unref_run, ref_run(run)};
+    lc_signaler *signaler = lc__signaler_relaying(&relay);
+    if (!signaler) {
+        unref_run(run);
+        return NULL;
+    }
+    lc_context *context =
+        lc__context_with_own_signaler_and_value(above, signaler, &run_key, ref_run(run), unref_run);
+    if (!context) {
+        unref_run(run);
+        lc_signaler_unref(signaler); /* gives the relay's reference back */
+    }
+    return context;
+}
+
 static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
 {
-    struct lc__run *run = lc__allocate(sizeof *run);
+    const char *name = runnable->engine.name;
+    size_t name_size = strlen(name) + 1;
+    struct lc__run *run = lc__allocate(sizeof *run + name_size);
     if (!run)
         return NULL;
     atomic_init(&run->refs, 1);
@@ -275,32 +294,18 @@ static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
     run->number = runnable->engine.instance;
     run->transient = runnable->engine.policy.restart == LC_TRANSIENT;
     run->ended.deal = deal_with_end;
-    run->name = lc__duplicate(runnable->engine.name);
-    const struct lc__relay relay = {relay_error, unref_run, ref_run(run)};
-    lc_signaler *signaler = lc__signaler_relaying(&relay);
-    if (!signaler) {
-        unref_run(run);
-    } else {
-        run->inner = lc__context_with_own_signaler(above, signaler);
-        if (!run->inner)
-            lc_signaler_unref(signaler);
-    }
-    if (run->inner && run->name)
-        run->context = lc_context_with_value(run->inner, &run_key, ref_run(run), unref_run);
+    memcpy(run->name, name, name_size);
+    run->context = new_context(run, above);
     if (run->context)
         return run;
-    if (run->inner && run->name)
-        unref_run(run); /* what the value would have held */
-    lc_context_unref(run->inner);
     unref_run(run);
     return NULL;
 }
 
-/* Its contexts refer to it, so they go first. */
+/* Its context refers to it, so that goes first. */
 static void let_go(struct lc__run *run)
 {
     lc_context_unref(run->context);
-    lc_context_unref(run->inner);
     unref_run(run);
 }
 
@@ -308,7 +313,7 @@ void lc__runnable_let_go(struct lc__runnable *runnable)
 {
     if (!runnable->last)
         return;
-    lc_context_cancel(runnable->last->inner, NULL);
+    lc_context_cancel(runnable->last->context, NULL);
     give_up_logs(runnable);
     let_go(runnable->last);
     runnable->last = NULL;
@@ -350,17 +355,17 @@ void lc__runnable_cancel(struct lc__runnable *runnable)
                             : node->state == LC_NODE_DEAD ? node->error
                                                           : runnable->shell->engine.why;
     if (runnable->last)
-        lc_context_cancel(runnable->last->inner, lc_error_ref(cause));
+        lc_context_cancel(runnable->last->context, lc_error_ref(cause));
 }
 
 void lc__runnable_tell_death(const struct lc__runnable *runnable)
 {
     const struct lc__engine_node *node = &runnable->engine;
-    char after[32];
-    snprintf(after, sizeof after, "%.1f s", (double)node->pause / (double)LC_SECOND);
+    char after[LC__PAUSE_TEXT_SIZE];
     const struct lc__run *last = runnable->last;
     const char *backtrace = last && last->died_of_throw ? last->backtrace : NULL;
-    const lc_log_field fields[] = {{"restart_after", after}, {"backtrace", backtrace}};
+    const lc_log_field fields[] = {{"restart_after", lc__engine_pause_text(node, after)},
+                                   {"backtrace", backtrace}};
     lc_log_fields(LC_LOG_ERROR, node->name, fields, backtrace ? 2 : 1, "died: %s",
                   lc_error_message(node->error));
 }

@@ -52,11 +52,9 @@ struct lc__run {
     atomic_uint refs;
     struct lc__shell *shell; /* held */
     struct lc__runnable
-        *of;          /* NULL: its end has been dealt with. In the service, but for the task */
-    const char *name; /* the distinguished name; owned */
+        *of; /* NULL: its end has been dealt with. In the service, but for the task */
     uint64_t number;
-    lc_context *inner;   /* its own, with the signaler */
-    lc_context *context; /* below that: leads back to here */
+    lc_context *context; /* with the signaler; leads back to here */
     struct lc__worker_call call;
     struct lc__post ended;
     lc_error *returned;
@@ -69,6 +67,7 @@ struct lc__run {
     int64_t busy_since;          /* 0: it waited when last looked at. In the service */
     struct lc__spinlock lock;    /* for the next */
     const struct lc__task *task; /* that runs it; NULL: none, or not any more */
+    char name[];                 /* the distinguished name */
 };
 
 /* Makes a runnable of good options, below one of that name; NULL: the root. NULL: no memory. */

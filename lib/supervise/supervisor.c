@@ -175,9 +175,8 @@ static void tell_unable(const struct lc__node *node)
 
 static void tell_restart(const struct lc__node *node)
 {
-    char after[32];
-    snprintf(after, sizeof after, "%.1f s", (double)node->engine.pause / (double)LC_SECOND);
-    const lc_log_field field = {"after", after};
+    char after[LC__PAUSE_TEXT_SIZE];
+    const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
     lc_log_fields(LC_LOG_ERROR, node->name, &field, 1,
                   "restarting, since no handler says otherwise: %s",
                   lc_error_message(node->engine.error));
