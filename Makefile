@@ -297,13 +297,13 @@ $(TIDY): $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h,$(C_FILES))
 	    { grep -v 'generated\.$$' $@.log; exit 1; }
 	@touch $@
 
-# It is shown libbsd's lists, which are all macros, and no other header of the system.
+# It is shown libbsd's lists and trees, which are all macros, and no other header of the system.
 lint-cppcheck:
 	@rm -rf $(BUILD)/lint/cppcheck && mkdir -p $(BUILD)/lint/cppcheck # what it kept of older files misleads it
 	@cppcheck --quiet -j$(shell nproc) --cppcheck-build-dir=$(BUILD)/lint/cppcheck --std=c11 --library=posix \
 	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppressions-list=tests/lint/cppcheck.suppress -D_GNU_SOURCE -Ilib -Iinclude -Itests \
-	    --include=$(call pkg,--variable=includedir,libbsd)/bsd/sys/queue.h $(filter %.c,$(C_FILES))
+	    $(foreach h,queue tree,--include=$(call pkg,--variable=includedir,libbsd)/bsd/sys/$(h).h) $(filter %.c,$(C_FILES))
 
 format: deps-lint ## lay out all C files as .clang-format says
 	@clang-format -i $(C_FILES)

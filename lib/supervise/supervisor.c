@@ -96,26 +96,34 @@ static lc_error *cycle(const struct lc__node *from, const struct lc__node *to)
 
 enum { UNSEEN, BEGUN, SEEN };
 
+/* A dependency of the node that has not been looked at yet; NULL: there is none left. */
+static struct lc__node *next_needed(struct lc__node *node)
+{
+    while (node->at < node->needed_count) {
+        struct lc__node *next = node->needed[node->at++].node;
+        if (next->colour != SEEN)
+            return next;
+    }
+    return NULL;
+}
+
 /* Depth first from one node, without recursion: `via` leads back, `at` tells how far each is. */
 static lc_error *search_cycle(struct lc__node *start)
 {
-    struct lc__node *node = start;
     start->via = NULL;
     start->colour = BEGUN;
-    while (node) {
-        if (node->at == node->needed_count) {
+    for (struct lc__node *node = start; node;) {
+        struct lc__node *next = next_needed(node);
+        if (!next) {
             node->colour = SEEN;
             node = node->via;
-            continue;
-        }
-        struct lc__node *next = node->needed[node->at++].node;
-        if (next->colour == BEGUN)
+        } else if (next->colour == BEGUN) {
             return cycle(node, next);
-        if (next->colour == SEEN)
-            continue;
-        next->via = node;
-        next->colour = BEGUN;
-        node = next;
+        } else {
+            next->via = node;
+            next->colour = BEGUN;
+            node = next;
+        }
     }
     return NULL;
 }

@@ -374,13 +374,13 @@ static lc_behavior restart_fake(void *arg, const lc_error *error)
 static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_context *))
 {
     struct failing_start failing = {.error = lc_error_new(-EIO, "cannot start")};
-    lc_error *(*const starts[])(struct fake *, lc_context *) = {first, fail_in_start,
-                                                                complete_in_start};
     for (unsigned i = 0; i < 3; i++) {
         fake_init(&failing.fakes[i], flags);
-        failing.fakes[i].start = starts[i];
         failing.fakes[i].arg = &failing;
     }
+    failing.fakes[0].start = first;
+    failing.fakes[1].start = fail_in_start;
+    failing.fakes[2].start = complete_in_start;
     struct crew *crew = crew_new();
     lc_node node = LC_NODE_INIT;
     node.name = "fake";
