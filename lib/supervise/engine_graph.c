@@ -44,7 +44,7 @@ static bool update(struct lc__engine_edge *edge)
 {
     enum lc__edge_level before = edge->level;
     enum lc__edge_level level = level_of(edge);
-    edge->level = level;
+    edge->level = (unsigned char)level;
     edge->dependant->unmet += (level != LC__EDGE_MET) - (before != LC__EDGE_MET);
     edge->dependant->never += (level == LC__EDGE_NEVER) - (before == LC__EDGE_NEVER);
     return level != before;
