@@ -838,6 +838,11 @@ static void step(const struct event *event)
     world.result = world.engine.result;
 }
 
+static bool is_copy(const void *one, const void *other)
+{
+    return memcmp(one, other, sizeof(struct world)) == 0;
+}
+
 /* What is said of an instance that is not there any more changes nothing. */
 static void check_stale(void)
 {
@@ -853,7 +858,7 @@ static void check_stale(void)
         lc__engine_ended(&world.engine, node, stale, LC__ENDED_FAILED, error_of(i), 0);
         lc__engine_verdict(&world.engine, node, node->instance - 1, LC_SHUTDOWN, 0);
     }
-    claim(memcmp(&before, &world, sizeof world) == 0, "an event of an instance that is gone");
+    claim(is_copy(&before, &world), "an event of an instance that is gone");
 }
 
 /* ---- states that were seen ---- */
@@ -1043,7 +1048,7 @@ static void list_events(struct event_list *list)
     for (size_t happening = 0; happening < HAPPENINGS; happening++)
         for (size_t decision = 0; decision < DECISIONS; decision++)
             for (size_t node = 0; node < (happening <= FINAL_DEADLINE ? 1 : graph->nodes); node++)
-                if (is_listed(happening, decision))
+                if (is_listed((enum happening)happening, (enum decision)decision))
                     list_event(list, happening, decision, node);
 }
 
@@ -1142,7 +1147,7 @@ static size_t power(size_t base, size_t exponent)
 
 enum { EACH = 10000 };
 
-/* Of so many graphs as EACH says a share, drawn by the seed. */
+/* Of so many graphs as EACH says a share, drawn by the seed; the last, with most edges, always. */
 static void explore_all(size_t nodes, bool changes, enum along along, unsigned share)
 {
     size_t kinds = 1 + (along == ANY ? KINDS_OF_EDGE : CONDITIONS);
@@ -1156,8 +1161,11 @@ static void explore_all(size_t nodes, bool changes, enum along along, unsigned s
     states_visited = transitions = 0;
     for (size_t i = 0; i < count && well; i++) {
         struct graph made;
-        if (!make_graph(&made, nodes, along, i) || check_random(&random) % EACH >= share)
+        if (!make_graph(&made, nodes, along, i))
             continue;
+        if (check_random(&random) % EACH >= share && i + 1 < count)
+            continue;
+        check_goes_on();
         made.changes = changes;
         well = explore(&made);
         graphs++;
@@ -1190,17 +1198,17 @@ static void three_that_change(void)
 /* Of four nodes there are too many: in the long run all whose edges are alike in this are explored. */
 static void four_without_along(void)
 {
-    explore_all(4, false, NONE, check_fewer(check_count(EACH / 100, EACH)));
+    explore_all(4, false, NONE, check_count(EACH / 200, check_fewer(EACH)));
 }
 
 static void four_along(void)
 {
-    explore_all(4, false, ALL, check_fewer(check_count(EACH / 100, EACH)));
+    explore_all(4, false, ALL, check_count(EACH / 200, check_fewer(EACH)));
 }
 
 static void four_mixed(void)
 {
-    explore_all(4, false, ANY, check_fewer(check_count(EACH / 2000, EACH / 50)));
+    explore_all(4, false, ANY, check_count(EACH / 5000, check_fewer(EACH / 50)));
 }
 
 CHECK_SUITE(graphs, "exhaustive: graphs",

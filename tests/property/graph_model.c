@@ -73,8 +73,8 @@ static struct {
 /* Every node of the model that is there. */
 #define EACH_NODE(node)                                                                            \
     struct model_node *node = model.nodes;                                                         \
-    node < model.nodes + model.count;                                                              \
-    node++
+    (node) < model.nodes + model.count;                                                            \
+    (node)++
 
 static bool is_up(const struct model_node *node)
 {

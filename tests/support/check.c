@@ -372,13 +372,18 @@ static void watch_for_crashes(void)
         sigaction(SIGSEGV, &ours, NULL);
 }
 
+void check_goes_on(void)
+{
+    alarm(SLOWED ? 900 : 300);
+}
+
 static void before_each(void)
 {
     running = CU_get_current_test() ? CU_get_current_test()->pName : "?";
     on_crash = NULL;
     atomic_store(&patience_asked, 0);
     atomic_store(&waited_out, false);
-    alarm(SLOWED ? 900 : 300);
+    check_goes_on();
 }
 
 static void after_each(void)

@@ -86,6 +86,12 @@ uint64_t check_seed(void);
  */
 void check_say_on_crash(const char *text);
 
+/**
+ * A test that takes long has come farther: the time after which it counts as hung begins anew. For
+ * those that go through very many cases.
+ */
+void check_goes_on(void);
+
 /** A small generator for tests (splitmix64): the next number of `*state`. */
 uint64_t check_random(uint64_t *state);
 
