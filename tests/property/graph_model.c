@@ -528,10 +528,10 @@ static void model_ended(struct model_node *node, enum lc__engine_end_kind how, i
 static void model_ready(struct model_node *node)
 {
     node->was_ready = true;
+    node->pauses = 0;
     if (node->state != LC_NODE_STARTING)
         return;
     node->state = LC_NODE_READY;
-    node->pauses = 0;
     node->deadline = LC_FOREVER;
 }
 

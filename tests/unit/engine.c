@@ -249,6 +249,22 @@ static void readiness_resets_pauses(void)
     end();
 }
 
+/* Which of the two comes first is chance. */
+static void readiness_counts_while_it_fails(void)
+{
+    lc_backoff backoff = LC_BACKOFF_INIT;
+    backoff.jitter = 0;
+    struct lc__engine_node *node = begin_with_backoff(backoff);
+    CU_ASSERT_EQUAL(pause_of(node), 0);
+    fail(node, lc_error_new(-EIO, "bad"));
+    be_ready(node);
+    CHECK_STATE(node, LC_NODE_FAILING);
+    finish(node, LC__ENDED_CANCELED, NULL);
+    CHECK_STATE(node, LC_NODE_STARTING);
+    CU_ASSERT_EQUAL(pause_of(node), 100 * LC_MILLISECOND);
+    end();
+}
+
 static void first_pause_may_be_asked_for(void)
 {
     struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 40, 50, 1.1, 0});
@@ -766,6 +782,7 @@ CHECK_SUITE(
     {"what its factory refuses has stopped, and no handler is asked", refused_stops_for_good},
     {"pauses: none, 100 ms, doubling, 30 s at most", pauses_grow},
     {"readiness sets pauses back to the beginning", readiness_resets_pauses},
+    {"so does readiness that comes after the failure", readiness_counts_while_it_fails},
     {"the first restart pauses too, if asked to", first_pause_may_be_asked_for},
     {"no pause at all", no_pause_if_none_is_asked_for},
     {"pauses jitter as far as they may, and no farther", pauses_jitter_within_bounds},
