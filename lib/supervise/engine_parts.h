@@ -65,7 +65,7 @@ void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error);
 /* Marks it and all below it as cancelled. What comes of that: lc__tree_propagate. */
-void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top);
 void lc__tree_cancel_all(struct lc__engine *engine);
 /* Considers those that were at rest when they were cancelled. */
 void lc__tree_propagate(struct lc__engine *engine);

@@ -7,9 +7,9 @@
  * ended. A subtree is restarted at the topmost node that was cancelled: below a cancelled node
  * everything is cancelled, so that is the one whose parent was not.
  *
- * First all that an event ends is marked, then the node that has ended is considered, and last those
- * that were at rest when they were marked: so what dies of too many restarts, up to the whole tree,
- * is known before anything is started in it.
+ * First all that an event ends is marked, then the node that has ended is considered, and last
+ * those that were at rest when they were marked: so what dies of too many restarts, up to the whole
+ * tree, is known before anything is started in it.
  */
 #include "supervise/engine_parts.h"
 
@@ -155,8 +155,8 @@ static void escalate(struct lc__engine *engine, struct lc__engine_node *node)
 }
 
 /*
- * The topmost cancelled node, and all below it has ended. @return false if it is to stay so: then it
- * is not considered again.
+ * The topmost cancelled node, and all below it has ended. @return false if it is to stay so: then
+ * it is not considered again.
  */
 static bool restart(struct lc__engine *engine, struct lc__engine_node *node)
 {
