@@ -1,0 +1,725 @@
+/*
+ * engine_tree.c: the supervision engine's runnables, by examples: who is taken along, what is
+ * started again and when, what comes of too many deaths, and what it costs.
+ */
+#include "support/check.h"
+
+#include "supervise/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODES = 8, GROUPS = 4 };
+
+/* A runnable, and what the engine has wanted of it since it was last looked at. */
+struct runnable {
+    struct lc__engine_node node; /* first */
+    bool started, told, forgotten;
+};
+
+struct world {
+    struct lc__engine engine;
+    struct runnable all[NODES];
+    int count;
+    struct lc__engine_group groups[GROUPS];
+    int64_t times[GROUPS][2];
+    int64_t now;
+};
+
+/* ---- making ---- */
+
+static void make_world(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+    lc__engine_init(&world->engine, check_seed());
+    world->engine.keep_running = true;
+    for (int i = 0; i < GROUPS; i++)
+        lc__engine_group_init(&world->groups[i]);
+}
+
+static void end_world(struct world *world)
+{
+    for (int i = 0; i < world->count; i++)
+        lc__engine_node_end(&world->all[i].node);
+    lc__engine_end(&world->engine);
+}
+
+/* So many restarts within a second, or this happens. */
+static void limit(struct world *world, int group, unsigned restarts, lc_behavior exceeded)
+{
+    world->groups[group].intensity = (struct lc__engine_intensity){
+        .times = world->times[group], .limit = {restarts, LC_SECOND, exceeded}};
+}
+
+static void carry_out(struct world *world)
+{
+    struct lc__engine_action action;
+    while (lc__engine_next(&world->engine, &action)) {
+        struct runnable *of = (struct runnable *)action.node;
+        of->started |= action.kind == LC__START;
+        of->told |= action.kind == LC__CANCEL;
+        of->forgotten |= action.kind == LC__FORGET;
+    }
+}
+
+/* `parent` NULL: the root. `group` below 0: it is in none. */
+static struct runnable *add_typed(struct world *world, struct runnable *parent, int group,
+                                  lc_restart_type restart)
+{
+    struct runnable *added = &world->all[world->count++];
+    added->node.name = "runnable";
+    added->node.policy = (struct lc__engine_policy){.restart = restart,
+                                                    .backoff = LC_BACKOFF_TREE_INIT,
+                                                    .start_timeout = LC_FOREVER,
+                                                    .stop_timeout = LC_FOREVER,
+                                                    .runnable = true};
+    if (group >= 0) {
+        added->node.group = &world->groups[group];
+        added->node.intensity = &world->groups[group].intensity;
+    }
+    lc__engine_add(&world->engine, &added->node, parent ? &parent->node : NULL, world->now);
+    carry_out(world);
+    return added;
+}
+
+static struct runnable *add(struct world *world, struct runnable *parent, int group)
+{
+    return add_typed(world, parent, group, LC_PERMANENT);
+}
+
+/* ---- what happens ---- */
+
+static void is_healthy(struct world *world, struct runnable *of)
+{
+    lc__engine_ready(&world->engine, &of->node, of->node.instance, world->now);
+    carry_out(world);
+}
+
+static void returns(struct world *world, struct runnable *of, enum lc__engine_end_kind how)
+{
+    lc_error *error = how == LC__ENDED_FAILED ? lc_error_new(-EIO, "it broke") : NULL;
+    lc__engine_ended(&world->engine, &of->node, of->node.instance, how, error, world->now);
+    carry_out(world);
+}
+
+static void dies(struct world *world, struct runnable *of)
+{
+    returns(world, of, LC__ENDED_FAILED);
+}
+
+static void obeys(struct world *world, struct runnable *of)
+{
+    returns(world, of, LC__ENDED_CANCELED);
+}
+
+static void gets_done(struct world *world, struct runnable *of)
+{
+    if (!of->node.was_ready)
+        is_healthy(world, of);
+    lc__engine_said_done(&world->engine, &of->node, world->now);
+    returns(world, of, LC__ENDED_DONE);
+}
+
+static void let_pass(struct world *world, int64_t time)
+{
+    world->now += time;
+    while (lc__engine_deadline(&world->engine) <= world->now) {
+        lc__engine_advance(&world->engine, world->now);
+        carry_out(world);
+    }
+}
+
+/* Until the next thing happens. */
+static void let_pause_pass(struct world *world)
+{
+    let_pass(world, lc__engine_deadline(&world->engine) - world->now);
+}
+
+static void cancel_tree(struct world *world)
+{
+    lc__engine_cancel(&world->engine, NULL, world->now);
+    carry_out(world);
+}
+
+static void look_away(struct world *world)
+{
+    for (int i = 0; i < world->count; i++)
+        world->all[i].started = world->all[i].told = world->all[i].forgotten = false;
+}
+
+#define CHECK_STATE(of, wanted) CU_ASSERT_EQUAL((of)->node.state, (wanted))
+
+/* ---- whom a death takes along ---- */
+
+/* Of three that are healthy in a group the second dies: whether the first and third are told. */
+static void one_of_three_dies(lc_strategy strategy, lc_restart_type type, bool first, bool third)
+{
+    struct world world;
+    make_world(&world);
+    world.groups[0].strategy = strategy;
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0);
+    struct runnable *b = add_typed(&world, root, 0, type);
+    struct runnable *c = add(&world, root, 0);
+    look_away(&world);
+    dies(&world, b);
+    CU_ASSERT_EQUAL(a->told, first);
+    CU_ASSERT_EQUAL(c->told, third);
+    CU_ASSERT_FALSE(root->told);
+    CHECK_STATE(b, type == LC_TEMPORARY ? LC_NODE_DEAD : LC_NODE_BACKOFF);
+    if (a->told)
+        obeys(&world, a);
+    if (c->told)
+        obeys(&world, c);
+    CU_ASSERT_EQUAL(a->started, first); /* at once, while b pauses */
+    CU_ASSERT_EQUAL(c->started, third);
+    CU_ASSERT_FALSE(b->started);
+    let_pass(&world, LC_MINUTE);
+    CU_ASSERT_EQUAL(b->started, type != LC_TEMPORARY);
+    end_world(&world);
+}
+
+static void one_for_all(void)
+{
+    one_of_three_dies(LC_ONE_FOR_ALL, LC_PERMANENT, true, true);
+    one_of_three_dies(LC_ONE_FOR_ALL, LC_TRANSIENT, true, true);
+}
+
+static void one_for_one(void)
+{
+    one_of_three_dies(LC_ONE_FOR_ONE, LC_PERMANENT, false, false);
+}
+
+static void rest_for_one(void)
+{
+    one_of_three_dies(LC_REST_FOR_ONE, LC_PERMANENT, false, true);
+}
+
+static void temporary_takes_nobody(void)
+{
+    one_of_three_dies(LC_ONE_FOR_ALL, LC_TEMPORARY, false, false);
+    one_of_three_dies(LC_REST_FOR_ONE, LC_TEMPORARY, false, false);
+}
+
+static void other_groups_live_on(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *other = add(&world, root, 1);
+    dies(&world, a);
+    CU_ASSERT_FALSE(other->told);
+    end_world(&world);
+}
+
+static void cancelled_twice(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 0);
+    dies(&world, a);
+    let_pause_pass(&world);
+    look_away(&world);
+    dies(&world, b); /* of another error, although it had been cancelled */
+    CHECK_STATE(b, LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(a->told);
+    end_world(&world);
+}
+
+static void done_sibling_comes_back(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 0);
+    gets_done(&world, a);
+    look_away(&world);
+    CHECK_STATE(a, LC_NODE_DONE);
+    dies(&world, b);
+    CU_ASSERT_TRUE(a->started);
+    CHECK_STATE(a, LC_NODE_STARTING);
+    end_world(&world);
+}
+
+/* ---- which ends are followed by a restart ---- */
+
+static void done_stays_done(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *permanent = add(&world, root, 0);
+    struct runnable *transient = add_typed(&world, root, 1, LC_TRANSIENT);
+    struct runnable *child = add(&world, permanent, 2);
+    gets_done(&world, permanent);
+    returns(&world, transient, LC__ENDED_DONE); /* NULL while it is NEW, which it may */
+    CHECK_STATE(permanent, LC_NODE_DONE);
+    CHECK_STATE(transient, LC_NODE_DONE);
+    CU_ASSERT_EQUAL(lc__engine_deadline(&world.engine), LC_FOREVER);
+    CU_ASSERT_FALSE(child->told);
+    CU_ASSERT_FALSE(permanent->node.cancelled);
+    end_world(&world);
+}
+
+static void done_is_cancelled(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    gets_done(&world, a);
+    look_away(&world);
+    lc__engine_cancelled(&world.engine, &a->node, world.now);
+    carry_out(&world);
+    CU_ASSERT_TRUE(a->started);
+    end_world(&world);
+}
+
+static void cancelled_temporary_stays_down(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0);
+    struct runnable *temporary = add_typed(&world, root, 0, LC_TEMPORARY);
+    look_away(&world);
+    dies(&world, a);
+    CU_ASSERT_TRUE(temporary->told);
+    obeys(&world, temporary);
+    CHECK_STATE(temporary, LC_NODE_CANCELED);
+    CU_ASSERT_FALSE(temporary->started);
+    end_world(&world);
+}
+
+static void subtree_ends_first(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    struct runnable *below = add(&world, a, 1), *deep = add(&world, below, 2);
+    look_away(&world);
+    dies(&world, a);
+    CHECK_STATE(a, LC_NODE_DEAD);
+    CU_ASSERT_TRUE(below->node.cancelled && deep->node.cancelled);
+    dies(&world, below); /* is not restarted by itself: its parent's context has ended */
+    CHECK_STATE(below, LC_NODE_DEAD);
+    CU_ASSERT_FALSE(a->started);
+    obeys(&world, deep);
+    CHECK_STATE(a, LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(below->forgotten && deep->forgotten);
+    CU_ASSERT_FALSE(below->started);
+    let_pause_pass(&world);
+    CU_ASSERT_TRUE(a->started);
+    CU_ASSERT_EQUAL(a->node.instance, 2);
+    end_world(&world);
+}
+
+static void accepted_child_starts(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    lc__engine_cancelled(&world.engine, &a->node, world.now);
+    carry_out(&world);
+    struct runnable *child = add(&world, a, 1);
+    CU_ASSERT_TRUE(child->started);
+    CU_ASSERT_TRUE(child->node.cancelled);
+    look_away(&world);
+    obeys(&world, a);
+    CU_ASSERT_FALSE(a->started);
+    obeys(&world, child);
+    CU_ASSERT_TRUE(a->started);
+    end_world(&world);
+}
+
+static void former_instance_is_ignored(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    dies(&world, a);
+    let_pause_pass(&world);
+    lc__engine_ended(&world.engine, &a->node, 1, LC__ENDED_FAILED, lc_error_new(-EIO, "late"),
+                     world.now);
+    lc__engine_ready(&world.engine, &a->node, 1, world.now);
+    CHECK_STATE(a, LC_NODE_STARTING);
+    CU_ASSERT_TRUE(a->node.running);
+    end_world(&world);
+}
+
+static void overdue_blocks_restart(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 0);
+    b->node.policy.stop_timeout = LC_MILLISECOND;
+    look_away(&world);
+    dies(&world, a);
+    let_pass(&world, LC_MINUTE);
+    CU_ASSERT_TRUE(b->node.overdue);
+    CU_ASSERT_FALSE(b->started);
+    obeys(&world, b);
+    CU_ASSERT_FALSE(b->node.overdue);
+    CU_ASSERT_TRUE(b->started);
+    end_world(&world);
+}
+
+/* ---- pauses ---- */
+
+static void cancelled_while_it_pauses(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 0);
+    dies(&world, a);
+    obeys(&world, b);
+    look_away(&world);
+    dies(&world, b);
+    CU_ASSERT_TRUE(a->started); /* as one that was cancelled: without the rest of its pause */
+    CHECK_STATE(b, LC_NODE_BACKOFF);
+    end_world(&world);
+}
+
+static void parent_is_cancelled_while_it_pauses(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    struct runnable *below = add(&world, a, 1);
+    dies(&world, below);
+    look_away(&world);
+    dies(&world, a);
+    CHECK_STATE(below, LC_NODE_CANCELED);
+    CU_ASSERT_TRUE(below->forgotten);
+    CHECK_STATE(a, LC_NODE_BACKOFF);
+    let_pass(&world, LC_MINUTE);
+    CU_ASSERT_TRUE(a->started);
+    CU_ASSERT_FALSE(below->started);
+    end_world(&world);
+}
+
+static int64_t pause_after_death(struct world *world, struct runnable *of)
+{
+    dies(world, of);
+    CHECK_STATE(of, LC_NODE_BACKOFF);
+    int64_t pause = lc__engine_deadline(&world->engine) - world->now;
+    CU_ASSERT_EQUAL(pause, of->node.pause);
+    let_pause_pass(world);
+    return pause;
+}
+
+static void check_pause(struct world *world, struct runnable *of, double seconds)
+{
+    double pause = (double)pause_after_death(world, of) / (double)LC_SECOND;
+    CU_ASSERT(pause >= seconds * 0.5 - 1e-6);
+    CU_ASSERT(pause <= seconds * 1.5 + 1e-6);
+}
+
+static void pauses_grow(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    double seconds = 0.5;
+    for (int i = 0; i < 20; i++) {
+        check_pause(&world, a, seconds);
+        seconds = seconds * 1.5 < 60 ? seconds * 1.5 : 60;
+    }
+    CU_ASSERT_EQUAL(seconds, 60);
+    is_healthy(&world, a);
+    check_pause(&world, a, 0.5);
+    check_pause(&world, a, 0.75);
+    is_healthy(&world, a);
+    check_pause(&world, a, 0.5); /* was said to be well, so it begins anew */
+    lc__engine_said_done(&world.engine, &a->node, world.now);
+    check_pause(&world, a, 0.5);
+    obeys(&world, a); /* its context ended by other hands: no pause, and none forgotten */
+    CHECK_STATE(a, LC_NODE_STARTING);
+    check_pause(&world, a, 0.75);
+    end_world(&world);
+}
+
+static void pauses_are_spread(void)
+{
+    enum { DRAWS = 1000, TENTHS = 10 };
+    struct world world;
+    int tenths[TENTHS] = {0};
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    for (int i = 0; i < DRAWS; i++) {
+        is_healthy(&world, a);
+        double off = (double)pause_after_death(&world, a) / (0.5 * (double)LC_SECOND) - 0.5;
+        int tenth = (int)(off * TENTHS);
+        tenths[tenth < TENTHS ? tenth : TENTHS - 1]++;
+    }
+    for (int i = 0; i < TENTHS; i++) /* 100 are expected, give or take 10 */
+        CU_ASSERT(tenths[i] > 30);
+    end_world(&world);
+}
+
+/* ---- too many deaths ---- */
+
+static void dies_twice(struct world *world, struct runnable *of)
+{
+    dies(world, of);
+    let_pause_pass(world);
+    world->now -= of->node.pause; /* as if it had taken no time */
+    look_away(world);
+    dies(world, of);
+}
+
+static void too_many_stop_it(void)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 0, 1, LC_STOP);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 0);
+    dies_twice(&world, a);
+    CHECK_STATE(a, LC_NODE_DEAD);
+    CU_ASSERT_EQUAL(lc__engine_deadline(&world.engine), LC_FOREVER);
+    CU_ASSERT_FALSE(root->told);
+    obeys(&world, b); /* goes on without it */
+    CU_ASSERT_TRUE(b->started);
+    dies(&world, b); /* and is counted with it */
+    CHECK_STATE(b, LC_NODE_DEAD);
+    end_world(&world);
+}
+
+static void only_recent_ones_count(void)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 0, 2, LC_STOP);
+    struct runnable *root = add(&world, NULL, -1), *a = add(&world, root, 0);
+    for (int i = 0; i < 10; i++) {
+        dies(&world, a);
+        CHECK_STATE(a, LC_NODE_BACKOFF);
+        let_pass(&world, LC_MINUTE + LC_MINUTE);
+    }
+    dies_twice(&world, a);
+    CHECK_STATE(a, LC_NODE_BACKOFF);
+    let_pause_pass(&world);
+    world.now -= a->node.pause;
+    dies(&world, a);
+    CHECK_STATE(a, LC_NODE_DEAD);
+    end_world(&world);
+}
+
+static void too_many_kill_the_parent(void)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 1, 1, LC_STOP_PARENTS);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *parent = add(&world, root, 0), *uncle = add(&world, root, 0);
+    struct runnable *a = add(&world, parent, 1);
+    is_healthy(&world, parent);
+    dies_twice(&world, a);
+    CU_ASSERT_TRUE(parent->told);
+    CU_ASSERT_FALSE(uncle->told);
+    CHECK_STATE(parent, LC_NODE_READY);
+    obeys(&world, parent); /* which counts as a death all the same */
+    CU_ASSERT_EQUAL(lc_error_code(parent->node.error), -EIO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(parent->node.error), "more than 1 times"));
+    CHECK_STATE(parent, LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(a->forgotten);
+    CU_ASSERT_TRUE(uncle->told);
+    end_world(&world);
+}
+
+static void too_many_kill_a_parent_that_is_done(void)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 1, 1, LC_STOP_PARENTS);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *parent = add(&world, root, 0), *uncle = add(&world, root, 0);
+    struct runnable *a = add(&world, parent, 1);
+    gets_done(&world, parent);
+    dies_twice(&world, a);
+    CHECK_STATE(parent, LC_NODE_BACKOFF);
+    CU_ASSERT_EQUAL(lc_error_code(parent->node.error), -EIO);
+    CU_ASSERT_TRUE(uncle->told);
+    end_world(&world);
+}
+
+static void check_tree_ends(lc_behavior exceeded, lc_behavior behavior)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 1, 1, exceeded);
+    struct runnable *root = add(&world, NULL, -1), *other = add(&world, root, 0);
+    struct runnable *a = add(&world, root, 1);
+    dies_twice(&world, a);
+    CU_ASSERT_TRUE(root->told);
+    CU_ASSERT_FALSE(world.engine.finished);
+    CU_ASSERT_EQUAL(world.engine.behavior, behavior);
+    obeys(&world, other);
+    obeys(&world, root);
+    CU_ASSERT_TRUE(world.engine.finished);
+    CU_ASSERT_EQUAL(lc_error_code(world.engine.result), -EIO);
+    CU_ASSERT_FALSE(root->started || other->started || a->started);
+    end_world(&world);
+}
+
+static void too_many_end_the_tree(void)
+{
+    check_tree_ends(LC_SHUTDOWN, LC_SHUTDOWN);
+    check_tree_ends(LC_SPIN_HALT, LC_SPIN_HALT);
+}
+
+static void too_many_deaths_of_the_root(void)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 0, 1, LC_STOP_PARENTS);
+    struct runnable *root = add(&world, NULL, 0);
+    dies_twice(&world, root);
+    CHECK_STATE(root, LC_NODE_DEAD);
+    CU_ASSERT_TRUE(world.engine.finished);
+    CU_ASSERT_EQUAL(world.engine.behavior, LC_SHUTDOWN);
+    CU_ASSERT_EQUAL(lc_error_code(world.engine.result), -EIO);
+    end_world(&world);
+}
+
+/* The last death is of one that had been cancelled, while its sibling had come back and pauses. */
+static void nothing_starts_to_be_cancelled(void)
+{
+    struct world world;
+    make_world(&world);
+    limit(&world, 0, 1, LC_SHUTDOWN);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 0);
+    dies(&world, a);
+    look_away(&world);
+    CHECK_STATE(a, LC_NODE_BACKOFF);
+    dies(&world, b);
+    CU_ASSERT_TRUE(world.engine.ending);
+    CU_ASSERT_FALSE(a->started || b->started);
+    CHECK_STATE(a, LC_NODE_CANCELED);
+    end_world(&world);
+}
+
+/* ---- the end ---- */
+
+static void whole_tree_ends(void)
+{
+    struct world world;
+    make_world(&world);
+    struct runnable *root = add(&world, NULL, -1);
+    struct runnable *a = add(&world, root, 0), *b = add(&world, root, 1);
+    dies(&world, b);
+    look_away(&world);
+    cancel_tree(&world);
+    CU_ASSERT_TRUE(root->told);
+    CHECK_STATE(b, LC_NODE_CANCELED);
+    dies(&world, a);
+    CU_ASSERT_FALSE(world.engine.finished);
+    obeys(&world, root);
+    CU_ASSERT_TRUE(world.engine.finished);
+    CU_ASSERT_PTR_NULL(world.engine.result);
+    CU_ASSERT_FALSE(root->started || a->started || b->started);
+    end_world(&world);
+}
+
+/* ---- what it costs ---- */
+
+static size_t work; /* states entered, and things to be done */
+
+static void count_state(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    (void)engine;
+    (void)node;
+    work++;
+}
+
+static void count_actions(struct lc__engine *engine)
+{
+    struct lc__engine_action action;
+    while (lc__engine_next(engine, &action))
+        work++;
+}
+
+static void kill_and_await(struct lc__engine *engine, struct lc__engine_node *leaf)
+{
+    lc__engine_ended(engine, leaf, leaf->instance, LC__ENDED_FAILED, lc_error_new(-EIO, "it broke"),
+                     0);
+    count_actions(engine);
+    lc__engine_advance(engine, lc__engine_deadline(engine));
+    count_actions(engine);
+}
+
+/* @return how much is done when a leaf dies and is started again, in a tree of so many nodes. */
+static size_t cost_of_a_leaf(size_t count, size_t children)
+{
+    struct lc__engine engine;
+    struct lc__engine_node *nodes = calloc(count, sizeof *nodes);
+    struct lc__engine_group *groups = calloc(count, sizeof *groups);
+    if (!nodes || !groups)
+        abort();
+    lc__engine_init(&engine, 1);
+    engine.keep_running = true;
+    engine.changed_state = count_state;
+    for (size_t i = 0; i < count; i++) {
+        lc__engine_group_init(&groups[i]);
+        nodes[i].name = "runnable";
+        nodes[i].policy = (struct lc__engine_policy){
+            .backoff = LC_BACKOFF_TREE_INIT, .stop_timeout = LC_FOREVER, .runnable = true};
+        nodes[i].group = &groups[i];
+        lc__engine_add(&engine, &nodes[i], i > 0 ? &nodes[(i - 1) / children] : NULL, 0);
+    }
+    count_actions(&engine);
+    work = 0;
+    kill_and_await(&engine, &nodes[count - 1]);
+    CU_ASSERT_EQUAL(nodes[count - 1].instance, 2);
+    for (size_t i = 0; i < count; i++)
+        lc__engine_node_end(&nodes[i]);
+    lc__engine_end(&engine);
+    free(groups);
+    free(nodes);
+    return work;
+}
+
+static void cost_follows_what_is_touched(void)
+{
+    enum { SMALL = 10, LARGE = 100000 };
+    static const size_t children[] = {1, 2, 10, LARGE};
+    size_t small = cost_of_a_leaf(SMALL, 2);
+    CU_ASSERT(small > 0);
+    for (size_t i = 0; i < sizeof children / sizeof *children; i++)
+        CU_ASSERT_EQUAL(cost_of_a_leaf(LARGE, children[i]), small);
+}
+
+CHECK_SUITE(engine_tree, "unit: the engine's runnables",
+            {"one for all: a death takes the group along", one_for_all},
+            {"one for one: it takes nobody", one_for_one},
+            {"rest for one: it takes those that come after it", rest_for_one},
+            {"a temporary one takes nobody and stays down", temporary_takes_nobody},
+            {"a death leaves other groups alone", other_groups_live_on},
+            {"one that was cancelled and fails takes its group along too", cancelled_twice},
+            {"a sibling that is done comes back", done_sibling_comes_back},
+            {"done is done, and what is below lives on", done_stays_done},
+            {"one that is done and then cancelled comes back", done_is_cancelled},
+            {"a temporary one that is cancelled stays down", cancelled_temporary_stays_down},
+            {"a subtree ends before it is restarted, and its children are forgotten",
+             subtree_ends_first},
+            {"a child that was accepted starts in a context that has ended", accepted_child_starts},
+            {"what comes from a former instance is ignored", former_instance_is_ignored},
+            {"an overdue one is named and blocks its restart", overdue_blocks_restart},
+            {"one cancelled while it pauses starts at once", cancelled_while_it_pauses},
+            {"a parent's death ends the pause below it", parent_is_cancelled_while_it_pauses},
+            {"pauses grow up to a minute, until all is well", pauses_grow},
+            {"pauses are spread", pauses_are_spread},
+            {"too many deaths: it stays down", too_many_stop_it},
+            {"only recent deaths are too many", only_recent_ones_count},
+            {"too many deaths: the parent dies", too_many_kill_the_parent},
+            {"too many deaths: also one that is done", too_many_kill_a_parent_that_is_done},
+            {"too many deaths: the tree ends", too_many_end_the_tree},
+            {"too many deaths of the root end the tree", too_many_deaths_of_the_root},
+            {"nothing starts that the same step cancels", nothing_starts_to_be_cancelled},
+            {"a cancelled tree starts nothing, and ends with the last", whole_tree_ends},
+            {"cost follows what is touched", cost_follows_what_is_touched});
