@@ -44,7 +44,8 @@ void lc__snapshot_link(struct lc__snapshot *snapshot, size_t dependency, lc_cond
 LC_PRINTF(2, 3)
 const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format, ...);
 /*
- * Gives the snapshot to its user. Every row that there is room for has been filled.
+ * Gives the snapshot to its user. Every row that there is room for has been filled; there may be
+ * fewer dependencies, as one on a node that is not there cannot be shown.
  * @return NULL if memory has run out for a text; then all is freed.
  */
 lc_snapshot *lc__snapshot_finish(struct lc__snapshot *snapshot);
