@@ -112,9 +112,9 @@ int64_t lc__report_beat(struct lc__report *report)
     bool tells = now >= report->retry_due;
     if (tells && phase_is_owed(report))
         add_phase(report, &message, now);
-    add_regular(report, &message, now);
-    if (tells && !report->status_told) /* the longest, so the last */
+    if (tells && !report->status_told)
         lc__notification_add(&message, "STATUS=%s", report->status);
+    add_regular(report, &message, now);
     if (message.length == 0)
         return next_beat(report);
     int result = send_message(report, &message);

@@ -7,11 +7,11 @@
  * looks at everything: that one thing has woken it means nothing for the others.
  */
 #include "base/fork.h"
-#include "component/halt.h"
 #include "service/pidfile.h"
 #include "service/reload.h"
 #include "service/remaining.h"
 #include "service/report.h"
+#include "supervise/halt.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/simulate.h>
@@ -29,6 +29,8 @@
 #define EVENTS_A_TURN 1024
 /* How often to look if waiting fails, for want of memory. */
 #define LOOK_EVERY (100 * LC_MILLISECOND)
+/* As much as a status can tell. */
+#define REMAINING_MAX (LC__NOTIFICATION_MAX - 320)
 
 struct service {
     const lc_service_options *options;
@@ -45,6 +47,7 @@ struct service {
     /* What the supervisor has said. */
     bool is_stopping;
     bool is_halting;
+    bool is_done;   /* it has ended */
     bool is_silent; /* there are no more events */
     lc_error *why;  /* it stops, or halts */
     /* What became of it. */
@@ -95,7 +98,7 @@ static void stop_to_halt(struct service *service)
 
 static void tell_remaining(struct service *service, int number)
 {
-    char remaining[LC__NOTIFICATION_MAX - 64];
+    char remaining[REMAINING_MAX];
     lc__remaining(service->supervisor, remaining, sizeof remaining);
     lc_log(LC_LOG_WARNING, service->name, "received SIG%s; still stopping: %s",
            sigabbrev_np(number), remaining);
@@ -263,20 +266,17 @@ static void take_signals(struct service *service)
 static void await(struct service *service, int64_t deadline)
 {
     enum { OBSERVER, DONE, READY, RELOADED, SIGNALS, COUNT };
-    lc_waitable waitables[COUNT] = {
-        [DONE] = lc_on_handle(lc_supervisor_done(service->supervisor)),
-        [SIGNALS] = lc_on_signals(service->signals),
-    };
-    /* What has happened already is not waited for again; the rest is LC_WAITABLE_NONE. */
+    lc_waitable waitables[COUNT] = {[SIGNALS] = lc_on_signals(service->signals)};
     lc_handle *reloaded = lc__reload_done(&service->reload);
+    /* What the last turn has dealt with is not waited for; the rest is LC_WAITABLE_NONE. */
     if (!service->is_silent)
         waitables[OBSERVER] = lc_on_observer(service->observer);
+    if (!service->is_done)
+        waitables[DONE] = lc_on_handle(lc_supervisor_done(service->supervisor));
     if (service->report.phase == LC__STARTING)
         waitables[READY] = lc_on_handle(lc_supervisor_ready(service->supervisor));
     if (reloaded)
         waitables[RELOADED] = lc_on_handle(reloaded);
-    if (lc_handle_is_closed(lc_supervisor_done(service->supervisor)))
-        waitables[DONE] = lc_waitable_make(LC_WAITABLE_NONE, NULL, -1, 0);
     int result = lc_wait_any(waitables, COUNT, deadline);
     if (result >= 0 || result == -ETIMEDOUT)
         return;
@@ -290,13 +290,13 @@ static void await(struct service *service, int64_t deadline)
 /* Looks at everything. @return whether the loop is over. */
 static bool turn(struct service *service)
 {
-    bool done = lc_handle_is_closed(lc_supervisor_done(service->supervisor));
+    service->is_done = lc_handle_is_closed(lc_supervisor_done(service->supervisor));
     take_events(service);
-    if (done)
+    if (service->is_done)
         take_result(service);
     heed_events(service);
     end_reload(service);
-    if (done && !lc__reload_done(&service->reload))
+    if (service->is_done && !lc__reload_done(&service->reload))
         return true;
     take_signals(service);
     begin_reload(service);
@@ -364,7 +364,7 @@ static int halt(struct service *service, const lc_error *why)
 
 static void name_overdue(struct service *service)
 {
-    char remaining[LC__NOTIFICATION_MAX - 64];
+    char remaining[REMAINING_MAX];
     lc__remaining(service->supervisor, remaining, sizeof remaining);
     const char *reload = lc__reload_done(&service->reload) ? "; and the reload" : "";
     lc_log(LC_LOG_CRITICAL, service->name,

@@ -2,7 +2,7 @@
  * halt.c: the spin-halt: staying alive, doing nothing, until an operator says so. See
  * <lifecycle/run.h>.
  */
-#include "component/halt.h"
+#include "supervise/halt.h"
 
 #include "base/fork.h"
 #include "base/task.h"

@@ -1,8 +1,8 @@
 /*
- * halt.h (internal): a spin-halt with something going on in it. Floor 4, for the service above.
+ * halt.h (internal): a spin-halt with something going on in it. Floor 5, for the service above.
  */
-#ifndef LIFECYCLE_COMPONENT_HALT_H
-#define LIFECYCLE_COMPONENT_HALT_H
+#ifndef LIFECYCLE_SUPERVISE_HALT_H
+#define LIFECYCLE_SUPERVISE_HALT_H
 
 #include <lifecycle/run.h>
 
