@@ -206,7 +206,8 @@ void troupe_strike(struct troupe *troupe)
     lc_tree_cancel(troupe->tree);
     for (size_t i = 0; i < TROUPE_ACTORS; i++)
         lc_channel_close(troupe->actors[i].orders); /* whoever still runs returns */
-    CHECK_SUCCESS(lc_tree_wait(troupe->tree, check_patience()));
+    if (troupe->tree)
+        CHECK_SUCCESS(lc_tree_wait(troupe->tree, check_patience()));
     lc_observer_free(troupe->observer);
     lc_tree_unref(troupe->tree);
     for (size_t i = 0; i < TROUPE_ACTORS; i++)

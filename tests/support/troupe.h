@@ -76,7 +76,7 @@ struct troupe {
     struct actor actors[TROUPE_ACTORS];
     lc_tree_options options;
     lc_context *context; /**< what the tree is started with; NULL: none. To be set before */
-    lc_tree *tree;
+    lc_tree *tree;       /**< NULL: let go of, when all of it had ended */
     lc_observer *observer;
     /* Seen while looking for something else. */
     struct troupe_event pending[TROUPE_PENDING];

@@ -1,0 +1,1139 @@
+/*
+ * tree_whole.c: contract B12-B15, and snapshots: a tree as whoever has it sees it: starting and
+ * ending it, waiting until it is settled, observing it; and trees in supervisors, and supervisors
+ * in trees.
+ */
+#include "support/check.h"
+#include "support/clock.h"
+#include "support/fibers.h"
+#include "support/helper.h"
+#include "support/mode.h"
+#include "support/puppet.h"
+#include "support/troupe.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ROOT, A, B, C, D, E };
+
+/* ---- making and starting ---- */
+
+static void refuses(const lc_tree_options *options)
+{
+    lc_tree *tree = (lc_tree *)(uintptr_t)options;
+    CHECK_ERROR(lc_tree_new(options, &tree), -EINVAL);
+    CU_ASSERT_PTR_NULL(tree);
+}
+
+static lc_error *end_when_told(lc_context *context, void *arg)
+{
+    (void)arg;
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static void options_are_checked(void)
+{
+    lc_tree_options good = LC_TREE_INIT, bad;
+    char long_name[LC_NAME_MAX + 2];
+    lc_tree *tree = NULL;
+    memset(long_name, 'n', sizeof long_name);
+    long_name[LC_NAME_MAX + 1] = '\0';
+    refuses(NULL);
+    refuses(&good); /* the root has no function */
+    good.root.run = end_when_told;
+    CHECK_ERROR(lc_tree_new(&good, NULL), -EINVAL);
+    bad = good, bad.size = 0, refuses(&bad);
+    bad = good, bad.name = "", refuses(&bad);
+    bad = good, bad.name = NULL, refuses(&bad);
+    bad = good, bad.name = long_name, refuses(&bad);
+    bad = good, bad.settle_grace = -1, refuses(&bad);
+    bad = good, bad.root.name = "a.b", refuses(&bad);
+    bad = good, bad.root.size = 0, refuses(&bad);
+    good.name = long_name + 1;
+    CHECK_SUCCESS(lc_tree_new(&good, &tree));
+    CU_ASSERT_PTR_EQUAL(lc_tree_ref(tree), tree);
+    lc_tree_unref(tree);
+    lc_tree_unref(tree); /* never started */
+    lc_tree_unref(NULL);
+    CU_ASSERT_PTR_NULL(lc_tree_ref(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_component(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_ready(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_done(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_snapshot(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_live(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_observe(NULL, 1));
+    CHECK_ERROR(lc_tree_start(NULL, NULL), -EINVAL);
+    CHECK_ERROR(lc_tree_wait(NULL, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_tree_settle(NULL, LC_NOW), -EINVAL);
+    lc_tree_cancel(NULL);
+}
+
+static void runs_once(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CHECK_ERROR(lc_tree_start(troupe.tree, NULL), -EALREADY);
+    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_LOOK));
+    lc_tree_cancel(troupe.tree);
+    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    CHECK_ERROR(lc_tree_start(troupe.tree, NULL), -EALREADY);
+    CU_ASSERT_TRUE(actor_absent(&troupe.actors[ROOT]));
+    troupe_strike(&troupe);
+}
+
+static void under_an_ended_context(void)
+{
+    lc_tree_options options = LC_TREE_INIT;
+    lc_tree *tree = NULL;
+    lc_context *context = lc_context_new(NULL);
+    lc_context_cancel(context, NULL);
+    options.root.run = end_when_told;
+    CHECK_SUCCESS(lc_tree_new(&options, &tree));
+    CHECK_SUCCESS(lc_tree_start(tree, context));
+    CHECK_SUCCESS(lc_tree_wait(tree, check_patience()));
+    CU_ASSERT_EQUAL(lc_tree_settle(tree, check_patience()), 0);
+    CHECK_OPEN(lc_tree_ready(tree));
+    lc_tree_unref(tree);
+    lc_context_unref(context);
+}
+
+/* ---- B12: cancelling ---- */
+
+static void cancel_reaches_all_and_returns(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *actors = troupe.actors;
+    for (size_t i = ROOT; i <= C; i++)
+        actors[i].stubborn = true;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    CU_ASSERT_TRUE(troupe_plays(&actors[A], (struct actor *[]){&actors[C], &actors[D]}, 2));
+    lc_tree_cancel(troupe.tree);
+    for (size_t i = ROOT; i <= D; i++) {
+        CU_ASSERT_TRUE(actor_ended(&actors[i]));
+        CU_ASSERT_EQUAL(lc_error_code(lc_context_error(actors[i].context)), -ECANCELED);
+    }
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.d", LC_NODE_CANCELED));
+    CHECK_OPEN(lc_tree_done(troupe.tree));
+    lc_error *error = lc_tree_wait(troupe.tree, LC_NOW);
+    CU_ASSERT_EQUAL(lc_error_code(error), -ETIMEDOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "root, root.a, root.a.c, root.b"));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(error), "root.a.d"));
+    lc_error_unref(error);
+    lc_tree_cancel(troupe.tree); /* a second time changes nothing */
+    CU_ASSERT_TRUE(actor_told(&actors[ROOT], ACTOR_YIELD));
+    CU_ASSERT_TRUE(actor_told(&actors[A], ACTOR_FAIL)); /* nothing is restarted */
+    CU_ASSERT_TRUE(actor_told(&actors[B], ACTOR_RETURN));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_DEAD));
+    error = lc_tree_wait(troupe.tree, lc_deadline_after(LC_MILLISECOND));
+    CU_ASSERT_EQUAL(lc_error_code(error), -ETIMEDOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "still runs: root.a.c"));
+    lc_error_unref(error);
+    CU_ASSERT_TRUE(actor_told(&actors[C], ACTOR_YIELD));
+    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_done(troupe.tree)));
+    for (size_t i = ROOT; i <= D; i++)
+        CU_ASSERT_TRUE(actor_absent(&actors[i]));
+    troupe_strike(&troupe);
+}
+
+static void context_cancels(void)
+{
+    struct troupe troupe;
+    struct scope scope = scope_new(NULL);
+    troupe_set(&troupe);
+    troupe.context = scope.context;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    lc_context_cancel(scope.context, lc_error_new(-EXDEV, "why"));
+    CU_ASSERT_TRUE(lc_error_is(lc_context_error(troupe.actors[A].context), -EXDEV));
+    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler)); /* that is no error of the tree's */
+    CU_ASSERT_TRUE(actor_absent(&troupe.actors[ROOT]));
+    troupe_strike(&troupe);
+    scope_drop(&scope);
+}
+
+static void let_go(struct troupe *troupe)
+{
+    lc_observer_free(troupe->observer);
+    lc_tree_unref(troupe->tree);
+    troupe->observer = NULL;
+    troupe->tree = NULL;
+}
+
+static void start_child(lc_context *context, void *arg)
+{
+    CHECK_ERROR(lc_tree_run(context, arg), -ESHUTDOWN);
+}
+
+static void let_go_with_some_alive(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    a->stubborn = true;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    lc_handle *done = lc_handle_ref(lc_tree_done(troupe.tree));
+    lc_tree_cancel(troupe.tree);
+    let_go(&troupe);
+    CU_ASSERT_STRING_EQUAL(lc_tree_name(a->context), "root.a");
+    CU_ASSERT_TRUE(actor_calls(a, start_child, &troupe.actors[B].child));
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    CHECK_OPEN(done);
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_YIELD));
+    CHECK_CLOSES(done);
+    lc_handle_unref(done);
+    troupe_strike(&troupe);
+}
+
+static void let_go_while_it_runs(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    troupe.context = lc_context_new(NULL);
+    struct actor *a = &troupe.actors[A];
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    lc_handle *done = lc_handle_ref(lc_tree_done(troupe.tree));
+    let_go(&troupe);
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+    CU_ASSERT_TRUE(actor_entered(a)); /* it is supervised as before */
+    CHECK_OPEN(done);
+    lc_context_cancel(troupe.context, NULL);
+    CHECK_CLOSES(done);
+    lc_handle_unref(done);
+    lc_context_unref(troupe.context);
+    troupe_strike(&troupe);
+}
+
+/* ---- B13: settled ---- */
+
+/* A worker of a chain: handles what comes, and hands it on. */
+struct link {
+    lc_channel *in;
+    lc_channel *out; /* NULL: it counts */
+    atomic_uint handled;
+};
+
+static lc_error *hand_on(lc_context *context, void *arg)
+{
+    struct link *link = arg;
+    void *item;
+    lc_tree_signal_healthy(context);
+    while (lc_context_receive(context, link->in, &item) == 0) {
+        for (uint64_t pause = lc_random_below(5); pause > 0; pause--)
+            lc_yield();
+        if (link->out)
+            lc_channel_send(link->out, item, LC_FOREVER);
+        else
+            atomic_fetch_add(&link->handled, 1);
+    }
+    return lc_error_ref(lc_context_error(context));
+}
+
+#define LINKS 3
+
+static void messages_are_handled(void)
+{
+    struct troupe troupe;
+    struct link links[LINKS];
+    lc_channel *channels[LINKS];
+    unsigned rounds = lc_simulated() ? 3 : check_fewer(100);
+    troupe_set(&troupe);
+    for (size_t i = 0; i < LINKS; i++)
+        CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &channels[i]), 0);
+    for (size_t i = 0; i < LINKS; i++) {
+        links[i] = (struct link){channels[i], i + 1 < LINKS ? channels[i + 1] : NULL, 0};
+        troupe.actors[A + i].child.run = hand_on;
+        troupe.actors[A + i].child.arg = &links[i];
+    }
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], LINKS));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.c"), LC_NODE_READY); /* all have begun */
+    for (unsigned round = 1; round <= rounds; round++) {
+        CU_ASSERT_EQUAL(lc_channel_send(links[0].in, NULL, check_patience()), 0);
+        CU_ASSERT_TRUE(troupe_settles(&troupe));
+        CU_ASSERT_EQUAL(atomic_load(&links[LINKS - 1].handled), round);
+    }
+    troupe_strike(&troupe);
+    for (size_t i = 0; i < LINKS; i++)
+        lc_channel_unref(channels[i]);
+}
+
+static void starts_exits_and_restarts_are_carried_out(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
+    CU_ASSERT_TRUE(troupe_settles(&troupe)); /* all are NEW, which is settled */
+    CU_ASSERT_FALSE(actor_absent(a) || actor_absent(b));
+    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_EQUAL(troupe_status(&troupe, "root.a").instance, 2);
+    CU_ASSERT_FALSE(actor_absent(a) || actor_absent(b));
+    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_DONE);
+    lc_tree_cancel(troupe.tree);
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_done(troupe.tree)));
+    troupe_strike(&troupe);
+}
+
+static void pause_is_settled(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    a->child.backoff.first = a->child.backoff.most = LC_HOUR;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(actor_absent(a));
+    troupe_strike(&troupe);
+}
+
+static void settle_own_tree(lc_context *context, void *arg)
+{
+    (void)context;
+    CU_ASSERT_EQUAL(lc_tree_settle(arg, check_patience()), -EDEADLK);
+}
+
+static void own_tree_never_settles(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(actor_calls(&troupe.actors[A], settle_own_tree, troupe.tree));
+    CU_ASSERT_TRUE(actor_calls(&troupe.actors[ROOT], settle_own_tree, troupe.tree));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    troupe_strike(&troupe);
+}
+
+/* One that does not wait in the library until it is let go. */
+struct outside {
+    atomic_bool begun;
+    atomic_bool stop;
+    sem_t semaphore;
+};
+
+static lc_error *be_busy(lc_context *context, void *arg)
+{
+    struct outside *outside = arg;
+    atomic_store(&outside->begun, true);
+    while (!atomic_load(&outside->stop))
+        sched_yield();
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *be_blocked(lc_context *context, void *arg)
+{
+    struct outside *outside = arg;
+    atomic_store(&outside->begun, true);
+    while (sem_wait(&outside->semaphore) != 0)
+        continue;
+    return lc_error_ref(lc_context_error(context));
+}
+
+static void outside_open(struct outside *outside, struct actor *actor, lc_runnable run)
+{
+    *outside = (struct outside){.stop = false};
+    sem_init(&outside->semaphore, 0, 0);
+    actor->child.run = run;
+    actor->child.arg = outside;
+    actor->child.kind = LC_WORKER_THREAD;
+}
+
+static void outside_end(struct outside *outside)
+{
+    atomic_store(&outside->stop, true);
+    sem_post(&outside->semaphore);
+}
+
+static bool has_begun(void *arg)
+{
+    return atomic_load(&((struct outside *)arg)->begun);
+}
+
+static void grace_for(lc_runnable run)
+{
+    struct troupe troupe;
+    struct outside outside;
+    for (int patient = 0; patient < 2; patient++) {
+        troupe_set(&troupe);
+        outside_open(&outside, &troupe.actors[A], run);
+        if (patient)
+            troupe.options.settle_grace = LC_HOUR;
+        CU_ASSERT_TRUE(troupe_open(&troupe));
+        CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
+        CU_ASSERT_TRUE(check_until(has_begun, &outside));
+        int64_t deadline = patient ? lc_deadline_after(100 * LC_MILLISECOND) : check_patience();
+        CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, deadline), patient ? -ETIMEDOUT : 0);
+        lc_tree_cancel(troupe.tree);
+        outside_end(&outside);
+        troupe_strike(&troupe);
+        sem_destroy(&outside.semaphore);
+    }
+}
+
+static void busy_counts_after_a_grace(void)
+{
+    grace_for(be_busy);
+}
+
+static void blocked_outside_counts_after_a_grace(void)
+{
+    grace_for(be_blocked);
+}
+
+static void keep_busy(void *arg)
+{
+    lc_context *context = NULL;
+    lc_error_unref(be_busy(context, arg));
+}
+
+/* The only thread that could run it is busy; there is no grace for what has not begun. */
+static void what_has_not_begun_is_not_settled(void)
+{
+    struct troupe troupe;
+    struct outside hog = {.stop = false};
+    lc_executor *executor = fibers_executor(1);
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    troupe.options.settle_grace = 0;
+    a->child.kind = LC_WORKER_FIBER;
+    a->child.executor = executor;
+    fibers_start(executor, "hog", keep_busy, &hog);
+    CU_ASSERT_TRUE(check_until(has_begun, &hog));
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
+    CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, lc_deadline_after(20 * LC_MILLISECOND)),
+                    -ETIMEDOUT);
+    CU_ASSERT_TRUE(actor_absent(a));
+    atomic_store(&hog.stop, true);
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_FALSE(actor_absent(a));
+    troupe_strike(&troupe);
+    fibers_end(executor);
+}
+
+/* ---- B14: observers ---- */
+
+static lc_event *next_of(lc_observer *observer)
+{
+    lc_event *event = NULL;
+    CU_ASSERT_EQUAL(lc_observer_next(observer, check_patience(), &event), 0);
+    return event;
+}
+
+static bool event_is(const lc_event *event, const char *name, lc_node_state state,
+                     uint64_t instance, int code)
+{
+    return event && event->kind == LC_EVENT_STATE && event->state == state &&
+           event->instance == instance && lc_error_code(event->error) == code &&
+           strcmp(event->name, name) == 0;
+}
+
+struct wanted {
+    const char *name;
+    lc_node_state state;
+    uint64_t instance;
+    int code;
+};
+
+/* Exactly these events come next, at times that do not go back. */
+static void tells(lc_observer *observer, const struct wanted *wanted, size_t count)
+{
+    int64_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        lc_event *event = next_of(observer);
+        CU_ASSERT_TRUE(
+            event_is(event, wanted[i].name, wanted[i].state, wanted[i].instance, wanted[i].code));
+        CU_ASSERT_TRUE(event && event->time >= before && event->time <= lc_now());
+        CU_ASSERT_TRUE(event && event->lost == 0);
+        before = event ? event->time : 0;
+        lc_event_free(event);
+    }
+}
+
+static void tells_of_the_end(lc_observer *observer, lc_event_kind kind)
+{
+    lc_event *event = next_of(observer);
+    CU_ASSERT_TRUE(event && event->kind == kind && strcmp(event->name, "") == 0);
+    lc_event_free(event);
+}
+
+static bool completes(struct actor *actor)
+{
+    return actor_does(actor, ACTOR_HEALTHY) && actor_does(actor, ACTOR_DONE) &&
+           actor_told(actor, ACTOR_RETURN);
+}
+
+static void changes_are_told_in_order(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A], *b = &troupe.actors[B];
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    lc_observer *later = lc_tree_observe(troupe.tree, 100);
+    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
+    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){b}, 1));
+    CU_ASSERT_TRUE(completes(a));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
+    CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL));
+    CU_ASSERT_TRUE(actor_entered(b));
+    CU_ASSERT_TRUE(actor_does(b, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(actor_told(b, ACTOR_THROW));
+    CU_ASSERT_TRUE(actor_entered(b));
+    CU_ASSERT_TRUE(actor_told(b, ACTOR_RETURN));
+    CU_ASSERT_TRUE(actor_entered(b));
+    static const struct wanted wanted[] = {
+        {"root.a", LC_NODE_STARTING, 1, 0}, {"root.b", LC_NODE_STARTING, 1, 0},
+        {"root.a", LC_NODE_READY, 1, 0},    {"root.a", LC_NODE_DONE, 1, 0},
+        {"root.b", LC_NODE_DEAD, 1, -102},  {"root.b", LC_NODE_STARTING, 2, 0},
+        {"root.b", LC_NODE_READY, 2, 0},    {"root.b", LC_NODE_DEAD, 2, -102},
+        {"root.b", LC_NODE_STARTING, 3, 0}, {"root.b", LC_NODE_DEAD, 3, -ECHILD},
+        {"root.b", LC_NODE_STARTING, 4, 0}};
+    tells(later, wanted, sizeof wanted / sizeof *wanted);
+    lc_tree_cancel(troupe.tree);
+    tells_of_the_end(later, LC_EVENT_STOPPING);
+    for (int i = 0; i < 2; i++) { /* "root" and "root.b", in no order */
+        lc_event *event = next_of(later);
+        CU_ASSERT_TRUE(event && event->state == LC_NODE_CANCELED && !event->error);
+        lc_event_free(event);
+    }
+    tells_of_the_end(later, LC_EVENT_ENDED);
+    lc_event *event = NULL;
+    CU_ASSERT_EQUAL(lc_observer_next(later, check_patience(), &event), -EPIPE);
+    lc_observer_free(later);
+    troupe_strike(&troupe);
+}
+
+static void observers_come_and_go(void)
+{
+    struct troupe troupe;
+    lc_event *event = NULL;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_PTR_NULL(lc_tree_observe(troupe.tree, 0));
+    CU_ASSERT_PTR_NULL(lc_tree_observe(troupe.tree, (size_t)LC_OBSERVER_EVENTS_MAX + 1));
+    lc_observer *goes = lc_tree_observe(troupe.tree, 10);
+    lc_observer *stays = lc_tree_observe(troupe.tree, 10);
+    CU_ASSERT_EQUAL(lc_observer_next(stays, LC_NOW, &event), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_observer_next(stays, LC_NOW, NULL), -EINVAL);
+    CU_ASSERT_EQUAL(lc_observer_next(NULL, LC_NOW, &event), -EINVAL);
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    lc_observer_free(goes); /* with an event that it has not seen */
+    lc_waitable waitable = lc_on_observer(stays);
+    CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), 0);
+    tells(stays, &(struct wanted){"root.a", LC_NODE_READY, 1, 0}, 1);
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_DONE)); /* which is told at the return */
+    CU_ASSERT_EQUAL(lc_observer_next(stays, LC_NOW, &event), -ETIMEDOUT);
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
+    tells(stays, &(struct wanted){"root.a", LC_NODE_DONE, 1, 0}, 1);
+    lc_observer_free(stays);
+    lc_observer_free(NULL);
+    lc_tree_cancel(troupe.tree);
+    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    lc_observer *late = lc_tree_observe(troupe.tree, 10);
+    CU_ASSERT_EQUAL(lc_observer_next(late, check_patience(), &event), -EPIPE);
+    lc_observer_free(late);
+    troupe_strike(&troupe);
+}
+
+static void new_is_told_at_the_start(void)
+{
+    struct check_clock *clock = check_clock_new();
+    struct troupe troupe;
+    check_clock_use(clock);
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    a->child.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0};
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(troupe_next(&troupe, "root", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+    CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_DEAD));
+    int64_t died = troupe.last.time;
+    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(troupe_quiet(&troupe)); /* of the pause nothing is told */
+    while (actor_absent(a)) {              /* the timer may be armed only now */
+        check_clock_advance(clock, LC_HOUR);
+        lc_yield();
+    }
+    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(troupe.last.time >= died + LC_HOUR);
+    troupe_strike(&troupe);
+    check_clock_use(NULL);
+    check_clock_free(clock);
+}
+
+/* "a" dies, with "c" done below it and "d" dead: only of "a" is anything told then. */
+static void forgotten_children_are_not_told_of(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *actors = troupe.actors, *a = &actors[A], *c = &actors[C], *d = &actors[D];
+    d->child.restart = LC_TEMPORARY;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
+    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){d}, 1));
+    CU_ASSERT_TRUE(completes(c));
+    CU_ASSERT_TRUE(actor_told(d, ACTOR_FAIL));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.d", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.c", LC_NODE_DONE));
+    lc_observer *observer = lc_tree_observe(troupe.tree, 100);
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    static const struct wanted wanted[] = {{"root.a", LC_NODE_DEAD, 1, -101},
+                                           {"root.a", LC_NODE_STARTING, 2, 0},
+                                           {"root.a", LC_NODE_READY, 2, 0}};
+    tells(observer, wanted, 3);
+    lc_observer_free(observer);
+    troupe_strike(&troupe);
+}
+
+static void slow_observer_loses_its_own_oldest(void)
+{
+    enum { DEATHS = 5 };
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    lc_observer *slow = lc_tree_observe(troupe.tree, 2), *quick = lc_tree_observe(troupe.tree, 100);
+    for (int death = 0; death < DEATHS; death++) {
+        CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+        CU_ASSERT_TRUE(actor_entered(a));
+    }
+    for (uint64_t i = 1; i <= DEATHS; i++)
+        tells(quick,
+              (struct wanted[]){{"root.a", LC_NODE_DEAD, i, -101},
+                                {"root.a", LC_NODE_STARTING, i + 1, 0}},
+              2);
+    lc_event *event = next_of(slow);
+    CU_ASSERT_TRUE(event_is(event, "root.a", LC_NODE_DEAD, DEATHS, -101));
+    CU_ASSERT_EQUAL(event->lost, 2 * DEATHS - 2);
+    lc_event_free(event);
+    tells(slow, &(struct wanted){"root.a", LC_NODE_STARTING, DEATHS + 1, 0}, 1);
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    tells(slow, &(struct wanted){"root.a", LC_NODE_READY, DEATHS + 1, 0}, 1);
+    lc_observer_free(slow);
+    lc_observer_free(quick);
+    troupe_strike(&troupe);
+}
+
+/* ---- B15: those that misbehave ---- */
+
+/* "b" dies and is restarted, and a runnable of a group of its own as well. */
+static void others_are_supervised(struct troupe *troupe)
+{
+    struct actor *b = &troupe->actors[B];
+    for (int death = 0; death < 3; death++) {
+        CU_ASSERT_TRUE(actor_told(b, death & 1 ? ACTOR_THROW : ACTOR_FAIL));
+        CU_ASSERT_TRUE(troupe_sees(troupe, "root.b", LC_NODE_DEAD));
+        CU_ASSERT_TRUE(actor_entered(b));
+        CU_ASSERT_TRUE(actor_does(b, ACTOR_HEALTHY));
+    }
+    CU_ASSERT_TRUE(actor_does(&troupe->actors[ROOT], ACTOR_LOOK));
+}
+
+/* "a" is such a one, beside "b". */
+static bool open_beside(struct troupe *troupe)
+{
+    struct actor *actors = troupe->actors;
+    actors[ROOT].group.strategy = LC_ONE_FOR_ONE;
+    return troupe_open(troupe) && actor_starts(&actors[ROOT], 2) && actor_entered(&actors[B]);
+}
+
+static void busy_loop_beside(void)
+{
+    struct troupe troupe;
+    struct outside outside;
+    troupe_set(&troupe);
+    outside_open(&outside, &troupe.actors[A], be_busy);
+    CU_ASSERT_TRUE(open_beside(&troupe));
+    CU_ASSERT_TRUE(check_until(has_begun, &outside));
+    others_are_supervised(&troupe);
+    lc_tree_cancel(troupe.tree);
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
+    lc_error *error = lc_tree_wait(troupe.tree, LC_NOW);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "still runs: root.a"));
+    lc_error_unref(error);
+    outside_end(&outside);
+    troupe_strike(&troupe);
+    sem_destroy(&outside.semaphore);
+}
+
+/* Starts children until it is refused one, or has had enough, and dies. */
+static lc_error *start_many(lc_context *context, void *arg)
+{
+    enum { MANY = 30 };
+    const atomic_bool *stop = arg;
+    lc_child child = LC_CHILD_INIT;
+    child.run = end_when_told;
+    child.kind = check_kind();
+    for (int i = 0; i < MANY && !atomic_load(stop); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "child-%d", i);
+        child.name = name;
+        lc_error *error = lc_tree_run(context, &child);
+        if (error)
+            return error;
+        lc_yield();
+    }
+    return lc_error_new(-E2BIG, "too many children");
+}
+
+static lc_error *signal_wrongly(lc_context *context, void *arg)
+{
+    const atomic_bool *stop = arg;
+    lc_yield();
+    if (atomic_load(stop))
+        return end_when_told(context, NULL);
+    lc_tree_signal_done(context);
+    return NULL;
+}
+
+static void beside(lc_runnable run)
+{
+    struct troupe troupe;
+    atomic_bool stop = false;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A];
+    a->child.run = run;
+    a->child.arg = &stop;
+    CU_ASSERT_TRUE(open_beside(&troupe));
+    /* Events of "a" would be kept without end. */
+    lc_observer_free(troupe.observer);
+    troupe.observer = NULL;
+    for (int death = 0; death < 3; death++) {
+        struct actor *b = &troupe.actors[B];
+        CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL));
+        CU_ASSERT_TRUE(actor_entered(b));
+        CU_ASSERT_TRUE(actor_does(b, ACTOR_HEALTHY));
+    }
+    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_LOOK));
+    atomic_store(&stop, true);
+    troupe_strike(&troupe);
+}
+
+static void many_children_beside(void)
+{
+    beside(start_many);
+}
+
+static void wrong_signals_beside(void)
+{
+    beside(signal_wrongly);
+}
+
+/* ---- snapshots ---- */
+
+static const lc_node_status *row_of(const lc_snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (strcmp(snapshot->nodes[i].name, name) == 0)
+            return &snapshot->nodes[i];
+    return NULL;
+}
+
+/* root - a (done) - (c, stubborn; d, pausing), b (stubborn, told to stop) beside a, e elsewhere */
+static bool open_for_snapshots(struct troupe *troupe, struct check_clock *clock)
+{
+    struct actor *actors = troupe->actors, *root = &actors[ROOT], *a = &actors[A];
+    actors[C].stubborn = actors[B].stubborn = true;
+    actors[D].child.backoff = (lc_backoff){false, LC_SECOND, LC_SECOND, 1, 0};
+    actors[B].child.stop_timeout = LC_HOUR;
+    actors[A].group.strategy = LC_ONE_FOR_ONE;
+    bool well = troupe_open(troupe) && troupe_plays(root, (struct actor *[]){a}, 1) &&
+                troupe_plays(root, (struct actor *[]){&actors[B], &actors[E]}, 2) &&
+                troupe_plays(a, (struct actor *[]){&actors[C], &actors[D]}, 2);
+    check_clock_advance(clock, LC_MINUTE);
+    return well && actor_does(root, ACTOR_HEALTHY) && completes(a) &&
+           troupe_sees(troupe, "root.a", LC_NODE_DONE) && actor_told(&actors[D], ACTOR_FAIL) &&
+           troupe_sees(troupe, "root.a.d", LC_NODE_DEAD) && actor_told(&actors[E], ACTOR_FAIL) &&
+           troupe_sees(troupe, "root.e", LC_NODE_DEAD) && actor_entered(&actors[E]);
+}
+
+static void row_is(const lc_snapshot *snapshot, const char *name, lc_node_state state,
+                   const char *parent, int64_t since, uint64_t instance)
+{
+    const lc_node_status *row = row_of(snapshot, name);
+    CU_ASSERT_PTR_NOT_NULL(row);
+    if (!row)
+        return;
+    CU_ASSERT_EQUAL(row->state, state);
+    CU_ASSERT_EQUAL(row->since, since);
+    CU_ASSERT_EQUAL(row->instance, instance);
+    CU_ASSERT_EQUAL(row->restarts, instance - 1);
+    CU_ASSERT_EQUAL(row->link_count, 0);
+    CU_ASSERT_FALSE(row->overdue);
+    CU_ASSERT_STRING_EQUAL(snapshot->nodes[row->parent].name, parent);
+    CU_ASSERT_TRUE(row->parent <= (size_t)(row - snapshot->nodes));
+}
+
+static void snapshot_shows_all(void)
+{
+    struct check_clock *clock = check_clock_new();
+    struct troupe troupe;
+    check_clock_use(clock);
+    troupe_set(&troupe);
+    troupe.options.name = "the tree";
+    int64_t begun = lc_now(), later = begun + LC_MINUTE;
+    CU_ASSERT_TRUE(open_for_snapshots(&troupe, clock));
+    lc_snapshot *snapshot = lc_tree_snapshot(troupe.tree);
+    CU_ASSERT_STRING_EQUAL(snapshot->name, "the tree");
+    CU_ASSERT_EQUAL(snapshot->time, later);
+    CU_ASSERT_EQUAL(snapshot->link_count, 0);
+    CU_ASSERT_EQUAL(snapshot->count, 6);
+    CU_ASSERT_STRING_EQUAL(snapshot->nodes[0].name, "root");
+    row_is(snapshot, "root", LC_NODE_READY, "root", later, 1);
+    row_is(snapshot, "root.a", LC_NODE_DONE, "root", later, 1);
+    row_is(snapshot, "root.b", LC_NODE_STARTING, "root", begun, 1);
+    row_is(snapshot, "root.e", LC_NODE_STARTING, "root", later, 2);
+    row_is(snapshot, "root.a.c", LC_NODE_STARTING, "root.a", begun, 1);
+    row_is(snapshot, "root.a.d", LC_NODE_BACKOFF, "root.a", later, 1);
+    CU_ASSERT_STRING_EQUAL(row_of(snapshot, "root.a.d")->waits_for, "a pause of 1.0 s to end");
+    CU_ASSERT_STRING_EQUAL(row_of(snapshot, "root.b")->waits_for, "its end");
+    CU_ASSERT_STRING_EQUAL(row_of(snapshot, "root")->waits_for, "");
+    CU_ASSERT_EQUAL(lc_error_code(row_of(snapshot, "root.a.d")->error), -104);
+    CU_ASSERT_EQUAL(lc_error_code(row_of(snapshot, "root.e")->error), -105); /* the last it had */
+    CU_ASSERT_PTR_NULL(row_of(snapshot, "root.b")->error);
+    const char *text = lc_snapshot_print(snapshot, LC_SNAPSHOT_TEXT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "root.a.d"));
+    troupe_strike(&troupe);
+    CU_ASSERT_STRING_EQUAL(snapshot->nodes[0].name, "root"); /* it is the caller's */
+    lc_snapshot_free(snapshot);
+    check_clock_use(NULL);
+    check_clock_free(clock);
+}
+
+static void live_shows_what_runs(void)
+{
+    struct check_clock *clock = check_clock_new();
+    struct troupe troupe;
+    check_clock_use(clock);
+    troupe_set(&troupe);
+    int64_t begun = lc_now(), later = begun + LC_MINUTE;
+    CU_ASSERT_TRUE(open_for_snapshots(&troupe, clock));
+    lc_snapshot *live = lc_tree_live(troupe.tree);
+    CU_ASSERT_EQUAL(live->count, 4);
+    row_is(live, "root", LC_NODE_READY, "root", later, 1);
+    row_is(live, "root.b", LC_NODE_STARTING, "root", begun, 1);
+    row_is(live, "root.e", LC_NODE_STARTING, "root", later, 2);
+    row_is(live, "root.a.c", LC_NODE_STARTING, "root", begun, 1); /* its parent has ended */
+    lc_snapshot_free(live);
+    lc_tree_cancel(troupe.tree);
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.e", LC_NODE_CANCELED));
+    live = lc_tree_live(troupe.tree);
+    CU_ASSERT_EQUAL(live->count, 2);
+    row_is(live, "root.b", LC_NODE_STARTING, "root.b", begun, 1);
+    row_is(live, "root.a.c", LC_NODE_STARTING, "root.a.c", begun, 1);
+    lc_snapshot_free(live);
+    lc_snapshot *all = lc_tree_snapshot(troupe.tree);
+    CU_ASSERT_STRING_EQUAL(row_of(all, "root")->waits_for, "2 children to end");
+    CU_ASSERT_STRING_EQUAL(row_of(all, "root.a")->waits_for, "1 children to end");
+    lc_snapshot_free(all);
+    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_YIELD));
+    CU_ASSERT_TRUE(actor_told(&troupe.actors[C], ACTOR_YIELD));
+    CHECK_SUCCESS(lc_tree_wait(troupe.tree, LC_FOREVER));
+    live = lc_tree_live(troupe.tree);
+    CU_ASSERT_EQUAL(live->count, 0);
+    lc_snapshot_free(live);
+    troupe_strike(&troupe);
+    check_clock_use(NULL);
+    check_clock_free(clock);
+}
+
+static void before_the_start_there_is_nothing(void)
+{
+    lc_tree_options options = LC_TREE_INIT;
+    lc_tree *tree = NULL;
+    options.root.run = end_when_told;
+    CHECK_SUCCESS(lc_tree_new(&options, &tree));
+    lc_snapshot *snapshot = lc_tree_snapshot(tree), *live = lc_tree_live(tree);
+    CU_ASSERT_EQUAL(snapshot->count, 0);
+    CU_ASSERT_EQUAL(live->count, 0);
+    CU_ASSERT_EQUAL(lc_tree_settle(tree, check_patience()), 0);
+    CHECK_ERROR(lc_tree_wait(tree, LC_NOW), -ETIMEDOUT);
+    lc_snapshot_free(snapshot);
+    lc_snapshot_free(live);
+    lc_tree_unref(tree);
+}
+
+/* ---- trees in supervisors ---- */
+
+/* A tree of two actors as the node "tree"; the node "after" depends on it. */
+struct nested {
+    struct actor *root;
+    lc_supervisor *supervisor;
+    lc_context *context;
+    atomic_uint trees; /* how many were made */
+    lc_handle *after;  /* closes when "after" is made */
+    lc_behavior behavior;
+    lc_error *result;
+    struct helper helper;
+};
+
+static lc_error *make_tree(void *arg, lc_component **component)
+{
+    struct nested *nested = arg;
+    lc_tree_options options = LC_TREE_INIT;
+    lc_tree *tree = NULL;
+    options.root = nested->root->child;
+    lc_error *error = lc_tree_new(&options, &tree);
+    *component = lc_tree_component(tree);
+    atomic_fetch_add(&nested->trees, 1);
+    return error;
+}
+
+static lc_error *make_after(void *arg, lc_component **component)
+{
+    struct nested *nested = arg;
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("after");
+    lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
+    lc_manager_builder_set_kind(builder, check_kind());
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    lc_handle_close(nested->after);
+    return error;
+}
+
+static void run_nested(void *arg)
+{
+    struct nested *nested = arg;
+    nested->result = lc_supervisor_run(nested->supervisor, nested->context, &nested->behavior);
+}
+
+static void add_node(struct nested *nested, const char *name, lc_component_factory factory,
+                     lc_error_handler handler, const char *dependency)
+{
+    const lc_dependency depends = {.name = dependency};
+    lc_node node = LC_NODE_INIT;
+    node.name = name;
+    node.factory = factory;
+    node.factory_arg = nested;
+    node.handler = handler;
+    node.kind = check_kind();
+    node.dependencies = &depends;
+    node.dependency_count = dependency ? 1 : 0;
+    CHECK_SUCCESS(lc_supervisor_add(nested->supervisor, &node));
+}
+
+static void nested_open(struct nested *nested, struct actor *root, lc_error_handler handler)
+{
+    *nested = (struct nested){.root = root, .after = lc_handle_new()};
+    nested->context = lc_context_new(NULL);
+    CHECK_SUCCESS(lc_supervisor_new(NULL, &nested->supervisor));
+    add_node(nested, "tree", make_tree, handler, NULL);
+    add_node(nested, "after", make_after, NULL, "tree");
+    helper_start(&nested->helper, run_nested, nested);
+}
+
+/* The result is the caller's. */
+static void nested_end(struct nested *nested)
+{
+    helper_join(&nested->helper);
+    lc_supervisor_unref(nested->supervisor);
+    lc_context_unref(nested->context);
+    lc_handle_unref(nested->after);
+}
+
+static void tree_is_a_node(void)
+{
+    struct troupe troupe;
+    struct nested nested;
+    troupe_set(&troupe);
+    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+    nested_open(&nested, root, NULL);
+    CU_ASSERT_TRUE(actor_entered(root));
+    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
+    CHECK_OPEN(nested.after); /* until the root is healthy */
+    CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
+    CHECK_CLOSES(nested.after);
+    CHECK_CLOSES(lc_supervisor_ready(nested.supervisor));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL)); /* which is the tree's own business */
+    CU_ASSERT_TRUE(actor_entered(a));
+    lc_context_cancel(nested.context, NULL);
+    CHECK_CLOSES(lc_supervisor_done(nested.supervisor));
+    nested_end(&nested);
+    CHECK_ERROR(nested.result, -ECANCELED);
+    CU_ASSERT_EQUAL(atomic_load(&nested.trees), 1);
+    troupe_strike(&troupe);
+}
+
+static lc_behavior judge(void *arg, const lc_error *error)
+{
+    (void)arg;
+    CU_ASSERT_TRUE(lc_error_is(error, -101));
+    return LC_RESTART;
+}
+
+/* Of a tree that ends by itself the handler is told; without one its wish is granted. */
+static void tree_that_ends_is_judged(void)
+{
+    for (int handled = 0; handled < 2; handled++) {
+        struct troupe troupe;
+        struct nested nested;
+        troupe_set(&troupe);
+        struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+        root->group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
+        nested_open(&nested, root, handled ? judge : NULL);
+        CU_ASSERT_TRUE(actor_entered(root));
+        CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
+        CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
+        CHECK_CLOSES(nested.after);
+        CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && actor_entered(a));
+        CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+        if (handled) {
+            CU_ASSERT_TRUE(actor_entered(root)); /* of another tree */
+            CU_ASSERT_EQUAL(atomic_load(&nested.trees), 2);
+            lc_context_cancel(nested.context, NULL);
+        }
+        nested_end(&nested);
+        CU_ASSERT_TRUE(lc_error_is(nested.result, handled ? -ECANCELED : -101));
+        CU_ASSERT_EQUAL(nested.behavior, handled ? LC_STOP : LC_SHUTDOWN);
+        lc_error_unref(nested.result);
+        troupe_strike(&troupe);
+    }
+}
+
+/* ---- supervisors in trees ---- */
+
+/* A runnable that runs a supervisor, whose only node is a puppet. */
+struct inner {
+    struct puppet puppet;
+    lc_behavior verdict;
+};
+
+static lc_error *make_puppet(void *arg, lc_component **component)
+{
+    struct inner *inner = arg;
+    *component = lc_manager_component(puppet_manager(&inner->puppet, 1));
+    return NULL;
+}
+
+static lc_behavior answer(void *arg, const lc_error *error)
+{
+    const struct inner *inner = arg;
+    (void)error;
+    return inner->verdict;
+}
+
+static lc_error *supervise(lc_context *context, void *arg)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_node node = LC_NODE_INIT;
+    node.name = "puppet";
+    node.factory = make_puppet;
+    node.factory_arg = arg;
+    node.handler = answer;
+    node.handler_arg = arg;
+    node.kind = check_kind();
+    lc_error *error = lc_supervisor_new(NULL, &supervisor);
+    if (!error)
+        error = lc_supervisor_add(supervisor, &node);
+    if (!error)
+        error = lc_supervisor_run(supervisor, context, NULL);
+    lc_supervisor_unref(supervisor);
+    return error;
+}
+
+static void supervisor_in_a_runnable(void)
+{
+    struct troupe troupe;
+    struct inner inner = {.verdict = LC_RESTART};
+    troupe_set(&troupe);
+    puppet_init(&inner.puppet, -EXDEV);
+    struct actor *a = &troupe.actors[A];
+    a->child.run = supervise;
+    a->child.arg = &inner;
+    a->child.stack_size = (size_t)128 * 1024;
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
+    CU_ASSERT_TRUE(actor_entered(&troupe.actors[B]));
+    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
+    puppet_renew(&inner.puppet);
+    /* One verdict is the supervisor's own business, */
+    CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_FAIL));
+    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
+    CU_ASSERT_EQUAL(troupe_status(&troupe, "root.a").instance, 1);
+    puppet_renew(&inner.puppet);
+    /* of another the runnable dies, */
+    inner.verdict = LC_SHUTDOWN;
+    CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_FAIL));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(troupe.last.code, -EXDEV);
+    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
+    CU_ASSERT_TRUE(actor_entered(&troupe.actors[B]));
+    /* and it is cancelled with its runnable. */
+    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_FAIL));
+    CHECK_CLOSES(lc_context_done(inner.puppet.context));
+    puppet_renew(&inner.puppet);
+    CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_RETURN));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
+    lc_channel_close(inner.puppet.orders);
+    troupe_strike(&troupe);
+    puppet_drop(&inner.puppet);
+}
+
+CHECK_SUITE_IN_MODES(
+    tree_whole, "conformance: a tree as a whole",
+    {"a tree's options are checked", options_are_checked}, {"a tree runs once", runs_once},
+    {"under an ended context nothing is started", under_an_ended_context},
+    {"B12 a cancel reaches all and returns; a wait names those that still run",
+     cancel_reaches_all_and_returns},
+    {"B12 the end of its context cancels a tree", context_cancels},
+    {"B12 a tree may be let go with some of it alive", let_go_with_some_alive},
+    {"B12 a tree that was let go runs on", let_go_while_it_runs},
+    {"B13 a message is handled before a tree is settled", messages_are_handled},
+    {"B13 starts, exits and restarts are carried out before a tree is settled",
+     starts_exits_and_restarts_are_carried_out},
+    {"B13 a pause before a restart is settled", pause_is_settled},
+    {"B13 a runnable cannot wait until its own tree is settled", own_tree_never_settles},
+    {"B13 a busy runnable counts as settled after a grace", busy_counts_after_a_grace,
+     CHECK_KERNEL},
+    {"B13 a runnable that blocks elsewhere counts as settled after a grace",
+     blocked_outside_counts_after_a_grace, CHECK_KERNEL},
+    {"B13 what has not begun is not settled", what_has_not_begun_is_not_settled, CHECK_KERNEL},
+    {"B14 changes are told in order, with name, time, instance and error",
+     changes_are_told_in_order},
+    {"B14 observers come and go", observers_come_and_go},
+    {"B14 NEW is told when it is really started", new_is_told_at_the_start, CHECK_EXACT},
+    {"B14 of a forgotten child nothing is told", forgotten_children_are_not_told_of},
+    {"B14 a slow observer loses its own oldest events, and is told how many",
+     slow_observer_loses_its_own_oldest},
+    {"B15 beside a busy loop the others are supervised", busy_loop_beside, CHECK_KERNEL},
+    {"B15 beside one that starts children without end the others are supervised",
+     many_children_beside},
+    {"B15 beside wrong signals the others are supervised", wrong_signals_beside},
+    {"a snapshot shows all runnables, with every field", snapshot_shows_all, CHECK_EXACT},
+    {"the living are those that run", live_shows_what_runs, CHECK_EXACT},
+    {"before its start there is nothing of a tree", before_the_start_there_is_nothing},
+    {"a tree is a node of a supervisor, ready with its root", tree_is_a_node},
+    {"a tree that ends by itself is judged by the supervisor above", tree_that_ends_is_judged},
+    {"a supervisor runs in a runnable, and ends with it", supervisor_in_a_runnable});
