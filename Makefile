@@ -66,7 +66,7 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: all deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
-        lint format coverage docs install uninstall clean help libraries tests switches native-switches \
+        lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
         gdb-programs benchmarks peers FORCE
 
 all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
@@ -262,6 +262,11 @@ docs: deps-docs ## make the reference, HTML and man pages, in build/docs
 	@VERSION=$(VERSION) BUILD=$(BUILD) doxygen docs/Doxyfile
 	@find $(BUILD)/docs/man -name '*.3' ! -name '*.h.3' ! -iname 'lc_*' -delete # pages of single members
 	@echo 'The reference: $(BUILD)/docs/html/index.html'
+
+graph: deps-run deps-docs ## draw the graph of a running ledger anew, docs/ledger-graph.svg
+	$(build) $(BUILD)/examples/ledger
+	@docs/ledger-graph $(BUILD)/examples/ledger >$(BUILD)/ledger-graph.svg
+	@mv $(BUILD)/ledger-graph.svg docs/ledger-graph.svg
 
 # ---- lint ----
 

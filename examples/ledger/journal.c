@@ -46,6 +46,7 @@ _Static_assert(sizeof(struct header) == 24, "a header has no gaps");
 void journal_init(struct journal *journal)
 {
     *journal = (struct journal){.file = -1};
+    pthread_mutex_init(&journal->writing, NULL);
     pthread_mutex_init(&journal->lock, NULL);
 }
 
@@ -53,6 +54,7 @@ void journal_free(struct journal *journal)
 {
     journal_close(journal);
     pthread_mutex_destroy(&journal->lock);
+    pthread_mutex_destroy(&journal->writing);
 }
 
 /** Back to what journal_init left. */
@@ -73,6 +75,7 @@ static void close_file(struct journal *journal)
     journal->offsets = NULL;
     journal->capacity = 0;
     journal->batch = NULL;
+    journal->failed = false;
 }
 
 /* ---- records ---- */
@@ -236,7 +239,7 @@ static lc_error *cut_tail(struct journal *journal, struct window *window, off_t 
             "for good, since a later one at byte %jd is whole; restore the file "
             "from a copy",
             journal->path, (intmax_t)journal->size, journal->count + 1, (intmax_t)later);
-    lc_log(LC_LOG_WARNING, "store",
+    lc_log(LC_LOG_WARNING, "journal",
            "%s: cut off a torn tail of %jd bytes at byte %jd, after entry %" PRIu64
            "; most likely a crash interrupted that write before it was acknowledged",
            journal->path, (intmax_t)(end - journal->size), (intmax_t)journal->size, journal->count);
@@ -347,6 +350,7 @@ lc_error *journal_open(struct journal *journal, const char *directory)
     lc_handle *recovered = lc_handle_new();
     if (!recovered)
         return lc_error_new(-ENOMEM, "%s: no memory to open the journal", directory);
+    pthread_mutex_lock(&journal->writing);
     pthread_mutex_lock(&journal->lock);
     journal->recovered = recovered; /* from here on nobody looks at the rest: see lock_recovered */
     pthread_mutex_unlock(&journal->lock);
@@ -358,6 +362,7 @@ lc_error *journal_open(struct journal *journal, const char *directory)
     pthread_mutex_lock(&journal->lock);
     journal->recovered = NULL;
     pthread_mutex_unlock(&journal->lock);
+    pthread_mutex_unlock(&journal->writing);
     lc_handle_close(recovered);
     lc_handle_unref(recovered);
     return error;
@@ -365,9 +370,11 @@ lc_error *journal_open(struct journal *journal, const char *directory)
 
 void journal_close(struct journal *journal)
 {
+    pthread_mutex_lock(&journal->writing);
     pthread_mutex_lock(&journal->lock);
     close_file(journal);
     pthread_mutex_unlock(&journal->lock);
+    pthread_mutex_unlock(&journal->writing);
 }
 
 /* ---- appending ---- */
@@ -378,18 +385,25 @@ static lc_error *take_back(struct journal *journal, lc_error *why)
     /*
      * Its clients are about to be told that it was not stored, so it must not come back at the next
      * start. The cut is not synced: after a failed sync the kernel may call pages clean that never
-     * reached the disk, so a second one would promise what nobody can know.
+     * reached the disk, so a second one would promise what nobody can know. For the same reason
+     * nothing is appended behind it, even if somebody tries.
      */
+    journal->failed = true;
     if (ftruncate(journal->file, journal->size) != 0)
-        lc_log(LC_LOG_ERROR, "store", "%s: cannot cut off what was not stored: %s", journal->path,
+        lc_log(LC_LOG_ERROR, "journal", "%s: cannot cut off what was not stored: %s", journal->path,
                strerror(errno));
     return why;
 }
 
-lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
-                         uint64_t *first)
+/** As journal_append, with `writing` held. */
+static lc_error *append(struct journal *journal, const struct iovec *texts, size_t count,
+                        uint64_t *first)
 {
-    *first = journal->count + 1; /* nobody else writes it, so it may be read without the lock */
+    if (journal->file < 0)
+        return lc_error_new(-EAGAIN, "the journal is not open");
+    if (journal->failed)
+        return lc_error_new(-EIO, "%s: an earlier append has failed", journal->path);
+    *first = journal->count + 1;
     size_t length = 0;
     for (size_t i = 0; i < count; i++)
         length += encode(journal->batch + length, *first + i, *first, &texts[i]);
@@ -410,6 +424,15 @@ lc_error *journal_append(struct journal *journal, const struct iovec *texts, siz
         enter(journal, sizeof(struct header) + texts[i].iov_len);
     pthread_mutex_unlock(&journal->lock);
     return NULL;
+}
+
+lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
+                         uint64_t *first)
+{
+    pthread_mutex_lock(&journal->writing);
+    lc_error *error = append(journal, texts, count, first);
+    pthread_mutex_unlock(&journal->writing);
+    return error;
 }
 
 /* ---- reading ---- */
@@ -442,8 +465,8 @@ struct reading {
 };
 
 /**
- * Under the lock. The file is duplicated, since by the time it is read the store may have closed
- * its own, and another may have that number.
+ * Under the lock. The file is duplicated, since by the time it is read the journal may have been
+ * closed, and another file may have that number.
  */
 static lc_error *find(const struct journal *journal, uint64_t number, struct reading *reading)
 {

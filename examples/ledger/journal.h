@@ -1,9 +1,9 @@
 /*
  * journal.h: the file that holds the entries: append-only, checksummed, recovered after a crash.
  *
- * One thread at a time opens, appends and closes (the store's); it waits for the disk. Any thread or
- * fiber may read and count at any time, also while the journal is closed; a fiber keeps nobody
- * waiting by it.
+ * Threads open, append and close, and wait for the disk by it, and for each other: so the journal is
+ * never closed in the midst of an append, whoever closes it. Any thread or fiber may read and count
+ * at any time, also while the journal is closed; a fiber keeps nobody waiting by it.
  *
  * What is on disk is trusted like this: a batch is written only when the one before has been
  * synced. So a crash can tear the last batch and nothing else. Recovery cuts a torn last batch off;
@@ -17,6 +17,7 @@
 #include <lifecycle/handle.h>
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,8 +32,9 @@
 #define JOURNAL_BATCH_MAX 1000
 
 struct journal {
-    pthread_mutex_t lock; /**< held for moments; the store is the only writer, so only to write */
-    lc_handle *recovered; /**< while it is being opened: closes at the end of that; else NULL */
+    pthread_mutex_t writing; /**< held over opening, appending and closing; taken before `lock` */
+    pthread_mutex_t lock;    /**< held for moments; who holds `writing` needs it only to write */
+    lc_handle *recovered;    /**< while it is being opened: closes at the end of that; else NULL */
     char *path;
     int file;             /**< -1 while closed */
     uint64_t count;       /**< entries on disk */
@@ -40,6 +42,7 @@ struct journal {
     off_t *offsets;       /**< where each entry begins, and `size` at the end: count + 1 of them */
     size_t capacity;      /**< room in `offsets` */
     unsigned char *batch; /**< where a batch is put together */
+    bool failed;          /**< an append has: nothing is appended until it is opened anew */
 };
 
 void journal_init(struct journal *journal);
@@ -55,10 +58,11 @@ void journal_close(struct journal *journal);
 
 /**
  * Puts entries on disk: one write, one sync. They count, and can be read, when the call has
- * returned. On failure none of them does, the file is cut back to where it was, and the journal
- * must be closed.
+ * returned. On failure none of them does, the file is cut back to where it was, and all further
+ * appends fail until the journal is opened anew.
  * @param texts  1 to JOURNAL_BATCH_MAX, each of 1 to JOURNAL_TEXT_MAX bytes.
  * @param first  receives the number of the first.
+ * @return NULL; or -EAGAIN: not open, and nothing else is wrong; -EIO and others: it failed.
  */
 lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
                          uint64_t *first);

@@ -22,6 +22,7 @@ struct listener {
     lc_context *sessions_context; /**< ends with the listener's own */
     lc_channel *finished; /**< sessions that have ended; room for all, so that none ever waits */
     unsigned sessions;    /**< started and not reaped */
+    lc_observer *states;  /**< wakes us when a component has come to another state */
 };
 
 static void name_address(const struct config *config, char *name, size_t size)
@@ -105,25 +106,44 @@ static lc_error *accept_client(struct listener *listener)
     return NULL;
 }
 
-/** Takes leave of a session that has ended; waits for one to do so if need be. */
+/** Takes leave of a session that has ended. */
 static void reap(struct listener *listener)
 {
     void *session = NULL;
-    lc_channel_receive(listener->finished, &session, LC_FOREVER);
+    if (lc_channel_receive(listener->finished, &session, LC_NOW) != 0)
+        return;
     session_reap(session);
     listener->sessions--;
 }
+
+/**
+ * Sees to it that no session waits for a store that will not answer any more: until all sessions
+ * have ended we have not stopped, and until then what we need is not told to stop either. An event
+ * only wakes us; what is so is looked up, which is right even if events were lost.
+ */
+static void heed_states(struct listener *listener)
+{
+    lc_event *event = NULL;
+    while (lc_observer_next(listener->states, LC_NOW, &event) == 0)
+        lc_event_free(event);
+    if (graph_is_over(listener->ledger, "store") || graph_is_over(listener->ledger, "journal"))
+        store_refuse(listener->ledger);
+}
+
+enum { STATES, FINISHED, CLIENT };
 
 static lc_error *accept_until_told(struct listener *listener, lc_context *context)
 {
     lc_error *error = NULL;
     /* Asked each time: what is ready wins over the context's end, and clients may never stop. */
     while (!error && !lc_context_error(context)) {
-        enum { FINISHED, CLIENT, COUNT };
-        lc_waitable waits[COUNT] = {[FINISHED] = lc_on_receive(listener->finished),
-                                    [CLIENT] = lc_on_descriptor(listener->socket, POLLIN)};
-        int ready = lc_context_wait_any(context, waits, COUNT, LC_FOREVER);
-        if (ready == FINISHED)
+        lc_waitable waits[] = {[STATES] = lc_on_observer(listener->states),
+                               [FINISHED] = lc_on_receive(listener->finished),
+                               [CLIENT] = lc_on_descriptor(listener->socket, POLLIN)};
+        int ready = lc_context_wait_any(context, waits, 3, LC_FOREVER);
+        if (ready == STATES)
+            heed_states(listener);
+        else if (ready == FINISHED)
             reap(listener); /* the lower index: places are freed before they are given away */
         else if (ready == CLIENT)
             error = accept_client(listener);
@@ -134,19 +154,31 @@ static lc_error *accept_until_told(struct listener *listener, lc_context *contex
     return error;
 }
 
+/** Waits until the sessions have ended, which have been told to. */
+static void reap_all(struct listener *listener)
+{
+    while (listener->sessions > 0) {
+        lc_waitable waits[] = {[STATES] = lc_on_observer(listener->states),
+                               [FINISHED] = lc_on_receive(listener->finished)};
+        if (lc_wait_any(waits, 2, LC_FOREVER) == STATES)
+            heed_states(listener);
+        reap(listener);
+    }
+}
+
 static lc_error *listen_until_told(struct listener *listener, lc_context *context, lc_ready *ready)
 {
     lc_error *error = open_socket(listener);
     if (!error) {
         lc_ready_signal(ready);
+        heed_states(listener); /* what happened before we observed */
         error = accept_until_told(listener, context);
     }
     if (listener->socket >= 0)
         close(listener->socket);
     /* The sessions have been told if we were cancelled, but not if it was we who failed. */
     lc_context_cancel(listener->sessions_context, NULL);
-    while (listener->sessions > 0)
-        reap(listener);
+    reap_all(listener);
     return error;
 }
 
@@ -154,14 +186,17 @@ static lc_error *accept_worker(lc_context *context, lc_ready *ready, void *arg)
 {
     struct listener listener = {.ledger = arg, .socket = -1};
     listener.sessions_context = lc_context_new(context);
+    listener.states = lc_supervisor_observe(listener.ledger->supervisor, 1);
     lc_error *error = NULL;
-    if (!listener.sessions_context ||
+    if (!listener.sessions_context || !listener.states ||
         lc_channel_new(LEDGER_CLIENTS_MAX, NULL, &listener.finished) != 0)
         error = lc_error_new(-ENOMEM, "no memory to listen");
     else
         error = listen_until_told(&listener, context, ready);
+    lc_observer_free(listener.states);
     lc_channel_unref(listener.finished);
     lc_context_unref(listener.sessions_context);
+    lc_log(LC_LOG_INFO, "listener", "stopped");
     return error;
 }
 
@@ -172,6 +207,13 @@ static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
 
 const struct kind listener_kind = {
     .name = "listener",
+    /*
+     * Its sessions send to the one and read from the other. It goes on while they restart: clients
+     * stay, and what they append waits in the channel.
+     */
+    .needs = {{.name = "store", .condition = LC_WHEN_READY},
+              {.name = "journal", .condition = LC_WHEN_READY}},
+    .needs_count = 2,
     .add_workers = add_workers,
     /* An address that is in use or forbidden stays so: trying again at once is of no use. */
     .on_failure = LC_SHUTDOWN,

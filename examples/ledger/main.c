@@ -37,7 +37,8 @@ static const char usage[] =
     "  --data DIR     the directory of the journal, made if missing (default ./ledger-data)\n"
     "  --allow-fail   let clients FAIL components, to watch what happens\n"
     "\n"
-    "Commands, one a line: APPEND text, GET n, COUNT, STATUS, FAIL component behavior, QUIT.\n"
+    "Commands, one a line: APPEND text, GET n, COUNT, STATUS [DOT|JSON], FAIL component behavior,\n"
+    "QUIT.\n"
     "SIGTERM or Ctrl-C ends it.\n"
     "Exit status: 0 ended by a signal, 1 by an error, 2 wrong options, 75 after a spin-halt.\n";
 
@@ -148,7 +149,7 @@ int main(int count, char **arguments)
     if (!error && lc_channel_new(LEDGER_CLIENTS_MAX, NULL, &ledger.requests) != 0)
         error = lc_error_new(-ENOMEM, "no memory for the requests");
     if (!error)
-        status = supervise(&ledger);
+        status = graph_run(&ledger);
     else
         lc_log(LC_LOG_CRITICAL, "ledger", "cannot start: %s", lc_error_message(error));
     lc_error_unref(error);

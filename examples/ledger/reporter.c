@@ -18,12 +18,13 @@ static void report(struct ledger *ledger, uint64_t appends, uint64_t last)
     snprintf(clients, sizeof clients, "%u", atomic_load(&ledger->clients));
     lc_log_field fields[4 + LEDGER_NODES] = {
         {"appends", total}, {"appends_per_second", rate}, {"syncs", syncs}, {"clients", clients}};
-    for (size_t i = 0; i < LEDGER_NODES; i++) {
-        struct node_status status;
-        node_status(&ledger->nodes[i], &status);
-        fields[4 + i] = (lc_log_field){ledger->nodes[i].kind->name, status.state};
-    }
-    lc_log_fields(LC_LOG_INFO, "reporter", fields, sizeof fields / sizeof fields[0], "report");
+    size_t count = 4;
+    lc_snapshot *snapshot = lc_supervisor_snapshot(ledger->supervisor);
+    for (size_t i = 0; snapshot && i < snapshot->count && i < LEDGER_NODES; i++)
+        fields[count++] =
+            (lc_log_field){snapshot->nodes[i].name, lc_node_state_name(snapshot->nodes[i].state)};
+    lc_log_fields(LC_LOG_INFO, "reporter", fields, count, "report");
+    lc_snapshot_free(snapshot);
 }
 
 static lc_error *report_worker(lc_context *context, lc_ready *ready, void *arg)
@@ -36,6 +37,7 @@ static lc_error *report_worker(lc_context *context, lc_ready *ready, void *arg)
         report(ledger, appends, last);
         last = appends;
     }
+    lc_log(LC_LOG_INFO, "reporter", "stopped");
     return NULL;
 }
 

@@ -6,8 +6,8 @@
  * waits are the library's, and who always has something to do lets the others in between.
  *
  * Whatever the client does, the session ends by itself and takes nobody along: its worker never
- * fails. The only waits without a deadline are for the client's next line and for the store's
- * answer or recovery, which are certain to come.
+ * fails. The only waits without a deadline are for the client's next line, for the store's answer and
+ * for the journal's recovery, which are certain to come.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -110,6 +110,24 @@ __attribute__((format(printf, 2, 3))) static void answer(struct session *session
     for (size_t i = 0; i < used; i++)
         if (session->output[i] == '\n')
             session->output[i] = ' ';
+    session->output[used++] = '\n';
+    send_all(session, session->output, used);
+}
+
+/** Answers with OK and a text of any length, its lines joined to one; its last end is ours. */
+static void answer_text(struct session *session, const char *text)
+{
+    size_t used = strlcpy(session->output, "OK ", sizeof session->output);
+    for (; *text; text++) {
+        if (used == sizeof session->output - 1) { /* one is left for the end of the line */
+            send_all(session, session->output, used);
+            used = 0;
+        }
+        if (*text != '\n')
+            session->output[used++] = *text;
+        else if (text[1] != '\0')
+            session->output[used++] = ' ';
+    }
     session->output[used++] = '\n';
     send_all(session, session->output, used);
 }
@@ -232,21 +250,70 @@ static void run_count(struct session *session, char *argument)
         answer(session, "OK %ju", (uintmax_t)count);
 }
 
+/** Prints what may hold anything: escaped and in quotes, or "-" if there is nothing. */
+static void print_quoted(FILE *out, const char *text)
+{
+    char *escaped = NULL;
+    if (!text || *text == '\0' ||
+        stravis(&escaped, text, VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_DQ) < 0)
+        fputc('-', out);
+    else
+        fprintf(out, "\"%s\"", escaped);
+    free(escaped);
+}
+
+static void print_status(FILE *out, const lc_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->count; i++) {
+        const lc_node_status *node = &snapshot->nodes[i];
+        fprintf(out, "%s%s=%s since=%jds restarts=%ju waiting=", i > 0 ? " ; " : "", node->name,
+                lc_node_state_name(node->state),
+                (intmax_t)((snapshot->time - node->since) / LC_SECOND), (uintmax_t)node->restarts);
+        print_quoted(out, node->waits_for);
+        fprintf(out, " instance=%ju error=", (uintmax_t)node->instance);
+        print_quoted(out, node->error ? lc_error_message(node->error) : NULL);
+    }
+}
+
+static void answer_status(struct session *session, const lc_snapshot *snapshot)
+{
+    char *line = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&line, &size);
+    if (out)
+        print_status(out, snapshot);
+    if (out && fclose(out) == 0)
+        answer_text(session, line);
+    else
+        answer(session, "ERR no memory for the status");
+    free(line);
+}
+
+/** In a language for programs: as one line it says the same. */
+static void answer_snapshot(struct session *session, lc_snapshot *snapshot,
+                            lc_snapshot_format format)
+{
+    const char *text = lc_snapshot_print(snapshot, format);
+    if (text)
+        answer_text(session, text);
+    else
+        answer(session, "ERR no memory for the status");
+}
+
 static void run_status(struct session *session, char *argument)
 {
-    (void)argument;
-    char line[LEDGER_NODES * (NODE_WAITING_MAX + 128)];
-    size_t used = 0;
-    for (size_t i = 0; i < LEDGER_NODES; i++) {
-        struct node *node = &session->ledger->nodes[i];
-        struct node_status status;
-        node_status(node, &status);
-        used += (size_t)snprintf(line + used, sizeof line - used,
-                                 "%s%s=%s since=%jds restarts=%u waiting=%s", i > 0 ? " ; " : "",
-                                 node->kind->name, status.state, (intmax_t)(status.age / LC_SECOND),
-                                 status.restarts, status.waiting);
-    }
-    answer(session, "OK %s", line);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(session->ledger->supervisor);
+    if (!snapshot)
+        answer(session, "ERR no memory for the status");
+    else if (!argument)
+        answer_status(session, snapshot);
+    else if (strcmp(argument, "DOT") == 0)
+        answer_snapshot(session, snapshot, LC_SNAPSHOT_DOT);
+    else if (strcmp(argument, "JSON") == 0)
+        answer_snapshot(session, snapshot, LC_SNAPSHOT_JSON);
+    else
+        answer(session, "ERR only DOT or JSON may follow STATUS");
+    lc_snapshot_free(snapshot);
 }
 
 static void run_fail(struct session *session, char *argument)
@@ -258,25 +325,20 @@ static void run_fail(struct session *session, char *argument)
     char *behavior_name = argument;
     const char *name = strsep(&behavior_name, " ");
     lc_behavior behavior = LC_STOP;
-    struct node *node = NULL;
-    for (size_t i = 0; i < LEDGER_NODES; i++)
-        if (strcmp(session->ledger->nodes[i].kind->name, name) == 0)
-            node = &session->ledger->nodes[i];
+    struct node *node = graph_find(session->ledger, name);
     if (!node || !behavior_name || lc_behavior_parse(behavior_name, &behavior) != 0) {
         answer(session,
-               "ERR FAIL needs a component (store, listener, reporter) and a behavior (restart, "
-               "stop, stop-parents, shutdown, spin-halt): FAIL component behavior");
+               "ERR FAIL needs a component (journal, store, listener, reporter) and a behavior "
+               "(restart, stop, stop-parents, shutdown, spin-halt): FAIL component behavior");
         return;
     }
-    struct node_status status;
-    node_status(node, &status);
-    if (strcmp(status.state, "stopped") == 0) {
+    if (graph_is_over(session->ledger, name)) {
         answer(session, "ERR %s has stopped", name);
         return;
     }
     /* Answered first: the failure may well end this session. */
     answer(session, "OK failing %s: %s", name, behavior_name);
-    int code = node_fail(node, behavior);
+    int code = graph_fail(node, behavior);
     if (code != 0)
         lc_log(LC_LOG_WARNING, NULL, "cannot fail %s: %s", name, strerror(-code));
 }
@@ -290,13 +352,13 @@ static void run_quit(struct session *session, char *argument)
 
 static const struct command {
     const char *name;
-    const char *argument; /**< what must follow; NULL for nothing */
+    const char *argument; /**< what must follow, or, in brackets, may; NULL for nothing */
     void (*run)(struct session *session, char *argument);
 } commands[] = {
     {"APPEND", "text", run_append},
     {"GET", "n", run_get},
     {"COUNT", NULL, run_count},
-    {"STATUS", NULL, run_status},
+    {"STATUS", "[DOT|JSON]", run_status},
     {"FAIL", "component behavior", run_fail},
     {"QUIT", NULL, run_quit},
 };
@@ -331,12 +393,13 @@ static void execute(struct session *session, char *line, size_t length)
         if (strcmp(name, command->name) != 0)
             continue;
         bool given = argument && *argument != '\0';
+        bool needed = command->argument && command->argument[0] != '[';
         if (given && !command->argument)
             answer(session, "ERR nothing may follow %s", name);
-        else if (!given && command->argument)
+        else if (!given && needed)
             answer(session, "ERR something must follow %s: %s %s", name, name, command->argument);
         else
-            command->run(session, argument);
+            command->run(session, given ? argument : NULL);
         return;
     }
     if (argument)

@@ -7,6 +7,7 @@
 #include "ledger.h"
 
 #include <errno.h>
+#include <string.h>
 
 _Static_assert(LEDGER_CLIENTS_MAX <= JOURNAL_BATCH_MAX, "one batch takes all that can be queued");
 _Static_assert(LEDGER_LINE_MAX <= JOURNAL_TEXT_MAX, "what the protocol takes, the journal keeps");
@@ -17,7 +18,37 @@ static void give_back(struct request *request)
     lc_channel_send(request->reply, request, LC_NOW);
 }
 
-/** Commits `first` and whatever else is queued, and answers them all. */
+static void refuse(struct request *request)
+{
+    request->refused = lc_error_new(-EPIPE, "not stored: the store has stopped");
+    give_back(request);
+}
+
+/**
+ * Queues the requests again: what the journal cannot take now, the next store may commit. There is
+ * room, since each is its client's only one. If nothing will be stored any more they are refused.
+ */
+static void put_back(struct ledger *ledger, struct request **batch, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lc_channel_send(ledger->requests, batch[i], LC_NOW) != 0)
+            refuse(batch[i]);
+}
+
+/** Answers the requests: they have the numbers from `first` on, or are refused for `error`. */
+static void answer(struct request **batch, size_t count, uint64_t first, lc_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (error)
+            batch[i]->refused =
+                lc_error_wrap(lc_error_ref(error), lc_error_code(error), "not stored");
+        else
+            batch[i]->number = first + i;
+        give_back(batch[i]);
+    }
+}
+
+/** Commits `first` and whatever else is queued. @return -EAGAIN if the journal is not open. */
 static lc_error *commit(struct ledger *ledger, struct request *first)
 {
     struct request *batch[JOURNAL_BATCH_MAX];
@@ -34,14 +65,11 @@ static lc_error *commit(struct ledger *ledger, struct request *first)
 
     uint64_t number = 0;
     lc_error *error = journal_append(&ledger->journal, texts, count, &number);
-    for (size_t i = 0; i < count; i++) {
-        if (error)
-            batch[i]->refused =
-                lc_error_wrap(lc_error_ref(error), lc_error_code(error), "not stored");
-        else
-            batch[i]->number = number + i;
-        give_back(batch[i]);
+    if (error && lc_error_code(error) == -EAGAIN) {
+        put_back(ledger, batch, count);
+        return error;
     }
+    answer(batch, count, number, error);
     if (!error) {
         atomic_fetch_add(&ledger->appends, count);
         atomic_fetch_add(&ledger->syncs, 1);
@@ -49,37 +77,41 @@ static lc_error *commit(struct ledger *ledger, struct request *first)
     return error;
 }
 
+/**
+ * Waits for the next request and commits it. @return NULL; -EAGAIN: there is nothing to be done any
+ * more but to wait for the end, since the journal has failed, or has stopped; others: a failure.
+ */
+static lc_error *serve(lc_context *context, struct ledger *ledger)
+{
+    void *request = NULL;
+    int code = lc_context_receive(context, ledger->requests, &request);
+    if (code == 0)
+        return commit(ledger, request);
+    if (lc_context_error(context))
+        return NULL;
+    return lc_error_new(code == -EPIPE ? -EAGAIN : code, "cannot wait for requests: %s",
+                        strerror(-code));
+}
+
 static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
 {
     struct ledger *ledger = arg;
-    /*
-     * Opening it anew for each instance is what makes a restart worth something: all is read from
-     * disk again.
-     */
-    lc_error *error = journal_open(&ledger->journal, ledger->config.data);
-    if (error)
-        return error;
-    uint64_t count = 0;
-    journal_count(&ledger->journal, &count);
-    lc_log(LC_LOG_INFO, "store", "opened the journal in %s with %ju entries", ledger->config.data,
-           (uintmax_t)count);
     lc_ready_signal(ready);
-
-    bool stopping = false;
-    while (!error && !stopping) {
-        void *request = NULL;
-        int code = lc_context_receive(context, ledger->requests, &request);
-        /*
-         * What is queued wins over the end of the context, so the last round still commits all of
-         * it.
-         */
+    lc_error *error = NULL;
+    /*
+     * What is queued wins over the end of the context, so the last round still commits all of it.
+     */
+    for (bool stopping = false; !error && !stopping;) {
+        error = serve(context, ledger);
         stopping = lc_context_error(context) != NULL;
-        if (code == 0)
-            error = commit(ledger, request);
-        else if (!stopping)
-            error = lc_error_new(code, "cannot wait for requests: error %d", code);
     }
-    journal_close(&ledger->journal);
+    if (error && lc_error_code(error) == -EAGAIN) {
+        /* A failure of the journal, not of ours: its handler decides, and we are told. */
+        lc_error_unref(error);
+        error = NULL;
+        lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    }
+    lc_log(LC_LOG_INFO, "store", "stopped");
     return error;
 }
 
@@ -99,26 +131,29 @@ static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
     lc_manager_builder_add_worker(builder, &commit);
 }
 
-/** The store will not run again: takes no more requests, and answers those it still had. */
-static void refuse_requests(struct ledger *ledger)
+void store_refuse(struct ledger *ledger)
 {
     lc_channel_close(ledger->requests);
     void *request = NULL;
-    while (lc_channel_receive(ledger->requests, &request, LC_NOW) == 0) {
-        ((struct request *)request)->refused =
-            lc_error_new(-EPIPE, "not stored: the store has stopped");
-        give_back(request);
-    }
+    while (lc_channel_receive(ledger->requests, &request, LC_NOW) == 0)
+        refuse(request);
 }
 
 const struct kind store_kind = {
     .name = "store",
+    /*
+     * It restarts along with the journal. A restarted journal is another one: it was read from disk
+     * anew, and may end elsewhere than what this store saw last. And a store that finds the journal
+     * closed steps aside until it is told to stop, which this is what tells it. The other way round
+     * nothing is asked for: the journal does not care who writes it.
+     */
+    .needs = {{.name = "journal", .condition = LC_WHEN_READY, .restart_along = true}},
+    .needs_count = 1,
     .add_workers = add_workers,
     /*
-     * The store fails when the disk does, or refuses what it finds on it. A restart would meet the
-     * same disk; after a failed sync it would even read back from the cache what the disk may not
-     * have, and go on as if nothing had happened. So the process ends, and says why.
+     * The store fails when the disk does. A restart would meet the same disk; and after a failed
+     * sync a journal that is read again may show, from the cache, what the disk does not have. So
+     * the process ends, and says why.
      */
     .on_failure = LC_SHUTDOWN,
-    .ended = refuse_requests,
 };

@@ -69,6 +69,13 @@ static void ends_with(struct server *server, int signal, int status)
     CU_ASSERT_TRUE(lc_now() - begun < END_LIMIT);
 }
 
+/** What needs another component has stopped before that one. */
+static void stops_in_order(struct server *server)
+{
+    CU_ASSERT_TRUE(server_said_in_order(server, "info listener: stopped", "info store: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(server, "info store: stopped", "info journal: stopped"));
+}
+
 /* ---- start ---- */
 
 static void starts_in_order(void)
@@ -76,7 +83,7 @@ static void starts_in_order(void)
     for (unsigned i = 0; i < 10; i++) {
         char *data = scratch_new();
         struct server *server = start(data);
-        CU_ASSERT_TRUE(server_said_in_order(server, "store: opened", "listener: listening"));
+        CU_ASSERT_TRUE(server_said_in_order(server, "journal: opened", "listener: listening"));
         server_free(server);
         scratch_remove(data);
     }
@@ -98,6 +105,25 @@ static void restarts_the_store(void)
     CU_ASSERT_STRING_EQUAL(client_ask(client, "COUNT"), "OK 2");
     CU_ASSERT_TRUE(
         server_said(server, "failed, answer restart: a client asked store to fail: restart"));
+    client_free(client);
+    ends_with(server, SIGTERM, 0);
+    server_free(server);
+    scratch_remove(data);
+}
+
+static void restarts_the_journal_and_the_store_along(void)
+{
+    char *data = scratch_new();
+    struct server *server = start(data);
+    struct client *client = client_new(server);
+    CU_ASSERT_STRING_EQUAL(client_ask(client, "APPEND before"), "OK 1");
+    fail(server, "journal", "restart");
+    CU_ASSERT_TRUE(becomes(server, "journal", "ready", 1));
+    CU_ASSERT_TRUE(becomes(server, "store", "ready", 1));
+    CU_ASSERT_TRUE(becomes(server, "listener", "ready", 0));
+    CU_ASSERT_TRUE(server_said_in_order(server, "store: stopped", "/journal with 1 entries"));
+    CU_ASSERT_STRING_EQUAL(client_ask(client, "APPEND after"), "OK 2");
+    CU_ASSERT_STRING_EQUAL(client_ask(client, "GET 1"), "OK before");
     client_free(client);
     ends_with(server, SIGTERM, 0);
     server_free(server);
@@ -148,9 +174,15 @@ static void loses_nothing_over_restarts_under_load(void)
         /* Else the last of them might still be to come when all is read back. */
         CU_ASSERT_TRUE(becomes(server, "store", "ready", i));
     }
-    load_wait(load, 1500);
+    for (unsigned i = 1; i <= 10; i++) {
+        load_wait(load, 1000 + 100 * (size_t)i);
+        fail(server, "journal", "restart");
+        CU_ASSERT_TRUE(becomes(server, "journal", "ready", i));
+        CU_ASSERT_TRUE(becomes(server, "store", "ready", 10 + i));
+    }
+    load_wait(load, 2500);
     load_join(load, true);
-    CU_ASSERT_TRUE(load->acknowledged >= 1500);
+    CU_ASSERT_TRUE(load->acknowledged >= 2500);
     CU_ASSERT_EQUAL(load->broken + load->refused, 0);
     CU_ASSERT_TRUE(load_is_kept(load, server));
     load_free(load);
@@ -214,13 +246,13 @@ static void answers_what_it_has_taken(void)
     CU_ASSERT_TRUE(client_send(client, "APPEND taken\nAPPEND too\n", 24));
     CU_ASSERT_TRUE(server_says(held.server, "interpose: held"));
     kill(held.server->pid, SIGTERM);
-    CU_ASSERT_TRUE(server_says(held.server, "Terminated: stopping"));
+    CU_ASSERT_TRUE(server_says(held.server, "stopping: received SIGTERM"));
     release_sync(&held);
     CU_ASSERT_STRING_EQUAL(client_hear(client), "OK 1");
     CU_ASSERT_STRING_EQUAL(client_hear(client), "OK 2");
     CU_ASSERT_TRUE(client_sees_end(client));
     CU_ASSERT_EQUAL(server_wait(held.server), 0);
-    CU_ASSERT_TRUE(server_said_in_order(held.server, "listener: stopped", "store: stopped"));
+    stops_in_order(held.server);
     client_free(client);
     held_free(&held);
 }
@@ -235,8 +267,9 @@ static void keeps_requests_for_the_next_store(void)
     CU_ASSERT_TRUE(server_says(held.server, "interpose: held"));
     CU_ASSERT_TRUE(client_say(second, "APPEND b")); /* is queued behind it */
     fail(held.server, "store", "restart");
-    CU_ASSERT_TRUE(becomes(held.server, "store", "stopping", 0));
-    CU_ASSERT_PTR_NOT_NULL(strstr(ask(held.server, "STATUS"), "waiting=fault ;"));
+    CU_ASSERT_TRUE(becomes(held.server, "store", "failing", 0));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(ask(held.server, "STATUS"), "error=\"a client asked store to fail: restart\" ;"));
     release_sync(&held);
     CU_ASSERT_STRING_EQUAL(client_hear(first), "OK 1");
     CU_ASSERT_STRING_EQUAL(client_hear(second), "OK 2");
@@ -246,7 +279,74 @@ static void keeps_requests_for_the_next_store(void)
     held_free(&held);
 }
 
+static void a_store_that_will_not_run_again_answers_all(void)
+{
+    struct held held;
+    hold_sync(&held);
+    struct client *first = client_new(held.server);
+    struct client *second = client_new(held.server);
+    CU_ASSERT_TRUE(client_say(first, "APPEND a"));
+    CU_ASSERT_TRUE(server_says(held.server, "interpose: held"));
+    CU_ASSERT_TRUE(client_say(second, "APPEND b")); /* is queued behind it */
+    CU_ASSERT_TRUE(client_say(second, "COUNT"));
+    /* It would be restarted, were it not for the end of all. */
+    fail(held.server, "store", "restart");
+    CU_ASSERT_TRUE(becomes(held.server, "store", "failing", 0));
+    kill(held.server->pid, SIGTERM);
+    CU_ASSERT_TRUE(server_says(held.server, "stopping: received SIGTERM"));
+    release_sync(&held);
+    CU_ASSERT_STRING_EQUAL(client_hear(first), "OK 1");
+    CU_ASSERT_STRING_EQUAL(client_hear(second), "ERR not stored: the store has stopped");
+    CU_ASSERT_TRUE(client_sees_end(second));
+    CU_ASSERT_EQUAL(server_wait(held.server), 0);
+    client_free(first);
+    client_free(second);
+    held_free(&held);
+}
+
+static void a_second_signal_is_told_what_is_still_stopping(void)
+{
+    struct held held;
+    hold_sync(&held);
+    struct client *client = client_new(held.server);
+    CU_ASSERT_TRUE(client_say(client, "APPEND a"));
+    CU_ASSERT_TRUE(server_says(held.server, "interpose: held"));
+    kill(held.server->pid, SIGINT);
+    CU_ASSERT_TRUE(server_says(held.server, "stopping: received SIGINT"));
+    kill(held.server->pid, SIGINT);
+    CU_ASSERT_TRUE(server_says(held.server, "received SIGINT; still stopping: "));
+    CU_ASSERT_TRUE(
+        server_said_in_order(held.server, "still stopping: ", "listener (stopping for "));
+    release_sync(&held);
+    CU_ASSERT_STRING_EQUAL(client_hear(client), "OK 1");
+    CU_ASSERT_EQUAL(server_wait(held.server), 0);
+    client_free(client);
+    held_free(&held);
+}
+
 /* ---- stop, stop-parents ---- */
+
+static void stops_the_journal_and_what_needs_it(void)
+{
+    char *data = scratch_new();
+    struct server *server = start(data);
+    struct load *load = load_start(server, "until closed", 10, 0);
+    load_wait(load, 100);
+    fail(server, "journal", "stop");
+    load_join(load, false); /* every client was answered or disconnected */
+    CU_ASSERT_TRUE(server_says(server, "info store: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(server, "info listener: stopped", "info store: stopped"));
+    CU_ASSERT_TRUE(refuses_connections(server));
+    CU_ASSERT_FALSE(server_said(server, "reporter: stopped"));
+    CU_ASSERT_FALSE(server_said(server, "store: failed"));
+    ends_with(server, SIGTERM, 0);
+    server_free(server);
+    server = start(data);
+    CU_ASSERT_TRUE(load_is_kept(load, server));
+    load_free(load);
+    server_free(server);
+    scratch_remove(data);
+}
 
 static void stops_the_store_and_what_needs_it(void)
 {
@@ -257,7 +357,7 @@ static void stops_the_store_and_what_needs_it(void)
     fail(server, "store", "stop");
     load_join(load, false); /* every client was answered or disconnected */
     CU_ASSERT_TRUE(
-        server_says(server, "store: stopped by an error: a client asked store to fail: stop"));
+        server_says(server, "store: failed, answer stop: a client asked store to fail: stop"));
     CU_ASSERT_TRUE(server_says(server, "info listener: stopped"));
     CU_ASSERT_TRUE(refuses_connections(server));
     CU_ASSERT_FALSE(server_said(server, "reporter: stopped"));
@@ -277,11 +377,12 @@ static void stops_the_listener_alone(void)
     char *data = scratch_new();
     struct server *server = start(data);
     fail(server, "listener", "stop");
-    CU_ASSERT_TRUE(server_says(server, "listener: stopped by an error"));
+    CU_ASSERT_TRUE(server_says(server, "listener: failed, answer stop: "));
     CU_ASSERT_TRUE(refuses_connections(server));
     ends_with(server, SIGINT, 0);
-    CU_ASSERT_TRUE(server_said_in_order(server, "Interrupt: stopping", "info reporter: stopped"));
-    CU_ASSERT_TRUE(server_said_in_order(server, "Interrupt: stopping", "info store: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(server, "received SIGINT", "info reporter: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(server, "received SIGINT", "info store: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(server, "info store: stopped", "info journal: stopped"));
     server_free(server);
     scratch_remove(data);
 }
@@ -291,9 +392,10 @@ static void stops_the_listener_and_what_it_needs(void)
     char *data = scratch_new();
     struct server *server = start(data);
     fail(server, "listener", "stop-parents");
-    CU_ASSERT_TRUE(server_says(server, "info store: stopped"));
-    CU_ASSERT_TRUE(
-        server_said_in_order(server, "listener: stopped by an error", "info store: stopped"));
+    CU_ASSERT_TRUE(server_says(server, "info journal: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(
+        server, "listener: failed, answer stop-parents: ", "info store: stopped"));
+    stops_in_order(server);
     CU_ASSERT_FALSE(server_said(server, "reporter: stopped"));
     CU_ASSERT_TRUE(refuses_connections(server));
     ends_with(server, SIGTERM, 0);
@@ -318,11 +420,12 @@ static void ends_when_everything_has_stopped(void)
 
 /* ---- shutdown, spin-halt ---- */
 
-static const char *const components[] = {"store", "listener", "reporter"};
+static const char *const components[] = {"journal", "store", "listener", "reporter"};
+#define COMPONENTS (sizeof components / sizeof components[0])
 
 static void shuts_down(void)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < COMPONENTS; i++) {
         char *data = scratch_new();
         struct server *server = start(data);
         CU_ASSERT_STRING_EQUAL(ask(server, "APPEND kept"), "OK 1");
@@ -332,13 +435,13 @@ static void shuts_down(void)
         snprintf(error, sizeof error, "ended by an error: a client asked %s to fail: shutdown",
                  components[i]);
         CU_ASSERT_TRUE(server_said(server, error));
-        for (size_t j = 0; j < 3; j++) {
+        for (size_t j = 0; j < COMPONENTS; j++) {
             char stopped[64];
             snprintf(stopped, sizeof stopped, "%s: stopped", components[j]);
             CU_ASSERT_TRUE(server_said(server, stopped));
         }
-        if (i != 0)
-            CU_ASSERT_TRUE(server_said_in_order(server, "listener: stopped", "store: stopped"));
+        if (i >= 2) /* neither of the two has stopped first, by failing */
+            stops_in_order(server);
         server_free(server);
         server = start(data);
         CU_ASSERT_STRING_EQUAL(ask(server, "GET 1"), "OK kept");
@@ -349,29 +452,33 @@ static void shuts_down(void)
 
 static void spin_halts(void)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < COMPONENTS; i++) {
         char *data = scratch_new();
         struct server *server = start(data);
         CU_ASSERT_STRING_EQUAL(ask(server, "APPEND kept"), "OK 1");
         fail(server, components[i], "spin-halt");
         CU_ASSERT_TRUE(server_says(server, "halted: everything is stopped"));
-        CU_ASSERT_TRUE(server_said(server, "store: stopped"));
-        CU_ASSERT_TRUE(server_said(server, "listener: stopped"));
-        CU_ASSERT_TRUE(server_said(server, "reporter: stopped"));
+        for (size_t j = 0; j < COMPONENTS; j++) {
+            char stopped[64];
+            snprintf(stopped, sizeof stopped, "%s: stopped", components[j]);
+            CU_ASSERT_TRUE(server_said(server, stopped));
+        }
         CU_ASSERT_TRUE(refuses_connections(server));
 
-        /* SIGINT is answered with the reason, and does not end it. */
+        /* SIGINT and SIGHUP are answered with the reason, and do not end it. */
         char reason[128];
         snprintf(reason, sizeof reason, "a client asked %s to fail: spin-halt", components[i]);
         unsigned told = server_said_times(server, reason);
         kill(server->pid, SIGINT);
-        CU_ASSERT_TRUE(server_says(server, "does not end this process"));
-        CU_ASSERT_TRUE(server_said_times(server, reason) > told);
+        CU_ASSERT_TRUE(server_says(server, "SIGINT does not end this process"));
+        kill(server->pid, SIGHUP);
+        CU_ASSERT_TRUE(server_says(server, "SIGHUP does not end this process"));
+        CU_ASSERT_TRUE(server_said_times(server, reason) >= told + 2);
         CU_ASSERT_EQUAL(kill(server->pid, 0), 0);
         CU_ASSERT_FALSE(server_has_closed(server));
 
         ends_with(server, SIGTERM, 75);
-        CU_ASSERT_TRUE(server_said(server, "ended by an error: a client asked"));
+        CU_ASSERT_TRUE(server_said(server, "the halt has been ended"));
         server_free(server);
         scratch_remove(data);
     }
@@ -388,9 +495,8 @@ static void ends_on_signals(void)
         struct client *idle = client_new(server);
         CU_ASSERT_STRING_EQUAL(client_ask(idle, "COUNT"), "OK 0");
         ends_with(server, signals[i], 0);
-        CU_ASSERT_TRUE(
-            server_said_in_order(server, "info listener: stopped", "info store: stopped"));
-        CU_ASSERT_TRUE(server_said(server, "info reporter: stopped"));
+        stops_in_order(server);
+        CU_ASSERT_TRUE(server_said_in_order(server, "info reporter: stopped", "ledger: ended"));
         CU_ASSERT_TRUE(client_sees_end(idle));
         client_free(idle);
         server_free(server);
@@ -417,10 +523,16 @@ static void ends_on_signals(void)
 CHECK_SUITE(behaviors, "ledger: behaviors",
             {"the listener starts when the store is ready", starts_in_order},
             {"restart of the store: clients stay", restarts_the_store},
+            {"restart of the journal: the store restarts along, clients stay",
+             restarts_the_journal_and_the_store_along},
             {"restart of the listener: clients reconnect", restarts_the_listener},
             {"restart of the reporter", restarts_the_reporter},
             {"restarts under load lose nothing", loses_nothing_over_restarts_under_load},
             {"requests in the queue wait for the next store", keeps_requests_for_the_next_store},
+            {"a store that will not run again answers all",
+             a_store_that_will_not_run_again_answers_all},
+            {"stop of the journal takes the store and the listener along",
+             stops_the_journal_and_what_needs_it},
             {"stop of the store takes the listener along", stops_the_store_and_what_needs_it},
             {"stop of the listener leaves the store", stops_the_listener_alone},
             {"stop-parents of the listener takes the store along",
@@ -431,4 +543,6 @@ CHECK_SUITE(behaviors, "ledger: behaviors",
 
 CHECK_SUITE(signals, "ledger: signals",
             {"SIGTERM and SIGINT end it with status 0 and lose nothing", ends_on_signals},
-            {"what was taken is answered before the end", answers_what_it_has_taken});
+            {"what was taken is answered before the end", answers_what_it_has_taken},
+            {"the second one is told what is still stopping",
+             a_second_signal_is_told_what_is_still_stopping});

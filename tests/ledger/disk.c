@@ -111,7 +111,7 @@ static bool opens_with(const struct image *image, unsigned count, const char *la
     snprintf(line, sizeof line, "GET %u", count);
     snprintf(wanted, sizeof wanted, "OK %s", last);
     good = good && (count == 0 || strcmp(ask(server, line), wanted) == 0);
-    good = good && server_said(server, "warning store") == cut &&
+    good = good && server_said(server, "warning journal") == cut &&
            server_said(server, "cut off a torn tail") == cut;
     snprintf(wanted, sizeof wanted, "OK %u", count + 1);
     good = good && strcmp(ask(server, "APPEND and on it goes"), wanted) == 0;

@@ -165,8 +165,8 @@ static void a_client_that_never_reads_is_dropped(void)
     CU_ASSERT_STRING_EQUAL(ask(patience.server, "APPEND nor now"), "OK 3");
     /* By then the reporter has told of all this. */
     CU_ASSERT_TRUE(server_says(patience.server, "info reporter: report appends=2 "));
-    CU_ASSERT_TRUE(
-        server_said(patience.server, " clients=1 store=ready listener=ready reporter=ready"));
+    CU_ASSERT_TRUE(server_said(
+        patience.server, " clients=1 journal=ready store=ready listener=ready reporter=ready"));
     client_free(patience.client);
     CU_ASSERT_EQUAL(server_end(patience.server, SIGTERM), 0);
     server_free(patience.server);

@@ -52,22 +52,65 @@ static void status_tells_of_each_component(void)
 {
     char *data = scratch_new();
     struct server *server = server_start(data, NULL);
-    CU_ASSERT_TRUE(ask_until(server, "STATUS", "OK store=ready since="));
+    CU_ASSERT_TRUE(ask_until(server, "STATUS", "OK journal=ready since="));
     /*
      * The listener is ready before the first client; the reporter starts at the same time as the
-     * store.
+     * journal.
      */
     CU_ASSERT_TRUE(server_says(server, "listening"));
     const char *status = ask(server, "STATUS");
+    CU_ASSERT_PTR_NOT_NULL(strstr(status, " ; store=ready since="));
     CU_ASSERT_PTR_NOT_NULL(strstr(status, " ; listener=ready since="));
     CU_ASSERT_PTR_NOT_NULL(strstr(status, " ; reporter="));
     CU_ASSERT_PTR_NOT_NULL(strstr(status, " waiting=-"));
-    static const char *const components[] = {"store=", "listener=", "reporter="};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const components[] = {"journal=", "store=", "listener=", "reporter="};
+    for (size_t i = 0; i < 4; i++) {
         long since = status_number(status, components[i], "since=");
         CU_ASSERT_TRUE(since >= 0 && since < 120);
         CU_ASSERT_EQUAL(status_number(status, components[i], "restarts="), 0);
+        CU_ASSERT_EQUAL(status_number(status, components[i], "instance="), 1);
     }
+    server_free(server);
+    scratch_remove(data);
+}
+
+/** Whether a program reads `text` and says `wanted`, on a line of its own. */
+static bool reads(const char *program, const char *text, const char *wanted)
+{
+    char file[] = "/tmp/ledger-status-XXXXXX", command[256], said[256] = "";
+    int descriptor = mkstemp(file);
+    bool written = write(descriptor, text, strlen(text)) == (ssize_t)strlen(text);
+    close(descriptor);
+    snprintf(command, sizeof command, "%s <%s", program, file);
+    FILE *output = popen(command, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    bool right = written && fgets(said, sizeof said, output) && begins(said, wanted) &&
+                 said[strlen(wanted)] == '\n';
+    pclose(output);
+    unlink(file);
+    return right;
+}
+
+static void status_comes_in_languages_of_programs(void)
+{
+    char *data = scratch_new();
+    struct server *server = server_start(data, NULL);
+    struct client *client = client_new(server);
+    CU_ASSERT_TRUE(ask_until(server, "STATUS", "OK journal=ready since="));
+    const char *json = client_ask(client, "STATUS JSON");
+    CU_ASSERT_TRUE_FATAL(begins(json, "OK {"));
+    CU_ASSERT_TRUE(reads("jq -r '[.nodes[].name] | join(\",\")'", json + 3,
+                         "journal,store,listener,reporter"));
+    json = client_ask(client, "STATUS JSON");
+    CU_ASSERT_TRUE(reads("jq -c '[.nodes[] | [.dependencies[].name]]'", json + 3,
+                         "[[],[\"journal\"],[\"store\",\"journal\"],[]]"));
+    const char *dot = client_ask(client, "STATUS DOT");
+    CU_ASSERT_TRUE(begins(dot, "OK digraph {"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(dot, "n0 [label=\"journal\\nready "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(dot, "n1 -> n0"));
+    CU_ASSERT_STRING_EQUAL(dot + strlen(dot) - 3, "; }");
+    CU_ASSERT_STRING_EQUAL(client_ask(client, "COUNT"), "OK 0"); /* it was one line */
+    client_free(client);
     server_free(server);
     scratch_remove(data);
 }
@@ -93,7 +136,7 @@ static void wrong_commands_are_told_what_is_right(void)
         {"GET 99999999999999999999", "ERR GET needs the number of an entry, from 1 on: GET n"},
         {"GET 9223372036854775807", "ERR no entry 9223372036854775807"},
         {"COUNT me", "ERR nothing may follow COUNT"},
-        {"STATUS all", "ERR nothing may follow STATUS"},
+        {"STATUS all", "ERR only DOT or JSON may follow STATUS"},
         {"QUIT now", "ERR nothing may follow QUIT"},
         {"FAIL store restart", "ERR FAIL is not allowed (start with --allow-fail)"},
     };
@@ -112,7 +155,8 @@ static void wrong_commands_are_told_what_is_right(void)
                                          "FAIL store stop now"};
     for (size_t i = 0; i < 4; i++) {
         const char *heard = client_ask(client, faults[i]);
-        CU_ASSERT_TRUE(begins(heard, "ERR FAIL needs a component (store, listener, reporter)"));
+        CU_ASSERT_TRUE(
+            begins(heard, "ERR FAIL needs a component (journal, store, listener, reporter)"));
         CU_ASSERT_PTR_NOT_NULL(strstr(heard, "stop-parents"));
     }
     client_free(client);
@@ -270,6 +314,8 @@ static void wrong_options_are_refused(void)
 
 CHECK_SUITE(protocol, "ledger: protocol", {"each command is answered", answers_each_command},
             {"STATUS tells of each component", status_tells_of_each_component},
+            {"STATUS JSON and STATUS DOT tell the same to programs",
+             status_comes_in_languages_of_programs},
             {"wrong commands are told what is right", wrong_commands_are_told_what_is_right},
             {"lines come in any pieces, and are answered in order", lines_come_in_any_pieces},
             {"NUL bytes are refused", nul_bytes_are_refused},

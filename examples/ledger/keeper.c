@@ -1,0 +1,65 @@
+/*
+ * keeper.c: the component "journal": has the file open and locked for as long as it runs. It opens
+ * and recovers the file, is ready, and closes it when it is told to stop. So what depends on it
+ * starts when there is something to depend on, and a restart reads everything from disk again.
+ */
+#define _GNU_SOURCE
+#include "ledger.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct opening {
+    struct ledger *ledger;
+    lc_error *error;
+};
+
+static void open_journal(void *arg)
+{
+    struct opening *opening = arg;
+    opening->error = journal_open(&opening->ledger->journal, opening->ledger->config.data);
+}
+
+static void close_journal(void *arg)
+{
+    journal_close(arg);
+}
+
+static void tell_opened(struct ledger *ledger)
+{
+    uint64_t count = 0;
+    journal_count(&ledger->journal, &count);
+    lc_log(LC_LOG_INFO, "journal", "opened %s/journal with %ju entries", ledger->config.data,
+           (uintmax_t)count);
+}
+
+/* A fiber, as it does nothing most of the time. What waits for the disk gets another thread. */
+static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct ledger *ledger = arg;
+    struct opening opening = {ledger, NULL};
+    int code = lc_blocking(open_journal, &opening);
+    if (code < 0)
+        return lc_error_new(code, "no thread to open the journal in: %s", strerror(-code));
+    if (opening.error)
+        return opening.error;
+    tell_opened(ledger);
+    lc_ready_signal(ready);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    if (lc_blocking(close_journal, &ledger->journal) < 0)
+        journal_close(&ledger->journal); /* it keeps other fibers waiting, but it must be closed */
+    lc_log(LC_LOG_INFO, "journal", "stopped");
+    return NULL;
+}
+
+static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
+{
+    lc_manager_builder_add(builder, "keep", keep_worker, ledger);
+}
+
+const struct kind journal_kind = {
+    .name = "journal",
+    .add_workers = add_workers,
+    /* A file that cannot be opened, or is damaged, is so the next time too. */
+    .on_failure = LC_SHUTDOWN,
+};
