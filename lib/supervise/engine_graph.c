@@ -3,8 +3,8 @@
  *
  * Nothing here recurses: graphs may be deep, and stacks are small. What an event changes is noted
  * (lc__engine_enter), and looked at edge by edge before the step ends (lc__graph_propagate); who
- * has to stop because of whom is collected by sweeps, breadth first. Last of all, when all that is to
- * stop is known, comes the turn of those that can start or be cancelled. So nothing starts that the
+ * has to stop because of whom is collected by sweeps, breadth first. Last of all, when all that is
+ * to stop is known, comes the turn of those that can start or be cancelled. So nothing starts that the
  * same step stops, nothing is cancelled before what the same step stops and depends on it, and what
  * comes of a step does not hang on the order in which edges are looked at.
  */
@@ -189,7 +189,7 @@ static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, b
     return true;
 }
 
-/* A sweep takes each node in once. There is one at a time; who has done with it lets the next begin. */
+/* A sweep takes each node in once. There is one at a time: the next begins when it is over. */
 static void sweep_add(struct lc__engine *engine, struct lc__engine_sweep *sweep,
                       struct lc__engine_node *node)
 {

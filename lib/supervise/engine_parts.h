@@ -44,7 +44,7 @@ void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer
 
 /* Does what follows from all that has changed, until nothing does any more. */
 void lc__graph_propagate(struct lc__engine *engine);
-/* If the component waits: it is started before the step ends, or has stopped, if that can be said. */
+/* If the component waits: it starts before the step ends, or has stopped, if that can be said. */
 void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
 void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,

@@ -313,7 +313,7 @@ static bool has_dependants(const struct lc__engine_node *node)
     return !LIST_EMPTY(&node->dependants);
 }
 
-/* Nothing above it, near or far, is to stop, and what is far has not stopped: else it is no good place. */
+/* Nothing above it, near or far, is to stop, and what is far has not stopped. */
 static bool is_good_ground(const struct lc__engine_node *node, bool near)
 {
     if ((node->stop_wanted && !node->settled && !node->again) ||
@@ -1195,7 +1195,7 @@ static void three_that_change(void)
     explore_all(3, true, ANY, check_fewer(check_count(EACH, EACH)));
 }
 
-/* Of four nodes there are too many: in the long run all whose edges are alike in this are explored. */
+/* Of four nodes there are too many: the long run explores all whose edges are alike in this. */
 static void four_without_along(void)
 {
     explore_all(4, false, NONE, check_count(EACH / 200, check_fewer(EACH)));

@@ -1,8 +1,8 @@
 /*
  * graph_model.c: supervised graphs of any size against a model. The engine follows what an event
- * touches and keeps counts; the model looks at everything anew after each event, rule by rule, until
- * nothing changes: slow, and too plain to be wrong in the same way. After each event all nodes,
- * what is to be done about them, the next deadline and the result are compared.
+ * touches and keeps counts; the model looks at everything anew after each event, rule by rule,
+ * until nothing changes: slow, and too plain to be wrong in the same way. After each event all
+ * nodes, what is to be done about them, the next deadline and the result are compared.
  *
  * Again with the same sequences: LC_CHECK_SEED=<seed of the run>. One sequence alone:
  * LC_CHECK_SEQUENCE=<its seed>.
