@@ -6,6 +6,8 @@
 #ifndef LIFECYCLE_BASE_TASK_H
 #define LIFECYCLE_BASE_TASK_H
 
+#include "base/spin.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +17,7 @@ struct lc__deferred;
 struct lc__faults;
 struct lc__fiber;
 struct lc__park_reason;
+struct lc__parker;
 struct lc__random;
 struct lc__simulation;
 struct lc__worker_call;
@@ -28,11 +31,14 @@ struct lc__task {
     struct lc__fiber *fiber;              /* fiber.c; NULL: the task is a thread */
     struct lc__simulation *simulation;    /* simulation.c; NULL: the world is real */
     const struct lc__park_reason *parked; /* park.c: what it waits for; NULL: it does not */
-    struct lc_handle_callback *callback;  /* handle.c: the innermost that it runs */
-    struct lc__worker_call *worker;       /* worker.c: the work it does; NULL: it is no worker */
-    struct lc__deferred *deferred;        /* worker.c: the last deferred call */
-    void (*unwind)(void);                 /* worker.c: runs what is deferred; NULL: nothing is */
-    atomic_bool asleep; /* park.c: a thread sleeps, and nobody has woken it; for those that look */
+    struct lc__parker *parker;       /* park.c: a thread's, by which it waits; NULL: it does not */
+    struct lc__spinlock parker_lock; /* for that: others look at it */
+    atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
+    atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
+    struct lc_handle_callback *callback; /* handle.c: the innermost that it runs */
+    struct lc__worker_call *worker;      /* worker.c: the work it does; NULL: it is no worker */
+    struct lc__deferred *deferred;       /* worker.c: the last deferred call */
+    void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
     bool running_deferred;   /* worker.c */
 };

@@ -224,10 +224,21 @@ static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
         go(loop, fiber, next, for_good);
 }
 
+/*
+ * Of those that count there is one after the other: each park has one wake-up. Release: who sees a
+ * wake-up counted sees the park counted.
+ */
+static void count(atomic_ulong *counter)
+{
+    unsigned long before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + 1, memory_order_release);
+}
+
 void lc__fiber_park(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
     int kept = errno;
+    count(&fiber->task.parks);
     set_state(fiber, LC__FIBER_PARKED);
     leave(fiber->loop, fiber, false);
     errno = kept;
@@ -309,6 +320,7 @@ static void push_inbox(struct lc__loop *loop, struct lc__fiber *fiber)
 void lc__fiber_wake(struct lc__fiber *fiber, bool in_handler)
 {
     struct lc__loop *loop = fiber->loop;
+    count(&fiber->task.wakes);
     if (loop == lc__loop_of_thread && !in_handler)
         make_ready(loop, fiber);
     else

@@ -122,23 +122,44 @@ void lc__parker_init_thread(struct lc__parker *parker)
     parker->direct = false;
     parker->descriptor = -1;
     parker->fiber = NULL;
-    parker->asleep = NULL;
 }
 
 void lc__parker_init(struct lc__parker *parker)
 {
-    struct lc__task *task = lc__task_current();
     lc__parker_init_thread(parker);
-    parker->fiber = task->fiber;
-    if (!task->fiber)
-        parker->asleep = &task->asleep;
+    parker->fiber = lc__fiber_current();
 }
 
-bool lc__task_waits(const struct lc__task *task)
+/* A fiber is woken once for each time it parks, so it waits if one wake-up is still to come. */
+static bool fiber_waits(const struct lc__task *task, unsigned long *parks)
+{
+    /* Acquire: the wakes are not read before. More of both in between look like no wait. */
+    *parks = atomic_load_explicit(&task->parks, memory_order_acquire);
+    return *parks - atomic_load_explicit(&task->wakes, memory_order_acquire) == 1;
+}
+
+bool lc__task_waits(struct lc__task *task, unsigned long *parks)
 {
     if (task->fiber)
-        return atomic_load_explicit(&task->fiber->state, memory_order_acquire) == LC__FIBER_PARKED;
-    return atomic_load_explicit(&task->asleep, memory_order_acquire);
+        return fiber_waits(task, parks);
+    lc__spinlock_lock(&task->parker_lock);
+    bool waits =
+        task->parker && atomic_load_explicit(&task->parker->word, memory_order_acquire) & PARKED;
+    *parks = atomic_load_explicit(&task->parks, memory_order_relaxed);
+    lc__spinlock_unlock(&task->parker_lock);
+    return waits;
+}
+
+/* Shows a thread's parker to who asks lc__task_waits; NULL before it goes. */
+static void show_parker(struct lc__task *task, struct lc__parker *parker)
+{
+    if (task->fiber)
+        return;
+    unsigned long parks = atomic_load_explicit(&task->parks, memory_order_relaxed);
+    lc__spinlock_lock(&task->parker_lock);
+    task->parker = parker;
+    atomic_store_explicit(&task->parks, parks + 1, memory_order_relaxed);
+    lc__spinlock_unlock(&task->parker_lock);
 }
 
 bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
@@ -190,15 +211,12 @@ static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set
     /* Acquire: who finds IN_POLL finds the descriptor. */
     unsigned word = atomic_load_explicit(&parker->word, memory_order_acquire);
     int descriptor;
-    do {
+    do
         descriptor = word & IN_POLL ? parker->descriptor : -1;
-        /* Before it can go. One that has gone back to sleep meanwhile is taken for awake. */
-        if (word & PARKED && parker->asleep)
-            atomic_store_explicit(parker->asleep, false, memory_order_relaxed);
-        /* Release: see lc__unpark. */
-    } while (!atomic_compare_exchange_weak_explicit(&parker->word, &word,
-                                                    ((word + count) & ~(unsigned)PARKED) | set,
-                                                    memory_order_acq_rel, memory_order_acquire));
+    /* Release: see lc__unpark. */
+    while (!atomic_compare_exchange_weak_explicit(&parker->word, &word,
+                                                  ((word + count) & ~(unsigned)PARKED) | set,
+                                                  memory_order_acq_rel, memory_order_acquire));
     if (!(word & PARKED))
         return;
     if (fiber) {
@@ -329,12 +347,7 @@ static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
             break;
     if (state <= 0)
         return state;
-    if (parker->asleep)
-        atomic_store_explicit(parker->asleep, true, memory_order_release);
-    bool ready = sleep_parked(parker, word | set, deadline, how);
-    if (parker->asleep)
-        atomic_store_explicit(parker->asleep, false, memory_order_relaxed);
-    if (ready || how->error)
+    if (sleep_parked(parker, word | set, deadline, how) || how->error)
         return how->error;
     state = look_at(parker, &word, seen, deadline);
     return state < 0 ? state : 0;
@@ -368,10 +381,12 @@ static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
     if (task->simulation && lc__simulation_wakes_early(task->simulation))
         return 0;
     task->parked = reason;
+    show_parker(task, parker);
     struct lc__clock *clock = lc__clock_current();
     bool plain = deadline == LC_FOREVER || deadline == LC_NOW || (!clock->timers && !parker->fiber);
     int result = plain ? park_once(parker, seen, deadline, how)
                        : park_with_timer(parker, seen, deadline, how);
+    show_parker(task, NULL);
     task->parked = NULL;
     return result;
 }

@@ -36,7 +36,6 @@ struct lc__parker {
     bool direct;             /* the word is not used: see lc__park_direct */
     int descriptor;          /* what wakes a thread out of poll; -1: none, it waits in the futex */
     struct lc__fiber *fiber; /* whom to wake; NULL: a thread */
-    atomic_bool *asleep;     /* its task's; NULL: nobody looks */
 };
 
 /* For a wait of the calling task. */
@@ -86,11 +85,12 @@ int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descr
                   size_t count, int64_t deadline, const struct lc__park_reason *reason);
 
 /*
- * Whether a task that is not the caller's, and is there, has come to wait in the library and has
- * not been woken. A hint: it may be out of date, and for a moment wrong, when it is told.
+ * Whether a task, which is there, waits in the library and has not been woken. *parks becomes how
+ * often it has gone to wait: if that is the same at two looks which both found it waiting, it has
+ * waited all the time between them.
  */
 struct lc__task;
-bool lc__task_waits(const struct lc__task *task);
+bool lc__task_waits(struct lc__task *task, unsigned long *parks);
 
 /*
  * Counts one and wakes the waiter. Release: what was done before is seen by the waiter. From any

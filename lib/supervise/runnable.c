@@ -173,7 +173,7 @@ static void relay_error(void *arg, lc_error *error)
 
 /* ---- from the start to the end ---- */
 
-static void set_task(struct lc__run *run, const struct lc__task *task)
+static void set_task(struct lc__run *run, struct lc__task *task)
 {
     lc__spinlock_lock(&run->lock);
     run->task = task;
@@ -378,15 +378,18 @@ bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
     lc__spinlock_lock(&run->lock);
     bool works = run->task != NULL;
     *own = *own || run->task == task;
-    bool waits = works && lc__task_waits(run->task);
+    unsigned long parks = 0;
+    bool waits = works && lc__task_waits(run->task, &parks);
     lc__spinlock_unlock(&run->lock);
     if (!works) /* its start is to be carried out yet, or its end to be dealt with */
         return false;
+    bool waited = waits && run->busy_since == 0 && run->parks == parks;
+    run->parks = parks;
     if (waits)
         run->busy_since = 0;
     else if (run->busy_since == 0)
         run->busy_since = now;
-    return waits || now - run->busy_since >= grace;
+    return waited || (!waits && now - run->busy_since >= grace);
 }
 
 /* ---- making ---- */

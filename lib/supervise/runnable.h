@@ -63,11 +63,12 @@ struct lc__run {
     bool died_of_throw;         /* in the service */
     enum lc__run_signal signalled;
     bool transient;
-    struct lc__sublog *logs;     /* in the service */
-    int64_t busy_since;          /* 0: it waited when last looked at. In the service */
-    struct lc__spinlock lock;    /* for the next */
-    const struct lc__task *task; /* that runs it; NULL: none, or not any more */
-    char name[];                 /* the distinguished name */
+    struct lc__sublog *logs;  /* in the service */
+    int64_t busy_since;       /* 0: it waited when last looked at. In the service, as the next */
+    unsigned long parks;      /* how often it had gone to wait then */
+    struct lc__spinlock lock; /* for the next */
+    struct lc__task *task;    /* that runs it; NULL: none, or not any more */
+    char name[];              /* the distinguished name */
 };
 
 /* Makes a runnable of good options, below one of that name; NULL: the root. NULL: no memory. */
@@ -95,8 +96,8 @@ void lc__runnable_put_out(struct lc__runnable *child);
 /* Opens a sub-log. @return 0; -EEXIST, -ENOMEM. */
 int lc__run_open_log(struct lc__run *run, const char *name, const char **log);
 /*
- * Whether it counts as settled at `now`: it waits, or has been busy for `grace`. *own is set if it
- * is the caller of `task`.
+ * Whether it counts as settled at `now`: it has waited since the last look, or has been busy for
+ * `grace`. *own is set if it is the caller of `task`.
  */
 bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
                         const struct lc__task *task, bool *own);

@@ -540,15 +540,12 @@ int lc_tree_settle(lc_tree *tree, int64_t deadline)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    /* Twice in a row: who was just being woken at the first look has gone on by the second. */
-    unsigned in_a_row = 0;
     for (;;) {
         struct look look = {.task = lc__task_current()};
         lc__shell_call(&tree->shell, look_whether_settled, &look);
         if (look.own)
             return -EDEADLK;
-        in_a_row = look.settled ? in_a_row + 1 : 0;
-        if (in_a_row == 2)
+        if (look.settled)
             return 0;
         if (lc_now() >= deadline)
             return -ETIMEDOUT;
