@@ -570,7 +570,7 @@ static bool has_siblings(const struct shape *shape, int group)
 
 /* What nodes and groups may be like, in every combination. */
 static struct {
-    lc_restart_type types[3];
+    lc_restart_type types[2];
     int type_count;
     lc_intensity limits[6];
     int limit_count;
@@ -622,9 +622,8 @@ static void explore_policies(struct shape *shape)
 static void every_policy(void)
 {
     memset(&visited, 0, sizeof visited);
-    memcpy(choices.types, (lc_restart_type[]){LC_TRANSIENT, LC_TEMPORARY, LC_PERMANENT},
-           sizeof choices.types);
-    choices.type_count = count_unless_slowed(2, 3, 2);
+    memcpy(choices.types, (lc_restart_type[]){LC_TRANSIENT, LC_TEMPORARY}, sizeof choices.types);
+    choices.type_count = 2;
     memcpy(choices.limits,
            (lc_intensity[]){LC_INTENSITY_INIT,
                             {1, 1, LC_STOP},
