@@ -636,6 +636,191 @@ static void log_and_errors(void)
     CU_ASSERT_EQUAL(each_fails(make_errors, MAY_SUCCEED), 3);
 }
 
+/* ---- supervision trees ---- */
+
+#define CHILDREN 3
+
+/* A tree whose root starts children, in a group. */
+struct growing {
+    lc_worker_kind kind;
+    lc_handle *reported; /* the root has been told whether its children start */
+    atomic_int answer;
+    atomic_int log_answer;
+    atomic_uint begun; /* children */
+    lc_handle *all;    /* closes when all of them have */
+};
+
+static lc_error *begin_and_wait(lc_context *context, void *arg)
+{
+    struct growing *growing = arg;
+    if (atomic_fetch_add(&growing->begun, 1) + 1 == CHILDREN)
+        lc_handle_close(growing->all);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_child child_of(struct growing *growing, const char *name, lc_runnable run)
+{
+    lc_child child = LC_CHILD_INIT;
+    child.name = name;
+    child.run = run;
+    child.arg = growing;
+    child.kind = growing->kind;
+    child.backoff.first = 0; /* what cannot be started is tried again */
+    return child;
+}
+
+static lc_error *grow(lc_context *context, void *arg)
+{
+    struct growing *growing = arg;
+    lc_child children[CHILDREN];
+    lc_child_group group = LC_CHILD_GROUP_INIT;
+    static const char *const names[CHILDREN] = {"one", "two", "three"};
+    const char *log;
+    for (size_t i = 0; i < CHILDREN; i++)
+        children[i] = child_of(growing, names[i], begin_and_wait);
+    group.children = children;
+    group.count = CHILDREN;
+    group.strategy = LC_ONE_FOR_ONE;
+    group.intensity.restarts = 10;
+    atomic_store(&growing->log_answer, code_of(lc_tree_sublog(context, "log", &log)));
+    atomic_store(&growing->answer, code_of(lc_tree_run_group(context, &group)));
+    lc_handle_close(growing->reported);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static unsigned refused_groups;
+
+/* A refused group has started nobody, and its names are free; one that was accepted starts. */
+static int judge_growth(struct growing *growing, lc_tree *tree)
+{
+    if (!closes(growing->reported))
+        return 1;
+    int answer = atomic_load(&growing->answer);
+    lc_snapshot *snapshot = lc_tree_snapshot(tree);
+    size_t nodes = snapshot ? snapshot->count : 0;
+    lc_snapshot_free(snapshot);
+    if (answer == 0 && !closes(growing->all))
+        return 2;
+    if (answer < 0 && (atomic_load(&growing->begun) > 0 || nodes > 1))
+        return 3;
+    refused_groups += answer < 0;
+    if (answer == 0)
+        answer = atomic_load(&growing->log_answer);
+    return answer == 0 && nodes == 0 ? -ENOMEM : answer;
+}
+
+static int run_growing(struct growing *growing)
+{
+    lc_tree_options options = LC_TREE_INIT;
+    lc_tree *tree = NULL;
+    options.root = child_of(growing, "root", grow);
+    int result = code_of(lc_tree_new(&options, &tree));
+    if (result < 0)
+        return tree ? 4 : result;
+    lc_observer *observer = lc_tree_observe(tree, 1);
+    result = code_of(lc_tree_start(tree, NULL));
+    if (result == 0) {
+        result = judge_growth(growing, tree);
+        lc_tree_cancel(tree);
+        if (code_of(lc_tree_wait(tree, check_patience())) != 0)
+            result = 5;
+    }
+    if (!observer && result == 0)
+        result = -ENOMEM;
+    lc_observer_free(observer);
+    lc_tree_unref(tree);
+    return result;
+}
+
+static int run_tree(lc_worker_kind kind)
+{
+    struct growing growing = {.kind = kind, .reported = lc_handle_new(), .all = lc_handle_new()};
+    int result = growing.reported && growing.all ? run_growing(&growing) : -ENOMEM;
+    lc_handle_unref(growing.reported);
+    lc_handle_unref(growing.all);
+    return result;
+}
+
+static int run_tree_of_threads(void)
+{
+    return run_tree(LC_WORKER_THREAD);
+}
+
+static int run_tree_of_fibers(void)
+{
+    return run_tree(LC_WORKER_FIBER);
+}
+
+/* What fails at a start is tried again, so it may succeed. */
+static void trees(void)
+{
+    refused_groups = 0;
+    each_fails(run_tree_of_threads, MAY_SUCCEED);
+    /* The group, its ring, the list, and a runnable and its name for each child. */
+    CU_ASSERT_EQUAL(refused_groups, 3 + 2 * CHILDREN);
+    each_fails(run_tree_of_fibers, MAY_SUCCEED);
+}
+
+/* ---- supervisors ---- */
+
+static int add_to(lc_supervisor *supervisor, const char *name, const char *dependency,
+                  lc_worker_kind kind)
+{
+    const lc_dependency depends = {.name = dependency};
+    lc_node node = LC_NODE_INIT;
+    node.name = name;
+    node.factory = make_completing;
+    node.handler = stop;
+    node.dependencies = &depends;
+    node.dependency_count = dependency ? 1 : 0;
+    node.kind = kind;
+    node.intensity.restarts = 3;
+    return code_of(lc_supervisor_add(supervisor, &node));
+}
+
+/* All nodes complete, so the run ends; or one of them cannot, which it tells. */
+static int run_supervisor(lc_worker_kind kind)
+{
+    lc_supervisor *supervisor = NULL;
+    int result = code_of(lc_supervisor_new(NULL, &supervisor));
+    if (result < 0)
+        return supervisor ? 1 : result;
+    lc_observer *observer = lc_supervisor_observe(supervisor, 100);
+    result = add_to(supervisor, "below", NULL, kind);
+    if (result == 0)
+        result = add_to(supervisor, "above", "below", kind);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(supervisor);
+    if (result == 0)
+        result = code_of(lc_supervisor_check(supervisor));
+    if (result == 0)
+        result = code_of(lc_supervisor_run(supervisor, NULL, NULL));
+    if (result == 0 && !(observer && snapshot))
+        result = -ENOMEM;
+    lc_snapshot_free(snapshot);
+    lc_observer_free(observer);
+    lc_supervisor_unref(supervisor);
+    return result;
+}
+
+static int run_supervisor_of_threads(void)
+{
+    return run_supervisor(LC_WORKER_THREAD);
+}
+
+static int run_supervisor_of_fibers(void)
+{
+    return run_supervisor(LC_WORKER_FIBER);
+}
+
+/* An event for which there is no memory is lost, and that is no error. */
+static void supervisors(void)
+{
+    each_fails(run_supervisor_of_threads, MAY_SUCCEED);
+    each_fails(run_supervisor_of_fibers, MAY_SUCCEED);
+}
+
 /* ---- two at a time: what is left of a failed start is of no hindrance ---- */
 
 static void library_recovers(void)
@@ -654,5 +839,6 @@ CHECK_SUITE(allocation, "property: allocation failure", {"handles", handles},
             {"channels", channels}, {"waits", waits}, {"contexts, throwing, deferring", contexts},
             {"managers, also when a thread cannot be made midway", managers},
             {"the run loop and the halt", running_components}, {"combinators", combinators},
-            {"the log and errors", log_and_errors},
+            {"supervision trees: a group is started as a whole or not at all", trees},
+            {"supervisors", supervisors}, {"the log and errors", log_and_errors},
             {"the library goes on after a failure", library_recovers});
