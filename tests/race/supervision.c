@@ -1,0 +1,492 @@
+/*
+ * supervision.c: trees and supervisors in which much goes on at once: runnables and nodes that
+ * start, signal, die and are restarted, while others look at them, wait for them, change them and
+ * end them. What is judged is what must hold whoever comes first; the rest is for a sanitizer.
+ */
+#include "support/check.h"
+#include "support/helper.h"
+#include "support/race.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS check_fewer(check_count(400, 4000))
+
+/* ---- a tree ---- */
+
+enum { BRANCHES = 3, LEAVES = 2, STIRS = 12 };
+
+struct grove {
+    lc_worker_kind kinds[2]; /* of branches, and of leaves */
+    lc_tree *tree;
+    uint64_t seed;
+    atomic_ullong drawn;  /* how many random numbers were */
+    atomic_uint accepted; /* children, each of which begins once at least */
+    atomic_uint begun;    /* instances */
+    atomic_uint ended;
+    atomic_uint stirs; /* deaths, and whatever else happens to them */
+    atomic_uint wrong; /* answers that there must not be */
+    atomic_bool over;  /* the tree is being ended */
+};
+
+static uint64_t draw(struct grove *grove)
+{
+    uint64_t state = grove->seed + atomic_fetch_add(&grove->drawn, 1);
+    return check_random(&state);
+}
+
+static void count_end(void *arg)
+{
+    atomic_fetch_add(&((struct grove *)arg)->ended, 1);
+}
+
+/* Whichever way it ends. */
+static void count_instance(struct grove *grove)
+{
+    atomic_fetch_add(&grove->begun, 1);
+    if (lc_defer(count_end, grove) != 0)
+        abort();
+}
+
+/* It dies in one of the ways there are; or, as it `may`, says done, or waits for its end. */
+static lc_error *end_somehow(lc_context *context, struct grove *grove, bool may)
+{
+    atomic_fetch_add(&grove->stirs, 1);
+    switch (draw(grove) % (may ? 6 : 4)) {
+    case 0:
+        return lc_error_new(-EIO, "a death");
+    case 1:
+        lc_throw(context, lc_error_new(-EIO, "a throw"));
+    case 2:
+        lc_tree_signal_healthy(context); /* once too often */
+        return NULL;
+    case 3:
+        return NULL;
+    case 4:
+        lc_tree_signal_done(context);
+        return NULL;
+    default:
+        lc_handle_wait(lc_context_done(context), LC_FOREVER);
+        return lc_error_ref(lc_context_error(context));
+    }
+}
+
+static lc_error *leaf(lc_context *context, void *arg)
+{
+    struct grove *grove = arg;
+    count_instance(grove);
+    if (draw(grove) % 4 == 0)
+        lc_yield();
+    lc_tree_signal_healthy(context);
+    return end_somehow(context, grove, true);
+}
+
+/* All of a group is started, or none, and for no other reason than that the tree is being ended. */
+static void start_group(lc_context *context, struct grove *grove, const char *const *names,
+                        size_t count, lc_runnable run, lc_worker_kind kind)
+{
+    lc_child children[BRANCHES];
+    lc_child_group group = LC_CHILD_GROUP_INIT;
+    for (size_t i = 0; i < count; i++) {
+        children[i] = (lc_child)LC_CHILD_INIT;
+        children[i].name = names[i];
+        children[i].run = run;
+        children[i].arg = grove;
+        children[i].kind = kind;
+        children[i].backoff.first = 0;
+    }
+    group.children = children;
+    group.count = count;
+    group.strategy = (lc_strategy)(draw(grove) % 3);
+    lc_error *error = lc_tree_run_group(context, &group);
+    if (!error)
+        atomic_fetch_add(&grove->accepted, (unsigned)count);
+    else if (lc_error_code(error) != -ESHUTDOWN || !atomic_load(&grove->over))
+        atomic_fetch_add(&grove->wrong, 1);
+    lc_error_unref(error);
+}
+
+static lc_error *branch(lc_context *context, void *arg)
+{
+    static const char *const names[LEAVES] = {"one", "two"};
+    struct grove *grove = arg;
+    const char *log;
+    count_instance(grove);
+    start_group(context, grove, names, LEAVES, leaf, grove->kinds[1]);
+    lc_error *error = lc_tree_sublog(context, "log", &log);
+    atomic_fetch_add(&grove->wrong, error != NULL);
+    lc_error_unref(error);
+    lc_tree_signal_healthy(context);
+    return end_somehow(context, grove, false); /* so that it goes on */
+}
+
+static lc_error *trunk(lc_context *context, void *arg)
+{
+    static const char *const names[BRANCHES] = {"a", "b", "c"};
+    struct grove *grove = arg;
+    count_instance(grove);
+    start_group(context, grove, names, BRANCHES, branch, grove->kinds[0]);
+    lc_tree_signal_healthy(context);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+/* Observers that come and go, and look at some of what there is. */
+static void observe(void *arg)
+{
+    struct grove *grove = arg;
+    while (!atomic_load(&grove->over)) {
+        lc_observer *observer = lc_tree_observe(grove->tree, 1 + draw(grove) % 4);
+        lc_event *event;
+        for (uint64_t looks = draw(grove) % 4; looks > 0; looks--) {
+            if (lc_observer_next(observer, LC_NOW, &event) == 0)
+                lc_event_free(event);
+            lc_yield();
+        }
+        lc_observer_free(observer);
+    }
+}
+
+static void look(void *arg)
+{
+    struct grove *grove = arg;
+    while (!atomic_load(&grove->over)) {
+        int settled = lc_tree_settle(grove->tree, LC_NOW);
+        lc_snapshot *all = lc_tree_snapshot(grove->tree), *live = lc_tree_live(grove->tree);
+        if ((settled != 0 && settled != -ETIMEDOUT) || live->count > 1 + BRANCHES * (1 + LEAVES) ||
+            all->count > 1 + BRANCHES * (1 + LEAVES))
+            atomic_fetch_add(&grove->wrong, 1);
+        lc_snapshot_free(all);
+        lc_snapshot_free(live);
+        lc_yield();
+    }
+}
+
+static bool is_stirred(void *arg)
+{
+    return atomic_load(&((struct grove *)arg)->stirs) >= STIRS;
+}
+
+static void end_tree(struct grove *grove, lc_context *context)
+{
+    atomic_store(&grove->over, true);
+    if (draw(grove) & 1)
+        lc_tree_cancel(grove->tree);
+    else
+        lc_context_cancel(context, NULL);
+}
+
+static bool grove_round(void *arg)
+{
+    struct grove *grove = arg;
+    struct helper observer, looker;
+    lc_tree_options options = LC_TREE_INIT;
+    lc_context *context = lc_context_new(NULL);
+    options.root.run = trunk;
+    options.root.arg = grove;
+    options.root.kind = grove->kinds[0];
+    options.root.backoff.first = 0;
+    atomic_store(&grove->accepted, 1); /* the root */
+    atomic_store(&grove->begun, 0);
+    atomic_store(&grove->ended, 0);
+    atomic_store(&grove->stirs, 0);
+    atomic_store(&grove->over, false);
+    lc_error *error = lc_tree_new(&options, &grove->tree);
+    if (!error)
+        error = lc_tree_start(grove->tree, context);
+    if (error)
+        abort();
+    helper_start(&observer, observe, grove);
+    helper_start(&looker, look, grove);
+    bool well = check_until(is_stirred, grove);
+    end_tree(grove, context);
+    error = lc_tree_wait(grove->tree, check_patience());
+    well = well && !error;
+    lc_error_unref(error);
+    helper_join(&observer);
+    helper_join(&looker);
+    well = well && atomic_load(&grove->ended) == atomic_load(&grove->begun) &&
+           atomic_load(&grove->begun) >= atomic_load(&grove->accepted) &&
+           atomic_load(&grove->wrong) == 0;
+    lc_snapshot *live = lc_tree_live(grove->tree);
+    well = well && live->count == 0;
+    lc_snapshot_free(live);
+    lc_tree_unref(grove->tree);
+    lc_context_unref(context);
+    return well;
+}
+
+static void storm_in_a_tree(lc_worker_kind branches, lc_worker_kind leaves)
+{
+    struct grove grove = {.kinds = {branches, leaves}, .seed = check_seed()};
+    lc_log_set_level((lc_log_level)0);
+    CU_ASSERT_EQUAL(race_repeat(grove_round, &grove, ROUNDS), 0);
+    lc_log_set_level(LC_LOG_INFO);
+}
+
+static void threads_in_a_tree(void)
+{
+    storm_in_a_tree(LC_WORKER_THREAD, LC_WORKER_THREAD);
+}
+
+static void fibers_in_a_tree(void)
+{
+    storm_in_a_tree(LC_WORKER_FIBER, LC_WORKER_FIBER);
+}
+
+static void both_in_a_tree(void)
+{
+    storm_in_a_tree(LC_WORKER_THREAD, LC_WORKER_FIBER);
+}
+
+/* ---- a cancel against one call of a runnable ---- */
+
+enum contest { CONTEST_START, CONTEST_SIGNAL, CONTEST_RETURN, CONTEST_THROW };
+
+struct duel {
+    enum contest contest;
+    struct race_gate gate;
+    uint64_t random;
+    lc_tree *tree;
+    int answer;        /* of the start; written by the root, read when all is over */
+    atomic_uint begun; /* children */
+};
+
+static lc_error *note_begun(lc_context *context, void *arg)
+{
+    atomic_fetch_add(&((struct duel *)arg)->begun, 1);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *meet_and_call(lc_context *context, void *arg)
+{
+    struct duel *duel = arg;
+    lc_child child = LC_CHILD_INIT;
+    child.name = "child";
+    child.run = note_begun;
+    child.arg = duel;
+    race_meet(&duel->gate, 2);
+    if (duel->contest == CONTEST_START) {
+        lc_error *error = lc_tree_run(context, &child);
+        duel->answer = lc_error_code(error);
+        lc_error_unref(error);
+    } else if (duel->contest == CONTEST_SIGNAL) {
+        lc_tree_signal_healthy(context);
+        lc_tree_signal_done(context);
+    } else if (duel->contest == CONTEST_THROW) {
+        lc_throw(context, lc_error_new(-EIO, "a throw"));
+    }
+    return NULL;
+}
+
+/* A child that was accepted has run, though it may not have seen its context live. */
+static bool duel_round(void *arg)
+{
+    struct duel *duel = arg;
+    lc_tree_options options = LC_TREE_INIT;
+    options.root.run = meet_and_call;
+    options.root.arg = duel;
+    atomic_store(&duel->gate.arrived, 0);
+    atomic_store(&duel->begun, 0);
+    duel->answer = -ESHUTDOWN;
+    lc_error *error = lc_tree_new(&options, &duel->tree);
+    if (!error)
+        error = lc_tree_start(duel->tree, NULL);
+    if (error)
+        abort();
+    race_meet(&duel->gate, 2);
+    race_stagger(&duel->random);
+    lc_tree_cancel(duel->tree);
+    error = lc_tree_wait(duel->tree, check_patience());
+    bool well = !error && (duel->answer == 0 || duel->answer == -ESHUTDOWN) &&
+                atomic_load(&duel->begun) == (duel->answer == 0);
+    lc_error_unref(error);
+    lc_tree_unref(duel->tree);
+    return well;
+}
+
+static void cancel_against_calls(void)
+{
+    lc_log_set_level((lc_log_level)0);
+    for (int contest = CONTEST_START; contest <= CONTEST_THROW; contest++) {
+        struct duel duel = {.contest = (enum contest)contest, .random = check_seed()};
+        CU_ASSERT_EQUAL(race_repeat(duel_round, &duel, ROUNDS), 0);
+    }
+    lc_log_set_level(LC_LOG_INFO);
+}
+
+/* ---- a supervisor ---- */
+
+struct plant {
+    struct grove draws; /* for its random numbers */
+    lc_worker_kind kind;
+    lc_supervisor *supervisor;
+    lc_context *context;
+    atomic_uint begun;
+    atomic_uint ended;
+    atomic_uint wrong;
+    atomic_bool over;
+    lc_error *result;
+};
+
+static void count_worker_end(void *arg)
+{
+    atomic_fetch_add(&((struct plant *)arg)->ended, 1);
+}
+
+static lc_error *labour(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct plant *plant = arg;
+    atomic_fetch_add(&plant->begun, 1);
+    if (lc_defer(count_worker_end, plant) != 0)
+        abort();
+    if (draw(&plant->draws) % 4 > 0)
+        lc_ready_signal(ready);
+    if (draw(&plant->draws) % 2 > 0)
+        return lc_error_new(-EIO, "a failure");
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *make_labourer(void *arg, lc_component **component)
+{
+    struct plant *plant = arg;
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("labourer");
+    lc_manager_builder_set_kind(builder, plant->kind);
+    lc_manager_builder_add(builder, "labour", labour, plant);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static int add_node(struct plant *plant, const char *name, const char *dependency)
+{
+    const lc_dependency depends = {
+        .name = dependency, .condition = LC_WHEN_STARTED, .restart_along = true};
+    lc_node node = LC_NODE_INIT;
+    node.name = name;
+    node.factory = make_labourer;
+    node.factory_arg = plant;
+    node.dependencies = &depends;
+    node.dependency_count = dependency ? 1 : 0;
+    node.kind = plant->kind;
+    node.backoff.first = 0;
+    lc_error *error = lc_supervisor_add(plant->supervisor, &node);
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+static void run_plant(void *arg)
+{
+    struct plant *plant = arg;
+    plant->result = lc_supervisor_run(plant->supervisor, plant->context, NULL);
+}
+
+/* A node that comes and goes, and depends on one that stays. */
+static void change(void *arg)
+{
+    struct plant *plant = arg;
+    while (!atomic_load(&plant->over)) {
+        int added = add_node(plant, "guest", "host");
+        atomic_fetch_add(&plant->wrong, added != 0 && added != -ESHUTDOWN);
+        if (added != 0)
+            continue;
+        lc_error *error = lc_supervisor_remove(plant->supervisor, "host", LC_NOW);
+        atomic_fetch_add(&plant->wrong, lc_error_code(error) != -EBUSY);
+        lc_error_unref(error);
+        error = lc_supervisor_remove(plant->supervisor, "guest", check_patience());
+        atomic_fetch_add(&plant->wrong, error != NULL);
+        lc_error_unref(error);
+    }
+}
+
+static void watch(void *arg)
+{
+    struct plant *plant = arg;
+    while (!atomic_load(&plant->over)) {
+        lc_observer *observer = lc_supervisor_observe(plant->supervisor, 2);
+        lc_snapshot *snapshot = lc_supervisor_snapshot(plant->supervisor);
+        lc_event *event;
+        if (lc_observer_next(observer, LC_NOW, &event) == 0)
+            lc_event_free(event);
+        atomic_fetch_add(&plant->wrong, snapshot->count < 2 || snapshot->count > 3);
+        lc_snapshot_free(snapshot);
+        lc_observer_free(observer);
+        lc_yield();
+    }
+}
+
+static bool has_begun(void *arg)
+{
+    return atomic_load(&((struct plant *)arg)->begun) > 0;
+}
+
+static bool has_laboured(void *arg)
+{
+    return atomic_load(&((struct plant *)arg)->begun) >= STIRS;
+}
+
+static bool plant_round(void *arg)
+{
+    struct plant *plant = arg;
+    struct helper runner, changer, watcher;
+    lc_error *error = lc_supervisor_new(NULL, &plant->supervisor);
+    if (error)
+        abort();
+    plant->context = lc_context_new(NULL);
+    atomic_store(&plant->begun, 0);
+    atomic_store(&plant->ended, 0);
+    atomic_store(&plant->over, false);
+    bool well = add_node(plant, "host", NULL) == 0 && add_node(plant, "other", NULL) == 0;
+    helper_start(&runner, run_plant, plant);
+    well = check_until(has_begun, plant) && well; /* from then on all dependencies are needed */
+    helper_start(&changer, change, plant);
+    helper_start(&watcher, watch, plant);
+    well = check_until(has_laboured, plant) && well;
+    atomic_store(&plant->over, true);
+    lc_context_cancel(plant->context, NULL);
+    helper_join(&runner);
+    helper_join(&changer);
+    helper_join(&watcher);
+    well = well && lc_error_is(plant->result, -ECANCELED) &&
+           atomic_load(&plant->ended) == atomic_load(&plant->begun) &&
+           atomic_load(&plant->wrong) == 0;
+    lc_error_unref(plant->result);
+    lc_supervisor_unref(plant->supervisor);
+    lc_context_unref(plant->context);
+    return well;
+}
+
+static void storm_in_a_supervisor(lc_worker_kind kind)
+{
+    struct plant plant = {.kind = kind, .draws = {.seed = check_seed()}};
+    lc_log_set_level((lc_log_level)0);
+    CU_ASSERT_EQUAL(race_repeat(plant_round, &plant, ROUNDS), 0);
+    lc_log_set_level(LC_LOG_INFO);
+}
+
+static void threads_in_a_supervisor(void)
+{
+    storm_in_a_supervisor(LC_WORKER_THREAD);
+}
+
+static void fibers_in_a_supervisor(void)
+{
+    storm_in_a_supervisor(LC_WORKER_FIBER);
+}
+
+CHECK_SUITE(race_supervision, "race: supervision",
+            {"a tree of threads, looked at, observed and ended", threads_in_a_tree},
+            {"a tree of fibers, looked at, observed and ended", fibers_in_a_tree},
+            {"a tree of both, looked at, observed and ended", both_in_a_tree},
+            {"the end of a tree against starts, signals, returns and throws", cancel_against_calls},
+            {"a supervisor of threads, changed, observed and ended", threads_in_a_supervisor},
+            {"a supervisor of fibers, changed, observed and ended", fibers_in_a_supervisor});
