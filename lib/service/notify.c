@@ -177,12 +177,13 @@ static int send_once(const struct lc__notify *notify, const struct lc__notificat
     return result == -ENOBUFS || result == -ENOMEM ? -EAGAIN : result;
 }
 
+/* One that has been given its moment in vain does not get it again for each message. */
 static int send_patiently(const struct lc__notify *notify,
                           const struct lc__notification *notification)
 {
-    enum { PAUSES = 7 }; /* of 1 ms, 2 ms, ... 64 ms */
+    int pauses = notify->failing ? 0 : 7; /* of 1 ms, 2 ms, ... 64 ms */
     int result = send_once(notify, notification);
-    for (int i = 0; i < PAUSES && result == -EAGAIN; i++) {
+    for (int i = 0; i < pauses && result == -EAGAIN; i++) {
         lc_sleep(LC_MILLISECOND << i);
         result = send_once(notify, notification);
     }

@@ -242,13 +242,15 @@ static void measure(void *arg)
     kill(getpid(), SIGTERM);
 }
 
-/* With a watchdog of a tenth of a second, which is more than any unit asks for. */
+/* With a watchdog of a second, which is more than most units ask for. */
 CHECK_CHILD(process_halted_for_long)
 {
     static struct measure measured = {.used = -1};
     struct helper helper;
+    char watchdog[32];
     manager_open(&measured.manager, false);
-    setenv("WATCHDOG_USEC", "100000", 1);
+    snprintf(watchdog, sizeof watchdog, "%lld", (long long)(HALT_LASTS / 3 / LC_MICROSECOND));
+    setenv("WATCHDOG_USEC", watchdog, 1);
     helper_start(&helper, measure, &measured);
     int status = lc_service_main(NULL, supervisor_of(make_failing, answer_halt));
     helper_join(&helper);
