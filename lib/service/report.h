@@ -27,7 +27,7 @@ struct lc__report {
     enum lc__phase told; /* what the manager knows of it; never LC__HALTING */
     bool status_told;
     char status[LC__NOTIFICATION_MAX - 256]; /* so that there is room beside it */
-    int64_t watchdog_every; /* 0: never */
+    int64_t watchdog_every;                  /* 0: never */
     int64_t watchdog_due;
     int64_t extension_due;
     int64_t retry_due; /* until then a manager that was too busy is left alone */

@@ -299,6 +299,7 @@ CHECK_CHILD(process_has_pid_file)
     const char *path = getenv("LC_CHECK_PID_FILE");
     lc_service_options second = LC_SERVICE_INIT;
     staged_init(&staged, 1);
+    STEP(9, path != NULL);
     staged.options.pid_file = path;
     second.pid_file = path;
     check_log_capture();
@@ -361,7 +362,6 @@ static void overdue_exits_with_1(void)
 /* The arguments lie one behind the other, and this test was given three. */
 static void allow_titles(void)
 {
-    extern char **environ;
     static char
         *arguments[5]; /* libbsd puts copies there, which are to be found by a leak checker */
     arguments[0] = program_invocation_name;
