@@ -417,6 +417,33 @@ CHECK_CHILD(service_stopped_while_reloading)
     return 0;
 }
 
+/* Its context is not ended by a signal then. */
+CHECK_CHILD(service_fails_while_reloading)
+{
+    static struct staged staged;
+    static struct reloads reloads;
+    staged_init(&staged, 1);
+    reloads = reloads_for(&staged, &reloads);
+    reloads.go_on = lc_handle_new();
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGHUP);
+    STEP(2, lc_handle_wait(reloads.begun, check_patience()) == 0);
+    puppet_told(&staged.nodes[0].puppet, PUPPET_FAIL);
+    STEP(3, staged_ends(&staged, LC_EXIT_ERROR));
+    STEP(4, reloads.cancelled);
+    STEP(5, staged_in_order(&staged, "RELOADING=1", "STOPPING=1"));
+    check_log_release();
+    reloads_drop(&reloads);
+    staged_drop(&staged);
+    return 0;
+}
+
+static void failure_ends_a_reload(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_fails_while_reloading), 0);
+}
+
 static void stop_ends_a_reload(void)
 {
     CU_ASSERT_EQUAL(CHECK_APART(service_stopped_while_reloading), 0);
@@ -616,7 +643,7 @@ CHECK_SUITE_IN_MODES(
     {"so is one that throws", thrown_reload_is_logged},
     {"SIGHUP without a hook is logged", sighup_without_hook_is_logged},
     {"SIGHUP before it is ready is dealt with when it is", sighup_before_ready_waits},
-    {"a stop ends a reload", stop_ends_a_reload},
+    {"a stop ends a reload", stop_ends_a_reload}, {"so does a failure", failure_ends_a_reload},
     {"a halt of what was ready does not tell STOPPING=1, and only SIGTERM ends it",
      halt_when_ready},
     {"a halt before it is ready tells neither READY=1 nor STOPPING=1", halt_before_ready},
