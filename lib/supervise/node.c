@@ -2,8 +2,8 @@
  * node.c: see node.h.
  *
  * An instance from its start to its end: a task of the node's kind calls the factory and starts the
- * component; from then on two waiters, on its ready and its done handle, and a signaler that relays
- * tell the shell what becomes of it, on the stacks of those who close and throw. Once it is done it
+ * component; two waiters, on its ready and its done handle, and a signaler that relays tell the
+ * shell what becomes of it, on the stacks of those who close and throw. Once it is done it
  * is destroyed, in a task of its own if that might wait, and then it has ended.
  *
  * References to an instance: one from the start until its end has been dealt with; one of the
@@ -35,6 +35,7 @@ struct lc__instance {
     lc_error *refused;           /* what the factory has said */
     bool start_returned;
     bool started;
+    bool watches_ready;
     struct lc__waiter ready_waiter;
     struct lc__waiter done_waiter;
     lc_error *thrown;
@@ -170,14 +171,20 @@ static void destroy_in_task(void *arg)
     destroy(arg);
 }
 
+static void unwatch_ready(struct lc__instance *instance)
+{
+    /* A waiter that is not there any more is being told, or has been. */
+    if (instance->watches_ready &&
+        lc__handle_remove(lc_component_ready(instance->component), &instance->ready_waiter))
+        unref_instance(instance);
+}
+
 /* On the stack of who has closed its done handle, perhaps a thread that the destroy joins. */
 static void is_done(struct lc__waiter *waiter)
 {
     struct lc__instance *instance = OF(struct lc__instance, done_waiter, waiter);
     const struct lc__node *node = instance->node;
-    /* One that is not there any more is being told, or has been. */
-    if (lc__handle_remove(lc_component_ready(instance->component), &instance->ready_waiter))
-        unref_instance(instance);
+    unwatch_ready(instance);
     if (instance->component->ops->flags & LC_START_INLINE ||
         lc__shell_task(instance->shell, node->kind, node->executor, 0, node->name, destroy_in_task,
                        instance) < 0)
@@ -201,12 +208,25 @@ static lc_error *make(struct lc__instance *instance)
     return NULL;
 }
 
+/*
+ * Before the start: else a worker that is ready, and then fails, before the start has returned,
+ * would be seen to fail first, and never to have been ready.
+ */
+static void watch_ready(struct lc__instance *instance)
+{
+    ref_instance(instance); /* the waiter's */
+    instance->watches_ready = true;
+    if (!lc__handle_add(lc_component_ready(instance->component), &instance->ready_waiter))
+        is_ready(&instance->ready_waiter);
+}
+
 static lc_error *make_and_start(void *arg)
 {
     struct lc__instance *instance = arg;
     instance->refused = make(instance);
     if (instance->refused)
         return NULL;
+    watch_ready(instance);
     lc_error *error = lc_component_start(instance->component, instance->context);
     instance->start_returned = true;
     instance->started = error == NULL;
@@ -214,11 +234,8 @@ static lc_error *make_and_start(void *arg)
 }
 
 /* Once it waits for the done handle, the instance may go at any time. */
-static void watch(struct lc__instance *instance)
+static void watch_done(struct lc__instance *instance)
 {
-    ref_instance(instance); /* the waiter's */
-    if (!lc__handle_add(lc_component_ready(instance->component), &instance->ready_waiter))
-        is_ready(&instance->ready_waiter);
     if (!lc__handle_add(lc_component_done(instance->component), &instance->done_waiter))
         is_done(&instance->done_waiter);
 }
@@ -229,9 +246,10 @@ static void start_ended(void *arg)
     struct lc__instance *instance = arg;
     lc__worker_finishing();
     if (instance->started) {
-        watch(instance);
+        watch_done(instance);
         return;
     }
+    unwatch_ready(instance);
     if (!instance->component && !instance->refused)
         instance->refused =
             lc_error_new(-ECHILD, "the factory of \"%s\" ended its task", instance->node->name);
