@@ -212,6 +212,7 @@ static void stop_parents_takes_ancestors_and_all_their_descendants(void)
     struct player *net = crew_player(crew, "net", "");
     struct player *user = crew_player(crew, "user", "net");
     store->answers[0] = LC_STOP_PARENTS;
+    check_log_capture();
     crew_begin(crew);
     CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
     RUNS(user, 1);
@@ -230,6 +231,7 @@ static void stop_parents_takes_ancestors_and_all_their_descendants(void)
     CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
     ASKED(index, 0);
     ASKED(cache, 0);
+    check_log_release();
     crew_drop(crew);
 }
 
@@ -485,6 +487,7 @@ static void a_temporary_node_stops_instead_of_restarting(void)
     struct player *user = crew_player(crew, "user", "once");
     struct player *completing = crew_player(crew, "completing", "");
     once->node.restart = completing->node.restart = LC_TEMPORARY;
+    check_log_capture();
     crew_begin(crew);
     RUNS(user, 1);
     crew_order(once, 1, CREW_FAIL);
@@ -494,6 +497,7 @@ static void a_temporary_node_stops_instead_of_restarting(void)
     CU_ASSERT_PTR_EQUAL(crew->result, STINT(once, 1).error);
     MADE(once, 1);
     MADE(user, 1);
+    check_log_release();
     crew_drop(crew);
 }
 
@@ -593,6 +597,7 @@ static void goes_through(lc_behavior answer)
     struct player *front = crew_player(outer, "front", "storage");
     struct player *other = crew_player(outer, "other", "");
     store->answers[0] = answer;
+    check_log_capture();
     crew_begin(outer);
     RUNS(front, 1);
     RUNS(other, 1);
@@ -610,6 +615,7 @@ static void goes_through(lc_behavior answer)
     CU_ASSERT_EQUAL(behavior, answer);
     lc_error_unref(result);
     (void)storage;
+    check_log_release();
     crew_drop(outer);
     crew_drop(inner);
 }
@@ -659,6 +665,7 @@ static void a_handler_outside_judges_what_comes_from_inside(lc_behavior inside)
     storage->node.handler = restart_successor;
     storage->node.factory_arg = storage->node.handler_arg = &successors;
     first->answers[0] = inside;
+    check_log_capture();
     crew_begin(outer);
     RUNS(front, 1);
     crew_order(first, 1, CREW_FAIL);
@@ -668,6 +675,7 @@ static void a_handler_outside_judges_what_comes_from_inside(lc_behavior inside)
     CU_ASSERT_PTR_EQUAL(successors.judged, STINT(first, 1).error);
     lc_error_unref(successors.judged);
     crew_cancel(outer);
+    check_log_release();
     crew_drop(outer);
     crew_drop(successors.crews[0]);
     crew_drop(successors.crews[1]);
@@ -698,12 +706,14 @@ static void a_bad_graph_inside_is_an_error_of_its_node(void)
     storage->node.handler = restart_successor;
     storage->node.factory_arg = storage->node.handler_arg = &successors;
     storage->node.restart = LC_TEMPORARY;
+    check_log_capture();
     crew_begin(outer);
     crew_end(outer);
     TELLS(outer->result, -ENOENT, "\"journal\"");
     CU_ASSERT_EQUAL(successors.asked, 1);
     lc_error_unref(successors.judged);
     MADE(store, 0);
+    check_log_release();
     crew_drop(outer);
     crew_drop(inner);
 }

@@ -302,8 +302,12 @@ lc_supervisor *crew_supervisor(struct crew *crew)
 
 lc_error *crew_join(struct player *player)
 {
+    lc_supervisor *supervisor = crew_supervisor(player->crew);
     player->joined = true;
-    return lc_supervisor_add(crew_supervisor(player->crew), &player->node);
+    check_clock_use(player->crew->clock);
+    lc_error *error = lc_supervisor_add(supervisor, &player->node);
+    check_clock_use(NULL);
+    return error;
 }
 
 static void run(void *arg)
