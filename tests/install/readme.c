@@ -1,6 +1,7 @@
 /*
  * readme.c: what README.md and docs/ show is true. All C code in them compiles, as a program if it has a main, else as
- * a piece of one; the README's program says what the README says; the tutorial ends in examples/tutorial.c.
+ * a piece of one; the programs of the README and the guide say what these say; the tutorial ends in
+ * examples/tutorial.c.
  */
 #include "support/check.h"
 
@@ -20,11 +21,12 @@
     "-include signal.h -include stdio.h -include stdlib.h -include string.h -include unistd.h "    \
     "-include lifecycle.h"
 
-/** What becomes of each piece of C, which awk writes to $dir/NAME-N.c. */
+/** Has awk write each piece of C to $dir/NAME-N.c, and what is shown as text after it to $dir/NAME-N.txt. */
 static const char extract[] =
     "awk -v dir=\"$dir\" '"
     "FNR == 1 { n = 0; name = FILENAME; gsub(/.*\\/|\\.md$/, \"\", name) }"
-    "/^```/ { inside = $0 == \"```c\"; if (inside) out = dir \"/\" name \"-\" ++n \".c\"; next }"
+    "/^```/ { code = $0 == \"```c\"; n += code; inside = n > 0 && (code || $0 == \"```text\");"
+    " out = dir \"/\" name \"-\" n (code ? \".c\" : \".txt\"); next }"
     "inside { print > out }' README.md docs/*.md";
 
 /** Where everything is put. */
@@ -90,48 +92,73 @@ static void tutorial_ends_in_the_example(void)
     end();
 }
 
-/** The next record that the README shows, without its time; "" at the end. */
-static const char *next_shown(FILE *readme)
+/** The next record that is shown, without its time; "" at the end. */
+static const char *next_shown(FILE *text)
 {
     static char line[256];
-    while (fgets(line, sizeof line, readme))
+    while (fgets(line, sizeof line, text))
         if (strncmp(line, "20", 2) == 0 && strchr(line, ' '))
             return strchr(line, ' ');
     return "";
 }
 
-static void says_what_it_says(void)
+/** Runs a program; interrupts it where that is shown. It may say more than what is shown. */
+static void says(const char *program, unsigned records)
 {
-    CU_ASSERT_TRUE_FATAL(begin());
-    FILE *readme = shell("cat README.md");
-    FILE *greeter =
-        shell("cc -Iinclude -o \"$dir/greeter\" \"$dir/README-1.c\" \"$build/liblifecycle.a\""
-              " $(pkg-config --libs libbsd) -pthread; echo $$; exec timeout 60 \"$dir/greeter\"");
-    CU_ASSERT_TRUE_FATAL(readme != NULL && greeter != NULL);
+    FILE *text = shell("cat \"$dir/%s.txt\"", program);
+    FILE *output = shell("cc -Iinclude -o \"$dir/%s\" \"$dir/%s.c\" \"$build/liblifecycle.a\""
+                         " $(pkg-config --libs libbsd) -pthread;"
+                         " echo $$; exec timeout 60 \"$dir/%s\"",
+                         program, program, program);
+    CU_ASSERT_TRUE_FATAL(text != NULL && output != NULL);
     char said[256] = "";
-    CU_ASSERT_TRUE(fgets(said, sizeof said, greeter) != NULL);
+    CU_ASSERT_TRUE(fgets(said, sizeof said, output) != NULL);
     pid_t process = (pid_t)strtol(said, NULL, 10);
     CU_ASSERT_TRUE_FATAL(process > 1);
 
     unsigned found = 0;
-    const char *shown = next_shown(readme);
-    while (*shown && fgets(said, sizeof said, greeter)) {
-        const char *text = strchr(said, ' ');
-        if (!text || strcmp(text, shown) != 0)
-            continue; /* it may greet once more before the signal is there */
-        shown = next_shown(readme);
+    const char *shown = next_shown(text);
+    while (*shown && fgets(said, sizeof said, output)) {
+        const char *record = strchr(said, ' ');
+        if (!record || strcmp(record, shown) != 0)
+            continue; /* it may go on once more before the signal is there */
+        shown = next_shown(text);
         found++;
         if (strstr(shown, "received SIGINT"))
             kill(process, SIGINT);
     }
-    CU_ASSERT_EQUAL(found, 5);
+    CU_ASSERT_EQUAL(found, records);
     CU_ASSERT_STRING_EQUAL(shown, "");
-    CU_ASSERT_EQUAL(pclose(greeter), 0);
-    pclose(readme);
+    CU_ASSERT_EQUAL(pclose(output), 0);
+    pclose(text);
+}
+
+static void says_what_it_says(void)
+{
+    CU_ASSERT_TRUE_FATAL(begin());
+    says("README-1", 5);
+    end();
+}
+
+static void guide_says_what_it_says(void)
+{
+    CU_ASSERT_TRUE_FATAL(begin());
+    char program[64];
+    unsigned programs = 0;
+    FILE *found = shell("cd \"$dir\"; grep -l 'int main(' guide-*.c | sed 's/\\.c$//'");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+    while (fgets(program, sizeof program, found)) {
+        program[strcspn(program, "\n")] = '\0';
+        says(program, programs == 0 ? 9 : 5); /* the graph, the tree */
+        programs++;
+    }
+    pclose(found);
+    CU_ASSERT_EQUAL(programs, 2);
     end();
 }
 
 CHECK_SUITE(readme_suite, "project: readme",
             {"all C code of the README and docs/ compiles", compiles},
             {"the tutorial ends in examples/tutorial.c", tutorial_ends_in_the_example},
-            {"the README's program says what the README says", says_what_it_says});
+            {"the README's program says what the README says", says_what_it_says},
+            {"the guide's programs say what the guide says", guide_says_what_it_says});
