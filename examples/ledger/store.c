@@ -77,18 +77,9 @@ static lc_error *commit(struct ledger *ledger, struct request *first)
     return error;
 }
 
-/**
- * Waits for the next request and commits it. @return NULL; -EAGAIN: there is nothing to be done any
- * more but to wait for the end, since the journal has failed, or has stopped; others: a failure.
- */
-static lc_error *serve(lc_context *context, struct ledger *ledger)
+/** Why nothing comes from the channel. -EAGAIN: it is closed, since nothing will be stored. */
+static lc_error *cannot_receive(int code)
 {
-    void *request = NULL;
-    int code = lc_context_receive(context, ledger->requests, &request);
-    if (code == 0)
-        return commit(ledger, request);
-    if (lc_context_error(context))
-        return NULL;
     return lc_error_new(code == -EPIPE ? -EAGAIN : code, "cannot wait for requests: %s",
                         strerror(-code));
 }
@@ -98,12 +89,19 @@ static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
     struct ledger *ledger = arg;
     lc_ready_signal(ready);
     lc_error *error = NULL;
-    /*
-     * What is queued wins over the end of the context, so the last round still commits all of it.
-     */
-    for (bool stopping = false; !error && !stopping;) {
-        error = serve(context, ledger);
+    bool stopping = false;
+    while (!error && !stopping) {
+        void *request = NULL;
+        int code = lc_context_receive(context, ledger->requests, &request);
+        /*
+         * What is queued wins over the end of the context, so the last round still commits all of
+         * it.
+         */
         stopping = lc_context_error(context) != NULL;
+        if (code == 0)
+            error = commit(ledger, request);
+        else if (!stopping)
+            error = cannot_receive(code);
     }
     if (error && lc_error_code(error) == -EAGAIN) {
         /* A failure of the journal, not of ours: its handler decides, and we are told. */
@@ -144,7 +142,7 @@ const struct kind store_kind = {
     /*
      * It restarts along with the journal. A restarted journal is another one: it was read from disk
      * anew, and may end elsewhere than what this store saw last. And a store that finds the journal
-     * closed steps aside until it is told to stop, which this is what tells it. The other way round
+     * closed does nothing more until it is told to stop; this is what tells it. The other way round
      * nothing is asked for: the journal does not care who writes it.
      */
     .needs = {{.name = "journal", .condition = LC_WHEN_READY, .restart_along = true}},
