@@ -94,7 +94,7 @@ void lc__runnable_tell_death(const struct lc__runnable *runnable);
 int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child);
 void lc__runnable_put_out(struct lc__runnable *child);
 /* Opens a sub-log. @return 0; -EEXIST, -ENOMEM. */
-int lc__run_open_log(struct lc__run *run, const char *name, const char **log);
+int lc__run_open_log(struct lc__run *run, const char *name, const char **result);
 /*
  * Whether it counts as settled at `now`: it has waited since the last look, or has been busy for
  * `grace`. *own is set if it is the caller of `task`.
