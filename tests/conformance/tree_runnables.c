@@ -441,11 +441,11 @@ static void context_of_one_that_has_ended(void)
 /* ---- B3: names ---- */
 
 #define LONGEST "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-"
-#define TOO_LONG LONGEST "x"
+static const char too_long[] = LONGEST "x";
 
 static void start_names(lc_context *context, void *arg)
 {
-    static const char *const bad[] = {"", TOO_LONG, "a.b", "a b", "\303\244", "a\n", "/", NULL};
+    static const char *const bad[] = {"", too_long, "a.b", "a b", "\303\244", "a\n", "/", NULL};
     static const char *const good[] = {LONGEST, "-", "_", "0", "a", "A"};
     lc_child child = waiting_child();
     (void)arg;
@@ -516,7 +516,7 @@ static void open_bad_logs(lc_context *context, void *arg)
     CHECK_ERROR(lc_tree_sublog(context, "a.b", &log), -EINVAL);
     CHECK_ERROR(lc_tree_sublog(context, "", &log), -EINVAL);
     CHECK_ERROR(lc_tree_sublog(context, NULL, &log), -EINVAL);
-    CHECK_ERROR(lc_tree_sublog(context, TOO_LONG, &log), -EINVAL);
+    CHECK_ERROR(lc_tree_sublog(context, too_long, &log), -EINVAL);
     CHECK_ERROR(lc_tree_sublog(context, "log", NULL), -EINVAL);
     CHECK_ERROR(lc_tree_sublog(context, "c", &log), -EEXIST); /* a child, or a log */
     CU_ASSERT_PTR_NULL(log);
