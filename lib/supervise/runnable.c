@@ -383,11 +383,12 @@ bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
     lc__spinlock_unlock(&run->lock);
     if (!works) /* its start is to be carried out yet, or its end to be dealt with */
         return false;
-    bool waited = waits && run->busy_since == 0 && run->parks == parks;
+    bool same = run->parks == parks; /* it has not gone to wait since the last look */
+    bool waited = waits && run->busy_since == 0 && same;
     run->parks = parks;
     if (waits)
         run->busy_since = 0;
-    else if (run->busy_since == 0)
+    else if (run->busy_since == 0 || !same)
         run->busy_since = now;
     return waited || (!waits && now - run->busy_since >= grace);
 }

@@ -271,6 +271,57 @@ static void messages_are_handled(void)
         lc_channel_unref(channels[i]);
 }
 
+/* Two that give one thing to each other, until it has gone to and fro so often. */
+struct player {
+    lc_channel *in;
+    lc_channel *out;
+    atomic_uint left;
+};
+
+static lc_error *play(lc_context *context, void *arg)
+{
+    struct player *player = arg;
+    void *item;
+    while (lc_context_receive(context, player->in, &item) == 0) {
+        if (atomic_fetch_sub(&player->left, 1) > 1)
+            lc_channel_send(player->out, item, LC_FOREVER);
+    }
+    return lc_error_ref(lc_context_error(context));
+}
+
+/* At each moment one of them waits, and at none of them both. */
+static void exchange_is_over(void)
+{
+    struct troupe troupe;
+    struct player players[2];
+    lc_channel *channels[2];
+    unsigned rounds = lc_simulated() ? 2 : check_fewer(200), exchanges = lc_simulated() ? 20 : 1000;
+    troupe_set(&troupe);
+    troupe.options.settle_grace = LC_HOUR;
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channels[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        players[i] = (struct player){channels[i], channels[1 - i], 0};
+        troupe.actors[A + i].child.run = play;
+        troupe.actors[A + i].child.arg = &players[i];
+    }
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
+    unsigned early = 0;
+    for (unsigned round = 0; round < rounds; round++) {
+        atomic_store(&players[0].left, exchanges + 1);
+        atomic_store(&players[1].left, exchanges);
+        CU_ASSERT_EQUAL(lc_channel_send(players[0].in, NULL, check_patience()), 0);
+        CU_ASSERT_TRUE(troupe_settles(&troupe));
+        early += atomic_load(&players[1].left) > 0;
+        CU_ASSERT_TRUE(troupe_settles(&troupe));
+    }
+    CU_ASSERT_EQUAL(early, 0);
+    troupe_strike(&troupe);
+    for (int i = 0; i < 2; i++)
+        lc_channel_unref(channels[i]);
+}
+
 static void starts_exits_and_restarts_are_carried_out(void)
 {
     struct troupe troupe;
@@ -401,6 +452,57 @@ static void busy_counts_after_a_grace(void)
 static void blocked_outside_counts_after_a_grace(void)
 {
     grace_for(be_blocked);
+}
+
+/* Busy, then waiting for a moment, then busy again, as it is let. */
+struct restless {
+    atomic_int busy; /* for the how manieth time */
+    atomic_int leave;
+};
+
+static lc_error *be_restless(lc_context *context, void *arg)
+{
+    struct restless *restless = arg;
+    for (int time = 1; time <= 2; time++) {
+        atomic_store(&restless->busy, time);
+        while (atomic_load(&restless->leave) < time)
+            sched_yield();
+        lc_sleep(LC_MILLISECOND);
+    }
+    return lc_error_ref(lc_context_error(context));
+}
+
+static bool is_busy_again(void *arg)
+{
+    return atomic_load(&((struct restless *)arg)->busy) == 2;
+}
+
+static bool is_busy(void *arg)
+{
+    return atomic_load(&((struct restless *)arg)->busy) == 1;
+}
+
+static void grace_begins_anew(void)
+{
+    struct troupe troupe;
+    struct restless restless = {0};
+    troupe_set(&troupe);
+    troupe.options.settle_grace = 500 * LC_MILLISECOND;
+    troupe.actors[A].child.run = be_restless;
+    troupe.actors[A].child.arg = &restless;
+    troupe.actors[A].child.kind = LC_WORKER_THREAD;
+    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
+    CU_ASSERT_TRUE(check_until(is_busy, &restless));
+    CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, LC_NOW), -ETIMEDOUT);
+    lc_sleep(troupe.options.settle_grace);
+    atomic_store(&restless.leave, 1);
+    CU_ASSERT_TRUE(check_until(is_busy_again, &restless));
+    CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, LC_NOW), -ETIMEDOUT); /* but not for so long */
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    lc_tree_cancel(troupe.tree);
+    atomic_store(&restless.leave, 2);
+    troupe_strike(&troupe);
 }
 
 static void keep_busy(void *arg)
@@ -1112,6 +1214,7 @@ CHECK_SUITE_IN_MODES(
     {"B12 a tree may be let go with some of it alive", let_go_with_some_alive},
     {"B12 a tree that was let go runs on", let_go_while_it_runs},
     {"B13 a message is handled before a tree is settled", messages_are_handled},
+    {"B13 an exchange between runnables is over before a tree is settled", exchange_is_over},
     {"B13 starts, exits and restarts are carried out before a tree is settled",
      starts_exits_and_restarts_are_carried_out},
     {"B13 a pause before a restart is settled", pause_is_settled},
@@ -1120,6 +1223,7 @@ CHECK_SUITE_IN_MODES(
      CHECK_KERNEL},
     {"B13 a runnable that blocks elsewhere counts as settled after a grace",
      blocked_outside_counts_after_a_grace, CHECK_KERNEL},
+    {"B13 the grace begins anew when a runnable has waited", grace_begins_anew, CHECK_KERNEL},
     {"B13 what has not begun is not settled", what_has_not_begun_is_not_settled, CHECK_KERNEL},
     {"B14 changes are told in order, with name, time, instance and error",
      changes_are_told_in_order},
