@@ -478,6 +478,7 @@ static void an_overdue_node_that_ends_before_the_run_is_not_named(void)
     IS_TOLD(store, 1);
     IS_TOLD(other, 1);
     check_clock_advance(crew->clock, 3 * LC_SECOND);
+    CU_ASSERT_TRUE(check_until(is_overdue, crew));
     crew_order(store, 1, CREW_RETURN);
     crew_sees(store, LC_NODE_STOPPED);
     crew_order(other, 1, CREW_RETURN);
