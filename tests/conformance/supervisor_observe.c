@@ -8,6 +8,7 @@
 
 #include <lifecycle.h>
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +56,8 @@ static void tells_of(const struct told *told, const char *name, const char *expe
         else
             snprintf(piece, sizeof piece, "%s", kinds[event->kind]);
         if (*text)
-            strcat(text, ", ");
-        strcat(text, piece);
+            strlcat(text, ", ", sizeof text);
+        strlcat(text, piece, sizeof text);
     }
     CU_ASSERT_STRING_EQUAL(text, expected);
     if (strcmp(text, expected) != 0)
@@ -217,7 +218,7 @@ static void a_slow_observer_loses_its_own_oldest(void)
     listen(&slow, lossy, LC_NOW);
     CU_ASSERT_EQUAL(slow.result, -EPIPE);
     CU_ASSERT_EQUAL(slow.count, KEPT);
-    CU_ASSERT_TRUE(swift.count > 5 * RESTARTS);
+    CU_ASSERT_TRUE(swift.count > (size_t)5 * RESTARTS);
     CU_ASSERT_EQUAL(slow.events[0]->lost, swift.count - KEPT);
     for (size_t i = 0; i < slow.count && i < swift.count; i++) {
         const lc_event *same = swift.events[swift.count - slow.count + i];

@@ -11,12 +11,10 @@
 
 #include <lifecycle.h>
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { CHURNERS = 4, SIBLINGS = 8 };
 
@@ -129,13 +127,10 @@ static void run(void *arg)
 
 static unsigned descriptors(void)
 {
+    enum { HIGHEST = 1024 };
     unsigned count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    if (!directory)
-        abort();
-    while (readdir(directory))
-        count++;
-    closedir(directory);
+    for (int number = 0; number < HIGHEST; number++)
+        count += fcntl(number, F_GETFD) >= 0;
     return count;
 }
 
