@@ -28,7 +28,8 @@
  *     shutdown      everything stops, and the run returns the error
  *     spin-halt     everything stops, and the process waits for an operator: see lc_spin_halt
  *
- * What is stopped on purpose stops in order: a node is told to when what depends on it is done.
+ * What is stopped on purpose stops in order: a node is told to when what depends on it is done, and
+ * what depends on it by way of nodes that do not run, such as one that has failed.
  * A node whose error the supervisor brought about itself, by stopping it, is not judged: an error
  * that wraps the context's is expected, any other is logged and named in what the run returns.
  *

@@ -296,6 +296,7 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
     RB_INIT(&engine->timers);
     STAILQ_INIT(&engine->queue);
     STAILQ_INIT(&engine->changed);
+    STAILQ_INIT(&engine->passing);
     STAILQ_INIT(&engine->doomed);
     STAILQ_INIT(&engine->turns);
     STAILQ_INIT(&engine->rested);

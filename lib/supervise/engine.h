@@ -13,7 +13,8 @@
  * What always holds, asserted here or looked at by tests in every state they reach:
  *  1. No node starts before each of its dependencies has met the edge's condition.
  *  2. Within the step in which a dependency stops for good, all that depends on it is told to stop.
- *  3. In a deliberate stop a node is cancelled only after its dependants are done, or overdue.
+ *  3. In a deliberate stop a node is cancelled only after its dependants are done, or overdue; also
+ *     those that depend on it by way of dependants that do not run.
  *  4. At most one instance of a node exists; an overdue one blocks the node's restart.
  *  5. Every error reaches exactly one handler, or the log.
  *  6. Once the end of everything has begun nothing starts; it is over when every node is done, or
@@ -136,7 +137,7 @@ struct lc__engine_node {
     LIST_HEAD(, lc__engine_edge) dependants;
     size_t unmet;    /* dependencies whose condition is not met */
     size_t never;    /* of these, those whose will not be */
-    size_t blockers; /* dependants that are to stop and have not */
+    size_t blockers; /* dependants in its way: to stop and not done, or not running but blocked */
     struct lc__engine_node *parent;
     TAILQ_HEAD(, lc__engine_node) children;
     TAILQ_ENTRY(lc__engine_node) among_children;
@@ -144,6 +145,7 @@ struct lc__engine_node {
     size_t children_up; /* those with something below them, or themselves, that has not ended */
     STAILQ_ENTRY(lc__engine_node) in_queue;
     STAILQ_ENTRY(lc__engine_node) in_changed;
+    STAILQ_ENTRY(lc__engine_node) in_passing;
     STAILQ_ENTRY(lc__engine_node) in_sweep;
     STAILQ_ENTRY(lc__engine_node) in_turns;
     struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
@@ -160,6 +162,7 @@ struct lc__engine_node {
     bool again;                    /* and then to start again */
     bool cancel_sent;              /* its instance has been told */
     bool blocks;                   /* it counts among the blockers of its dependencies */
+    bool passes_on;                /* it is in the queue of those that may block or not, now */
     bool has_changed;    /* it is in the queue of those whose edges have to be looked at */
     bool awaits_turn;    /* it is in the queue of those whose turn may have come */
     bool cancelled;      /* of a runnable: its context has ended */
@@ -176,7 +179,8 @@ struct lc__engine {
     uint64_t timer_sequence;
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
-    changed; /* whose edges have to be looked at; empty between steps, as the next three */
+    changed; /* whose edges have to be looked at; empty between steps, as the next four */
+    struct lc__engine_sweep passing;      /* they do not run, and may block now, or no longer */
     struct lc__engine_sweep doomed;       /* to be stopped for good with all that depends on them */
     STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
     struct lc__engine_sweep rested;       /* runnables that were at rest when they were cancelled */

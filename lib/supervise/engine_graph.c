@@ -3,10 +3,11 @@
  *
  * Nothing here recurses: graphs may be deep, and stacks are small. What an event changes is noted
  * (lc__engine_enter), and looked at edge by edge before the step ends (lc__graph_propagate); who
- * has to stop because of whom is collected by sweeps, breadth first. Last of all, when all that is
- * to stop is known, comes the turn of those that can start or be cancelled. So nothing starts that the
- * same step stops, nothing is cancelled before what the same step stops and depends on it, and what
- * comes of a step does not hang on the order in which edges are looked at.
+ * has to stop because of whom is collected by sweeps, breadth first; who has to wait for whom is
+ * counted, node by node past those that do not run. Last of all, when all that is to stop is known,
+ * comes the turn of those that can start or be cancelled. So nothing starts that the same step
+ * stops, nothing is cancelled before what the same step stops and depends on it, and what comes of
+ * a step does not hang on the order in which edges are looked at.
  */
 #include "supervise/engine_parts.h"
 
@@ -53,6 +54,7 @@ static bool update(struct lc__engine_edge *edge)
 void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *dependant,
                      struct lc__engine_node *dependency)
 {
+    assert(!dependant->blocks); /* as it has not begun, nor has anything that depends on it */
     edge->dependant = dependant;
     edge->dependency = dependency;
     edge->level = LC__EDGE_UNMET;
@@ -65,7 +67,7 @@ void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *depen
 void lc__graph_unlink(struct lc__engine_node *node)
 {
     struct lc__engine_edge *edge, *next;
-    assert(LIST_EMPTY(&node->dependants));
+    assert(LIST_EMPTY(&node->dependants) && !node->blocks);
     LIST_FOREACH_SAFE (edge, &node->dependencies, of_dependant, next)
         LIST_REMOVE(edge, of_dependency);
     LIST_INIT(&node->dependencies);
@@ -124,7 +126,7 @@ static void cancel(struct lc__engine *engine, struct lc__engine_node *node)
     lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
 }
 
-/* Nothing that depends on it still stops? Then it is told to, or starts. */
+/* Nothing that depends on it, near or far, still stops? Then it is told to, or starts. */
 static void take_turn(struct lc__engine *engine, struct lc__engine_node *node)
 {
     node->awaits_turn = false;
@@ -136,26 +138,39 @@ static void take_turn(struct lc__engine *engine, struct lc__engine_node *node)
         lc__engine_launch(engine, node);
 }
 
-/* It has ended, or is waited for no longer: the turn of what it depends on may have come. */
-static void unblock(struct lc__engine *engine, struct lc__engine_node *node)
+/*
+ * Whether what it depends on has to let it be first: it is to stop and has not, or it does not run,
+ * but something that depends on it is in its own way.
+ */
+static bool is_in_the_way(const struct lc__engine_node *node)
 {
-    struct lc__engine_edge *edge;
-    if (!node->blocks)
-        return;
-    node->blocks = false;
-    LIST_FOREACH (edge, &node->dependencies, of_dependant)
-        if (--edge->dependency->blockers == 0)
-            await_turn(engine, edge->dependency);
+    return node->running ? node->stop_wanted && !node->overdue : node->blockers > 0;
 }
 
-static void block(struct lc__engine_node *node)
+/* One more of its dependants is in its way, or one less. It is looked at later: no recursion. */
+static void count_blocker(struct lc__engine *engine, struct lc__engine_node *node, bool more)
 {
-    struct lc__engine_edge *edge;
-    if (node->blocks || !node->running || node->overdue)
+    node->blockers = more ? node->blockers + 1 : node->blockers - 1;
+    if (node->blockers == 0)
+        await_turn(engine, node);
+    if (node->passes_on || node->blocks == is_in_the_way(node))
         return;
-    node->blocks = true;
+    node->passes_on = true;
+    STAILQ_INSERT_TAIL(&engine->passing, node, in_passing);
+}
+
+/*
+ * It has been told to stop, has ended, is overdue, or does not run and its blockers have changed:
+ * what it depends on may have to wait for it from now on, or no longer.
+ */
+static void update_way(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    const struct lc__engine_edge *edge;
+    if (node->blocks == is_in_the_way(node))
+        return;
+    node->blocks = !node->blocks;
     LIST_FOREACH (edge, &node->dependencies, of_dependant)
-        edge->dependency->blockers++;
+        count_blocker(engine, edge->dependency, node->blocks);
 }
 
 /* While everything stops a handler has as long to answer as the node has to stop. */
@@ -180,7 +195,7 @@ static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, b
     }
     node->stop_wanted = true;
     node->again = again;
-    block(node);
+    update_way(engine, node);
     await_turn(engine, node);
     if (is_up(node)) {
         lc__engine_disarm(engine, &node->timer);
@@ -286,6 +301,10 @@ void lc__graph_propagate(struct lc__engine *engine)
             look_at_dependants(engine, node);
         } else if (!STAILQ_EMPTY(&engine->doomed)) {
             stop_doomed(engine);
+        } else if ((node = STAILQ_FIRST(&engine->passing))) {
+            STAILQ_REMOVE_HEAD(&engine->passing, in_passing);
+            node->passes_on = false;
+            update_way(engine, node);
         } else if ((node = STAILQ_FIRST(&engine->turns))) {
             STAILQ_REMOVE_HEAD(&engine->turns, in_turns);
             take_turn(engine, node);
@@ -452,7 +471,7 @@ void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
         node->thrown = NULL;
         how = LC__ENDED_FAILED;
     }
-    unblock(engine, node);
+    update_way(engine, node);
     if (failing) {
         /* The first one counts, and may have been a deadline's; another is not to be lost. */
         if (how >= LC__ENDED_FAILED && error && error != node->error)
@@ -487,7 +506,7 @@ void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node)
     node->overdue = true;
     lc__engine_do(engine, node, LC__TELL_OVERDUE);
     lc__engine_inactive(engine, node);
-    unblock(engine, node);
+    update_way(engine, node);
 }
 
 void lc__graph_stop_all(struct lc__engine *engine)

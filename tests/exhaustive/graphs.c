@@ -584,14 +584,24 @@ static bool is_waited_for(const struct lc__engine_node *node)
     return world.runs[number_of(node)] && !node->overdue;
 }
 
-/* How many must have ended before the node may be cancelled, or start again. */
+static bool is_in_the_way(const struct lc__engine_node *node);
+
+/* On how many ways something must have ended before the node may be cancelled, or start again. */
 static size_t count_blockers(const struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
     size_t count = 0;
     LIST_FOREACH (edge, &node->dependants, of_dependency)
-        count += is_told(edge->dependant) && is_waited_for(edge->dependant);
+        count += is_in_the_way(edge->dependant);
     return count;
+}
+
+/* It stops, or does not run and something stops that depends on it. */
+static bool is_in_the_way(const struct lc__engine_node *node)
+{
+    if (world.runs[number_of(node)])
+        return is_told(node) && is_waited_for(node);
+    return count_blockers(node) > 0;
 }
 
 static size_t count_edges(const struct lc__engine_node *node,
@@ -655,9 +665,10 @@ static void check_counts(const struct lc__engine_node *node)
     if (!is_settled(node)) {
         claim(node->unmet == count_edges(node, is_unmet), "count of unmet dependencies");
         claim(node->never == count_edges(node, is_impossible), "count of impossible dependencies");
-        claim(node->blockers == count_blockers(node), "count of blockers");
     }
-    claim(node->todo == 0 && !node->has_changed, "a step is not over");
+    claim(node->blockers == count_blockers(node), "count of blockers");
+    claim(node->blocks == is_in_the_way(node), "whether a node is in the way");
+    claim(node->todo == 0 && !node->has_changed && !node->passes_on, "a step is not over");
     claim(node->settled == is_settled(node), "whether a node is settled");
 }
 
@@ -766,18 +777,27 @@ static void check_started(const struct lc__engine_node *node)
     claim(count_blockers(node) == 0, "a node starts before what restarts along has stopped");
 }
 
+/* Of what depends on it, also by way of nodes that do not run, nothing is waited for. */
+static void check_dependants_ended(const struct lc__engine_node *node)
+{
+    const struct lc__engine_edge *edge;
+    LIST_FOREACH (edge, &node->dependants, of_dependency) {
+        claim(!is_waited_for(edge->dependant),
+              "a node stops for good before what depends on it has ended");
+        if (!world.runs[number_of(edge->dependant)])
+            check_dependants_ended(edge->dependant);
+    }
+}
+
 /* In its turn, unless it has failed, or nothing is waited for any more. */
 static void check_cancelled(const struct lc__engine_node *node)
 {
-    const struct lc__engine_edge *edge;
     if (node->state == LC_NODE_FAILING || world.given_up)
         return;
     claim(is_told(node), "a node is cancelled that was not to stop");
     claim(count_blockers(node) == 0, "a node is cancelled before what depends on it has ended");
-    LIST_FOREACH (edge, &node->dependants, of_dependency)
-        if (is_told_for_good(node))
-            claim(!is_waited_for(edge->dependant),
-                  "a node stops for good before what depends on it has ended");
+    if (is_told_for_good(node))
+        check_dependants_ended(node);
 }
 
 /* How often an error of the node was told or asked about. */

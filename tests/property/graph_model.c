@@ -54,7 +54,7 @@ struct model_node {
     unsigned actions; /* that come of the last event */
     bool doomed;      /* it is to stop for good, and all that depends on it */
     bool spread;      /* that it has stopped has been seen to */
-    bool blocked;     /* something that depends on it, and is to stop, still runs */
+    bool blocked;     /* something that depends on it is in the way: to stop, and still running */
     bool marked;      /* found by a search */
 };
 
@@ -286,14 +286,28 @@ static bool stop_descendants(void)
     return any;
 }
 
+/* What does not run hides nothing: what is in its own way is in the way of what it depends on. */
+static bool is_in_the_way(const struct model_node *node)
+{
+    if (!node->there)
+        return false;
+    return node->running ? node->told != NOT && !node->overdue : node->blocked;
+}
+
 static void find_blocked(void)
 {
     for (EACH_NODE(node))
         node->blocked = false;
-    for (EACH_NODE(node))
-        for (size_t i = 0; i < node->edge_count; i++)
-            if (node->there && node->told != NOT && node->running && !node->overdue)
-                model.nodes[node->edges[i].dependency].blocked = true;
+    for (bool found = true; found;) {
+        found = false;
+        for (EACH_NODE(node)) {
+            for (size_t i = 0; i < node->edge_count && is_in_the_way(node); i++) {
+                struct model_node *dependency = &model.nodes[node->edges[i].dependency];
+                found = found || !dependency->blocked;
+                dependency->blocked = true;
+            }
+        }
+    }
 }
 
 static bool start_some(void)

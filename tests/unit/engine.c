@@ -442,6 +442,60 @@ static void stops_in_order(void)
     end();
 }
 
+/* The store has failed: it does not run, but the server above it does, until it has stopped. */
+static void stops_in_order_past_what_does_not_run(void)
+{
+    begin();
+    struct lc__engine_node *journal = add("journal"), *listener = add("listener");
+    store = add("store");
+    store->policy.judged = true;
+    need(store, journal, LC_WHEN_READY);
+    need(listener, store, LC_WHEN_READY);
+    start();
+    be_ready(journal);
+    be_ready(store);
+    be_ready(listener);
+    die(store, -EIO);
+    answer(store, LC_SPIN_HALT);
+    CU_ASSERT_TRUE(was_done(listener, LC__CANCEL));
+    CU_ASSERT_FALSE(was_done(journal, LC__CANCEL));
+    finish(listener, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_TRUE(was_done(journal, LC__CANCEL));
+    finish(journal, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_TRUE(graph.engine.finished);
+    end();
+}
+
+/* Two ways lead from the first to the last, both past what does not run. */
+static void waits_for_all_ways_past_what_does_not_run(void)
+{
+    begin();
+    struct lc__engine_node *disk = add("disk"), *index = add("index"), *watch = add("watch");
+    store = add("store");
+    server = add("server");
+    store->policy.judged = index->policy.judged = true;
+    watch->policy.stop_timeout = LC_SECOND;
+    need(store, disk, LC_WHEN_READY);
+    need(index, disk, LC_WHEN_READY);
+    need(server, store, LC_WHEN_READY);
+    need(server, index, LC_WHEN_READY);
+    need(watch, index, LC_WHEN_READY);
+    start();
+    be_ready(disk);
+    be_ready(store);
+    be_ready(index);
+    die(store, -EIO);
+    die(index, -EIO);
+    cancel_all();
+    CU_ASSERT_TRUE(was_done(server, LC__CANCEL) && was_done(watch, LC__CANCEL));
+    CU_ASSERT_FALSE(was_done(disk, LC__CANCEL));
+    finish(server, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_FALSE(was_done(disk, LC__CANCEL));
+    let_time_pass(); /* the watch is overdue */
+    CU_ASSERT_TRUE(was_done(disk, LC__CANCEL));
+    end();
+}
+
 static void overdue_is_waited_for_no_longer(void)
 {
     begin_with_two();
@@ -793,6 +847,9 @@ CHECK_SUITE(
     {"readiness ends the start deadline", readiness_ends_the_start_deadline},
     {"of equal deadlines that set first comes first", deadlines_are_met_in_order},
     {"dependants stop first", stops_in_order},
+    {"so do those of a dependant that does not run", stops_in_order_past_what_does_not_run},
+    {"on all ways past those that do not run, but for the overdue",
+     waits_for_all_ways_past_what_does_not_run},
     {"an overdue node is waited for no longer, and named in the result",
      overdue_is_waited_for_no_longer},
     {"an overdue node is not started again before it has ended", overdue_is_not_started_again},
