@@ -20,6 +20,7 @@ struct lc_signaler {
      * that is kept, the call of the relay and its release.
      */
     atomic_bool claimed;
+    atomic_uchar asked;        /* see lc__signaler_ask */
     _Atomic(lc_error *) error; /* thrown and not taken */
     lc_handle thrown;          /* closes after `error` was set */
     struct lc__relay relay;    /* relay.error is NULL if it has none */
@@ -53,6 +54,7 @@ lc_signaler *lc__signaler_relaying(const struct lc__relay *relay)
         return NULL;
     atomic_init(&signaler->refs, 1);
     atomic_init(&signaler->claimed, false);
+    atomic_init(&signaler->asked, 0);
     atomic_init(&signaler->error, NULL);
     lc__handle_init(&signaler->thrown, &thrown_owner);
     if (relay)
@@ -110,9 +112,14 @@ static bool claim(lc_signaler *signaler)
     return !atomic_exchange_explicit(&signaler->claimed, true, memory_order_acq_rel);
 }
 
-const struct lc__relay *lc__signaler_relay(const lc_signaler *signaler)
+void lc__signaler_ask(lc_signaler *signaler, unsigned char asked)
 {
-    return signaler && signaler->relay.error ? &signaler->relay : NULL;
+    atomic_store_explicit(&signaler->asked, asked, memory_order_relaxed);
+}
+
+unsigned char lc__signaler_asked(lc_signaler *signaler)
+{
+    return atomic_load_explicit(&signaler->asked, memory_order_relaxed);
 }
 
 bool lc__signaler_is_claimed(lc_signaler *signaler)

@@ -29,8 +29,12 @@ void lc__signaler_seal(lc_signaler *signaler);
 /* Gives the signaler an error, taken over: the first is kept or relayed, any other logged. */
 void lc__signaler_signal(lc_signaler *signaler, lc_error *error);
 
-/* The relay it was made with, or NULL. */
-const struct lc__relay *lc__signaler_relay(const lc_signaler *signaler);
+/*
+ * What the error that comes next asks for: a number that means something to who relays. It lies
+ * here and not with the relay, which may be gone. Its order is that of the error; 0 until it is set.
+ */
+void lc__signaler_ask(lc_signaler *signaler, unsigned char asked);
+unsigned char lc__signaler_asked(lc_signaler *signaler);
 /* Whether it has had an error, or was sealed. */
 bool lc__signaler_is_claimed(lc_signaler *signaler);
 

@@ -39,7 +39,6 @@ struct lc__instance {
     struct lc__waiter ready_waiter;
     struct lc__waiter done_waiter;
     lc_error *thrown;
-    atomic_int asked; /* what `thrown` asks for: an lc_behavior. Its order is that of the post */
     struct lc__post ready_post;
     struct lc__post failed_post;
     struct lc__post ended_post;
@@ -98,9 +97,8 @@ static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
     } else if (is_cancellation(instance, error)) {
         lc_error_unref(error);
     } else {
-        int asked = atomic_load_explicit(&instance->asked, memory_order_relaxed);
         lc__engine_failed(&shell->engine, &instance->node->engine, instance->number, error,
-                          (lc_behavior)asked, lc_now());
+                          (lc_behavior)lc__signaler_asked(instance->signaler), lc_now());
     }
     unref_instance(instance);
 }
@@ -118,27 +116,20 @@ static void release_relay(void *arg)
     unref_instance(arg);
 }
 
-/* If that goes to a node which has no handler, it is what will be done about it. */
-static void ask_for(lc_context *context, lc_behavior behavior)
-{
-    const struct lc__relay *relay = lc__signaler_relay(lc__context_signaler(context));
-    if (relay && relay->error == relay_error)
-        atomic_store_explicit(&((struct lc__instance *)relay->arg)->asked, (int)behavior,
-                              memory_order_relaxed);
-}
-
 void lc__node_report(struct lc__shell *shell)
 {
     const lc_error *result = shell->engine.result;
     const lc_error *ended = lc_context_error(shell->above);
     if (!result || (ended && lc_error_contains(result, ended)))
         return;
-    if (!lc__context_signaler(shell->above)) {
+    lc_signaler *signaler = lc__context_signaler(shell->above);
+    if (!signaler) {
         lc_log(LC_LOG_ERROR, shell->name, "ended by an error: %s", lc_error_message(result));
         return;
     }
+    /* If that goes to a node which has no handler, it is what will be done about it. */
     if (shell->engine.behavior >= LC_SHUTDOWN)
-        ask_for(shell->above, shell->engine.behavior);
+        lc__signaler_ask(signaler, (unsigned char)shell->engine.behavior);
     lc_signal_error(shell->above, lc_error_ref(result));
 }
 
