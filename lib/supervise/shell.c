@@ -152,8 +152,7 @@ static void finish(struct lc__shell *shell)
     shell->front->finished(shell); /* its own reference is given back by the server: end_service */
 }
 
-/* Carries out what the last event has brought about. */
-static void act(struct lc__shell *shell)
+static void carry_out(struct lc__shell *shell)
 {
     struct lc__engine_action action;
     while (lc__engine_next(&shell->engine, &action)) {
@@ -165,6 +164,23 @@ static void act(struct lc__shell *shell)
         lc_handle_close(&shell->ready);
     if (shell->engine.finished && !shell->over)
         finish(shell);
+}
+
+/*
+ * Carries out what the last event has brought about. The program's code that this calls, where
+ * contexts end and lines are logged, may call back, and so bring about more: that has its turn when
+ * the present action is over. It could else free what the action is about, or come between the
+ * halves of a restart.
+ */
+static void act(struct lc__shell *shell)
+{
+    if (shell->acting)
+        return;
+    shell->acting = true;
+    do
+        carry_out(shell);
+    while (!STAILQ_EMPTY(&shell->engine.queue));
+    shell->acting = false;
 }
 
 static void deal_with(struct lc__shell *shell, struct lc__post *post)
@@ -297,11 +313,16 @@ static void deal_with_call(struct lc__shell *shell, struct lc__post *post)
     lc__unpark(&call->parker);
 }
 
+bool lc__shell_serves(struct lc__shell *shell)
+{
+    /* Only this task can have put itself there, so if it is another's it stays another's. */
+    return atomic_load_explicit(&shell->server, memory_order_relaxed) == lc__task_current();
+}
+
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                     void *arg)
 {
-    /* Only this task can have put itself there, so if it is another's it stays another's. */
-    if (atomic_load_explicit(&shell->server, memory_order_relaxed) == lc__task_current()) {
+    if (lc__shell_serves(shell)) {
         function(shell, arg);
         act(shell);
         return;

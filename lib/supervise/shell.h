@@ -66,6 +66,7 @@ struct lc__shell {
     bool told_stopping;
     bool told_halting;
     bool over;
+    bool acting; /* what the engine says is being carried out */
 
     struct lc__waiter above_ended;
     struct lc__post above_ended_post;
@@ -89,9 +90,14 @@ void lc__shell_unref(struct lc__shell *shell);
  * have to serve.
  */
 void lc__shell_post(struct lc__shell *shell, struct lc__post *post);
-/* Has `function(shell, arg)` called in the service, and waits for that. Also from within it. */
+/*
+ * Has `function(shell, arg)` called in the service, and waits for that. Also from within it; what
+ * comes of it is then carried out after what is being carried out.
+ */
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                     void *arg);
+/* Whether the caller is within the service: nothing of this shell goes on before the caller does. */
+bool lc__shell_serves(struct lc__shell *shell);
 
 /*
  * Makes it begin, in the service: it takes over the caller's clock and is cancelled when `above`

@@ -602,6 +602,14 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
         lc__engine_remove(&shell->engine, &node->engine, lc_now());
 }
 
+/* Within the service, in a callback, say, it would wait for what only goes on after it. */
+static int await_gone(lc_supervisor *supervisor, lc_handle *gone, int64_t deadline)
+{
+    if (!lc__shell_serves(&supervisor->shell))
+        return lc_handle_wait(gone, deadline);
+    return lc_handle_is_closed(gone) ? 0 : -EDEADLK;
+}
+
 lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)
 {
     if (!supervisor || !is_name(name))
@@ -611,7 +619,7 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
     struct removal removal = {name, NULL, NULL};
     lc__shell_call(&supervisor->shell, remove_in_service, &removal);
     if (removal.gone) {
-        int result = lc_handle_wait(removal.gone, deadline);
+        int result = await_gone(supervisor, removal.gone, deadline);
         if (result < 0)
             removal.error =
                 lc_error_new(result, "node \"%s\" is still stopping: %s", name, strerror(-result));
