@@ -15,6 +15,7 @@
 #include "executor/processors.h"
 #include "executor/simulation.h"
 #include "executor/stack.h"
+#include "executor/thread.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
@@ -142,7 +143,7 @@ static int make_thread(struct lc__loop *loop)
     /* Before there is a thread: it may leave at once, as soon as it gets the lock. */
     loop->thread = thread;
     atomic_store(&loop->running, true);
-    if (lc__memory_must_fail() || pthread_create(&thread->id, NULL, thread_main, loop) != 0) {
+    if (lc__thread_create(&thread->id, 0, thread_main, loop) < 0) {
         atomic_store(&loop->running, false);
         loop->thread = NULL;
         lc__free(thread);

@@ -12,12 +12,12 @@
 #include "base/system.h"
 #include "executor/executor.h"
 #include "executor/park.h"
+#include "executor/thread.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +32,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_t thread;
     bool running;         /* under the lock */
+    sigset_t mask;        /* of threads that it makes */
     atomic_bool stopping; /* set before the unpark that makes the thread look at it */
     /* Sequentially consistent, as loop->asleep: see lc__monitor_notice. */
     atomic_bool asleep;
@@ -158,6 +159,7 @@ static void *watch(void *unused)
     (void)unused;
     pthread_setname_np(pthread_self(), "lc-monitor");
     lc__library_own_thread();
+    lc__thread_bears_with(&monitor.mask);
     for (;;) {
         unsigned seen = lc__parker_count(&monitor.parker);
         if (atomic_load_explicit(&monitor.stopping, memory_order_acquire))
@@ -173,16 +175,11 @@ static void *watch(void *unused)
     }
 }
 
-/* Under the lock. Signals are for the program's threads: this one has them all blocked. */
+/* Under the lock. */
 static void make_thread(void)
 {
-    sigset_t all, kept;
-    if (lc__fork_guard() < 0)
-        return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    monitor.running = pthread_create(&monitor.thread, NULL, watch, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    if (lc__fork_guard() == 0)
+        monitor.running = lc__thread_create_silent(&monitor.thread, watch, &monitor.mask) == 0;
 }
 
 void lc__monitor_start(void)

@@ -179,21 +179,45 @@ static void *begin(void *arg)
     return NULL;
 }
 
-static int create(struct thread *thread, size_t stack_size)
+static _Thread_local const sigset_t *mask_of_born; /* NULL: they take over the thread's own */
+
+void lc__thread_bears_with(const sigset_t *mask)
 {
-    pthread_t id;
+    mask_of_born = mask;
+}
+
+static int create_with(pthread_attr_t *attributes, size_t stack_size, pthread_t *id,
+                       void *(*run)(void *arg), void *arg)
+{
+    int failed = stack_size > 0 ? pthread_attr_setstacksize(attributes, stack_size) : 0;
+    if (failed == 0 && mask_of_born)
+        failed = pthread_attr_setsigmask_np(attributes, mask_of_born);
+    return failed ? failed : pthread_create(id, attributes, run, arg);
+}
+
+int lc__thread_create(pthread_t *id, size_t stack_size, void *(*run)(void *arg), void *arg)
+{
     pthread_attr_t attributes;
     if (lc__memory_must_fail())
         return -EAGAIN;
-    if (stack_size == 0)
-        return -pthread_create(&id, NULL, begin, thread);
+    if (stack_size == 0 && !mask_of_born)
+        return -pthread_create(id, NULL, run, arg);
     int failed = pthread_attr_init(&attributes);
     if (failed)
         return -failed;
-    failed = pthread_attr_setstacksize(&attributes, stack_size);
-    if (failed == 0)
-        failed = pthread_create(&id, &attributes, begin, thread);
+    failed = create_with(&attributes, stack_size, id, run, arg);
     pthread_attr_destroy(&attributes);
+    return -failed;
+}
+
+int lc__thread_create_silent(pthread_t *id, void *(*run)(void *arg), sigset_t *mask)
+{
+    sigset_t all, kept;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &kept);
+    *mask = mask_of_born ? *mask_of_born : kept;
+    int failed = pthread_create(id, NULL, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
     return -failed;
 }
 
@@ -242,7 +266,8 @@ int lc__thread_start(const struct lc__thread_options *options)
     pthread_mutex_lock(&lock);
     TAILQ_INSERT_TAIL(&live, thread, link);
     pthread_mutex_unlock(&lock);
-    result = create(thread, options->stack_size);
+    pthread_t id; /* not to be read: it notes its own */
+    result = lc__thread_create(&id, options->stack_size, begin, thread);
     if (result == 0)
         return 0;
     pthread_mutex_lock(&lock);

@@ -11,11 +11,11 @@
 #include "executor/callback.h"
 #include "executor/fiber.h"
 #include "executor/park.h"
+#include "executor/thread.h"
 
 #include <lifecycle/log.h>
 
 #include <errno.h>
-#include <signal.h>
 
 /* ---- the heap; under the lock ---- */
 
@@ -223,6 +223,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_t thread;
     bool running;             /* under the lock */
+    sigset_t mask;            /* of threads that it makes */
     atomic_bool stopping;     /* set before the unpark that makes the thread look at it */
     struct lc__parker parker; /* unparked when there is a new first timer */
 } keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .parker = {.descriptor = -1}};
@@ -233,6 +234,7 @@ static void *keep_time(void *arg)
     static const struct lc__park_reason reason = {"the next timer", NULL};
     pthread_setname_np(pthread_self(), "lc-timers");
     lc__library_own_thread();
+    lc__thread_bears_with(&keeper.mask);
     for (;;) {
         /*
          * The count is read before the timers: one armed after they were read changes it, and park
@@ -278,21 +280,16 @@ static void stop_keeper(void)
 
 static struct lc__facility keeper_facility = {.busy = keeper_busy, .shut_down = stop_keeper};
 
-/* Signals are for the program's threads: this one has them all blocked. */
 static int make_keeper(void)
 {
-    sigset_t all, kept;
-    int guarded = lc__fork_guard();
-    if (guarded < 0)
-        return guarded;
+    int result = lc__fork_guard();
+    if (result < 0)
+        return result;
     if (lc__memory_must_fail())
         return -EAGAIN;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int failed = pthread_create(&keeper.thread, NULL, keep_time, NULL);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    keeper.running = failed == 0;
-    return -failed;
+    result = lc__thread_create_silent(&keeper.thread, keep_time, &keeper.mask);
+    keeper.running = result == 0;
+    return result;
 }
 
 static int need_keeper(void)
