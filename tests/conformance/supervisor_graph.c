@@ -101,7 +101,7 @@ static lc_supervisor *long_chain(unsigned count, bool circle)
 
 static void long_chains_are_checked(void)
 {
-    enum { LENGTH = 50000 };
+    enum { LENGTH = 20000 };
     lc_supervisor *chain = long_chain(LENGTH, false), *circle = long_chain(LENGTH, true);
     CHECK_SUCCESS(lc_supervisor_check(chain));
     REFUSED(lc_supervisor_check(circle), -ELOOP, " -> n");
