@@ -14,7 +14,7 @@
  *  1. No node starts before each of its dependencies has met the edge's condition.
  *  2. Within the step in which a dependency stops for good, all that depends on it is told to stop.
  *  3. In a deliberate stop a node is cancelled only after its dependants are done, or overdue; also
- *     those that depend on it by way of dependants that do not run.
+ *     those that depend on it by way of dependants that do not run, or are overdue.
  *  4. At most one instance of a node exists; an overdue one blocks the node's restart.
  *  5. Every error reaches exactly one handler, or the log.
  *  6. Once the end of everything has begun nothing starts; it is over when every node is done, or
@@ -137,7 +137,7 @@ struct lc__engine_node {
     LIST_HEAD(, lc__engine_edge) dependants;
     size_t unmet;    /* dependencies whose condition is not met */
     size_t never;    /* of these, those whose will not be */
-    size_t blockers; /* dependants in its way: to stop and not done, or not running but blocked */
+    size_t blockers; /* dependants in its way: they still stop, or do not, but are blocked */
     struct lc__engine_node *parent;
     TAILQ_HEAD(, lc__engine_node) children;
     TAILQ_ENTRY(lc__engine_node) among_children;
@@ -180,7 +180,7 @@ struct lc__engine {
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
     changed; /* whose edges have to be looked at; empty between steps, as the next four */
-    struct lc__engine_sweep passing;      /* they do not run, and may block now, or no longer */
+    struct lc__engine_sweep passing;      /* not waited for; may block now, or no longer */
     struct lc__engine_sweep doomed;       /* to be stopped for good with all that depends on them */
     STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
     struct lc__engine_sweep rested;       /* runnables that were at rest when they were cancelled */

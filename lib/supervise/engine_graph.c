@@ -4,7 +4,7 @@
  * Nothing here recurses: graphs may be deep, and stacks are small. What an event changes is noted
  * (lc__engine_enter), and looked at edge by edge before the step ends (lc__graph_propagate); who
  * has to stop because of whom is collected by sweeps, breadth first; who has to wait for whom is
- * counted, node by node past those that do not run. Last of all, when all that is to stop is known,
+ * counted, node by node past those not waited for. Last of all, when all that is to stop is known,
  * comes the turn of those that can start or be cancelled. So nothing starts that the same step
  * stops, nothing is cancelled before what the same step stops and depends on it, and what comes of
  * a step does not hang on the order in which edges are looked at.
@@ -139,12 +139,13 @@ static void take_turn(struct lc__engine *engine, struct lc__engine_node *node)
 }
 
 /*
- * Whether what it depends on has to let it be first: it is to stop and has not, or it does not run,
- * but something that depends on it is in its own way.
+ * Whether what it depends on has to let it be first: it is to stop and has not, or it does not run
+ * or is overdue, but something that depends on it is in its own way.
  */
 static bool is_in_the_way(const struct lc__engine_node *node)
 {
-    return node->running ? node->stop_wanted && !node->overdue : node->blockers > 0;
+    bool waited_for = node->running && !node->overdue;
+    return waited_for ? node->stop_wanted : node->blockers > 0;
 }
 
 /* One more of its dependants is in its way, or one less. It is looked at later: no recursion. */
@@ -160,8 +161,8 @@ static void count_blocker(struct lc__engine *engine, struct lc__engine_node *nod
 }
 
 /*
- * It has been told to stop, has ended, is overdue, or does not run and its blockers have changed:
- * what it depends on may have to wait for it from now on, or no longer.
+ * It has been told to stop, has ended, is overdue, or is not waited for and its blockers have
+ * changed: what it depends on may have to wait for it from now on, or no longer.
  */
 static void update_way(struct lc__engine *engine, struct lc__engine_node *node)
 {

@@ -596,12 +596,10 @@ static size_t count_blockers(const struct lc__engine_node *node)
     return count;
 }
 
-/* It stops, or does not run and something stops that depends on it. */
+/* It stops, or it is not waited for and something stops that depends on it. */
 static bool is_in_the_way(const struct lc__engine_node *node)
 {
-    if (world.runs[number_of(node)])
-        return is_told(node) && is_waited_for(node);
-    return count_blockers(node) > 0;
+    return is_waited_for(node) ? is_told(node) : count_blockers(node) > 0;
 }
 
 static size_t count_edges(const struct lc__engine_node *node,
@@ -777,14 +775,14 @@ static void check_started(const struct lc__engine_node *node)
     claim(count_blockers(node) == 0, "a node starts before what restarts along has stopped");
 }
 
-/* Of what depends on it, also by way of nodes that do not run, nothing is waited for. */
+/* Of what depends on it, also by way of nodes not waited for, nothing is waited for. */
 static void check_dependants_ended(const struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
     LIST_FOREACH (edge, &node->dependants, of_dependency) {
         claim(!is_waited_for(edge->dependant),
               "a node stops for good before what depends on it has ended");
-        if (!world.runs[number_of(edge->dependant)])
+        if (!is_waited_for(edge->dependant))
             check_dependants_ended(edge->dependant);
     }
 }

@@ -286,12 +286,12 @@ static bool stop_descendants(void)
     return any;
 }
 
-/* What does not run hides nothing: what is in its own way is in the way of what it depends on. */
+/* Not running, or overdue, it hides nothing: what is in its way is in that of what it depends on. */
 static bool is_in_the_way(const struct model_node *node)
 {
     if (!node->there)
         return false;
-    return node->running ? node->told != NOT && !node->overdue : node->blocked;
+    return node->running && !node->overdue ? node->told != NOT : node->blocked;
 }
 
 static void find_blocked(void)

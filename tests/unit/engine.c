@@ -466,6 +466,29 @@ static void stops_in_order_past_what_does_not_run(void)
     end();
 }
 
+/* It fails while it waits for its turn, and takes too long; what is above it has its time still. */
+static void stops_in_order_past_what_is_overdue(void)
+{
+    begin();
+    struct lc__engine_node *journal = add("journal"), *listener = add("listener");
+    store = add("store");
+    store->policy.stop_timeout = LC_SECOND;
+    need(store, journal, LC_WHEN_READY);
+    need(listener, store, LC_WHEN_READY);
+    start();
+    be_ready(journal);
+    be_ready(store);
+    be_ready(listener);
+    cancel_all();
+    fail(store, lc_error_new(-EIO, "bad"));
+    let_time_pass();
+    CU_ASSERT_TRUE(was_done(store, LC__TELL_OVERDUE));
+    CU_ASSERT_FALSE(was_done(journal, LC__CANCEL));
+    finish(listener, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_TRUE(was_done(journal, LC__CANCEL));
+    end();
+}
+
 /* Two ways lead from the first to the last, both past what does not run. */
 static void waits_for_all_ways_past_what_does_not_run(void)
 {
@@ -848,6 +871,7 @@ CHECK_SUITE(
     {"of equal deadlines that set first comes first", deadlines_are_met_in_order},
     {"dependants stop first", stops_in_order},
     {"so do those of a dependant that does not run", stops_in_order_past_what_does_not_run},
+    {"so do those of a dependant that is overdue", stops_in_order_past_what_is_overdue},
     {"on all ways past those that do not run, but for the overdue",
      waits_for_all_ways_past_what_does_not_run},
     {"an overdue node is waited for no longer, and named in the result",
