@@ -771,6 +771,28 @@ static void overdue_is_named_and_blocks(void)
     strike_from(&troupe, clock);
 }
 
+/* Its time runs from its start, since it was to stop by then. */
+static void overdue_if_accepted_late(void)
+{
+    struct check_clock *clock = check_clock_new();
+    struct troupe troupe;
+    set_on(&troupe, clock);
+    struct actor *a = &troupe.actors[A], *c = &troupe.actors[C];
+    a->stubborn = c->stubborn = true;
+    c->child.stop_timeout = LC_SECOND;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    CU_ASSERT_TRUE(dies(&troupe, &troupe.actors[B], "root.b"));
+    CHECK_CLOSES(lc_context_done(a->context));
+    check_clock_advance(clock, LC_HOUR);
+    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
+    await_timer(clock);
+    check_clock_advance(clock, LC_SECOND - 1);
+    CU_ASSERT_FALSE(troupe_status(&troupe, "root.a.c").overdue);
+    check_clock_advance(clock, 1);
+    CU_ASSERT_TRUE(troupe_status(&troupe, "root.a.c").overdue);
+    strike_from(&troupe, clock);
+}
+
 CHECK_SUITE_IN_MODES(
     tree_restarts, "conformance: restarts in a tree",
     {"B7 a restart waits until all below has ended, and forgets it", restart_waits_for_all_below},
@@ -810,4 +832,6 @@ CHECK_SUITE_IN_MODES(
     {"B17 too many restarts: shutdown, and without a signaler it is logged",
      without_a_signaler_it_is_logged},
     {"B17 one that has not stopped in time is named, and blocks its restart",
-     overdue_is_named_and_blocks, CHECK_EXACT});
+     overdue_is_named_and_blocks, CHECK_EXACT},
+    {"B17 one that was started below an ended context has to stop in time as well",
+     overdue_if_accepted_late, CHECK_EXACT});

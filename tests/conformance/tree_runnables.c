@@ -280,6 +280,18 @@ static void signals_in_order(void)
     troupe_strike(&troupe);
 }
 
+static void tree_is_ready_with_its_root(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(actor_does(&troupe.actors[A], ACTOR_HEALTHY));
+    CHECK_OPEN(lc_tree_ready(troupe.tree));
+    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(troupe.tree)));
+    troupe_strike(&troupe);
+}
+
 /* A runnable that signals so dies of the last, and what would come after it does not. */
 static void dies_of(const enum actor_order *orders, size_t count)
 {
@@ -881,6 +893,7 @@ CHECK_SUITE_IN_MODES(
      accepted_child_is_started},
     {"B1 a cancelled tree starts nothing", cancelled_tree_starts_none},
     {"B2 healthy, once, then done, once", signals_in_order},
+    {"B2 a tree is ready when its root is healthy, and not before", tree_is_ready_with_its_root},
     {"B2 a signal out of order kills the caller", signals_out_of_order},
     {"B2 a call with a context of no runnable throws", foreign_context_throws},
     {"B2 a call with a context of no runnable, and no signaler, ends the process with 70",
