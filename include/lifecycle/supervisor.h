@@ -154,7 +154,8 @@ LC_API void lc_supervisor_unref(lc_supervisor *supervisor);
  * permit. Before, nodes may be added in any order; the run checks that all dependencies are there.
  * Thread-safe.
  * @return NULL; -EINVAL naming the field; -EEXIST (the name is taken); while it runs also -ENOENT
- * (a dependency is not there) and -ESHUTDOWN (everything is being stopped); -ENOSPC, -ENOMEM.
+ * (a dependency is not there) and -ESHUTDOWN (everything is being stopped); -ENOSPC, -ENOMEM;
+ * -ENOTSUP in a forked child, as those that follow.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *node);
 /**

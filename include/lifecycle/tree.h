@@ -105,8 +105,8 @@ typedef struct lc_child_group {
 /**
  * Starts a child, in a group of its own. Only while the caller is NEW.
  * @return NULL; -EPERM (the caller is not NEW); -EEXIST, -EINVAL naming the child or the field;
- * -ESHUTDOWN (the whole tree is cancelled); -ENOSPC, -ENOMEM. Called with a context that belongs to
- * no running runnable: it throws, as the others here do.
+ * -ESHUTDOWN (the whole tree is cancelled); -ENOSPC, -ENOMEM; -ENOTSUP in a forked child. Called
+ * with a context that belongs to no running runnable: it throws, as the others here do.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_run(lc_context *context, const lc_child *child);
 /** Starts a group of children: all of them, or, if it is refused, none. As lc_tree_run. */

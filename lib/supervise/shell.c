@@ -203,7 +203,12 @@ static struct lc__post *oldest_first(struct lc__post *last)
     return first;
 }
 
-static void arm_timer(struct lc__shell *shell);
+static bool arm_timer(struct lc__shell *shell);
+
+bool lc__shell_has_mail(struct lc__shell *shell)
+{
+    return atomic_load_explicit(&shell->mail, memory_order_relaxed) != BUSY;
+}
 
 static void deal_with_mail(struct lc__shell *shell)
 {
@@ -258,9 +263,11 @@ static void end_service(struct lc__shell *shell, const struct service *service)
     bool is_over;
     do {
         atomic_store_explicit(&shell->server, service->task, memory_order_relaxed);
-        while (atomic_load_explicit(&shell->mail, memory_order_relaxed) != BUSY)
-            deal_with_mail(shell);
-        arm_timer(shell);
+        /* Without a timer, and what fails at once, it may go on like this: but not deaf. */
+        do
+            while (lc__shell_has_mail(shell))
+                deal_with_mail(shell);
+        while (!arm_timer(shell));
         is_over = shell->over;
         atomic_store_explicit(&shell->server, NULL, memory_order_relaxed);
         mail = BUSY;
@@ -379,24 +386,26 @@ static void deal_with_timer(struct lc__shell *shell, struct lc__post *post)
 
 /*
  * So that it fires no later than the engine wants. One that fires too early does no harm, so that
- * a deadline which comes and goes costs nothing but the first time.
+ * a deadline which comes and goes costs nothing but the first time. @return false if there is no
+ * timer, and what it was to bring has been brought about now: it may want another.
  */
-static void arm_timer(struct lc__shell *shell)
+static bool arm_timer(struct lc__shell *shell)
 {
-    int64_t deadline;
-    while (!shell->over && (deadline = lc__engine_deadline(&shell->engine)) < shell->armed_for) {
-        lc__timer_disarm(&shell->timer);
-        int result = lc__timer_arm_apart(&shell->timer, deadline);
-        if (result == 0) {
-            shell->armed_for = deadline;
-            return;
-        }
-        /* Too early rather than never. */
-        lc_log(LC_LOG_ERROR, shell->name, "no timer, so a pause or a deadline is cut short: %s",
-               strerror(-result));
-        shell->armed_for = LC_FOREVER;
-        advance(shell, deadline);
-    }
+    int64_t deadline = lc__engine_deadline(&shell->engine);
+    if (shell->over || deadline >= shell->armed_for)
+        return true;
+    lc__timer_disarm(&shell->timer);
+    shell->armed_for = LC_FOREVER;
+    int result = lc__timer_arm_apart(&shell->timer, deadline);
+    if (result == 0)
+        shell->armed_for = deadline;
+    if (result == 0 || result == -ENOTSUP) /* in a forked child nothing is to happen any more */
+        return true;
+    /* Too early rather than never. */
+    lc_log(LC_LOG_ERROR, shell->name, "no timer, so a pause or a deadline is cut short: %s",
+           strerror(-result));
+    advance(shell, deadline);
+    return false;
 }
 
 /* ---- beginning and ending ---- */
@@ -412,11 +421,6 @@ static void above_ended(struct lc__waiter *waiter)
     struct lc__shell *shell =
         (struct lc__shell *)((char *)waiter - offsetof(struct lc__shell, above_ended));
     lc__shell_post(shell, &shell->above_ended_post);
-}
-
-bool lc__shell_has_mail(struct lc__shell *shell)
-{
-    return atomic_load_explicit(&shell->mail, memory_order_relaxed) != BUSY;
 }
 
 void lc__shell_look_above(struct lc__shell *shell)

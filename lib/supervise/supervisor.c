@@ -149,6 +149,17 @@ static void link_node(struct lc__node *node)
         lc__engine_link(&node->needed[i].edge, &node->engine, &node->needed[i].node->engine);
 }
 
+/* What the program may not do in a child that was forked when there were workers. */
+static lc_error *check_forked(const lc_supervisor *supervisor)
+{
+    if (!lc__forked())
+        return NULL;
+    return lc_error_new(-ENOTSUP,
+                        "\"%s\" can be neither run nor changed in a child forked when there were "
+                        "workers",
+                        supervisor->shell.name);
+}
+
 struct answer {
     lc_error *error;
 };
@@ -165,7 +176,9 @@ lc_error *lc_supervisor_check(lc_supervisor *supervisor)
     struct answer answer = {NULL};
     if (!supervisor)
         return lc_error_new(-EINVAL, "lc_supervisor_check needs a supervisor");
-    lc__shell_call(&supervisor->shell, check_in_service, &answer);
+    answer.error = check_forked(supervisor);
+    if (!answer.error)
+        lc__shell_call(&supervisor->shell, check_in_service, &answer);
     return answer.error;
 }
 
@@ -323,11 +336,9 @@ static void start_in_service(struct lc__shell *shell, void *arg)
 
 static lc_error *start_under(lc_supervisor *supervisor, lc_context *above, bool is_component)
 {
-    struct start start = {above, is_component, NULL};
-    if (lc__forked())
-        return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
-                            supervisor->shell.name);
-    lc__shell_call(&supervisor->shell, start_in_service, &start);
+    struct start start = {above, is_component, check_forked(supervisor)};
+    if (!start.error)
+        lc__shell_call(&supervisor->shell, start_in_service, &start);
     return start.error;
 }
 
@@ -550,6 +561,8 @@ lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
 {
     lc_error *error = supervisor ? check_node(options)
                                  : lc_error_new(-EINVAL, "lc_supervisor_add needs a supervisor");
+    if (!error)
+        error = check_forked(supervisor);
     if (error)
         return error;
     struct addition addition = {lc__node_new(&supervisor->shell, options), NULL};
@@ -616,8 +629,9 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
         return lc_error_new(-EINVAL,
                             "lc_supervisor_remove needs a supervisor, and a name of 1 to %d bytes",
                             LC_NAME_MAX);
-    struct removal removal = {name, NULL, NULL};
-    lc__shell_call(&supervisor->shell, remove_in_service, &removal);
+    struct removal removal = {name, NULL, check_forked(supervisor)};
+    if (!removal.error)
+        lc__shell_call(&supervisor->shell, remove_in_service, &removal);
     if (removal.gone) {
         int result = await_gone(supervisor, removal.gone, deadline);
         if (result < 0)

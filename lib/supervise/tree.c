@@ -239,6 +239,9 @@ lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *options)
 {
     struct request request = {.run = lc__run_of(context)};
     lc_error *error = check_group(options);
+    if (!error && lc__forked())
+        error =
+            lc_error_new(-ENOTSUP, "no children in a child process forked when there were workers");
     if (error || options->count == 0 || !request.run)
         return error ? error : call_tree(context, &request, run_children);
     struct lc__child_group *group = new_group(options);

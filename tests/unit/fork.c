@@ -99,6 +99,7 @@ static lc_handle *open_handle;
 static lc_channel *empty, *full;
 static lc_context *live;
 static int pipes[2];
+static lc_supervisor *supervisor; /* that runs */
 
 static lc_error *make_noop(void *arg, lc_component **component)
 {
@@ -112,6 +113,60 @@ static lc_behavior stop(void *arg, const lc_error *error)
     (void)arg;
     (void)error;
     return LC_STOP;
+}
+
+static int code_of(lc_error *error)
+{
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+static lc_error *add_noop(const char *name)
+{
+    lc_node node = LC_NODE_INIT;
+    node.name = name;
+    node.factory = make_noop;
+    return lc_supervisor_add(supervisor, &node);
+}
+
+static int is_refused_supervision(void)
+{
+    STEP(31, code_of(add_noop("another")) == -ENOTSUP);
+    STEP(32, code_of(lc_supervisor_remove(supervisor, "noop", LC_FOREVER)) == -ENOTSUP);
+    STEP(33, code_of(lc_supervisor_check(supervisor)) == -ENOTSUP);
+    STEP(34, code_of(lc_supervisor_run(supervisor, NULL, NULL)) == -ENOTSUP);
+    /* It is told to stop, in vain; but in no time. */
+    lc_context_cancel(live, NULL);
+    return 0;
+}
+
+CHECK_CHILD(fork_beside_a_supervisor)
+{
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    live = lc_context_new(NULL);
+    STEP(131, lc_supervisor_new(&options, &supervisor) == NULL);
+    STEP(132, add_noop("noop") == NULL);
+    lc_supervisor_ref(supervisor);
+    STEP(133, lc_component_start(lc_supervisor_component(supervisor), live) == NULL);
+    STEP(134, lc_handle_wait(lc_supervisor_ready(supervisor), check_patience()) == 0);
+    int inside = forked(is_refused_supervision);
+    STEP(inside, inside == 0);
+    lc_context_cancel(live, NULL);
+    STEP(135, lc_handle_wait(lc_supervisor_done(supervisor), check_patience()) == 0);
+    lc_supervisor_unref(supervisor);
+    lc_supervisor_unref(supervisor);
+    lc_context_unref(live);
+    STEP(136, lc_library_shutdown() == 0);
+    return 0;
+}
+
+static void supervisors_are_left_alone(void)
+{
+    struct check_exit ended = check_child("fork_beside_a_supervisor");
+    CU_ASSERT_EQUAL(ended.status, 0);
+    if (ended.status != 0)
+        fprintf(stderr, "\nfork_beside_a_supervisor: step %d\n%s", ended.status, ended.errors);
 }
 
 static int is_refused_everything(void)
@@ -195,4 +250,5 @@ CHECK_SUITE(unit_fork, "unit: fork",
              before_threads_all_works},
             {"a child forked after a shutdown may use all of it", after_shutdown_all_works},
             {"a child forked afterwards is refused waits and threads, and does not hang",
-             after_threads_waits_are_refused});
+             after_threads_waits_are_refused},
+            {"nor can it change a supervisor that runs", supervisors_are_left_alone});
