@@ -225,16 +225,26 @@ static void end_tree(lc_context *context, lc_error *error)
     lc_error_unref(error);
 }
 
+lc_error *lc__context_cancellation(lc_error *cause)
+{
+    return cause ? lc_error_wrap(cause, -ECANCELED, "context cancelled") : &cancelled;
+}
+
 void lc_context_cancel(lc_context *context, lc_error *cause)
 {
     if (!context || lc_context_error(context)) {
         lc_error_unref(cause);
         return;
     }
-    lc_error *error = &cancelled;
-    if (cause)
-        error = lc_error_wrap(cause, -ECANCELED, "context cancelled");
-    end_tree(context, error);
+    end_tree(context, lc__context_cancellation(cause));
+}
+
+void lc__context_cancel_by(lc_context *context, lc_error *cancellation)
+{
+    if (lc_context_error(context))
+        lc_error_unref(cancellation);
+    else
+        end_tree(context, cancellation);
 }
 
 /* ---- the deadline ---- */

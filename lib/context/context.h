@@ -16,6 +16,11 @@ lc_context *lc__context_with_own_signaler_and_value(lc_context *parent, lc_signa
                                                     const void *key, void *value,
                                                     void (*release)(void *value));
 
+/* The error that lc_context_cancel makes of a cause, taken over; for NULL the one that has none. */
+lc_error *lc__context_cancellation(lc_error *cause);
+/* As lc_context_cancel, with an error made by that, taken over: many contexts can share one. */
+void lc__context_cancel_by(lc_context *context, lc_error *cancellation);
+
 /*
  * As lc_context_new, but what ends the parent does not end it: it only inherits values and
  * signaler. For who stops what is below in an order.

@@ -319,12 +319,12 @@ void lc__node_start(struct lc__node *node)
 
 void lc__node_cancel(struct lc__node *node)
 {
-    const struct lc__engine *engine = &node->shell->engine;
     if (!node->instance)
         return;
-    const lc_error *cause =
-        node->engine.state == LC_NODE_FAILING ? node->engine.error : engine->why;
-    lc_context_cancel(node->instance->context, lc_error_ref(cause));
+    if (node->engine.state == LC_NODE_FAILING)
+        lc_context_cancel(node->instance->context, lc_error_ref(node->engine.error));
+    else
+        lc__shell_cancel(node->shell, node->instance->context);
 }
 
 /* ---- judging ---- */

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/refs.h"
 #include "base/task.h"
+#include "context/context.h"
 #include "executor/fiber.h"
 #include "executor/park.h"
 #include "executor/thread.h"
@@ -128,10 +129,15 @@ static void close_observers(struct lc__shell *shell)
         lc_channel_close(observer->channel);
 }
 
-static void end_context(struct lc__shell *shell)
+/* One error for all; made anew if the reason is another by now: a halt's, after a shutdown's. */
+void lc__shell_cancel(struct lc__shell *shell, lc_context *context)
 {
-    lc_error *why = lc_error_ref(shell->engine.why);
-    lc_context_cancel(shell->context, why);
+    lc_error *why = shell->engine.why;
+    if (!shell->stop || lc_error_cause(shell->stop) != why) {
+        lc_error_unref(shell->stop);
+        shell->stop = lc__context_cancellation(lc_error_ref(why));
+    }
+    lc__context_cancel_by(context, lc_error_ref(shell->stop));
 }
 
 static void unwatch_above(struct lc__shell *shell)
@@ -147,9 +153,11 @@ static void finish(struct lc__shell *shell)
     tell_all(shell, LC_EVENT_ENDED, shell->engine.result);
     close_observers(shell);
     unwatch_above(shell);
-    end_context(shell); /* for those that are overdue, and whatever else lies below it */
+    /* For those that are overdue, and whatever else lies below it. */
+    lc__shell_cancel(shell, shell->context);
     lc__timer_disarm(&shell->timer);
-    shell->front->finished(shell); /* its own reference is given back by the server: end_service */
+    shell->front->finished(shell);
+    /* The server gives back the shell's own reference: end_service. */
 }
 
 static void carry_out(struct lc__shell *shell)
@@ -471,6 +479,7 @@ void lc__shell_end(struct lc__shell *shell)
     lc_context_unref(shell->context);
     lc__handle_destroy(&shell->ready);
     lc__handle_destroy(&shell->done);
+    lc_error_unref(shell->stop);
     lc__engine_end(&shell->engine);
 }
 

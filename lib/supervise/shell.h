@@ -61,8 +61,9 @@ struct lc__shell {
     LIST_HEAD(, lc_observer) observers;
     lc_context *above;   /* what it was started with; held; NULL: none */
     lc_context *context; /* above those of all instances; held; ended when all is over */
-    int64_t armed_for;   /* when the timer fires at the latest; LC_FOREVER: it is not armed */
-    bool started;        /* from here until it is over it has a reference to itself */
+    lc_error *stop;    /* by which all are cancelled, of the engine's reason; NULL: not yet made */
+    int64_t armed_for; /* when the timer fires at the latest; LC_FOREVER: it is not armed */
+    bool started;      /* from here until it is over it has a reference to itself */
     bool told_stopping;
     bool told_halting;
     bool over;
@@ -105,6 +106,8 @@ bool lc__shell_serves(struct lc__shell *shell);
  * right after this.
  */
 void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context);
+/* Cancels what is below the context, for the reason for which everything is stopped, if it is. */
+void lc__shell_cancel(struct lc__shell *shell, lc_context *context);
 /* Looks whether what is above has ended, before an event is dealt with that may come of it. */
 void lc__shell_look_above(struct lc__shell *shell);
 
