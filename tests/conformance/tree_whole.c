@@ -1199,6 +1199,8 @@ static void supervisor_in_a_runnable(void)
     CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_RETURN));
     CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
     CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
+    /* Else it would return and be started again and again, and nobody takes its answers. */
+    lc_tree_cancel(troupe.tree);
     lc_channel_close(inner.puppet.orders);
     troupe_strike(&troupe);
     puppet_drop(&inner.puppet);
