@@ -13,7 +13,10 @@
 
 LC_BEGIN_DECLARATIONS
 
-/** What a node is about. A tree knows five: starting (its NEW), ready (HEALTHY), done, dead, canceled. */
+/**
+ * What a node is about. Of a tree: starting (its NEW), ready (HEALTHY), done, dead and canceled; in
+ * a snapshot also back-off, which its observers are not told of.
+ */
 typedef enum lc_node_state {
     LC_NODE_WAITING = 0,  /**< not running: for its dependencies, or for dependants that stop */
     LC_NODE_BACKOFF = 1,  /**< not running: pauses before a restart */

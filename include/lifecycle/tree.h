@@ -115,7 +115,10 @@ LC_API LC_MUST_CHECK lc_error *lc_tree_run_group(lc_context *context, const lc_c
 LC_API void lc_tree_signal_healthy(lc_context *context);
 /** Says that the caller is done and will return NULL: once, when it is healthy; else it throws. */
 LC_API void lc_tree_signal_done(lc_context *context);
-/** The distinguished name of the caller, root.a.b. Lives as long as the instance. */
+/**
+ * The distinguished name of the caller, root.a.b; also once its instance has ended. Lives as long as
+ * the context.
+ */
 LC_API const char *lc_tree_name(lc_context *context);
 /**
  * Opens a sub-log: a name for lc_log that is the caller's followed by `name`, as root.a.name. The

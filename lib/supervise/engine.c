@@ -261,7 +261,7 @@ void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior be
 {
     bool upgraded = behavior == LC_SPIN_HALT && !engine->halting;
     if (engine->finished || (engine->ending && !upgraded)) {
-        lc_error_unref(why); /* the first reason stays; the handler has seen this one */
+        lc_error_unref(why); /* the first reason stays; this one was judged, or told */
         return;
     }
     lc_error_unref(engine->why);

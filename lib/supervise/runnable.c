@@ -143,7 +143,7 @@ struct lc__run *lc__run_of(const lc_context *context)
 
 enum { FRAMES_MAX = 24, BACKTRACE_MAX = 2048 };
 
-/* Where the calling stack comes from, innermost first, without the library's own part. For free. */
+/* Where the calling stack comes from, innermost first; its first frames are the library's. For free. */
 static char *backtrace_text(void)
 {
     void *frames[FRAMES_MAX];
