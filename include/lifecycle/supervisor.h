@@ -88,7 +88,10 @@ typedef struct lc_node {
     size_t dependency_count;
     /** What factory, start and handler run in. */
     lc_worker_kind kind;
-    /** Of fibers: NULL for the executor of the fiber that runs the supervisor, or the default. */
+    /**
+     * Of fibers: NULL for the executor of the fiber that runs the supervisor, or the default.
+     * Borrowed: it must outlive the run.
+     */
     lc_executor *executor;
     lc_restart_type restart; /**< LC_TEMPORARY: a restart that is answered stops the node instead */
     lc_backoff backoff;

@@ -64,8 +64,9 @@ typedef struct lc_child {
     lc_runnable run;  /**< required */
     void *arg;        /**< handed to `run`, at each start */
     lc_worker_kind kind;
-    size_t stack_size;       /**< bytes; 0 for the default of its kind */
-    lc_executor *executor;   /**< of a fiber: NULL for that of the fiber that starts it first */
+    size_t stack_size; /**< bytes; 0 for the default of its kind */
+    /** Of a fiber: NULL for that of the fiber that starts it first. Borrowed: it outlives the tree. */
+    lc_executor *executor;
     lc_restart_type restart; /**< LC_TRANSIENT: also NULL without done ends it; see docs */
     lc_backoff backoff;
     /** Not ended so long after it was told to: it is named in the log. It is not started again
