@@ -430,8 +430,17 @@ static bool choose_seed(const char *given)
     return false;
 }
 
+/* Who started us in the background may have had these ignored, and a child would inherit that. */
+static void begin_with_default_signals(void)
+{
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
+}
+
 int main(int count, char **arguments)
 {
+    begin_with_default_signals();
     lc__memory_track();
     if (count == 4 && strcmp(arguments[1], "--child") == 0)
         return end_child(run_child(arguments[2], arguments[3]));
