@@ -11,9 +11,11 @@
 #include <lifecycle/error.h>
 #include <lifecycle/executor.h>
 #include <lifecycle/handle.h>
+#include <lifecycle/isolate.h>
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 #include <lifecycle/observe.h>
+#include <lifecycle/port.h>
 #include <lifecycle/restart.h>
 #include <lifecycle/run.h>
 #include <lifecycle/service.h>

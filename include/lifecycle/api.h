@@ -26,6 +26,13 @@
 /** Dropping the result is a mistake: it is the only sign of failure, or would leak. */
 #define LC_MUST_CHECK __attribute__((warn_unused_result))
 
+/** Before the braces of a value of a struct: LC_LITERAL(type){...}, in C and in C++. */
+#ifdef __cplusplus
+#define LC_LITERAL(type) type
+#else
+#define LC_LITERAL(type) (type)
+#endif
+
 #ifdef __cplusplus
 #define LC_BEGIN_DECLARATIONS extern "C" {
 #define LC_END_DECLARATIONS }

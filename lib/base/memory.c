@@ -74,6 +74,11 @@ void *lc__allocate_array(size_t count, size_t size)
     return lc__memory_must_fail() ? NULL : counted(calloc(count, size));
 }
 
+void *lc__allocate_raw(size_t size)
+{
+    return lc__memory_must_fail() ? NULL : counted(malloc(size));
+}
+
 void *lc__allocate(size_t size)
 {
     /*
@@ -83,7 +88,7 @@ void *lc__allocate(size_t size)
     enum { LARGE = 32 * 1024 };
     if (size >= LARGE)
         return lc__allocate_array(1, size);
-    void *memory = lc__memory_must_fail() ? NULL : counted(malloc(size));
+    void *memory = lc__allocate_raw(size);
     return memory ? memset(memory, 0, size) : NULL;
 }
 

@@ -10,6 +10,8 @@
 
 /** `size` bytes of zeros, or NULL. */
 void *lc__allocate(size_t size);
+/** `size` bytes that are not cleared, for who writes them all, or NULL. */
+void *lc__allocate_raw(size_t size);
 /** `count` times `size` bytes of zeros, or NULL; also NULL if the product does not fit. */
 void *lc__allocate_array(size_t count, size_t size);
 /** Resizes an array, whose new part is not cleared; NULL leaves the old one as it was. */

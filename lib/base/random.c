@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 static uint64_t rotate_left(uint64_t word, int by)
 {
@@ -94,6 +95,22 @@ struct lc__random *lc__random_current(void)
 void lc__random_set_current(struct lc__random *random)
 {
     lc__task_current()->random = random;
+}
+
+void lc__random_secret(void *bytes, size_t size)
+{
+    struct lc__random *given = lc__task_current()->random;
+    char *at = bytes;
+    if (!given) {
+        arc4random_buf(bytes, size);
+        return;
+    }
+    for (uint64_t word; size > 0; at += sizeof word, size -= sizeof word) {
+        word = lc__random_next(given);
+        memcpy(at, &word, size < sizeof word ? size : sizeof word);
+        if (size < sizeof word)
+            return;
+    }
 }
 
 uint64_t lc_random(void)

@@ -5,6 +5,7 @@
 #ifndef LIFECYCLE_BASE_RANDOM_H
 #define LIFECYCLE_BASE_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* xoshiro256**, by Blackman and Vigna: small, fast, and good enough for anything but secrets. */
@@ -17,6 +18,11 @@ void lc__random_seed(struct lc__random *random, uint64_t seed);
 uint64_t lc__random_next(struct lc__random *random);
 /* 0 to bound - 1, each as likely; 0 for a bound of 0. */
 uint64_t lc__random_below(struct lc__random *random, uint64_t bound);
+
+/*
+ * Random bytes that cannot be guessed; in a simulation those that follow from the seed, which can.
+ */
+void lc__random_secret(void *bytes, size_t size);
 
 /* The thread's generator, seeded by the system unless one was set. */
 struct lc__random *lc__random_current(void);

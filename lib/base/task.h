@@ -16,6 +16,7 @@ struct lc__clock;
 struct lc__deferred;
 struct lc__faults;
 struct lc__fiber;
+struct lc__isolate;
 struct lc__park_reason;
 struct lc__parker;
 struct lc__random;
@@ -39,6 +40,9 @@ struct lc__task {
     struct lc__worker_call *worker;      /* worker.c: the work it does; NULL: it is no worker */
     struct lc__deferred *deferred;       /* worker.c: the last deferred call */
     void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
+    struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */
+    /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
+    void (*_Atomic doom)(void);
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
     bool running_deferred;   /* worker.c */
 };
@@ -55,6 +59,19 @@ struct lc__task *lc__task_of_thread(void);
 static inline struct lc__task *lc__task_current(void)
 {
     return lc__task_running ? lc__task_running : lc__task_of_thread();
+}
+
+/*
+ * Where what may wait, or take long, begins: who has been doomed meanwhile does not come back.
+ * Relaxed: it is to be seen soon, and nothing else with it.
+ */
+static inline void lc__task_check(void)
+{
+    void (*doom)(void) = lc__task_running
+                             ? atomic_load_explicit(&lc__task_running->doom, memory_order_relaxed)
+                             : NULL;
+    if (doom)
+        doom();
 }
 
 #endif

@@ -288,7 +288,7 @@ static bool claim_start(lc_manager *manager)
 /* Makes the workers' context and its signaler. @return 0, or -ENOMEM. */
 static int prepare(lc_manager *manager, lc_context *parent)
 {
-    struct lc__relay relay = {relay_error, release_relay, manager};
+    struct lc__relay relay = {relay_error, release_relay, manager, false};
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler)
         return -ENOMEM;

@@ -135,6 +135,10 @@ void lc__signaler_seal(lc_signaler *signaler)
 
 void lc__signaler_signal(lc_signaler *signaler, lc_error *error)
 {
+    if (signaler->relay.repeats) {
+        signaler->relay.error(signaler->relay.arg, error);
+        return;
+    }
     if (!claim(signaler)) {
         log_unhandled(error);
         return;

@@ -9,11 +9,12 @@
 
 /* What a relaying signaler does with an error. */
 struct lc__relay {
-    /* Takes the error over. Only ever called once. */
+    /* Takes the error over. Called once, or, if it `repeats`, for each error. */
     void (*error)(void *arg, lc_error *error);
     /* The relay is not needed any more: `error` is not running and will not run. */
     void (*release)(void *arg);
     void *arg;
+    bool repeats; /* it is called for each error */
 };
 
 /*

@@ -189,6 +189,18 @@ void lc_throw(lc_context *context, lc_error *error)
     end_task();
 }
 
+void lc__worker_end(void)
+{
+    run_deferred(NULL);
+    end_task();
+}
+
+void lc__worker_run_deferred(void)
+{
+    if (lc__task_current()->deferred)
+        run_deferred(NULL);
+}
+
 /* ---- the frame of a worker ---- */
 
 /* Once, though a thread that is ended anew while it ends may come here again. */

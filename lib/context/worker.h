@@ -22,6 +22,11 @@ struct lc__worker_call {
  */
 void lc__worker_run(struct lc__worker_call *call);
 
+/* Ends the calling worker as a throw does, without an error. */
+LC_NORETURN void lc__worker_end(void);
+/* Runs the deferred calls of the calling worker, which goes on: one piece of its work is over. */
+void lc__worker_run_deferred(void);
+
 /* Takes the last deferred call off again, which is the caller's: it is not run. */
 void lc__undefer(void);
 

@@ -142,6 +142,7 @@ int lc_blocking(void (*run)(void *arg), void *arg)
 {
     static const struct lc__park_reason reason = {"a blocking call", NULL};
     const struct lc__task *task = lc__task_current();
+    lc__task_check();
     if (!run)
         return -EINVAL;
     if (lc__forked())

@@ -185,11 +185,28 @@ bool lc__executor_may_retire(struct lc__loop *loop)
     return !loop->guest && lc__loop_has_begun(loop) == 0;
 }
 
+/*
+ * Under the executor's lock: whether there are jobs, and no thread to run them. One stays for them,
+ * since a message to an isolate must not fail for want of a thread.
+ */
+static bool is_last_with_jobs(const lc_executor *executor)
+{
+    if (atomic_load(&executor->bound) == 0)
+        return false;
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        const struct lc__loop *loop = loop_at(executor, i);
+        if (loop && atomic_load(&loop->running) && !loop->guest)
+            return false;
+    }
+    return true;
+}
+
 bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
 {
     lc_executor *executor = loop->executor;
     /* A guest came for one fiber, and leaves when that has ended and all it has left behind. */
-    bool wants = loop->guest || waited || atomic_load(&executor->closing);
+    bool closing = atomic_load(&executor->closing) && atomic_load(&executor->bound) == 0;
+    bool wants = loop->guest || waited || closing;
     if (!wants || !lc__loop_is_empty(loop))
         return false;
     /* Deadlines of contexts that outlive the fibers: they go to the thread for all others. */
@@ -200,7 +217,8 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
     /* Sequentially consistent: see lc__executor_need_thread. */
     atomic_store(&loop->running, false);
     bool empty = atomic_load(&loop->bookings) == 0 && lc__loop_is_empty(loop) &&
-                 lc__timers_count(&loop->timers) == 0;
+                 lc__timers_count(&loop->timers) == 0 &&
+                 (loop->guest || closing || !is_last_with_jobs(executor));
     if (empty)
         vacate(loop);
     else
@@ -245,6 +263,18 @@ struct lc__loop *lc__executor_place(lc_executor *executor, lc_group *group, bool
     return need_loop(executor, index % executor->threads);
 }
 
+struct lc__loop *lc__executor_any_loop(lc_executor *executor)
+{
+    struct lc__loop *found = NULL;
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = loop_at(executor, i);
+        if (loop && atomic_load(&loop->running))
+            return loop;
+        found = loop ? loop : found;
+    }
+    return found;
+}
+
 bool lc__executor_find_work(struct lc__loop *loop)
 {
     lc_executor *executor = loop->executor;
@@ -254,12 +284,13 @@ bool lc__executor_find_work(struct lc__loop *loop)
     unsigned made = atomic_load_explicit(&executor->made, memory_order_relaxed);
     for (unsigned i = 1; i < made && !found; i++) {
         struct lc__loop *victim = loop_at(executor, (loop->index + i) % made);
-        if (!victim || atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0)
+        if (!victim || (atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0 &&
+                        atomic_load_explicit(&victim->posted_count, memory_order_relaxed) == 0))
             continue;
         if (now == LC_NOW)
             now = lc__clock_real.now(&lc__clock_real);
         atomic_fetch_add(&executor->moves_begun, 1);
-        found = lc__loop_steal(loop, victim, now);
+        found = lc__loop_steal(loop, victim, now) || lc__jobs_steal(loop, victim);
         atomic_fetch_add(&executor->moves_ended, 1);
     }
     return found;
@@ -377,7 +408,9 @@ struct hold {
     char executor[sizeof((lc_executor *)0)->name];
     char fiber[LC_NAME_MAX + 1]; /* one of them; "": none was found */
     bool is_default;
+    char job[LC_NAME_MAX + 1]; /* as `fiber` */
     size_t working;
+    size_t jobs;
     size_t deadlines;
 };
 
@@ -386,11 +419,14 @@ static bool note_hold(const lc_executor *executor, struct hold *hold)
 {
     *hold = (struct hold){.is_default = executor->is_default,
                           .working = count_working(executor),
+                          .jobs = atomic_load(&executor->bound),
                           .deadlines = count_deadlines(executor)};
     strlcpy(hold->executor, executor->name, sizeof hold->executor);
     if (hold->working > 0)
         lc__fiber_name_one(executor, hold->fiber);
-    return !hold->is_default || hold->working + hold->deadlines > 0;
+    if (hold->jobs > 0)
+        lc__jobs_name_one(executor, hold->job);
+    return !hold->is_default || hold->working + hold->jobs + hold->deadlines > 0;
 }
 
 static void tell_hold(const struct hold *hold)
@@ -401,6 +437,11 @@ static void tell_hold(const struct hold *hold)
            "ended: %zu%s%s%s",
            hold->executor, hold->is_default ? "has work" : "was not freed", hold->deadlines,
            hold->working, named ? ", among them \"" : "", hold->fiber, named ? "\"" : "");
+    if (hold->jobs > 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "the library cannot shut down: isolates of executor \"%s\" that have not ended: "
+               "%zu, among them \"%s\"",
+               hold->executor, hold->jobs, hold->job);
 }
 
 static bool executors_busy(void)
@@ -448,6 +489,34 @@ static bool await_one(lc_executor *executor)
         return true;
     }
     return false;
+}
+
+int lc__executor_bind(lc_executor *executor)
+{
+    /* Sequentially consistent, as who closes: he sees the job, or we that he closes. */
+    atomic_fetch_add(&executor->bound, 1);
+    if (!atomic_load(&executor->closing))
+        return 0;
+    lc__executor_unbind(executor);
+    return -ESHUTDOWN;
+}
+
+void lc__executor_unbind(lc_executor *executor)
+{
+    /* The executor is still there: who frees it waits for the thread we are on. */
+    if (atomic_fetch_sub(&executor->bound, 1) > 1 || !atomic_load(&executor->closing))
+        return;
+    pthread_mutex_lock(&executor->lock);
+    pthread_cond_broadcast(&executor->ended);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+static void await_jobs(lc_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    while (atomic_load(&executor->bound) > 0)
+        pthread_cond_wait(&executor->ended, &executor->lock);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 /* Waits until nobody is in any loop, and joins the threads. */
@@ -510,6 +579,9 @@ int lc_executor_free(lc_executor *executor)
     if (executor->simulation && !lc__simulation_is_over(executor->simulation))
         return -EBUSY;
     atomic_store(&executor->closing, true);
+    if (executor->simulation)
+        lc__jobs_drop(executor); /* they are lost with their world */
+    await_jobs(executor);
     await_threads(executor);
     if (executor->simulation)
         lc__simulation_free(executor->simulation);

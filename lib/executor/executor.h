@@ -31,7 +31,8 @@ struct lc_executor {
     bool listed; /* under the lock of the list */
 
     atomic_bool closing;
-    atomic_uint turn; /* for spreading */
+    atomic_size_t bound; /* jobs: see job.h */
+    atomic_uint turn;    /* for spreading */
     /*
      * Thefts, and starts from one thread to another: in between a fiber may be in no queue, or one
      * that was counted before.
@@ -66,6 +67,8 @@ void lc__executors_unlock(void);
 lc_executor *lc__executor_default(void);
 /* Where a new fiber goes. NULL: no memory. */
 struct lc__loop *lc__executor_place(lc_executor *executor, lc_group *group, bool spread);
+/* A loop that is there already: one with a thread, if there is one. */
+struct lc__loop *lc__executor_any_loop(lc_executor *executor);
 /* Whether fibers of the group may run on this loop. */
 bool lc__group_has(const lc_group *group, unsigned index);
 /* Sees to it that a thread is in the loop. @return 0, -EAGAIN, -ENOMEM. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "executor/executor.h"
+#include "executor/job.h"
 #include "executor/loop.h"
 #include "executor/simulation.h"
 #include "executor/switch.h"
@@ -47,6 +48,11 @@ const char *lc__fiber_name(const struct lc__fiber *fiber)
 
 void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name)
 {
+    struct lc__job *job = atomic_load_explicit(&fiber->job, memory_order_acquire);
+    if (job) {
+        job->kind->copy_name(job, name);
+        return;
+    }
     uint64_t words[NAME_WORDS] = {0};
     for (size_t i = 0; i < NAME_WORDS; i++)
         words[i] = atomic_load_explicit(&fiber->name[i], memory_order_relaxed);
@@ -94,6 +100,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     fiber->group = lc_group_ref(options->group);
     fiber->finishing = false;
     fiber->simulated = NULL;
+    atomic_store_explicit(&fiber->job, NULL, memory_order_relaxed);
     set_name(fiber, options->name);
     fiber->sp = lc__switch_prepare(lc__stack_low(fiber), fiber, lc__loop_fiber_main, fiber);
     /* Everything is written before: who looks at all fibers looks at those that are not free. */
@@ -240,6 +247,7 @@ bool lc_in_fiber(void)
 
 void lc_yield(void)
 {
+    lc__task_check();
     if (lc__fiber_current())
         lc__fiber_yield();
     else

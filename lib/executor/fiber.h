@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 
+struct lc__job;
 struct lc__loop;
 
 enum lc__fiber_state {
@@ -42,6 +43,7 @@ struct lc__fiber {
     struct lc__stack stack;
     struct lc__sanitizer_stack sanitizer;
     struct lc__simulated_fiber *simulated; /* simulation.c */
+    _Atomic(struct lc__job *) job;         /* that it runs, of whatever name; NULL: none. job.c */
     /*
      * The name, in words so that a thread that looks may do so while another writes: see
      * lc__fiber_copy_name.

@@ -238,6 +238,7 @@ void lc__fiber_park(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
     int kept = errno;
+    lc__jobs_leave(fiber->loop, fiber);
     count(&fiber->task.parks);
     set_state(fiber, LC__FIBER_PARKED);
     leave(fiber->loop, fiber, false);
@@ -250,6 +251,8 @@ void lc__fiber_exit(void)
     struct lc__loop *loop = fiber->loop;
     if (fiber->task.unwind)
         fiber->task.unwind();
+    lc__jobs_leave(loop, fiber);
+    atomic_store_explicit(&fiber->job, NULL, memory_order_release);
     if (loop->simulation)
         lc__simulation_ended(loop->simulation, fiber);
     if (fiber->group)
@@ -356,11 +359,25 @@ void lc__fiber_yield(void)
      * With no other that can run, the thread looks around for one. Else a fiber that yields every
      * few milliseconds would be alone for a hundred of them, and be told that it never waits.
      */
+    lc__jobs_leave(loop, fiber);
     if (!loop->simulation && !loop->ready.first)
         loop->budget = 0;
     make_ready(loop, fiber);
     leave(loop, fiber, false);
     errno = kept;
+}
+
+void lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    /* For the monitor it is as good as a switch. */
+    uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
+    atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
+    if (!loop->simulation && loop->budget > 0 && !loop->ready.first) {
+        loop->budget--;
+        return;
+    }
+    make_ready(loop, fiber);
+    leave(loop, fiber, false);
 }
 
 /* ---- fibers that have not started ---- */
@@ -454,7 +471,7 @@ size_t lc__loop_has_begun(struct lc__loop *loop)
 bool lc__loop_is_empty(struct lc__loop *loop)
 {
     return atomic_load(&loop->fresh_count) == 0 && !atomic_load(&loop->inbox) &&
-           !loop->ready.first && lc__loop_has_begun(loop) == 0;
+           !loop->ready.first && lc__jobs_is_empty(loop) && lc__loop_has_begun(loop) == 0;
 }
 
 /* ---- looking around ---- */
@@ -526,6 +543,8 @@ static bool idle(struct lc__loop *loop, unsigned seen)
         retire = loop->executor->idle_timeout > LC_FOREVER - loop->now
                      ? LC_FOREVER
                      : loop->now + loop->executor->idle_timeout;
+    if (!lc__jobs_is_empty(loop)) /* there was no memory for who would run them */
+        retire = loop->now + LC_MILLISECOND;
     atomic_store_explicit(&loop->asleep, true, memory_order_relaxed);
     sleep_until(loop, seen, deadline < retire ? deadline : retire);
     atomic_store(&loop->asleep, false);
@@ -548,17 +567,20 @@ static bool pass(struct lc__loop *loop)
         empty_inbox(loop); /* nobody of its world puts anything there, but nothing is to be lost */
     else
         look_around(loop);
+    bool served = lc__jobs_serve(loop);
     loop->budget = BUDGET;
     /* One that has not started, else those that wake each other could keep it waiting. */
     struct lc__fiber *next = loop->simulation ? NULL : take_fresh(loop);
     if (!next)
         next = pick(loop);
-    if (!next && !loop->simulation && lc__executor_find_work(loop))
+    if (!next && !loop->simulation && lc__executor_find_work(loop)) {
+        lc__jobs_serve(loop);
         next = pick(loop);
+    }
     if (!next)
-        return idle(loop, seen);
+        return (loop->simulation && !served) || idle(loop, seen);
     go(loop, NULL, next, false);
-    if (has_aged_backlog(loop))
+    if (lc__jobs_share(loop) || has_aged_backlog(loop))
         lc__executor_call_help(loop->executor, false);
     return true;
 }

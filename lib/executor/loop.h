@@ -7,6 +7,7 @@
 
 #include "base/spin.h"
 #include "executor/fiber.h"
+#include "executor/job.h"
 #include "executor/park.h"
 #include "executor/timers.h"
 
@@ -46,6 +47,7 @@ struct lc__loop {
     void *sp;                 /* the thread's own stack, on which it looks around */
     struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
     struct lc__task *thread_task;
+    struct lc__jobs jobs;              /* all but what is posted */
     struct lc__simulation *simulation; /* NULL: real */
     int64_t now;                       /* as of the last look at the clock */
     struct lc__poller poller;
@@ -68,7 +70,8 @@ struct lc__loop {
     struct lc__queue fresh; /* under its lock, as the next */
     int64_t fresh_since;    /* when it was last empty; not told where nobody could help */
     atomic_size_t fresh_count;
-    atomic_bool asleep; /* it would have time for work of others */
+    atomic_size_t posted_count; /* jobs; as fresh_count */
+    atomic_bool asleep;         /* it would have time for work of others */
     struct lc__stall stall;
 
     /* Unchanging while the loop is in use. */
@@ -103,6 +106,11 @@ size_t lc__loop_has_begun(struct lc__loop *loop);
 bool lc__loop_is_empty(struct lc__loop *loop);
 /* Fires what is due; calls of the program run in fibers. By the loop's thread. */
 void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
+/*
+ * The fiber, which is the loop's and running, has done one piece of work of several: lets others run
+ * that are ready, or the thread look around, when it is time.
+ */
+void lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber);
 /* Wakes its thread if it sleeps. From any thread, and signal handlers. */
 void lc__loop_poke(struct lc__loop *loop);
 

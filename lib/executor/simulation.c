@@ -174,6 +174,11 @@ struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation)
     return fiber;
 }
 
+size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count)
+{
+    return count > 1 ? (size_t)lc__random_below(&simulation->order, count) : 0;
+}
+
 bool lc__simulation_wakes_early(struct lc__simulation *simulation)
 {
     return one_in(&simulation->chance, simulation->options.early_one_in);
@@ -192,6 +197,11 @@ static const char *waits_for(const struct lc__fiber *fiber)
  */
 static void copy_name(const struct lc__fiber *fiber, char *name)
 {
+    struct lc__job *job = atomic_load_explicit(&fiber->job, memory_order_relaxed);
+    if (job) {
+        job->kind->copy_name(job, name);
+        return;
+    }
     const volatile char *from = lc__fiber_name(fiber);
     while ((*name++ = *from++))
         continue;
@@ -215,10 +225,25 @@ static void list_waiting(const struct lc__simulation *simulation, char *text, si
     }
 }
 
+/* Isolates that wait for a message which nobody is left to send. */
+static void list_jobs(const struct lc__simulation *simulation, char *text, size_t size)
+{
+    size_t count = atomic_load_explicit(&simulation->executor->bound, memory_order_relaxed);
+    size_t used = strlen(text);
+    char name[LC_NAME_MAX + 1];
+    if (count == 0)
+        return;
+    lc__jobs_name_one(simulation->executor, name);
+    snprintf(text + used, size - used, "%sisolates: %zu, among them \"%s\"", used > 0 ? ", " : "",
+             count, name);
+}
+
 static void report_deadlock(struct lc__simulation *simulation)
 {
+    enum { FOR_JOBS = 128 };
     char waiting[2048], name[LC_NAME_MAX + 1];
-    list_waiting(simulation, waiting, sizeof waiting);
+    list_waiting(simulation, waiting, sizeof waiting - FOR_JOBS);
+    list_jobs(simulation, waiting, sizeof waiting);
     simulation->verdict =
         lc_error_new(-EDEADLK,
                      "deadlock in the simulation of seed %" PRIu64
@@ -234,7 +259,9 @@ static void report_deadlock(struct lc__simulation *simulation)
 
 bool lc__simulation_advance(struct lc__simulation *simulation)
 {
-    if (simulation->verdict || simulation->live_count == 0)
+    bool over = simulation->live_count == 0 &&
+                atomic_load_explicit(&simulation->executor->bound, memory_order_relaxed) == 0;
+    if (simulation->verdict || over)
         return false;
     int64_t next = lc__timers_next(&simulation->timers);
     int64_t next_late = lc__timers_next(&simulation->late);
@@ -376,7 +403,8 @@ lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *re
 bool lc__simulation_is_over(struct lc__simulation *simulation)
 {
     /* Of workers that are lost, the timers are lost too. */
-    size_t timers = simulation->live_count > 0 ? 0 : lc__timers_count(&simulation->timers);
+    bool lost = simulation->live_count > 0 || atomic_load(&simulation->executor->bound) > 0;
+    size_t timers = lost ? 0 : lc__timers_count(&simulation->timers);
     if (timers > 0)
         lc_log(LC_LOG_ERROR, NULL,
                "a simulation cannot be freed while contexts made in it have a deadline to come: "

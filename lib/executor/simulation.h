@@ -29,6 +29,8 @@ void lc__simulation_begin(struct lc__simulation *simulation);
 void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber);
 /* What runs next; NULL: nothing can, now. */
 struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation);
+/* One of `count` things that could be next: a number below it. */
+size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count);
 /* Nothing can run: moves the clock to the next timer. @return false if the run is over. */
 bool lc__simulation_advance(struct lc__simulation *simulation);
 /* Whether a wait is to end now, for no reason. */

@@ -272,7 +272,7 @@ static struct lc__instance *new_instance(struct lc__node *node)
     instance->ready_post.deal = deal_with_ready;
     instance->failed_post.deal = deal_with_failure;
     instance->ended_post.deal = deal_with_end;
-    const struct lc__relay relay = {relay_error, release_relay, instance};
+    const struct lc__relay relay = {relay_error, release_relay, instance, false};
     instance->signaler = lc__signaler_relaying(&relay);
     if (!instance->signaler) {
         unref_instance(instance);

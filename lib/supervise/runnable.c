@@ -3,6 +3,7 @@
  */
 #include "supervise/runnable.h"
 
+#include "base/backtrace.h"
 #include "base/memory.h"
 #include "base/task.h"
 #include "context/context.h"
@@ -14,7 +15,6 @@
 
 #include <bsd/string.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,31 +141,11 @@ struct lc__run *lc__run_of(const lc_context *context)
 
 /* ---- dying of a throw ---- */
 
-enum { FRAMES_MAX = 24, BACKTRACE_MAX = 2048 };
-
-/* Where the calling stack comes from, innermost first; its first frames are the library's. For free. */
-static char *backtrace_text(void)
-{
-    void *frames[FRAMES_MAX];
-    int count = backtrace(frames, FRAMES_MAX);
-    char **names = backtrace_symbols(frames, count);
-    char *text = malloc(BACKTRACE_MAX);
-    if (text)
-        text[0] = '\0';
-    for (int i = 0; text && names && i < count; i++) {
-        if (i > 0)
-            strlcat(text, " < ", BACKTRACE_MAX);
-        strlcat(text, names[i], BACKTRACE_MAX);
-    }
-    free(names);
-    return text;
-}
-
 /* On the thrower's stack. It will have died of this, once it has ended, and is told to. */
 static void relay_error(void *arg, lc_error *error)
 {
     struct lc__run *run = arg;
-    run->backtrace = backtrace_text();
+    run->backtrace = lc__backtrace(" < ");
     /* Release: who finds the error finds the backtrace. */
     atomic_store_explicit(&run->thrown, error, memory_order_release);
     lc_context_cancel(run->context, lc_error_ref(error));
@@ -266,7 +246,7 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 /* Makes the context of an instance, by which it is told to end, can throw, and is found. */
 static lc_context *new_context(struct lc__run *run, lc_context *above)
 {
-    const struct lc__relay relay = {relay_error, unref_run, ref_run(run)};
+    const struct lc__relay relay = {relay_error, unref_run, ref_run(run), false};
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler) {
         unref_run(run);

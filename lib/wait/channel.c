@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/refs.h"
 #include "base/spin.h"
+#include "base/task.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/wait.h>
@@ -124,7 +125,7 @@ static void leave(struct lc__waiter **list, struct lc__waiter *waiter)
 
 static bool is_full(const lc_channel *channel)
 {
-    return channel->length == channel->capacity; /* never, if unbounded */
+    return channel->length >= channel->capacity; /* never, if unbounded */
 }
 
 static void append(lc_channel *channel, void *item)
@@ -133,8 +134,11 @@ static void append(lc_channel *channel, void *item)
     channel->items[at < channel->room ? at : at - channel->room] = item;
 }
 
-/* @return 0; -EPIPE; -EAGAIN: full; -ENOBUFS: it has to be given more room first. */
-static int put(lc_channel *channel, void *item, struct wake *wake)
+/*
+ * `beyond`: also if it is full. @return 0; -EPIPE; -EAGAIN: full; -ENOBUFS: it has to be given more
+ * room first.
+ */
+static int put(lc_channel *channel, void *item, bool beyond, struct wake *wake)
 {
     if (channel->closed)
         return -EPIPE;
@@ -143,7 +147,7 @@ static int put(lc_channel *channel, void *item, struct wake *wake)
         receiver->item = item;
         return 0;
     }
-    if (is_full(channel))
+    if (is_full(channel) && !beyond)
         return -EAGAIN;
     if (channel->length == channel->room)
         return -ENOBUFS;
@@ -160,6 +164,8 @@ static int take(lc_channel *channel, void **item, struct wake *wake)
     *item = channel->items[channel->head];
     channel->head = channel->head + 1 < channel->room ? channel->head + 1 : 0;
     channel->length--;
+    if (is_full(channel)) /* it held more than it should */
+        return 0;
     const struct party *sender = serve_first(wake, &channel->sides[LC__SEND]);
     if (sender)
         append(channel, sender->item);
@@ -171,13 +177,13 @@ static int take(lc_channel *channel, void **item, struct wake *wake)
 /* One step of a send or receive. */
 static int step(lc_channel *channel, enum lc__channel_side side, void **item, struct wake *wake)
 {
-    return side == LC__SEND ? put(channel, *item, wake) : take(channel, item, wake);
+    return side == LC__SEND ? put(channel, *item, false, wake) : take(channel, item, wake);
 }
 
 /* ---- a send, a receive ---- */
 
 /*
- * Doubles the room of an unbounded channel. The lock is held before and after, but not while memory
+ * Doubles the room of a channel that grows. The lock is held before and after, but not while memory
  * is asked for. @return 0, -ENOMEM.
  */
 static int grow(lc_channel *channel)
@@ -333,6 +339,7 @@ int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
 {
     if (!channel || channel->is_merged)
         return -EINVAL;
+    lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
     return transfer(channel, LC__SEND, &item, deadline);
@@ -342,11 +349,34 @@ int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
 {
     if (!channel || !item)
         return -EINVAL;
+    lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
     if (channel->is_merged)
         return receive_merged(channel, item, deadline);
     return transfer(channel, LC__RECEIVE, item, deadline);
+}
+
+int lc__channel_send_beyond(lc_channel *channel, void *item)
+{
+    struct wake wake = {NULL};
+    int result;
+    lc__spinlock_lock(&channel->lock);
+    while ((result = put(channel, item, true, &wake)) == -ENOBUFS)
+        if ((result = grow(channel)) < 0)
+            break;
+    unlock(channel, &wake);
+    return result;
+}
+
+int lc__channel_peek(lc_channel *channel, void **item)
+{
+    lc__spinlock_lock(&channel->lock);
+    bool there = channel->length > 0;
+    if (there)
+        *item = channel->items[channel->head];
+    lc__spinlock_unlock(&channel->lock);
+    return there ? 0 : -EAGAIN;
 }
 
 void lc_channel_close(lc_channel *channel)
@@ -491,6 +521,15 @@ int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **ch
         return -EINVAL;
     }
     *channel = make(capacity, bounded ? capacity : 0, 0);
+    if (!*channel)
+        return -ENOMEM;
+    (*channel)->discard = discard;
+    return 0;
+}
+
+int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel)
+{
+    *channel = make(capacity, 0, 0);
     if (!*channel)
         return -ENOMEM;
     (*channel)->discard = discard;

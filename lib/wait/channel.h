@@ -11,6 +11,16 @@
 /* What a watcher waits for. */
 enum lc__channel_side { LC__RECEIVE, LC__SEND };
 
+/*
+ * As lc_channel_new, of a bounded channel that takes room as it needs it: a send may fail with
+ * -ENOMEM.
+ */
+int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel);
+/* Sends an item though the channel may be full. @return 0, -EPIPE, -ENOMEM. */
+int lc__channel_send_beyond(lc_channel *channel, void *item);
+/* The oldest item, which stays where it is; of a channel that is not merged. @return 0, -EAGAIN. */
+int lc__channel_peek(lc_channel *channel, void **item);
+
 /* Whether a receive, or a send, would not wait now. */
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side);
 

@@ -154,6 +154,7 @@ int lc_handle_wait(lc_handle *handle, int64_t deadline)
     struct lc__park_reason reason = {"handle", handle};
     struct lc__parker parker;
     struct lc__waiter waiter = {.parker = &parker};
+    lc__task_check();
     if (!handle)
         return -EINVAL;
     if (lc__forked())

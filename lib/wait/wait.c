@@ -11,6 +11,7 @@
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/sanitizer.h"
+#include "base/task.h"
 #include "executor/park.h"
 #include "executor/poller.h"
 #include "wait/channel.h"
@@ -359,6 +360,7 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
 
 int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
 {
+    lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
     struct wait wait = {.waitables = waitables, .count = count, .end = end};

@@ -1,0 +1,120 @@
+/*
+ * compute.c: one computation in an isolate of its own. See lc_isolate_run.
+ */
+#include "base/memory.h"
+#include "base/refs.h"
+#include "isolate/isolate.h"
+
+#include <errno.h>
+
+/* Shared by who waits and by the isolate, since either may be gone first. */
+struct computation {
+    atomic_uint refs;
+    lc_error *(*compute)(void *arg, lc_payload *result);
+    void *arg;
+    lc_send_port answer;
+};
+
+static const char has_ended; /* what the exit listener is told, and no result is */
+
+static void unref(void *arg)
+{
+    struct computation *computation = arg;
+    if (lc__refs_drop(&computation->refs))
+        lc__free(computation);
+}
+
+static lc_error *enter(void *arg)
+{
+    struct computation *computation = arg;
+    lc_payload result = {NULL, 0, NULL};
+    lc_error *error = computation->compute(computation->arg, &result);
+    if (error)
+        return error;
+    lc_isolate_exit(computation->answer, &result);
+}
+
+/* Keeps the first of what the isolate sends. @return whether that was its end. */
+static bool keep(lc_message *message, lc_error **error, lc_message **result)
+{
+    const lc_error *failed = lc_message_error(message);
+    bool ended = lc_message_data(message) == &has_ended;
+    if (failed && !*error)
+        *error = lc_error_ref(failed);
+    if (failed || ended || *result)
+        lc_message_free(message);
+    else
+        *result = message;
+    return ended;
+}
+
+static lc_error *await(lc_isolate isolate, lc_receive_port port, int64_t deadline,
+                       lc_message **result)
+{
+    lc_error *error = NULL;
+    bool ended = false;
+    while (!ended) {
+        lc_message *message;
+        int received = lc_port_receive(port, &message, deadline);
+        if (received < 0) {
+            lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
+            lc_error_unref(error);
+            error = lc_error_new(received, "the computation has not ended by its deadline");
+            break;
+        }
+        ended = keep(message, &error, result);
+    }
+    if (error) {
+        lc_message_free(*result);
+        *result = NULL;
+    }
+    if (!error && !*result)
+        error = lc_error_new(-ENODATA, "computation ended without result");
+    return error;
+}
+
+static lc_error *run(struct computation *computation, lc_receive_port port, const char *name,
+                     int64_t deadline, lc_message **result)
+{
+    lc_isolate isolate;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.name = name;
+    options.entry = enter;
+    options.arg = computation;
+    options.release = unref;
+    options.on_error = port.send;
+    options.on_exit = port.send;
+    options.exit_response = (lc_payload){(void *)(uintptr_t)&has_ended, 0, lc_keep};
+    atomic_fetch_add_explicit(&computation->refs, 1, memory_order_relaxed);
+    lc_error *error = lc_isolate_spawn(&options, &isolate);
+    if (error) {
+        unref(computation);
+        return error;
+    }
+    return await(isolate, port, deadline, result);
+}
+
+lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result), void *arg,
+                         const char *name, int64_t deadline, lc_message **result)
+{
+    static const lc_port_options defaults = LC_PORT_INIT;
+    lc_receive_port port;
+    lc__task_check();
+    if (!compute || !result)
+        return lc_error_new(-EINVAL, "lc_isolate_run needs a computation, and a place for its "
+                                     "result");
+    *result = NULL;
+    struct computation *computation = lc__allocate(sizeof *computation);
+    if (!computation || lc__channel_port_open(&defaults, &port) < 0) {
+        lc__free(computation);
+        return lc_error_new(-ENOMEM, "no memory for a computation");
+    }
+    atomic_init(&computation->refs, 1);
+    computation->compute = compute;
+    computation->arg = arg;
+    computation->answer = port.send;
+    lc_error *error = run(computation, port, name, deadline, result);
+    lc_port_close(port);
+    unref(computation);
+    return error;
+}

@@ -1,0 +1,419 @@
+/*
+ * control.c: what anybody may ask of an isolate: pause, resume, ping, kill, listeners. See isolate.h
+ * and <lifecycle/isolate.h>.
+ *
+ * Most of it is done right here, under the isolate's lock, on the caller's stack: sooner than by any
+ * message, and it cannot be lost. Only what is to come after the running handler, in its turn, goes
+ * into the isolate's queue of control.
+ */
+#include "base/memory.h"
+#include "base/random.h"
+#include "context/worker.h"
+#include "executor/callback.h"
+#include "isolate/isolate.h"
+
+#include <lifecycle/manager.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+
+/* ---- capabilities ---- */
+
+lc_capability lc_capability_new(void)
+{
+    lc_capability made;
+    do
+        lc__random_secret(&made, sizeof made);
+    while (lc_capability_equal(made, LC_NO_CAPABILITY));
+    return made;
+}
+
+uint64_t lc_capability_hash(lc_capability capability)
+{
+    return capability.id[0]; /* as good as any: they are random */
+}
+
+/* Whether it opens what was made for it; the empty one opens nothing. */
+static bool opens(lc_capability shown, lc_capability wanted)
+{
+    return lc_capability_equal(shown, wanted) && !lc_capability_equal(shown, LC_NO_CAPABILITY);
+}
+
+/* ---- who may ---- */
+
+/* The isolate, locked, if the capability is its. NULL: why not, in *error. */
+static struct lc__isolate *lock_for(lc_send_port control, lc_capability shown, bool to_end,
+                                    int *error)
+{
+    lc__task_check();
+    struct lc__isolate *isolate = lc__isolate_lock(control);
+    *error = -ESRCH;
+    if (!isolate)
+        return NULL;
+    const struct lc__extras *extras = isolate->extras;
+    if (extras && opens(shown, to_end ? extras->terminate : extras->pause))
+        return isolate;
+    lc__isolate_unlock(isolate);
+    *error = -EPERM;
+    return NULL;
+}
+
+/* ---- pause and resume ---- */
+
+static struct lc__pause *find_pause(struct lc__extras *extras, lc_capability resume)
+{
+    struct lc__pause *pause;
+    STAILQ_FOREACH (pause, &extras->pauses, link)
+        if (lc_capability_equal(pause->resume, resume))
+            return pause;
+    return NULL;
+}
+
+int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
+{
+    int error;
+    if (lc_capability_equal(resume, LC_NO_CAPABILITY))
+        return -EINVAL;
+    struct lc__pause *pause = lc__allocate(sizeof *pause);
+    if (!pause)
+        return -ENOMEM;
+    struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    if (!found) {
+        lc__free(pause);
+        return error;
+    }
+    if (!find_pause(found->extras, resume)) {
+        pause->resume = resume;
+        STAILQ_INSERT_TAIL(&found->extras->pauses, pause, link);
+        pause = NULL;
+    }
+    lc__isolate_unlock_changed(found);
+    lc__free(pause);
+    return 0;
+}
+
+int lc_isolate_resume(lc_isolate isolate, lc_capability resume)
+{
+    int error;
+    struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    if (!found)
+        return error;
+    struct lc__pause *pause = find_pause(found->extras, resume);
+    if (pause)
+        STAILQ_REMOVE(&found->extras->pauses, pause, lc__pause, link);
+    lc__isolate_unlock_changed(found);
+    lc__free(pause);
+    return pause ? 0 : -ENOENT;
+}
+
+int lc_isolate_end_hold(lc_isolate isolate)
+{
+    int error;
+    struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    if (!found)
+        return error;
+    bool at_start = lc__isolate_is_held_at_start(found);
+    bool held = at_start || lc__isolate_is_held_at_exit(found);
+    if (held && at_start)
+        found->hold_at_start = false;
+    else if (held)
+        found->hold_at_exit = false;
+    lc__isolate_unlock_changed(found);
+    return held ? 0 : -ENOENT;
+}
+
+/* ---- ping ---- */
+
+static int queue_control(lc_send_port port, lc_message *response)
+{
+    int error;
+    struct lc__control *control = lc__allocate(sizeof *control);
+    struct lc__isolate *isolate = control ? lc__isolate_lock_extras(port, &error) : NULL;
+    if (!isolate) {
+        lc__free(control);
+        return control ? error : -ENOMEM;
+    }
+    control->response = response;
+    STAILQ_INSERT_TAIL(&isolate->extras->control, control, link);
+    lc__isolate_unlock_changed(isolate);
+    return 0;
+}
+
+int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *response,
+                    lc_priority priority)
+{
+    lc__task_check();
+    if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
+        return -EINVAL;
+    lc_message *message = lc__message_new(port, response);
+    int result = message ? 0 : -ENOMEM;
+    if (message && priority == LC_PRIORITY_NEXT_EVENT) {
+        result = queue_control(isolate.control, message);
+    } else if (message) {
+        struct lc__isolate *found = lc__isolate_lock(isolate.control);
+        result = found ? 0 : -ESRCH;
+        if (found) {
+            /* It lives: that is what it is asked for, and we may as well say it. */
+            lc__isolate_unlock(found);
+            lc__send_own(message);
+        }
+    }
+    if (result < 0)
+        lc__message_disown(message);
+    return result;
+}
+
+/* ---- kill ---- */
+
+int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
+{
+    int error;
+    struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
+    if (!found)
+        return error;
+    lc_context *context = NULL;
+    bool at_once = priority == LC_PRIORITY_IMMEDIATE;
+    if (at_once) {
+        found->killed_now = true;
+        context = lc_context_ref(found->extras->context);
+        if (found->running)
+            atomic_store_explicit(&found->running->doom, lc__isolate_die, memory_order_relaxed);
+    } else {
+        found->killed = true;
+    }
+    lc__isolate_unlock_changed(found);
+    if (context)
+        lc_context_cancel(context, lc_error_new(-ECANCELED, "the isolate was killed"));
+    lc_context_unref(context);
+    lc__task_check(); /* of oneself, at once */
+    return 0;
+}
+
+int lc_isolate_set_errors_fatal(lc_isolate isolate, bool fatal)
+{
+    int error;
+    struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
+    if (!found)
+        return error;
+    found->survives_errors = !fatal;
+    lc__isolate_unlock(found);
+    return 0;
+}
+
+/* ---- exit listeners ---- */
+
+static struct lc__exit_listener *find_listener(struct lc__extras *extras, lc_send_port port)
+{
+    struct lc__exit_listener *listener;
+    STAILQ_FOREACH (listener, &extras->at_exit, link)
+        if (lc_send_port_equal(listener->response->port, port))
+            return listener;
+    return NULL;
+}
+
+/* Adds the listener, or gives the one that is there its response, and gets that one's instead. */
+static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
+{
+    int error;
+    struct lc__isolate *isolate = lc__isolate_lock_extras(control, &error);
+    if (!isolate)
+        return error;
+    struct lc__exit_listener *there = find_listener(isolate->extras, (*spare)->response->port);
+    if (there) {
+        lc_message *before = there->response;
+        there->response = (*spare)->response;
+        (*spare)->response = before;
+    } else {
+        STAILQ_INSERT_TAIL(&isolate->extras->at_exit, *spare, link);
+        *spare = NULL;
+    }
+    lc__isolate_unlock(isolate);
+    return 0;
+}
+
+int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc_payload *response)
+{
+    lc__task_check();
+    if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
+        return -EINVAL;
+    struct lc__exit_listener *listener = lc__allocate(sizeof *listener);
+    lc_message *message = listener ? lc__message_new(port, response) : NULL;
+    int result = -ENOMEM;
+    if (message) {
+        listener->response = message;
+        result = add_listener(isolate.control, &listener);
+    }
+    if (result < 0)
+        lc__message_disown(message);
+    else if (listener)
+        lc_message_free(listener->response);
+    lc__free(listener);
+    return result;
+}
+
+int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
+{
+    lc__task_check();
+    struct lc__isolate *found = lc__isolate_lock(isolate.control);
+    if (!found)
+        return -ESRCH;
+    struct lc__exit_listener *listener = found->extras ? find_listener(found->extras, port) : NULL;
+    if (listener)
+        STAILQ_REMOVE(&found->extras->at_exit, listener, lc__exit_listener, link);
+    lc__isolate_unlock(found);
+    if (!listener)
+        return -ENOENT;
+    lc_message_free(listener->response);
+    lc__free(listener);
+    return 0;
+}
+
+/* ---- error listeners ---- */
+
+void lc__listeners_unref(struct lc__listeners *listeners)
+{
+    if (listeners && atomic_fetch_sub_explicit(&listeners->refs, 1, memory_order_acq_rel) == 1)
+        lc__free(listeners);
+}
+
+/*
+ * A new list in the place of the one that is there, which may be read just now: with the port, or
+ * without it. @return 0; -ENOENT; -EALREADY; -ESRCH; -ENOMEM; -EAGAIN: it was changed meanwhile.
+ */
+static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
+{
+    int error;
+    struct lc__isolate *isolate = lc__isolate_lock_extras(control, &error);
+    if (!isolate)
+        return error;
+    struct lc__listeners *before = isolate->extras->on_error;
+    if (before)
+        atomic_fetch_add_explicit(&before->refs, 1, memory_order_relaxed);
+    lc__isolate_unlock(isolate);
+
+    size_t count = before ? before->count : 0;
+    struct lc__listeners *after =
+        lc__allocate(sizeof *after + (count + 1) * sizeof after->ports[0]);
+    bool there = false;
+    for (size_t i = 0; i < count && after; i++) {
+        bool same = lc_send_port_equal(before->ports[i], port);
+        there |= same;
+        if (!same || with)
+            after->ports[after->count++] = before->ports[i];
+    }
+    int result = after ? 0 : -ENOMEM;
+    if (after && there == with)
+        result = with ? -EALREADY : -ENOENT;
+    if (result == 0) {
+        atomic_init(&after->refs, 1);
+        if (with)
+            after->ports[after->count++] = port;
+        isolate = lc__isolate_lock(control);
+        result = isolate ? 0 : -ESRCH;
+        if (isolate && isolate->extras->on_error != before)
+            result = -EAGAIN;
+        if (result == 0) {
+            isolate->extras->on_error = after;
+            after = before; /* the isolate's reference to it is ours now */
+        }
+        if (isolate)
+            lc__isolate_unlock(isolate);
+    }
+    if (result == 0)
+        lc__listeners_unref(after);
+    else
+        lc__free(after);
+    lc__listeners_unref(before);
+    return result;
+}
+
+int lc_isolate_add_error_listener(lc_isolate isolate, lc_send_port port)
+{
+    int result;
+    lc__task_check();
+    if (!lc_send_port_is_one(port))
+        return -EINVAL;
+    while ((result = replace_listeners(isolate.control, port, true)) == -EAGAIN)
+        continue;
+    return result == -EALREADY ? 0 : result;
+}
+
+int lc_isolate_remove_error_listener(lc_isolate isolate, lc_send_port port)
+{
+    int result;
+    lc__task_check();
+    while ((result = replace_listeners(isolate.control, port, false)) == -EAGAIN)
+        continue;
+    return result;
+}
+
+/* ---- looking ---- */
+
+static lc_isolate_state state_of(const struct lc__isolate *isolate)
+{
+    if (lc__isolate_is_held_at_exit(isolate))
+        return LC_ISOLATE_HELD_AT_EXIT;
+    if (lc__isolate_is_held_at_start(isolate))
+        return LC_ISOLATE_HELD_AT_START;
+    if (lc__isolate_is_paused(isolate))
+        return LC_ISOLATE_PAUSED;
+    return isolate->entered ? LC_ISOLATE_RUNNING : LC_ISOLATE_START;
+}
+
+lc_isolate_state lc_isolate_get_state(lc_isolate isolate)
+{
+    lc__task_check();
+    struct lc__isolate *found = lc__isolate_lock(isolate.control);
+    if (!found)
+        return LC_ISOLATE_ENDED;
+    lc_isolate_state state = state_of(found);
+    lc__isolate_unlock(found);
+    return state;
+}
+
+int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size)
+{
+    lc__task_check();
+    if (!name || size == 0)
+        return -EINVAL;
+    struct lc__isolate *found = lc__isolate_lock(isolate.control);
+    if (!found)
+        return -ESRCH;
+    const struct lc__extras *extras = found->extras;
+    strlcpy(name, extras && extras->name ? extras->name : "isolate", size);
+    lc__isolate_unlock(found);
+    return 0;
+}
+
+/* The handle at `place` of the extras, made if need be. */
+static lc_handle *handle_of(lc_send_port control, size_t place, bool of_ready)
+{
+    int error;
+    lc__task_check();
+    lc_handle *spare = lc_handle_new();
+    struct lc__isolate *isolate = spare ? lc__isolate_lock_extras(control, &error) : NULL;
+    lc_handle *handle = NULL;
+    if (isolate) {
+        lc_handle **at = (lc_handle **)((char *)isolate->extras + place);
+        if (!*at) {
+            *at = of_ready && isolate->ready ? lc_handle_closed() : spare;
+            spare = *at == spare ? NULL : spare;
+        }
+        handle = lc_handle_ref(*at);
+        lc__isolate_unlock(isolate);
+    } else if (spare && error == -ESRCH) {
+        handle = lc_handle_closed();
+    }
+    lc_handle_unref(spare);
+    return handle;
+}
+
+lc_handle *lc_isolate_ready(lc_isolate isolate)
+{
+    return handle_of(isolate.control, offsetof(struct lc__extras, ready), true);
+}
+
+lc_handle *lc_isolate_done(lc_isolate isolate)
+{
+    return handle_of(isolate.control, offsetof(struct lc__extras, done), false);
+}

@@ -1,0 +1,216 @@
+/*
+ * end.c: how an isolate ends. See isolate.h.
+ *
+ * First it is nobody's address any more, in one step under its lock: what is sent from then on is
+ * dropped by its sender. Then what it had is given up in an order that others can rely on: messages,
+ * context, argument; the last message; the exit listeners; whoever waits for it to be done.
+ */
+#include "base/memory.h"
+#include "context/worker.h"
+#include "executor/callback.h"
+#include "isolate/isolate.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+/* sysexits(3): internal software error. */
+enum { EXIT_INTERNAL = 70 };
+
+/* What is left of an isolate once its record is no longer it. */
+struct remains {
+    struct lc__messages mailbox;
+    struct lc_message *taken;
+    struct lc__extras *extras;
+    void *arg;
+    lc_executor *executor;
+    lc_isolate_group *group;
+    bool killed;
+};
+
+static struct remains take_remains(struct lc__isolate *isolate)
+{
+    lc__spinlock_lock(&isolate->lock);
+    struct remains remains = {
+        .mailbox = isolate->mailbox,
+        .taken = isolate->taken,
+        .extras = isolate->extras,
+        .arg = isolate->arg,
+        .executor = isolate->job.executor,
+        .group = isolate->group,
+        .killed = isolate->killed || isolate->killed_now,
+    };
+    if (isolate->running)
+        atomic_store_explicit(&isolate->running->doom, NULL, memory_order_relaxed);
+    isolate->running = NULL;
+    isolate->mailbox.first = NULL;
+    isolate->taken = NULL;
+    isolate->extras = NULL;
+    isolate->alive = false;
+    isolate->serial++;
+    lc__isolate_unlock(isolate);
+    return remains;
+}
+
+static void end_context(lc_context *context, bool killed)
+{
+    if (!context)
+        return;
+    lc_context_cancel(context, lc_error_new(-ECANCELED, killed ? "the isolate was killed"
+                                                               : "the isolate has ended"));
+    lc_context_unref(context);
+}
+
+static void release_arg(const struct remains *remains)
+{
+    lc__callback_enter();
+    remains->extras->release(remains->arg);
+    lc__callback_leave();
+}
+
+static void drop_pauses(struct lc__extras *extras)
+{
+    for (struct lc__pause *pause; (pause = STAILQ_FIRST(&extras->pauses));) {
+        STAILQ_REMOVE_HEAD(&extras->pauses, link);
+        lc__free(pause);
+    }
+}
+
+/* Comes only with a simulation that was broken off: else control is carried out before the end. */
+static void drop_control(struct lc__extras *extras)
+{
+    for (struct lc__control *control; (control = STAILQ_FIRST(&extras->control));) {
+        STAILQ_REMOVE_HEAD(&extras->control, link);
+        lc__message_drop(control->response);
+        lc_error_unref(control->error);
+        lc__free(control);
+    }
+}
+
+static void tell_exit_listeners(struct lc__extras *extras, bool tells)
+{
+    for (struct lc__exit_listener *listener; (listener = STAILQ_FIRST(&extras->at_exit));) {
+        STAILQ_REMOVE_HEAD(&extras->at_exit, link);
+        if (tells)
+            lc__send_own(listener->response);
+        else
+            lc__message_drop(listener->response);
+        lc__free(listener);
+    }
+}
+
+static void close_and_drop(lc_handle *handle)
+{
+    lc_handle_close(handle);
+    lc_handle_unref(handle);
+}
+
+/* `tells`: those who listen are there. */
+static void give_up_extras(const struct remains *remains, bool tells)
+{
+    struct lc__extras *extras = remains->extras;
+    lc__message_timers_end(&extras->timers);
+    lc__messages_drop(extras->waiting.first);
+    end_context(extras->context, remains->killed);
+    if (extras->release)
+        release_arg(remains);
+    if (extras->last && tells)
+        lc__send_own(extras->last);
+    else
+        lc__message_drop(extras->last);
+    drop_pauses(extras);
+    drop_control(extras);
+    tell_exit_listeners(extras, tells);
+    if (extras->companion.ended)
+        extras->companion.ended(extras->companion.arg);
+    close_and_drop(extras->room);
+    lc_handle_unref(extras->ready);
+    close_and_drop(extras->done);
+    lc__listeners_unref(extras->on_error);
+    lc__free(extras->ports);
+    lc__free(extras->name);
+    lc__free(extras);
+}
+
+static void end(struct lc__isolate *isolate, bool tells)
+{
+    struct remains remains = take_remains(isolate);
+    lc__messages_drop(remains.taken);
+    lc__messages_drop(remains.mailbox.first);
+    if (remains.extras)
+        give_up_extras(&remains, tells);
+    lc__isolate_group_leave(remains.group);
+    lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
+    lc__executor_unbind(remains.executor); /* the last: then it may be freed */
+}
+
+void lc__isolate_end(struct lc__isolate *isolate)
+{
+    lc__task_current()->isolate = NULL;
+    end(isolate, true);
+}
+
+void lc__isolates_drop(const lc_executor *executor)
+{
+    uint32_t made = lc__pool_made(&lc__isolates);
+    for (uint32_t place = 0; place < made; place++) {
+        struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
+        lc__spinlock_lock(&isolate->lock);
+        bool lost = isolate->alive && isolate->job.executor == executor;
+        lc__isolate_unlock(isolate);
+        if (lost)
+            end(isolate, false);
+    }
+    lc__message_timers_drop(executor);
+}
+
+/* ---- ending from inside ---- */
+
+void lc__isolate_die(void)
+{
+    const struct lc__task *task = lc__task_current();
+    /* Others' frames are not cut short, and what is deferred runs to its end. */
+    if (task->isolate && !task->running_deferred && !lc__in_callback())
+        lc__worker_end();
+}
+
+static LC_NORETURN void refuse_exit(void)
+{
+    lc_log(LC_LOG_CRITICAL, NULL,
+           "lc_isolate_exit was called outside of an isolate, or in a "
+           "callback of the library");
+    lc_log_flush();
+    _exit(EXIT_INTERNAL);
+}
+
+void lc_isolate_exit(lc_send_port port, const lc_payload *last)
+{
+    lc__task_check();
+    struct lc__isolate *isolate = lc__isolate_running();
+    if (!isolate || lc__in_callback())
+        refuse_exit();
+    bool sends = lc_send_port_is_one(port);
+    struct lc__extras *extras = sends ? lc__isolate_extras(isolate) : NULL;
+    lc_message *message =
+        extras && lc__payload_check(last) == 0 ? lc__message_new(port, last) : NULL;
+    if (!message && last && last->destroy) {
+        lc__callback_enter();
+        last->destroy(last->data);
+        lc__callback_leave();
+    }
+    if (sends && !message)
+        lc_log(LC_LOG_ERROR, NULL,
+               "no memory for the last message of an isolate, or it is not "
+               "one: it ends without");
+    lc__spinlock_lock(&isolate->lock);
+    isolate->exiting = true;
+    if (message) {
+        lc_message *before = extras->last; /* of an exit that a deferred call goes on from */
+        extras->last = message;
+        message = before;
+    }
+    lc__isolate_unlock(isolate);
+    lc__message_drop(message);
+    lc__worker_end();
+}

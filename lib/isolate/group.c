@@ -1,0 +1,213 @@
+/*
+ * group.c: isolates that share threads and data. See <lifecycle/isolate.h>.
+ */
+#include "base/fork.h"
+#include "base/memory.h"
+#include "base/refs.h"
+#include "executor/callback.h"
+#include "isolate/isolate.h"
+
+#include <lifecycle/manager.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <string.h>
+
+struct lc_isolate_group {
+    atomic_uint refs;
+    char name[LC_NAME_MAX + 1];
+    lc_executor *executor;
+    lc_group *threads; /* NULL: all of the executor's */
+    void *data;
+    void (*release)(void *data);
+    struct lc__spinlock lock;
+    size_t count;     /* isolates that are alive; under the lock */
+    lc_handle *empty; /* closes when there are none left; NULL: nobody waits. Under the lock */
+    atomic_bool down; /* set under the lock */
+};
+
+static lc_error *check(const lc_isolate_group_options *options)
+{
+    if (options->size != sizeof *options)
+        return lc_error_new(-EINVAL, "the options of a group of isolates were not made with "
+                                     "LC_ISOLATE_GROUP_INIT");
+    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "a group of isolates needs a name of 1 to %d bytes",
+                            LC_NAME_MAX);
+    return NULL;
+}
+
+static lc_isolate_group *make(const lc_isolate_group_options *options, lc_executor *executor)
+{
+    lc_isolate_group *group = executor ? lc__allocate(sizeof *group) : NULL;
+    if (!group)
+        return NULL;
+    atomic_init(&group->refs, 1);
+    strlcpy(group->name, options->name, sizeof group->name);
+    group->executor = executor;
+    group->data = options->data;
+    group->release = options->release;
+    if (options->threads > 0) {
+        group->threads = lc_group_new(executor, options->threads);
+        if (!group->threads) {
+            lc__free(group);
+            return NULL;
+        }
+    }
+    return group;
+}
+
+lc_error *lc_isolate_group_new(const lc_isolate_group_options *options, lc_isolate_group **group)
+{
+    static const lc_isolate_group_options defaults = LC_ISOLATE_GROUP_INIT;
+    lc__task_check();
+    options = options ? options : &defaults;
+    if (!group)
+        return lc_error_new(-EINVAL, "lc_isolate_group_new needs a place for the group");
+    *group = NULL;
+    lc_error *mistake = check(options);
+    if (mistake)
+        return mistake;
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP, "no group in a child forked when there were workers");
+    *group = make(options, options->executor ? options->executor : lc_executor_current());
+    return *group ? NULL : lc_error_new(-ENOMEM, "no memory for group \"%s\"", options->name);
+}
+
+lc_isolate_group *lc_isolate_group_ref(lc_isolate_group *group)
+{
+    if (group)
+        atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
+    return group;
+}
+
+void lc_isolate_group_unref(lc_isolate_group *group)
+{
+    if (!group || !lc__refs_drop(&group->refs))
+        return;
+    if (group->release) {
+        lc__callback_enter();
+        group->release(group->data);
+        lc__callback_leave();
+    }
+    lc_group_unref(group->threads);
+    lc_handle_unref(group->empty);
+    lc__free(group);
+}
+
+void *lc_isolate_group_data(const lc_isolate_group *group)
+{
+    return group ? group->data : NULL;
+}
+
+lc_isolate_group *lc_isolate_group_current(void)
+{
+    const struct lc__isolate *isolate = lc__isolate_running();
+    return isolate ? isolate->group : NULL;
+}
+
+size_t lc_isolate_group_count(const lc_isolate_group *group)
+{
+    lc_isolate_group *counted = (lc_isolate_group *)(uintptr_t)group;
+    if (!group)
+        return 0;
+    lc__spinlock_lock(&counted->lock);
+    size_t count = counted->count;
+    lc__spinlock_unlock(&counted->lock);
+    return count;
+}
+
+/* ---- for isolates ---- */
+
+int lc__isolate_group_enter(lc_isolate_group *group)
+{
+    if (!group)
+        return 0;
+    lc__spinlock_lock(&group->lock);
+    bool down = atomic_load_explicit(&group->down, memory_order_relaxed);
+    group->count += !down;
+    lc__spinlock_unlock(&group->lock);
+    if (down)
+        return -ESHUTDOWN;
+    lc_isolate_group_ref(group);
+    return 0;
+}
+
+void lc__isolate_group_leave(lc_isolate_group *group)
+{
+    if (!group)
+        return;
+    lc_handle *empty = NULL;
+    lc__spinlock_lock(&group->lock);
+    if (--group->count == 0)
+        empty = lc_handle_ref(group->empty);
+    lc__spinlock_unlock(&group->lock);
+    lc_handle_close(empty);
+    lc_handle_unref(empty);
+    lc_isolate_group_unref(group);
+}
+
+lc_executor *lc__isolate_group_executor(const lc_isolate_group *group)
+{
+    return group->executor;
+}
+
+struct lc_group *lc__isolate_group_threads(const lc_isolate_group *group)
+{
+    return group ? group->threads : NULL;
+}
+
+bool lc__isolate_group_is_down(const lc_isolate_group *group)
+{
+    /* Who has to act on it is told once it is set, under each isolate's lock. */
+    return group && atomic_load_explicit(&group->down, memory_order_relaxed);
+}
+
+/* ---- shutdown ---- */
+
+static void kill_all(const lc_isolate_group *group)
+{
+    uint32_t made = lc__pool_made(&lc__isolates);
+    for (uint32_t place = 0; place < made; place++) {
+        struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
+        lc__spinlock_lock(&isolate->lock);
+        if (!isolate->alive || isolate->group != group) {
+            lc__isolate_unlock(isolate);
+            continue;
+        }
+        isolate->killed = true;
+        lc__isolate_unlock_changed(isolate);
+    }
+}
+
+int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
+{
+    lc__task_check();
+    if (!group)
+        return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
+    if (lc_isolate_group_current() == group)
+        return -EDEADLK;
+    lc_handle *spare = lc_handle_new();
+    if (!spare)
+        return -ENOMEM;
+    lc__spinlock_lock(&group->lock);
+    if (!group->empty) {
+        group->empty = spare;
+        spare = NULL;
+    }
+    lc_handle *empty = lc_handle_ref(group->empty);
+    atomic_store_explicit(&group->down, true, memory_order_relaxed);
+    bool none = group->count == 0;
+    lc__spinlock_unlock(&group->lock);
+    lc_handle_unref(spare);
+    if (none)
+        lc_handle_close(empty);
+    else
+        kill_all(group);
+    int result = lc_handle_wait(empty, deadline);
+    lc_handle_unref(empty);
+    return result;
+}

@@ -1,0 +1,780 @@
+/*
+ * isolate.c: spawning isolates, and running them. See isolate.h and <lifecycle/isolate.h>.
+ *
+ * An isolate that has something to do is posted to its executor as a job. A run handles some events,
+ * one after the other, and then lets others run. Before each event it asks what comes next: without
+ * a lock while it has messages in its hand and nobody has asked for its attention.
+ *
+ * Each run is a worker's (context/worker.h), so that a throw in a handler ends that run and no more:
+ * what is left of the event is cleared away, and the isolate is posted again.
+ */
+#include "isolate/isolate.h"
+
+#include "base/backtrace.h"
+#include "base/fork.h"
+#include "base/library.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "context/context.h"
+#include "context/signaler.h"
+#include "context/worker.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/manager.h>
+
+#include <bsd/string.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TURN = 64,  /* events that are handled before others run */
+    BATCH = 64, /* messages that are taken out of a mailbox at a time */
+    /* Below this limit they are taken one by one, so that those in hand do not make it much higher. */
+    EXACT_LIMIT = 1024,
+};
+
+struct lc__pool lc__isolates = {
+    .record_size = sizeof(struct lc__isolate),
+    .place_at = offsetof(struct lc__isolate, place),
+};
+
+static void free_pool(void)
+{
+    lc__pool_free_all(&lc__isolates);
+}
+
+/* Whether isolates are alive is the executors' to tell. */
+static struct lc__facility facility = {.shut_down = free_pool};
+
+unsigned lc__isolate_shard(void)
+{
+    return lc__loop_index();
+}
+
+/* ---- finding ---- */
+
+struct lc__isolate *lc__isolate_lock(lc_send_port port)
+{
+    struct lc__isolate *isolate = lc__pool_at(&lc__isolates, port.place);
+    if (!isolate)
+        return NULL;
+    lc__spinlock_lock(&isolate->lock);
+    if (isolate->alive && isolate->serial == port.serial)
+        return isolate;
+    lc__isolate_unlock(isolate);
+    return NULL;
+}
+
+lc_send_port lc__isolate_control_port(const struct lc__isolate *isolate)
+{
+    return (lc_send_port){isolate->serial, isolate->place, 0};
+}
+
+static struct lc__extras *make_extras(void)
+{
+    struct lc__extras *extras = lc__allocate(sizeof *extras);
+    if (!extras)
+        return NULL;
+    STAILQ_INIT(&extras->pauses);
+    STAILQ_INIT(&extras->control);
+    STAILQ_INIT(&extras->at_exit);
+    LIST_INIT(&extras->timers);
+    return extras;
+}
+
+struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
+{
+    struct lc__extras *spare = NULL;
+    struct lc__isolate *isolate = lc__isolate_lock(port);
+    *error = -ESRCH;
+    if (isolate && !isolate->extras) {
+        lc__isolate_unlock(isolate);
+        spare = make_extras();
+        if (!spare) {
+            *error = -ENOMEM;
+            return NULL;
+        }
+        isolate = lc__isolate_lock(port);
+        if (isolate && !isolate->extras) {
+            isolate->extras = spare;
+            spare = NULL;
+        }
+    }
+    if (spare && isolate) { /* somebody was faster */
+        lc__isolate_unlock(isolate);
+        lc__free(spare);
+        isolate = lc__isolate_lock(port);
+    } else {
+        lc__free(spare);
+    }
+    return isolate;
+}
+
+struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate)
+{
+    int error;
+    struct lc__isolate *locked = lc__isolate_lock_extras(lc__isolate_control_port(isolate), &error);
+    struct lc__extras *extras = locked ? locked->extras : NULL;
+    if (locked)
+        lc__isolate_unlock(locked);
+    return extras;
+}
+
+void lc__isolate_unlock_changed(struct lc__isolate *isolate)
+{
+    /* Seen by who runs it at its next look, or at the look under the lock before it stops. */
+    atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
+    bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
+    isolate->posted |= idle;
+    lc__isolate_unlock(isolate);
+    if (idle)
+        lc__job_post(&isolate->job);
+}
+
+static const char *name_of(const struct lc__isolate *isolate)
+{
+    bool named = isolate->alive && isolate->extras && isolate->extras->name;
+    return named ? isolate->extras->name : "isolate";
+}
+
+static void copy_name(struct lc__job *job, char *name)
+{
+    struct lc__isolate *isolate = (struct lc__isolate *)job;
+    lc__spinlock_lock(&isolate->lock);
+    strlcpy(name, name_of(isolate), LC_NAME_MAX + 1);
+    lc__isolate_unlock(isolate);
+}
+
+static void name_one(const lc_executor *executor, char *name)
+{
+    uint32_t made = lc__pool_made(&lc__isolates);
+    for (uint32_t place = 0; place < made; place++) {
+        struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
+        lc__spinlock_lock(&isolate->lock);
+        bool found = isolate->alive && isolate->job.executor == executor;
+        if (found)
+            strlcpy(name, name_of(isolate), LC_NAME_MAX + 1);
+        lc__isolate_unlock(isolate);
+        if (found)
+            return;
+    }
+}
+
+/* ---- what comes next ---- */
+
+bool lc__isolate_is_cut_short(const struct lc__isolate *isolate)
+{
+    return isolate->killed || isolate->killed_now || isolate->fatal || isolate->exiting;
+}
+
+bool lc__isolate_is_paused(const struct lc__isolate *isolate)
+{
+    return isolate->extras && !STAILQ_EMPTY(&isolate->extras->pauses);
+}
+
+bool lc__isolate_is_held_at_start(const struct lc__isolate *isolate)
+{
+    return isolate->hold_at_start && !isolate->entered && !lc__isolate_is_cut_short(isolate) &&
+           !lc__isolate_group_is_down(isolate->group);
+}
+
+/* Whether all is done that will be, but for control. */
+static bool is_over(const struct lc__isolate *isolate)
+{
+    if (lc__isolate_is_cut_short(isolate))
+        return true;
+    return isolate->entered && !isolate->taken && !isolate->mailbox.first &&
+           isolate->keeping == 0 && !lc__isolate_is_paused(isolate);
+}
+
+bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate)
+{
+    return isolate->hold_at_exit && !isolate->running && is_over(isolate) &&
+           !lc__isolate_group_is_down(isolate->group);
+}
+
+enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
+{
+    const struct lc__extras *extras = isolate->extras;
+    if (extras && !STAILQ_EMPTY(&extras->control))
+        return LC__EVENT_CONTROL;
+    if (is_over(isolate)) {
+        bool held = isolate->hold_at_exit && !lc__isolate_group_is_down(isolate->group);
+        return held ? LC__EVENT_NONE : LC__EVENT_END;
+    }
+    if (lc__isolate_is_held_at_start(isolate) || lc__isolate_is_paused(isolate))
+        return LC__EVENT_NONE;
+    if (!isolate->entered)
+        return LC__EVENT_ENTRY;
+    return isolate->taken || isolate->mailbox.first ? LC__EVENT_MESSAGE : LC__EVENT_NONE;
+}
+
+/* ---- events ---- */
+
+/* One run of an isolate. */
+struct run {
+    struct lc__isolate *isolate; /* NULL: it has ended */
+    struct lc__task *task;
+    const char *carrier_name;
+    lc_message *message; /* being handled */
+    struct lc__worker_call call;
+};
+
+static void answer(struct lc__isolate *isolate, struct lc__control *control)
+{
+    if (control->response)
+        lc__send_own(control->response);
+    if (control->error)
+        lc__isolate_failed(isolate, control->error, false);
+    lc__free(control);
+}
+
+/* What comes next, and what it takes. */
+static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control **control)
+{
+    /*
+     * Relaxed: of what was asked for before a message was sent, the lock under which the message was
+     * taken has told us; anything else may be seen a little later.
+     */
+    if (isolate->taken && !atomic_load_explicit(&isolate->attention, memory_order_relaxed))
+        return LC__EVENT_MESSAGE;
+    lc_handle *room = NULL;
+    lc__spinlock_lock(&isolate->lock);
+    atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
+    enum lc__event event = lc__isolate_next(isolate);
+    if (event == LC__EVENT_CONTROL) {
+        *control = STAILQ_FIRST(&isolate->extras->control);
+        STAILQ_REMOVE_HEAD(&isolate->extras->control, link);
+    }
+    if (event == LC__EVENT_ENTRY)
+        isolate->entered = true;
+    if (event == LC__EVENT_MESSAGE && !isolate->taken) {
+        lc__mailbox_take(isolate);
+        if (isolate->extras) {
+            room = isolate->extras->room;
+            isolate->extras->room = NULL;
+        }
+    }
+    lc__isolate_unlock(isolate);
+    if (room) {
+        lc_handle_close(room);
+        lc_handle_unref(room);
+    }
+    return event;
+}
+
+static void tell_ready(struct lc__isolate *isolate)
+{
+    lc_handle *ready = NULL;
+    struct lc__companion companion = {NULL};
+    lc__spinlock_lock(&isolate->lock);
+    isolate->ready = true;
+    if (isolate->extras) {
+        ready = lc_handle_ref(isolate->extras->ready);
+        companion = isolate->extras->companion;
+    }
+    lc__isolate_unlock(isolate);
+    lc_handle_close(ready);
+    lc_handle_unref(ready);
+    if (companion.ready)
+        companion.ready(companion.arg);
+}
+
+static void enter(struct lc__isolate *isolate)
+{
+    lc_error *error = isolate->entry(isolate->arg);
+    if (error)
+        lc__isolate_failed(isolate, error, false);
+    else
+        tell_ready(isolate);
+}
+
+static void handle(struct run *run)
+{
+    struct lc__isolate *isolate = run->isolate;
+    lc_message *message = isolate->taken;
+    isolate->taken = message->next;
+    const struct lc__port *port = lc__port_find(isolate, message->port.number);
+    if (!port->handler) {
+        struct lc__messages *waiting = &isolate->extras->waiting;
+        message->next = NULL;
+        if (waiting->first)
+            waiting->last->next = message;
+        else
+            waiting->first = message;
+        waiting->last = message;
+        return;
+    }
+    run->message = message;
+    lc_error *error = port->handler(port->arg, message);
+    if (error)
+        lc__isolate_failed(isolate, error, false);
+    lc__worker_run_deferred();
+    run->message = NULL;
+    lc_message_free(message);
+}
+
+static lc_error *run_events(void *arg)
+{
+    struct run *run = arg;
+    struct lc__isolate *isolate = run->isolate;
+    for (unsigned left = TURN; left > 0; left--) {
+        struct lc__control *control = NULL;
+        switch (next_event(isolate, &control)) {
+        case LC__EVENT_NONE:
+            return NULL;
+        case LC__EVENT_CONTROL:
+            answer(isolate, control);
+            break;
+        case LC__EVENT_ENTRY:
+            enter(isolate);
+            lc__worker_run_deferred();
+            break;
+        case LC__EVENT_MESSAGE:
+            handle(run);
+            break;
+        case LC__EVENT_END:
+            run->isolate = NULL;
+            lc__isolate_end(isolate);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* After the events, however the last of them has ended. */
+static void settle(void *arg)
+{
+    struct run *run = arg;
+    struct lc__isolate *isolate = run->isolate;
+    struct lc__task *task = run->task;
+    lc_message_free(run->message);
+    task->name = run->carrier_name;
+    task->isolate = NULL;
+    if (!isolate)
+        return;
+    lc__spinlock_lock(&isolate->lock);
+    isolate->running = NULL;
+    atomic_store_explicit(&task->doom, NULL, memory_order_relaxed);
+    bool again = lc__isolate_next(isolate) != LC__EVENT_NONE;
+    isolate->posted = again;
+    lc__isolate_unlock(isolate);
+    if (again)
+        lc__job_post(&isolate->job);
+}
+
+static void run_isolate(struct lc__job *job)
+{
+    struct lc__isolate *isolate = (struct lc__isolate *)job;
+    struct lc__task *task = lc__task_current();
+    struct run run = {.isolate = isolate, .task = task, .carrier_name = task->name};
+    run.call = (struct lc__worker_call){NULL, run_events, settle, &run};
+    lc__spinlock_lock(&isolate->lock);
+    isolate->running = task;
+    task->name = name_of(isolate); /* lives until the isolate ends, which is in this run or later */
+    lc__isolate_unlock(isolate);
+    task->isolate = isolate;
+    lc__worker_run(&run.call);
+}
+
+static const struct lc__job_kind kind = {run_isolate, copy_name};
+
+/* ---- errors ---- */
+
+static void log_error(const struct lc__isolate *isolate, const lc_error *error,
+                      const char *backtrace)
+{
+    const lc_log_field field = {"backtrace", backtrace};
+    lc_log_fields(LC_LOG_ERROR, name_of(isolate), &field, backtrace != NULL, "uncaught error: %s",
+                  lc_error_message(error));
+}
+
+static void tell_listener(const struct lc__isolate *isolate, lc_send_port port,
+                          const lc_error *error, const char *backtrace)
+{
+    lc_message *message = lc__message_of_error(port, error, backtrace);
+    if (message)
+        lc__send_own(message);
+    else
+        log_error(isolate, error, backtrace);
+}
+
+void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown)
+{
+    char *backtrace = thrown ? lc__backtrace("\n") : NULL;
+    struct lc__listeners *listeners = NULL;
+    struct lc__companion companion = {NULL};
+    lc__spinlock_lock(&isolate->lock);
+    bool fatal = !isolate->survives_errors && !isolate->fatal;
+    isolate->fatal |= fatal;
+    atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
+    if (isolate->extras) {
+        companion = isolate->extras->companion;
+        listeners = isolate->extras->on_error;
+        if (listeners)
+            atomic_fetch_add_explicit(&listeners->refs, 1, memory_order_relaxed);
+    }
+    lc__isolate_unlock(isolate);
+    size_t count = listeners ? listeners->count : 0;
+    for (size_t i = 0; i < count; i++)
+        tell_listener(isolate, listeners->ports[i], error, backtrace);
+    bool told = fatal && companion.failed;
+    if (count == 0 && !told)
+        log_error(isolate, error, backtrace);
+    if (told)
+        companion.failed(companion.arg, error);
+    lc__listeners_unref(listeners);
+    lc_error_unref(error);
+    free(backtrace);
+}
+
+/* ---- the context ---- */
+
+/* What an isolate's signaler relays to. */
+struct address {
+    struct lc__isolate *isolate;
+    lc_send_port control;
+};
+
+/* Thrown by another worker, on a context below the isolate's: it is the isolate's in its turn. */
+static void pass_error(lc_send_port control, lc_error *error)
+{
+    int failed;
+    struct lc__control *passed = lc__allocate(sizeof *passed);
+    struct lc__isolate *isolate = passed ? lc__isolate_lock_extras(control, &failed) : NULL;
+    if (!isolate) {
+        lc_log(LC_LOG_ERROR, NULL, "unhandled error, below an isolate that has ended: %s",
+               lc_error_message(error));
+        lc_error_unref(error);
+        lc__free(passed);
+        return;
+    }
+    passed->error = error;
+    STAILQ_INSERT_TAIL(&isolate->extras->control, passed, link);
+    lc__isolate_unlock_changed(isolate);
+}
+
+static void relay_error(void *arg, lc_error *error)
+{
+    const struct address *address = arg;
+    struct lc__isolate *running = lc__isolate_running();
+    if (running == address->isolate && running->serial == address->control.serial)
+        lc__isolate_failed(running, error, true);
+    else
+        pass_error(address->control, error);
+}
+
+static lc_context *make_context(struct lc__isolate *isolate, lc_context *parent)
+{
+    struct address *address = lc__allocate(sizeof *address);
+    if (!address)
+        return NULL;
+    *address = (struct address){isolate, lc__isolate_control_port(isolate)};
+    const struct lc__relay relay = {relay_error, lc__free, address, true};
+    lc_signaler *signaler = lc__signaler_relaying(&relay);
+    if (!signaler) {
+        lc__free(address);
+        return NULL;
+    }
+    lc_context *context = lc_context_with_signaler(parent, signaler);
+    lc_signaler_unref(signaler);
+    return context;
+}
+
+lc_context *lc_isolate_context(void)
+{
+    lc__task_check();
+    struct lc__isolate *isolate = lc__isolate_running();
+    struct lc__extras *extras = isolate ? lc__isolate_extras(isolate) : NULL;
+    if (!extras || extras->context)
+        return extras ? extras->context : NULL;
+    lc_context *context = make_context(isolate, extras->companion.parent);
+    lc__spinlock_lock(&isolate->lock);
+    extras->context = context;
+    bool late = isolate->killed_now;
+    lc__isolate_unlock(isolate);
+    if (late)
+        lc_context_cancel(context, NULL);
+    return context;
+}
+
+/* ---- spawning ---- */
+
+lc_error *lc__isolate_check(const lc_isolate_options *options)
+{
+    if (!options || options->size != sizeof *options)
+        return lc_error_new(-EINVAL,
+                            "the options of an isolate were not made with LC_ISOLATE_INIT");
+    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 1;
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "an isolate's name has 1 to %d bytes", LC_NAME_MAX);
+    const char *name = options->name ? options->name : "isolate";
+    if (!options->entry)
+        return lc_error_new(-EINVAL, "isolate \"%s\" has no entry to run", name);
+    if (options->mailbox_limit == 0 ||
+        (options->mailbox_limit >= UINT32_MAX && options->mailbox_limit != LC_MAILBOX_UNLIMITED))
+        return lc_error_new(-EINVAL,
+                            "isolate \"%s\" has a mailbox_limit of %zu: 1 to %" PRIu32
+                            ", or LC_MAILBOX_UNLIMITED",
+                            name, options->mailbox_limit, UINT32_MAX - 1);
+    if ((unsigned)options->when_full > LC_FULL_PARK_SENDER)
+        return lc_error_new(-EINVAL, "isolate \"%s\" has a when_full of %d, which is none", name,
+                            (int)options->when_full);
+    if (lc__payload_check(&options->exit_response) < 0)
+        return lc_error_new(-EINVAL, "isolate \"%s\" has an exit_response of bytes that are NULL",
+                            name);
+    if (options->group && options->executor &&
+        options->executor != lc__isolate_group_executor(options->group))
+        return lc_error_new(-EINVAL, "isolate \"%s\" has a group of another executor than its own",
+                            name);
+    return NULL;
+}
+
+static bool wants_extras(const lc_isolate_options *options, const struct lc__companion *companion,
+                         const lc_isolate *isolate)
+{
+    return options->name || options->release || options->paused || companion || isolate ||
+           lc_send_port_is_one(options->on_error) || lc_send_port_is_one(options->on_exit);
+}
+
+static void free_extras(struct lc__extras *extras)
+{
+    struct lc__pause *pause = extras ? STAILQ_FIRST(&extras->pauses) : NULL;
+    struct lc__exit_listener *listener = extras ? STAILQ_FIRST(&extras->at_exit) : NULL;
+    if (!extras)
+        return;
+    if (listener)
+        lc__message_disown(listener->response);
+    lc__free(listener);
+    lc__free(pause);
+    lc__free(extras->on_error);
+    lc__free(extras->name);
+    lc__free(extras);
+}
+
+static bool add_first_listeners(struct lc__extras *extras, const lc_isolate_options *options)
+{
+    if (lc_send_port_is_one(options->on_error)) {
+        extras->on_error = lc__allocate(sizeof *extras->on_error + sizeof(lc_send_port));
+        if (!extras->on_error)
+            return false;
+        atomic_init(&extras->on_error->refs, 1);
+        extras->on_error->count = 1;
+        extras->on_error->ports[0] = options->on_error;
+    }
+    if (lc_send_port_is_one(options->on_exit)) {
+        struct lc__exit_listener *listener = lc__allocate(sizeof *listener);
+        if (!listener)
+            return false;
+        STAILQ_INSERT_TAIL(&extras->at_exit, listener, link);
+        listener->response = lc__message_new(options->on_exit, &options->exit_response);
+        return listener->response != NULL;
+    }
+    return true;
+}
+
+/* What an isolate has from the start. NULL: no memory. */
+static struct lc__extras *first_extras(const lc_isolate_options *options,
+                                       const struct lc__companion *companion,
+                                       const lc_isolate *isolate)
+{
+    struct lc__extras *extras = make_extras();
+    if (!extras)
+        return NULL;
+    extras->release = options->release;
+    if (companion)
+        extras->companion = *companion;
+    if (isolate || options->paused) {
+        extras->pause = lc_capability_new();
+        extras->terminate = lc_capability_new();
+    }
+    bool done = true;
+    if (options->paused) {
+        struct lc__pause *pause = lc__allocate(sizeof *pause);
+        done = pause != NULL;
+        if (pause) {
+            pause->resume = extras->pause;
+            STAILQ_INSERT_TAIL(&extras->pauses, pause, link);
+        }
+    }
+    if (done && options->name) {
+        extras->name = lc__duplicate(options->name);
+        done = extras->name != NULL;
+    }
+    if (done && add_first_listeners(extras, options))
+        return extras;
+    free_extras(extras);
+    return NULL;
+}
+
+/* A record of the pool becomes the isolate that the options ask for. */
+static struct lc__isolate *make(const lc_isolate_options *options, struct lc__extras *extras,
+                                lc_executor *executor, lc_isolate_group *group)
+{
+    lc__facility_register(&facility);
+    static const struct lc__job_overseer overseer = {name_one, lc__isolates_drop};
+    lc__jobs_overseen_by(&overseer);
+    struct lc__isolate *isolate = lc__pool_take(&lc__isolates, lc__isolate_shard());
+    if (!isolate)
+        return NULL;
+    bool exact = options->mailbox_limit < EXACT_LIMIT || options->when_full == LC_FULL_DROP_OLDEST;
+    /* Under the lock: an address of what it was before may be looked up just now. */
+    lc__spinlock_lock(&isolate->lock);
+    isolate->job = (struct lc__job){NULL, &kind, executor, lc__isolate_group_threads(group)};
+    atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
+    isolate->alive = true;
+    isolate->posted = !options->paused && !options->hold_at_start;
+    isolate->entered = isolate->ready = isolate->fatal = isolate->exiting = false;
+    isolate->killed = isolate->killed_now = false;
+    isolate->survives_errors = options->survives_errors;
+    isolate->hold_at_start = options->hold_at_start;
+    isolate->hold_at_exit = options->hold_at_exit;
+    isolate->when_full = (uint8_t)options->when_full;
+    isolate->batch = exact ? 1 : BATCH;
+    isolate->queued = isolate->last_number = isolate->keeping = 0;
+    isolate->limit = options->mailbox_limit == LC_MAILBOX_UNLIMITED
+                         ? UINT32_MAX
+                         : (uint32_t)options->mailbox_limit;
+    isolate->serial += isolate->serial == 0;
+    isolate->mailbox.first = NULL;
+    isolate->taken = NULL;
+    isolate->running = NULL;
+    isolate->port.number = 0;
+    isolate->entry = options->entry;
+    isolate->arg = options->arg;
+    isolate->group = group;
+    isolate->extras = extras;
+    lc__isolate_unlock(isolate);
+    return isolate;
+}
+
+/* Takes back what was made and has never run. */
+static void unmake(struct lc__isolate *isolate)
+{
+    lc__spinlock_lock(&isolate->lock);
+    isolate->alive = false;
+    isolate->serial++;
+    isolate->extras = NULL;
+    lc__isolate_unlock(isolate);
+    lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
+}
+
+/* Bound, and in its group, the isolate is made and started. */
+static int start(const lc_isolate_options *options, struct lc__extras *extras,
+                 lc_executor *executor, lc_isolate_group *group, lc_isolate *reference)
+{
+    struct lc__isolate *isolate = make(options, extras, executor, group);
+    if (!isolate)
+        return -ENOMEM;
+    if (reference)
+        *reference =
+            (lc_isolate){lc__isolate_control_port(isolate), extras->pause, extras->terminate};
+    bool runs = !options->paused && !options->hold_at_start;
+    int result = runs ? lc__job_start(&isolate->job, options->spread) : 0;
+    if (result < 0)
+        unmake(isolate);
+    return result;
+}
+
+static lc_error *explain(int failed, const lc_isolate_options *options)
+{
+    const char *name = options->name ? options->name : "isolate";
+    switch (failed) {
+    case 0:
+        return NULL;
+    case -ESHUTDOWN:
+        return lc_error_new(failed, "isolate \"%s\": its executor, or its group, is shut down",
+                            name);
+    case -ENOTSUP:
+        return lc_error_new(failed,
+                            "isolate \"%s\": not in a child forked when there were workers, nor "
+                            "between a simulation and the real world",
+                            name);
+    default:
+        return lc_error_new(failed, "isolate \"%s\" could not be spawned: %s", name,
+                            strerror(-failed));
+    }
+}
+
+static int spawn(const lc_isolate_options *options, const struct lc__companion *companion,
+                 lc_isolate *reference)
+{
+    lc_isolate_group *group = options->group;
+    if (!group && !options->executor)
+        group = lc_isolate_group_current();
+    lc_executor *executor = options->executor;
+    if (!executor)
+        executor = group ? lc__isolate_group_executor(group) : lc_executor_current();
+    if (lc__forked())
+        return -ENOTSUP;
+    if (!executor)
+        return -ENOMEM;
+    if (!lc__executor_is_of_this_world(executor))
+        return -ENOTSUP;
+    struct lc__extras *extras = NULL;
+    if (wants_extras(options, companion, reference)) {
+        extras = first_extras(options, companion, reference);
+        if (!extras)
+            return -ENOMEM;
+    }
+    int result = lc__executor_bind(executor);
+    if (result == 0) {
+        result = lc__isolate_group_enter(group);
+        if (result == 0)
+            result = start(options, extras, executor, group, reference);
+        else
+            group = NULL;
+        if (result < 0) {
+            lc__isolate_group_leave(group);
+            lc__executor_unbind(executor);
+        }
+    }
+    if (result < 0)
+        free_extras(extras);
+    return result;
+}
+
+lc_error *lc__isolate_spawn(const lc_isolate_options *options,
+                            const struct lc__companion *companion, lc_isolate *isolate)
+{
+    return explain(spawn(options, companion, isolate), options);
+}
+
+lc_error *lc_isolate_spawn(const lc_isolate_options *options, lc_isolate *isolate)
+{
+    lc__task_check();
+    lc_error *mistake = lc__isolate_check(options);
+    return mistake ? mistake : lc__isolate_spawn(options, NULL, isolate);
+}
+
+/* ---- of the calling isolate ---- */
+
+bool lc_isolate_current(lc_isolate *reference)
+{
+    lc__task_check();
+    struct lc__isolate *isolate = lc__isolate_running();
+    if (!isolate || !reference)
+        return isolate != NULL;
+    *reference =
+        (lc_isolate){lc__isolate_control_port(isolate), LC_NO_CAPABILITY, LC_NO_CAPABILITY};
+    struct lc__extras *extras = lc__isolate_extras(isolate);
+    if (!extras)
+        return true;
+    lc_capability pause = lc_capability_new(), terminate = lc_capability_new();
+    lc__spinlock_lock(&isolate->lock);
+    if (lc_capability_equal(extras->pause, LC_NO_CAPABILITY)) {
+        extras->pause = pause;
+        extras->terminate = terminate;
+    }
+    reference->pause = extras->pause;
+    reference->terminate = extras->terminate;
+    lc__isolate_unlock(isolate);
+    return true;
+}
+
+void lc_isolate_check(void)
+{
+    lc__task_check();
+}

@@ -1,0 +1,254 @@
+/*
+ * isolate.h (internal): what an isolate is made of. Floor 6, and of it only the files of this
+ * folder.
+ *
+ *     who                    file        does
+ *     isolate                isolate.c   spawns, handles one event after the other
+ *     its mailbox            mailbox.c   who sends, and what lies there
+ *     its ports              port.c      open, close, handlers; ports of fibers and threads
+ *     control                control.c   pause, ping, kill, listeners, from anywhere
+ *     its end                end.c       what happens then, once, in order
+ */
+#ifndef LIFECYCLE_ISOLATE_ISOLATE_H
+#define LIFECYCLE_ISOLATE_ISOLATE_H
+
+#include "base/pool.h"
+#include "base/spin.h"
+#include "base/task.h"
+#include "executor/job.h"
+#include "isolate/message.h"
+
+#include <lifecycle/isolate.h>
+
+#include <bsd/sys/queue.h>
+#include <stdatomic.h>
+
+/* A port of an isolate. */
+struct lc__port {
+    lc_message_handler handler; /* NULL: its messages wait */
+    void *arg;
+    uint32_t number; /* 0: closed; else higher than those of the ports opened before */
+    bool weak;
+};
+
+struct lc__messages {
+    struct lc_message *first;
+    struct lc_message *last;
+};
+
+/* Control that is to be carried out in turn, between two events. */
+struct lc__control {
+    STAILQ_ENTRY(lc__control) link;
+    lc_message *response; /* a ping's answer, with the port it goes to; else NULL */
+    lc_error *error;      /* thrown on the isolate's context, but not by the isolate; else NULL */
+};
+
+/* Who is told of errors. Replaced as a whole, so that it is read without a lock. */
+struct lc__listeners {
+    atomic_uint refs;
+    size_t count;
+    lc_send_port ports[];
+};
+
+struct lc__exit_listener {
+    STAILQ_ENTRY(lc__exit_listener) link;
+    lc_message *response; /* with its port; made beforehand, since an end may not fail */
+};
+
+struct lc__pause {
+    STAILQ_ENTRY(lc__pause) link;
+    lc_capability resume;
+};
+
+/* Who goes along with an isolate: its component, say. All may be NULL; called without a lock. */
+struct lc__companion {
+    void (*ready)(void *arg);                         /* the entry has returned without error */
+    void (*failed)(void *arg, const lc_error *error); /* of an error that ends it */
+    void (*ended)(void *arg);                         /* the last call */
+    void *arg;
+    lc_context *parent; /* what the isolate's context is below; NULL: nothing. Borrowed */
+};
+
+struct lc__message_timer; /* timer.c */
+LIST_HEAD(lc__message_timers, lc__message_timer);
+
+/* What an isolate has only once it is asked for. Changed under the isolate's lock. */
+struct lc__extras {
+    char *name; /* NULL: "isolate" */
+    void (*release)(void *arg);
+    lc_capability pause; /* zero: not asked for yet, so nobody can have it */
+    lc_capability terminate;
+    STAILQ_HEAD(, lc__pause) pauses;
+    STAILQ_HEAD(, lc__control) control;
+    STAILQ_HEAD(, lc__exit_listener) at_exit;
+    struct lc__listeners *on_error;
+    lc_handle *ready;
+    lc_handle *done;
+    lc_handle *room; /* closes when the mailbox has room again; NULL: nobody waits for that */
+    lc_context *context;
+    struct lc__companion companion;
+    lc_message *last; /* to be sent at the end; NULL: none */
+    /* The isolate's alone. */
+    struct lc__port *ports; /* beyond the first, by number */
+    size_t port_count;
+    size_t port_room;
+    struct lc__messages waiting;      /* for ports without a handler */
+    struct lc__message_timers timers; /* under the lock */
+};
+
+/* An event's kind; what comes next is decided by lc__isolate_next. */
+enum lc__event {
+    LC__EVENT_NONE,
+    LC__EVENT_CONTROL,
+    LC__EVENT_ENTRY,
+    LC__EVENT_MESSAGE,
+    LC__EVENT_END
+};
+
+/*
+ * The memory of an isolate is a record of a pool: it may be locked at any time, and then be another
+ * isolate, which its serial tells. Free, its first word is the pool's; `job` comes first, and is not
+ * touched by who has only an address.
+ *
+ *     whose            what
+ *     under the lock   all, but
+ *     the isolate's    `taken`, `port`, `entry`, `arg`, while it runs (`running` is not NULL): they
+ *                      are changed under the lock too where others look at them
+ */
+struct lc__isolate {
+    struct lc__job job; /* first */
+    struct lc__spinlock lock;
+    /* The lock's holder has changed what comes next; the isolate looks between two events. */
+    atomic_bool attention;
+    bool alive;
+    bool posted; /* its job is in a queue, or runs */
+    bool entered;
+    bool ready; /* its entry has returned without error */
+    bool survives_errors;
+    bool fatal;      /* an error has ended it */
+    bool exiting;    /* it has ended itself */
+    bool killed;     /* to be ended before the next event */
+    bool killed_now; /* and the running one is cut short */
+    bool hold_at_start;
+    bool hold_at_exit;
+    uint8_t when_full;
+    uint8_t batch; /* the most messages that are taken at a time */
+    uint32_t place;
+    uint32_t queued;      /* messages that have come, and were not begun as of the last look */
+    uint32_t limit;       /* UINT32_MAX: none */
+    uint32_t last_number; /* of its ports */
+    uint32_t keeping;     /* open ports that are not weak, and armed timers */
+    uint64_t serial;      /* of the isolate that it is, or of the next */
+    struct lc__messages mailbox;
+    struct lc_message *taken; /* out of the mailbox, to be handled next */
+    struct lc__task *running; /* the task that runs it */
+    struct lc__port port;     /* the first */
+    lc_error *(*entry)(void *arg);
+    void *arg;
+    lc_isolate_group *group;
+    struct lc__extras *extras; /* NULL: none yet */
+};
+
+_Static_assert(sizeof(struct lc__isolate) <= 256, "an idle isolate costs at most 256 bytes");
+
+extern struct lc__pool lc__isolates;
+
+/* ---- isolate.c ---- */
+
+/* The isolate whose event the caller handles, or NULL. */
+static inline struct lc__isolate *lc__isolate_running(void)
+{
+    return lc__task_current()->isolate;
+}
+
+/* The isolate that a port is one of, locked; NULL: it has ended, or it is no isolate's. */
+struct lc__isolate *lc__isolate_lock(lc_send_port port);
+/* The same, with extras, made if need be. NULL and -ESRCH or -ENOMEM in *error. */
+struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error);
+static inline void lc__isolate_unlock(struct lc__isolate *isolate)
+{
+    lc__spinlock_unlock(&isolate->lock);
+}
+/* Gives the lock back, and has the isolate run if it has something to do. */
+void lc__isolate_unlock_changed(struct lc__isolate *isolate);
+/* Killed, failed, or exiting: nothing but control comes before its end. Under the lock, as the next. */
+bool lc__isolate_is_cut_short(const struct lc__isolate *isolate);
+bool lc__isolate_is_paused(const struct lc__isolate *isolate);
+bool lc__isolate_is_held_at_start(const struct lc__isolate *isolate);
+bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate);
+/* What comes next; under the lock. */
+enum lc__event lc__isolate_next(const struct lc__isolate *isolate);
+/* The extras of the isolate that runs, made if need be. NULL: no memory. */
+struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate);
+lc_send_port lc__isolate_control_port(const struct lc__isolate *isolate);
+/* The running isolate has failed: tells who listens; the error is taken over. */
+void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown);
+/* Spawns with a companion. `options` are good. */
+lc_error *lc__isolate_spawn(const lc_isolate_options *options,
+                            const struct lc__companion *companion, lc_isolate *isolate);
+/* NULL: the options are good. */
+lc_error *lc__isolate_check(const lc_isolate_options *options);
+/* The lists of a pool: one for each thread of an executor. */
+unsigned lc__isolate_shard(void);
+
+/* ---- mailbox.c ---- */
+
+/*
+ * Puts a message into the mailbox, or drops it; `urgent`: the library's own, which no limit stops.
+ * @return 0; -ENOBUFS, -EDEADLK, -EAGAIN (full, and the sender is to be parked), -ENOTSUP: it is the
+ * caller's still.
+ */
+int lc__mailbox_put(lc_message *message, bool urgent);
+/* Takes what is to be handled next; by the isolate, under the lock. */
+void lc__mailbox_take(struct lc__isolate *isolate);
+/* Sends one of the library's own to whatever port it is for. Taken over. */
+void lc__send_own(lc_message *message);
+/* Takes the messages of one port out of a list. @return those. */
+struct lc_message *lc__messages_of(struct lc__messages *from, uint32_t number);
+
+/* ---- port.c ---- */
+
+/* A port of an isolate; NULL: closed. By the isolate, or under its lock. */
+struct lc__port *lc__port_find(struct lc__isolate *isolate, uint32_t number);
+/* Opens one that the calling task receives on, also in a handler. @return 0, -ENOMEM. */
+int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opened);
+/* As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. */
+int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline);
+/* Whether the port is one of a fiber or a thread. */
+static inline bool lc__port_is_channel(lc_send_port port)
+{
+    return port.place >> 31;
+}
+
+/* ---- control.c ---- */
+
+/* Gives a reference back. NULL is allowed. */
+void lc__listeners_unref(struct lc__listeners *listeners);
+
+/* ---- end.c ---- */
+
+/* Ends the isolate, which runs: after that it is another's. */
+void lc__isolate_end(struct lc__isolate *isolate);
+/* Drops all isolates of an executor that will not run again: nobody is told. */
+void lc__isolates_drop(const lc_executor *executor);
+/* What a doomed task is called by: ends the event, unless in a deferred call or a callback. */
+void lc__isolate_die(void);
+
+/* ---- group.c ---- */
+
+/* Counts an isolate in; it has a reference. @return 0, -ESHUTDOWN. */
+int lc__isolate_group_enter(lc_isolate_group *group);
+void lc__isolate_group_leave(lc_isolate_group *group);
+lc_executor *lc__isolate_group_executor(const lc_isolate_group *group);
+struct lc_group *lc__isolate_group_threads(const lc_isolate_group *group);
+/* Whether it is being shut down: holds do not hold any more. */
+bool lc__isolate_group_is_down(const lc_isolate_group *group);
+
+/* ---- timer.c ---- */
+
+/* Cancels the timers of an isolate that has ended. */
+void lc__message_timers_end(struct lc__message_timers *timers);
+/* Cancels those that were started in a simulation that was broken off. */
+void lc__message_timers_drop(const lc_executor *executor);
+
+#endif

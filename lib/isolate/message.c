@@ -1,0 +1,170 @@
+/*
+ * message.c: see message.h and <lifecycle/port.h>.
+ */
+#include "isolate/message.h"
+
+#include "base/memory.h"
+#include "executor/callback.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+static atomic_uint_least64_t dropped; /* a counter, it orders nothing */
+
+uint64_t lc_messages_dropped(void)
+{
+    return atomic_load_explicit(&dropped, memory_order_relaxed);
+}
+
+void lc_keep(void *data)
+{
+    (void)data;
+}
+
+int lc__payload_check(const lc_payload *payload)
+{
+    if (!payload || payload->destroy)
+        return 0;
+    if (payload->size > LC_MESSAGE_BYTES_MAX || (payload->size > 0 && !payload->data))
+        return -EINVAL;
+    return 0;
+}
+
+/* Not cleared: what is behind the header is written over, and the header is written here. */
+static lc_message *make(lc_send_port port, size_t bytes)
+{
+    lc_message *message = lc__allocate_raw(sizeof *message + bytes);
+    if (!message)
+        return NULL;
+    message->next = NULL;
+    message->port = port;
+    message->data = NULL;
+    message->size = 0;
+    message->destroy = NULL;
+    message->stamp = 0;
+    return message;
+}
+
+lc_message *lc__message_new(lc_send_port port, const lc_payload *payload)
+{
+    bool moved = payload && payload->destroy;
+    size_t bytes = payload && !moved ? payload->size : 0;
+    lc_message *message = make(port, bytes);
+    if (!message || !payload)
+        return message;
+    message->size = payload->size;
+    message->destroy = payload->destroy;
+    if (moved)
+        message->data = payload->data;
+    else if (bytes > 0)
+        message->data = memcpy(message->bytes, payload->data, bytes);
+    return message;
+}
+
+/* What an error listener is told: the data of its message, known by what destroys it. */
+struct report {
+    lc_error *error;
+    char *backtrace; /* NULL: none */
+};
+
+static void free_report(void *arg)
+{
+    struct report *report = arg;
+    lc_error_unref(report->error);
+    lc__free(report->backtrace);
+    lc__free(report);
+}
+
+static const struct report *report_of(const lc_message *message)
+{
+    return message && message->destroy == free_report ? message->data : NULL;
+}
+
+lc_message *lc__message_of_error(lc_send_port port, const lc_error *error, const char *backtrace)
+{
+    lc_message *message = make(port, 0);
+    struct report *report = message ? lc__allocate(sizeof *report) : NULL;
+    if (!report) {
+        lc__free(message);
+        return NULL;
+    }
+    report->error = lc_error_ref(error);
+    report->backtrace = backtrace ? lc__duplicate(backtrace) : NULL;
+    message->data = report;
+    message->destroy = free_report;
+    return message;
+}
+
+void *lc_message_data(const lc_message *message)
+{
+    return message && !report_of(message) ? message->data : NULL;
+}
+
+size_t lc_message_size(const lc_message *message)
+{
+    return message ? message->size : 0;
+}
+
+lc_send_port lc_message_port(const lc_message *message)
+{
+    return message ? message->port : LC_NO_PORT;
+}
+
+void *lc_message_take(lc_message *message)
+{
+    if (!message || !message->destroy || report_of(message))
+        return NULL;
+    void *data = message->data;
+    message->destroy = NULL;
+    message->data = NULL;
+    return data;
+}
+
+const lc_error *lc_message_error(const lc_message *message)
+{
+    const struct report *report = report_of(message);
+    return report ? report->error : NULL;
+}
+
+const char *lc_message_backtrace(const lc_message *message)
+{
+    const struct report *report = report_of(message);
+    return report ? report->backtrace : NULL;
+}
+
+void lc__message_disown(lc_message *message)
+{
+    if (message)
+        message->destroy = NULL;
+    lc_message_free(message);
+}
+
+void lc_message_free(lc_message *message)
+{
+    if (!message)
+        return;
+    if (message->destroy) {
+        lc__callback_enter();
+        message->destroy(message->data);
+        lc__callback_leave();
+    }
+    lc__free(message);
+}
+
+void lc__message_drop(lc_message *message)
+{
+    if (!message)
+        return;
+    atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+    lc_message_free(message);
+}
+
+void lc__messages_drop(lc_message *first)
+{
+    while (first) {
+        lc_message *next = first->next;
+        lc__message_drop(first);
+        first = next;
+    }
+}

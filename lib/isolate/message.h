@@ -1,0 +1,35 @@
+/*
+ * message.h (internal): messages: what they carry, and that it is destroyed once. Floor 6.
+ */
+#ifndef LIFECYCLE_ISOLATE_MESSAGE_H
+#define LIFECYCLE_ISOLATE_MESSAGE_H
+
+#include <lifecycle/port.h>
+
+#include <stdalign.h>
+
+/* A message belongs to whoever has it: its sender, a mailbox, its receiver. Bytes lie behind it. */
+struct lc_message {
+    struct lc_message *next; /* in a mailbox */
+    lc_send_port port;       /* where it goes */
+    void *data;
+    size_t size;
+    void (*destroy)(void *data); /* NULL: copied, or taken */
+    uint64_t stamp;              /* channel ports: its place among all messages */
+    alignas(16) unsigned char bytes[];
+};
+
+/* What is wrong with a payload: 0, or -EINVAL. */
+int lc__payload_check(const lc_payload *payload);
+/* A message to a port; of a payload that is good, or NULL. NULL: no memory; the data is not moved. */
+lc_message *lc__message_new(lc_send_port port, const lc_payload *payload);
+/* One that tells of an error, which gets a reference more; the backtrace is copied. */
+lc_message *lc__message_of_error(lc_send_port port, const lc_error *error, const char *backtrace);
+/* Frees it without destroying what it carries: that is the sender's still. */
+void lc__message_disown(lc_message *message);
+/* A message that nobody will receive: counted, and freed. NULL is allowed. */
+void lc__message_drop(lc_message *message);
+/* A list of them. */
+void lc__messages_drop(lc_message *first);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * program.c: isolates whose code comes from a shared object. See lc_isolate_spawn_uri.
+ */
+#include "base/memory.h"
+#include "isolate/isolate.h"
+
+#include <lifecycle/manager.h>
+
+#include <bsd/string.h>
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+
+/* What a URI names. */
+struct place {
+    char *object; /* NULL: no memory; for lc__free */
+    const char *entry;
+};
+
+/* What the entry is called with, until the isolate has ended. */
+struct program {
+    const lc_isolate_program *exported;
+    lc_message *first;
+    int count;
+    char *arguments[]; /* NULL behind the last */
+};
+
+/* ---- the URI ---- */
+
+static int hex_digit(char digit)
+{
+    return isdigit((unsigned char)digit) ? digit - '0' : tolower((unsigned char)digit) - 'a' + 10;
+}
+
+/* In place: each %XX becomes the byte it stands for. */
+static void decode(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        bool escaped =
+            from[0] == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]);
+        *to++ = escaped ? (char)(hex_digit(from[1]) * 16 + hex_digit(from[2])) : *from;
+        from += escaped ? 2 : 0;
+    }
+    *to = '\0';
+}
+
+static struct place parse(const char *uri)
+{
+    bool is_file = strncmp(uri, "file:", strlen("file:")) == 0;
+    const char *path = is_file ? uri + strlen("file:") : uri;
+    if (is_file && strncmp(path, "//", 2) == 0) /* an authority, which is this host */
+        path = strchr(path + 2, '/') ? strchr(path + 2, '/') : path;
+    struct place place = {lc__duplicate(path), LC_ISOLATE_PROGRAM_DEFAULT};
+    if (!place.object)
+        return place;
+    char *fragment = strrchr(place.object, '#');
+    if (fragment) {
+        *fragment = '\0';
+        place.entry = fragment + 1;
+    }
+    if (is_file)
+        decode(place.object);
+    return place;
+}
+
+/* ---- the object ---- */
+
+static lc_error *find(const struct place *place, const lc_isolate_program **exported)
+{
+    dlerror();
+    /* Never unloaded: messages that it has moved carry functions of it. */
+    void *object = dlopen(place->object, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!object)
+        return lc_error_new(-ENOENT, "the shared object \"%s\" could not be loaded: %s",
+                            place->object, dlerror());
+    const lc_isolate_program *found = dlsym(object, place->entry);
+    lc_error *error = NULL;
+    if (!found)
+        error = lc_error_new(-ENOENT, "the shared object \"%s\" has no entry \"%s\"", place->object,
+                             place->entry);
+    else if (found->size != sizeof *found || found->version != LC_ISOLATE_PROGRAM_VERSION)
+        error = lc_error_new(-ENOEXEC,
+                             "the entry \"%s\" of the shared object \"%s\" is of version %u and "
+                             "%u bytes, not of version %u and %zu bytes: compile it anew",
+                             place->entry, place->object, found->version, found->size,
+                             LC_ISOLATE_PROGRAM_VERSION, sizeof *found);
+    else if (!found->entry)
+        error = lc_error_new(-ENOEXEC, "the entry \"%s\" of the shared object \"%s\" is NULL",
+                             place->entry, place->object);
+    *exported = found;
+    dlclose(object);
+    return error;
+}
+
+/* ---- the isolate ---- */
+
+static void free_program(void *arg)
+{
+    struct program *program = arg;
+    for (int i = 0; i < program->count; i++)
+        lc__free(program->arguments[i]);
+    lc_message_free(program->first);
+    lc__free(program);
+}
+
+static struct program *make(const lc_isolate_program *exported, int count,
+                            const char *const *arguments, const lc_payload *first)
+{
+    struct program *program =
+        lc__allocate(sizeof *program + ((size_t)count + 1) * sizeof program->arguments[0]);
+    if (!program)
+        return NULL;
+    program->exported = exported;
+    for (; program->count < count; program->count++) {
+        program->arguments[program->count] = lc__duplicate(arguments[program->count]);
+        if (!program->arguments[program->count])
+            break;
+    }
+    if (program->count == count && first)
+        program->first = lc__message_new(LC_NO_PORT, first);
+    if (program->count == count && (program->first || !first))
+        return program;
+    free_program(program);
+    return NULL;
+}
+
+static lc_error *enter(void *arg)
+{
+    struct program *program = arg;
+    return program->exported->entry(program->count, program->arguments, program->first);
+}
+
+static lc_error *spawn(struct program *program, const lc_isolate_options *given,
+                       const struct place *place, lc_isolate *isolate)
+{
+    const char *slash = strrchr(place->object, '/');
+    char name[LC_NAME_MAX + 1];
+    strlcpy(name, slash && slash[1] ? slash + 1 : place->object, sizeof name);
+    lc_isolate_group_options of_group = LC_ISOLATE_GROUP_INIT;
+    of_group.name = name;
+    of_group.executor = given->executor;
+    lc_isolate_options options = *given;
+    lc_error *error = lc_isolate_group_new(&of_group, &options.group);
+    if (error)
+        return error;
+    options.name = given->name ? given->name : name;
+    options.entry = enter;
+    options.arg = program;
+    options.release = free_program;
+    options.executor = NULL;
+    error = lc_isolate_spawn(&options, isolate);
+    lc_isolate_group_unref(options.group);
+    return error;
+}
+
+static lc_error *check(const char *uri, int count, const char *const *arguments,
+                       const lc_payload *first, const lc_isolate_options *options)
+{
+    if (!uri || !uri[0])
+        return lc_error_new(-EINVAL, "lc_isolate_spawn_uri needs a URI");
+    if (options->size != sizeof *options)
+        return lc_error_new(-EINVAL,
+                            "the options of an isolate were not made with LC_ISOLATE_INIT");
+    if (options->entry || options->arg || options->release || options->group)
+        return lc_error_new(-EINVAL,
+                            "the options for \"%s\" have an entry, arg, release or group, "
+                            "which are the shared object's",
+                            uri);
+    if (count < 0 || (count > 0 && !arguments))
+        return lc_error_new(-EINVAL, "\"%s\" cannot be given %d arguments", uri, count);
+    for (int i = 0; i < count; i++)
+        if (!arguments[i])
+            return lc_error_new(-EINVAL, "argument %d for \"%s\" is NULL", i, uri);
+    if (lc__payload_check(first) < 0)
+        return lc_error_new(-EINVAL, "the first message for \"%s\" has bytes that are NULL", uri);
+    return NULL;
+}
+
+lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *arguments,
+                               const lc_payload *first, const lc_isolate_options *options,
+                               lc_isolate *isolate)
+{
+    static const lc_isolate_options defaults = LC_ISOLATE_INIT;
+    lc__task_check();
+    options = options ? options : &defaults;
+    lc_error *error = check(uri, count, arguments, first, options);
+    if (error)
+        return error;
+    struct place place = parse(uri);
+    if (!place.object)
+        return lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
+    const lc_isolate_program *exported;
+    error = find(&place, &exported);
+    struct program *program = error ? NULL : make(exported, count, arguments, first);
+    if (!error && !program)
+        error = lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
+    if (program)
+        error = spawn(program, options, &place, isolate);
+    if (program && error) {
+        lc__message_disown(program->first); /* it is the caller's still */
+        program->first = NULL;
+        free_program(program);
+    }
+    lc__free(place.object);
+    return error;
+}

@@ -1,0 +1,283 @@
+/*
+ * timer.c: messages that come later. See <lifecycle/port.h>.
+ *
+ * A timer is a record of a pool, as an isolate is. It is given back when nobody refers to it any
+ * more: the clock while it is armed or firing, its isolate's list, and whoever is just cancelling it.
+ */
+#include "base/fork.h"
+#include "base/library.h"
+#include "executor/timers.h"
+#include "isolate/isolate.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/simulate.h>
+
+#include <errno.h>
+#include <string.h>
+
+struct lc__message_timer {
+    void *free;               /* the pool's */
+    struct lc__spinlock lock; /* for what follows, to `message` */
+    uint32_t place;
+    uint64_t serial;
+    unsigned refs;
+    bool armed;          /* it is to send, or to send again */
+    lc_message *message; /* what it sends; of a periodic timer copies of it */
+    /* Unchanging while it is armed. */
+    struct lc__timer timer;
+    int64_t deadline; /* who fires it changes that */
+    int64_t period;
+    lc_executor *simulated;             /* the simulation it was started in; NULL: the real world */
+    lc_send_port owner;                 /* the isolate's control port; LC_NO_PORT: nobody's */
+    LIST_ENTRY(lc__message_timer) link; /* of the owner's; under the owner's lock */
+};
+
+static struct lc__pool timers = {
+    .record_size = sizeof(struct lc__message_timer),
+    .place_at = offsetof(struct lc__message_timer, place),
+};
+
+static void free_pool(void)
+{
+    lc__pool_free_all(&timers);
+}
+
+/* That none is armed is the executors', and the clock's, to tell. */
+static struct lc__facility facility = {.shut_down = free_pool};
+
+static void drop_ref(struct lc__message_timer *timer)
+{
+    lc_message *message = NULL;
+    lc__spinlock_lock(&timer->lock);
+    bool last = --timer->refs == 0;
+    if (last) {
+        message = timer->message;
+        timer->message = NULL;
+        timer->serial++;
+    }
+    lc__spinlock_unlock(&timer->lock);
+    if (!last)
+        return;
+    lc_message_free(message);
+    lc__pool_give(&timers, lc__isolate_shard(), timer);
+}
+
+/* Its isolate, if it has one and that is alive, no longer lives for it. */
+static void leave_owner(struct lc__message_timer *timer)
+{
+    struct lc__isolate *owner = lc__isolate_lock(timer->owner);
+    if (!owner)
+        return; /* or it has ended, and sees to its list */
+    LIST_REMOVE(timer, link);
+    owner->keeping--;
+    lc__isolate_unlock_changed(owner);
+    drop_ref(timer);
+}
+
+/* ---- firing ---- */
+
+/* The next time that is still to come: what was missed is left out. */
+static int64_t next_deadline(const struct lc__message_timer *timer, int64_t now)
+{
+    int64_t missed = now > timer->deadline ? (now - timer->deadline) / timer->period : 0;
+    return timer->deadline + (missed + 1) * timer->period;
+}
+
+/* What it is to send now. @return NULL: it was cancelled, or there is no memory (*again). */
+static lc_message *take_message(struct lc__message_timer *timer, bool *again)
+{
+    lc_message *message = NULL;
+    lc__spinlock_lock(&timer->lock);
+    bool armed = timer->armed;
+    *again = armed && timer->period > 0;
+    if (armed && !*again) {
+        message = timer->message;
+        timer->message = NULL;
+        timer->armed = false;
+    }
+    lc__spinlock_unlock(&timer->lock);
+    if (!*again)
+        return message;
+    /* The clock's reference keeps it. */
+    const lc_payload payload = {timer->message->data, timer->message->size, NULL};
+    return lc__message_new(timer->message->port, &payload);
+}
+
+static bool arm_again(struct lc__message_timer *timer)
+{
+    timer->deadline = next_deadline(timer, lc_now());
+    int result = lc__timer_arm(&timer->timer, timer->deadline);
+    if (result < 0) {
+        lc_log(LC_LOG_ERROR, NULL, "a periodic message ends, its timer cannot be armed: %s",
+               strerror(-result));
+        return false;
+    }
+    /* Cancelled before that: who did could not disarm it. */
+    lc__spinlock_lock(&timer->lock);
+    bool armed = timer->armed;
+    lc__spinlock_unlock(&timer->lock);
+    return armed || !lc__timer_disarm(&timer->timer);
+}
+
+static void fire(struct lc__timer *fired)
+{
+    struct lc__message_timer *timer =
+        (struct lc__message_timer *)((char *)fired - offsetof(struct lc__message_timer, timer));
+    bool again;
+    lc_message *message = take_message(timer, &again);
+    if (message) {
+        again = again && lc_port_is_open(message->port);
+        lc__send_own(message);
+    }
+    if (again && arm_again(timer))
+        return;
+    lc__spinlock_lock(&timer->lock);
+    timer->armed = false;
+    lc__spinlock_unlock(&timer->lock);
+    leave_owner(timer); /* after the message is there: the isolate lives for one or the other */
+    drop_ref(timer);
+}
+
+/* Under the timers' lock. The record stays: the clock's reference is given back by `fire`. */
+static bool is_due(struct lc__timer *timer)
+{
+    (void)timer;
+    return true;
+}
+
+/* ---- starting ---- */
+
+/* Puts it among those of the isolate that runs. */
+static void enter_owner(struct lc__message_timer *timer, struct lc__isolate *owner,
+                        struct lc__extras *extras)
+{
+    lc__spinlock_lock(&owner->lock);
+    LIST_INSERT_HEAD(&extras->timers, timer, link);
+    owner->keeping++;
+    lc__isolate_unlock(owner);
+}
+
+static struct lc__message_timer *make(lc_message *message, int64_t after, int64_t period,
+                                      const struct lc__isolate *owner)
+{
+    lc__facility_register(&facility);
+    struct lc__message_timer *timer = lc__pool_take(&timers, lc__isolate_shard());
+    if (!timer)
+        return NULL;
+    lc__spinlock_lock(&timer->lock);
+    timer->serial += timer->serial == 0;
+    timer->refs = owner ? 3 : 2; /* the clock's, the owner's, and ours until it is armed */
+    timer->armed = true;
+    timer->message = message;
+    timer->deadline = lc_deadline_after(after);
+    timer->period = period;
+    timer->owner = owner ? lc__isolate_control_port(owner) : LC_NO_PORT;
+    timer->simulated = lc_simulated() ? lc_executor_current() : NULL;
+    timer->timer.due = is_due;
+    timer->timer.fire = fire;
+    lc__spinlock_unlock(&timer->lock);
+    return timer;
+}
+
+static int arm(struct lc__message_timer *timer)
+{
+    int result = lc__timer_arm(&timer->timer, timer->deadline);
+    if (result == 0)
+        return 0;
+    lc__spinlock_lock(&timer->lock);
+    lc_message *message = timer->message;
+    timer->armed = false;
+    timer->message = NULL;
+    lc__spinlock_unlock(&timer->lock);
+    lc__message_disown(message);
+    leave_owner(timer);
+    drop_ref(timer);
+    return result;
+}
+
+int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after, int64_t period,
+                   lc_timer *started)
+{
+    lc__task_check();
+    if (!lc_send_port_is_one(port) || lc__payload_check(payload) < 0 || after < 0 || period < 0 ||
+        (period > 0 && payload && payload->destroy))
+        return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
+    struct lc__isolate *owner = lc__isolate_running();
+    struct lc__extras *extras = owner ? lc__isolate_extras(owner) : NULL;
+    lc_message *message = owner && !extras ? NULL : lc__message_new(port, payload);
+    struct lc__message_timer *timer = message ? make(message, after, period, owner) : NULL;
+    if (!timer) {
+        lc__message_disown(message);
+        return -ENOMEM;
+    }
+    const lc_timer made = {timer->serial, timer->place};
+    if (owner)
+        enter_owner(timer, owner, extras);
+    int result = arm(timer);
+    drop_ref(timer);
+    if (result == 0 && started)
+        *started = made;
+    return result;
+}
+
+/* ---- cancelling ---- */
+
+/* Has it send nothing any more; its caller has a reference. @return whether it would have. */
+static bool disarm(struct lc__message_timer *timer)
+{
+    lc__spinlock_lock(&timer->lock);
+    bool armed = timer->armed;
+    timer->armed = false;
+    lc__spinlock_unlock(&timer->lock);
+    /* If it is being fired, who does that sees that it is armed no more. */
+    if (armed && lc__timer_disarm(&timer->timer)) {
+        leave_owner(timer);
+        drop_ref(timer);
+    }
+    return armed;
+}
+
+bool lc_timer_cancel(lc_timer cancelled)
+{
+    lc__task_check();
+    struct lc__message_timer *timer =
+        cancelled.serial ? lc__pool_at(&timers, cancelled.place) : NULL;
+    if (!timer)
+        return false;
+    lc__spinlock_lock(&timer->lock);
+    bool there = timer->serial == cancelled.serial && timer->refs > 0;
+    timer->refs += there;
+    lc__spinlock_unlock(&timer->lock);
+    if (!there)
+        return false;
+    bool armed = disarm(timer);
+    drop_ref(timer);
+    return armed;
+}
+
+void lc__message_timers_end(struct lc__message_timers *list)
+{
+    for (struct lc__message_timer *timer; (timer = LIST_FIRST(list));) {
+        LIST_REMOVE(timer, link);
+        disarm(timer);
+        drop_ref(timer); /* the list's */
+    }
+}
+
+void lc__message_timers_drop(const lc_executor *executor)
+{
+    uint32_t made = lc__pool_made(&timers);
+    for (uint32_t place = 0; place < made; place++) {
+        struct lc__message_timer *timer = lc__pool_at(&timers, place);
+        lc__spinlock_lock(&timer->lock);
+        bool lost = timer->refs > 0 && timer->armed && timer->simulated == executor;
+        timer->refs += lost;
+        lc__spinlock_unlock(&timer->lock);
+        if (!lost)
+            continue;
+        disarm(timer);
+        drop_ref(timer);
+    }
+}
