@@ -40,7 +40,7 @@ struct lc__task {
     struct lc__worker_call *worker;      /* worker.c: the work it does; NULL: it is no worker */
     struct lc__deferred *deferred;       /* worker.c: the last deferred call */
     void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
-    struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */
+    struct lc__isolate *isolate;         /* isolate.c: whose event it handles; NULL: no isolate's */
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */

@@ -88,7 +88,7 @@ struct lc__job_overseer {
 };
 
 /* There is one, unchanging; known before the first job is bound. */
-void lc__jobs_overseen_by(const struct lc__job_overseer *overseer);
+void lc__jobs_overseen_by(const struct lc__job_overseer *by);
 /* Its `name_one`: "" if none is found. */
 void lc__jobs_name_one(const lc_executor *executor, char *name);
 /* Its `drop`. */

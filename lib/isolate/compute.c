@@ -12,6 +12,7 @@ struct computation {
     atomic_uint refs;
     lc_error *(*compute)(void *arg, lc_payload *result);
     void *arg;
+    lc_payload result; /* the isolate's */
     lc_send_port answer;
 };
 
@@ -27,11 +28,10 @@ static void unref(void *arg)
 static lc_error *enter(void *arg)
 {
     struct computation *computation = arg;
-    lc_payload result = {NULL, 0, NULL};
-    lc_error *error = computation->compute(computation->arg, &result);
+    lc_error *error = computation->compute(computation->arg, &computation->result);
     if (error)
         return error;
-    lc_isolate_exit(computation->answer, &result);
+    lc_isolate_exit(computation->answer, &computation->result);
 }
 
 /* Keeps the first of what the isolate sends. @return whether that was its end. */

@@ -268,7 +268,7 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
 static void tell_ready(struct lc__isolate *isolate)
 {
     lc_handle *ready = NULL;
-    struct lc__companion companion = {NULL};
+    struct lc__companion companion = {0};
     lc__spinlock_lock(&isolate->lock);
     isolate->ready = true;
     if (isolate->extras) {
@@ -405,7 +405,7 @@ void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool throw
 {
     char *backtrace = thrown ? lc__backtrace("\n") : NULL;
     struct lc__listeners *listeners = NULL;
-    struct lc__companion companion = {NULL};
+    struct lc__companion companion = {0};
     lc__spinlock_lock(&isolate->lock);
     bool fatal = !isolate->survives_errors && !isolate->fatal;
     isolate->fatal |= fatal;

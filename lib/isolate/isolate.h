@@ -247,7 +247,7 @@ bool lc__isolate_group_is_down(const lc_isolate_group *group);
 /* ---- timer.c ---- */
 
 /* Cancels the timers of an isolate that has ended. */
-void lc__message_timers_end(struct lc__message_timers *timers);
+void lc__message_timers_end(struct lc__message_timers *list);
 /* Cancels those that were started in a simulation that was broken off. */
 void lc__message_timers_drop(const lc_executor *executor);
 

@@ -191,7 +191,7 @@ lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *ar
     struct place place = parse(uri);
     if (!place.object)
         return lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
-    const lc_isolate_program *exported;
+    const lc_isolate_program *exported = NULL;
     error = find(&place, &exported);
     struct program *program = error ? NULL : make(exported, count, arguments, first);
     if (!error && !program)
