@@ -25,6 +25,9 @@ const char *lc_version(void)
 
 void lc__facility_register(struct lc__facility *facility)
 {
+    /* Relaxed: it says only that it need not be done. */
+    if (atomic_load_explicit(&facility->registered, memory_order_relaxed))
+        return;
     pthread_mutex_lock(&facilities_lock);
     if (!facility->registered) {
         facility->registered = true;

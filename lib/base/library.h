@@ -4,6 +4,7 @@
 #ifndef LIFECYCLE_BASE_LIBRARY_H
 #define LIFECYCLE_BASE_LIBRARY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /*
@@ -16,7 +17,7 @@ struct lc__facility {
     bool (*busy)(void);
     void (*shut_down)(void);
     struct lc__facility *next;
-    bool registered;
+    atomic_bool registered; /* changed under a lock; read without, before that is asked for */
 };
 
 /* Idempotent and thread-safe. */

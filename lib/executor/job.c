@@ -24,6 +24,7 @@
 enum {
     TAKEN_MAX = 64,  /* jobs that go from one thread to another at a time */
     CHOICE_MAX = 16, /* jobs among which a simulation chooses */
+    SLICE = 32,      /* jobs that run before the thread's fibers have their turn */
 };
 
 /* ---- queues ---- */
@@ -141,6 +142,14 @@ static void run(struct lc__fiber *carrier, struct lc__job *job)
     atomic_store_explicit(&carrier->job, NULL, memory_order_release);
 }
 
+static void let_others_run(struct lc__loop *loop, struct lc__fiber *self)
+{
+    bool patient = loop->jobs.slice > 0 && !loop->simulation;
+    loop->jobs.slice -= patient;
+    if (lc__loop_turn(loop, self, patient))
+        loop->jobs.slice = SLICE;
+}
+
 static void carry(void *arg)
 {
     struct lc__loop *loop = arg;
@@ -153,7 +162,7 @@ static void carry(void *arg)
     while (loop->jobs.carrier == self && (job = next_job(loop))) {
         run(self, job);
         if (loop->jobs.carrier == self)
-            lc__loop_turn(loop, self);
+            let_others_run(loop, self);
         else if (!loop->jobs.carrier)
             loop->jobs.carrier = self;
     }

@@ -54,6 +54,7 @@ struct lc__jobs {
     int64_t since;  /* 0: there is no mark */
     struct lc__fiber *carrier; /* the one that takes jobs; NULL: none */
     bool carrier_due;          /* one has been started, and has not begun */
+    unsigned slice;            /* how many more it may run before it lets fibers run */
     /* Under the lock for what is fresh: put there by others, or for others. */
     struct lc__job_queue posted;
 };

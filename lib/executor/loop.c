@@ -367,17 +367,18 @@ void lc__fiber_yield(void)
     errno = kept;
 }
 
-void lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber)
+bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient)
 {
     /* For the monitor it is as good as a switch. */
     uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
     atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
-    if (!loop->simulation && loop->budget > 0 && !loop->ready.first) {
+    if (!loop->simulation && loop->budget > 0 && (patient || !loop->ready.first)) {
         loop->budget--;
-        return;
+        return false;
     }
     make_ready(loop, fiber);
     leave(loop, fiber, false);
+    return true;
 }
 
 /* ---- fibers that have not started ---- */

@@ -107,10 +107,11 @@ bool lc__loop_is_empty(struct lc__loop *loop);
 /* Fires what is due; calls of the program run in fibers. By the loop's thread. */
 void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
 /*
- * The fiber, which is the loop's and running, has done one piece of work of several: lets others run
- * that are ready, or the thread look around, when it is time.
+ * The fiber, which is the loop's and running, has done one piece of work of several: lets the thread
+ * look around when it is time, and others run that are ready, unless they are `patient`. @return
+ * whether others had their turn.
  */
-void lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber);
+bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient);
 /* Wakes its thread if it sleeps. From any thread, and signal handlers. */
 void lc__loop_poke(struct lc__loop *loop);
 

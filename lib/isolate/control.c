@@ -85,6 +85,7 @@ int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
     if (!find_pause(found->extras, resume)) {
         pause->resume = resume;
         STAILQ_INSERT_TAIL(&found->extras->pauses, pause, link);
+        found->bars |= LC__PAUSED;
         pause = NULL;
     }
     lc__isolate_unlock_changed(found);
@@ -101,6 +102,8 @@ int lc_isolate_resume(lc_isolate isolate, lc_capability resume)
     struct lc__pause *pause = find_pause(found->extras, resume);
     if (pause)
         STAILQ_REMOVE(&found->extras->pauses, pause, lc__pause, link);
+    if (STAILQ_EMPTY(&found->extras->pauses))
+        found->bars &= (uint8_t)~LC__PAUSED;
     lc__isolate_unlock_changed(found);
     lc__free(pause);
     return pause ? 0 : -ENOENT;
@@ -115,7 +118,7 @@ int lc_isolate_end_hold(lc_isolate isolate)
     bool at_start = lc__isolate_is_held_at_start(found);
     bool held = at_start || lc__isolate_is_held_at_exit(found);
     if (held && at_start)
-        found->hold_at_start = false;
+        found->bars &= (uint8_t)~LC__HELD_AT_START;
     else if (held)
         found->hold_at_exit = false;
     lc__isolate_unlock_changed(found);
@@ -135,6 +138,7 @@ static int queue_control(lc_send_port port, lc_message *response)
     }
     control->response = response;
     STAILQ_INSERT_TAIL(&isolate->extras->control, control, link);
+    isolate->bars |= LC__CONTROL_WAITS;
     lc__isolate_unlock_changed(isolate);
     return 0;
 }
@@ -174,12 +178,12 @@ int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
     lc_context *context = NULL;
     bool at_once = priority == LC_PRIORITY_IMMEDIATE;
     if (at_once) {
-        found->killed_now = true;
+        found->bars |= LC__KILLED_NOW;
         context = lc_context_ref(found->extras->context);
         if (found->running)
             atomic_store_explicit(&found->running->doom, lc__isolate_die, memory_order_relaxed);
     } else {
-        found->killed = true;
+        found->bars |= LC__KILLED;
     }
     lc__isolate_unlock_changed(found);
     if (context)
@@ -355,9 +359,9 @@ static lc_isolate_state state_of(const struct lc__isolate *isolate)
         return LC_ISOLATE_HELD_AT_EXIT;
     if (lc__isolate_is_held_at_start(isolate))
         return LC_ISOLATE_HELD_AT_START;
-    if (lc__isolate_is_paused(isolate))
+    if (isolate->bars & LC__PAUSED)
         return LC_ISOLATE_PAUSED;
-    return isolate->entered ? LC_ISOLATE_RUNNING : LC_ISOLATE_START;
+    return isolate->bars & LC__NOT_ENTERED ? LC_ISOLATE_START : LC_ISOLATE_RUNNING;
 }
 
 lc_isolate_state lc_isolate_get_state(lc_isolate isolate)

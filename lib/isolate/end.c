@@ -39,7 +39,7 @@ static struct remains take_remains(struct lc__isolate *isolate)
         .arg = isolate->arg,
         .executor = isolate->job.executor,
         .group = isolate->group,
-        .killed = isolate->killed || isolate->killed_now,
+        .killed = isolate->bars & (LC__KILLED | LC__KILLED_NOW),
     };
     if (isolate->running)
         atomic_store_explicit(&isolate->running->doom, NULL, memory_order_relaxed);
@@ -204,7 +204,7 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
                "no memory for the last message of an isolate, or it is not "
                "one: it ends without");
     lc__spinlock_lock(&isolate->lock);
-    isolate->exiting = true;
+    isolate->bars |= LC__EXITING;
     if (message) {
         lc_message *before = extras->last; /* of an exit that a deferred call goes on from */
         extras->last = message;

@@ -176,7 +176,7 @@ static void kill_all(const lc_isolate_group *group)
             lc__isolate_unlock(isolate);
             continue;
         }
-        isolate->killed = true;
+        isolate->bars |= LC__KILLED;
         lc__isolate_unlock_changed(isolate);
     }
 }

@@ -164,51 +164,43 @@ static void name_one(const lc_executor *executor, char *name)
 
 /* ---- what comes next ---- */
 
-bool lc__isolate_is_cut_short(const struct lc__isolate *isolate)
-{
-    return isolate->killed || isolate->killed_now || isolate->fatal || isolate->exiting;
-}
-
-bool lc__isolate_is_paused(const struct lc__isolate *isolate)
-{
-    return isolate->extras && !STAILQ_EMPTY(&isolate->extras->pauses);
-}
-
 bool lc__isolate_is_held_at_start(const struct lc__isolate *isolate)
 {
-    return isolate->hold_at_start && !isolate->entered && !lc__isolate_is_cut_short(isolate) &&
+    return isolate->bars & LC__HELD_AT_START && !(isolate->bars & LC__CUT_SHORT) &&
            !lc__isolate_group_is_down(isolate->group);
 }
 
 /* Whether all is done that will be, but for control. */
 static bool is_over(const struct lc__isolate *isolate)
 {
-    if (lc__isolate_is_cut_short(isolate))
+    if (isolate->bars & LC__CUT_SHORT)
         return true;
-    return isolate->entered && !isolate->taken && !isolate->mailbox.first &&
-           isolate->keeping == 0 && !lc__isolate_is_paused(isolate);
+    bool waits = isolate->bars & (LC__NOT_ENTERED | LC__PAUSED);
+    return !waits && !isolate->taken && !isolate->mailbox.first && isolate->keeping == 0;
+}
+
+static bool holds_at_exit(const struct lc__isolate *isolate)
+{
+    return isolate->hold_at_exit && !lc__isolate_group_is_down(isolate->group);
 }
 
 bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate)
 {
-    return isolate->hold_at_exit && !isolate->running && is_over(isolate) &&
-           !lc__isolate_group_is_down(isolate->group);
+    return !isolate->running && is_over(isolate) && holds_at_exit(isolate);
 }
 
 enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
 {
-    const struct lc__extras *extras = isolate->extras;
-    if (extras && !STAILQ_EMPTY(&extras->control))
+    unsigned bars = isolate->bars;
+    if (bars == 0 && (isolate->taken || isolate->mailbox.first))
+        return LC__EVENT_MESSAGE;
+    if (bars & LC__CONTROL_WAITS)
         return LC__EVENT_CONTROL;
-    if (is_over(isolate)) {
-        bool held = isolate->hold_at_exit && !lc__isolate_group_is_down(isolate->group);
-        return held ? LC__EVENT_NONE : LC__EVENT_END;
-    }
-    if (lc__isolate_is_held_at_start(isolate) || lc__isolate_is_paused(isolate))
+    if (is_over(isolate))
+        return holds_at_exit(isolate) ? LC__EVENT_NONE : LC__EVENT_END;
+    if (bars & LC__PAUSED || lc__isolate_is_held_at_start(isolate))
         return LC__EVENT_NONE;
-    if (!isolate->entered)
-        return LC__EVENT_ENTRY;
-    return isolate->taken || isolate->mailbox.first ? LC__EVENT_MESSAGE : LC__EVENT_NONE;
+    return bars & LC__NOT_ENTERED ? LC__EVENT_ENTRY : LC__EVENT_NONE;
 }
 
 /* ---- events ---- */
@@ -247,9 +239,11 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
     if (event == LC__EVENT_CONTROL) {
         *control = STAILQ_FIRST(&isolate->extras->control);
         STAILQ_REMOVE_HEAD(&isolate->extras->control, link);
+        if (STAILQ_EMPTY(&isolate->extras->control))
+            isolate->bars &= (uint8_t)~LC__CONTROL_WAITS;
     }
     if (event == LC__EVENT_ENTRY)
-        isolate->entered = true;
+        isolate->bars &= (uint8_t) ~(LC__NOT_ENTERED | LC__HELD_AT_START);
     if (event == LC__EVENT_MESSAGE && !isolate->taken) {
         lc__mailbox_take(isolate);
         if (isolate->extras) {
@@ -407,8 +401,8 @@ void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool throw
     struct lc__listeners *listeners = NULL;
     struct lc__companion companion = {0};
     lc__spinlock_lock(&isolate->lock);
-    bool fatal = !isolate->survives_errors && !isolate->fatal;
-    isolate->fatal |= fatal;
+    bool fatal = !isolate->survives_errors && !(isolate->bars & LC__FAILED);
+    isolate->bars |= fatal ? LC__FAILED : 0;
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
     if (isolate->extras) {
         companion = isolate->extras->companion;
@@ -453,6 +447,7 @@ static void pass_error(lc_send_port control, lc_error *error)
     }
     passed->error = error;
     STAILQ_INSERT_TAIL(&isolate->extras->control, passed, link);
+    isolate->bars |= LC__CONTROL_WAITS;
     lc__isolate_unlock_changed(isolate);
 }
 
@@ -493,7 +488,7 @@ lc_context *lc_isolate_context(void)
     lc_context *context = make_context(isolate, extras->companion.parent);
     lc__spinlock_lock(&isolate->lock);
     extras->context = context;
-    bool late = isolate->killed_now;
+    bool late = isolate->bars & LC__KILLED_NOW;
     lc__isolate_unlock(isolate);
     if (late)
         lc_context_cancel(context, NULL);
@@ -626,10 +621,10 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
     isolate->alive = true;
     isolate->posted = !options->paused && !options->hold_at_start;
-    isolate->entered = isolate->ready = isolate->fatal = isolate->exiting = false;
-    isolate->killed = isolate->killed_now = false;
+    isolate->bars = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
+                              (options->hold_at_start ? LC__HELD_AT_START : 0));
+    isolate->ready = false;
     isolate->survives_errors = options->survives_errors;
-    isolate->hold_at_start = options->hold_at_start;
     isolate->hold_at_exit = options->hold_at_exit;
     isolate->when_full = (uint8_t)options->when_full;
     isolate->batch = exact ? 1 : BATCH;

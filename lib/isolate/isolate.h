@@ -96,6 +96,20 @@ struct lc__extras {
     struct lc__message_timers timers; /* under the lock */
 };
 
+/* What stands between an isolate and its next message, a bit each. */
+enum lc__bar {
+    LC__CONTROL_WAITS = 1,
+    LC__NOT_ENTERED = 2,
+    LC__PAUSED = 4,
+    LC__HELD_AT_START = 8,
+    LC__KILLED = 16,     /* to be ended before the next event */
+    LC__KILLED_NOW = 32, /* and the running one is cut short */
+    LC__FAILED = 64,     /* an error has ended it */
+    LC__EXITING = 128,   /* it has ended itself */
+    /* Nothing but control comes before its end. */
+    LC__CUT_SHORT = LC__KILLED | LC__KILLED_NOW | LC__FAILED | LC__EXITING
+};
+
 /* An event's kind; what comes next is decided by lc__isolate_next. */
 enum lc__event {
     LC__EVENT_NONE,
@@ -121,15 +135,10 @@ struct lc__isolate {
     /* The lock's holder has changed what comes next; the isolate looks between two events. */
     atomic_bool attention;
     bool alive;
-    bool posted; /* its job is in a queue, or runs */
-    bool entered;
-    bool ready; /* its entry has returned without error */
+    bool posted;  /* its job is in a queue, or runs */
+    uint8_t bars; /* enum lc__bar */
+    bool ready;   /* its entry has returned without error */
     bool survives_errors;
-    bool fatal;      /* an error has ended it */
-    bool exiting;    /* it has ended itself */
-    bool killed;     /* to be ended before the next event */
-    bool killed_now; /* and the running one is cut short */
-    bool hold_at_start;
     bool hold_at_exit;
     uint8_t when_full;
     uint8_t batch; /* the most messages that are taken at a time */
@@ -171,9 +180,7 @@ static inline void lc__isolate_unlock(struct lc__isolate *isolate)
 }
 /* Gives the lock back, and has the isolate run if it has something to do. */
 void lc__isolate_unlock_changed(struct lc__isolate *isolate);
-/* Killed, failed, or exiting: nothing but control comes before its end. Under the lock, as the next. */
-bool lc__isolate_is_cut_short(const struct lc__isolate *isolate);
-bool lc__isolate_is_paused(const struct lc__isolate *isolate);
+/* Whether it is held; under the lock. */
 bool lc__isolate_is_held_at_start(const struct lc__isolate *isolate);
 bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate);
 /* What comes next; under the lock. */
