@@ -205,6 +205,8 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
                "one: it ends without");
     lc__spinlock_lock(&isolate->lock);
     isolate->bars |= LC__EXITING;
+    /* It may have messages in its hand, which are looked at without a lock. */
+    atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
     if (message) {
         lc_message *before = extras->last; /* of an exit that a deferred call goes on from */
         extras->last = message;

@@ -1,0 +1,101 @@
+/*
+ * isolates.c: isolates whose messages, ends and kills come in an order that is rare, or at the same moment.
+ */
+#include "support/check.h"
+#include "support/race.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define ROUNDS check_count(1000, 20000)
+
+/* An isolate with one port, or two, whose handlers count and then do what the test wants. */
+struct station {
+    lc_isolate isolate;
+    lc_handle *ready;
+    lc_handle *done;
+    lc_receive_port in, other;
+    lc_message_handler handler, of_other; /* of_other NULL: it has but one port */
+    atomic_uint count;
+    lc_handle *inside; /* closed by a handler that has begun */
+    lc_handle *go;     /* which it waits for */
+};
+
+static lc_error *open_ports(void *arg)
+{
+    struct station *station = arg;
+    lc_port_options options = LC_PORT_INIT;
+    options.arg = station;
+    options.handler = station->handler;
+    int result = lc_port_open(&options, &station->in);
+    options.handler = station->of_other;
+    if (result == 0 && station->of_other)
+        result = lc_port_open(&options, &station->other);
+    return result == 0 ? NULL : lc_error_new(result, "no port");
+}
+
+static void station_begin(struct station *station, const lc_isolate_options *given)
+{
+    lc_isolate_options options = *given;
+    options.entry = options.entry ? options.entry : open_ports;
+    options.arg = station;
+    atomic_store(&station->count, 0);
+    station->inside = lc_handle_new();
+    station->go = lc_handle_new();
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &station->isolate));
+    station->ready = lc_isolate_ready(station->isolate);
+    station->done = lc_isolate_done(station->isolate);
+}
+
+static void station_end(struct station *station)
+{
+    lc_isolate_kill(station->isolate, LC_PRIORITY_NEXT_EVENT);
+    CHECK_CLOSES(station->done);
+    lc_handle_unref(station->ready);
+    lc_handle_unref(station->done);
+    lc_handle_unref(station->inside);
+    lc_handle_unref(station->go);
+}
+
+static lc_error *count_one(void *arg, lc_message *message)
+{
+    struct station *station = arg;
+    (void)message;
+    atomic_fetch_add(&station->count, 1);
+    return NULL;
+}
+
+/* ---- an exit with messages in hand ---- */
+
+static lc_error *exit_at_first(void *arg, lc_message *message)
+{
+    count_one(arg, message);
+    lc_isolate_exit(LC_NO_PORT, NULL);
+}
+
+static lc_error *open_and_send(void *arg)
+{
+    struct station *station = arg;
+    lc_error *error = open_ports(arg);
+    for (int i = 0; i < 10 && !error; i++)
+        lc_send(station->in.send, &i, sizeof i);
+    return error;
+}
+
+static void nothing_comes_behind_an_exit(void)
+{
+    struct station station = {.handler = exit_at_first};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = open_and_send;
+    station_begin(&station, &options);
+    CHECK_CLOSES(station.done);
+    CU_ASSERT_EQUAL(atomic_load(&station.count), 1);
+    station_end(&station);
+}
+
+CHECK_SUITE(isolate_races, "race: isolates",
+            {"behind an exit no message is handled", nothing_comes_behind_an_exit});
