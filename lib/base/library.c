@@ -30,9 +30,12 @@ void lc__facility_register(struct lc__facility *facility)
         return;
     pthread_mutex_lock(&facilities_lock);
     if (!facility->registered) {
+        struct lc__facility **at = &facilities;
+        while (facility->is_memory && *at)
+            at = &(*at)->next;
         facility->registered = true;
-        facility->next = facilities;
-        facilities = facility;
+        facility->next = *at;
+        *at = facility;
     }
     pthread_mutex_unlock(&facilities_lock);
 }

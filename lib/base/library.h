@@ -10,12 +10,13 @@
 /*
  * A facility holds something for the process: threads, descriptors, signal dispositions. It
  * registers when it takes the first of them, and is taken down by lc_library_shutdown, the latest
- * first.
+ * first, but for memory that the library's threads look at until they end.
  */
 struct lc__facility {
     /* Whether somebody still uses it; says in the log who. Called before anything is taken down. */
     bool (*busy)(void);
     void (*shut_down)(void);
+    bool is_memory; /* to be taken down after all others */
     struct lc__facility *next;
     atomic_bool registered; /* changed under a lock; read without, before that is asked for */
 };

@@ -419,7 +419,7 @@ static bool note_hold(const lc_executor *executor, struct hold *hold)
 {
     *hold = (struct hold){.is_default = executor->is_default,
                           .working = count_working(executor),
-                          .jobs = atomic_load(&executor->bound),
+                          .jobs = atomic_load(&executor->jobs),
                           .deadlines = count_deadlines(executor)};
     strlcpy(hold->executor, executor->name, sizeof hold->executor);
     if (hold->working > 0)
@@ -495,10 +495,17 @@ int lc__executor_bind(lc_executor *executor)
 {
     /* Sequentially consistent, as who closes: he sees the job, or we that he closes. */
     atomic_fetch_add(&executor->bound, 1);
+    atomic_fetch_add(&executor->jobs, 1);
     if (!atomic_load(&executor->closing))
         return 0;
+    lc__job_finishing(executor);
     lc__executor_unbind(executor);
     return -ESHUTDOWN;
+}
+
+void lc__job_finishing(lc_executor *executor)
+{
+    atomic_fetch_sub(&executor->jobs, 1);
 }
 
 void lc__executor_unbind(lc_executor *executor)

@@ -32,6 +32,7 @@ struct lc_executor {
 
     atomic_bool closing;
     atomic_size_t bound; /* jobs: see job.h */
+    atomic_size_t jobs;  /* the same, but for those that are finishing */
     atomic_uint turn;    /* for spreading */
     /*
      * Thefts, and starts from one thread to another: in between a fiber may be in no queue, or one

@@ -98,7 +98,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     fiber->run = options->run;
     fiber->arg = options->arg;
     fiber->group = lc_group_ref(options->group);
-    fiber->finishing = false;
+    fiber->finishing = options->finishing;
     fiber->simulated = NULL;
     atomic_store_explicit(&fiber->job, NULL, memory_order_relaxed);
     set_name(fiber, options->name);

@@ -60,6 +60,7 @@ struct lc__fiber_options {
     lc_group *group;       /* NULL: none */
     bool spread;           /* to the next thread in turn, not to the caller's */
     bool pinned;           /* to the caller's loop, which is the executor's */
+    bool finishing;        /* from its beginning: see lc__fiber_finishing */
     bool late; /* also while the executor is being freed; by a thread in one of its loops */
 };
 

@@ -180,6 +180,7 @@ bool lc__jobs_serve(struct lc__loop *loop)
         .arg = loop,
         .executor = loop->executor,
         .pinned = true,
+        .finishing = true, /* what keeps the library up is jobs, not who carries them */
         .late = true,
     };
     loop->jobs.carrier_due = true;

@@ -64,6 +64,11 @@ struct lc__jobs {
  * is counted out. @return 0; -ESHUTDOWN: it is being freed.
  */
 int lc__executor_bind(lc_executor *executor);
+/*
+ * A job, which will be unbound next, has done its work: lc_library_shutdown waits for it instead of
+ * refusing. Before anybody is told.
+ */
+void lc__job_finishing(lc_executor *executor);
 /* By a job of the executor's, as the last it does with it. */
 void lc__executor_unbind(lc_executor *executor);
 

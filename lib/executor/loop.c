@@ -179,7 +179,10 @@ void lc__loop_fiber_main(void *arg)
 static void begin(struct lc__loop *loop, struct lc__fiber *fiber)
 {
     fiber->loop = loop;
-    add(&loop->working, 1);
+    if (fiber->finishing)
+        loop->finishing++;
+    else
+        add(&loop->working, 1);
 }
 
 static struct lc__fiber *take_fresh(struct lc__loop *loop)

@@ -106,15 +106,23 @@ static void close_and_drop(lc_handle *handle)
     lc_handle_unref(handle);
 }
 
-/* `tells`: those who listen are there. */
-static void give_up_extras(const struct remains *remains, bool tells)
+static void give_up_what_is_the_programs(const struct remains *remains)
 {
-    struct lc__extras *extras = remains->extras;
-    lc__message_timers_end(&extras->timers);
+    const struct lc__extras *extras = remains->extras;
+    lc__messages_drop(remains->taken);
+    lc__messages_drop(remains->mailbox.first);
+    if (!extras)
+        return;
+    lc__message_timers_end(&remains->extras->timers);
     lc__messages_drop(extras->waiting.first);
     end_context(extras->context, remains->killed);
     if (extras->release)
         release_arg(remains);
+}
+
+/* `tells`: those who listen are there. */
+static void tell_and_free(struct lc__extras *extras, bool tells)
+{
     if (extras->last && tells)
         lc__send_own(extras->last);
     else
@@ -136,10 +144,10 @@ static void give_up_extras(const struct remains *remains, bool tells)
 static void end(struct lc__isolate *isolate, bool tells)
 {
     struct remains remains = take_remains(isolate);
-    lc__messages_drop(remains.taken);
-    lc__messages_drop(remains.mailbox.first);
+    give_up_what_is_the_programs(&remains);
+    lc__job_finishing(remains.executor); /* who is told may shut the library down at once */
     if (remains.extras)
-        give_up_extras(&remains, tells);
+        tell_and_free(remains.extras, tells);
     lc__isolate_group_leave(remains.group);
     lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
     lc__executor_unbind(remains.executor); /* the last: then it may be freed */

@@ -46,7 +46,7 @@ static void free_pool(void)
 }
 
 /* Whether isolates are alive is the executors' to tell. */
-static struct lc__facility facility = {.shut_down = free_pool};
+static struct lc__facility facility = {.shut_down = free_pool, .is_memory = true};
 
 unsigned lc__isolate_shard(void)
 {
@@ -723,6 +723,7 @@ static int spawn(const lc_isolate_options *options, const struct lc__companion *
             group = NULL;
         if (result < 0) {
             lc__isolate_group_leave(group);
+            lc__job_finishing(executor);
             lc__executor_unbind(executor);
         }
     }

@@ -227,7 +227,8 @@ static void free_pool(void)
     lc__pool_free_all(&channel_ports);
 }
 
-static struct lc__facility facility = {.busy = ports_open, .shut_down = free_pool};
+static struct lc__facility facility = {
+    .busy = ports_open, .shut_down = free_pool, .is_memory = true};
 
 /* The port, locked; NULL: it is closed, or none of these. */
 static struct channel_port *lock_channel_port(lc_send_port port)

@@ -43,7 +43,7 @@ static void free_pool(void)
 }
 
 /* That none is armed is the executors', and the clock's, to tell. */
-static struct lc__facility facility = {.shut_down = free_pool};
+static struct lc__facility facility = {.shut_down = free_pool, .is_memory = true};
 
 static void drop_ref(struct lc__message_timer *timer)
 {
