@@ -246,16 +246,10 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
         isolate->bars &= (uint8_t) ~(LC__NOT_ENTERED | LC__HELD_AT_START);
     if (event == LC__EVENT_MESSAGE && !isolate->taken) {
         lc__mailbox_take(isolate);
-        if (isolate->extras) {
-            room = isolate->extras->room;
-            isolate->extras->room = NULL;
-        }
+        room = lc__mailbox_take_room(isolate);
     }
     lc__isolate_unlock(isolate);
-    if (room) {
-        lc_handle_close(room);
-        lc_handle_unref(room);
-    }
+    lc__mailbox_tell_room(room);
     return event;
 }
 

@@ -208,6 +208,12 @@ unsigned lc__isolate_shard(void);
 int lc__mailbox_put(lc_message *message, bool urgent);
 /* Takes what is to be handled next; by the isolate, under the lock. */
 void lc__mailbox_take(struct lc__isolate *isolate);
+/*
+ * There is room again: takes what parked senders wait for, under the lock, and has them look again,
+ * without it. NULL: nobody waits.
+ */
+lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate);
+void lc__mailbox_tell_room(lc_handle *room);
 /* Sends one of the library's own to whatever port it is for. Taken over. */
 void lc__send_own(lc_message *message);
 /* Takes the messages of one port out of a list. @return those. */

@@ -107,6 +107,22 @@ void lc__mailbox_take(struct lc__isolate *isolate)
     isolate->queued -= isolate->batch;
 }
 
+lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate)
+{
+    lc_handle *room = isolate->extras ? isolate->extras->room : NULL;
+    if (room)
+        isolate->extras->room = NULL;
+    return room;
+}
+
+void lc__mailbox_tell_room(lc_handle *room)
+{
+    if (!room)
+        return;
+    lc_handle_close(room);
+    lc_handle_unref(room);
+}
+
 /* ---- sending ---- */
 
 void lc__send_own(lc_message *message)

@@ -143,7 +143,9 @@ static int close_own(lc_receive_port port)
     isolate->keeping -= !found->weak;
     remove_port(isolate, found);
     lc_message *queued = take_queued(isolate, port.send.number);
+    lc_handle *room = queued ? lc__mailbox_take_room(isolate) : NULL;
     lc__isolate_unlock(isolate);
+    lc__mailbox_tell_room(room);
     lc__messages_drop(queued);
     return 0;
 }

@@ -97,5 +97,62 @@ static void nothing_comes_behind_an_exit(void)
     station_end(&station);
 }
 
+/* ---- room by a close ---- */
+
+static lc_error *wait_and_close_other(void *arg, lc_message *message)
+{
+    struct station *station = arg;
+    (void)message;
+    lc_handle_close(station->inside);
+    lc_handle_wait(station->go, LC_FOREVER);
+    lc_port_close(station->other);
+    return NULL;
+}
+
+struct sender {
+    lc_send_port to;
+    lc_handle *done;
+    atomic_int result;
+};
+
+static void send_one(void *arg)
+{
+    struct sender *sender = arg;
+    atomic_store(&sender->result, lc_send(sender->to, NULL, 0));
+    lc_handle_close(sender->done);
+}
+
+static bool is_parked(void *arg)
+{
+    /* What it waits for is one of what the isolate's mailbox has: nothing tells but its silence. */
+    return atomic_fetch_add((atomic_uint *)arg, 1) > 1000;
+}
+
+static void parked_sender_goes_on(void)
+{
+    struct station station = {.handler = wait_and_close_other, .of_other = count_one};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.mailbox_limit = 1;
+    options.when_full = LC_FULL_PARK_SENDER;
+    station_begin(&station, &options);
+    CHECK_CLOSES(station.ready);
+    CU_ASSERT_EQUAL(lc_send(station.in.send, NULL, 0), 0);
+    CHECK_CLOSES(station.inside);
+    CU_ASSERT_EQUAL(lc_send(station.other.send, NULL, 0), 0);
+    struct sender sender = {station.other.send, lc_handle_new(), 1};
+    lc_fiber_options fiber = LC_FIBER_INIT;
+    fiber.run = send_one;
+    fiber.arg = &sender;
+    CU_ASSERT_EQUAL(lc_fiber_start(&fiber), 0);
+    atomic_uint looks = 0;
+    check_until(is_parked, &looks);
+    lc_handle_close(station.go);
+    CHECK_CLOSES(sender.done);
+    CU_ASSERT_EQUAL(atomic_load(&sender.result), 0);
+    station_end(&station);
+    lc_handle_unref(sender.done);
+}
+
 CHECK_SUITE(isolate_races, "race: isolates",
-            {"behind an exit no message is handled", nothing_comes_behind_an_exit});
+            {"behind an exit no message is handled", nothing_comes_behind_an_exit},
+            {"a parked sender goes on when a close has made room", parked_sender_goes_on});
