@@ -137,6 +137,9 @@ LC_API int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline);
 
 /* ---- spawning ---- */
 
+/** The most isolates that are alive at a time. */
+#define LC_ISOLATES_MAX 16777216
+
 /** How an isolate is to be. Begin with LC_ISOLATE_INIT. */
 typedef struct lc_isolate_options {
     size_t size;      /**< sizeof(lc_isolate_options) */
@@ -183,7 +186,7 @@ typedef struct lc_isolate_options {
  * @param isolate  receives a reference with all capabilities; NULL if nobody wants it, which is
  *                 cheaper.
  * @return NULL; -EINVAL naming the option; -ESHUTDOWN: the executor is being freed, or the group has
- * been shut down; -EAGAIN: no thread could be made to run it; -ENOMEM; -ENOTSUP in a forked child,
+ * been shut down; -EAGAIN: no thread could be made to run it; -EMFILE: there are LC_ISOLATES_MAX; -ENOMEM; -ENOTSUP in a forked child,
  * or from a simulation in a real executor, or the other way round. Then `release` is not called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn(const lc_isolate_options *options,

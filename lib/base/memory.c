@@ -69,6 +69,26 @@ static void *counted(void *memory)
     return memory;
 }
 
+bool lc__memory_begin_use(void)
+{
+    if (lc__memory_must_fail())
+        return false;
+    if (tracked)
+        atomic_fetch_add_explicit(&in_use, 1, memory_order_relaxed);
+    return true;
+}
+
+void lc__memory_end_use(void)
+{
+    if (tracked)
+        atomic_fetch_sub_explicit(&in_use, 1, memory_order_relaxed);
+}
+
+void lc__memory_free_uncounted(void *memory)
+{
+    free(memory);
+}
+
 void *lc__allocate_array(size_t count, size_t size)
 {
     return lc__memory_must_fail() ? NULL : counted(calloc(count, size));

@@ -20,6 +20,14 @@ void *lc__reallocate_array(void *array, size_t count, size_t size);
 char *lc__duplicate(const char *text);
 void lc__free(void *memory);
 
+/* ---- for cache.c, which keeps memory that is not in use ---- */
+
+/** As an allocation, of memory that is there. @return false: it is to fail. */
+bool lc__memory_begin_use(void);
+void lc__memory_end_use(void);
+/** Frees memory that is not in use. */
+void lc__memory_free_uncounted(void *memory);
+
 struct lc__random;
 
 /* What makes allocations of a task fail by chance: see lc__task. */

@@ -278,6 +278,12 @@ bool lc__executor_is_of_this_world(const lc_executor *executor)
     return lc__task_current()->simulation == executor->simulation;
 }
 
+struct lc__cache *lc__loop_cache(void)
+{
+    struct lc__loop *loop = lc__loop_of_thread;
+    return loop && !loop->simulation ? &loop->cache : NULL;
+}
+
 unsigned lc__loop_index(void)
 {
     return lc__loop_of_thread ? lc__loop_of_thread->index : 0;

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct lc__cache;
 struct lc__fiber;
 struct lc__job;
 struct lc__loop;
@@ -82,6 +83,8 @@ void lc__job_post(struct lc__job *job);
 
 /* Whether the caller and the executor are in the same world: the real one, or one simulation. */
 bool lc__executor_is_of_this_world(const lc_executor *executor);
+/* What the executor thread that calls keeps; NULL: another thread, or a simulation. */
+struct lc__cache *lc__loop_cache(void);
 /* The number of the executor thread that calls; 0 in other threads. */
 unsigned lc__loop_index(void);
 

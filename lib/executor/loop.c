@@ -126,6 +126,7 @@ void lc__loop_let_go(struct lc__loop *loop)
         lc__stack_give(fiber);
     }
     loop->cached_count = 0;
+    lc__cache_empty(&loop->cache);
     lc__sanitizer_thread_ends(&loop->sanitizer);
 }
 

@@ -5,6 +5,7 @@
 #ifndef LIFECYCLE_EXECUTOR_LOOP_H
 #define LIFECYCLE_EXECUTOR_LOOP_H
 
+#include "base/cache.h"
 #include "base/spin.h"
 #include "executor/fiber.h"
 #include "executor/job.h"
@@ -47,7 +48,8 @@ struct lc__loop {
     void *sp;                 /* the thread's own stack, on which it looks around */
     struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
     struct lc__task *thread_task;
-    struct lc__jobs jobs;              /* all but what is posted */
+    struct lc__jobs jobs; /* all but what is posted */
+    struct lc__cache cache;
     struct lc__simulation *simulation; /* NULL: real */
     int64_t now;                       /* as of the last look at the clock */
     struct lc__poller poller;

@@ -35,6 +35,9 @@ enum {
     EXACT_LIMIT = 1024,
 };
 
+_Static_assert(LC_ISOLATES_MAX == (long)LC__POOL_CHUNK * LC__POOL_CHUNKS,
+               "the limit is that of the pool");
+
 struct lc__pool lc__isolates = {
     .record_size = sizeof(struct lc__isolate),
     .place_at = offsetof(struct lc__isolate, place),
@@ -656,7 +659,7 @@ static int start(const lc_isolate_options *options, struct lc__extras *extras,
 {
     struct lc__isolate *isolate = make(options, extras, executor, group);
     if (!isolate)
-        return -ENOMEM;
+        return lc__pool_made(&lc__isolates) < LC_ISOLATES_MAX ? -ENOMEM : -EMFILE;
     if (reference)
         *reference =
             (lc_isolate){lc__isolate_control_port(isolate), extras->pause, extras->terminate};
@@ -681,6 +684,9 @@ static lc_error *explain(int failed, const lc_isolate_options *options)
                             "isolate \"%s\": not in a child forked when there were workers, nor "
                             "between a simulation and the real world",
                             name);
+    case -EMFILE:
+        return lc_error_new(failed, "isolate \"%s\": there are %d already, as many as can be", name,
+                            LC_ISOLATES_MAX);
     default:
         return lc_error_new(failed, "isolate \"%s\" could not be spawned: %s", name,
                             strerror(-failed));

@@ -3,8 +3,10 @@
  */
 #include "isolate/message.h"
 
+#include "base/cache.h"
 #include "base/memory.h"
 #include "executor/callback.h"
+#include "executor/job.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -34,9 +36,12 @@ int lc__payload_check(const lc_payload *payload)
 /* Not cleared: what is behind the header is written over, and the header is written here. */
 static lc_message *make(lc_send_port port, size_t bytes)
 {
-    lc_message *message = lc__allocate_raw(sizeof *message + bytes);
+    size_t size = offsetof(lc_message, bytes) + bytes;
+    bool is_block = size <= LC__BLOCK_SIZE;
+    lc_message *message = is_block ? lc__block_take(lc__loop_cache()) : lc__allocate_raw(size);
     if (!message)
         return NULL;
+    message->is_block = is_block;
     message->next = NULL;
     message->port = port;
     message->data = NULL;
@@ -60,6 +65,14 @@ lc_message *lc__message_new(lc_send_port port, const lc_payload *payload)
     else if (bytes > 0)
         message->data = memcpy(message->bytes, payload->data, bytes);
     return message;
+}
+
+static void free_memory(lc_message *message)
+{
+    if (message->is_block)
+        lc__block_give(lc__loop_cache(), message);
+    else
+        lc__free(message);
 }
 
 /* What an error listener is told: the data of its message, known by what destroys it. */
@@ -86,7 +99,8 @@ lc_message *lc__message_of_error(lc_send_port port, const lc_error *error, const
     lc_message *message = make(port, 0);
     struct report *report = message ? lc__allocate(sizeof *report) : NULL;
     if (!report) {
-        lc__free(message);
+        if (message)
+            free_memory(message);
         return NULL;
     }
     report->error = lc_error_ref(error);
@@ -149,7 +163,7 @@ void lc_message_free(lc_message *message)
         message->destroy(message->data);
         lc__callback_leave();
     }
-    lc__free(message);
+    free_memory(message);
 }
 
 void lc__message_drop(lc_message *message)

@@ -16,6 +16,7 @@ struct lc_message {
     size_t size;
     void (*destroy)(void *data); /* NULL: copied, or taken */
     uint64_t stamp;              /* channel ports: its place among all messages */
+    bool is_block;               /* its memory is one of cache.h */
     alignas(16) unsigned char bytes[];
 };
 
