@@ -4,6 +4,7 @@
 #include "support/seeds.h"
 
 #include "support/check.h"
+#include "support/isolates.h"
 
 #include "base/memory.h"
 #include "executor/stack.h"
@@ -30,15 +31,30 @@ static lc_error *do_nothing(void *arg)
     return NULL;
 }
 
+/* One of each that has its record in a pool, whose memory stays. */
+static lc_error *use_pools(void *arg)
+{
+    lc_receive_port port = probe_open();
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = do_nothing;
+    options.on_exit = port.send;
+    (void)arg;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    CU_ASSERT_EQUAL(lc_timer_start(port.send, NULL, 0, 0, NULL), 0);
+    PROBE_GETS(port, 0, 0);
+    probe_close(port);
+    return NULL;
+}
+
 /*
  * So that threads of earlier tests do not end meanwhile, which frees memory, and that what the
  * library keeps of one simulation for the next is there.
  */
-static void simulate_nothing(void)
+static void simulate_little(void)
 {
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
     lc_executor *world = lc_executor_simulated(0);
-    CHECK_SUCCESS(lc_executor_run(world, do_nothing, NULL));
+    CHECK_SUCCESS(lc_executor_run(world, use_pools, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }
 
@@ -78,7 +94,7 @@ void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg)
     static const lc_log_sink quiet = {ignore, NULL, NULL, NULL};
     static char repetition[1024];
     unsigned count = count_seeds();
-    simulate_nothing();
+    simulate_little();
     check_say_on_crash(repetition);
     check_log_rest(count > 1 ? &quiet : NULL);
     bool well = true;

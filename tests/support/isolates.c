@@ -1,0 +1,200 @@
+/*
+ * isolates.c: see isolates.h.
+ */
+#include "support/isolates.h"
+
+#include "support/check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- ports of the test ---- */
+
+lc_receive_port probe_open(void)
+{
+    lc_receive_port port;
+    if (lc_port_open(NULL, &port) != 0)
+        abort();
+    return port;
+}
+
+void probe_close(lc_receive_port port)
+{
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+}
+
+lc_message *probe_next(lc_receive_port port)
+{
+    lc_message *message = NULL;
+    CU_ASSERT_EQUAL(lc_port_receive(port, &message, check_patience()), 0);
+    return message;
+}
+
+int number_in(const lc_message *message)
+{
+    if (message && lc_message_size(message) == 0)
+        return 0;
+    return message && lc_message_size(message) == sizeof(int) ? *(int *)lc_message_data(message)
+                                                              : INT_MIN;
+}
+
+int probe_number(lc_receive_port port)
+{
+    lc_message *message = probe_next(port);
+    int number = number_in(message);
+    lc_message_free(message);
+    return number;
+}
+
+bool probe_gets(lc_receive_port port, const int *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int number = probe_number(port);
+        if (number == numbers[i])
+            continue;
+        printf("\n    message %zu is %d, and should be %d\n", i, number, numbers[i]);
+        return false;
+    }
+    return true;
+}
+
+bool probe_is_empty(lc_receive_port port)
+{
+    lc_message *message = NULL;
+    int result = lc_port_receive(port, &message, LC_NOW);
+    lc_message_free(message);
+    return result == -ETIMEDOUT;
+}
+
+int send_number(lc_send_port port, int number)
+{
+    return lc_send(port, &number, sizeof number);
+}
+
+/* ---- data that is moved ---- */
+
+void parcel_destroy(void *parcel)
+{
+    atomic_fetch_add(&((struct parcel *)parcel)->destroyed, 1);
+}
+
+int send_parcel(lc_send_port port, struct parcel *parcel)
+{
+    return lc_send_moved(port, parcel, sizeof parcel->number, parcel_destroy);
+}
+
+/* ---- an isolate ---- */
+
+struct cue {
+    lc_error *(*act)(void *arg);
+    void *arg;
+    lc_handle *acted; /* NULL: nobody waits */
+};
+
+static lc_error *take_cue(void *arg, lc_message *message)
+{
+    const struct cue *cue = lc_message_data(message);
+    (void)arg;
+    lc_error *error = cue->act(cue->arg);
+    lc_handle_close(cue->acted);
+    return error;
+}
+
+static lc_error *enter(void *arg)
+{
+    struct soloist *soloist = arg;
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = take_cue;
+    if (lc_port_open(&options, &soloist->port) != 0)
+        abort();
+    return soloist->overture ? soloist->overture(soloist->arg) : NULL;
+}
+
+void soloist_init(struct soloist *soloist)
+{
+    *soloist = (struct soloist){.options = LC_ISOLATE_INIT};
+    soloist->options.name = "soloist";
+}
+
+void soloist_begin(struct soloist *soloist)
+{
+    soloist->options.entry = enter;
+    soloist->options.arg = soloist;
+    lc_error *error = lc_isolate_spawn(&soloist->options, &soloist->isolate);
+    if (error) {
+        fprintf(stderr, "check: a soloist could not be spawned: %s\n", lc_error_message(error));
+        abort();
+    }
+    soloist->ready = lc_isolate_ready(soloist->isolate);
+    soloist->done = lc_isolate_done(soloist->isolate);
+    if (!soloist->options.paused && !soloist->options.hold_at_start)
+        CHECK_CLOSES(soloist->ready);
+}
+
+void soloist_start(struct soloist *soloist)
+{
+    soloist_init(soloist);
+    soloist_begin(soloist);
+}
+
+int soloist_told(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg)
+{
+    const struct cue cue = {act, arg, NULL};
+    return lc_send(soloist->port.send, &cue, sizeof cue);
+}
+
+void soloist_does(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg)
+{
+    const struct cue cue = {act, arg, lc_handle_new()};
+    CU_ASSERT_EQUAL(lc_send(soloist->port.send, &cue, sizeof cue), 0);
+    CHECK_CLOSES(cue.acted);
+    lc_handle_unref(cue.acted);
+}
+
+void soloist_ends(struct soloist *soloist)
+{
+    CHECK_CLOSES(soloist->done);
+    lc_handle_unref(soloist->ready);
+    lc_handle_unref(soloist->done);
+}
+
+void soloist_stop(struct soloist *soloist)
+{
+    lc_isolate_kill(soloist->isolate, LC_PRIORITY_DEFAULT);
+    soloist_ends(soloist);
+}
+
+lc_error *soloist_leaves(void *soloist)
+{
+    CU_ASSERT_EQUAL(lc_port_close(((struct soloist *)soloist)->port), 0);
+    return NULL;
+}
+
+/* ---- a gate ---- */
+
+void gate_init(struct gate *gate)
+{
+    *gate = (struct gate){lc_handle_new(), lc_handle_new()};
+}
+
+void gate_drop(struct gate *gate)
+{
+    lc_handle_unref(gate->reached);
+    lc_handle_unref(gate->open);
+}
+
+lc_error *gate_pass(void *arg)
+{
+    const struct gate *gate = arg;
+    lc_handle_close(gate->reached);
+    lc_handle_wait(gate->open, check_patience());
+    return NULL;
+}
+
+void soloist_waits(struct soloist *soloist, struct gate *gate)
+{
+    CU_ASSERT_EQUAL(soloist_told(soloist, gate_pass, gate), 0);
+    CHECK_CLOSES(gate->reached);
+}

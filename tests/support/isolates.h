@@ -1,0 +1,95 @@
+/*
+ * isolates.h: an isolate that does what a test tells it, and ports by which a test hears of it.
+ *
+ * A soloist is an isolate with one port, for its cues: each is a function that it is to call, in
+ * its turn, as a handler. Numbers are what is mostly sent: which of them have come, in which order,
+ * is what most tests look at.
+ */
+#ifndef LIFECYCLE_TESTS_ISOLATES_H
+#define LIFECYCLE_TESTS_ISOLATES_H
+
+#include <lifecycle.h>
+#include <lifecycle/isolate.h>
+
+#include <stdatomic.h>
+
+/* ---- ports of the test ---- */
+
+/** Opens a port of the caller's, a fiber or a thread. */
+lc_receive_port probe_open(void);
+/** Closes it. */
+void probe_close(lc_receive_port port);
+/** The next message, for lc_message_free; NULL, and the test fails: it has not come in time. */
+lc_message *probe_next(lc_receive_port port);
+/** The number in the next message; of an empty one 0; INT_MIN: it was none, or has not come. */
+int probe_number(lc_receive_port port);
+/** Whether the next messages are these numbers; the first that is not is shown. */
+bool probe_gets(lc_receive_port port, const int *numbers, size_t count);
+/** That the next messages are these. */
+#define PROBE_GETS(port, ...)                                                                      \
+    CU_ASSERT_TRUE(probe_gets((port), (const int[]){__VA_ARGS__},                                  \
+                              sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
+/** Whether nothing is there at this moment. */
+bool probe_is_empty(lc_receive_port port);
+
+/** Sends a number. @return as lc_send. */
+int send_number(lc_send_port port, int number);
+/** The number in a message, as probe_number. */
+int number_in(const lc_message *message);
+
+/* ---- data that is moved ---- */
+
+/** Counts how often it was destroyed. */
+struct parcel {
+    int number; /**< first: so it is a number to who looks at the data */
+    atomic_uint destroyed;
+};
+/** For lc_payload. */
+void parcel_destroy(void *parcel);
+/** Moves a parcel. @return as lc_send_moved. */
+int send_parcel(lc_send_port port, struct parcel *parcel);
+
+/* ---- an isolate ---- */
+
+struct soloist {
+    lc_isolate_options options; /**< to be changed before it begins; entry and arg are its own */
+    lc_error *(*overture)(
+        void *arg); /**< what its entry calls, with its port open; NULL: nothing */
+    void *arg;      /**< for that */
+    lc_isolate isolate;
+    lc_receive_port port; /**< for its cues; set by the entry */
+    lc_handle *ready;
+    lc_handle *done;
+};
+
+/** With the defaults. It must stay where it is from here on. */
+void soloist_init(struct soloist *soloist);
+/** Spawns it; waits until it takes cues, unless it is to be paused or held. */
+void soloist_begin(struct soloist *soloist);
+/** Both. */
+void soloist_start(struct soloist *soloist);
+/** Has it call `act(arg)`, and does not wait. @return as lc_send. */
+int soloist_told(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg);
+/** Has it call `act(arg)`, and waits until that has returned: so it may use CUnit's assertions. */
+void soloist_does(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg);
+/** Waits until it has ended by itself, and frees what belongs to it. */
+void soloist_ends(struct soloist *soloist);
+/** Kills it before that, if it lives. */
+void soloist_stop(struct soloist *soloist);
+
+/** An act, with the soloist as its argument: it closes its port for cues, which keeps it alive. */
+lc_error *soloist_leaves(void *soloist);
+
+/** Where an isolate is held up in an act. */
+struct gate {
+    lc_handle *reached;
+    lc_handle *open; /**< the test closes it, to let the isolate go on */
+};
+void gate_init(struct gate *gate);
+void gate_drop(struct gate *gate);
+/** An act, with a gate as its argument. */
+lc_error *gate_pass(void *gate);
+/** Has the soloist wait at the gate, and waits until it is there. */
+void soloist_waits(struct soloist *soloist, struct gate *gate);
+
+#endif
