@@ -73,6 +73,23 @@ int send_number(lc_send_port port, int number)
     return lc_send(port, &number, sizeof number);
 }
 
+lc_error *pass_number(void *port, lc_message *message)
+{
+    send_number(*(lc_send_port *)port, number_in(message));
+    return NULL;
+}
+
+lc_receive_port port_with(lc_message_handler handler, void *arg)
+{
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = handler;
+    options.arg = arg;
+    lc_receive_port port;
+    if (lc_port_open(&options, &port) != 0)
+        abort();
+    return port;
+}
+
 /* ---- data that is moved ---- */
 
 void parcel_destroy(void *parcel)
@@ -105,10 +122,7 @@ static lc_error *take_cue(void *arg, lc_message *message)
 static lc_error *enter(void *arg)
 {
     struct soloist *soloist = arg;
-    lc_port_options options = LC_PORT_INIT;
-    options.handler = take_cue;
-    if (lc_port_open(&options, &soloist->port) != 0)
-        abort();
+    soloist->port = port_with(take_cue, NULL);
     return soloist->overture ? soloist->overture(soloist->arg) : NULL;
 }
 
