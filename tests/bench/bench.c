@@ -217,6 +217,7 @@ int main(int count, char **arguments)
     bench_engine();
     bench_supervision();
     bench_tree();
+    bench_isolates();
     fclose(table);
     return lc_library_shutdown() == 0 ? 0 : 1;
 }

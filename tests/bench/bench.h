@@ -41,6 +41,8 @@ double bench_in_fiber(unsigned threads, double (*take)(const struct bench_figure
 int64_t bench_now(void);
 /* What `sample` tells while the log goes to nowhere. */
 double bench_log_to_nowhere(double (*sample)(size_t n), size_t n);
+/* What is resident after what is free was given back to the system. */
+double bench_resident_bytes(void);
 /* Ends the bench with a message: a figure that cannot be measured is not made up. */
 void bench_fail(const char *what) __attribute__((noreturn));
 
@@ -54,6 +56,7 @@ void bench_ledger(void);
 void bench_engine(void);
 void bench_supervision(void);
 void bench_tree(void);
+void bench_isolates(void);
 
 /*
  * Samples that are taken in a process of their own, see elsewhere.c: which is the bench, called with one of these words
@@ -63,6 +66,8 @@ void bench_tree(void);
 int bench_park(unsigned threads);
 #define BENCH_COUNT_ENGINE "--count-engine"
 int bench_count_engine(unsigned events);
+#define BENCH_IDLE_ISOLATES "--idle-isolates"
+int bench_idle_isolates(unsigned threads);
 
 /* What a process of the bench's tells, called with this word and number. */
 double bench_elsewhere(const char *word, size_t number);

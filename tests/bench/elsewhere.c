@@ -5,6 +5,7 @@
  */
 #include "bench/bench.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,23 @@ static const struct {
 } samples[] = {
     {BENCH_PARK, bench_park},
     {BENCH_COUNT_ENGINE, bench_count_engine},
+    {BENCH_IDLE_ISOLATES, bench_idle_isolates},
 };
+
+double bench_resident_bytes(void)
+{
+    char line[128];
+    unsigned long kilobytes = 0;
+    malloc_trim(0);
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && kilobytes == 0 && fgets(line, sizeof line, status))
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kilobytes = strtoul(line + 6, NULL, 10);
+    if (kilobytes == 0)
+        bench_fail("the system does not tell VmRSS");
+    fclose(status);
+    return (double)kilobytes * 1024;
+}
 
 double bench_elsewhere(const char *word, size_t number)
 {

@@ -6,30 +6,11 @@
 
 #include <lifecycle.h>
 
-#include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { WORKERS = 100000, NAME_SIZE = 8 };
 
 /* ---- in the process of a sample ---- */
-
-/* What is resident after what is free was given back to the system. */
-static double resident_bytes(void)
-{
-    char line[128];
-    unsigned long kilobytes = 0;
-    malloc_trim(0);
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status && kilobytes == 0 && fgets(line, sizeof line, status))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kilobytes = strtoul(line + 6, NULL, 10);
-    if (kilobytes == 0)
-        bench_fail("the system does not tell VmRSS");
-    fclose(status);
-    return (double)kilobytes * 1024;
-}
 
 static lc_manager *build(const char (*names)[NAME_SIZE])
 {
@@ -51,7 +32,7 @@ static double park(const struct bench_figure *unused)
     static char names[WORKERS][NAME_SIZE]; /* the program's own, and so there beforehand */
     for (unsigned i = 0; i < WORKERS; i++)
         snprintf(names[i], NAME_SIZE, "w%u", i % WORKERS);
-    double before = resident_bytes();
+    double before = bench_resident_bytes();
     lc_manager *manager = build(names);
     lc_signaler *signaler = lc_signaler_new();
     lc_context *context = lc_context_with_signaler(NULL, signaler);
@@ -59,7 +40,7 @@ static double park(const struct bench_figure *unused)
     if (error)
         bench_fail(lc_error_message(error));
     lc_handle_wait(lc_manager_ready(manager), LC_FOREVER);
-    double parked = resident_bytes();
+    double parked = bench_resident_bytes();
     lc_context_cancel(context, NULL);
     lc_handle_wait(lc_manager_done(manager), LC_FOREVER);
     lc_context_unref(context);

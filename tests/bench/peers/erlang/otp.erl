@@ -3,7 +3,8 @@
 %%     otp THREADS ROUNDS [WORD]
 %%
 %% (the script beside this file, which starts as many schedulers) prints OTP's version, then for every figure whose name
-%% holds WORD a line "figure<TAB>peer<TAB>value": the median of ROUNDS samples, in nanoseconds.
+%% holds WORD a line "figure<TAB>peer<TAB>value": the median of ROUNDS samples, in nanoseconds, or
+%% bytes where the name says so.
 -module(otp).
 -behaviour(supervisor).
 -export([main/1, init/1]).
@@ -24,15 +25,31 @@ main([Threads, Rounds | Words]) ->
         {Log, Level} <- [{"_vs_otp", notice}, % as it is by default
                          {"_vs_silent_otp", none}], % reports are not even made
         {Peer, How} <- [{"otp", stop}, {"otp-kill", kill}]],
+    [measure_plainly(Name ++ "_" ++ Threads ++ "t", Peer, Sample, list_to_integer(Rounds), Words)
+     || {Name, Peer, Sample} <- otp_messages:figures()],
     halt().
 
 measure(Name, Peer, Level, Sample, How, Rounds, Words) ->
-    case lists:all(fun(Word) -> string:find(Name, Word) =/= nomatch end, Words) of
+    case is_wanted(Name, Words) of
         true ->
             logger:set_primary_config(level, Level),
-            io:format("~s\t~s\t~.1f~n", [Name, Peer, median(fun() -> mean(Sample, How) end, Rounds)]);
+            tell(Name, Peer, median(fun() -> mean(Sample, How) end, Rounds));
         false -> ok
     end.
+
+%% What a figure occupies is measured once in a process: a second time it would have what the first has left.
+measure_plainly(Name, Peer, Sample, Rounds, Words) ->
+    case {is_wanted(Name, Words), string:find(Name, "_bytes")} of
+        {false, _} -> ok;
+        {true, nomatch} -> tell(Name, Peer, median(Sample, Rounds));
+        {true, _} -> tell(Name, Peer, Sample())
+    end.
+
+is_wanted(Name, Words) ->
+    lists:all(fun(Word) -> string:find(Name, Word) =/= nomatch end, Words).
+
+tell(Name, Peer, Value) ->
+    io:format("~s\t~s\t~.1f~n", [Name, Peer, float(Value)]).
 
 median(Sample, Rounds) ->
     Sample(), % warm-up

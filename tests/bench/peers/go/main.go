@@ -88,9 +88,14 @@ func main() {
 		parkAndTell(os.Args[3])
 		return
 	}
+	if os.Args[2] == idleArgument {
+		idleAndTell()
+		return
+	}
 	rounds := positive(os.Args[2])
 	fmt.Printf("# %s\n", runtime.Version())
-	for _, f := range append(append(figures, supervisionFigures()...), treeFigures()...) {
+	all := append(append(figures, supervisionFigures()...), treeFigures()...)
+	for _, f := range append(all, messageFigures()...) {
 		name := fmt.Sprintf("%s_%dt", f.name, threads)
 		if f.threads != 0 && f.threads != threads {
 			continue

@@ -19,9 +19,13 @@ const parkedWorkers = 100000
 // parkArgument in place of ROUNDS makes this program the process in which one sample is taken.
 const parkArgument = "park"
 
-// parkedElsewhere has the sample taken by another process of this program.
 func parkedElsewhere(kind string) float64 {
-	command := exec.Command(os.Args[0], os.Args[1], parkArgument, kind)
+	return tellElsewhere(parkArgument, kind)
+}
+
+// tellElsewhere has a sample taken by another process of this program.
+func tellElsewhere(argument, kind string) float64 {
+	command := exec.Command(os.Args[0], os.Args[1], argument, kind)
 	command.Stderr = os.Stderr
 	told, err := command.Output()
 	if err != nil {
