@@ -137,18 +137,19 @@ static void tell_and_free(struct lc__extras *extras, bool tells)
     close_and_drop(extras->done);
     lc__listeners_unref(extras->on_error);
     lc__free(extras->ports);
-    lc__free(extras->name);
     lc__free(extras);
 }
 
 static void end(struct lc__isolate *isolate, bool tells)
 {
     struct remains remains = take_remains(isolate);
+    char *name = remains.extras ? remains.extras->name : NULL;
     give_up_what_is_the_programs(&remains);
     lc__job_finishing(remains.executor); /* who is told may shut the library down at once */
     if (remains.extras)
         tell_and_free(remains.extras, tells);
     lc__isolate_group_leave(remains.group);
+    lc__free(name); /* of the worker too: what is called until here may log */
     lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
     lc__executor_unbind(remains.executor); /* the last: then it may be freed */
 }

@@ -6,6 +6,7 @@
 
 #include <lifecycle.h>
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -153,6 +154,160 @@ static void parked_sender_goes_on(void)
     lc_handle_unref(sender.done);
 }
 
+/* ---- shutdown by who has seen the end ---- */
+
+static lc_error *do_nothing(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+/* Each way to learn that it has ended is enough. */
+enum { BY_DONE, BY_MESSAGE, BY_GROUP, WAYS };
+
+static bool shuts_down_after(unsigned way)
+{
+    lc_receive_port port;
+    lc_isolate_group *group = NULL;
+    lc_isolate isolate;
+    lc_message *message = NULL;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
+    CHECK_SUCCESS(lc_isolate_group_new(NULL, &group));
+    options.entry = do_nothing;
+    options.group = group;
+    options.paused = true;
+    options.on_exit = way == BY_MESSAGE ? port.send : LC_NO_PORT;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &isolate));
+    lc_handle *done = lc_isolate_done(isolate);
+    lc_isolate_resume(isolate, isolate.pause);
+    if (way == BY_DONE) {
+        CHECK_CLOSES(done);
+    } else if (way == BY_MESSAGE) {
+        CU_ASSERT_EQUAL(lc_port_receive(port, &message, check_patience()), 0);
+    } else {
+        CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, check_patience()), 0);
+    }
+    lc_handle_unref(done);
+    lc_message_free(message);
+    lc_isolate_group_unref(group);
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    return lc_library_shutdown() == 0;
+}
+
+static bool shut_down_after_end(void *arg)
+{
+    unsigned *way = arg;
+    return shuts_down_after(*way = (*way + 1) % WAYS);
+}
+
+static void shutdown_after_end(void)
+{
+    unsigned way = 0;
+    CU_ASSERT_EQUAL(race_repeat(shut_down_after_end, &way, ROUNDS), 0);
+}
+
+/* ---- the name, to the last call ---- */
+
+struct last_words {
+    lc_handle *said;
+    char name[LC_NAME_MAX + 1];
+};
+
+static void say_name(void *data)
+{
+    struct last_words *words = data;
+    free(malloc(40)); /* whatever was freed just before is another's by now, or poisoned */
+    strlcpy(words->name, lc_worker_name(), sizeof words->name);
+    lc_handle_close(words->said);
+}
+
+static void name_lives_to_the_last_call(void)
+{
+    static const char name[] = "an isolate, the last of its group";
+    struct last_words words = {.said = lc_handle_new()};
+    lc_isolate_group_options of_group = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    of_group.data = &words;
+    of_group.release = say_name;
+    options.name = name;
+    options.entry = do_nothing;
+    CHECK_SUCCESS(lc_isolate_group_new(&of_group, &options.group));
+    options.paused = true; /* until the group is its alone */
+    lc_isolate isolate;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &isolate));
+    lc_isolate_group_unref(options.group);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), 0);
+    CHECK_CLOSES(words.said);
+    CU_ASSERT_STRING_EQUAL(words.name, name);
+    lc_handle_unref(words.said);
+}
+
+/* ---- a spawn into a group that is shut down ---- */
+
+struct downfall {
+    lc_isolate_group *group;
+    lc_error *spawned;
+    lc_isolate isolate;
+    int shut_down;
+    bool paused;
+};
+
+static void new_group(void *arg)
+{
+    struct downfall *downfall = arg;
+    CHECK_SUCCESS(lc_isolate_group_new(NULL, &downfall->group));
+    downfall->paused = !downfall->paused;
+}
+
+static lc_error *stay(void *arg)
+{
+    lc_receive_port port;
+    (void)arg;
+    int result = lc_port_open(NULL, &port);
+    return result == 0 ? NULL : lc_error_new(result, "no port");
+}
+
+static void spawn_in_group(void *arg)
+{
+    struct downfall *downfall = arg;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = stay;
+    options.group = downfall->group;
+    options.paused = downfall->paused;
+    downfall->spawned = lc_isolate_spawn(&options, &downfall->isolate);
+}
+
+static void shut_group_down(void *arg)
+{
+    struct downfall *downfall = arg;
+    downfall->shut_down = lc_isolate_group_shutdown(downfall->group, check_patience());
+}
+
+static bool judge_downfall(void *arg)
+{
+    struct downfall *downfall = arg;
+    bool refused = downfall->spawned != NULL;
+    bool well = downfall->shut_down == 0 && lc_isolate_group_count(downfall->group) == 0;
+    if (refused)
+        well &= lc_error_code(downfall->spawned) == -ESHUTDOWN;
+    else
+        well &= lc_isolate_get_state(downfall->isolate) == LC_ISOLATE_ENDED;
+    lc_error_unref(downfall->spawned);
+    lc_isolate_group_unref(downfall->group);
+    return well;
+}
+
+static void spawn_against_group_shutdown(void)
+{
+    struct downfall downfall = {.paused = false};
+    struct race race = {new_group, spawn_in_group, shut_group_down, judge_downfall};
+    CU_ASSERT_EQUAL(race_run(&race, &downfall, ROUNDS), 0);
+}
+
 CHECK_SUITE(isolate_races, "race: isolates",
             {"behind an exit no message is handled", nothing_comes_behind_an_exit},
-            {"a parked sender goes on when a close has made room", parked_sender_goes_on});
+            {"a parked sender goes on when a close has made room", parked_sender_goes_on},
+            {"who has seen the end may shut the library down", shutdown_after_end},
+            {"an isolate has its name to the last call it makes", name_lives_to_the_last_call},
+            {"spawn against shutdown of the group", spawn_against_group_shutdown});
