@@ -601,7 +601,7 @@ static struct lc__extras *first_extras(const lc_isolate_options *options,
     return NULL;
 }
 
-/* A record of the pool becomes the isolate that the options ask for. */
+/* A record of the pool becomes the isolate that the options ask for; locked. */
 static struct lc__isolate *make(const lc_isolate_options *options, struct lc__extras *extras,
                                 lc_executor *executor, lc_isolate_group *group)
 {
@@ -617,9 +617,11 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->job = (struct lc__job){NULL, &kind, executor, lc__isolate_group_threads(group)};
     atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
     isolate->alive = true;
-    isolate->posted = !options->paused && !options->hold_at_start;
     isolate->bars = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
                               (options->hold_at_start ? LC__HELD_AT_START : 0));
+    /* Who shuts the group down has looked for its isolates, or will: he finds this one, or we him. */
+    if (lc__isolate_group_is_down(group))
+        isolate->bars |= LC__KILLED;
     isolate->ready = false;
     isolate->survives_errors = options->survives_errors;
     isolate->hold_at_exit = options->hold_at_exit;
@@ -638,7 +640,7 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->arg = options->arg;
     isolate->group = group;
     isolate->extras = extras;
-    lc__isolate_unlock(isolate);
+    isolate->posted = lc__isolate_next(isolate) != LC__EVENT_NONE;
     return isolate;
 }
 
@@ -660,10 +662,12 @@ static int start(const lc_isolate_options *options, struct lc__extras *extras,
     struct lc__isolate *isolate = make(options, extras, executor, group);
     if (!isolate)
         return lc__pool_made(&lc__isolates) < LC_ISOLATES_MAX ? -ENOMEM : -EMFILE;
+    /* One that does not run yet may be killed, with its group, and be gone, once it is unlocked. */
     if (reference)
         *reference =
             (lc_isolate){lc__isolate_control_port(isolate), extras->pause, extras->terminate};
-    bool runs = !options->paused && !options->hold_at_start;
+    bool runs = isolate->posted;
+    lc__isolate_unlock(isolate);
     int result = runs ? lc__job_start(&isolate->job, options->spread) : 0;
     if (result < 0)
         unmake(isolate);
