@@ -237,8 +237,9 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
         return LC__EVENT_MESSAGE;
     lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
-    atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
     enum lc__event event = lc__isolate_next(isolate);
+    /* After control there may be more of it, or what it has brought about. */
+    atomic_store_explicit(&isolate->attention, event == LC__EVENT_CONTROL, memory_order_relaxed);
     if (event == LC__EVENT_CONTROL) {
         *control = STAILQ_FIRST(&isolate->extras->control);
         STAILQ_REMOVE_HEAD(&isolate->extras->control, link);
