@@ -238,8 +238,6 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
     lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
     enum lc__event event = lc__isolate_next(isolate);
-    /* After control there may be more of it, or what it has brought about. */
-    atomic_store_explicit(&isolate->attention, event == LC__EVENT_CONTROL, memory_order_relaxed);
     if (event == LC__EVENT_CONTROL) {
         *control = STAILQ_FIRST(&isolate->extras->control);
         STAILQ_REMOVE_HEAD(&isolate->extras->control, link);
@@ -252,6 +250,8 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
         lc__mailbox_take(isolate);
         room = lc__mailbox_take_room(isolate);
     }
+    /* Behind control something may still stand before the messages in its hand: it looks again. */
+    atomic_store_explicit(&isolate->attention, isolate->bars != 0, memory_order_relaxed);
     lc__isolate_unlock(isolate);
     lc__mailbox_tell_room(room);
     return event;

@@ -694,7 +694,8 @@ static void do_alarm(struct world *world, int actor)
 static void do_something(struct world *world, int actor)
 {
     struct oracle *oracle = &world->oracle;
-    if (!oracle->actors[actor].alive && !one_in(world, 5)) {
+    bool ever = world->actors[actor].generation > 0;
+    if (!oracle->actors[actor].alive && (!ever || !one_in(world, 5))) {
         if (world->actors[actor].reserved != world->actors[actor].generation + 1 ||
             one_in(world, 3))
             do_spawn(world, actor);
