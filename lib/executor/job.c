@@ -22,9 +22,10 @@
 #endif
 
 enum {
-    TAKEN_MAX = 64,  /* jobs that go from one thread to another at a time */
-    CHOICE_MAX = 16, /* jobs among which a simulation chooses */
-    SLICE = 32,      /* jobs that run before the thread's fibers have their turn */
+    TAKEN_MAX = 64,    /* jobs that a thread takes at a time of those put there for all */
+    SHARED_MAX = 1024, /* jobs that a thread puts there at a time: a wake-up is to be worth it */
+    CHOICE_MAX = 16,   /* jobs among which a simulation chooses */
+    SLICE = 32,        /* jobs that run before the thread's fibers have their turn */
 };
 
 /* ---- queues ---- */
@@ -63,12 +64,17 @@ static struct lc__job *shift_own(struct lc__jobs *jobs)
     return job;
 }
 
-/* Under the lock for what is fresh. */
-static void post_locked(struct lc__loop *loop, struct lc__job *job)
+/* Under the lock for what is fresh. The queue is not empty. */
+static void post_all_locked(struct lc__loop *loop, const struct lc__job_queue *queue, size_t count)
 {
-    append(&loop->jobs.posted, job);
-    size_t count = atomic_load_explicit(&loop->posted_count, memory_order_relaxed);
-    atomic_store_explicit(&loop->posted_count, count + 1, memory_order_release);
+    struct lc__job_queue *posted = &loop->jobs.posted;
+    if (posted->first)
+        posted->last->next = queue->first;
+    else
+        posted->first = queue->first;
+    posted->last = queue->last;
+    size_t before = atomic_load_explicit(&loop->posted_count, memory_order_relaxed);
+    atomic_store_explicit(&loop->posted_count, before + count, memory_order_release);
 }
 
 /*
@@ -225,7 +231,8 @@ static int post_there(struct lc__loop *loop, struct lc__job *job, bool must)
     int result = lc__executor_need_thread(loop);
     if (result == 0 || must) {
         lc__spinlock_lock(&loop->fresh_lock);
-        post_locked(loop, job);
+        job->next = NULL;
+        post_all_locked(loop, &(struct lc__job_queue){job, job}, 1);
         lc__spinlock_unlock(&loop->fresh_lock);
     }
     atomic_fetch_add(&executor->moves_ended, 1);
@@ -330,14 +337,19 @@ bool lc__jobs_share(struct lc__loop *loop)
     }
     if (now - jobs->since < LC__FRESH_AGE)
         return false;
-    size_t most = jobs->count / 2 < TAKEN_MAX ? jobs->count / 2 : TAKEN_MAX;
+    /* Unless what was put there last still lies there, or the first may go nowhere else. */
+    const struct lc_group *group = jobs->queue.first->group;
+    if (atomic_load_explicit(&loop->posted_count, memory_order_relaxed) > 0 ||
+        (group && group->count == 1))
+        return false;
+    size_t most = jobs->count / 2 < SHARED_MAX ? jobs->count / 2 : SHARED_MAX;
+    struct lc__job_queue shared = {NULL, NULL};
+    for (size_t i = 0; i < most; i++)
+        append(&shared, shift_own(jobs));
     lc__spinlock_lock(&loop->fresh_lock);
-    /* Unless what was put there last still lies there. */
-    bool shares = !loop->jobs.posted.first;
-    for (size_t i = 0; shares && i < most; i++)
-        post_locked(loop, shift_own(jobs));
+    post_all_locked(loop, &shared, most);
     lc__spinlock_unlock(&loop->fresh_lock);
-    return shares;
+    return true;
 }
 
 #ifdef LC__TSAN
