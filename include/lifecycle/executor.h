@@ -1,6 +1,6 @@
 /*
- * executor.h: the world that a worker runs in: threads that run fibers, real or simulated; the
- * worker's name, its random generator.
+ * executor.h: the world that a worker runs in: threads that run fibers and isolates (isolate.h),
+ * real or simulated; the worker's name, its random generator.
  *
  * A fiber is a worker with a small stack of its own that is switched in user space: it costs about
  * a page of memory, and some ten nanoseconds a switch. What a fiber's code must keep to:
@@ -90,8 +90,8 @@ typedef struct lc_executor_options {
 LC_API LC_MUST_CHECK lc_error *lc_executor_new(const lc_executor_options *options,
                                                lc_executor **executor);
 /**
- * Takes no fibers any more, waits until those there are have ended, joins the threads and frees the
- * executor. NULL is allowed.
+ * Takes no fibers and no isolates any more, waits until those there are have ended, joins the
+ * threads and frees the executor. NULL is allowed.
  * @return 0; -EBUSY for the default one, which lc_library_shutdown frees; -EDEADLK from one of its
  * own fibers, or while a thread is in lc_executor_run with it;
  * -EBUSY, of a simulated one: something is left that refers to it (logged). Then nothing happened.
@@ -116,8 +116,8 @@ LC_API unsigned lc_executor_threads(const lc_executor *executor);
  *
  * With a simulated executor (simulate.h) this is how a simulation runs.
  * @param executor  NULL: the default one.
- * @return once `run` has ended and all fibers of this thread have: what `run` returned, NULL if it
- * threw;
+ * @return once `run` has ended and all fibers of this thread have (isolates go on, on other
+ * threads; in a simulation they too must have ended): what `run` returned, NULL if it threw;
  * -EDEADLK from a fiber; -EINVAL without a function; -EAGAIN if the executor has as many threads as
  * it can have; -ENOMEM; -ENOTSUP in a forked child.
  */
