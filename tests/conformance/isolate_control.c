@@ -1,0 +1,1607 @@
+/*
+ * isolate_control.c: contract C8-C11, C14: what can be asked of an isolate from outside, and what it
+ * tells of its errors and of its end.
+ */
+#include "support/check.h"
+#include "support/fibers.h"
+#include "support/helper.h"
+#include "support/later.h"
+#include "support/mime.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* The isolate, for who was given no capabilities. */
+static lc_isolate bare(const struct mime *mime)
+{
+    return (lc_isolate){mime->isolate.control, LC_NO_CAPABILITY, LC_NO_CAPABILITY};
+}
+
+/* The mime waits in a handler, with a message behind it that says "message". */
+static void keep_busy(struct mime *mime)
+{
+    CU_ASSERT_TRUE(mime_told(mime, mime_waits, NULL));
+    CU_ASSERT_TRUE(mime_told(mime, mime_says, "message"));
+    CU_ASSERT_TRUE(mime_sleeps(mime));
+}
+
+static void pause(struct mime *mime, lc_capability resume)
+{
+    CU_ASSERT_EQUAL(lc_isolate_pause(mime->isolate, resume), 0);
+}
+
+static void resume(struct mime *mime, lc_capability resume)
+{
+    CU_ASSERT_EQUAL(lc_isolate_resume(mime->isolate, resume), 0);
+}
+
+/* ---- C8: ping ---- */
+
+static int ping(struct mime *mime, const char *response, lc_priority priority)
+{
+    const lc_payload payload = text_payload(response);
+    return lc_isolate_ping(mime->isolate, mime->notes.send, &payload, priority);
+}
+
+/* Whether the next message is this one that was moved; then it is destroyed once. */
+static bool hears_load(lc_receive_port port, struct load *load)
+{
+    lc_message *message;
+    if (lc_port_receive(port, &message, check_patience()) != 0)
+        return false;
+    bool is = lc_message_data(message) == load && lc_message_size(message) == sizeof *load &&
+              atomic_load(&load->destroyed) == 0;
+    lc_message_free(message);
+    return is && atomic_load(&load->destroyed) == 1;
+}
+
+static bool hears_empty(lc_receive_port port)
+{
+    lc_message *message;
+    if (lc_port_receive(port, &message, check_patience()) != 0)
+        return false;
+    bool empty = !lc_message_data(message) && lc_message_size(message) == 0 &&
+                 !lc_message_error(message) &&
+                 lc_send_port_equal(lc_message_port(message), port.send);
+    lc_message_free(message);
+    return empty;
+}
+
+static const lc_priority priorities[] = {LC_PRIORITY_DEFAULT, LC_PRIORITY_IMMEDIATE,
+                                         LC_PRIORITY_NEXT_EVENT};
+enum { PRIORITIES = sizeof priorities / sizeof *priorities };
+
+static void ping_gives_the_response(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    for (int i = 0; i < PRIORITIES; i++) {
+        struct load load = {.destroyed = 0};
+        const lc_payload moved = load_payload(&load);
+        CU_ASSERT_EQUAL(ping(&mime, "response", priorities[i]), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "response"));
+        CU_ASSERT_EQUAL(lc_isolate_ping(mime.isolate, mime.notes.send, NULL, priorities[i]), 0);
+        CU_ASSERT_TRUE(hears_empty(mime.notes));
+        CU_ASSERT_EQUAL(lc_isolate_ping(mime.isolate, mime.notes.send, &moved, priorities[i]), 0);
+        CU_ASSERT_TRUE(hears_load(mime.notes, &load));
+    }
+    mime_drop(&mime);
+}
+
+static void immediate_ping_overtakes_all(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    keep_busy(&mime);
+    CU_ASSERT_EQUAL(ping(&mime, "first", LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_EQUAL(ping(&mime, "second", LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "first"));
+    CU_ASSERT_TRUE(hears(mime.notes, "second"));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    mime_drop(&mime);
+}
+
+static void ping_before_the_next_event(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    keep_busy(&mime);
+    CU_ASSERT_EQUAL(ping(&mime, "first", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(ping(&mime, "second", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "first"));
+    CU_ASSERT_TRUE(hears(mime.notes, "second"));
+    CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    mime_drop(&mime);
+}
+
+static void pings_work_while_paused(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_capability capability = lc_capability_new();
+    pause(&mime, capability);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_EQUAL(ping(&mime, "next", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "next"));
+    CU_ASSERT_EQUAL(ping(&mime, "now", LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "now"));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    resume(&mime, capability);
+    CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    mime_drop(&mime);
+}
+
+static void pings_work_before_the_entry(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.paused = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    for (int i = 0; i < PRIORITIES; i++) {
+        CU_ASSERT_EQUAL(ping(&mime, "response", priorities[i]), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "response"));
+    }
+    CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
+    mime_drop(&mime);
+}
+
+static void ping_needs_no_capability(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    for (int i = 0; i < PRIORITIES; i++) {
+        CU_ASSERT_EQUAL(lc_isolate_ping(bare(&mime), mime.notes.send, NULL, priorities[i]), 0);
+        CU_ASSERT_TRUE(hears_empty(mime.notes));
+    }
+    mime_drop(&mime);
+}
+
+static void pings_before_a_kill_are_answered(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    keep_busy(&mime);
+    CU_ASSERT_EQUAL(ping(&mime, "before", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_EQUAL(ping(&mime, "after", LC_PRIORITY_NEXT_EVENT), 0);
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "before"));
+    CU_ASSERT_TRUE(hears(mime.notes, "after"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+}
+
+static lc_error *waits_and_fails(struct mime *mime, void *arg)
+{
+    mime_waits(mime, arg);
+    return lc_error_new(-100, "failed");
+}
+
+static void pings_before_an_error_are_answered(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, waits_and_fails, NULL));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_EQUAL(ping(&mime, "before", LC_PRIORITY_NEXT_EVENT), 0);
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "error: failed"));
+    CU_ASSERT_TRUE(hears(mime.notes, "before"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+}
+
+static lc_error *pings_itself(struct mime *mime, void *arg)
+{
+    const lc_priority *priority = arg;
+    const lc_payload response = text_payload("response");
+    lc_isolate self;
+    if (!lc_isolate_current(&self) ||
+        lc_isolate_ping(self, mime->notes.send, &response, *priority) != 0)
+        return lc_error_new(-EINVAL, "no ping");
+    mime_say(mime, "pinged");
+    return NULL;
+}
+
+static void isolate_pings_itself(void)
+{
+    static lc_priority now = LC_PRIORITY_IMMEDIATE, next = LC_PRIORITY_NEXT_EVENT;
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, pings_itself, &now));
+    CU_ASSERT_TRUE(hears(mime.notes, "response"));
+    CU_ASSERT_TRUE(hears(mime.notes, "pinged"));
+    CU_ASSERT_TRUE(mime_told(&mime, pings_itself, &next));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_TRUE(hears(mime.notes, "pinged"));
+    CU_ASSERT_TRUE(hears(mime.notes, "response"));
+    CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    mime_drop(&mime);
+}
+
+static void pings_that_are_refused(void)
+{
+    struct mime mime;
+    struct load load = {.destroyed = 0};
+    const lc_payload moved = load_payload(&load), bad = {NULL, 1, NULL};
+    mime_begin(&mime);
+    for (int i = 0; i < PRIORITIES; i++) {
+        CU_ASSERT_EQUAL(lc_isolate_ping(mime.isolate, LC_NO_PORT, &moved, priorities[i]), -EINVAL);
+        CU_ASSERT_EQUAL(lc_isolate_ping(mime.isolate, mime.notes.send, &bad, priorities[i]),
+                        -EINVAL);
+    }
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    for (int i = 0; i < PRIORITIES; i++)
+        CU_ASSERT_EQUAL(lc_isolate_ping(mime.isolate, mime.notes.send, &moved, priorities[i]),
+                        -ESRCH);
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 0);
+    mime_drop(&mime);
+}
+
+/* ---- C9: kill ---- */
+
+static int kill_with(const struct mime *mime, lc_priority priority)
+{
+    return lc_isolate_kill(mime->isolate, priority);
+}
+
+static void kill_lets_the_handler_return(lc_priority priority)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    keep_busy(&mime);
+    CU_ASSERT_EQUAL(kill_with(&mime, priority), 0);
+    CU_ASSERT_NOT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    mime_drop(&mime);
+}
+
+static void kill_comes_before_the_next_event(void)
+{
+    kill_lets_the_handler_return(LC_PRIORITY_DEFAULT);
+    kill_lets_the_handler_return(LC_PRIORITY_NEXT_EVENT);
+}
+
+static lc_error *kills_itself(struct mime *mime, void *arg)
+{
+    const lc_priority *priority = arg;
+    lc_isolate self;
+    lc_defer(mime_count_deferred, mime);
+    lc_isolate_current(&self);
+    lc_isolate_kill(self, *priority);
+    mime_say(mime, "goes on");
+    return NULL;
+}
+
+static void kill_of_oneself_before_the_next_event(void)
+{
+    static lc_priority next = LC_PRIORITY_NEXT_EVENT;
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_waits, NULL));
+    CU_ASSERT_TRUE(mime_told(&mime, kills_itself, &next));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
+    mime_drop(&mime);
+}
+
+static void immediate_kill_of_oneself(void)
+{
+    static lc_priority now = LC_PRIORITY_IMMEDIATE;
+    struct mime mime;
+    struct load load = {.order = {kills_itself, &now, NULL}};
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_sent(&mime, &load));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1);
+    CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
+    mime_drop(&mime);
+}
+
+static void immediate_kill_of_oneself_in_the_entry(void)
+{
+    static lc_priority now = LC_PRIORITY_IMMEDIATE;
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.paused = true;
+    mime.first = kills_itself;
+    mime.first_arg = &now;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    lc_handle *ready = lc_isolate_ready(mime.isolate);
+    resume(&mime, mime.isolate.pause);
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&mime.entered), 1);
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
+    CHECK_OPEN(ready);
+    lc_handle_unref(ready);
+    mime_drop(&mime);
+}
+
+/* Waits, defers, and then makes a call of the library that checks. */
+struct victim {
+    void (*call)(struct mime *mime);
+    atomic_uint woken;
+    atomic_uint survived;
+};
+
+static void say_by_deferred(void *mime)
+{
+    mime_count_deferred(mime);
+    mime_say(mime, "deferred"); /* calls that check are carried out here */
+    mime_count_deferred(mime);
+}
+
+static lc_error *is_killed(struct mime *mime, void *arg)
+{
+    struct victim *victim = arg;
+    lc_defer(say_by_deferred, mime);
+    mime_shows_context(mime, NULL);
+    mime_wait(mime);
+    atomic_fetch_add(&victim->woken, 1);
+    victim->call(mime);
+    atomic_fetch_add(&victim->survived, 1);
+    return NULL;
+}
+
+static void call_check(struct mime *mime)
+{
+    (void)mime;
+    lc_isolate_check();
+}
+
+static void call_wait(struct mime *mime)
+{
+    lc_handle_wait(lc_context_done(mime->context), LC_NOW);
+}
+
+static void call_sleep(struct mime *mime)
+{
+    (void)mime;
+    lc_sleep(0);
+}
+
+static void call_yield(struct mime *mime)
+{
+    (void)mime;
+    lc_yield();
+}
+
+static void call_send(struct mime *mime)
+{
+    mime_say(mime, "goes on");
+}
+
+static void call_open(struct mime *mime)
+{
+    lc_receive_port port;
+    (void)mime;
+    lc_port_open(NULL, &port);
+}
+
+static void call_timer(struct mime *mime)
+{
+    lc_timer_start(mime->notes.send, NULL, 0, 0, NULL);
+}
+
+static void call_current(struct mime *mime)
+{
+    (void)mime;
+    lc_isolate_current(NULL);
+}
+
+static void call_context(struct mime *mime)
+{
+    (void)mime;
+    lc_isolate_context();
+}
+
+static void call_exit(struct mime *mime)
+{
+    const lc_payload last = text_payload("last");
+    lc_isolate_exit(mime->notes.send, &last);
+}
+
+static void call_ping(struct mime *mime)
+{
+    lc_isolate_ping(bare(mime), mime->notes.send, NULL, LC_PRIORITY_IMMEDIATE);
+}
+
+static void killed_at_once(void (*call)(struct mime *mime))
+{
+    struct mime mime;
+    struct victim victim = {call, 0, 0};
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, is_killed, &victim));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_PTR_NULL(lc_context_error(mime.context));
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(mime.context)), -ECANCELED);
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&victim.woken), 1);
+    CU_ASSERT_EQUAL(atomic_load(&victim.survived), 0);
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 2);
+    mime_drop(&mime);
+}
+
+static void next_call_does_not_return(void)
+{
+    static void (*const calls[])(struct mime * mime) = {
+        call_check, call_wait,    call_sleep,   call_yield, call_send, call_open,
+        call_timer, call_current, call_context, call_exit,  call_ping,
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        killed_at_once(calls[i]);
+}
+
+static lc_error *waits_for_its_context(struct mime *mime, void *arg)
+{
+    (void)arg;
+    lc_defer(mime_count_deferred, mime);
+    mime_say(mime, "waits");
+    lc_handle_wait(lc_context_done(lc_isolate_context()), LC_FOREVER);
+    lc_isolate_check();
+    mime_say(mime, "goes on");
+    return NULL;
+}
+
+static void immediate_kill_ends_a_wait_for_the_context(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, waits_for_its_context, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "waits"));
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
+    mime_drop(&mime);
+}
+
+static lc_error *works_without_end(struct mime *mime, void *arg)
+{
+    (void)arg;
+    lc_defer(mime_count_deferred, mime);
+    mime_say(mime, "works");
+    while (atomic_load(&mime->released) == 0)
+        lc_isolate_check();
+    return NULL;
+}
+
+/* On a thread of its own, which it does not let go. */
+static void long_computation_is_killed(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.executor = fibers_executor(1);
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_TRUE(mime_told(&mime, works_without_end, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "works"));
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
+    mime_drop(&mime);
+    fibers_end(mime.options.executor);
+}
+
+static lc_error *checks(struct mime *mime, void *arg)
+{
+    (void)arg;
+    lc_isolate_check();
+    mime_say(mime, "checked");
+    return NULL;
+}
+
+static void check_does_nothing_else(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_isolate_check(); /* outside of isolates */
+    CU_ASSERT_TRUE(mime_told(&mime, checks, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "checked"));
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    lc_isolate_check();
+    mime_drop(&mime);
+}
+
+static lc_error *drops_its_handler(struct mime *mime, void *arg)
+{
+    (void)arg;
+    lc_port_handle(mime->orders, NULL, NULL);
+    return NULL;
+}
+
+/* Messages lie in its mailbox when it is killed, while it is busy, or is paused. */
+static void killed_with_messages(lc_priority priority, bool paused, bool without_handler)
+{
+    enum { COUNT = 100 };
+    struct mime mime;
+    static struct load loads[COUNT];
+    mime_begin(&mime);
+    uint64_t dropped = lc_messages_dropped();
+    bool busy = !paused && !without_handler;
+    if (paused)
+        pause(&mime, mime.isolate.pause);
+    CU_ASSERT_TRUE(!without_handler || mime_does(&mime, drops_its_handler, NULL));
+    CU_ASSERT_TRUE(!busy || (mime_told(&mime, mime_waits, NULL) && mime_sleeps(&mime)));
+    for (int i = 0; i < COUNT; i++) {
+        loads[i] = (struct load){.order = {mime_says, "message", NULL}};
+        CU_ASSERT_TRUE(mime_sent(&mime, &loads[i]));
+    }
+    CU_ASSERT_EQUAL(kill_with(&mime, priority), 0);
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    for (int i = 0; i < COUNT; i++)
+        CU_ASSERT_EQUAL(atomic_load(&loads[i].destroyed), 1);
+    CU_ASSERT_TRUE(lc_messages_dropped() >= dropped + COUNT);
+    if (busy && priority != LC_PRIORITY_IMMEDIATE)
+        CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_drop(&mime);
+}
+
+static void messages_of_a_killed_one_are_dropped(void)
+{
+    for (int i = 0; i < PRIORITIES; i++) {
+        killed_with_messages(priorities[i], false, false);
+        killed_with_messages(priorities[i], true, false);
+        killed_with_messages(priorities[i], false, true);
+    }
+}
+
+static void kill_works_before_the_entry(void)
+{
+    for (int i = 0; i < PRIORITIES; i++) {
+        struct mime mime;
+        mime_init(&mime);
+        mime.options.paused = true;
+        CU_ASSERT_TRUE(mime_spawn(&mime));
+        CU_ASSERT_EQUAL(kill_with(&mime, priorities[i]), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+        CU_ASSERT_TRUE(mime_has_ended(&mime));
+        CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
+        CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
+        mime_drop(&mime);
+    }
+}
+
+static void pings_before_an_immediate_kill_are_answered(void)
+{
+    struct mime mime;
+    struct victim victim = {call_check, 0, 0};
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, is_killed, &victim));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_EQUAL(ping(&mime, "before", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
+    CU_ASSERT_TRUE(hears(mime.notes, "before"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+}
+
+static void kill_needs_the_terminate_capability(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_isolate wrong = mime.isolate;
+    wrong.terminate = mime.isolate.pause;
+    for (int i = 0; i < PRIORITIES; i++) {
+        CU_ASSERT_EQUAL(lc_isolate_kill(bare(&mime), priorities[i]), -EPERM);
+        CU_ASSERT_EQUAL(lc_isolate_kill(wrong, priorities[i]), -EPERM);
+    }
+    CU_ASSERT_TRUE(mime_does(&mime, mime_says, "lives"));
+    CU_ASSERT_TRUE(hears(mime.notes, "lives"));
+    wrong = bare(&mime);
+    wrong.terminate = mime.isolate.terminate;
+    CU_ASSERT_EQUAL(lc_isolate_kill(wrong, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    for (int i = 0; i < PRIORITIES; i++)
+        CU_ASSERT_EQUAL(kill_with(&mime, priorities[i]), -ESRCH);
+    mime_drop(&mime);
+}
+
+static void immediate_kill_after_another(void)
+{
+    struct mime mime;
+    struct victim victim = {call_check, 0, 0};
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, is_killed, &victim));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_PTR_NULL(lc_context_error(mime.context));
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_PTR_NOT_NULL(lc_context_error(mime.context));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(atomic_load(&victim.survived), 0);
+    mime_drop(&mime);
+}
+
+static lc_error *defers_more(struct mime *mime, void *arg)
+{
+    lc_defer(mime_count_deferred, mime);
+    return kills_itself(mime, arg);
+}
+
+static void deferred_calls_of_a_killed_one_run(void)
+{
+    static lc_priority now = LC_PRIORITY_IMMEDIATE;
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, defers_more, &now));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 2);
+    mime_drop(&mime);
+}
+
+/* Sends what it owns to one whose mailbox is full, and is parked there. */
+struct parking {
+    struct mime *receiver;
+    struct load *load;
+    struct doer sender;
+};
+
+static lc_error *parks(struct mime *mime, void *arg)
+{
+    struct parking *parking = arg;
+    const lc_payload payload = load_payload(parking->load);
+    parking->sender = doer_self();
+    mime_say(mime, "parks");
+    lc_send_payload(parking->receiver->orders.send, &payload, LC_FOREVER);
+    lc_isolate_check();
+    mime_say(mime, "goes on");
+    return NULL;
+}
+
+/* The mailbox is full again before whoever is parked there can look. */
+static lc_error *fills_its_mailbox(struct mime *mime, void *arg)
+{
+    bool told = mime_told(mime, mime_says, arg);
+    mime_wait(mime);
+    return told ? NULL : lc_error_new(-100, "it was full");
+}
+
+static void parked_sender_is_killed(void)
+{
+    struct mime receiver, sender;
+    struct load load = {.order = {mime_says, "sent", NULL}};
+    struct parking parking = {.receiver = &receiver, .load = &load};
+    mime_init(&receiver);
+    receiver.options.mailbox_limit = 1;
+    receiver.options.when_full = LC_FULL_PARK_SENDER;
+    CU_ASSERT_TRUE(mime_spawn(&receiver));
+    mime_begin(&sender);
+    lc_capability capability = lc_capability_new();
+    pause(&receiver, capability);
+    CU_ASSERT_TRUE(mime_told(&receiver, fills_its_mailbox, "filled"));
+    CU_ASSERT_TRUE(mime_told(&sender, parks, &parking));
+    CU_ASSERT_TRUE(hears(sender.notes, "parks"));
+    CU_ASSERT_TRUE(doer_sleeps(parking.sender));
+    CU_ASSERT_EQUAL(kill_with(&sender, LC_PRIORITY_IMMEDIATE), 0);
+    resume(&receiver, capability);
+    CU_ASSERT_TRUE(mime_sleeps(&receiver));
+    mime_let_go(&receiver);
+    CU_ASSERT_TRUE(hears(sender.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&sender));
+    mime_drop(&receiver);
+    mime_drop(&sender);
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1); /* sent or not */
+}
+
+/* ---- C10: exit listeners ---- */
+
+static int listen_to_exit(const struct mime *mime, lc_receive_port port, const char *response)
+{
+    const lc_payload payload = text_payload(response);
+    return lc_isolate_add_exit_listener(bare(mime), port.send, &payload);
+}
+
+static void exit_is_the_last_act(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.survives_errors = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_fails, "failed"));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_exits, "last"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
+    CU_ASSERT_TRUE(hears(mime.notes, "error: failed"));
+    CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    CU_ASSERT_TRUE(hears(mime.notes, "last"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_drop(&mime);
+}
+
+static void ended_when_the_exit_is_heard(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
+    CU_ASSERT_FALSE(lc_port_is_open(mime.orders.send));
+    mime_drop(&mime);
+}
+
+/* Has one listen, ended in each way there is. */
+static void heard_when_it(mime_act act, const void *arg, bool kills, const char *before)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_receive_port port = open_port();
+    CU_ASSERT_EQUAL(listen_to_exit(&mime, port, "over"), 0);
+    CU_ASSERT_TRUE(kills ? kill_with(&mime, LC_PRIORITY_DEFAULT) == 0 : mime_told(&mime, act, arg));
+    CU_ASSERT_TRUE(hears(port, "over"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(port));
+    if (before)
+        CU_ASSERT_TRUE(hears(mime.notes, before));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    mime_drop(&mime);
+}
+
+static void every_end_is_told(void)
+{
+    heard_when_it(mime_closes, NULL, false, NULL);
+    heard_when_it(mime_exits, NULL, false, NULL);
+    heard_when_it(mime_exits, "last", false, "last");
+    heard_when_it(mime_fails, "failed", false, "error: failed");
+    heard_when_it(mime_throws, "thrown", false, "error: thrown");
+    heard_when_it(NULL, NULL, true, NULL);
+}
+
+static void empty_response_is_the_default(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.exit_response = (lc_payload){NULL, 0, NULL};
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    lc_receive_port port = open_port();
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, port.send, NULL), 0);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(hears_empty(port));
+    CU_ASSERT_TRUE(hears_empty(mime.notes));
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    mime_drop(&mime);
+}
+
+static void same_port_replaces_its_response(void)
+{
+    struct mime mime;
+    struct load loads[2] = {{.destroyed = 0}, {.destroyed = 0}};
+    const lc_payload moved[2] = {load_payload(&loads[0]), load_payload(&loads[1])};
+    mime_begin(&mime);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, mime.notes.send, &moved[0]), 0);
+    CU_ASSERT_EQUAL(atomic_load(&loads[0].destroyed), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, mime.notes.send, &moved[1]), 0);
+    CU_ASSERT_EQUAL(atomic_load(&loads[0].destroyed), 1);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(hears_load(mime.notes, &loads[1]));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&loads[0].destroyed), 1);
+    mime_drop(&mime);
+}
+
+static void exit_listener_is_removed(void)
+{
+    struct mime mime;
+    struct load load = {.destroyed = 0};
+    const lc_payload moved = load_payload(&load);
+    mime_begin(&mime);
+    lc_receive_port port = open_port();
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(mime.isolate, port.send), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, port.send, &moved), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(bare(&mime), port.send), 0);
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(mime.isolate, port.send), -ENOENT);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(port));
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1);
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    mime_drop(&mime);
+}
+
+static void many_exit_listeners(void)
+{
+    enum { COUNT = 5 };
+    static const char *const responses[COUNT] = {"a", "b", "c", "d", "e"};
+    struct mime mime;
+    lc_receive_port ports[COUNT];
+    mime_begin(&mime);
+    for (int i = 0; i < COUNT; i++) {
+        ports[i] = open_port();
+        CU_ASSERT_EQUAL(listen_to_exit(&mime, ports[i], responses[i]), 0);
+    }
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(mime.isolate, ports[2].send), 0);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    for (int i = 0; i < COUNT; i++) {
+        CU_ASSERT_TRUE(i == 2 || hears(ports[i], responses[i]));
+        CU_ASSERT_TRUE(hears_nothing(ports[i]));
+        CU_ASSERT_EQUAL(lc_port_close(ports[i]), 0);
+    }
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+}
+
+static void listens_too_late(void)
+{
+    struct mime mime;
+    struct load load = {.destroyed = 0};
+    const lc_payload moved = load_payload(&load);
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    lc_receive_port port = open_port();
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, port.send, &moved), -ESRCH);
+    CU_ASSERT_EQUAL(listen_to_exit(&mime, port, "over"), -ESRCH);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(mime.isolate, port.send), -ESRCH);
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(port));
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 0);
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    mime_drop(&mime);
+}
+
+static void exit_listeners_change_while_paused(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_receive_port port = open_port();
+    pause(&mime, mime.isolate.pause);
+    CU_ASSERT_EQUAL(listen_to_exit(&mime, port, "over"), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(mime.isolate, mime.notes.send), 0);
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_TRUE(hears(port, "over"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    mime_drop(&mime);
+}
+
+static void isolate_listens_to_another(void)
+{
+    struct mime mime, other;
+    struct load load = {.order = {mime_says, "it has ended", NULL}};
+    const lc_payload moved = load_payload(&load);
+    mime_begin(&mime);
+    mime_begin(&other);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, other.orders.send, &moved), 0);
+    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(other.notes, "it has ended"));
+    mime_drop(&mime);
+    mime_drop(&other);
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1);
+}
+
+static void bad_exit_listeners_are_refused(void)
+{
+    static const lc_payload bad = {NULL, 1, NULL};
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, LC_NO_PORT, NULL), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(mime.isolate, mime.notes.send, &bad), -EINVAL);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit")); /* as it was */
+    mime_drop(&mime);
+}
+
+/* ---- C11: errors ---- */
+
+/* Whether the next message is an error of this message, with a backtrace if it was thrown. */
+static bool hears_error(lc_receive_port port, const char *text, bool thrown)
+{
+    lc_message *message;
+    if (lc_port_receive(port, &message, check_patience()) != 0)
+        return false;
+    const lc_error *error = lc_message_error(message);
+    const char *backtrace = lc_message_backtrace(message);
+    bool is = error && lc_error_code(error) == -100 && strcmp(lc_error_message(error), text) == 0 &&
+              (thrown ? backtrace && backtrace[0] : !backtrace) && !lc_message_data(message);
+    lc_message_free(message);
+    return is;
+}
+
+static void entry_fails(mime_act act, bool thrown)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.paused = true;
+    mime.first = act;
+    mime.first_arg = "in the entry";
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    lc_handle *ready = lc_isolate_ready(mime.isolate);
+    resume(&mime, mime.isolate.pause);
+    CU_ASSERT_TRUE(hears_error(mime.notes, "in the entry", thrown));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CHECK_OPEN(ready);
+    lc_handle_unref(ready);
+    mime_drop(&mime);
+}
+
+static void errors_of_the_entry_are_told(void)
+{
+    entry_fails(mime_fails, false);
+    entry_fails(mime_throws, true);
+}
+
+static void handler_fails(mime_act act, bool thrown)
+{
+    struct mime mime;
+    struct load load = {.order = {act, "in a handler", NULL}};
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_sent(&mime, &load));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "in a handler", thrown));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1);
+    mime_drop(&mime);
+}
+
+static void errors_of_handlers_are_told(void)
+{
+    handler_fails(mime_fails, false);
+    handler_fails(mime_throws, true);
+}
+
+static lc_error *starts_timer(struct mime *mime, void *arg)
+{
+    const lc_payload order = {arg, sizeof(struct mime_order), NULL};
+    return lc_timer_start(mime->orders.send, &order, 0, 0, NULL) == 0
+               ? NULL
+               : lc_error_new(-EINVAL, "no timer");
+}
+
+static void errors_of_timers_are_told(void)
+{
+    struct mime_order order = {mime_throws, "in a timer", NULL};
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, starts_timer, &order));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "in a timer", true));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+}
+
+enum { TIMERS = 3 };
+
+static lc_error *starts_timers(struct mime *mime, void *arg)
+{
+    lc_error *error = NULL;
+    for (int i = 0; i < TIMERS && !error; i++)
+        error = starts_timer(mime, arg);
+    return error;
+}
+
+static void other_timers_go_on(void)
+{
+    struct mime_order order = {mime_throws, "in a timer", NULL};
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.survives_errors = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_TRUE(mime_told(&mime, starts_timers, &order));
+    for (int i = 0; i < TIMERS; i++)
+        CU_ASSERT_TRUE(hears_error(mime.notes, "in a timer", true));
+    mime_drop(&mime);
+}
+
+static lc_error *starts_periodic_timer(struct mime *mime, void *arg)
+{
+    const struct mime_order order = {mime_throws, arg, NULL};
+    const lc_payload payload = {(void *)(uintptr_t)&order, sizeof order, NULL};
+    int result = lc_timer_start(mime->orders.send, &payload, LC_MILLISECOND, LC_MILLISECOND, NULL);
+    return result == 0 ? NULL : lc_error_new(-100, "no timer");
+}
+
+static void periodic_timer_goes_on(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.survives_errors = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_TRUE(mime_told(&mime, starts_periodic_timer, "again"));
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_TRUE(hears_error(mime.notes, "again", true));
+    mime_drop(&mime);
+}
+
+static void every_listener_is_told_once(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_receive_port ports[3] = {open_port(), open_port(), open_port()};
+    for (int i = 0; i < 3; i++)
+        for (int times = 0; times < 2; times++)
+            CU_ASSERT_EQUAL(lc_isolate_add_error_listener(bare(&mime), ports[i].send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(mime.isolate, mime.notes.send), 0);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_throws, "failed"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(hears_error(ports[i], "failed", true));
+        CU_ASSERT_TRUE(hears_nothing(ports[i]));
+        CU_ASSERT_EQUAL(lc_port_close(ports[i]), 0);
+    }
+    CU_ASSERT_TRUE(hears_error(mime.notes, "failed", true));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_drop(&mime);
+}
+
+static void error_listener_is_removed(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    lc_receive_port ports[2] = {open_port(), open_port()};
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(mime.isolate, ports[0].send), -ENOENT);
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(lc_isolate_add_error_listener(mime.isolate, ports[i].send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(bare(&mime), ports[0].send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(mime.isolate, ports[0].send), -ENOENT);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_fails, "failed"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(ports[0]));
+    CU_ASSERT_TRUE(hears_error(ports[1], "failed", false));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "failed", false));
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(lc_isolate_add_error_listener(mime.isolate, ports[i].send), -ESRCH);
+        CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(mime.isolate, ports[i].send), -ESRCH);
+        CU_ASSERT_EQUAL(lc_port_close(ports[i]), 0);
+    }
+    mime_drop(&mime);
+}
+
+static void without_listener_it_is_logged(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(mime.isolate, LC_NO_PORT), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(mime.isolate, mime.notes.send), 0);
+    check_log_capture();
+    CU_ASSERT_TRUE(mime_told(&mime, mime_throws, "nobody hears"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(check_log_count("mime: uncaught error: nobody hears backtrace="), 1);
+    check_log_release();
+    mime_drop(&mime);
+}
+
+static void with_a_listener_it_is_not_logged(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    check_log_capture();
+    CU_ASSERT_TRUE(mime_told(&mime, mime_throws, "heard"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "heard", true));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_FALSE(check_log_has("heard"));
+    check_log_release();
+    mime_drop(&mime);
+}
+
+static void fatal_error_ends_it(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, waits_and_fails, NULL));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "failed", false));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
+    mime_drop(&mime);
+}
+
+static lc_error *defers_and_throws(struct mime *mime, void *arg)
+{
+    lc_defer(mime_count_deferred, mime);
+    lc_defer(say_by_deferred, mime);
+    return mime_throws(mime, arg);
+}
+
+static void error_is_told_before_deferred_calls(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, defers_and_throws, "thrown"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "thrown", true));
+    CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 3);
+    mime_drop(&mime);
+}
+
+static void survives_errors(mime_act act, bool thrown)
+{
+    struct mime mime;
+    struct load load = {.order = {act, "failed", NULL}};
+    mime_init(&mime);
+    mime.options.survives_errors = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(mime_told(&mime, act, "failed"));
+        CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    }
+    CU_ASSERT_TRUE(mime_sent(&mime, &load));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(hears_error(mime.notes, "failed", thrown));
+        CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    }
+    CU_ASSERT_TRUE(hears_error(mime.notes, "failed", thrown));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 1);
+    mime_drop(&mime);
+}
+
+static void goes_on_with_the_next_message(void)
+{
+    survives_errors(mime_fails, false);
+    survives_errors(mime_throws, true);
+}
+
+static void survives_an_error_in_its_entry(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.survives_errors = true;
+    mime.options.paused = true;
+    mime.first = mime_throws;
+    mime.first_arg = "in the entry";
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    lc_handle *ready = lc_isolate_ready(mime.isolate);
+    resume(&mime, mime.isolate.pause);
+    CU_ASSERT_TRUE(hears_error(mime.notes, "in the entry", true));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "lives"));
+    CU_ASSERT_TRUE(hears(mime.notes, "lives"));
+    CHECK_OPEN(ready);
+    lc_handle_unref(ready);
+    mime_drop(&mime);
+}
+
+static void errors_become_fatal_or_not(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(bare(&mime), false), -EPERM);
+    pause(&mime, mime.isolate.pause); /* control works while it is paused */
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(mime.isolate, false), 0);
+    resume(&mime, mime.isolate.pause);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_fails, "first"));
+    CU_ASSERT_TRUE(mime_does(&mime, mime_says, "lives"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "first", false));
+    CU_ASSERT_TRUE(hears(mime.notes, "lives"));
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(bare(&mime), true), -EPERM);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_fails, "second"));
+    CU_ASSERT_TRUE(mime_does(&mime, mime_says, "lives"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "second", false));
+    CU_ASSERT_TRUE(hears(mime.notes, "lives"));
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(mime.isolate, true), 0);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_fails, "third"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "third", false));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(mime.isolate, false), -ESRCH);
+    mime_drop(&mime);
+}
+
+static void kill_is_no_error(void)
+{
+    for (int i = 0; i < PRIORITIES; i++) {
+        struct mime mime;
+        mime_begin(&mime);
+        check_log_capture();
+        CU_ASSERT_TRUE(mime_told(&mime, waits_for_its_context, NULL));
+        CU_ASSERT_TRUE(hears(mime.notes, "waits"));
+        CU_ASSERT_EQUAL(kill_with(&mime, priorities[i]), 0);
+        if (priorities[i] != LC_PRIORITY_IMMEDIATE) /* else it would wait for ever */
+            CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+        CU_ASSERT_TRUE(mime_has_ended(&mime));
+        CU_ASSERT_TRUE(hears_nothing(mime.notes));
+        CU_ASSERT_FALSE(check_log_has("mime"));
+        check_log_release();
+        mime_drop(&mime);
+    }
+}
+
+static lc_error *signals_an_error(struct mime *mime, void *arg)
+{
+    lc_signal_error(lc_isolate_context(), mime_fails(mime, arg));
+    mime_say(mime, "goes on");
+    return NULL;
+}
+
+static void signalled_error_lets_the_handler_go_on(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, signals_an_error, "signalled"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "signalled", true));
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+}
+
+static void throw_below(void *context)
+{
+    lc_throw(context, lc_error_new(-100, "by another"));
+}
+
+static void errors_of_others_below_its_context(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_does(&mime, mime_shows_context, NULL));
+    lc_context *below = lc_context_new(mime.context);
+    keep_busy(&mime);
+    helper_do(throw_below, below);
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
+    CU_ASSERT_TRUE(hears_error(mime.notes, "by another", false));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    lc_context_unref(below);
+    mime_drop(&mime);
+}
+
+static void errors_below_a_context_that_has_ended(void)
+{
+    struct mime mime;
+    mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_does(&mime, mime_shows_context, NULL));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(mime.context)), -ECANCELED);
+    check_log_capture();
+    lc_signal_error(mime.context, lc_error_new(-100, "too late"));
+    CU_ASSERT_TRUE(check_log_has("too late"));
+    check_log_release();
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    mime_drop(&mime);
+}
+
+/* ---- C14: holds ---- */
+
+static void begin_held(struct mime *mime, bool at_start, bool at_exit)
+{
+    mime_init(mime);
+    mime->options.hold_at_start = at_start;
+    mime->options.hold_at_exit = at_exit;
+    CU_ASSERT_TRUE(mime_spawn(mime));
+}
+
+static void hold_at_start_holds(void)
+{
+    struct mime mime;
+    begin_held(&mime, true, false);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(ping(&mime, "control works", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "control works"));
+    CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+    CU_ASSERT_TRUE(mime_is_ready(&mime));
+    CU_ASSERT_EQUAL(atomic_load(&mime.entered), 1);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), -ENOENT);
+    mime_drop(&mime);
+}
+
+/* Ended in some way, it is held; then it is let go. */
+static void held_at_exit(mime_act act, const void *arg, bool kills, const char *before)
+{
+    struct mime mime;
+    begin_held(&mime, false, true);
+    CU_ASSERT_TRUE(kills ? kill_with(&mime, *(const lc_priority *)arg) == 0
+                         : mime_told(&mime, act, arg));
+    CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+    if (before)
+        CU_ASSERT_TRUE(hears(mime.notes, before));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
+    CU_ASSERT_EQUAL(ping(&mime, "control works", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "control works"));
+    CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+    CU_ASSERT_EQUAL(atomic_load(&mime.released), 0);
+    CHECK_OPEN(mime.done);
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+    if (act == mime_exits && arg)
+        CU_ASSERT_TRUE(hears(mime.notes, arg));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), -ESRCH);
+    mime_drop(&mime);
+}
+
+static void hold_at_exit_holds(void)
+{
+    held_at_exit(mime_closes, NULL, false, NULL);
+    held_at_exit(mime_exits, NULL, false, NULL);
+    held_at_exit(mime_exits, "last", false, NULL);
+}
+
+static void errors_do_not_end_a_hold_at_exit(void)
+{
+    held_at_exit(mime_fails, "failed", false, "error: failed");
+    held_at_exit(mime_throws, "thrown", false, "error: thrown");
+}
+
+static void kills_do_not_end_a_hold_at_exit(void)
+{
+    for (int i = 0; i < PRIORITIES; i++)
+        held_at_exit(NULL, &priorities[i], true, NULL);
+    held_at_exit(kills_itself, &priorities[1], false, NULL);
+}
+
+static void killed_while_held_at_exit(void)
+{
+    for (int i = 0; i < PRIORITIES; i++) {
+        struct mime mime;
+        begin_held(&mime, false, true);
+        CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+        CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+        CU_ASSERT_EQUAL(kill_with(&mime, priorities[i]), 0);
+        CU_ASSERT_EQUAL(ping(&mime, "control works", LC_PRIORITY_NEXT_EVENT), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "control works"));
+        CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+        CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+        mime_drop(&mime);
+    }
+}
+
+static void killed_while_held_at_start(void)
+{
+    for (int i = 0; i < PRIORITIES; i++) {
+        struct mime mime;
+        begin_held(&mime, true, true);
+        CU_ASSERT_EQUAL(kill_with(&mime, priorities[i]), 0);
+        CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+        CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+        CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+        CU_ASSERT_TRUE(mime_has_ended(&mime));
+        CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
+        CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
+        mime_drop(&mime);
+    }
+}
+
+static void resume_ends_no_hold(void)
+{
+    struct mime mime;
+    begin_held(&mime, true, true);
+    CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, mime.isolate.pause), -ENOENT);
+    CU_ASSERT_EQUAL(ping(&mime, "still held", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "still held"));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+    CU_ASSERT_TRUE(mime_is_ready(&mime));
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+    CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, mime.isolate.pause), -ENOENT);
+    CU_ASSERT_EQUAL(ping(&mime, "still held", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "still held"));
+    CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+    mime_drop(&mime);
+}
+
+static void end_of_hold_ends_no_pause(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.paused = true;
+    mime.options.hold_at_start = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(ping(&mime, "still paused", LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "still paused"));
+    CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), -ENOENT);
+    resume(&mime, mime.isolate.pause);
+    CU_ASSERT_TRUE(mime_is_ready(&mime));
+    mime_drop(&mime);
+}
+
+static void end_of_hold_needs_the_pause_capability(void)
+{
+    struct mime mime;
+    begin_held(&mime, true, false);
+    lc_isolate wrong = mime.isolate;
+    wrong.pause = mime.isolate.terminate;
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(bare(&mime)), -EPERM);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(wrong), -EPERM);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    wrong = bare(&mime);
+    wrong.pause = mime.isolate.pause;
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(wrong), 0);
+    CU_ASSERT_TRUE(mime_is_ready(&mime));
+    mime_drop(&mime);
+}
+
+static void listeners_change_while_held_at_exit(void)
+{
+    struct mime mime;
+    begin_held(&mime, false, true);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
+    CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
+    lc_receive_port port = open_port();
+    CU_ASSERT_EQUAL(listen_to_exit(&mime, port, "over"), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(mime.isolate, mime.notes.send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
+    CU_ASSERT_TRUE(hears(port, "over"));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    mime_drop(&mime);
+}
+
+/* One is held at its start, one at its exit, and their group is shut down. */
+static void group_shutdown_ends_holds(void)
+{
+    struct mime first, second;
+    lc_isolate_group *group;
+    CHECK_SUCCESS(lc_isolate_group_new(NULL, &group));
+    mime_init(&first);
+    first.options.group = group;
+    first.options.hold_at_start = first.options.hold_at_exit = true;
+    CU_ASSERT_TRUE(mime_spawn(&first));
+    mime_init(&second);
+    second.options.group = group;
+    second.options.hold_at_exit = true;
+    CU_ASSERT_TRUE(mime_spawn(&second));
+    CU_ASSERT_TRUE(mime_told(&second, mime_closes, NULL));
+    CU_ASSERT_TRUE(mime_comes_to(&second, LC_ISOLATE_HELD_AT_EXIT));
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, check_patience()), 0);
+    CU_ASSERT_TRUE(hears(first.notes, "exit"));
+    CU_ASSERT_TRUE(hears(second.notes, "exit"));
+    CU_ASSERT_EQUAL(atomic_load(&first.entered), 0);
+    mime_drop(&first);
+    mime_drop(&second);
+    lc_isolate_group_unref(group);
+}
+
+CHECK_SUITE_IN_MODES(
+    isolate_control, "conformance: isolates, control and listeners",
+    {"C8 a ping is answered with the response given", ping_gives_the_response},
+    {"C8 an immediate ping is answered while a handler runs", immediate_ping_overtakes_all},
+    {"C8 a ping before the next event comes after the handler and earlier control",
+     ping_before_the_next_event},
+    {"C8 pings are answered while an isolate is paused", pings_work_while_paused},
+    {"C8 pings are answered before the entry has run", pings_work_before_the_entry},
+    {"C8 a ping needs no capability", ping_needs_no_capability},
+    {"C8 pings that wait when a kill takes effect are answered", pings_before_a_kill_are_answered},
+    {"C8 pings that wait when an error is fatal are answered", pings_before_an_error_are_answered},
+    {"C8 an isolate that pings itself at once has the answer sent before the call returns",
+     isolate_pings_itself},
+    {"C8 pings of nobody, and bad ones, are refused, and keep what they would move",
+     pings_that_are_refused},
+    {"C9 by default a kill lets the running handler return", kill_comes_before_the_next_event},
+    {"C9 a kill of oneself before the next event returns", kill_of_oneself_before_the_next_event},
+    {"C9 an immediate kill of oneself does not return", immediate_kill_of_oneself},
+    {"C9 an immediate kill of oneself ends the entry", immediate_kill_of_oneself_in_the_entry},
+    {"C9 after an immediate kill the context is cancelled and the next call does not return",
+     next_call_does_not_return},
+    {"C9 an immediate kill ends a wait for the context",
+     immediate_kill_ends_a_wait_for_the_context},
+    {"C9 an immediate kill ends a computation that checks", long_computation_is_killed,
+     CHECK_KERNEL},
+    {"C9 a check does nothing unless the isolate was killed", check_does_nothing_else},
+    {"C9 messages of a killed isolate are dropped and destroyed once",
+     messages_of_a_killed_one_are_dropped},
+    {"C9 one that is killed before its entry has run never runs it", kill_works_before_the_entry},
+    {"C9 pings that wait when an immediate kill takes effect are answered",
+     pings_before_an_immediate_kill_are_answered},
+    {"C9 a kill needs the terminate capability", kill_needs_the_terminate_capability},
+    {"C9 an immediate kill may follow one before the next event", immediate_kill_after_another},
+    {"C9 all deferred calls of a killed isolate run", deferred_calls_of_a_killed_one_run},
+    {"C9 a sender that is killed while parked leaves nothing behind", parked_sender_is_killed},
+    {"C10 the exit message comes after all else", exit_is_the_last_act},
+    {"C10 the isolate has ended when its exit is heard", ended_when_the_exit_is_heard},
+    {"C10 every kind of end is told", every_end_is_told},
+    {"C10 the response is empty by default", empty_response_is_the_default},
+    {"C10 the same port again replaces its response", same_port_replaces_its_response},
+    {"C10 an exit listener can be removed", exit_listener_is_removed},
+    {"C10 each of many exit listeners gets its own response", many_exit_listeners},
+    {"C10 added after the exit, nothing arrives", listens_too_late},
+    {"C10 exit listeners change while the isolate is paused", exit_listeners_change_while_paused},
+    {"C10 an isolate listens to the exit of another", isolate_listens_to_another},
+    {"C10 bad exit listeners are refused", bad_exit_listeners_are_refused},
+    {"C11 errors of the entry are told, with a backtrace if thrown", errors_of_the_entry_are_told},
+    {"C11 errors of handlers are told, with a backtrace if thrown", errors_of_handlers_are_told},
+    {"C11 errors of timers are told", errors_of_timers_are_told},
+    {"C11 every listener is told, the same port once", every_listener_is_told_once},
+    {"C11 an error listener can be removed", error_listener_is_removed},
+    {"C11 an error that nobody listens for is logged", without_listener_it_is_logged},
+    {"C11 an error that somebody listens for is not logged", with_a_listener_it_is_not_logged},
+    {"C11 a fatal error ends the isolate, and is told before the exit", fatal_error_ends_it},
+    {"C11 an error is told before deferred calls run", error_is_told_before_deferred_calls},
+    {"C11 if errors are not fatal it goes on with the next message", goes_on_with_the_next_message},
+    {"C11 if errors are not fatal it survives its entry", survives_an_error_in_its_entry},
+    {"C11 a throw in one timer's handler leaves other due timers", other_timers_go_on},
+    {"C11 a throw in a periodic timer's handler leaves the timer", periodic_timer_goes_on},
+    {"C11 whether errors are fatal can be changed, with the terminate capability",
+     errors_become_fatal_or_not},
+    {"C11 a kill is not an error", kill_is_no_error},
+    {"C11 an error that is signalled lets the handler go on",
+     signalled_error_lets_the_handler_go_on},
+    {"C11 what others throw below its context is the isolate's error, in its turn",
+     errors_of_others_below_its_context},
+    {"C11 what is thrown below its context after its end is logged",
+     errors_below_a_context_that_has_ended},
+    {"C14 a hold at the start keeps the entry from running", hold_at_start_holds},
+    {"C14 a hold at the exit comes after the last event", hold_at_exit_holds},
+    {"C14 a hold at the exit holds after errors", errors_do_not_end_a_hold_at_exit},
+    {"C14 a hold at the exit holds after kills", kills_do_not_end_a_hold_at_exit},
+    {"C14 a kill does not end a hold at the exit", killed_while_held_at_exit},
+    {"C14 an isolate killed while held at its start is held at its exit",
+     killed_while_held_at_start},
+    {"C14 a resume ends no hold", resume_ends_no_hold},
+    {"C14 the end of a hold ends no pause", end_of_hold_ends_no_pause},
+    {"C14 the end of a hold needs the pause capability", end_of_hold_needs_the_pause_capability},
+    {"C14 listeners change while an isolate is held at its exit",
+     listeners_change_while_held_at_exit},
+    {"C14 holds do not hold when the group is shut down", group_shutdown_ends_holds});
