@@ -43,6 +43,7 @@ struct lc__task {
     struct lc__isolate *isolate;         /* isolate.c: whose event it handles; NULL: no isolate's */
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
+    unsigned shields;        /* how many there are: lc__task_shield */
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
     bool running_deferred;   /* worker.c */
 };
@@ -72,6 +73,19 @@ static inline void lc__task_check(void)
                              : NULL;
     if (doom)
         doom();
+}
+
+/*
+ * Until the unshield it is not doomed: for what holds something, or serves others, and calls what
+ * begins with a check. They nest.
+ */
+static inline void lc__task_shield(void)
+{
+    lc__task_current()->shields++;
+}
+static inline void lc__task_unshield(void)
+{
+    lc__task_current()->shields--;
 }
 
 #endif

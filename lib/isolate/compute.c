@@ -113,8 +113,10 @@ lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result), vo
     computation->compute = compute;
     computation->arg = arg;
     computation->answer = port.send;
+    lc__task_shield(); /* the port is to be closed */
     lc_error *error = run(computation, port, name, deadline, result);
     lc_port_close(port);
     unref(computation);
+    lc__task_unshield();
     return error;
 }

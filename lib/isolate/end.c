@@ -179,8 +179,8 @@ void lc__isolates_drop(const lc_executor *executor)
 void lc__isolate_die(void)
 {
     const struct lc__task *task = lc__task_current();
-    /* Others' frames are not cut short, and what is deferred runs to its end. */
-    if (task->isolate && !task->running_deferred && !lc__in_callback())
+    /* Others' frames are not cut short, nor the library's; what is deferred runs to its end. */
+    if (task->isolate && task->shields == 0 && !task->running_deferred && !lc__in_callback())
         lc__worker_end();
 }
 

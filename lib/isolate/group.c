@@ -207,7 +207,9 @@ int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
         lc_handle_close(empty);
     else
         kill_all(group);
+    lc__task_shield();
     int result = lc_handle_wait(empty, deadline);
+    lc__task_unshield();
     lc_handle_unref(empty);
     return result;
 }

@@ -164,8 +164,10 @@ static int await_room(lc_send_port port, int64_t deadline)
     if (deadline == LC_NOW)
         return -ETIMEDOUT;
     lc_handle *room = room_of(port, &result);
+    lc__task_shield(); /* there is a message that is nobody else's */
     if (room)
         result = lc_handle_wait(room, deadline);
+    lc__task_unshield();
     lc_handle_unref(room);
     return result;
 }

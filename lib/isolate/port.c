@@ -359,8 +359,10 @@ int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline)
     lc__spinlock_unlock(&port->lock);
     /* Before it is put there: of what one worker sends, the earlier has the lower number. */
     message->stamp = atomic_fetch_add_explicit(&stamps, 1, memory_order_relaxed);
+    lc__task_shield(); /* there is a message that is nobody else's */
     int result = urgent ? lc__channel_send_beyond(channel, message)
                         : send_into(channel, message, when_full, own, deadline);
+    lc__task_unshield();
     lc_channel_unref(channel);
     if (result == -EPIPE) { /* closed since */
         lc__message_drop(message);
