@@ -285,7 +285,7 @@ bool lc__executor_find_work(struct lc__loop *loop)
     for (unsigned i = 1; i < made && !found; i++) {
         struct lc__loop *victim = loop_at(executor, (loop->index + i) % made);
         if (!victim || (atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0 &&
-                        atomic_load_explicit(&victim->posted_count, memory_order_relaxed) == 0))
+                        lc__jobs_is_empty(victim)))
             continue;
         if (now == LC_NOW)
             now = lc__clock_real.now(&lc__clock_real);

@@ -1,9 +1,9 @@
 /*
  * job.c: see job.h.
  *
- * What a thread of the executor posts goes into a queue of that thread alone, so that two isolates
- * that talk to each other pay for no lock. What others post, and what has waited long while another
- * thread may have time, lies under the loop's lock, where all can take it.
+ * What a thread of the executor posts goes into a ring of that thread, where two isolates that talk to
+ * each other pay for no lock, and where a thread that has nothing to do can help itself: after Go's
+ * scheduler. What others post goes into a list under the loop's lock.
  *
  * ThreadSanitizer does not see this file, as it does not see loop.c, and for the same reason.
  */
@@ -22,13 +22,21 @@
 #endif
 
 enum {
-    TAKEN_MAX = 64,    /* jobs that a thread takes at a time of those put there for all */
-    SHARED_MAX = 1024, /* jobs that a thread puts there at a time: a wake-up is to be worth it */
-    CHOICE_MAX = 16,   /* jobs among which a simulation chooses */
-    SLICE = 32,        /* jobs that run before the thread's fibers have their turn */
+    TAKEN_MAX = 64,  /* jobs that go from one thread to another at a time */
+    CHOICE_MAX = 16, /* jobs among which a simulation chooses */
+    SLICE = 32,      /* jobs that run before the thread's fibers have their turn */
+    LOOK = 61,       /* jobs that run before what others have posted is looked at */
 };
 
-/* ---- queues ---- */
+/* ---- lists; under the lock for what is fresh ---- */
+
+static struct lc__job *shift(struct lc__job_queue *queue)
+{
+    struct lc__job *job = queue->first;
+    if (job)
+        queue->first = job->next;
+    return job;
+}
 
 static void append(struct lc__job_queue *queue, struct lc__job *job)
 {
@@ -40,41 +48,95 @@ static void append(struct lc__job_queue *queue, struct lc__job *job)
     queue->last = job;
 }
 
-static struct lc__job *shift(struct lc__job_queue *queue)
+static void count_posted(struct lc__loop *loop, size_t by)
 {
-    struct lc__job *job = queue->first;
-    if (job)
-        queue->first = job->next;
-    return job;
+    size_t count = atomic_load_explicit(&loop->posted_count, memory_order_relaxed);
+    atomic_store_explicit(&loop->posted_count, count + by, memory_order_release);
 }
 
-static void append_own(struct lc__jobs *jobs, struct lc__job *job)
+static void post(struct lc__loop *loop, struct lc__job *job)
 {
-    append(&jobs->queue, job);
-    jobs->count++;
+    append(&loop->jobs.posted, job);
+    count_posted(loop, 1);
 }
 
-static struct lc__job *shift_own(struct lc__jobs *jobs)
+/* ---- the ring ---- */
+
+static unsigned ring_count(const struct lc__jobs *jobs)
 {
-    struct lc__job *job = shift(&jobs->queue);
-    if (job) {
-        jobs->count--;
-        jobs->taken++;
+    unsigned head = atomic_load_explicit(&jobs->head, memory_order_acquire);
+    return atomic_load_explicit(&jobs->tail, memory_order_acquire) - head;
+}
+
+/*
+ * Takes the first `count` jobs, at which `head` stood, into `taken`. Read before the head is moved:
+ * after that their places may be used again. @return false: somebody else was faster.
+ */
+static bool take_from_ring(struct lc__jobs *jobs, unsigned head, unsigned count,
+                           struct lc__job **taken)
+{
+    for (unsigned i = 0; i < count; i++)
+        taken[i] =
+            atomic_load_explicit(&jobs->ring[(head + i) % LC__JOB_RING], memory_order_relaxed);
+    /* Release: who sees the head moved may write where we have read. */
+    return atomic_compare_exchange_strong_explicit(&jobs->head, &head, head + count,
+                                                   memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* By the loop's thread. NULL: it is empty. */
+static struct lc__job *shift_ring(struct lc__jobs *jobs)
+{
+    struct lc__job *job;
+    for (;;) {
+        unsigned head = atomic_load_explicit(&jobs->head, memory_order_acquire);
+        if (head == atomic_load_explicit(&jobs->tail, memory_order_relaxed))
+            return NULL;
+        if (take_from_ring(jobs, head, 1, &job))
+            return job;
     }
-    return job;
 }
 
-/* Under the lock for what is fresh. The queue is not empty. */
-static void post_all_locked(struct lc__loop *loop, const struct lc__job_queue *queue, size_t count)
+/* The ring is full: half of it goes to the list, where all can take it, and the job behind it. */
+static bool spill(struct lc__loop *loop, struct lc__job *job)
 {
-    struct lc__job_queue *posted = &loop->jobs.posted;
-    if (posted->first)
-        posted->last->next = queue->first;
-    else
-        posted->first = queue->first;
-    posted->last = queue->last;
-    size_t before = atomic_load_explicit(&loop->posted_count, memory_order_relaxed);
-    atomic_store_explicit(&loop->posted_count, before + count, memory_order_release);
+    enum { HALF = LC__JOB_RING / 2 };
+    struct lc__job *spilled[HALF];
+    unsigned head = atomic_load_explicit(&loop->jobs.head, memory_order_acquire);
+    unsigned tail = atomic_load_explicit(&loop->jobs.tail, memory_order_relaxed);
+    if (tail - head < LC__JOB_RING || !take_from_ring(&loop->jobs, head, HALF, spilled))
+        return false; /* somebody has just taken some */
+    lc__spinlock_lock(&loop->fresh_lock);
+    for (unsigned i = 0; i < HALF; i++)
+        post(loop, spilled[i]);
+    post(loop, job);
+    lc__spinlock_unlock(&loop->fresh_lock);
+    return true;
+}
+
+/* By the loop's thread. */
+static void push_ring(struct lc__loop *loop, struct lc__job *job)
+{
+    struct lc__jobs *jobs = &loop->jobs;
+    for (;;) {
+        /* Acquire: pairs with the release of who moved the head, and has read what was there. */
+        unsigned head = atomic_load_explicit(&jobs->head, memory_order_acquire);
+        unsigned tail = atomic_load_explicit(&jobs->tail, memory_order_relaxed);
+        if (tail - head < LC__JOB_RING) {
+            atomic_store_explicit(&jobs->ring[tail % LC__JOB_RING], job, memory_order_relaxed);
+            /* Release: who sees the tail moved sees the job there. */
+            atomic_store_explicit(&jobs->tail, tail + 1, memory_order_release);
+            return;
+        }
+        if (spill(loop, job))
+            return;
+    }
+}
+
+/* ---- taking what others have ---- */
+
+static bool may_go(const struct lc__job *job, const struct lc__loop *thief)
+{
+    return !job->group || lc__group_has(job->group, thief->index);
 }
 
 /*
@@ -82,19 +144,17 @@ static void post_all_locked(struct lc__loop *loop, const struct lc__job_queue *q
  */
 static unsigned take_posted(struct lc__loop *thief, struct lc__loop *victim)
 {
-    unsigned taken = 0;
+    struct lc__job *taken[TAKEN_MAX];
+    unsigned count = 0;
     struct lc__job_queue rest = {NULL, NULL};
     struct lc__job *job;
     lc__spinlock_lock(&victim->fresh_lock);
-    size_t count = atomic_load_explicit(&victim->posted_count, memory_order_relaxed);
-    while (taken < TAKEN_MAX && (job = shift(&victim->jobs.posted))) {
+    for (unsigned looked = 0; looked < TAKEN_MAX && (job = shift(&victim->jobs.posted)); looked++) {
         /* In its own loop it has its place, though its group's threads may be others. */
-        if (thief != victim && job->group && !lc__group_has(job->group, thief->index)) {
+        if (thief == victim || may_go(job, thief))
+            taken[count++] = job;
+        else
             append(&rest, job);
-            continue;
-        }
-        append_own(&thief->jobs, job);
-        taken++;
     }
     if (rest.first) {
         rest.last->next = victim->jobs.posted.first;
@@ -102,42 +162,86 @@ static unsigned take_posted(struct lc__loop *thief, struct lc__loop *victim)
             victim->jobs.posted.last = rest.last;
         victim->jobs.posted.first = rest.first;
     }
-    atomic_store_explicit(&victim->posted_count, count - taken, memory_order_release);
+    count_posted(victim, -(size_t)count);
     lc__spinlock_unlock(&victim->fresh_lock);
-    return taken;
+    for (unsigned i = 0; i < count; i++)
+        push_ring(thief, taken[i]);
+    return count;
+}
+
+/* Takes the first half of a ring, as far as the jobs may go with the thief. @return how many. */
+static unsigned take_half(struct lc__loop *thief, struct lc__loop *victim)
+{
+    struct lc__job *taken[TAKEN_MAX];
+    struct lc__jobs *jobs = &victim->jobs;
+    for (;;) {
+        unsigned head = atomic_load_explicit(&jobs->head, memory_order_acquire);
+        unsigned there = atomic_load_explicit(&jobs->tail, memory_order_acquire) - head;
+        unsigned most = (there + 1) / 2 < TAKEN_MAX ? (there + 1) / 2 : TAKEN_MAX;
+        unsigned count = 0;
+        if (there > LC__JOB_RING) /* the head has moved between the two looks */
+            continue;
+        /*
+         * A job may be taken by another, and even end, while we look at it; its memory stays, and
+         * then the head has moved.
+         */
+        for (; count < most; count++)
+            if (!may_go(atomic_load_explicit(&jobs->ring[(head + count) % LC__JOB_RING],
+                                             memory_order_relaxed),
+                        thief))
+                break;
+        if (count == 0)
+            return 0;
+        if (!take_from_ring(jobs, head, count, taken))
+            continue;
+        for (unsigned i = 0; i < count; i++)
+            push_ring(thief, taken[i]);
+        return count;
+    }
 }
 
 bool lc__jobs_is_empty(const struct lc__loop *loop)
 {
-    return loop->jobs.count == 0 && atomic_load(&loop->posted_count) == 0;
+    return ring_count(&loop->jobs) == 0 && atomic_load(&loop->posted_count) == 0;
+}
+
+static bool has_posted(const struct lc__loop *loop)
+{
+    return atomic_load_explicit(&loop->posted_count, memory_order_relaxed) > 0;
 }
 
 bool lc__jobs_steal(struct lc__loop *thief, struct lc__loop *victim)
 {
-    return atomic_load_explicit(&victim->posted_count, memory_order_relaxed) > 0 &&
-           take_posted(thief, victim) > 0;
+    return (has_posted(victim) && take_posted(thief, victim) > 0) || take_half(thief, victim) > 0;
 }
 
 /* ---- carriers ---- */
 
-/* Any order is possible in a simulation. */
-static struct lc__job *choose(struct lc__loop *loop)
+/* Any order is possible in a simulation: one of the first goes before the others. */
+static void shuffle(struct lc__loop *loop)
 {
     struct lc__jobs *jobs = &loop->jobs;
-    size_t among = jobs->count < CHOICE_MAX ? jobs->count : CHOICE_MAX;
-    for (size_t skip = lc__simulation_choose(loop->simulation, among); skip > 0; skip--) {
-        append(&jobs->queue, shift(&jobs->queue));
-    }
-    return shift_own(jobs);
+    unsigned count = ring_count(jobs);
+    unsigned head = atomic_load_explicit(&jobs->head, memory_order_relaxed);
+    size_t among = count < CHOICE_MAX ? count : CHOICE_MAX;
+    unsigned chosen = head + (unsigned)lc__simulation_choose(loop->simulation, among);
+    _Atomic(struct lc__job *) *first = &jobs->ring[head % LC__JOB_RING];
+    _Atomic(struct lc__job *) *other = &jobs->ring[chosen % LC__JOB_RING];
+    struct lc__job *job = atomic_load_explicit(first, memory_order_relaxed);
+    atomic_store_explicit(first, atomic_load_explicit(other, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_store_explicit(other, job, memory_order_relaxed);
 }
 
 static struct lc__job *next_job(struct lc__loop *loop)
 {
-    if (loop->jobs.count == 0 &&
-        (atomic_load_explicit(&loop->posted_count, memory_order_relaxed) == 0 ||
-         take_posted(loop, loop) == 0))
-        return NULL;
-    return loop->simulation ? choose(loop) : shift_own(&loop->jobs);
+    /* Now and then, since isolates that talk to each other never leave the ring empty. */
+    bool looks = loop->simulation || ++loop->jobs.turn % LOOK == 0 || ring_count(&loop->jobs) == 0;
+    if (looks && has_posted(loop))
+        take_posted(loop, loop);
+    if (loop->simulation)
+        shuffle(loop);
+    return shift_ring(&loop->jobs);
 }
 
 static void run(struct lc__fiber *carrier, struct lc__job *job)
@@ -214,7 +318,7 @@ static bool is_for(const struct lc__job *job, const struct lc__loop *loop)
 
 static void post_here(struct lc__loop *loop, struct lc__job *job)
 {
-    append_own(&loop->jobs, job);
+    push_ring(loop, job);
     lc__jobs_serve(loop);
 }
 
@@ -231,8 +335,7 @@ static int post_there(struct lc__loop *loop, struct lc__job *job, bool must)
     int result = lc__executor_need_thread(loop);
     if (result == 0 || must) {
         lc__spinlock_lock(&loop->fresh_lock);
-        job->next = NULL;
-        post_all_locked(loop, &(struct lc__job_queue){job, job}, 1);
+        post(loop, job);
         lc__spinlock_unlock(&loop->fresh_lock);
     }
     atomic_fetch_add(&executor->moves_ended, 1);
@@ -320,36 +423,27 @@ void lc__jobs_drop(const lc_executor *executor)
         by->drop(executor);
 }
 
-/* ---- sharing ---- */
+/* ---- calling help ---- */
 
-bool lc__jobs_share(struct lc__loop *loop)
+bool lc__jobs_have_aged(struct lc__loop *loop)
 {
     struct lc__jobs *jobs = &loop->jobs;
-    if (jobs->count < 2 || loop->simulation || loop->executor->threads < 2) {
+    unsigned head = atomic_load_explicit(&jobs->head, memory_order_relaxed);
+    unsigned tail = atomic_load_explicit(&jobs->tail, memory_order_relaxed);
+    if (tail - head < 2 || loop->simulation || loop->executor->threads < 2) {
         jobs->since = 0;
         return false;
     }
     int64_t now = lc__clock_real.now(&lc__clock_real);
-    if (jobs->since == 0 || jobs->taken >= jobs->mark) {
+    if (jobs->since == 0 || (int)(head - jobs->mark) >= 0) { /* all that were there have gone */
         jobs->since = now;
-        jobs->mark = jobs->taken + jobs->count;
+        jobs->mark = tail;
         return false;
     }
-    if (now - jobs->since < LC__FRESH_AGE)
-        return false;
-    /* Unless what was put there last still lies there, or the first may go nowhere else. */
-    const struct lc_group *group = jobs->queue.first->group;
-    if (atomic_load_explicit(&loop->posted_count, memory_order_relaxed) > 0 ||
-        (group && group->count == 1))
-        return false;
-    size_t most = jobs->count / 2 < SHARED_MAX ? jobs->count / 2 : SHARED_MAX;
-    struct lc__job_queue shared = {NULL, NULL};
-    for (size_t i = 0; i < most; i++)
-        append(&shared, shift_own(jobs));
-    lc__spinlock_lock(&loop->fresh_lock);
-    post_all_locked(loop, &shared, most);
-    lc__spinlock_unlock(&loop->fresh_lock);
-    return true;
+    const struct lc__job *first =
+        atomic_load_explicit(&jobs->ring[head % LC__JOB_RING], memory_order_relaxed);
+    bool may_go_elsewhere = !first->group || first->group->count > 1;
+    return may_go_elsewhere && now - jobs->since >= LC__FRESH_AGE;
 }
 
 #ifdef LC__TSAN

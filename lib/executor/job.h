@@ -14,6 +14,7 @@
 
 #include <lifecycle/executor.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -45,18 +46,28 @@ struct lc__job_queue {
     struct lc__job *last;
 };
 
-/* What a loop has of jobs. */
+enum { LC__JOB_RING = 256 };
+
+/*
+ * What a loop has of jobs.
+ *
+ *     ring:  | . | a | b | c | . |    from `head` to `tail`, round. The loop's thread puts jobs at the
+ *                  ^ head      ^ tail   tail; whoever moves the head takes them, that thread or others
+ *
+ * What does not fit into the ring, and what other threads post, is in a list under the loop's lock.
+ */
 struct lc__jobs {
+    atomic_uint head;
+    atomic_uint tail; /* its thread's to move */
+    _Atomic(struct lc__job *) ring[LC__JOB_RING];
     /* Its thread's alone. */
-    struct lc__job_queue queue;
-    size_t count;   /* in the queue */
-    uint64_t taken; /* out of the queue, ever */
-    uint64_t mark;  /* what `taken` is once all that were in the queue at `since` are out */
-    int64_t since;  /* 0: there is no mark */
+    unsigned mark;             /* where the tail was at `since` */
+    int64_t since;             /* 0: there is no mark */
     struct lc__fiber *carrier; /* the one that takes jobs; NULL: none */
     bool carrier_due;          /* one has been started, and has not begun */
     unsigned slice;            /* how many more it may run before it lets fibers run */
-    /* Under the lock for what is fresh: put there by others, or for others. */
+    unsigned turn;             /* how many it has run */
+    /* Under the lock for what is fresh. */
     struct lc__job_queue posted;
 };
 
@@ -109,9 +120,9 @@ void lc__jobs_drop(const lc_executor *executor);
 bool lc__jobs_serve(struct lc__loop *loop);
 /* The fiber waits, yields or ends: if it is the carrier, it is so no longer. */
 void lc__jobs_leave(struct lc__loop *loop, const struct lc__fiber *fiber);
-/* Puts jobs that have waited long where others can take them. @return whether there were any. */
-bool lc__jobs_share(struct lc__loop *loop);
-/* Takes jobs that lie there for others. @return whether there were any. */
+/* Whether jobs have waited so long that another thread is worth its wake-up. */
+bool lc__jobs_have_aged(struct lc__loop *loop);
+/* Takes some of another loop's. @return whether there were any. */
 bool lc__jobs_steal(struct lc__loop *thief, struct lc__loop *victim);
 /* Whether there are none. */
 bool lc__jobs_is_empty(const struct lc__loop *loop);

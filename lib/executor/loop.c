@@ -585,7 +585,7 @@ static bool pass(struct lc__loop *loop)
     if (!next)
         return (loop->simulation && !served) || idle(loop, seen);
     go(loop, NULL, next, false);
-    if (lc__jobs_share(loop) || has_aged_backlog(loop))
+    if (lc__jobs_have_aged(loop) || has_aged_backlog(loop))
         lc__executor_call_help(loop->executor, false);
     return true;
 }

@@ -112,7 +112,8 @@ static bool look_at(struct look *look, struct lc__loop *loop)
         return true;
     if (!stall->told)
         note(look, loop, kept);
-    if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0)
+    if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0 ||
+        !lc__jobs_is_empty(loop))
         lc__executor_call_help(loop->executor, true);
     return true;
 }

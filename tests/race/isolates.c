@@ -305,9 +305,114 @@ static void spawn_against_group_shutdown(void)
     CU_ASSERT_EQUAL(race_run(&race, &downfall, ROUNDS), 0);
 }
 
+/* ---- two that talk, and a third ---- */
+
+static lc_error *send_on(void *arg, lc_message *message)
+{
+    const lc_send_port *peer = lc_message_data(message);
+    struct station *station = arg;
+    atomic_fetch_add(&station->count, 1);
+    /* Its own address is what the other answers to. */
+    lc_send(*peer, &station->in.send, sizeof station->in.send);
+    return NULL;
+}
+
+static lc_error *close_inside(void *arg, lc_message *message)
+{
+    (void)message;
+    lc_handle_close(((struct station *)arg)->inside);
+    return NULL;
+}
+
+static bool talks(void *arg)
+{
+    return atomic_load(&((struct station *)arg)->count) > 100;
+}
+
+static void talk_of_two_lets_others_in(void)
+{
+    lc_executor *executor;
+    lc_executor_options of_executor = LC_EXECUTOR_INIT;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    struct station two[2] = {{.handler = send_on}, {.handler = send_on}};
+    struct station third = {.handler = close_inside};
+    of_executor.threads = 1;
+    CHECK_SUCCESS(lc_executor_new(&of_executor, &executor));
+    options.executor = executor;
+    station_begin(&two[0], &options);
+    station_begin(&two[1], &options);
+    station_begin(&third, &options);
+    CHECK_CLOSES(two[0].ready);
+    CHECK_CLOSES(two[1].ready);
+    CHECK_CLOSES(third.ready);
+    lc_send(two[0].in.send, &two[1].in.send, sizeof two[1].in.send);
+    CU_ASSERT_TRUE(check_until(talks, &two[0]));
+    CU_ASSERT_EQUAL(lc_send(third.in.send, NULL, 0), 0);
+    CHECK_CLOSES(third.inside);
+    station_end(&two[0]);
+    station_end(&two[1]);
+    station_end(&third);
+    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+}
+
+/* ---- one that computes, and another behind it ---- */
+
+static atomic_bool overtaken;
+
+/* Keeps its thread, as a computation would. */
+static lc_error *compute_until_overtaken(void *arg)
+{
+    bool *seen = arg;
+    int64_t patience = check_patience();
+    while (!atomic_load(&overtaken) && lc_now() < patience)
+        continue;
+    *seen = atomic_load(&overtaken);
+    return NULL;
+}
+
+static lc_error *overtake(void *arg)
+{
+    (void)arg;
+    atomic_store(&overtaken, true);
+    return NULL;
+}
+
+static lc_error *spawn_both(void *arg)
+{
+    bool *seen = arg;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = compute_until_overtaken;
+    options.arg = seen;
+    lc_isolate first;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &first));
+    options.entry = overtake;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    lc_handle *done = lc_isolate_done(first);
+    CHECK_CLOSES(done);
+    lc_handle_unref(done);
+    return NULL;
+}
+
+/* Both are spawned on one thread; a stall that the monitor sees, or an idle thread, lets the second past. */
+static void busy_one_lets_others_past(void)
+{
+    lc_executor *executor;
+    lc_executor_options of_executor = LC_EXECUTOR_INIT;
+    bool seen = false;
+    of_executor.threads = 2;
+    of_executor.stall_limit = 10 * LC_MILLISECOND;
+    atomic_store(&overtaken, false);
+    CHECK_SUCCESS(lc_executor_new(&of_executor, &executor));
+    CHECK_SUCCESS(lc_executor_run(executor, spawn_both, &seen));
+    CU_ASSERT_TRUE(seen);
+    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+}
+
 CHECK_SUITE(isolate_races, "race: isolates",
             {"behind an exit no message is handled", nothing_comes_behind_an_exit},
             {"a parked sender goes on when a close has made room", parked_sender_goes_on},
             {"who has seen the end may shut the library down", shutdown_after_end},
             {"an isolate has its name to the last call it makes", name_lives_to_the_last_call},
-            {"spawn against shutdown of the group", spawn_against_group_shutdown});
+            {"spawn against shutdown of the group", spawn_against_group_shutdown},
+            {"two isolates that talk keep no third from its messages", talk_of_two_lets_others_in},
+            {"isolates behind a busy one go to another thread", busy_one_lets_others_past});
