@@ -76,11 +76,16 @@ static void leave_owner(struct lc__message_timer *timer)
 
 /* ---- firing ---- */
 
+static int64_t add(int64_t time, int64_t nanoseconds)
+{
+    return nanoseconds > LC_FOREVER - time ? LC_FOREVER : time + nanoseconds;
+}
+
 /* The next time that is still to come: what was missed is left out. */
 static int64_t next_deadline(const struct lc__message_timer *timer, int64_t now)
 {
     int64_t missed = now > timer->deadline ? (now - timer->deadline) / timer->period : 0;
-    return timer->deadline + (missed + 1) * timer->period;
+    return add(timer->deadline + missed * timer->period, timer->period);
 }
 
 /* What it is to send now. @return NULL: it was cancelled, or there is no memory (*again). */
@@ -169,7 +174,7 @@ static struct lc__message_timer *make(lc_message *message, int64_t after, int64_
     timer->refs = owner ? 3 : 2; /* the clock's, the owner's, and ours until it is armed */
     timer->armed = true;
     timer->message = message;
-    timer->deadline = lc_deadline_after(after);
+    timer->deadline = add(lc_now(), after); /* not LC_NOW, since a period counts from it */
     timer->period = period;
     timer->owner = owner ? lc__isolate_control_port(owner) : LC_NO_PORT;
     timer->simulated = lc_simulated() ? lc_executor_current() : NULL;
