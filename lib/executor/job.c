@@ -255,6 +255,11 @@ static void run(struct lc__fiber *carrier, struct lc__job *job)
 static void let_others_run(struct lc__loop *loop, struct lc__fiber *self)
 {
     bool patient = loop->jobs.slice > 0 && !loop->simulation;
+    int64_t now = loop->simulation ? 0 : lc__now_roughly();
+    if (now != loop->jobs.tick) { /* handlers may take long, and timers and descriptors wait */
+        loop->jobs.tick = now;
+        loop->budget = 0;
+    }
     loop->jobs.slice -= patient;
     if (lc__loop_turn(loop, self, patient))
         loop->jobs.slice = SLICE;

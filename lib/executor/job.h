@@ -65,6 +65,7 @@ struct lc__jobs {
     int64_t since;             /* 0: there is no mark */
     struct lc__fiber *carrier; /* the one that takes jobs; NULL: none */
     bool carrier_due;          /* one has been started, and has not begun */
+    int64_t tick;              /* as of the last job */
     unsigned slice;            /* how many more it may run before it lets fibers run */
     unsigned turn;             /* how many it has run */
     /* Under the lock for what is fresh. */

@@ -371,15 +371,30 @@ void lc__fiber_yield(void)
     errno = kept;
 }
 
+/*
+ * As many as may run before the next look around have their turn, too, before the fiber that gives way:
+ * what a deadline calls, say.
+ */
+static void let_fresh_in(struct lc__loop *loop)
+{
+    enum { FRESH_MAX = BUDGET / 2 };
+    struct lc__fiber *fresh;
+    for (unsigned i = 0; !loop->simulation && i < FRESH_MAX && (fresh = take_fresh(loop)); i++)
+        make_ready(loop, fresh);
+}
+
 bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient)
 {
     /* For the monitor it is as good as a switch. */
     uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
     atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
-    if (!loop->simulation && loop->budget > 0 && (patient || !loop->ready.first)) {
+    bool others =
+        loop->ready.first || atomic_load_explicit(&loop->fresh_count, memory_order_relaxed);
+    if (!loop->simulation && loop->budget > 0 && (patient || !others)) {
         loop->budget--;
         return false;
     }
+    let_fresh_in(loop);
     make_ready(loop, fiber);
     leave(loop, fiber, false);
     return true;

@@ -329,30 +329,85 @@ static bool talks(void *arg)
     return atomic_load(&((struct station *)arg)->count) > 100;
 }
 
-static void talk_of_two_lets_others_in(void)
-{
+/* A thread of its own, with two that talk on it, and a third. */
+struct company {
     lc_executor *executor;
+    struct station two[2];
+    struct station third;
+};
+
+static void company_begin(struct company *company)
+{
     lc_executor_options of_executor = LC_EXECUTOR_INIT;
     lc_isolate_options options = LC_ISOLATE_INIT;
-    struct station two[2] = {{.handler = send_on}, {.handler = send_on}};
-    struct station third = {.handler = close_inside};
     of_executor.threads = 1;
-    CHECK_SUCCESS(lc_executor_new(&of_executor, &executor));
-    options.executor = executor;
-    station_begin(&two[0], &options);
-    station_begin(&two[1], &options);
-    station_begin(&third, &options);
-    CHECK_CLOSES(two[0].ready);
-    CHECK_CLOSES(two[1].ready);
-    CHECK_CLOSES(third.ready);
-    lc_send(two[0].in.send, &two[1].in.send, sizeof two[1].in.send);
-    CU_ASSERT_TRUE(check_until(talks, &two[0]));
-    CU_ASSERT_EQUAL(lc_send(third.in.send, NULL, 0), 0);
-    CHECK_CLOSES(third.inside);
-    station_end(&two[0]);
-    station_end(&two[1]);
-    station_end(&third);
-    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+    CHECK_SUCCESS(lc_executor_new(&of_executor, &company->executor));
+    options.executor = company->executor;
+    company->two[0].handler = company->two[1].handler = send_on;
+    station_begin(&company->two[0], &options);
+    station_begin(&company->two[1], &options);
+    station_begin(&company->third, &options);
+    CHECK_CLOSES(company->two[0].ready);
+    CHECK_CLOSES(company->two[1].ready);
+    CHECK_CLOSES(company->third.ready);
+    const lc_send_port *answers = &company->two[1].in.send;
+    lc_send(company->two[0].in.send, answers, sizeof *answers);
+    CU_ASSERT_TRUE(check_until(talks, &company->two[0]));
+}
+
+static void company_end(struct company *company)
+{
+    station_end(&company->two[0]);
+    station_end(&company->two[1]);
+    station_end(&company->third);
+    CU_ASSERT_EQUAL(lc_executor_free(company->executor), 0);
+}
+
+static void talk_of_two_lets_others_in(void)
+{
+    struct company company = {.third = {.handler = close_inside}};
+    company_begin(&company);
+    CU_ASSERT_EQUAL(lc_send(company.third.in.send, NULL, 0), 0);
+    CHECK_CLOSES(company.third.inside);
+    company_end(&company);
+}
+
+enum { FIBERS = 200 };
+
+static void note_in(void *arg)
+{
+    struct company *company = arg;
+    struct station *third = &company->third;
+    if (atomic_fetch_add(&third->count, 1) + 1 < FIBERS)
+        return;
+    /* How far the talk has come until the last of them has run. */
+    atomic_store(&third->count, atomic_load(&company->two[0].count));
+    lc_handle_close(third->inside);
+}
+
+static lc_error *start_fibers(void *arg, lc_message *message)
+{
+    struct company *company = *(struct company **)lc_message_data(message);
+    lc_fiber_options fiber = LC_FIBER_INIT;
+    (void)arg;
+    fiber.run = note_in;
+    fiber.arg = company;
+    atomic_store(&company->two[0].count, 0);
+    for (unsigned i = 0; i < FIBERS; i++)
+        lc_fiber_start(&fiber);
+    return NULL;
+}
+
+/* Timers are among those: what they call is a fiber. */
+static void talk_of_two_lets_fibers_in(void)
+{
+    struct company company = {.third = {.handler = start_fibers}}, *sent = &company;
+    company_begin(&company);
+    CU_ASSERT_EQUAL(lc_send(company.third.in.send, &sent, sizeof sent), 0);
+    CHECK_CLOSES(company.third.inside);
+    /* As many jobs as fibers run, more or less; not a whole slice of them for each. */
+    CU_ASSERT_TRUE(atomic_load(&company.third.count) < 2 * FIBERS);
+    company_end(&company);
 }
 
 /* ---- one that computes, and another behind it ---- */
@@ -415,4 +470,5 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"an isolate has its name to the last call it makes", name_lives_to_the_last_call},
             {"spawn against shutdown of the group", spawn_against_group_shutdown},
             {"two isolates that talk keep no third from its messages", talk_of_two_lets_others_in},
-            {"isolates behind a busy one go to another thread", busy_one_lets_others_past});
+            {"isolates behind a busy one go to another thread", busy_one_lets_others_past},
+            {"two isolates that talk keep no fiber from its turn", talk_of_two_lets_fibers_in});
