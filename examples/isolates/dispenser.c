@@ -1,0 +1,208 @@
+/*
+ * dispenser.c: the isolate that hands out the files. It looks for them a few ahead, has an isolate
+ * count each, and waits when as many are open as may be; so the number of files does not matter. It
+ * spawns all isolates, hears of the end of each, and ends as the last.
+ *
+ * Whatever has happened, a file has ended or a reducer can be reported to, it goes on by the same
+ * function, which does what can be done now.
+ */
+#include "isolates.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The most steps of the walk that one message is worth: pausing and killing have to wait for it. */
+#define STEPS 256
+
+/* ---- looking for files ---- */
+
+/* On a thread that may wait for the disk. */
+static void look_ahead(void *arg)
+{
+    struct dispenser *dispenser = arg;
+    struct walk *walk = &dispenser->walk;
+    for (unsigned steps = STEPS; steps > 0 && !walk_is_over(walk); steps--) {
+        char *path;
+        dispenser->batch_error = walk_step(walk, &path);
+        if (path)
+            dispenser->batch[dispenser->batch_count++] = path;
+        if (dispenser->batch_error || dispenser->batch_count == BATCH)
+            return;
+    }
+}
+
+/* ---- going on ---- */
+
+static lc_error *explain(int code, const char *what)
+{
+    return code == 0 ? NULL : lc_error_new(code, "cannot %s: %s", what, strerror(-code));
+}
+
+/* The total cannot be told any more: the dispenser ends, by which this is known. */
+static lc_error *give_up(lc_error *error)
+{
+    lc_isolate self;
+    lc_isolate_current(&self);
+    lc_isolate_set_errors_fatal(self, true);
+    return error;
+}
+
+/* Later, so that there is a moment to be paused in, or killed. `error` is only told. */
+static lc_error *go_on_later(const struct dispenser *dispenser, lc_error *error)
+{
+    int code = lc_send(dispenser->self, NULL, 0);
+    if (code == 0)
+        return error;
+    lc_error_unref(error);
+    return give_up(explain(code, "go on"));
+}
+
+static lc_error *find_more(struct dispenser *dispenser)
+{
+    int code = lc_blocking(look_ahead, dispenser);
+    if (code < 0)
+        return give_up(explain(code, "look for files"));
+    atomic_fetch_add_explicit(&dispenser->tally->found, dispenser->batch_count,
+                              memory_order_relaxed);
+    lc_error *error = dispenser->batch_error;
+    dispenser->batch_error = NULL;
+    return go_on_later(dispenser, error);
+}
+
+/* As many as may be open, and can report to somebody. */
+static lc_error *hand_out(struct dispenser *dispenser)
+{
+    while (dispenser->batch_count > 0 && dispenser->roster.files < dispenser->options->open) {
+        lc_send_port parts;
+        lc_error *error = tree_room(&dispenser->tree, &parts);
+        if (error)
+            return give_up(error);
+        if (!lc_send_port_is_one(parts))
+            return NULL;
+        error = file_spawn(&dispenser->roster, dispenser->batch[--dispenser->batch_count],
+                           dispenser->options->step, parts);
+        if (error)
+            return go_on_later(dispenser, error);
+        tree_add(&dispenser->tree);
+    }
+    return NULL;
+}
+
+static lc_error *go_on(struct dispenser *dispenser)
+{
+    if (dispenser->batch_count > 0)
+        return hand_out(dispenser);
+    if (!walk_is_over(&dispenser->walk))
+        return find_more(dispenser);
+    if (!dispenser->tree.complete) {
+        lc_error *error = tree_complete(&dispenser->tree);
+        if (error)
+            return give_up(error);
+    }
+    if (dispenser->tree.complete && dispenser->roster.alive == 0)
+        lc_isolate_exit(LC_NO_PORT, NULL);
+    return NULL;
+}
+
+/* ---- messages ---- */
+
+static lc_error *on_go_on(void *arg, lc_message *message)
+{
+    (void)message;
+    return go_on(arg);
+}
+
+static lc_error *on_announcement(void *arg, lc_message *message)
+{
+    struct dispenser *dispenser = arg;
+    tree_announced(&dispenser->tree, lc_message_data(message));
+    return go_on(dispenser);
+}
+
+static lc_error *on_end(void *arg, lc_message *message)
+{
+    struct dispenser *dispenser = arg;
+    size_t place = *(const size_t *)lc_message_data(message);
+    if (tree_needs(&dispenser->tree, place))
+        return give_up(lc_error_new(-ECANCELED, "a reducer has ended too early"));
+    roster_remove(&dispenser->roster, place);
+    return go_on(dispenser);
+}
+
+static lc_error *on_order(void *arg, lc_message *message)
+{
+    struct dispenser *dispenser = arg;
+    const struct order *order = lc_message_data(message);
+    lc_error *error = roster_order(&dispenser->roster, order);
+    if (!order->pause)
+        return error;
+    struct news paused = {.kind = NEWS_PAUSED};
+    int code = lc_send(dispenser->news, &paused, sizeof paused);
+    lc_isolate self;
+    lc_isolate_current(&self);
+    if (code == 0)
+        code = lc_isolate_pause(self, order->resume);
+    return error ? error : explain(code, "pause");
+}
+
+/* ---- beginning and end ---- */
+
+static int open_port(struct dispenser *dispenser, lc_message_handler handler, lc_send_port *opened)
+{
+    lc_port_options options = LC_PORT_INIT;
+    lc_receive_port port;
+    options.handler = handler;
+    options.arg = dispenser;
+    int code = lc_port_open(&options, &port);
+    *opened = port.send;
+    return code;
+}
+
+static lc_error *begin(void *arg)
+{
+    struct dispenser *dispenser = arg;
+    struct news started = {.kind = NEWS_STARTED};
+    lc_send_port *wanted[] = {&dispenser->self, &dispenser->tree.announcements,
+                              &dispenser->roster.ends, &started.orders};
+    const lc_message_handler handlers[] = {on_go_on, on_announcement, on_end, on_order};
+    int code = 0;
+    for (size_t i = 0; i < 4 && code == 0; i++)
+        code = open_port(dispenser, handlers[i], wanted[i]);
+    if (code == 0)
+        code = lc_send(dispenser->news, &started, sizeof started);
+    lc_error *error = explain(code, "begin");
+    if (!error)
+        error = walk_begin(&dispenser->walk, dispenser->options->directory);
+    return error ? give_up(error) : go_on_later(dispenser, NULL);
+}
+
+static void release(void *arg)
+{
+    struct dispenser *dispenser = arg;
+    while (dispenser->batch_count > 0)
+        free(dispenser->batch[--dispenser->batch_count]);
+    lc_error_unref(dispenser->batch_error);
+    walk_end(&dispenser->walk);
+    free(dispenser->roster.members);
+}
+
+lc_error *dispenser_spawn(struct dispenser *dispenser, lc_isolate_group *group, lc_isolate *isolate)
+{
+    static const struct news ended = {.kind = NEWS_ENDED};
+    dispenser->roster.errors = dispenser->errors;
+    dispenser->tree.roster = &dispenser->roster;
+    dispenser->tree.fan_in = dispenser->options->fan_in;
+    dispenser->tree.top = dispenser->total;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.name = "dispenser";
+    options.entry = begin;
+    options.arg = dispenser;
+    options.release = release;
+    options.group = group;
+    options.survives_errors = true; /* a directory that cannot be read is told, and left out */
+    options.on_error = dispenser->errors;
+    options.on_exit = dispenser->news;
+    options.exit_response = (lc_payload){(void *)(uintptr_t)&ended, sizeof ended, NULL};
+    return lc_isolate_spawn(&options, isolate);
+}

@@ -1,0 +1,87 @@
+/*
+ * reducer.c: an isolate that adds up what is reported to it. When it has been told how many report,
+ * and all of those have ended, it reports the sum as its last message.
+ *
+ * It counts ends, not reports: those come also of isolates that have failed.
+ */
+#include "isolates.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reducer {
+    struct announcement announcement;
+    lc_send_port announcements;
+    struct part sum;
+    bool sealed;
+    struct seal seal;
+};
+
+static lc_error *end_when_complete(const struct reducer *reducer)
+{
+    if (!reducer->sealed || reducer->sum.ended < reducer->seal.reporters)
+        return NULL;
+    struct part sum = reducer->sum;
+    sum.ended = 0; /* our own end is told by the library */
+    lc_isolate_exit(reducer->seal.parent, &(lc_payload){&sum, sizeof sum, NULL});
+}
+
+static lc_error *add(void *arg, lc_message *message)
+{
+    struct reducer *reducer = arg;
+    const struct part *part = lc_message_data(message);
+    reducer->sum.words += part->words;
+    reducer->sum.files += part->files;
+    reducer->sum.ended += part->ended;
+    return end_when_complete(reducer);
+}
+
+static lc_error *seal(void *arg, lc_message *message)
+{
+    struct reducer *reducer = arg;
+    reducer->seal = *(const struct seal *)lc_message_data(message);
+    reducer->sealed = true;
+    return end_when_complete(reducer);
+}
+
+static lc_error *begin(void *arg)
+{
+    struct reducer *reducer = arg;
+    lc_port_options options = LC_PORT_INIT;
+    lc_receive_port parts, seals;
+    options.arg = reducer;
+    options.handler = add;
+    int code = lc_port_open(&options, &parts);
+    options.handler = seal;
+    if (code == 0)
+        code = lc_port_open(&options, &seals);
+    if (code == 0) {
+        reducer->announcement.parts = parts.send;
+        reducer->announcement.seals = seals.send;
+        code =
+            lc_send(reducer->announcements, &reducer->announcement, sizeof reducer->announcement);
+    }
+    return code == 0 ? NULL : lc_error_new(code, "a reducer cannot begin: %s", strerror(-code));
+}
+
+lc_error *reducer_spawn(struct roster *roster, lc_send_port announcements, size_t *place)
+{
+    lc_error *error = roster_find_place(roster, place);
+    if (error)
+        return error;
+    struct reducer *reducer = calloc(1, sizeof *reducer);
+    if (!reducer)
+        return lc_error_new(-ENOMEM, "no memory for a reducer");
+    reducer->announcement.place = *place;
+    reducer->announcements = announcements;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.name = "reducer";
+    options.entry = begin;
+    options.arg = reducer;
+    options.release = free;
+    error = roster_spawn(roster, *place, &options, false);
+    if (error)
+        free(reducer);
+    return error;
+}
