@@ -203,6 +203,7 @@ struct channel_port {
     uint64_t serial;
     lc_channel *channel;
     const struct lc__task *owner;
+    const struct lc__simulation *world; /* the owner's; NULL: the real one */
 };
 
 static struct lc__pool channel_ports = {
@@ -272,6 +273,7 @@ int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opene
     port->serial += port->serial == 0;
     port->channel = channel;
     port->owner = lc__task_current();
+    port->world = port->owner->simulation;
     opened->send = (lc_send_port){port->serial, port->place | CHANNEL_PLACE, 1};
     lc__spinlock_unlock(&port->lock);
     return 0;
@@ -352,6 +354,10 @@ int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline)
     if (!port) {
         lc__message_drop(message);
         return 0;
+    }
+    if (port->world != lc__task_current()->simulation) {
+        lc__spinlock_unlock(&port->lock);
+        return -ENOTSUP;
     }
     lc_channel *channel = lc_channel_ref(port->channel);
     lc_when_full when_full = (lc_when_full)port->when_full;
