@@ -1,0 +1,406 @@
+/*
+ * ports.c: what port.h refuses: bad arguments, too much, the wrong caller, another world, a forked
+ * child; and timers whose times have passed.
+ */
+#include "support/check.h"
+#include "support/isolates.h"
+
+#include "base/clock.h"
+#include "executor/timers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void bad_messages_are_refused(void)
+{
+    lc_receive_port probe = probe_open();
+    struct parcel parcel = {.number = 1};
+    const lc_payload moved = {&parcel, sizeof parcel, parcel_destroy}, bytes = {NULL, 1, NULL};
+    char byte = 0;
+    CU_ASSERT_EQUAL(lc_send(LC_NO_PORT, NULL, 0), -EINVAL);
+    CU_ASSERT_EQUAL(lc_send(LC_NO_PORT, &byte, 1), -EINVAL);
+    CU_ASSERT_EQUAL(lc_send_payload(LC_NO_PORT, &moved, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(send_parcel(LC_NO_PORT, &parcel), -EINVAL);
+    CU_ASSERT_EQUAL(lc_send(probe.send, NULL, 1), -EINVAL);
+    CU_ASSERT_EQUAL(lc_send_payload(probe.send, &bytes, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_send(probe.send, &byte, LC_MESSAGE_BYTES_MAX + 1), -EINVAL);
+    CU_ASSERT_TRUE(probe_is_empty(probe));
+    CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 0); /* it stays the sender's */
+    probe_close(probe);
+}
+
+static void moved_data_may_be_null_or_of_any_size(void)
+{
+    lc_receive_port probe = probe_open();
+    struct parcel parcel = {.number = 1};
+    CU_ASSERT_EQUAL(lc_send_moved(probe.send, NULL, 5, NULL), 0);
+    CU_ASSERT_EQUAL(lc_send_moved(probe.send, &parcel, SIZE_MAX, parcel_destroy), 0);
+    lc_message *message = probe_next(probe);
+    CU_ASSERT_PTR_NULL(lc_message_data(message));
+    CU_ASSERT_EQUAL(lc_message_size(message), 5);
+    CU_ASSERT_PTR_NULL(lc_message_take(message));
+    lc_message_free(message);
+    message = probe_next(probe);
+    CU_ASSERT_PTR_EQUAL(lc_message_data(message), &parcel);
+    CU_ASSERT_EQUAL(lc_message_size(message), SIZE_MAX);
+    lc_message_free(message);
+    CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 1);
+    lc_keep(&parcel);
+    probe_close(probe);
+}
+
+static void no_message_says_nothing(void)
+{
+    CU_ASSERT_PTR_NULL(lc_message_data(NULL));
+    CU_ASSERT_EQUAL(lc_message_size(NULL), 0);
+    CU_ASSERT_FALSE(lc_send_port_is_one(lc_message_port(NULL)));
+    CU_ASSERT_PTR_NULL(lc_message_take(NULL));
+    CU_ASSERT_PTR_NULL(lc_message_error(NULL));
+    CU_ASSERT_PTR_NULL(lc_message_backtrace(NULL));
+    lc_message_free(NULL);
+}
+
+/* What has one mistake each. */
+static lc_port_options mistaken(size_t which)
+{
+    lc_port_options options = LC_PORT_INIT;
+    switch (which) {
+    case 0:
+        options.size--;
+        break;
+    case 1:
+        options.limit = 0;
+        break;
+    default:
+        options.when_full = (lc_when_full)(LC_FULL_PARK_SENDER + 1);
+        break;
+    }
+    return options;
+}
+
+enum { MISTAKES = 3 };
+
+static lc_error *open_badly(void *port)
+{
+    for (size_t i = 0; i < MISTAKES; i++) {
+        lc_port_options options = mistaken(i);
+        CU_ASSERT_EQUAL(lc_port_open(&options, port), -EINVAL);
+    }
+    CU_ASSERT_EQUAL(lc_port_open(NULL, NULL), -EINVAL);
+    return NULL;
+}
+
+static void bad_options_are_refused_and_logged(void)
+{
+    static const char *const told[MISTAKES] = {"LC_PORT_INIT", "limit", "lc_when_full"};
+    lc_receive_port port;
+    struct soloist soloist;
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = pass_number;
+    soloist_start(&soloist);
+    check_log_capture();
+    open_badly(&port);
+    CU_ASSERT_EQUAL(lc_port_open(&options, &port), -EINVAL); /* a thread has no handlers */
+    CU_ASSERT_TRUE(check_log_has("handler"));
+    soloist_does(&soloist, open_badly, &port);
+    for (size_t i = 0; i < MISTAKES; i++)
+        CU_ASSERT_TRUE(check_log_count(told[i]) >= 2);
+    check_log_release();
+    soloist_stop(&soloist);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* none was opened */
+}
+
+static void bad_receives_are_refused(void)
+{
+    lc_receive_port probe = probe_open(), none = {LC_NO_PORT};
+    lc_message *message = NULL;
+    lc_waitable waitable = lc_on_port(none);
+    send_number(probe.send, 1);
+    CU_ASSERT_EQUAL(lc_port_receive(probe, NULL, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_port_receive_any(&probe, 1, NULL, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_port_receive_any(NULL, 1, &message, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_port_receive_any(&probe, 0, &message, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_port_receive_any(&probe, LC_WAIT_MAX + 1, &message, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_port_receive(none, &message, LC_NOW), -EBADF);
+    CU_ASSERT_EQUAL(lc_port_receive_any(&none, 1, &message, LC_NOW), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_port_close(none), -EBADF);
+    CU_ASSERT_FALSE(lc_port_is_open(LC_NO_PORT));
+    CU_ASSERT_EQUAL(lc_port_handle(none, NULL, NULL), -EBADF);
+    CU_ASSERT_EQUAL(lc_port_set_weak(none, true), -EBADF);
+    CU_ASSERT_EQUAL(lc_port_handle(probe, NULL, NULL), -EPERM); /* of an isolate's only */
+    CU_ASSERT_EQUAL(lc_port_set_weak(probe, true), -EPERM);
+    PROBE_GETS(probe, 1);
+    probe_close(probe);
+}
+
+static void bad_timers_are_refused(void)
+{
+    lc_receive_port probe = probe_open();
+    struct parcel parcel = {.number = 1};
+    const lc_payload moved = {&parcel, sizeof parcel, parcel_destroy}, bytes = {NULL, 1, NULL};
+    lc_timer timer = {0, 0};
+    CU_ASSERT_EQUAL(lc_timer_start(LC_NO_PORT, NULL, 1, 0, &timer), -EINVAL);
+    CU_ASSERT_EQUAL(lc_timer_start(LC_NO_PORT, &moved, 1, 0, &timer), -EINVAL);
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, &bytes, 1, 0, &timer), -EINVAL);
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, NULL, -1, 0, &timer), -EINVAL);
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, NULL, 1, -1, &timer), -EINVAL);
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, &moved, -1, 0, &timer), -EINVAL);
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, &moved, 1, 1, &timer), -EINVAL); /* only once */
+    CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 0);
+    CU_ASSERT_FALSE(lc_timer_cancel(timer));
+    timer.serial = 1; /* made up */
+    timer.place = UINT32_MAX;
+    CU_ASSERT_FALSE(lc_timer_cancel(timer));
+    CU_ASSERT_TRUE(probe_is_empty(probe));
+    probe_close(probe);
+}
+
+/* ---- as many as there can be ---- */
+
+struct hoard {
+    lc_send_port report;
+    lc_receive_port *ports;
+    size_t count;
+    int result;
+    int after; /* of another, once one is closed */
+};
+
+static lc_error *open_all(void *arg)
+{
+    struct hoard *hoard = arg;
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = pass_number;
+    options.arg = &hoard->report;
+    while ((hoard->result = lc_port_open(&options, &hoard->ports[hoard->count])) == 0)
+        hoard->count++;
+    CU_ASSERT_EQUAL(lc_port_close(hoard->ports[hoard->count / 2]), 0);
+    hoard->after = lc_port_open(&options, &hoard->ports[hoard->count / 2]);
+    return NULL;
+}
+
+static void an_isolate_has_so_many_ports_and_no_more(void)
+{
+    lc_receive_port probe = probe_open();
+    struct soloist soloist;
+    struct hoard hoard = {.report = probe.send,
+                          .ports = calloc(LC_PORTS_MAX + 1, sizeof(lc_receive_port))};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hoard.ports);
+    soloist_start(&soloist);
+    soloist_does(&soloist, open_all, &hoard);
+    CU_ASSERT_EQUAL(hoard.result, -EMFILE);
+    CU_ASSERT_EQUAL(hoard.count, LC_PORTS_MAX - 1); /* and that for cues */
+    CU_ASSERT_EQUAL(hoard.after, 0);
+    for (size_t i = 0; i < hoard.count; i += 1000) {
+        send_number(hoard.ports[i].send, (int)i);
+        PROBE_GETS(probe, (int)i);
+    }
+    send_number(hoard.ports[hoard.count / 2].send, 7);
+    PROBE_GETS(probe, 7);
+    soloist_stop(&soloist);
+    CU_ASSERT_FALSE(lc_port_is_open(hoard.ports[0].send));
+    free(hoard.ports);
+    probe_close(probe);
+}
+
+/* ---- another world ---- */
+
+struct worlds {
+    lc_send_port real[2]; /* of a thread, of an isolate */
+    lc_send_port simulated[2];
+    int results[2];
+};
+
+static void *send_from_outside(void *arg)
+{
+    struct worlds *worlds = arg;
+    for (size_t i = 0; i < 2; i++)
+        worlds->results[i] = send_number(worlds->simulated[i], 1);
+    return NULL;
+}
+
+static lc_error *send_between_worlds(void *arg)
+{
+    struct worlds *worlds = arg;
+    struct soloist soloist;
+    pthread_t outside;
+    lc_receive_port probe = probe_open();
+    soloist_start(&soloist);
+    worlds->simulated[0] = probe.send;
+    worlds->simulated[1] = soloist.port.send;
+    struct parcel parcel = {.number = 1};
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(send_number(worlds->real[i], 1), -ENOTSUP);
+        CU_ASSERT_EQUAL(send_parcel(worlds->real[i], &parcel), -ENOTSUP);
+    }
+    CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&outside, NULL, send_from_outside, worlds), 0);
+    pthread_join(outside, NULL);
+    for (size_t i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(worlds->results[i], -ENOTSUP);
+    CU_ASSERT_TRUE(probe_is_empty(probe));
+    soloist_stop(&soloist);
+    probe_close(probe);
+    return NULL;
+}
+
+static void nothing_is_sent_from_one_world_to_another(void)
+{
+    struct soloist soloist;
+    lc_receive_port probe = probe_open();
+    soloist_start(&soloist);
+    struct worlds worlds = {.real = {probe.send, soloist.port.send}};
+    lc_executor *world = lc_executor_simulated(1);
+    CHECK_SUCCESS(lc_executor_run(world, send_between_worlds, &worlds));
+    CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+    CU_ASSERT_TRUE(probe_is_empty(probe));
+    soloist_stop(&soloist);
+    probe_close(probe);
+}
+
+/* ---- a forked child ---- */
+
+static lc_error *do_nothing(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+#define STEP(number, condition)                                                                    \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return (number);                                                                       \
+    } while (0)
+
+static int use_ports_in_child(lc_send_port isolates, lc_receive_port probe)
+{
+    lc_receive_port port;
+    lc_message *message;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = do_nothing;
+    STEP(1, lc_port_open(NULL, &port) == -ENOTSUP);
+    STEP(2, lc_send(probe.send, NULL, 0) == -ENOTSUP);
+    STEP(3, lc_send(isolates, NULL, 0) == -ENOTSUP);
+    STEP(4, lc_timer_start(probe.send, NULL, 0, 0, NULL) == -ENOTSUP);
+    STEP(5, lc_port_receive(probe, &message, LC_NOW) == -ENOTSUP);
+    STEP(6, lc_port_receive_any(&probe, 1, &message, LC_NOW) == -ENOTSUP);
+    lc_error *error = lc_isolate_spawn(&options, NULL);
+    STEP(7, lc_error_code(error) == -ENOTSUP);
+    lc_error_unref(error);
+    return 0;
+}
+
+static lc_error *open_in_child(void *port)
+{
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = pass_number;
+    int failed = lc_port_open(&options, port);
+    return failed ? lc_error_new(failed, "no port") : NULL;
+}
+
+/* Without CUnit, which a child has not. */
+CHECK_CHILD(fork_with_isolates)
+{
+    lc_receive_port probe, isolates;
+    lc_isolate isolate;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_message *message;
+    options.entry = open_in_child;
+    options.arg = &isolates;
+    STEP(101, lc_port_open(NULL, &probe) == 0);
+    options.on_exit = probe.send;
+    STEP(102, lc_isolate_spawn(&options, &isolate) == NULL);
+    lc_handle *ready = lc_isolate_ready(isolate);
+    STEP(103, lc_handle_wait(ready, check_patience()) == 0);
+    lc_handle_unref(ready);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30);
+        _exit(use_ports_in_child(isolates.send, probe));
+    }
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    STEP(104, lc_isolate_kill(isolate, LC_PRIORITY_DEFAULT) == 0);
+    STEP(105, lc_port_receive(probe, &message, check_patience()) == 0);
+    lc_message_free(message);
+    STEP(106, lc_port_close(probe) == 0);
+    STEP(107, lc_library_shutdown() == 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 200 + WTERMSIG(status);
+}
+
+static void forked_child_is_refused(void)
+{
+    CU_ASSERT_EQUAL(check_child("fork_with_isolates").status, 0);
+}
+
+/* ---- a timer that is late ---- */
+
+/* A clock whose present the test sets, whatever is due. */
+struct late_clock {
+    struct lc__clock clock; /* first */
+    struct lc__timers timers;
+    int64_t now;
+};
+
+static int64_t now_of(struct lc__clock *clock)
+{
+    return ((struct late_clock *)clock)->now;
+}
+
+/* Of what falls due by the present, all at once. @return how many. */
+static unsigned catch_up(struct late_clock *clock)
+{
+    unsigned fired = 0;
+    while (lc__timers_fire_one(&clock->timers, clock->now, NULL, NULL))
+        fired++;
+    return fired;
+}
+
+static void missed_times_are_left_out(void)
+{
+    lc_receive_port probe = probe_open();
+    struct late_clock clock = {{now_of, &clock.timers}, LC__TIMERS_INIT, 1000};
+    lc_timer timer;
+    lc__clock_set_current(&clock.clock);
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, NULL, 50, 100, &timer), 0);
+    clock.now = 1049;
+    CU_ASSERT_EQUAL(catch_up(&clock), 0);
+    clock.now = 1050; /* in time */
+    CU_ASSERT_EQUAL(catch_up(&clock), 1);
+    clock.now = 1449; /* and three late: 1150, 1250, 1350 */
+    CU_ASSERT_EQUAL(catch_up(&clock), 1);
+    CU_ASSERT_EQUAL(catch_up(&clock), 0);
+    clock.now = 1450; /* the next is where it would have been */
+    CU_ASSERT_EQUAL(catch_up(&clock), 1);
+    clock.now = 1550 + 100; /* exactly one missed, and the next due as well */
+    CU_ASSERT_EQUAL(catch_up(&clock), 1);
+    clock.now = 1749;
+    CU_ASSERT_EQUAL(catch_up(&clock), 0);
+    clock.now = 1750;
+    CU_ASSERT_EQUAL(catch_up(&clock), 1);
+    CU_ASSERT_TRUE(lc_timer_cancel(timer));
+    lc__clock_set_current(NULL);
+    PROBE_GETS(probe, 0, 0, 0, 0, 0);
+    CU_ASSERT_TRUE(probe_is_empty(probe));
+    probe_close(probe);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    pthread_mutex_destroy(&clock.timers.lock);
+}
+
+CHECK_SUITE(unit_ports, "unit: ports of isolates, threads and fibers",
+            {"bad messages are refused, and stay the sender's", bad_messages_are_refused},
+            {"moved data may be NULL, or of any size", moved_data_may_be_null_or_of_any_size},
+            {"no message says nothing", no_message_says_nothing},
+            {"bad options are refused, and logged", bad_options_are_refused_and_logged},
+            {"bad receives are refused", bad_receives_are_refused},
+            {"bad timers are refused, and stay the sender's", bad_timers_are_refused},
+            {"an isolate has 65,536 ports and no more", an_isolate_has_so_many_ports_and_no_more},
+            {"nothing is sent from one world to another",
+             nothing_is_sent_from_one_world_to_another},
+            {"a forked child is refused", forked_child_is_refused},
+            {"times that a periodic message has missed are left out", missed_times_are_left_out});
