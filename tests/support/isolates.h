@@ -93,7 +93,7 @@ struct gate {
 void gate_init(struct gate *gate);
 void gate_drop(struct gate *gate);
 /** An act, with a gate as its argument. */
-lc_error *gate_pass(void *gate);
+lc_error *gate_pass(void *arg);
 /** Has the soloist wait at the gate, and waits until it is there. */
 void soloist_waits(struct soloist *soloist, struct gate *gate);
 

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 struct record {
     void *free; /* the pool's */
@@ -26,6 +27,15 @@ struct record {
 
 static struct lc__pool pool = POOL;
 
+/* There is memory. */
+static struct record *take(unsigned shard)
+{
+    struct record *record = lc__pool_take(&pool, shard);
+    if (!record)
+        abort();
+    return record;
+}
+
 /* So that the memory of other suites does not count. */
 static size_t memory_before(void)
 {
@@ -37,8 +47,7 @@ static void new_record_is_zero_but_for_its_place(void)
 {
     for (uint32_t i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(lc__pool_made(&pool), i);
-        struct record *record = lc__pool_take(&pool, 0);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(record);
+        struct record *record = take(0);
         CU_ASSERT_EQUAL(record->place, i);
         CU_ASSERT_EQUAL(atomic_load(&record->owner), 0);
         CU_ASSERT_EQUAL(record->kept, 0);
@@ -62,14 +71,14 @@ static void place_that_was_never_made_has_no_record(void)
 
 static void given_record_is_taken_again_as_it_was(void)
 {
-    struct record *first = lc__pool_take(&pool, 1), *second = lc__pool_take(&pool, 1);
+    struct record *first = take(1), *second = take(1);
     first->kept = 7;
     second->kept = 8;
     lc__pool_give(&pool, 1, first);
     lc__pool_give(&pool, 1, second);
     CU_ASSERT_PTR_EQUAL(lc__pool_at(&pool, first->place), first); /* an address still finds it */
-    struct record *again = lc__pool_take(&pool, 1);
-    CU_ASSERT_PTR_EQUAL(again, second); /* the last given is in a cache, if any is */
+    struct record *again = take(1);
+    CU_ASSERT_PTR_EQUAL(again, second); /* the last given: it is in a cache yet */
     CU_ASSERT_EQUAL(again->kept, 8);
     CU_ASSERT_EQUAL(again->place, 1);
     CU_ASSERT_PTR_EQUAL(lc__pool_take(&pool, 1), first);
@@ -101,8 +110,7 @@ static void records_stay_where_they_are(void)
     static struct record *records[MANY];
     size_t before = memory_before();
     for (uint32_t i = 0; i < MANY; i++) {
-        records[i] = lc__pool_take(&pool, i);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(records[i]);
+        records[i] = take(i);
         records[i]->kept = i;
     }
     for (uint32_t i = 0; i < MANY; i++) {
@@ -117,14 +125,13 @@ static void records_stay_where_they_are(void)
 
 static void freed_pool_begins_anew(void)
 {
-    struct record *record = lc__pool_take(&pool, 0);
+    struct record *record = take(0);
     record->kept = 7;
     lc__pool_give(&pool, 0, record);
     lc__pool_free_all(&pool);
     CU_ASSERT_EQUAL(lc__pool_made(&pool), 0);
     CU_ASSERT_PTR_NULL(lc__pool_at(&pool, 0));
-    record = lc__pool_take(&pool, 0);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(record);
+    record = take(0);
     CU_ASSERT_EQUAL(record->kept, 0);
     lc__pool_free_all(&pool);
     lc__pool_free_all(&pool); /* of one that is free already */
@@ -144,7 +151,7 @@ static void without_memory_there_is_no_record(void)
 
 static void when_all_places_are_taken_there_is_no_record(void)
 {
-    struct record *record = lc__pool_take(&pool, 0);
+    struct record *record = take(0);
     pool.made = (uint32_t)LC__POOL_CHUNK * LC__POOL_CHUNKS; /* as if */
     CU_ASSERT_PTR_NULL(lc__pool_take(&pool, 0));
     lc__pool_give(&pool, 5, record);
