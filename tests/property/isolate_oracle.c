@@ -486,6 +486,7 @@ static int apply(struct oracle *oracle, int index, unsigned at)
         actor->deferred[actor->deferred_count++] = at;
         return 0;
     case ACT_KEEP:
+        oracle->gone[at] |= actor->handled == at && line->moved;
         return actor->handled == at && line->moved;
     case ACT_FATAL:
         return oracle_set_fatal(oracle, index, line->flag);
@@ -543,8 +544,9 @@ static void play(struct oracle *oracle, int index, unsigned at)
             oracle_cancel_alarm(oracle, index, line->place);
         bool failed = oracle->faulty && note->result == -ENOMEM;
         int result = failed ? -ENOMEM : apply(oracle, index, at);
-        if (failed && line->load)
-            oracle->gone[line->load] = true;
+        if (failed)
+            oracle->gone[line->act == ACT_SPAWN ? oracle->castings[line->other].exit_line
+                                                : line->load] = true;
         if (result != note->result && !oracle->wrong)
             oracle_claim(oracle, false, "what a call in an isolate returned");
         at = result == NO_RESULT ? 0 : line->next;

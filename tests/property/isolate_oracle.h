@@ -19,7 +19,7 @@ enum {
     ALARMS = 3, /* timers of each actor; behind them stands one that the driver started */
     WATCHERS = 2,
     KEYS = 3, /* resume capabilities; behind them stands the isolate's own pause capability */
-    LINES = 1500,
+    LINES = 3000,
     NOTES = 600, /* that one actor writes down between two looks at them */
 };
 
