@@ -488,7 +488,8 @@ static void fill_alarm(struct world *world, struct line *line, struct scope scop
 {
     scope.depth--;
     scope.waits = false;
-    scope.again = !world->oracle.faulty && one_in(world, 3);
+    /* A copy for which there is no memory is left out; what repeats never comes to rest. */
+    scope.again = !world->oracle.faulty && !world->breaks_off && one_in(world, 3);
     line->other_place = draw_place(world, scope.actor);
     /* Two timers of an actor never fire in the same slot: which came first would not be known. */
     int64_t round = world->oracle.slot / SLOTS_A_ROUND + (int64_t)draw(world, 3);
@@ -898,22 +899,10 @@ static void play_round(struct world *world, unsigned round)
     pass_slots(world, begin + SLOTS_A_ROUND - 1);
 }
 
-static bool repeats(const struct world *world, int actor)
-{
-    bool found = false;
-    for (int i = 0; i <= ALARMS; i++) {
-        const struct model_alarm *alarm = &world->oracle.actors[actor].alarms[i];
-        found |= alarm->armed && alarm->period > 0;
-    }
-    return found;
-}
-
 static void end_one(struct world *world, int actor)
 {
     struct oracle *oracle = &world->oracle;
     lc_isolate self = world->actors[actor].self;
-    if (world->breaks_off && !repeats(world, actor))
-        return;
     AGREES(world, 0, lc_isolate_kill(self, LC_PRIORITY_DEFAULT), oracle_kill(oracle, actor, false));
     AGREES(world, 0, lc_timer_cancel(world->actors[actor].alarms[ALARMS]),
            oracle_cancel_alarm(oracle, actor, ALARMS));
@@ -932,7 +921,7 @@ static void end_play(struct world *world)
         oracle_group_down(oracle);
     }
     for (int i = 0; i < ACTORS; i++)
-        if (world->actors[i].generation > 0)
+        if (world->actors[i].generation > 0 && !world->breaks_off)
             end_one(world, i);
     look(world, lc_deadline_after(SLOT), true);
     bool ended = true;
@@ -1019,7 +1008,7 @@ static void judge(struct world *world, int code)
         return;
     }
     CU_ASSERT_TRUE(world->compared > ROUNDS * SLOTS_A_ROUND);
-    CU_ASSERT_TRUE(code == 0 || (world->breaks_off && (code == -EDEADLK || code == -ELOOP)));
+    CU_ASSERT_TRUE(code == 0 || (world->breaks_off && code == -EDEADLK));
     for (unsigned line = 1; line <= world->oracle.line_count; line++)
         if (world->carried[line])
             CU_ASSERT_EQUAL(world->over[line], 1);
@@ -1034,7 +1023,6 @@ static void run_seed(const void *arg, uint64_t seed)
     options.delay_max = LC_MILLISECOND;
     options.early_one_in = way->delays ? 7 : 0;
     options.fail_one_in = way->faulty ? 30 : 0;
-    options.steps_max = 50000; /* timers of those that are left may go on for ever */
     struct world *world = calloc(1, sizeof *world);
     lc_executor *executor;
     if (!world)

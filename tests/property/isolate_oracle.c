@@ -642,6 +642,12 @@ static bool may_be_lost(const struct oracle *oracle, const struct expected *expe
     return oracle->faulty && (expected->sight == SIGHT_ERROR || expected->sight == SIGHT_LAST);
 }
 
+static void lose(struct oracle *oracle, const struct expected *expected)
+{
+    if (expected->sight != SIGHT_ERROR) /* that is told of, not carried */
+        oracle->gone[expected->line] = true;
+}
+
 bool oracle_see(struct oracle *oracle, int watcher, unsigned line, bool error)
 {
     struct model_actor *actor = &oracle->actors[oracle->lines[line].actor];
@@ -653,21 +659,24 @@ bool oracle_see(struct oracle *oracle, int watcher, unsigned line, bool error)
         }
         if (!may_be_lost(oracle, next))
             return false;
-        oracle->gone[next->line] = true;
+        lose(oracle, next);
     }
     return false;
 }
 
-bool oracle_all_seen(const struct oracle *oracle)
+bool oracle_all_seen(struct oracle *oracle)
 {
+    bool all = true;
     for (int i = 0; i < ACTORS; i++) {
         const struct model_actor *actor = &oracle->actors[i];
         for (int watcher = 0; watcher < WATCHERS; watcher++)
-            for (size_t at = actor->seen_count[watcher]; at < actor->expected_count[watcher]; at++)
-                if (!may_be_lost(oracle, &actor->expected[watcher][at]))
-                    return false;
+            for (size_t at = actor->seen_count[watcher]; at < actor->expected_count[watcher];
+                 at++) {
+                all &= may_be_lost(oracle, &actor->expected[watcher][at]);
+                lose(oracle, &actor->expected[watcher][at]);
+            }
     }
-    return true;
+    return all;
 }
 
 /* ---- messages between actors ---- */

@@ -203,8 +203,8 @@ void oracle_run(struct oracle *oracle, bool waits_over);
 void oracle_settle(struct oracle *oracle);
 /* A watcher has seen this. @return false: it was not to come, or not now. */
 bool oracle_see(struct oracle *oracle, int watcher, unsigned line, bool error);
-/* Whether all that watchers were to see has come. */
-bool oracle_all_seen(const struct oracle *oracle);
+/* Whether all that watchers were to see has come; what may be missing is taken as lost. */
+bool oracle_all_seen(struct oracle *oracle);
 
 lc_isolate_state oracle_state(const struct oracle *oracle, int actor);
 /* Whether the message from another actor that was not handled must have been by now, or is lost. */
