@@ -137,12 +137,13 @@ static lc_error *on_order(void *arg, lc_message *message)
     lc_error *error = roster_order(&dispenser->roster, order);
     if (!order->pause)
         return error;
-    struct news paused = {.kind = NEWS_PAUSED};
-    int code = lc_send(dispenser->news, &paused, sizeof paused);
+    /* Itself before it tells, lest it be resumed before it is paused. */
     lc_isolate self;
     lc_isolate_current(&self);
+    int code = lc_isolate_pause(self, order->resume);
+    struct news paused = {.kind = NEWS_PAUSED};
     if (code == 0)
-        code = lc_isolate_pause(self, order->resume);
+        code = lc_send(dispenser->news, &paused, sizeof paused);
     return error ? error : explain(code, "pause");
 }
 

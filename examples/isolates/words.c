@@ -12,11 +12,11 @@ static bool is_space(unsigned char byte)
 
 void words_add(struct words *words, const unsigned char *bytes, size_t size)
 {
-    bool inside = words->inside;
+    unsigned inside = words->inside;
     uint64_t begun = 0;
     for (size_t i = 0; i < size; i++) {
-        bool now = !is_space(bytes[i]);
-        begun += now && !inside;
+        unsigned now = !is_space(bytes[i]);
+        begun += now & ~inside; /* a branch at each end of a word would often be guessed wrong */
         inside = now;
     }
     words->count += begun;
