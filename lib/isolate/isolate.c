@@ -29,8 +29,7 @@
 #include <string.h>
 
 enum {
-    TURN = 64,  /* events that are handled before others run */
-    BATCH = 64, /* messages that are taken out of a mailbox at a time */
+    TURN = 64, /* events that are handled before others run */
     /* Below this limit they are taken one by one, so that those in hand do not make it much higher. */
     EXACT_LIMIT = 1024,
 };
@@ -233,7 +232,8 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
      * Relaxed: of what was asked for before a message was sent, the lock under which the message was
      * taken has told us; anything else may be seen a little later.
      */
-    if (isolate->taken && !atomic_load_explicit(&isolate->attention, memory_order_relaxed))
+    if (isolate->taken && isolate->counted_off > 0 &&
+        !atomic_load_explicit(&isolate->attention, memory_order_relaxed))
         return LC__EVENT_MESSAGE;
     lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
@@ -246,10 +246,8 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
     }
     if (event == LC__EVENT_ENTRY)
         isolate->bars &= (uint8_t) ~(LC__NOT_ENTERED | LC__HELD_AT_START);
-    if (event == LC__EVENT_MESSAGE && !isolate->taken) {
-        lc__mailbox_take(isolate);
+    if (event == LC__EVENT_MESSAGE && lc__mailbox_take(isolate))
         room = lc__mailbox_take_room(isolate);
-    }
     /* Behind control something may still stand before the messages in its hand: it looks again. */
     atomic_store_explicit(&isolate->attention, isolate->bars != 0, memory_order_relaxed);
     lc__isolate_unlock(isolate);
@@ -288,6 +286,8 @@ static void handle(struct run *run)
     struct lc__isolate *isolate = run->isolate;
     lc_message *message = isolate->taken;
     isolate->taken = message->next;
+    isolate->counted_off--;
+    __builtin_prefetch(isolate->taken); /* by now it has left the cache, or is in another's */
     const struct lc__port *port = lc__port_find(isolate, message->port.number);
     if (!port->handler) {
         struct lc__messages *waiting = &isolate->extras->waiting;
@@ -626,8 +626,9 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->ready = false;
     isolate->survives_errors = options->survives_errors;
     isolate->hold_at_exit = options->hold_at_exit;
-    isolate->when_full = (uint8_t)options->when_full;
-    isolate->batch = exact ? 1 : BATCH;
+    isolate->when_full = (uint8_t)options->when_full & 3;
+    isolate->one_by_one = exact;
+    isolate->counted_off = 0;
     isolate->queued = isolate->last_number = isolate->keeping = 0;
     isolate->limit = options->mailbox_limit == LC_MAILBOX_UNLIMITED
                          ? UINT32_MAX

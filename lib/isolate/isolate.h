@@ -138,12 +138,13 @@ struct lc__isolate {
     bool posted;  /* its job is in a queue, or runs */
     uint8_t bars; /* enum lc__bar */
     bool ready;   /* its entry has returned without error */
-    bool survives_errors;
-    bool hold_at_exit;
-    uint8_t when_full;
-    uint8_t batch; /* the most messages that are taken at a time */
+    bool survives_errors : 1;
+    bool hold_at_exit : 1;
+    bool one_by_one : 1; /* its messages are taken so, not all at once */
+    uint8_t when_full : 2;
+    uint32_t counted_off; /* messages to be handled next, which do not count as queued any more */
     uint32_t place;
-    uint32_t queued;      /* messages that have come, and were not begun as of the last look */
+    uint32_t queued;      /* messages that have come, less those counted off */
     uint32_t limit;       /* UINT32_MAX: none */
     uint32_t last_number; /* of its ports */
     uint32_t keeping;     /* open ports that are not weak, and armed timers */
@@ -206,8 +207,8 @@ unsigned lc__isolate_shard(void);
  * caller's still.
  */
 int lc__mailbox_put(lc_message *message, bool urgent);
-/* Takes what is to be handled next; by the isolate, under the lock. */
-void lc__mailbox_take(struct lc__isolate *isolate);
+/* Takes what is to be handled next; by the isolate, under the lock. @return whether it made room. */
+bool lc__mailbox_take(struct lc__isolate *isolate);
 /*
  * There is room again: takes what parked senders wait for, under the lock, and has them look again,
  * without it. NULL: nobody waits.

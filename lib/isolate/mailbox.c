@@ -13,6 +13,12 @@
 
 #include <errno.h>
 
+/*
+ * Messages that are counted off at a time: from then on there is room for as many more. The list
+ * itself is taken as a whole, without a look at its messages, which are cold by now.
+ */
+enum { BATCH = 64 };
+
 /* ---- lists ---- */
 
 static void append(struct lc__messages *list, lc_message *message)
@@ -89,22 +95,28 @@ int lc__mailbox_put(lc_message *message, bool urgent)
     return 0;
 }
 
-void lc__mailbox_take(struct lc__isolate *isolate)
+/* The rest of a mailbox of which messages are taken one by one stays where the oldest can be dropped. */
+static void take_list(struct lc__isolate *isolate)
 {
     struct lc__messages *mailbox = &isolate->mailbox;
-    if (isolate->queued <= isolate->batch) {
-        isolate->taken = mailbox->first;
-        mailbox->first = NULL;
-        isolate->queued = 0;
-        return;
-    }
-    lc_message *last = mailbox->first;
-    for (unsigned i = 1; i < isolate->batch; i++)
-        last = last->next;
     isolate->taken = mailbox->first;
-    mailbox->first = last->next;
-    last->next = NULL;
-    isolate->queued -= isolate->batch;
+    mailbox->first = NULL;
+    if (isolate->one_by_one) {
+        mailbox->first = isolate->taken->next;
+        isolate->taken->next = NULL;
+    }
+}
+
+bool lc__mailbox_take(struct lc__isolate *isolate)
+{
+    uint32_t most = isolate->one_by_one ? 1 : BATCH;
+    if (!isolate->taken)
+        take_list(isolate);
+    if (isolate->counted_off > 0)
+        return false;
+    isolate->counted_off = isolate->queued < most ? isolate->queued : most;
+    isolate->queued -= isolate->counted_off;
+    return true;
 }
 
 lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate)

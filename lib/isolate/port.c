@@ -97,6 +97,14 @@ static struct lc__port *own_port(lc_receive_port port, int *error)
     return found;
 }
 
+static uint32_t count(const lc_message *message)
+{
+    uint32_t counted = 0;
+    for (; message; message = message->next)
+        counted++;
+    return counted;
+}
+
 /* Under the lock. @return those that were for it. */
 static lc_message *take_queued(struct lc__isolate *isolate, uint32_t number)
 {
@@ -105,8 +113,10 @@ static lc_message *take_queued(struct lc__isolate *isolate, uint32_t number)
     lc_message *lists[3] = {lc__messages_of(&in_hand, number),
                             lc__messages_of(&isolate->mailbox, number), NULL};
     isolate->taken = in_hand.first;
-    for (const lc_message *message = lists[1]; message; message = message->next)
-        isolate->queued--;
+    uint32_t left = count(isolate->taken) + count(isolate->mailbox.first);
+    if (isolate->counted_off > left)
+        isolate->counted_off = left;
+    isolate->queued = left - isolate->counted_off;
     if (isolate->extras)
         lists[2] = lc__messages_of(&isolate->extras->waiting, number);
     for (int i = 0; i < 3; i++) {
@@ -167,6 +177,7 @@ int lc_port_handle(lc_receive_port port, lc_message_handler handler, void *arg)
         waited = lc__messages_of(&isolate->extras->waiting, port.send.number);
     if (waited) { /* before what has come since */
         lc_message *last = waited;
+        isolate->counted_off += count(waited);
         while (last->next)
             last = last->next;
         last->next = isolate->taken;
