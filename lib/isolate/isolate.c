@@ -209,7 +209,7 @@ enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
 
 /* One run of an isolate. */
 struct run {
-    struct lc__isolate *isolate; /* NULL: it has ended */
+    struct lc__isolate *isolate; /* NULL: it has ended, or been let go */
     struct lc__task *task;
     const char *carrier_name;
     lc_message *message; /* being handled */
@@ -225,18 +225,40 @@ static void answer(struct lc__isolate *isolate, struct lc__control *control)
     lc__free(control);
 }
 
-/* What comes next, and what it takes. */
-static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control **control)
+/* The run's task has the isolate, from the first look on; under the lock, as the next. */
+static void hold(const struct run *run)
 {
+    struct lc__isolate *isolate = run->isolate;
+    isolate->running = run->task;
+    /* Lives until the isolate ends, which is in this run or later. */
+    run->task->name = name_of(isolate);
+}
+
+static void let_go(struct run *run)
+{
+    struct lc__task *task = run->task;
+    run->isolate->running = NULL;
+    run->isolate = NULL;
+    task->isolate = NULL;
+    task->name = run->carrier_name;
+    atomic_store_explicit(&task->doom, NULL, memory_order_relaxed);
+}
+
+/* What comes next, and what it takes. If there is nothing the isolate is let go in the same step. */
+static enum lc__event next_event(struct run *run, struct lc__control **control)
+{
+    struct lc__isolate *isolate = run->isolate;
     /*
      * Relaxed: of what was asked for before a message was sent, the lock under which the message was
      * taken has told us; anything else may be seen a little later.
      */
-    if (isolate->taken && isolate->counted_off > 0 &&
+    if (isolate->running && isolate->taken && isolate->counted_off > 0 &&
         !atomic_load_explicit(&isolate->attention, memory_order_relaxed))
         return LC__EVENT_MESSAGE;
     lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
+    if (!isolate->running)
+        hold(run);
     enum lc__event event = lc__isolate_next(isolate);
     if (event == LC__EVENT_CONTROL) {
         *control = STAILQ_FIRST(&isolate->extras->control);
@@ -250,6 +272,10 @@ static enum lc__event next_event(struct lc__isolate *isolate, struct lc__control
         room = lc__mailbox_take_room(isolate);
     /* Behind control something may still stand before the messages in its hand: it looks again. */
     atomic_store_explicit(&isolate->attention, isolate->bars != 0, memory_order_relaxed);
+    if (event == LC__EVENT_NONE) {
+        isolate->posted = false;
+        let_go(run);
+    }
     lc__isolate_unlock(isolate);
     lc__mailbox_tell_room(room);
     return event;
@@ -314,7 +340,7 @@ static lc_error *run_events(void *arg)
     struct lc__isolate *isolate = run->isolate;
     for (unsigned left = TURN; left > 0; left--) {
         struct lc__control *control = NULL;
-        switch (next_event(isolate, &control)) {
+        switch (next_event(run, &control)) {
         case LC__EVENT_NONE:
             return NULL;
         case LC__EVENT_CONTROL:
@@ -341,15 +367,12 @@ static void settle(void *arg)
 {
     struct run *run = arg;
     struct lc__isolate *isolate = run->isolate;
-    struct lc__task *task = run->task;
     lc_message_free(run->message);
-    task->name = run->carrier_name;
-    task->isolate = NULL;
+    run->task->name = run->carrier_name; /* of one that has ended, too */
     if (!isolate)
         return;
     lc__spinlock_lock(&isolate->lock);
-    isolate->running = NULL;
-    atomic_store_explicit(&task->doom, NULL, memory_order_relaxed);
+    let_go(run);
     bool again = lc__isolate_next(isolate) != LC__EVENT_NONE;
     isolate->posted = again;
     lc__isolate_unlock(isolate);
@@ -359,15 +382,14 @@ static void settle(void *arg)
 
 static void run_isolate(struct lc__job *job)
 {
-    struct lc__isolate *isolate = (struct lc__isolate *)job;
     struct lc__task *task = lc__task_current();
-    struct run run = {.isolate = isolate, .task = task, .carrier_name = task->name};
+    struct run run = {
+        .isolate = (struct lc__isolate *)job,
+        .task = task,
+        .carrier_name = task->name,
+    };
     run.call = (struct lc__worker_call){NULL, run_events, settle, &run};
-    lc__spinlock_lock(&isolate->lock);
-    isolate->running = task;
-    task->name = name_of(isolate); /* lives until the isolate ends, which is in this run or later */
-    lc__isolate_unlock(isolate);
-    task->isolate = isolate;
+    task->isolate = run.isolate;
     lc__worker_run(&run.call);
 }
 
