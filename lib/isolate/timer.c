@@ -88,13 +88,17 @@ static int64_t next_deadline(const struct lc__message_timer *timer, int64_t now)
     return add(timer->deadline + missed * timer->period, timer->period);
 }
 
-/* What it is to send now. @return NULL: it was cancelled, or there is no memory (*again). */
+/*
+ * What it is to send now. @return NULL: it was cancelled, or there is no memory. *again: it is
+ * periodic, and the caller gets a reference.
+ */
 static lc_message *take_message(struct lc__message_timer *timer, bool *again)
 {
     lc_message *message = NULL;
     lc__spinlock_lock(&timer->lock);
     bool armed = timer->armed;
     *again = armed && timer->period > 0;
+    timer->refs += *again;
     if (armed && !*again) {
         message = timer->message;
         timer->message = NULL;
@@ -103,7 +107,6 @@ static lc_message *take_message(struct lc__message_timer *timer, bool *again)
     lc__spinlock_unlock(&timer->lock);
     if (!*again)
         return message;
-    /* The clock's reference keeps it. */
     const lc_payload payload = {timer->message->data, timer->message->size, NULL};
     return lc__message_new(timer->message->port, &payload);
 }
@@ -124,23 +127,30 @@ static bool arm_again(struct lc__message_timer *timer)
     return armed || !lc__timer_disarm(&timer->timer);
 }
 
+/* It sends nothing any more, and the clock's reference is the caller's. */
+static void end_timer(struct lc__message_timer *timer)
+{
+    lc__spinlock_lock(&timer->lock);
+    timer->armed = false;
+    lc__spinlock_unlock(&timer->lock);
+    leave_owner(timer);
+    drop_ref(timer);
+}
+
 static void fire(struct lc__timer *fired)
 {
     struct lc__message_timer *timer =
         (struct lc__message_timer *)((char *)fired - offsetof(struct lc__message_timer, timer));
-    bool again;
-    lc_message *message = take_message(timer, &again);
-    if (message) {
-        again = again && lc_port_is_open(message->port);
+    bool periodic;
+    lc_message *message = take_message(timer, &periodic);
+    bool again = periodic && (!message || lc_port_is_open(message->port));
+    if (message)
         lc__send_own(message);
-    }
-    if (again && arm_again(timer))
-        return;
-    lc__spinlock_lock(&timer->lock);
-    timer->armed = false;
-    lc__spinlock_unlock(&timer->lock);
-    leave_owner(timer); /* after the message is there: the isolate lives for one or the other */
-    drop_ref(timer);
+    if (!again || !arm_again(timer))
+        end_timer(timer); /* after the message is there: the isolate lives for one or the other */
+    /* Armed again, it may be cancelled, and the clock's reference is no longer ours. */
+    if (periodic)
+        drop_ref(timer);
 }
 
 /* Under the timers' lock. The record stays: the clock's reference is given back by `fire`. */

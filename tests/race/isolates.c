@@ -463,6 +463,76 @@ static void busy_one_lets_others_past(void)
     CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
 }
 
+/* ---- timers ---- */
+
+struct timing {
+    lc_receive_port often, once;
+    lc_timer timer;
+};
+
+static void start_often(void *arg)
+{
+    struct timing *timing = arg;
+    CU_ASSERT_EQUAL(lc_timer_start(timing->often.send, NULL, 0, 1, &timing->timer), 0);
+}
+
+/* The record of the one that is cancelled may be the other's, while it is just being fired. */
+static void cancel_and_start_once(void *arg)
+{
+    struct timing *timing = arg;
+    lc_timer_cancel(timing->timer);
+    CU_ASSERT_EQUAL(lc_timer_start(timing->once.send, NULL, 0, 0, NULL), 0);
+}
+
+static void start_and_cancel(void *arg)
+{
+    struct timing *timing = arg;
+    lc_timer timer;
+    CU_ASSERT_EQUAL(lc_timer_start(timing->often.send, NULL, 0, 1, &timer), 0);
+    lc_timer_cancel(timer);
+}
+
+static bool judge_once(void *arg)
+{
+    struct timing *timing = arg;
+    lc_message *message;
+    bool came = lc_port_receive(timing->once, &message, check_patience()) == 0;
+    if (came)
+        lc_message_free(message);
+    while (lc_port_receive(timing->often, &message, LC_NOW) == 0)
+        lc_message_free(message);
+    return came;
+}
+
+static void cancel_against_fire(void)
+{
+    struct timing timing;
+    struct race race = {start_often, cancel_and_start_once, start_and_cancel, judge_once};
+    CU_ASSERT_EQUAL(lc_port_open(NULL, &timing.often), 0);
+    CU_ASSERT_EQUAL(lc_port_open(NULL, &timing.once), 0);
+    CU_ASSERT_EQUAL(race_run(&race, &timing, ROUNDS), 0);
+    CU_ASSERT_EQUAL(lc_port_close(timing.often), 0);
+    CU_ASSERT_EQUAL(lc_port_close(timing.once), 0);
+}
+
+static void period_without_end(void)
+{
+    lc_receive_port port;
+    lc_timer timer;
+    CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
+    CU_ASSERT_EQUAL(lc_timer_start(port.send, NULL, 1, LC_FOREVER, &timer), 0);
+    CU_ASSERT_EQUAL(lc_timer_start(port.send, &(lc_payload){"2", 1, NULL}, LC_MILLISECOND, 0, NULL),
+                    0);
+    for (size_t i = 0; i < 2; i++) {
+        lc_message *message = NULL;
+        CU_ASSERT_EQUAL(lc_port_receive(port, &message, check_patience()), 0);
+        CU_ASSERT_EQUAL(lc_message_size(message), i);
+        lc_message_free(message);
+    }
+    CU_ASSERT_TRUE(lc_timer_cancel(timer));
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+}
+
 CHECK_SUITE(isolate_races, "race: isolates",
             {"behind an exit no message is handled", nothing_comes_behind_an_exit},
             {"a parked sender goes on when a close has made room", parked_sender_goes_on},
@@ -471,4 +541,6 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"spawn against shutdown of the group", spawn_against_group_shutdown},
             {"two isolates that talk keep no third from its messages", talk_of_two_lets_others_in},
             {"isolates behind a busy one go to another thread", busy_one_lets_others_past},
-            {"two isolates that talk keep no fiber from its turn", talk_of_two_lets_fibers_in});
+            {"two isolates that talk keep no fiber from its turn", talk_of_two_lets_fibers_in},
+            {"cancel of a periodic timer against its firing", cancel_against_fire},
+            {"a period that never passes", period_without_end});
