@@ -648,7 +648,7 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->ready = false;
     isolate->survives_errors = options->survives_errors;
     isolate->hold_at_exit = options->hold_at_exit;
-    isolate->when_full = (uint8_t)options->when_full & 3;
+    isolate->when_full = (unsigned)options->when_full & 3u;
     isolate->one_by_one = exact;
     isolate->counted_off = 0;
     isolate->queued = isolate->last_number = isolate->keeping = 0;

@@ -521,8 +521,9 @@ static void period_without_end(void)
     lc_timer timer;
     CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
     CU_ASSERT_EQUAL(lc_timer_start(port.send, NULL, 1, LC_FOREVER, &timer), 0);
-    CU_ASSERT_EQUAL(lc_timer_start(port.send, &(lc_payload){"2", 1, NULL}, LC_MILLISECOND, 0, NULL),
-                    0);
+    char byte = '2';
+    const lc_payload one = {&byte, 1, NULL};
+    CU_ASSERT_EQUAL(lc_timer_start(port.send, &one, LC_MILLISECOND, 0, NULL), 0);
     for (size_t i = 0; i < 2; i++) {
         lc_message *message = NULL;
         CU_ASSERT_EQUAL(lc_port_receive(port, &message, check_patience()), 0);
