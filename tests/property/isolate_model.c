@@ -1037,7 +1037,14 @@ static void run_seed(const void *arg, uint64_t seed)
     lc_error *error = lc_executor_run(executor, play, world);
     int code = lc_error_code(error);
     lc_error_unref(error);
-    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+    int freed = lc_executor_free(executor);
+    if (freed == -EBUSY && way->breaks_off) {
+        /* All have ended by themselves, and there are timers that are nobody's. */
+        for (int i = 0; i < ACTORS; i++)
+            lc_timer_cancel(world->actors[i].alarms[ALARMS]);
+        freed = lc_executor_free(executor);
+    }
+    CU_ASSERT_EQUAL(freed, 0);
     judge(world, code);
     lc_handle_unref(world->never);
     free(world);
