@@ -101,4 +101,5 @@ void lc__pool_free_all(struct lc__pool *pool)
         atomic_store_explicit(&pool->chunks[i], NULL, memory_order_relaxed);
     }
     pool->made = 0;
+    pool->era++;
 }

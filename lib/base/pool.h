@@ -34,6 +34,7 @@ struct lc__pool {
     size_t place_at;    /* where in a record its place is written, a uint32_t, when it is made */
     struct lc__spinlock lock;
     uint32_t made; /* records; under the lock */
+    uint32_t era;  /* how often all memory was freed */
     struct lc__pool_shard shards[LC__POOL_SHARDS];
     _Atomic(char *) chunks[LC__POOL_CHUNKS];
 };
@@ -45,6 +46,15 @@ struct lc__pool {
 void *lc__pool_take(struct lc__pool *pool, unsigned shard);
 /* Gives a record back. */
 void lc__pool_give(struct lc__pool *pool, unsigned shard, void *record);
+/*
+ * What a record that is new begins to count from, so that no number comes twice with its place, also
+ * when all memory was freed in between. Never 0.
+ */
+static inline uint64_t lc__pool_first_serial(const struct lc__pool *pool)
+{
+    enum { TAKINGS = 44 }; /* as many bits count how often a record is taken */
+    return (uint64_t)pool->era << TAKINGS | 1;
+}
 /* How many records were ever made: their places are the numbers below. */
 uint32_t lc__pool_made(struct lc__pool *pool);
 /* Frees all memory. Nobody uses the pool. */

@@ -655,7 +655,8 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->limit = options->mailbox_limit == LC_MAILBOX_UNLIMITED
                          ? UINT32_MAX
                          : (uint32_t)options->mailbox_limit;
-    isolate->serial += isolate->serial == 0;
+    if (isolate->serial == 0)
+        isolate->serial = lc__pool_first_serial(&lc__isolates);
     isolate->mailbox.first = NULL;
     isolate->taken = NULL;
     isolate->running = NULL;

@@ -281,7 +281,8 @@ int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opene
     lc__spinlock_lock(&port->lock);
     port->open = true;
     port->when_full = (uint8_t)options->when_full;
-    port->serial += port->serial == 0;
+    if (port->serial == 0)
+        port->serial = lc__pool_first_serial(&channel_ports);
     port->channel = channel;
     port->owner = lc__task_current();
     port->world = port->owner->simulation;

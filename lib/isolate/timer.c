@@ -180,7 +180,8 @@ static struct lc__message_timer *make(lc_message *message, int64_t after, int64_
     if (!timer)
         return NULL;
     lc__spinlock_lock(&timer->lock);
-    timer->serial += timer->serial == 0;
+    if (timer->serial == 0)
+        timer->serial = lc__pool_first_serial(&timers);
     timer->refs = owner ? 3 : 2; /* the clock's, the owner's, and ours until it is armed */
     timer->armed = true;
     timer->message = message;

@@ -207,6 +207,32 @@ static void shutdown_after_end(void)
     CU_ASSERT_EQUAL(race_repeat(shut_down_after_end, &way, ROUNDS), 0);
 }
 
+static void no_address_comes_again(void)
+{
+    lc_receive_port ports[2];
+    lc_timer timers[2];
+    lc_isolate isolates[2];
+    for (unsigned i = 0; i < 2; i++) {
+        lc_isolate_options options = LC_ISOLATE_INIT;
+        options.entry = do_nothing;
+        CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+        CU_ASSERT_EQUAL(lc_port_open(NULL, &ports[i]), 0);
+        CU_ASSERT_EQUAL(lc_timer_start(ports[i].send, NULL, LC_MINUTE, 0, &timers[i]), 0);
+        CHECK_SUCCESS(lc_isolate_spawn(&options, &isolates[i]));
+        lc_handle *done = lc_isolate_done(isolates[i]);
+        CHECK_CLOSES(done);
+        lc_handle_unref(done);
+        if (i > 0) { /* those of before the shutdown are still nobody's */
+            CU_ASSERT_FALSE(lc_port_is_open(ports[0].send));
+            CU_ASSERT_FALSE(lc_timer_cancel(timers[0]));
+        }
+        CU_ASSERT_TRUE(lc_timer_cancel(timers[i]));
+        CU_ASSERT_EQUAL(lc_port_close(ports[i]), 0);
+    }
+    CU_ASSERT_FALSE(lc_send_port_equal(ports[0].send, ports[1].send));
+    CU_ASSERT_FALSE(lc_isolate_equal(isolates[0], isolates[1]));
+}
+
 /* ---- the name, to the last call ---- */
 
 struct last_words {
@@ -538,6 +564,7 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"behind an exit no message is handled", nothing_comes_behind_an_exit},
             {"a parked sender goes on when a close has made room", parked_sender_goes_on},
             {"who has seen the end may shut the library down", shutdown_after_end},
+            {"no address comes again after a shutdown", no_address_comes_again},
             {"an isolate has its name to the last call it makes", name_lives_to_the_last_call},
             {"spawn against shutdown of the group", spawn_against_group_shutdown},
             {"two isolates that talk keep no third from its messages", talk_of_two_lets_others_in},
