@@ -134,9 +134,19 @@ static void push_ring(struct lc__loop *loop, struct lc__job *job)
 
 /* ---- taking what others have ---- */
 
+/* How many threads it may run on; 0: any. */
+static unsigned width(const struct lc__job *job)
+{
+    return atomic_load_explicit(&job->threads, memory_order_relaxed) >> 16;
+}
+
+/* As lc__group_has, without the group. */
 static bool may_go(const struct lc__job *job, const struct lc__loop *thief)
 {
-    return !job->group || lc__group_has(job->group, thief->index);
+    unsigned window = atomic_load_explicit(&job->threads, memory_order_relaxed);
+    unsigned threads = thief->executor->threads, first = window & UINT16_MAX;
+    return window == 0 ||
+           (thief->index < threads && (thief->index + threads - first) % threads < window >> 16);
 }
 
 /*
@@ -182,8 +192,8 @@ static unsigned take_half(struct lc__loop *thief, struct lc__loop *victim)
         if (there > LC__JOB_RING) /* the head has moved between the two looks */
             continue;
         /*
-         * A job may be taken by another, and even end, while we look at it; its memory stays, and
-         * then the head has moved.
+         * A job may be taken by another, and even end, while we look at it; its memory stays, though
+         * not its group's, and then the head has moved.
          */
         for (; count < most; count++)
             if (!may_go(atomic_load_explicit(&jobs->ring[(head + count) % LC__JOB_RING],
@@ -315,10 +325,19 @@ void lc__jobs_leave(struct lc__loop *loop, const struct lc__fiber *fiber)
 
 /* ---- posting ---- */
 
+void lc__job_init(struct lc__job *job, const struct lc__job_kind *kind, lc_executor *executor,
+                  struct lc_group *group)
+{
+    job->kind = kind;
+    job->executor = executor;
+    job->group = group;
+    atomic_store_explicit(&job->threads, group ? group->count << 16 | group->first : 0,
+                          memory_order_relaxed);
+}
+
 static bool is_for(const struct lc__job *job, const struct lc__loop *loop)
 {
-    return loop && loop->executor == job->executor &&
-           (!job->group || lc__group_has(job->group, loop->index));
+    return loop && loop->executor == job->executor && may_go(job, loop);
 }
 
 static void post_here(struct lc__loop *loop, struct lc__job *job)
@@ -447,7 +466,7 @@ bool lc__jobs_have_aged(struct lc__loop *loop)
     }
     const struct lc__job *first =
         atomic_load_explicit(&jobs->ring[head % LC__JOB_RING], memory_order_relaxed);
-    bool may_go_elsewhere = !first->group || first->group->count > 1;
+    bool may_go_elsewhere = width(first) != 1;
     return may_go_elsewhere && now - jobs->since >= LC__FRESH_AGE;
 }
 

@@ -39,6 +39,11 @@ struct lc__job {
     const struct lc__job_kind *kind;
     lc_executor *executor;
     struct lc_group *group; /* the threads it may run on; NULL: any. Borrowed */
+    /*
+     * The same for those that look at a job which may just end, and its group with it: the first of
+     * the threads, and above 16 bits how many; 0: any.
+     */
+    atomic_uint threads;
 };
 
 struct lc__job_queue {
@@ -72,6 +77,9 @@ struct lc__jobs {
     struct lc__job_queue posted;
 };
 
+/* Others may look at it just now, as the job that was there before. */
+void lc__job_init(struct lc__job *job, const struct lc__job_kind *kind, lc_executor *executor,
+                  struct lc_group *group);
 /*
  * Counts a job in: the executor is not freed, and does not leave itself without a thread, until it
  * is counted out. @return 0; -ESHUTDOWN: it is being freed.

@@ -637,7 +637,7 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     bool exact = options->mailbox_limit < EXACT_LIMIT || options->when_full == LC_FULL_DROP_OLDEST;
     /* Under the lock: an address of what it was before may be looked up just now. */
     lc__spinlock_lock(&isolate->lock);
-    isolate->job = (struct lc__job){NULL, &kind, executor, lc__isolate_group_threads(group)};
+    lc__job_init(&isolate->job, &kind, executor, lc__isolate_group_threads(group));
     atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
     isolate->alive = true;
     isolate->bars = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
