@@ -31,7 +31,8 @@
  * What an isolate runs may call all of the library; see executor.h for what code in a fiber must
  * keep to, which holds here too.
  *
- * The semantics are those of Dart's isolates. All calls are thread-safe.
+ * The semantics are those of Dart's isolates. All calls are thread-safe. In a forked child there are
+ * no isolates (api.h), and calls that can say so answer -ENOTSUP.
  */
 #ifndef LIFECYCLE_ISOLATE_H
 #define LIFECYCLE_ISOLATE_H

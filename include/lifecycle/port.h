@@ -24,7 +24,8 @@
  * closed port is dropped and counted.
  *
  * The semantics are those of ports in Dart's isolates. All calls are thread-safe; those that take a
- * receive port are its owner's.
+ * receive port are its owner's. In a forked child all ports are closed (api.h), and calls that can
+ * say so answer -ENOTSUP.
  */
 #ifndef LIFECYCLE_PORT_H
 #define LIFECYCLE_PORT_H

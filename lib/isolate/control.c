@@ -6,6 +6,7 @@
  * message, and it cannot be lost. Only what is to come after the running handler, in its turn, goes
  * into the isolate's queue of control.
  */
+#include "base/fork.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "context/worker.h"
@@ -41,13 +42,19 @@ static bool opens(lc_capability shown, lc_capability wanted)
 
 /* ---- who may ---- */
 
+/* Any isolate, locked. NULL: why not, in *error. In a forked child its lock may be held for ever. */
+static struct lc__isolate *lock_any(lc_send_port control, int *error)
+{
+    lc__task_check();
+    *error = lc__forked() ? -ENOTSUP : -ESRCH;
+    return *error == -ENOTSUP ? NULL : lc__isolate_lock(control);
+}
+
 /* The isolate, locked, if the capability is its. NULL: why not, in *error. */
 static struct lc__isolate *lock_for(lc_send_port control, lc_capability shown, bool to_end,
                                     int *error)
 {
-    lc__task_check();
-    struct lc__isolate *isolate = lc__isolate_lock(control);
-    *error = -ESRCH;
+    struct lc__isolate *isolate = lock_any(control, error);
     if (!isolate)
         return NULL;
     const struct lc__extras *extras = isolate->extras;
@@ -154,8 +161,8 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
     if (message && priority == LC_PRIORITY_NEXT_EVENT) {
         result = queue_control(isolate.control, message);
     } else if (message) {
-        struct lc__isolate *found = lc__isolate_lock(isolate.control);
-        result = found ? 0 : -ESRCH;
+        struct lc__isolate *found = lock_any(isolate.control, &result);
+        result = found ? 0 : result;
         if (found) {
             /* It lives: that is what it is asked for, and we may as well say it. */
             lc__isolate_unlock(found);
@@ -257,10 +264,10 @@ int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc
 
 int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
 {
-    lc__task_check();
-    struct lc__isolate *found = lc__isolate_lock(isolate.control);
+    int error;
+    struct lc__isolate *found = lock_any(isolate.control, &error);
     if (!found)
-        return -ESRCH;
+        return error;
     struct lc__exit_listener *listener = found->extras ? find_listener(found->extras, port) : NULL;
     if (listener)
         STAILQ_REMOVE(&found->extras->at_exit, listener, lc__exit_listener, link);
@@ -366,8 +373,8 @@ static lc_isolate_state state_of(const struct lc__isolate *isolate)
 
 lc_isolate_state lc_isolate_get_state(lc_isolate isolate)
 {
-    lc__task_check();
-    struct lc__isolate *found = lc__isolate_lock(isolate.control);
+    int error;
+    struct lc__isolate *found = lock_any(isolate.control, &error);
     if (!found)
         return LC_ISOLATE_ENDED;
     lc_isolate_state state = state_of(found);
@@ -377,12 +384,12 @@ lc_isolate_state lc_isolate_get_state(lc_isolate isolate)
 
 int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size)
 {
-    lc__task_check();
+    int error;
     if (!name || size == 0)
         return -EINVAL;
-    struct lc__isolate *found = lc__isolate_lock(isolate.control);
+    struct lc__isolate *found = lock_any(isolate.control, &error);
     if (!found)
-        return -ESRCH;
+        return error;
     const struct lc__extras *extras = found->extras;
     strlcpy(name, extras && extras->name ? extras->name : "isolate", size);
     lc__isolate_unlock(found);

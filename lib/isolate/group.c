@@ -110,7 +110,7 @@ lc_isolate_group *lc_isolate_group_current(void)
 size_t lc_isolate_group_count(const lc_isolate_group *group)
 {
     lc_isolate_group *counted = (lc_isolate_group *)(uintptr_t)group;
-    if (!group)
+    if (!group || lc__forked())
         return 0;
     lc__spinlock_lock(&counted->lock);
     size_t count = counted->count;

@@ -89,8 +89,8 @@ static struct lc__extras *make_extras(void)
 struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
 {
     struct lc__extras *spare = NULL;
-    struct lc__isolate *isolate = lc__isolate_lock(port);
-    *error = -ESRCH;
+    *error = lc__forked() ? -ENOTSUP : -ESRCH;
+    struct lc__isolate *isolate = *error == -ENOTSUP ? NULL : lc__isolate_lock(port);
     if (isolate && !isolate->extras) {
         lc__isolate_unlock(isolate);
         spare = make_extras();

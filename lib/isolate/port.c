@@ -294,7 +294,11 @@ int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opene
 /* The channel of a port of the caller's. @return a reference; NULL and -EBADF, -EPERM. */
 static lc_channel *own_channel(lc_receive_port port, int *error)
 {
-    struct channel_port *found = lock_channel_port(port.send);
+    struct channel_port *found = lc__forked() ? NULL : lock_channel_port(port.send);
+    if (!found && lc__forked()) {
+        *error = -ENOTSUP;
+        return NULL;
+    }
     if (!found) {
         *error = !lc__port_is_channel(port.send) && lc_port_is_open(port.send) ? -EPERM : -EBADF;
         return NULL;
@@ -521,11 +525,15 @@ int lc_port_open(const lc_port_options *options, lc_receive_port *port)
 int lc_port_close(lc_receive_port port)
 {
     lc__task_check();
+    if (lc__forked())
+        return -ENOTSUP;
     return lc__port_is_channel(port.send) ? close_channel(port) : close_own(port);
 }
 
 bool lc_port_is_open(lc_send_port port)
 {
+    if (lc__forked())
+        return false;
     if (lc__port_is_channel(port)) {
         struct channel_port *found = lock_channel_port(port);
         if (found)

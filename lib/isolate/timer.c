@@ -259,7 +259,7 @@ bool lc_timer_cancel(lc_timer cancelled)
 {
     lc__task_check();
     struct lc__message_timer *timer =
-        cancelled.serial ? lc__pool_at(&timers, cancelled.place) : NULL;
+        cancelled.serial && !lc__forked() ? lc__pool_at(&timers, cancelled.place) : NULL;
     if (!timer)
         return false;
     lc__spinlock_lock(&timer->lock);

@@ -276,6 +276,26 @@ static lc_error *do_nothing(void *arg)
             return (number);                                                                       \
     } while (0)
 
+static int control_in_child(lc_isolate isolate, lc_send_port probe)
+{
+    char name[8];
+    STEP(21, lc_isolate_pause(isolate, lc_capability_new()) == -ENOTSUP);
+    STEP(22, lc_isolate_resume(isolate, isolate.pause) == -ENOTSUP);
+    STEP(23, lc_isolate_ping(isolate, probe, NULL, LC_PRIORITY_DEFAULT) == -ENOTSUP);
+    STEP(24, lc_isolate_ping(isolate, probe, NULL, LC_PRIORITY_NEXT_EVENT) == -ENOTSUP);
+    STEP(25, lc_isolate_kill(isolate, LC_PRIORITY_DEFAULT) == -ENOTSUP);
+    STEP(26, lc_isolate_set_errors_fatal(isolate, true) == -ENOTSUP);
+    STEP(27, lc_isolate_add_exit_listener(isolate, probe, NULL) == -ENOTSUP);
+    STEP(28, lc_isolate_remove_exit_listener(isolate, probe) == -ENOTSUP);
+    STEP(29, lc_isolate_add_error_listener(isolate, probe) == -ENOTSUP);
+    STEP(30, lc_isolate_remove_error_listener(isolate, probe) == -ENOTSUP);
+    STEP(31, lc_isolate_get_name(isolate, name, sizeof name) == -ENOTSUP);
+    STEP(32, lc_isolate_get_state(isolate) == LC_ISOLATE_ENDED);
+    STEP(33, !lc_isolate_done(isolate));
+    STEP(34, !lc_port_is_open(probe));
+    return 0;
+}
+
 static int use_ports_in_child(lc_send_port isolates, lc_receive_port probe)
 {
     lc_receive_port port;
@@ -320,7 +340,8 @@ CHECK_CHILD(fork_with_isolates)
     pid_t child = fork();
     if (child == 0) {
         alarm(30);
-        _exit(use_ports_in_child(isolates.send, probe));
+        int failed = use_ports_in_child(isolates.send, probe);
+        _exit(failed ? failed : control_in_child(isolate, probe.send));
     }
     int status = -1;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
