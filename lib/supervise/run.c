@@ -4,6 +4,7 @@
  * error, and waits for what happens next. See <lifecycle/run.h>.
  */
 #include "base/fork.h"
+#include "base/task.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/fiber.h"
@@ -362,7 +363,9 @@ static lc_error *supervise(struct run *run)
         run->node.policy.backoff = backoff;
     lc__engine_init(&run->engine, 0); /* without jitter nothing is drawn */
     lc__engine_add(&run->engine, &run->node, NULL, 0);
+    lc__task_shield(); /* what runs is not left alone */
     lc_error *result = run_loop(run);
+    lc__task_unshield();
     lc__engine_node_end(&run->node);
     lc__engine_end(&run->engine);
     return result;

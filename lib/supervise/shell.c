@@ -243,7 +243,7 @@ struct service {
 
 /*
  * Begins to serve, if nobody does: as the task that calls, on the shell's clock, and not to be
- * cancelled half-way. Acquire: what earlier servers did is seen.
+ * cancelled, or killed, half-way. Acquire: what earlier servers did is seen.
  */
 static bool begin_service(struct lc__shell *shell, struct service *service)
 {
@@ -256,6 +256,7 @@ static bool begin_service(struct lc__shell *shell, struct service *service)
                                 !shell->started || shell->over};
     if (!task->fiber)
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &service->cancelling);
+    lc__task_shield();
     if (shell->clock)
         task->clock = shell->clock;
     if (service->holds)
@@ -283,6 +284,7 @@ static void end_service(struct lc__shell *shell, const struct service *service)
     } while (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, IDLE,
                                                       memory_order_release, memory_order_relaxed));
     service->task->clock = service->clock;
+    lc__task_unshield();
     if (service->holds)
         lc__shell_unref(shell);
     if (is_over && !service->was_over)

@@ -4,6 +4,7 @@
  */
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/task.h"
 #include "context/context.h"
 #include "supervise/node.h"
 #include "supervise/snapshot.h"
@@ -397,8 +398,10 @@ lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_b
         else if (!own)
             error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", supervisor->shell.name);
     }
+    lc__task_shield(); /* what runs is not left alone */
     if (!error)
         error = run_under(supervisor, own ? own : context, signals, &answer);
+    lc__task_unshield();
     lc_context_unref(own);
     lc_process_signals_unwatch(signals);
     if (behavior)
@@ -633,7 +636,9 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
     if (!removal.error)
         lc__shell_call(&supervisor->shell, remove_in_service, &removal);
     if (removal.gone) {
+        lc__task_shield();
         int result = await_gone(supervisor, removal.gone, deadline);
+        lc__task_unshield();
         if (result < 0)
             removal.error =
                 lc_error_new(result, "node \"%s\" is still stopping: %s", name, strerror(-result));
