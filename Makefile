@@ -49,8 +49,10 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB_OBJECTS     := $(call objects,$(wildcard lib/*/*.c))
 BENCH_OBJECTS   := $(call objects,$(wildcard tests/bench/*.c))
 INTERPOSERS     := $(wildcard tests/ledger/interpose*.c)
+PROGRAMS        := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/programs/*.c))
 TEST_OBJECTS    := $(call objects,\
-                   $(filter-out tests/bench/% tests/gdb/% tests/switch/% $(INTERPOSERS),$(wildcard tests/*/*.c)))
+                   $(filter-out tests/bench/% tests/gdb/% tests/programs/% tests/switch/% $(INTERPOSERS),\
+                     $(wildcard tests/*/*.c)))
 # examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
@@ -71,7 +73,7 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 
 all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
-tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(EXAMPLES:%=$(BUILD)/%)
+tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) $(EXAMPLES:%=$(BUILD)/%)
 benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
 switches: $(SWITCHES)
 native-switches: $(NATIVE_SWITCHES)
@@ -110,7 +112,7 @@ $(EXAMPLES:%=$(BUILD)/%): $$(call objects,$$(wildcard examples/$$(@F).c examples
 	@mkdir -p $(@D)
 	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
 
-$(BUILD)/tests/check: private LIBS = $(CUNIT_LIBS) -lm
+$(BUILD)/tests/check: private LIBS = $(CUNIT_LIBS) -lm -rdynamic
 $(BUILD)/tests/check: $(TEST_OBJECTS) $(STATIC)
 $(BUILD)/tests/bench: $(BENCH_OBJECTS) $(STATIC)
 $(BUILD)/tests/check $(BUILD)/tests/bench:
@@ -121,6 +123,12 @@ $(BUILD)/tests/check $(BUILD)/tests/bench:
 $(BUILD)/tests/%.so: tests/ledger/%.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -shared -pthread $(WARNINGS) $(WERROR) -O2 -g -o $@ $< -ldl
+
+# What tests spawn isolates from; it calls the library that is in the test program.
+$(PROGRAMS): $(BUILD)/tests/%.so: tests/%.c $(wildcard include/lifecycle/*.h) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -fvisibility=hidden -shared $(WARNINGS) $(WERROR) -O2 -g \
+	    -Iinclude -o $@ $<
 
 # The switch by itself, in each of its ways.
 $(BUILD)/switch/%ucontext: private UNIT = $(ucontext_FLAGS)

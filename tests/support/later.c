@@ -39,11 +39,16 @@ static bool sleeps(void *arg)
     return state_of(*(pid_t *)arg) == 'S';
 }
 
-static bool has_ended(void *arg)
+bool later_has_ended(pid_t thread)
 {
-    char state = state_of(*(pid_t *)arg);
+    char state = state_of(thread);
     return state == '\0' ||
            state == 'Z'; /* the first thread stays a zombie as long as others live */
+}
+
+static bool has_ended(void *arg)
+{
+    return later_has_ended(*(pid_t *)arg);
 }
 
 bool later_asleep(pid_t thread)

@@ -40,6 +40,8 @@ bool later_join(struct later *later);
 bool later_asleep(pid_t thread);
 /** Waits until the thread has ended. @return false if it did not in time. */
 bool later_ended(pid_t thread);
+/** Whether it has ended by now. */
+bool later_has_ended(pid_t thread);
 /** The calling thread's number, for the two above. */
 pid_t later_self(void);
 

@@ -34,10 +34,10 @@ struct mime {
     lc_handle *gate;        /**< what it waits for, if told to */
     struct doer self;       /**< who it is while it waits */
     lc_context *context;    /**< once mime_shows_context was done: a reference */
-    lc_handle *done;
-    atomic_uint entered;  /**< how often its entry has begun */
-    atomic_uint released; /**< how often its argument was released */
-    atomic_uint deferred; /**< how often mime_count_deferred was called */
+    lc_handle *done;        /**< NULL: it was never spawned */
+    atomic_uint entered;    /**< how often its entry has begun */
+    atomic_uint released;   /**< how often its argument was released */
+    atomic_uint deferred;   /**< how often mime_count_deferred was called */
 };
 
 /** Made to be spawned with `orders`, and with both listeners at `notes`. */
