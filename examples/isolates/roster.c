@@ -68,7 +68,8 @@ lc_error *roster_order(const struct roster *roster, const struct order *order)
     for (size_t place = 0; place < roster->count; place++) {
         const struct member *member = &roster->members[place];
         int code = member->alive ? order_one(member->isolate, order) : 0;
-        if (code < 0 && code != -ESRCH) /* it has ended, and its message is on its way */
+        /* It has ended, and its message is on its way; or it was spawned after the pause. */
+        if (code < 0 && code != -ESRCH && code != -ENOENT)
             failed = code;
     }
     if (failed == 0)

@@ -7,7 +7,7 @@
 
 #include <lifecycle/time.h>
 
-#include <errno.h>
+#include <bsd/string.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
