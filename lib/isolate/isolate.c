@@ -212,6 +212,7 @@ struct run {
     struct lc__isolate *isolate; /* NULL: it has ended, or been let go */
     struct lc__task *task;
     const char *carrier_name;
+    bool has_looked;     /* under the lock: from then on the isolate is the run's */
     lc_message *message; /* being handled */
     struct lc__worker_call call;
 };
@@ -226,9 +227,10 @@ static void answer(struct lc__isolate *isolate, struct lc__control *control)
 }
 
 /* The run's task has the isolate, from the first look on; under the lock, as the next. */
-static void hold(const struct run *run)
+static void hold(struct run *run)
 {
     struct lc__isolate *isolate = run->isolate;
+    run->has_looked = true;
     isolate->running = run->task;
     /* Lives until the isolate ends, which is in this run or later. */
     run->task->name = name_of(isolate);
@@ -252,12 +254,12 @@ static enum lc__event next_event(struct run *run, struct lc__control **control)
      * Relaxed: of what was asked for before a message was sent, the lock under which the message was
      * taken has told us; anything else may be seen a little later.
      */
-    if (isolate->running && isolate->taken && isolate->counted_off > 0 &&
+    if (run->has_looked && isolate->taken && isolate->counted_off > 0 &&
         !atomic_load_explicit(&isolate->attention, memory_order_relaxed))
         return LC__EVENT_MESSAGE;
     lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
-    if (!isolate->running)
+    if (!run->has_looked)
         hold(run);
     enum lc__event event = lc__isolate_next(isolate);
     if (event == LC__EVENT_CONTROL) {

@@ -489,6 +489,81 @@ static void busy_one_lets_others_past(void)
     CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
 }
 
+/* ---- isolates that change their threads ---- */
+
+enum { CROWD = 8, EVENTS = 20000 };
+
+struct member {
+    struct station station; /* first */
+    uint64_t random;
+    struct crowd *crowd;
+};
+
+struct crowd {
+    struct member members[CROWD];
+    atomic_uint events;
+    lc_handle *enough;
+};
+
+/* Sends some on, and now and then waits, or throws: the next of its messages may come to another thread. */
+static lc_error *pass_on(void *arg, lc_message *message)
+{
+    struct member *member = arg;
+    struct crowd *crowd = member->crowd;
+    uint64_t random = check_random(&member->random);
+    (void)message;
+    if (atomic_fetch_add(&crowd->events, 1) >= EVENTS) {
+        lc_handle_close(crowd->enough);
+        return NULL;
+    }
+    for (unsigned i = 0; i < 1 + random % 2; i++) {
+        const struct member *to = &crowd->members[check_random(&member->random) % CROWD];
+        lc_send_payload(to->station.in.send, NULL, LC_NOW);
+    }
+    if (random >> 8 & 63)
+        return NULL;
+    if (random >> 16 & 1)
+        lc_yield();
+    else
+        lc_throw(lc_isolate_context(), lc_error_new(-EIO, "thrown in a crowd"));
+    return NULL;
+}
+
+static void crowd_on_threads(void)
+{
+    struct crowd *crowd = calloc(1, sizeof *crowd);
+    lc_executor *executor;
+    lc_executor_options of_executor = LC_EXECUTOR_INIT;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_port_options of_errors = LC_PORT_INIT;
+    lc_receive_port errors; /* where nobody looks */
+    of_executor.threads = 3;
+    CHECK_SUCCESS(lc_executor_new(&of_executor, &executor));
+    of_errors.limit = 1;
+    of_errors.when_full = LC_FULL_DROP_OLDEST;
+    CU_ASSERT_EQUAL(lc_port_open(&of_errors, &errors), 0);
+    options.executor = executor;
+    options.spread = options.survives_errors = true;
+    options.on_error = errors.send;
+    options.mailbox_limit = 128;
+    crowd->enough = lc_handle_new();
+    for (unsigned i = 0; i < CROWD; i++) {
+        struct member *member = &crowd->members[i];
+        *member = (struct member){{.handler = pass_on}, check_seed() + i, crowd};
+        station_begin(&member->station, &options);
+        CHECK_CLOSES(member->station.ready);
+    }
+    for (unsigned i = 0; i < CROWD; i++)
+        CU_ASSERT_EQUAL(lc_send(crowd->members[i].station.in.send, NULL, 0), 0);
+    CHECK_CLOSES(crowd->enough);
+    for (unsigned i = 0; i < CROWD; i++)
+        station_end(&crowd->members[i].station);
+    lc_handle_unref(crowd->enough);
+    CU_ASSERT_EQUAL(lc_port_close(errors), 0);
+    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+    free(crowd);
+}
+
 /* ---- timers ---- */
 
 struct timing {
@@ -570,5 +645,6 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"two isolates that talk keep no third from its messages", talk_of_two_lets_others_in},
             {"isolates behind a busy one go to another thread", busy_one_lets_others_past},
             {"two isolates that talk keep no fiber from its turn", talk_of_two_lets_fibers_in},
+            {"a crowd that talks on several threads", crowd_on_threads},
             {"cancel of a periodic timer against its firing", cancel_against_fire},
             {"a period that never passes", period_without_end});
