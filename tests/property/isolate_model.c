@@ -15,6 +15,7 @@
 #include <lifecycle.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,7 @@ struct world {
     int64_t epoch;
     uint64_t random;
     bool breaks_off; /* the simulation is left in the middle of everything */
+    atomic_uint baton;
     unsigned compared;
 };
 
@@ -81,12 +83,23 @@ static int64_t slot_now(const struct world *world)
     return (lc_now() - world->epoch) / SLOT;
 }
 
+/*
+ * All of it runs on one thread, and the driver looks when nothing moves. For who does not know that,
+ * as ThreadSanitizer, what one has written down is passed on by this.
+ */
+static void pass_on(struct world *world)
+{
+    atomic_fetch_add(&world->baton, 1);
+}
+
 /* ---- parcels ---- */
 
 static void destroy_parcel(void *data)
 {
     struct parcel *parcel = data;
+    pass_on(parcel->world);
     parcel->world->over[parcel->line]++;
+    pass_on(parcel->world);
 }
 
 static lc_payload payload_of(struct world *world, unsigned line)
@@ -95,6 +108,7 @@ static lc_payload payload_of(struct world *world, unsigned line)
     *parcel = (struct parcel){world, line};
     bool moved = world->oracle.lines[line].moved;
     world->carried[line] = moved;
+    pass_on(world);
     return (lc_payload){parcel, sizeof *parcel, moved ? destroy_parcel : NULL};
 }
 
@@ -113,8 +127,10 @@ static lc_error *handle(void *arg, lc_message *message);
 static struct note *write_note(struct actor *actor, unsigned line, bool deferred)
 {
     struct model_actor *model = &actor->world->oracle.actors[actor->index];
+    pass_on(actor->world);
     struct note *note = &model->notes[model->note_count++];
     *note = (struct note){line, NO_RESULT, deferred};
+    pass_on(actor->world);
     return note;
 }
 
@@ -302,6 +318,7 @@ static lc_error *do_chain(struct actor *actor, unsigned at, lc_message *message)
         struct note *note = write_note(actor, at, false);
         int result = act(actor, at, message, &error);
         note->result = result;
+        pass_on(actor->world);
         at = actor->world->oracle.lines[at].next;
     }
     return error;
@@ -312,8 +329,10 @@ static lc_error *handle(void *arg, lc_message *message)
     struct actor *actor = arg;
     struct world *world = actor->world;
     unsigned line = ((struct parcel *)lc_message_data(message))->line;
+    pass_on(world);
     if (world->crosses[line]) {
         world->heard[world->heard_count++] = line;
+        pass_on(world);
         return NULL;
     }
     return do_chain(actor, line, message);
@@ -322,6 +341,7 @@ static lc_error *handle(void *arg, lc_message *message)
 static lc_error *enter(void *arg)
 {
     struct actor *actor = arg;
+    pass_on(actor->world);
     return do_chain(actor, actor->entry, NULL);
 }
 
@@ -859,7 +879,9 @@ static void compare_actor(struct world *world, int index)
 /* Lets time pass until then, when nothing moves any more, and compares. */
 static void look(struct world *world, int64_t time, bool waits_over)
 {
+    pass_on(world);
     int result = lc_handle_wait(world->never, time);
+    pass_on(world);
     oracle_claim(&world->oracle, result == -ETIMEDOUT, "the driver's wait");
     oracle_run(&world->oracle, waits_over);
     if (!world->oracle.wrong)
