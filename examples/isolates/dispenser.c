@@ -149,13 +149,15 @@ static lc_error *on_order(void *arg, lc_message *message)
 
 /* ---- beginning and end ---- */
 
-static int open_port(struct dispenser *dispenser, lc_message_handler handler, lc_send_port *opened)
+/* Unless something has failed before. */
+static int open_port(struct dispenser *dispenser, int before, lc_message_handler handler,
+                     lc_send_port *opened)
 {
     lc_port_options options = LC_PORT_INIT;
-    lc_receive_port port;
+    lc_receive_port port = {LC_NO_PORT};
     options.handler = handler;
     options.arg = dispenser;
-    int code = lc_port_open(&options, &port);
+    int code = before == 0 ? lc_port_open(&options, &port) : before;
     *opened = port.send;
     return code;
 }
@@ -164,12 +166,10 @@ static lc_error *begin(void *arg)
 {
     struct dispenser *dispenser = arg;
     struct news started = {.kind = NEWS_STARTED};
-    lc_send_port *wanted[] = {&dispenser->self, &dispenser->tree.announcements,
-                              &dispenser->roster.ends, &started.orders};
-    const lc_message_handler handlers[] = {on_go_on, on_announcement, on_end, on_order};
-    int code = 0;
-    for (size_t i = 0; i < 4 && code == 0; i++)
-        code = open_port(dispenser, handlers[i], wanted[i]);
+    int code = open_port(dispenser, 0, on_go_on, &dispenser->self);
+    code = open_port(dispenser, code, on_announcement, &dispenser->tree.announcements);
+    code = open_port(dispenser, code, on_end, &dispenser->roster.ends);
+    code = open_port(dispenser, code, on_order, &started.orders);
     if (code == 0)
         code = lc_send(dispenser->news, &started, sizeof started);
     lc_error *error = explain(code, "begin");
