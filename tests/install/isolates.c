@@ -326,10 +326,11 @@ static void counts_nothing(void)
 
 static void counts_more_files_than_may_be_open(void)
 {
-    struct job job = {.options = {"--open", "8"}, .files = 64};
+    /* By steps so small that none is through before others begin. */
+    struct job job = {.options = {"--open", "8", "--bytes-per-step", "1"}, .files = 41};
     enter_scratch();
     CU_ASSERT_EQUAL(shell("mkdir $(seq 20) && for d in $(seq 20); do (cd $d && "
-                          "seq 2000 | split -l 20 -a 4 -d -); done"),
+                          "seq 3000 | split -l 100 -a 4 -d -); done"),
                     0);
     start(&job);
     CU_ASSERT_EQUAL(end(&job), 0);
