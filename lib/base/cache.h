@@ -33,7 +33,7 @@ struct lc__cache {
 /* A block, not cleared. `cache`: NULL for a thread that has none. NULL: no memory. */
 void *lc__block_take(struct lc__cache *cache);
 /* Gives a block back, wherever it was taken. */
-void lc__block_give(struct lc__cache *cache, void *block);
+void lc__block_give(struct lc__cache *cache, void *given);
 /* Gives back what the thread keeps. */
 void lc__cache_empty(struct lc__cache *cache);
 

@@ -1353,8 +1353,9 @@ static void held_at_exit(mime_act act, const void *arg, bool kills, const char *
 {
     struct mime mime;
     begin_held(&mime, false, true);
-    CU_ASSERT_TRUE(kills ? kill_with(&mime, *(const lc_priority *)arg) == 0
-                         : mime_told(&mime, act, arg));
+    const lc_priority *priority = kills ? arg : NULL;
+    bool begun = priority ? kill_with(&mime, *priority) == 0 : mime_told(&mime, act, arg);
+    CU_ASSERT_TRUE(begun);
     CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
     if (before)
         CU_ASSERT_TRUE(hears(mime.notes, before));

@@ -203,7 +203,7 @@ static lc_error *open_member(void *arg)
 
 static unsigned count_threads(const struct member *members)
 {
-    pthread_t seen[MEMBERS * ROUNDS];
+    pthread_t seen[MEMBERS * ROUNDS] = {0};
     unsigned count = 0;
     for (size_t i = 0; i < (size_t)MEMBERS * ROUNDS; i++) {
         pthread_t thread = members[i / ROUNDS].threads[i % ROUNDS];

@@ -514,7 +514,7 @@ static void fill_alarm(struct world *world, struct line *line, struct scope scop
     line->other_place = draw_place(world, scope.actor);
     /* Two timers of an actor never fire in the same slot: which came first would not be known. */
     int64_t round = world->oracle.slot / SLOTS_A_ROUND + (int64_t)draw(world, 3);
-    line->due = round * SLOTS_A_ROUND + 2 * (line->place + 1) + (int64_t)draw(world, 2);
+    line->due = round * SLOTS_A_ROUND + 2 * ((int64_t)line->place + 1) + (int64_t)draw(world, 2);
     line->period = scope.again ? SLOTS_A_ROUND : 0;
     line->load = write_chain(world, scope);
     if (scope.again)

@@ -177,20 +177,20 @@ struct oracle {
 void oracle_claim(struct oracle *oracle, bool truth, const char *otherwise);
 
 /* Each does in the model what has been done to the isolate. @return what the call is to return. */
-int oracle_spawn(struct oracle *oracle, int actor, const struct casting *casting);
-int oracle_send(struct oracle *oracle, int actor, int place, unsigned line, bool from_itself);
+int oracle_spawn(struct oracle *oracle, int index, const struct casting *casting);
+int oracle_send(struct oracle *oracle, int index, int place, unsigned line, bool from_itself);
 int oracle_pause(struct oracle *oracle, int actor, int key);
 int oracle_resume(struct oracle *oracle, int actor, int key);
-int oracle_ping(struct oracle *oracle, int actor, int watcher, unsigned line, bool next_event);
+int oracle_ping(struct oracle *oracle, int index, int watcher, unsigned line, bool next_event);
 int oracle_kill(struct oracle *oracle, int actor, bool at_once);
 int oracle_set_fatal(struct oracle *oracle, int actor, bool fatal);
-int oracle_listen_exit(struct oracle *oracle, int actor, int watcher, unsigned line);
-int oracle_unlisten_exit(struct oracle *oracle, int actor, int watcher);
+int oracle_listen_exit(struct oracle *oracle, int index, int watcher, unsigned line);
+int oracle_unlisten_exit(struct oracle *oracle, int index, int watcher);
 int oracle_listen_error(struct oracle *oracle, int actor, int watcher);
 int oracle_unlisten_error(struct oracle *oracle, int actor, int watcher);
-int oracle_end_hold(struct oracle *oracle, int actor);
-int oracle_start_alarm(struct oracle *oracle, int actor, int alarm, int place, unsigned line);
-int oracle_cancel_alarm(struct oracle *oracle, int actor, int alarm);
+int oracle_end_hold(struct oracle *oracle, int index);
+int oracle_start_alarm(struct oracle *oracle, int index, int at, int place, unsigned line);
+int oracle_cancel_alarm(struct oracle *oracle, int actor, int at);
 int oracle_anything(const struct oracle *oracle, int actor); /* 0, or -ESRCH */
 /* The group is shut down. */
 void oracle_group_down(struct oracle *oracle);
@@ -206,7 +206,7 @@ bool oracle_see(struct oracle *oracle, int watcher, unsigned line, bool error);
 /* Whether all that watchers were to see has come; what may be missing is taken as lost. */
 bool oracle_all_seen(struct oracle *oracle);
 
-lc_isolate_state oracle_state(const struct oracle *oracle, int actor);
+lc_isolate_state oracle_state(const struct oracle *oracle, int index);
 /* Whether the message from another actor that was not handled must have been by now, or is lost. */
 bool oracle_is_due(const struct oracle *oracle, unsigned line);
 bool oracle_is_dropped(const struct oracle *oracle, unsigned line);

@@ -19,7 +19,8 @@ static void take_many(struct lc__cache *cache)
     for (int i = 0; i < MANY; i++) {
         blocks[i] = lc__block_take(cache);
         CU_ASSERT_PTR_NOT_NULL_FATAL(blocks[i]);
-        memset(blocks[i], 0, LC__BLOCK_SIZE);
+        if (blocks[i])
+            memset(blocks[i], 0, LC__BLOCK_SIZE);
     }
 }
 
