@@ -894,6 +894,7 @@ static void look(struct world *world, int64_t time, bool waits_over)
         compare_parcels(world);
     oracle_settle(&world->oracle);
     world->compared++;
+    pass_on(world);
 }
 
 /* ---- a play ---- */
@@ -996,6 +997,7 @@ static void open_world(struct world *world)
 
 static void close_world(struct world *world)
 {
+    pass_on(world);
     for (int i = 0; i < WATCHERS; i++)
         lc_port_close(world->watchers[i]);
     for (int i = 0; i < ACTORS; i++) {
@@ -1003,6 +1005,7 @@ static void close_world(struct world *world)
         world->actors[i].done = NULL; /* those that are left may still spawn */
     }
     lc_isolate_group_unref(world->group);
+    pass_on(world);
 }
 
 static lc_error *play(void *arg)

@@ -76,7 +76,7 @@ static lc_error *take_order(void *arg, lc_message *message)
 {
     struct target *target = arg;
     const lc_payload payload = moved(&target->parcels[0]);
-    int64_t after = (int64_t)(check_random(&target->random) % 50000);
+    int64_t after = 0;
     switch (*(const enum order *)lc_message_data(message)) {
     case COUNT_IT:
         atomic_fetch_add(&target->counted, 1);
@@ -89,6 +89,7 @@ static lc_error *take_order(void *arg, lc_message *message)
     case FAIL:
         return lc_error_new(-EIO, "failed");
     case START_TIMER:
+        after = (int64_t)(check_random(&target->random) % 50000);
         target->results[0] = lc_timer_start(target->port.send, &payload, after, 0, &target->timer);
         atomic_fetch_add(&target->counted, 1);
         break;
