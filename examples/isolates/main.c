@@ -22,7 +22,7 @@
 #define OPEN_DEFAULT 64
 #define OPEN_MAX_FILES 100000
 #define STEP_DEFAULT 65536
-#define STEP_MAX (64 << 20)
+#define STEP_MAX (1 << 20)
 #define FAN_IN_DEFAULT 16
 #define FAN_IN_MAX 65536
 
