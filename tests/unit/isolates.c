@@ -1,0 +1,835 @@
+/*
+ * isolates.c: what <lifecycle/isolate.h> promises beside the contract: groups, what is refused and
+ * how it is named, other worlds, and calls by who is no isolate.
+ */
+#include "support/check.h"
+#include "support/fibers.h"
+#include "support/helper.h"
+#include "support/later.h"
+#include "support/mime.h"
+#include "support/mode.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+static lc_error *do_nothing(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+/* ---- groups ---- */
+
+/* What the isolates of a group share. */
+struct shared {
+    atomic_uint released;
+    atomic_uint number;
+};
+
+static void release_shared(void *data)
+{
+    atomic_fetch_add(&((struct shared *)data)->released, 1);
+}
+
+static lc_isolate_group *new_group(struct shared *shared)
+{
+    lc_isolate_group_options options = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group *group;
+    options.data = shared;
+    options.release = shared ? release_shared : NULL;
+    CHECK_SUCCESS(lc_isolate_group_new(&options, &group));
+    return group;
+}
+
+static void begin_in(struct mime *mime, lc_isolate_group *group)
+{
+    mime_init(mime);
+    mime->options.group = group;
+    CU_ASSERT_TRUE(mime_spawn(mime));
+}
+
+/* With `arg`, a group, as the one it should find itself in. */
+static lc_error *adds_one(struct mime *mime, void *arg)
+{
+    lc_isolate_group *group = lc_isolate_group_current();
+    struct shared *shared = lc_isolate_group_data(group);
+    if (group != arg)
+        return lc_error_new(-100, "another group");
+    atomic_fetch_add(&shared->number, 1);
+    mime_say(mime, "added");
+    return NULL;
+}
+
+static void isolates_share_data(void)
+{
+    enum { COUNT = 3 };
+    struct shared shared = {.number = 0};
+    struct mime mimes[COUNT];
+    lc_isolate_group *group = new_group(&shared);
+    CU_ASSERT_PTR_EQUAL(lc_isolate_group_data(group), &shared);
+    for (int i = 0; i < COUNT; i++) {
+        begin_in(&mimes[i], group);
+        CU_ASSERT_TRUE(mime_told(&mimes[i], adds_one, group));
+    }
+    for (int i = 0; i < COUNT; i++) {
+        CU_ASSERT_TRUE(hears(mimes[i].notes, "added"));
+        mime_drop(&mimes[i]);
+    }
+    CU_ASSERT_EQUAL(atomic_load(&shared.number), COUNT);
+    lc_isolate_group_unref(group);
+}
+
+static bool is_released(void *arg)
+{
+    const struct shared *shared = arg;
+    return atomic_load(&shared->released) == 1;
+}
+
+static void data_is_released_with_the_last_reference(void)
+{
+    struct shared shared = {.number = 0};
+    struct mime mime;
+    lc_isolate_group *group = new_group(&shared);
+    CU_ASSERT_PTR_EQUAL(lc_isolate_group_ref(group), group);
+    lc_isolate_group_unref(group);
+    begin_in(&mime, group);
+    lc_isolate_group_unref(group);
+    CU_ASSERT_TRUE(mime_told(&mime, adds_one, group)); /* its isolate keeps it */
+    CU_ASSERT_TRUE(hears(mime.notes, "added"));
+    CU_ASSERT_EQUAL(atomic_load(&shared.released), 0);
+    mime_drop(&mime);
+    CU_ASSERT_TRUE(check_until(is_released, &shared));
+}
+
+static void no_group(void)
+{
+    lc_isolate_group_unref(NULL);
+    CU_ASSERT_PTR_NULL(lc_isolate_group_ref(NULL));
+    CU_ASSERT_PTR_NULL(lc_isolate_group_data(NULL));
+    CU_ASSERT_EQUAL(lc_isolate_group_count(NULL), 0);
+    CU_ASSERT_PTR_NULL(lc_isolate_group_current());
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(NULL, LC_NOW), -EINVAL);
+}
+
+struct counted {
+    lc_isolate_group *group;
+    size_t count;
+};
+
+static bool count_is(void *arg)
+{
+    const struct counted *counted = arg;
+    return lc_isolate_group_count(counted->group) == counted->count;
+}
+
+static void group_is_counted(void)
+{
+    enum { COUNT = 4 };
+    struct mime mimes[COUNT];
+    lc_isolate_group *group = new_group(NULL);
+    CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
+    for (int i = 0; i < COUNT; i++) {
+        begin_in(&mimes[i], group);
+        CU_ASSERT_EQUAL(lc_isolate_group_count(group), (size_t)i + 1);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        struct counted counted = {group, (size_t)(COUNT - 1 - i)};
+        mime_drop(&mimes[i]);
+        CU_ASSERT_TRUE(check_until(count_is, &counted));
+    }
+    lc_isolate_group_unref(group);
+}
+
+/* One that says whether it is in a group. */
+struct child {
+    struct mime *mime;
+    lc_isolate_options options;
+};
+
+static lc_error *say_group(void *arg)
+{
+    struct child *child = arg;
+    mime_say(child->mime, lc_isolate_group_current() ? "in a group" : "in none");
+    return NULL;
+}
+
+static lc_error *spawns(struct mime *mime, void *arg)
+{
+    struct child *child = arg;
+    (void)mime;
+    return lc_isolate_spawn(&child->options, NULL);
+}
+
+static void children_are_in_the_group(void)
+{
+    struct mime mime;
+    struct child child = {&mime, LC_ISOLATE_INIT};
+    lc_isolate_group *group = new_group(NULL);
+    child.options.entry = say_group;
+    child.options.arg = &child;
+    begin_in(&mime, group);
+    CU_ASSERT_TRUE(mime_told(&mime, spawns, &child));
+    CU_ASSERT_TRUE(hears(mime.notes, "in a group"));
+    CHECK_SUCCESS(lc_isolate_spawn(&child.options, NULL)); /* not by an isolate */
+    CU_ASSERT_TRUE(hears(mime.notes, "in none"));
+    child.options.group = group;
+    CHECK_SUCCESS(lc_isolate_spawn(&child.options, NULL));
+    CU_ASSERT_TRUE(hears(mime.notes, "in a group"));
+    mime_drop(&mime);
+    lc_isolate_group_unref(group);
+}
+
+/* ---- groups: threads ---- */
+
+enum { PLACES = 8, ISOLATES = 12, ROUNDS = 20 };
+
+/* The threads that isolates have run on. */
+struct places {
+    pthread_mutex_t lock;
+    pid_t threads[PLACES];
+    unsigned count;
+};
+
+static lc_error *notes_place(struct mime *mime, void *arg)
+{
+    struct places *places = arg;
+    pid_t self = later_self();
+    unsigned found = 0;
+    (void)mime;
+    pthread_mutex_lock(&places->lock);
+    while (found < places->count && places->threads[found] != self)
+        found++;
+    if (found == places->count && found < PLACES)
+        places->threads[places->count++] = self;
+    pthread_mutex_unlock(&places->lock);
+    return NULL;
+}
+
+/* @return on how many threads of four the isolates of a group have run. */
+static unsigned threads_used(unsigned quota)
+{
+    struct places places = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    static struct mime mimes[ISOLATES];
+    lc_isolate_group_options options = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group *group;
+    options.executor = fibers_executor(4);
+    options.threads = quota;
+    CHECK_SUCCESS(lc_isolate_group_new(&options, &group));
+    for (int i = 0; i < ISOLATES; i++) {
+        mime_init(&mimes[i]);
+        mimes[i].options.group = group;
+        mimes[i].options.spread = true;
+        mimes[i].first = notes_place;
+        mimes[i].first_arg = &places;
+        CU_ASSERT_TRUE(mime_spawn(&mimes[i]));
+    }
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < ISOLATES; i++)
+            CU_ASSERT_TRUE(mime_told(&mimes[i], notes_place, &places));
+    for (int i = 0; i < ISOLATES; i++)
+        CU_ASSERT_TRUE(mime_does(&mimes[i], notes_place, &places));
+    for (int i = 0; i < ISOLATES; i++)
+        mime_drop(&mimes[i]);
+    lc_isolate_group_unref(group);
+    fibers_end(options.executor);
+    return places.count;
+}
+
+static void threads_are_limited(void)
+{
+    CU_ASSERT_EQUAL(threads_used(1), 1);
+    CU_ASSERT_TRUE(threads_used(2) <= 2);
+}
+
+static void quota_may_be_more_than_there_is(void)
+{
+    unsigned used = threads_used(100);
+    CU_ASSERT_TRUE(used >= 1 && used <= 4);
+    used = threads_used(0);
+    CU_ASSERT_TRUE(used >= 1 && used <= 4);
+}
+
+/* ---- groups: shutdown ---- */
+
+/* In each state that there is, with messages. */
+static void shutdown_kills_all(void)
+{
+    enum { RUNNING, HANDLING, PAUSED, UNBEGUN, HELD, COUNT };
+    struct mime mimes[COUNT];
+    struct load loads[COUNT];
+    lc_isolate_group *group = new_group(NULL);
+    for (int i = 0; i < COUNT; i++) {
+        mime_init(&mimes[i]);
+        mimes[i].options.group = group;
+        mimes[i].options.paused = i == UNBEGUN;
+        mimes[i].options.hold_at_start = i == HELD;
+        CU_ASSERT_TRUE(mime_spawn(&mimes[i]));
+    }
+    CU_ASSERT_EQUAL(lc_isolate_pause(mimes[PAUSED].isolate, mimes[PAUSED].isolate.pause), 0);
+    CU_ASSERT_TRUE(mime_told(&mimes[HANDLING], mime_waits, NULL));
+    CU_ASSERT_TRUE(mime_sleeps(&mimes[HANDLING]));
+    for (int i = HANDLING; i <= PAUSED; i++) {
+        loads[i] = (struct load){.order = {mime_says, "message", NULL}};
+        CU_ASSERT_TRUE(mime_sent(&mimes[i], &loads[i]));
+    }
+    /* Its handler is waited for. */
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, lc_deadline_after(LC_MILLISECOND)),
+                    -ETIMEDOUT);
+    mime_let_go(&mimes[HANDLING]);
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, check_patience()), 0);
+    CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
+    CU_ASSERT_TRUE(hears(mimes[HANDLING].notes, "goes on"));
+    for (int i = 0; i < COUNT; i++) {
+        CU_ASSERT_TRUE(hears(mimes[i].notes, "exit"));
+        CU_ASSERT_TRUE(hears_nothing(mimes[i].notes));
+        CU_ASSERT_EQUAL(atomic_load(&mimes[i].entered), i < UNBEGUN);
+        CU_ASSERT_EQUAL(atomic_load(&mimes[i].released), 1);
+        mime_drop(&mimes[i]);
+    }
+    for (int i = HANDLING; i <= PAUSED; i++)
+        CU_ASSERT_EQUAL(atomic_load(&loads[i].destroyed), 1);
+    lc_isolate_group_unref(group);
+}
+
+static void nothing_is_spawned_after_a_shutdown(void)
+{
+    struct mime mime;
+    lc_isolate isolate;
+    lc_isolate_group *group = new_group(NULL);
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, LC_NOW), 0); /* of none */
+    mime_init(&mime);
+    mime.options.group = group;
+    CHECK_ERROR(lc_isolate_spawn(&mime.options, &isolate), -ESHUTDOWN);
+    CHECK_ERROR(lc_isolate_spawn(&mime.options, NULL), -ESHUTDOWN);
+    CU_ASSERT_EQUAL(atomic_load(&mime.released), 0);
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, LC_NOW), 0); /* again */
+    mime_drop(&mime);
+    lc_isolate_group_unref(group);
+}
+
+static lc_error *shuts_down(struct mime *mime, void *arg)
+{
+    int result = lc_isolate_group_shutdown(arg, LC_FOREVER);
+    mime_say(mime, result == -EDEADLK ? "deadlock" : result == 0 ? "down" : "?");
+    return NULL;
+}
+
+static void an_isolate_does_not_shut_its_own_group_down(void)
+{
+    struct mime mime;
+    lc_isolate_group *group = new_group(NULL);
+    begin_in(&mime, group);
+    CU_ASSERT_TRUE(mime_told(&mime, shuts_down, group));
+    CU_ASSERT_TRUE(hears(mime.notes, "deadlock"));
+    CU_ASSERT_TRUE(mime_does(&mime, mime_says, "lives"));
+    CU_ASSERT_TRUE(hears(mime.notes, "lives"));
+    mime_drop(&mime);
+    lc_isolate_group_unref(group);
+}
+
+static void an_isolate_shuts_another_group_down(void)
+{
+    struct mime mime, member;
+    lc_isolate_group *group = new_group(NULL), *other = new_group(NULL);
+    begin_in(&mime, group);
+    begin_in(&member, other);
+    CU_ASSERT_TRUE(mime_told(&mime, shuts_down, other));
+    CU_ASSERT_TRUE(hears(mime.notes, "down"));
+    CU_ASSERT_TRUE(hears(member.notes, "exit"));
+    mime_drop(&member);
+    mime_drop(&mime);
+    lc_isolate_group_unref(other);
+    lc_isolate_group_unref(group);
+}
+
+/* Killed while it waits for the end of the others. */
+static void killed_while_it_shuts_a_group_down(void)
+{
+    struct mime mime, member;
+    lc_isolate_group *other = new_group(NULL);
+    mime_begin(&mime);
+    begin_in(&member, other);
+    CU_ASSERT_TRUE(mime_told(&member, mime_waits, NULL));
+    CU_ASSERT_TRUE(mime_sleeps(&member));
+    CU_ASSERT_TRUE(mime_told(&mime, shuts_down, other));
+    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    mime_let_go(&member);
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+    mime_drop(&member);
+    lc_isolate_group_unref(other);
+}
+
+struct closing {
+    lc_isolate_group *group;
+    atomic_int result;
+};
+
+static void shut_down(void *arg)
+{
+    struct closing *closing = arg;
+    atomic_store(&closing->result, lc_isolate_group_shutdown(closing->group, check_patience()));
+}
+
+static void several_shut_a_group_down(void)
+{
+    enum { COUNT = 3 };
+    struct mime mime;
+    struct closing closing = {new_group(NULL), -1};
+    struct helper helpers[COUNT];
+    begin_in(&mime, closing.group);
+    for (int i = 0; i < COUNT; i++)
+        helper_start(&helpers[i], shut_down, &closing);
+    for (int i = 0; i < COUNT; i++) {
+        helper_join(&helpers[i]);
+        CU_ASSERT_EQUAL(atomic_load(&closing.result), 0);
+    }
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    mime_drop(&mime);
+    lc_isolate_group_unref(closing.group);
+}
+
+/* ---- what is refused ---- */
+
+static const char name_of_64[] = "0123456789012345678901234567890123456789012345678901234567890123";
+static const char name_of_65[] =
+    "01234567890123456789012345678901234567890123456789012345678901234";
+
+/* That it is refused, and its message holds the text. */
+static void refused(lc_error *error, const char *text)
+{
+    CU_ASSERT_EQUAL(lc_error_code(error), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), text));
+    lc_error_unref(error);
+}
+
+static void group_refused(const lc_isolate_group_options *options, const char *text)
+{
+    lc_isolate_group *group = (lc_isolate_group *)(uintptr_t)options; /* to be set to NULL */
+    refused(lc_isolate_group_new(options, &group), text);
+    CU_ASSERT_PTR_NULL(group);
+}
+
+static void bad_groups_are_refused(void)
+{
+    static const lc_isolate_group_options good = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group_options options = good;
+    lc_isolate_group *group;
+    options.size--;
+    group_refused(&options, "LC_ISOLATE_GROUP_INIT");
+    options = good;
+    options.name = NULL;
+    group_refused(&options, "name of 1 to 64 bytes");
+    options.name = "";
+    group_refused(&options, "name of 1 to 64 bytes");
+    options.name = name_of_65;
+    group_refused(&options, "name of 1 to 64 bytes");
+    refused(lc_isolate_group_new(&good, NULL), "place");
+    options.name = name_of_64;
+    CHECK_SUCCESS(lc_isolate_group_new(&options, &group));
+    lc_isolate_group_unref(group);
+}
+
+/* Spawned, and as a component. */
+static void isolate_refused(const lc_isolate_options *options, const char *text)
+{
+    lc_isolate isolate;
+    lc_component *component = (lc_component *)(uintptr_t)options; /* to be set to NULL */
+    refused(lc_isolate_spawn(options, &isolate), text);
+    refused(lc_isolate_spawn(options, NULL), text);
+    refused(lc_isolate_component_new(options, &component), text);
+    CU_ASSERT_PTR_NULL(component);
+}
+
+static void bad_isolates_are_refused(void)
+{
+    lc_isolate_options good = LC_ISOLATE_INIT, options = good;
+    good.entry = do_nothing;
+    good.name = "spoilt";
+    isolate_refused(NULL, "LC_ISOLATE_INIT");
+    options.size = sizeof options + 1;
+    isolate_refused(&options, "LC_ISOLATE_INIT");
+    options = good;
+    options.name = "";
+    isolate_refused(&options, "1 to 64 bytes");
+    options.name = name_of_65;
+    isolate_refused(&options, "1 to 64 bytes");
+    options = good;
+    options.entry = NULL;
+    isolate_refused(&options, "\"spoilt\" has no entry");
+    options = good;
+    options.mailbox_limit = 0;
+    isolate_refused(&options, "\"spoilt\" has a mailbox_limit of 0");
+    options.mailbox_limit = UINT32_MAX;
+    isolate_refused(&options, "mailbox_limit of 4294967295");
+    options = good;
+    options.when_full = (lc_when_full)3;
+    isolate_refused(&options, "\"spoilt\" has a when_full of 3");
+    options = good;
+    options.exit_response = (lc_payload){NULL, 1, NULL};
+    isolate_refused(&options, "\"spoilt\" has an exit_response");
+}
+
+static void isolate_of_another_executor_is_refused(void)
+{
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = do_nothing;
+    options.name = "astray";
+    options.group = new_group(NULL);
+    options.executor = fibers_executor(1);
+    isolate_refused(&options, "\"astray\" has a group of another executor");
+    fibers_end(options.executor);
+    options.executor = lc_executor_current(); /* the group's */
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(options.group, check_patience()), 0);
+    lc_isolate_group_unref(options.group);
+}
+
+static void bad_components_are_refused(void)
+{
+    struct load load = {.destroyed = 0};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_component *component;
+    options.entry = do_nothing;
+    refused(lc_isolate_component_new(&options, NULL), "place");
+    options.exit_response = load_payload(&load);
+    refused(lc_isolate_component_new(&options, &component), "exit_response of isolate \"isolate\"");
+    CU_ASSERT_PTR_NULL(component);
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 0);
+}
+
+static void the_most_is_taken(void)
+{
+    struct mime mime;
+    char name[LC_NAME_MAX + 1] = "";
+    mime_init(&mime);
+    mime.options.name = name_of_64;
+    mime.options.mailbox_limit = UINT32_MAX - 1;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, sizeof name), 0);
+    CU_ASSERT_STRING_EQUAL(name, name_of_64);
+    mime_drop(&mime);
+}
+
+static void uri_refused(const char *uri, const lc_isolate_options *options, const char *text)
+{
+    refused(lc_isolate_spawn_uri(uri, 0, NULL, NULL, options, NULL), text);
+}
+
+static void bad_spawns_from_objects_are_refused(void)
+{
+    static const char *const arguments[] = {"one", NULL};
+    static const lc_payload bad = {NULL, 1, NULL};
+    lc_isolate_options good = LC_ISOLATE_INIT, options = good;
+    uri_refused(NULL, NULL, "URI");
+    uri_refused("", NULL, "URI");
+    options.size++;
+    uri_refused("x.so", &options, "LC_ISOLATE_INIT");
+    options = good;
+    options.entry = do_nothing;
+    uri_refused("x.so", &options, "entry, arg, release or group");
+    options = good;
+    options.arg = &options;
+    uri_refused("x.so", &options, "entry, arg, release or group");
+    options = good;
+    options.release = release_shared;
+    uri_refused("x.so", &options, "entry, arg, release or group");
+    options = good;
+    options.group = new_group(NULL);
+    uri_refused("x.so", &options, "entry, arg, release or group");
+    lc_isolate_group_unref(options.group);
+    refused(lc_isolate_spawn_uri("x.so", -1, arguments, NULL, NULL, NULL), "-1 arguments");
+    refused(lc_isolate_spawn_uri("x.so", 1, NULL, NULL, NULL, NULL), "1 arguments");
+    refused(lc_isolate_spawn_uri("x.so", 2, arguments, NULL, NULL, NULL), "argument 1");
+    refused(lc_isolate_spawn_uri("x.so", 1, arguments, &bad, NULL, NULL), "first message");
+}
+
+static lc_error *compute_nothing(void *arg, lc_payload *result)
+{
+    (void)arg;
+    (void)result;
+    return NULL;
+}
+
+static void bad_runs_are_refused(void)
+{
+    lc_message *result;
+    refused(lc_isolate_run(NULL, NULL, NULL, LC_FOREVER, &result), "computation");
+    refused(lc_isolate_run(compute_nothing, NULL, NULL, LC_FOREVER, NULL), "result");
+    refused(lc_isolate_run(compute_nothing, NULL, "", LC_FOREVER, &result), "1 to 64 bytes");
+    refused(lc_isolate_run(compute_nothing, NULL, name_of_65, LC_FOREVER, &result),
+            "1 to 64 bytes");
+    CU_ASSERT_PTR_NULL(result);
+}
+
+static void bad_control_is_refused(void)
+{
+    struct mime mime;
+    char name[8];
+    mime_begin(&mime);
+    CU_ASSERT_EQUAL(lc_isolate_pause(mime.isolate, LC_NO_CAPABILITY), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, LC_NO_CAPABILITY), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, NULL, 8), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, 0), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, 3), 0);
+    CU_ASSERT_STRING_EQUAL(name, "mi");
+    mime_drop(&mime);
+    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, sizeof name), -ESRCH);
+}
+
+/* The address of nobody. */
+static void control_of_nobody(void)
+{
+    const lc_isolate nobody = {LC_NO_PORT, LC_NO_CAPABILITY, LC_NO_CAPABILITY};
+    lc_receive_port port = open_port();
+    const lc_isolate no_isolate = {port.send, lc_capability_new(), lc_capability_new()};
+    const lc_isolate both[] = {nobody, no_isolate};
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(lc_isolate_get_state(both[i]), LC_ISOLATE_ENDED);
+        CU_ASSERT_EQUAL(lc_isolate_kill(both[i], LC_PRIORITY_IMMEDIATE), -ESRCH);
+        CU_ASSERT_EQUAL(lc_isolate_pause(both[i], lc_capability_new()), -ESRCH);
+        CU_ASSERT_EQUAL(lc_isolate_ping(both[i], port.send, NULL, LC_PRIORITY_DEFAULT), -ESRCH);
+        CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(both[i], port.send, NULL), -ESRCH);
+        CU_ASSERT_EQUAL(lc_isolate_add_error_listener(both[i], port.send), -ESRCH);
+        CU_ASSERT_EQUAL(lc_isolate_end_hold(both[i]), -ESRCH);
+        CU_ASSERT_PTR_EQUAL(lc_isolate_ready(both[i]), lc_handle_closed());
+        CU_ASSERT_PTR_EQUAL(lc_isolate_done(both[i]), lc_handle_closed());
+    }
+    CU_ASSERT_TRUE(hears_nothing(port));
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+}
+
+/* ---- states ---- */
+
+static void states_are_told(void)
+{
+    struct mime mime;
+    mime_init(&mime);
+    mime.options.paused = true;
+    CU_ASSERT_TRUE(mime_spawn(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, mime.isolate.pause), 0);
+    CU_ASSERT_TRUE(mime_is_ready(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_pause(mime.isolate, mime.isolate.pause), 0);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    mime_drop(&mime);
+}
+
+/* On one thread with who spawned it: its entry cannot have run. */
+static void look_before_the_entry(void *unused)
+{
+    struct mime mime;
+    (void)unused;
+    mime_init(&mime);
+    CHECK_SUCCESS(lc_isolate_spawn(&mime.options, &mime.isolate));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_START);
+    mime.done = lc_isolate_done(mime.isolate);
+    CU_ASSERT_TRUE(mime_is_ready(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_RUNNING);
+    mime_drop(&mime);
+}
+
+static void state_before_the_entry(void)
+{
+    fibers_here(look_before_the_entry, NULL);
+}
+
+/* ---- who is no isolate ---- */
+
+static void who_is_no_isolate(void)
+{
+    lc_isolate isolate = {.pause = {{1, 2}}};
+    CU_ASSERT_FALSE(lc_isolate_current(NULL));
+    CU_ASSERT_FALSE(lc_isolate_current(&isolate));
+    CU_ASSERT_PTR_NULL(lc_isolate_context());
+    lc_isolate_check();
+}
+
+CHECK_CHILD(exit_outside_of_an_isolate)
+{
+    lc_isolate_exit(LC_NO_PORT, NULL);
+}
+
+static void call_exit(void *unused)
+{
+    (void)unused;
+    lc_isolate_exit(LC_NO_PORT, NULL);
+}
+
+static lc_error *exit_in_callback(void *gate)
+{
+    lc_handle_on_close(gate, call_exit, NULL, NULL);
+    lc_handle_close(gate);
+    return NULL;
+}
+
+/* Without CUnit, which a child has not. */
+CHECK_CHILD(exit_in_a_callback)
+{
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_handle *gate = lc_handle_new();
+    lc_isolate isolate;
+    options.entry = exit_in_callback;
+    options.arg = gate;
+    lc_error_unref(lc_isolate_spawn(&options, &isolate));
+    lc_handle *done = lc_isolate_done(isolate);
+    lc_handle_wait(done, check_patience());
+    return 0;
+}
+
+static void exit_is_an_isolates(void)
+{
+    static const char *const children[] = {"exit_outside_of_an_isolate", "exit_in_a_callback"};
+    for (int i = 0; i < 2; i++) {
+        struct check_exit end = check_child(children[i]);
+        CU_ASSERT_EQUAL(end.status, 70);
+        CU_ASSERT_PTR_NOT_NULL(strstr(end.errors, "lc_isolate_exit"));
+    }
+}
+
+/* ---- an exit's last message ---- */
+
+struct last {
+    lc_send_port port;
+    lc_payload payload;
+};
+
+static lc_error *exits_with(struct mime *mime, void *arg)
+{
+    const struct last *last = arg;
+    (void)mime;
+    lc_isolate_exit(last->port, &last->payload);
+}
+
+/* @return how often what it moves was destroyed by the end. */
+static unsigned destroyed_by_exit(bool to_a_port, bool received)
+{
+    struct mime mime;
+    struct load load = {.destroyed = 0};
+    mime_begin(&mime);
+    lc_receive_port port = open_port();
+    const struct last last = {to_a_port ? port.send : LC_NO_PORT, load_payload(&load)};
+    CU_ASSERT_TRUE(received || lc_port_close(port) == 0);
+    CU_ASSERT_TRUE(mime_told(&mime, exits_with, &last));
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), !(to_a_port && received));
+    CU_ASSERT_TRUE(!received || lc_port_close(port) == 0);
+    mime_drop(&mime);
+    return atomic_load(&load.destroyed);
+}
+
+static void last_message_is_destroyed_once(void)
+{
+    CU_ASSERT_EQUAL(destroyed_by_exit(true, true), 1);
+    CU_ASSERT_EQUAL(destroyed_by_exit(true, false), 1);
+    CU_ASSERT_EQUAL(destroyed_by_exit(false, true), 1);
+}
+
+static void bad_last_message_is_logged(void)
+{
+    struct mime mime;
+    struct last last = {LC_NO_PORT, {NULL, 1, NULL}};
+    mime_begin(&mime);
+    last.port = mime.notes.send;
+    check_log_capture();
+    CU_ASSERT_TRUE(mime_told(&mime, exits_with, &last));
+    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(check_log_has("last message of an isolate"));
+    check_log_release();
+    mime_drop(&mime);
+}
+
+/* ---- other worlds ---- */
+
+/* `arg` is a group of the real world. */
+static lc_error *spawn_into_the_real_world(void *arg)
+{
+    lc_isolate_group *group = arg;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_receive_port port = open_port();
+    struct load load = {.destroyed = 0};
+    options.entry = do_nothing;
+    options.group = group;
+    options.on_exit = port.send;
+    options.exit_response = load_payload(&load);
+    CHECK_ERROR(lc_isolate_spawn(&options, NULL), -ENOTSUP);
+    CU_ASSERT_EQUAL(atomic_load(&load.destroyed), 0);
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    return NULL;
+}
+
+static void worlds_do_not_mix(void)
+{
+    lc_isolate_group *group = new_group(NULL);
+    lc_executor *world = lc_executor_simulated(1);
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = do_nothing;
+    options.executor = world;
+    CHECK_ERROR(lc_isolate_spawn(&options, NULL), -ENOTSUP);
+    CHECK_SUCCESS(lc_executor_run(world, spawn_into_the_real_world, group));
+    CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+    CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
+    lc_isolate_group_unref(group);
+}
+
+/* ---- values ---- */
+
+static void capabilities_are_values(void)
+{
+    enum { COUNT = 100 };
+    lc_capability made[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        made[i] = lc_capability_new();
+        CU_ASSERT_FALSE(lc_capability_equal(made[i], LC_NO_CAPABILITY));
+        for (int before = 0; before < i; before++)
+            CU_ASSERT_FALSE(lc_capability_equal(made[i], made[before]));
+        lc_capability copy = made[i];
+        CU_ASSERT_TRUE(lc_capability_equal(copy, made[i]));
+        CU_ASSERT_EQUAL(lc_capability_hash(copy), lc_capability_hash(made[i]));
+    }
+}
+
+CHECK_SUITE_IN_MODES(
+    isolate_groups, "unit: groups of isolates",
+    {"isolates of a group share data", isolates_share_data},
+    {"a group's data is released with the last reference",
+     data_is_released_with_the_last_reference},
+    {"no group is none", no_group}, {"a group counts those alive", group_is_counted},
+    {"what an isolate spawns is in its group", children_are_in_the_group},
+    {"a group's isolates run on its threads only", threads_are_limited, CHECK_KERNEL},
+    {"a group may be given more threads than there are", quota_may_be_more_than_there_is,
+     CHECK_KERNEL},
+    {"a shutdown kills all isolates of a group", shutdown_kills_all},
+    {"after a shutdown nothing is spawned in a group", nothing_is_spawned_after_a_shutdown},
+    {"an isolate does not shut its own group down", an_isolate_does_not_shut_its_own_group_down},
+    {"an isolate shuts another group down", an_isolate_shuts_another_group_down},
+    {"one that is killed while it shuts a group down leaves nothing behind",
+     killed_while_it_shuts_a_group_down},
+    {"several may shut a group down", several_shut_a_group_down});
+
+CHECK_SUITE(isolates, "unit: isolates", {"bad groups are refused", bad_groups_are_refused},
+            {"bad isolates are refused, and the option is named", bad_isolates_are_refused},
+            {"an isolate of another executor than its group's is refused",
+             isolate_of_another_executor_is_refused},
+            {"bad components are refused", bad_components_are_refused},
+            {"the longest name and the largest mailbox are taken", the_most_is_taken},
+            {"bad spawns from shared objects are refused", bad_spawns_from_objects_are_refused},
+            {"bad runs are refused", bad_runs_are_refused},
+            {"bad control is refused", bad_control_is_refused},
+            {"control of nobody does nothing", control_of_nobody},
+            {"states are told", states_are_told},
+            {"before its entry an isolate is at its start", state_before_the_entry},
+            {"who is no isolate has neither reference nor context", who_is_no_isolate},
+            {"an exit by who is no isolate ends the process with 70", exit_is_an_isolates},
+            {"an exit's last message is destroyed once", last_message_is_destroyed_once},
+            {"an exit's last message that is none is logged", bad_last_message_is_logged},
+            {"isolates are not spawned between a simulation and the real world", worlds_do_not_mix},
+            {"capabilities are values, unlike each other", capabilities_are_values});
