@@ -1348,17 +1348,24 @@ static void hold_at_start_holds(void)
     mime_drop(&mime);
 }
 
-/* Ended in some way, it is held; then it is let go. */
-static void held_at_exit(mime_act act, const void *arg, bool kills, const char *before)
+/* How one ends, and what is heard of it. */
+struct ending {
+    mime_act act; /* NULL: it is killed */
+    const void *arg;
+    lc_priority priority; /* of the kill */
+    const char *before;   /* the hold; NULL: nothing */
+    const char *after;    /* it, before the exit; NULL: nothing */
+};
+
+/* Ended so, it is held; then it is let go. */
+static void held_at_exit(struct ending ending)
 {
     struct mime mime;
     begin_held(&mime, false, true);
-    const lc_priority *priority = kills ? arg : NULL;
-    bool begun = priority ? kill_with(&mime, *priority) == 0 : mime_told(&mime, act, arg);
-    CU_ASSERT_TRUE(begun);
+    CU_ASSERT_TRUE(ending.act ? mime_told(&mime, ending.act, ending.arg)
+                              : kill_with(&mime, ending.priority) == 0);
     CU_ASSERT_TRUE(mime_comes_to(&mime, LC_ISOLATE_HELD_AT_EXIT));
-    if (before)
-        CU_ASSERT_TRUE(hears(mime.notes, before));
+    CU_ASSERT_TRUE(!ending.before || hears(mime.notes, ending.before));
     CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
     CU_ASSERT_EQUAL(ping(&mime, "control works", LC_PRIORITY_NEXT_EVENT), 0);
     CU_ASSERT_TRUE(hears(mime.notes, "control works"));
@@ -1367,8 +1374,7 @@ static void held_at_exit(mime_act act, const void *arg, bool kills, const char *
     CHECK_OPEN(mime.done);
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
     CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
-    if (act == mime_exits && arg)
-        CU_ASSERT_TRUE(hears(mime.notes, arg));
+    CU_ASSERT_TRUE(!ending.after || hears(mime.notes, ending.after));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
     CU_ASSERT_TRUE(mime_has_ended(&mime));
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
@@ -1378,22 +1384,22 @@ static void held_at_exit(mime_act act, const void *arg, bool kills, const char *
 
 static void hold_at_exit_holds(void)
 {
-    held_at_exit(mime_closes, NULL, false, NULL);
-    held_at_exit(mime_exits, NULL, false, NULL);
-    held_at_exit(mime_exits, "last", false, NULL);
+    held_at_exit((struct ending){.act = mime_closes});
+    held_at_exit((struct ending){.act = mime_exits});
+    held_at_exit((struct ending){.act = mime_exits, .arg = "last", .after = "last"});
 }
 
 static void errors_do_not_end_a_hold_at_exit(void)
 {
-    held_at_exit(mime_fails, "failed", false, "error: failed");
-    held_at_exit(mime_throws, "thrown", false, "error: thrown");
+    held_at_exit((struct ending){.act = mime_fails, .arg = "failed", .before = "error: failed"});
+    held_at_exit((struct ending){.act = mime_throws, .arg = "thrown", .before = "error: thrown"});
 }
 
 static void kills_do_not_end_a_hold_at_exit(void)
 {
     for (int i = 0; i < PRIORITIES; i++)
-        held_at_exit(NULL, &priorities[i], true, NULL);
-    held_at_exit(kills_itself, &priorities[1], false, NULL);
+        held_at_exit((struct ending){.priority = priorities[i]});
+    held_at_exit((struct ending){.act = kills_itself, .arg = &priorities[1]});
 }
 
 static void killed_while_held_at_exit(void)
