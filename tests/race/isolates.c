@@ -553,8 +553,11 @@ static void crowd_on_threads(void)
         station_begin(&member->station, &options);
         CHECK_CLOSES(member->station.ready);
     }
-    for (unsigned i = 0; i < CROWD; i++)
-        CU_ASSERT_EQUAL(lc_send(crowd->members[i].station.in.send, NULL, 0), 0);
+    for (unsigned i = 0; i < CROWD;
+         i++) { /* the first talk already, and may have filled a mailbox */
+        int sent = lc_send(crowd->members[i].station.in.send, NULL, 0);
+        CU_ASSERT_TRUE(sent == 0 || sent == -ENOBUFS);
+    }
     CHECK_CLOSES(crowd->enough);
     for (unsigned i = 0; i < CROWD; i++)
         station_end(&crowd->members[i].station);
