@@ -21,7 +21,7 @@
 
 #define OPEN_DEFAULT 64
 #define OPEN_MAX_FILES 100000
-#define STEP_DEFAULT 65536
+#define STEP_DEFAULT 16384
 #define STEP_MAX (1 << 20)
 #define FAN_IN_DEFAULT 16
 #define FAN_IN_MAX 65536
@@ -36,7 +36,7 @@ static const char usage[] =
     "  --threads N         isolates run on N threads (default: one for each processor)\n"
     "  --open N            at most N files are open at a time (default 64)\n"
     "  --bytes-per-step N  bytes that are read of a file before others have their turn\n"
-    "                      (default 65536)\n"
+    "                      (default 16384)\n"
     "  --fan-in N          at most N report to one reducer, 2 or more (default 16)\n"
     "  --quiet             no progress; without it there is some if standard error is a terminal\n"
     "  --help              this\n"
