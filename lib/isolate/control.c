@@ -79,6 +79,7 @@ static struct lc__pause *find_pause(struct lc__extras *extras, lc_capability res
 int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
 {
     int error;
+    lc__task_check();
     if (lc_capability_equal(resume, LC_NO_CAPABILITY))
         return -EINVAL;
     struct lc__pause *pause = lc__allocate(sizeof *pause);

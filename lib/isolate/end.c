@@ -167,7 +167,9 @@ void lc__isolates_drop(const lc_executor *executor)
         struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
         lc__spinlock_lock(&isolate->lock);
         bool lost = isolate->alive && isolate->job.executor == executor;
+        lc_message *in_hand = lost ? lc__isolate_in_hand(isolate) : NULL;
         lc__isolate_unlock(isolate);
+        lc__message_drop(in_hand);
         if (lost)
             end(isolate, false);
     }
@@ -195,7 +197,7 @@ static LC_NORETURN void refuse_exit(void)
 
 void lc_isolate_exit(lc_send_port port, const lc_payload *last)
 {
-    lc__task_check();
+    /* It does not return, doomed or not, so it takes what is moved over in any case. */
     struct lc__isolate *isolate = lc__isolate_running();
     if (!isolate || lc__in_callback())
         refuse_exit();
@@ -216,7 +218,7 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
     isolate->bars |= LC__EXITING;
     /* It may have messages in its hand, which are looked at without a lock. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
-    if (message) {
+    if (message && !(isolate->bars & LC__KILLED_NOW)) {
         lc_message *before = extras->last; /* of an exit that a deferred call goes on from */
         extras->last = message;
         message = before;

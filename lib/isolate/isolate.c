@@ -395,6 +395,12 @@ static void run_isolate(struct lc__job *job)
     lc__worker_run(&run.call);
 }
 
+lc_message *lc__isolate_in_hand(const struct lc__isolate *isolate)
+{
+    const struct lc__worker_call *call = isolate->running ? isolate->running->worker : NULL;
+    return call ? ((const struct run *)call->arg)->message : NULL;
+}
+
 static const struct lc__job_kind kind = {run_isolate, copy_name};
 
 /* ---- errors ---- */

@@ -196,6 +196,11 @@ lc_error *lc__isolate_spawn(const lc_isolate_options *options,
                             const struct lc__companion *companion, lc_isolate *isolate);
 /* NULL: the options are good. */
 lc_error *lc__isolate_check(const lc_isolate_options *options);
+/*
+ * The message that is being handled by a run that will not go on, whose stack is lost: its caller's.
+ * NULL: there is none. Under the lock.
+ */
+lc_message *lc__isolate_in_hand(const struct lc__isolate *isolate);
 /* The lists of a pool: one for each thread of an executor. */
 unsigned lc__isolate_shard(void);
 
