@@ -2,6 +2,7 @@
  * merge.c: one component made of several. See <lifecycle/component.h>.
  */
 #include "base/memory.h"
+#include "base/task.h"
 #include "context/worker.h"
 
 #include <lifecycle/component.h>
@@ -26,8 +27,10 @@ static void stop_started(void *arg)
 {
     struct merged *merged = arg;
     lc_context_cancel(merged->context, NULL);
+    lc__task_shield(); /* its parts are not left alone */
     for (size_t i = merged->parts_started; i-- > 0;)
         lc_handle_wait(lc_component_done(merged->parts[i]), LC_FOREVER);
+    lc__task_unshield();
 }
 
 static lc_error *start_parts(struct merged *merged)

@@ -196,8 +196,10 @@ lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *ar
     struct program *program = error ? NULL : make(exported, count, arguments, first);
     if (!error && !program)
         error = lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
+    lc__task_shield(); /* what was made is to be freed */
     if (program)
         error = spawn(program, options, &place, isolate);
+    lc__task_unshield();
     if (program && error) {
         lc__message_disown(program->first); /* it is the caller's still */
         program->first = NULL;

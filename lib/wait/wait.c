@@ -406,6 +406,7 @@ static int wait_for_passing(lc_waitable *waitables, lc_waitable *left, size_t co
 
 int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
 {
+    lc__task_check();
     if (count > LC_WAIT_MAX || (count > 0 && !waitables))
         return -EINVAL;
     for (size_t i = 0; i < count; i++)
@@ -424,7 +425,9 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
         if (left[i].kind == LC_WAITABLE_HANDLE)
             left[i].kind = LC_WAITABLE_NONE;
     }
+    lc__task_shield(); /* some may have been ready, and gone by: that is to be told */
     int result = wait_for_passing(waitables, left, count, deadline);
+    lc__task_unshield();
     if (left != few)
         lc__free(left);
     for (size_t i = 0; i < count && result == 0; i++)
