@@ -397,22 +397,26 @@ int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size)
     return 0;
 }
 
-/* The handle at `place` of the extras, made if need be. */
-static lc_handle *handle_of(lc_send_port control, size_t place, bool of_ready)
+/* The handle at a place of the extras, made if need be; under the lock. */
+static lc_handle *handle_at(lc_handle **at, lc_handle **spare, bool is_closed)
+{
+    if (!*at) {
+        *at = is_closed ? lc_handle_closed() : *spare;
+        *spare = is_closed ? *spare : NULL;
+    }
+    return lc_handle_ref(*at);
+}
+
+lc_handle *lc_isolate_ready(lc_isolate isolate)
 {
     int error;
     lc__task_check();
     lc_handle *spare = lc_handle_new();
-    struct lc__isolate *isolate = spare ? lc__isolate_lock_extras(control, &error) : NULL;
+    struct lc__isolate *found = spare ? lc__isolate_lock_extras(isolate.control, &error) : NULL;
     lc_handle *handle = NULL;
-    if (isolate) {
-        lc_handle **at = (lc_handle **)((char *)isolate->extras + place);
-        if (!*at) {
-            *at = of_ready && isolate->ready ? lc_handle_closed() : spare;
-            spare = *at == spare ? NULL : spare;
-        }
-        handle = lc_handle_ref(*at);
-        lc__isolate_unlock(isolate);
+    if (found) {
+        handle = handle_at(&found->extras->ready, &spare, found->ready);
+        lc__isolate_unlock(found);
     } else if (spare && error == -ESRCH) {
         handle = lc_handle_closed();
     }
@@ -420,12 +424,20 @@ static lc_handle *handle_of(lc_send_port control, size_t place, bool of_ready)
     return handle;
 }
 
-lc_handle *lc_isolate_ready(lc_isolate isolate)
-{
-    return handle_of(isolate.control, offsetof(struct lc__extras, ready), true);
-}
-
+/* Of one that is ending, too, though it is nobody's address any more: not all have been told. */
 lc_handle *lc_isolate_done(lc_isolate isolate)
 {
-    return handle_of(isolate.control, offsetof(struct lc__extras, done), false);
+    int error;
+    lc__task_check();
+    lc_handle *spare = lc_handle_new();
+    struct lc__isolate *found = spare ? lc__isolate_lock_to_the_end(isolate.control, &error) : NULL;
+    lc_handle *handle = NULL;
+    if (found) {
+        handle = handle_at(&found->extras->done, &spare, false);
+        lc__isolate_unlock(found);
+    } else if (spare && error == -ESRCH) {
+        handle = lc_handle_closed();
+    }
+    lc_handle_unref(spare);
+    return handle;
 }

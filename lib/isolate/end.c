@@ -1,9 +1,10 @@
 /*
  * end.c: how an isolate ends. See isolate.h.
  *
- * First it is nobody's address any more, in one step under its lock: what is sent from then on is
- * dropped by its sender. Then what it had is given up in an order that others can rely on: messages,
- * context, argument; the last message; the exit listeners; whoever waits for it to be done.
+ * First it is alive no more, in one step under its lock: what is sent from then on is dropped by its
+ * sender. Then what it had is given up in an order that others can rely on: messages, context, argument;
+ * the last message; the exit listeners; its group; whoever waits for it to be done. Only then its
+ * record is another's.
  */
 #include "base/memory.h"
 #include "context/worker.h"
@@ -46,11 +47,22 @@ static struct remains take_remains(struct lc__isolate *isolate)
     isolate->running = NULL;
     isolate->mailbox.first = NULL;
     isolate->taken = NULL;
-    isolate->extras = NULL;
     isolate->alive = false;
-    isolate->serial++;
+    isolate->ending = true;
     lc__isolate_unlock(isolate);
     return remains;
+}
+
+/* The record is nobody's. @return its extras, in which somebody may have asked for `done`; or NULL. */
+static struct lc__extras *vacate(struct lc__isolate *isolate)
+{
+    lc__spinlock_lock(&isolate->lock);
+    struct lc__extras *extras = isolate->extras;
+    isolate->extras = NULL;
+    isolate->ending = false;
+    isolate->serial++;
+    lc__isolate_unlock(isolate);
+    return extras;
 }
 
 static void end_context(lc_context *context, bool killed)
@@ -121,7 +133,7 @@ static void give_up_what_is_the_programs(const struct remains *remains)
 }
 
 /* `tells`: those who listen are there. */
-static void tell_and_free(struct lc__extras *extras, bool tells)
+static void tell(struct lc__extras *extras, bool tells)
 {
     if (extras->last && tells)
         lc__send_own(extras->last);
@@ -130,26 +142,33 @@ static void tell_and_free(struct lc__extras *extras, bool tells)
     drop_pauses(extras);
     drop_control(extras);
     tell_exit_listeners(extras, tells);
+    close_and_drop(extras->room);
+}
+
+/* With the close of `done`, and the companion's last call, others go on. */
+static void let_go(struct lc__extras *extras)
+{
     if (extras->companion.ended)
         extras->companion.ended(extras->companion.arg);
-    close_and_drop(extras->room);
-    lc_handle_unref(extras->ready);
     close_and_drop(extras->done);
+    lc_handle_unref(extras->ready);
     lc__listeners_unref(extras->on_error);
     lc__free(extras->ports);
+    lc__free(extras->name);
     lc__free(extras);
 }
 
 static void end(struct lc__isolate *isolate, bool tells)
 {
     struct remains remains = take_remains(isolate);
-    char *name = remains.extras ? remains.extras->name : NULL;
     give_up_what_is_the_programs(&remains);
     lc__job_finishing(remains.executor); /* who is told may shut the library down at once */
     if (remains.extras)
-        tell_and_free(remains.extras, tells);
+        tell(remains.extras, tells);
     lc__isolate_group_leave(remains.group);
-    lc__free(name); /* of the worker too: what is called until here may log */
+    struct lc__extras *extras = vacate(isolate);
+    if (extras)
+        let_go(extras);
     lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
     lc__executor_unbind(remains.executor); /* the last: then it may be freed */
 }

@@ -57,16 +57,22 @@ unsigned lc__isolate_shard(void)
 
 /* ---- finding ---- */
 
-struct lc__isolate *lc__isolate_lock(lc_send_port port)
+static struct lc__isolate *lock_if(lc_send_port port, bool ending_too)
 {
     struct lc__isolate *isolate = lc__pool_at(&lc__isolates, port.place);
     if (!isolate)
         return NULL;
     lc__spinlock_lock(&isolate->lock);
-    if (isolate->alive && isolate->serial == port.serial)
+    bool there = isolate->alive || (isolate->ending && ending_too);
+    if (there && isolate->serial == port.serial)
         return isolate;
     lc__isolate_unlock(isolate);
     return NULL;
+}
+
+struct lc__isolate *lc__isolate_lock(lc_send_port port)
+{
+    return lock_if(port, false);
 }
 
 lc_send_port lc__isolate_control_port(const struct lc__isolate *isolate)
@@ -86,11 +92,11 @@ static struct lc__extras *make_extras(void)
     return extras;
 }
 
-struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
+static struct lc__isolate *lock_extras(lc_send_port port, bool ending_too, int *error)
 {
     struct lc__extras *spare = NULL;
     *error = lc__forked() ? -ENOTSUP : -ESRCH;
-    struct lc__isolate *isolate = *error == -ENOTSUP ? NULL : lc__isolate_lock(port);
+    struct lc__isolate *isolate = *error == -ENOTSUP ? NULL : lock_if(port, ending_too);
     if (isolate && !isolate->extras) {
         lc__isolate_unlock(isolate);
         spare = make_extras();
@@ -98,7 +104,7 @@ struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
             *error = -ENOMEM;
             return NULL;
         }
-        isolate = lc__isolate_lock(port);
+        isolate = lock_if(port, ending_too);
         if (isolate && !isolate->extras) {
             isolate->extras = spare;
             spare = NULL;
@@ -107,11 +113,21 @@ struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
     if (spare && isolate) { /* somebody was faster */
         lc__isolate_unlock(isolate);
         lc__free(spare);
-        isolate = lc__isolate_lock(port);
+        isolate = lock_if(port, ending_too);
     } else {
         lc__free(spare);
     }
     return isolate;
+}
+
+struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
+{
+    return lock_extras(port, false, error);
+}
+
+struct lc__isolate *lc__isolate_lock_to_the_end(lc_send_port port, int *error)
+{
+    return lock_extras(port, true, error);
 }
 
 struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate)

@@ -135,6 +135,7 @@ struct lc__isolate {
     /* The lock's holder has changed what comes next; the isolate looks between two events. */
     atomic_bool attention;
     bool alive;
+    bool ending;  /* alive no more, but not everybody has been told */
     bool posted;  /* its job is in a queue, or runs */
     uint8_t bars; /* enum lc__bar */
     bool ready;   /* its entry has returned without error */
@@ -175,6 +176,8 @@ static inline struct lc__isolate *lc__isolate_running(void)
 struct lc__isolate *lc__isolate_lock(lc_send_port port);
 /* The same, with extras, made if need be. NULL and -ESRCH or -ENOMEM in *error. */
 struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error);
+/* The same, of one that is ending, too: of its extras only `done` may be looked at then. */
+struct lc__isolate *lc__isolate_lock_to_the_end(lc_send_port port, int *error);
 static inline void lc__isolate_unlock(struct lc__isolate *isolate)
 {
     lc__spinlock_unlock(&isolate->lock);
