@@ -58,10 +58,13 @@ static struct lc__isolate *lock_for(lc_send_port control, lc_capability shown, b
     if (!isolate)
         return NULL;
     const struct lc__extras *extras = isolate->extras;
-    if (extras && opens(shown, to_end ? extras->terminate : extras->pause))
-        return isolate;
-    lc__isolate_unlock(isolate);
     *error = -EPERM;
+    if (extras && opens(shown, to_end ? extras->terminate : extras->pause)) {
+        if (lc__executor_is_of_this_world(isolate->job.executor))
+            return isolate;
+        *error = -ENOTSUP;
+    }
+    lc__isolate_unlock(isolate);
     return NULL;
 }
 
@@ -140,6 +143,11 @@ static int queue_control(lc_send_port port, lc_message *response)
     int error;
     struct lc__control *control = lc__allocate(sizeof *control);
     struct lc__isolate *isolate = control ? lc__isolate_lock_extras(port, &error) : NULL;
+    if (isolate && !lc__executor_is_of_this_world(isolate->job.executor)) {
+        lc__isolate_unlock(isolate);
+        isolate = NULL;
+        error = -ENOTSUP;
+    }
     if (!isolate) {
         lc__free(control);
         return control ? error : -ENOMEM;

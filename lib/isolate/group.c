@@ -194,6 +194,11 @@ int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
     if (!spare)
         return -ENOMEM;
     lc__spinlock_lock(&group->lock);
+    if (group->count > 0 && !lc__executor_is_of_this_world(group->executor)) {
+        lc__spinlock_unlock(&group->lock);
+        lc_handle_unref(spare);
+        return -ENOTSUP;
+    }
     if (!group->empty) {
         group->empty = spare;
         spare = NULL;

@@ -145,6 +145,8 @@ void lc__isolate_unlock_changed(struct lc__isolate *isolate)
     /* Seen by who runs it at its next look, or at the look under the lock before it stops. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
     bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
+    /* A timer may be cancelled from anywhere; but what runs in a simulation is its own. */
+    idle = idle && lc__executor_is_of_this_world(isolate->job.executor);
     isolate->posted |= idle;
     lc__isolate_unlock(isolate);
     if (idle)

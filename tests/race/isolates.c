@@ -533,6 +533,40 @@ static void killed_in_a_wait_for_several(void)
         lc_channel_unref(several.channels[i]);
 }
 
+/* ---- control from another world ---- */
+
+static lc_error *leave_one_behind(void *arg)
+{
+    struct station *station = arg;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    station_begin(station, &options);
+    CHECK_CLOSES(station->ready);
+    return NULL;
+}
+
+static void control_stays_in_its_world(void)
+{
+    lc_executor *simulated = lc_executor_simulated(check_seed());
+    struct station station = {.handler = count_one};
+    lc_capability resume = lc_capability_new();
+    lc_receive_port port;
+    CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
+    CHECK_ERROR(lc_executor_run(simulated, leave_one_behind, &station), -EDEADLK);
+    CU_ASSERT_EQUAL(lc_isolate_pause(station.isolate, resume), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_resume(station.isolate, resume), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_kill(station.isolate, LC_PRIORITY_IMMEDIATE), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(station.isolate, false), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_ping(station.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT),
+                    -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(station.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    CU_ASSERT_EQUAL(lc_executor_free(simulated), 0);
+    lc_handle_unref(station.ready);
+    lc_handle_unref(station.done);
+    lc_handle_unref(station.inside);
+    lc_handle_unref(station.go);
+}
+
 /* ---- isolates that change their threads ---- */
 
 enum { CROWD = 8, EVENTS = 20000 };
@@ -690,6 +724,7 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"isolates behind a busy one go to another thread", busy_one_lets_others_past},
             {"two isolates that talk keep no fiber from its turn", talk_of_two_lets_fibers_in},
             {"a kill in the midst of a wait for several", killed_in_a_wait_for_several},
+            {"control stays in its world", control_stays_in_its_world},
             {"a crowd that talks on several threads", crowd_on_threads},
             {"cancel of a periodic timer against its firing", cancel_against_fire},
             {"a period that never passes", period_without_end});
