@@ -117,7 +117,7 @@ LC_API unsigned lc_executor_threads(const lc_executor *executor);
  * With a simulated executor (simulate.h) this is how a simulation runs.
  * @param executor  NULL: the default one.
  * @return once `run` has ended and all fibers of this thread have (isolates go on, on other
- * threads; in a simulation they too must have ended): what `run` returned, NULL if it threw;
+ * threads, once none has anything to do here; in a simulation they too must have ended): what `run` returned, NULL if it threw;
  * -EDEADLK from a fiber; -EINVAL without a function; -EAGAIN if the executor has as many threads as
  * it can have; -ENOMEM; -ENOTSUP in a forked child.
  */

@@ -350,7 +350,8 @@ LC_API lc_isolate_state lc_isolate_get_state(lc_isolate isolate);
  */
 LC_API int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size);
 /**
- * A handle that closes when its entry has returned without error; closed already if it has ended.
+ * A handle that closes when its entry has returned without error, or else when the isolate has
+ * ended: lc_isolate_get_state tells which.
  * @return a reference, or NULL if memory has run out.
  */
 LC_API LC_MUST_CHECK lc_handle *lc_isolate_ready(lc_isolate isolate);

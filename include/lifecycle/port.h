@@ -251,7 +251,8 @@ typedef struct lc_timer {
  *                 that fires once.
  * @param after    nanoseconds on the caller's clock, 0 or more.
  * @param period   nanoseconds from one message to the next; 0: there is only one. A time at which
- *                 it could not be sent is left out, not made up for.
+ *                 it could not be sent is left out, not made up for. No limit of a mailbox stops
+ *                 what a timer sends.
  * @param timer    receives it, for lc_timer_cancel; may be NULL.
  * @return 0; -EINVAL; -ENOMEM; -EAGAIN (no thread to fire it); -ENOTSUP in a forked child.
  */

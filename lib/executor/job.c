@@ -268,6 +268,7 @@ static void let_others_run(struct lc__loop *loop, struct lc__fiber *self)
     int64_t now = loop->simulation ? 0 : lc__now_roughly();
     if (now != loop->jobs.tick) { /* handlers may take long, and timers and descriptors wait */
         loop->jobs.tick = now;
+        loop->jobs.turn = LOOK - 1; /* what others have posted waits, too */
         loop->budget = 0;
     }
     loop->jobs.slice -= patient;

@@ -151,7 +151,7 @@ static void let_go(struct lc__extras *extras)
     if (extras->companion.ended)
         extras->companion.ended(extras->companion.arg);
     close_and_drop(extras->done);
-    lc_handle_unref(extras->ready);
+    close_and_drop(extras->ready); /* who waits for it is not left waiting */
     lc__listeners_unref(extras->on_error);
     lc__free(extras->ports);
     lc__free(extras->name);

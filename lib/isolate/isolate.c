@@ -11,6 +11,7 @@
 #include "isolate/isolate.h"
 
 #include "base/backtrace.h"
+#include "base/clock.h"
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
@@ -29,7 +30,8 @@
 #include <string.h>
 
 enum {
-    TURN = 64, /* events that are handled before others run */
+    TURN = 64,  /* events that are handled before others run */
+    GLANCE = 8, /* events that are handled between two looks at the clock */
     /* Below this limit they are taken one by one, so that those in hand do not make it much higher. */
     EXACT_LIMIT = 1024,
 };
@@ -354,11 +356,28 @@ static void handle(struct run *run)
     lc_message_free(message);
 }
 
+/*
+ * Whether the turn is over: after so many events, or the system's tick after the first few, since
+ * handlers may take long. The clock is looked at now and then, and not for a few events at all.
+ */
+static bool is_turn_over(unsigned handled, int64_t *began)
+{
+    if (handled == TURN)
+        return true;
+    if (handled == 0 || handled % GLANCE != 0)
+        return false;
+    int64_t now = lc__now_roughly();
+    bool over = handled > GLANCE && now != *began;
+    *began = now;
+    return over;
+}
+
 static lc_error *run_events(void *arg)
 {
     struct run *run = arg;
     struct lc__isolate *isolate = run->isolate;
-    for (unsigned left = TURN; left > 0; left--) {
+    int64_t began = 0;
+    for (unsigned handled = 0; !is_turn_over(handled, &began); handled++) {
         struct lc__control *control = NULL;
         switch (next_event(run, &control)) {
         case LC__EVENT_NONE:

@@ -345,7 +345,7 @@ static void immediate_kill_of_oneself_in_the_entry(void)
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
     CU_ASSERT_EQUAL(atomic_load(&mime.entered), 1);
     CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
-    CHECK_OPEN(ready);
+    CHECK_CLOSES(ready); /* with its end */
     lc_handle_unref(ready);
     mime_drop(&mime);
 }
@@ -967,7 +967,7 @@ static void entry_fails(mime_act act, bool thrown)
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
     CU_ASSERT_TRUE(mime_has_ended(&mime));
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
-    CHECK_OPEN(ready);
+    CHECK_CLOSES(ready); /* with its end */
     lc_handle_unref(ready);
     mime_drop(&mime);
 }
@@ -1211,7 +1211,7 @@ static void survives_an_error_in_its_entry(void)
     CU_ASSERT_TRUE(hears_error(mime.notes, "in the entry", true));
     CU_ASSERT_TRUE(mime_told(&mime, mime_says, "lives"));
     CU_ASSERT_TRUE(hears(mime.notes, "lives"));
-    CHECK_OPEN(ready);
+    CHECK_CLOSES(ready); /* with its end */
     lc_handle_unref(ready);
     mime_drop(&mime);
 }
