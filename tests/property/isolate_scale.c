@@ -145,6 +145,8 @@ static void a_million_at_once(void)
     lc_handle_unref(crowd.all_there);
     free(crowd.ports);
     free(crowd.answered);
+    /* Who shuts a group down looks at all places there are: tests to come need not have so many. */
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }
 
 /* ---- a flood ---- */
