@@ -21,7 +21,8 @@
  * whatever thread of the executor has time, and the isolate may change its thread between two
  * messages. Idle, it costs some 200 bytes, so a program can have a million.
  *
- * It lives while it has an open port that is not weak, or an armed timer; then it ends by itself. It
+ * It lives while it has an open port that is not weak, or an armed timer, or is paused; then, once
+ * all that has come to weak ports is handled, it ends by itself. It
  * can end itself at once, with a last message; be killed; be paused, by as many as like; be asked
  * for a sign of life; and tell listeners of its errors and of its end.
  *

@@ -101,7 +101,8 @@ LC_API void lc_keep(void *data);
 /* ---- sending ---- */
 
 /**
- * Sends a message. If the receiver's mailbox is full it does what the receiver has chosen
+ * Sends a message. In an isolate that was killed at once it does not return, and moved data is
+ * destroyed; so in all calls that take a payload. If the receiver's mailbox is full it does what the receiver has chosen
  * (lc_when_full); only where that is to park the sender, this waits.
  * @param payload   NULL for an empty message. Moved data is taken over if 0 is returned, and stays
  *                  the caller's if not.
@@ -245,14 +246,14 @@ typedef struct lc_timer {
 
 /**
  * Sends a message after a while, once or again and again. A timer started by an isolate is its own:
- * the isolate lives while it is armed, and it ends with the isolate. Another one's timer ends when
- * it is cancelled, or finds its port closed.
+ * the isolate lives while it is armed, and it ends with the isolate. Another one's timer is nobody's,
+ * and ends when it is cancelled, or finds its port closed.
  * @param payload  NULL for empty messages. Data is moved as by lc_send_payload, and only by a timer
  *                 that fires once.
  * @param after    nanoseconds on the caller's clock, 0 or more.
  * @param period   nanoseconds from one message to the next; 0: there is only one. A time at which
  *                 it could not be sent is left out, not made up for. No limit of a mailbox stops
- *                 what a timer sends.
+ *                 what a timer sends; a timer that finds its port closed ends.
  * @param timer    receives it, for lc_timer_cancel; may be NULL.
  * @return 0; -EINVAL; -ENOMEM; -EAGAIN (no thread to fire it); -ENOTSUP in a forked child.
  */

@@ -162,7 +162,7 @@ static int queue_control(lc_send_port port, lc_message *response)
 int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *response,
                     lc_priority priority)
 {
-    lc__task_check();
+    lc__isolate_check_with(response);
     if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
         return -EINVAL;
     lc_message *message = lc__message_new(port, response);
@@ -253,7 +253,7 @@ static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
 
 int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc_payload *response)
 {
-    lc__task_check();
+    lc__isolate_check_with(response);
     if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
         return -EINVAL;
     struct lc__exit_listener *listener = lc__allocate(sizeof *listener);

@@ -197,12 +197,35 @@ void lc__isolates_drop(const lc_executor *executor)
 
 /* ---- ending from inside ---- */
 
-void lc__isolate_die(void)
+/* Others' frames are not cut short, nor the library's; what is deferred runs to its end. */
+static bool dies_here(void)
 {
     const struct lc__task *task = lc__task_current();
-    /* Others' frames are not cut short, nor the library's; what is deferred runs to its end. */
-    if (task->isolate && task->shields == 0 && !task->running_deferred && !lc__in_callback())
+    return task->isolate && task->shields == 0 && !task->running_deferred && !lc__in_callback();
+}
+
+void lc__isolate_die(void)
+{
+    if (dies_here())
         lc__worker_end();
+}
+
+/* What was moved into a call that does not return is nobody's: its destructor is all that is left. */
+static void destroy(const lc_payload *payload)
+{
+    if (!payload || !payload->destroy)
+        return;
+    lc__callback_enter();
+    payload->destroy(payload->data);
+    lc__callback_leave();
+}
+
+void lc__isolate_die_with(const lc_payload *payload)
+{
+    if (!dies_here())
+        return;
+    destroy(payload);
+    lc__worker_end();
 }
 
 static LC_NORETURN void refuse_exit(void)
@@ -224,11 +247,8 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
     struct lc__extras *extras = sends ? lc__isolate_extras(isolate) : NULL;
     lc_message *message =
         extras && lc__payload_check(last) == 0 ? lc__message_new(port, last) : NULL;
-    if (!message && last && last->destroy) {
-        lc__callback_enter();
-        last->destroy(last->data);
-        lc__callback_leave();
-    }
+    if (!message)
+        destroy(last);
     if (sends && !message)
         lc_log(LC_LOG_ERROR, NULL,
                "no memory for the last message of an isolate, or it is not "

@@ -338,13 +338,7 @@ static void handle(struct run *run)
     __builtin_prefetch(isolate->taken); /* by now it has left the cache, or is in another's */
     const struct lc__port *port = lc__port_find(isolate, message->port.number);
     if (!port->handler) {
-        struct lc__messages *waiting = &isolate->extras->waiting;
-        message->next = NULL;
-        if (waiting->first)
-            waiting->last->next = message;
-        else
-            waiting->first = message;
-        waiting->last = message;
+        lc__mailbox_let_wait(isolate, message);
         return;
     }
     run->message = message;
@@ -696,7 +690,7 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->when_full = (unsigned)options->when_full & 3u;
     isolate->one_by_one = exact;
     isolate->counted_off = 0;
-    isolate->queued = isolate->last_number = isolate->keeping = 0;
+    isolate->queued = isolate->waiting = isolate->last_number = isolate->keeping = 0;
     isolate->limit = options->mailbox_limit == LC_MAILBOX_UNLIMITED
                          ? UINT32_MAX
                          : (uint32_t)options->mailbox_limit;

@@ -92,8 +92,9 @@ struct lc__extras {
     struct lc__port *ports; /* beyond the first, by number */
     size_t port_count;
     size_t port_room;
-    struct lc__messages waiting;      /* for ports without a handler */
-    struct lc__message_timers timers; /* under the lock */
+    /* Under the lock. */
+    struct lc__messages waiting; /* for ports without a handler */
+    struct lc__message_timers timers;
 };
 
 /* What stands between an isolate and its next message, a bit each. */
@@ -146,6 +147,7 @@ struct lc__isolate {
     uint32_t counted_off; /* messages to be handled next, which do not count as queued any more */
     uint32_t place;
     uint32_t queued;      /* messages that have come, less those counted off */
+    uint32_t waiting;     /* and went to wait for a handler: they count against the limit too */
     uint32_t limit;       /* UINT32_MAX: none */
     uint32_t last_number; /* of its ports */
     uint32_t keeping;     /* open ports that are not weak, and armed timers */
@@ -223,6 +225,8 @@ bool lc__mailbox_take(struct lc__isolate *isolate);
  */
 lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate);
 void lc__mailbox_tell_room(lc_handle *room);
+/* The message waits until its port has a handler; by the isolate. */
+void lc__mailbox_let_wait(struct lc__isolate *isolate, struct lc_message *message);
 /* Sends one of the library's own to whatever port it is for. Taken over. */
 void lc__send_own(lc_message *message);
 /* Takes the messages of one port out of a list. @return those. */
@@ -253,6 +257,14 @@ void lc__listeners_unref(struct lc__listeners *listeners);
 void lc__isolate_end(struct lc__isolate *isolate);
 /* Drops all isolates of an executor that will not run again: nobody is told. */
 void lc__isolates_drop(const lc_executor *executor);
+/* As lc__isolate_die, of a call that was given a payload: moved data goes with it. */
+void lc__isolate_die_with(const lc_payload *payload);
+/* As lc__task_check, of a call that takes a payload, which may be NULL. */
+static inline void lc__isolate_check_with(const lc_payload *payload)
+{
+    if (atomic_load_explicit(&lc__task_current()->doom, memory_order_relaxed))
+        lc__isolate_die_with(payload);
+}
 /* What a doomed task is called by: ends the event, unless in a deferred call or a callback. */
 void lc__isolate_die(void);
 

@@ -50,13 +50,24 @@ lc_message *lc__messages_of(struct lc__messages *from, uint32_t number)
 
 /* ---- putting ---- */
 
+/* To give way to another, which is counted in its stead. NULL: all that is full is in hand. */
+static lc_message *take_oldest(struct lc__isolate *isolate)
+{
+    lc_message *oldest = isolate->waiting > 0 ? shift(&isolate->extras->waiting) : NULL;
+    if (!oldest)
+        return shift(&isolate->mailbox);
+    isolate->waiting--;
+    isolate->queued++;
+    return oldest;
+}
+
 /* The mailbox is full. The lock is given back. */
 static int meet_full(struct lc__isolate *isolate, lc_message *message)
 {
     lc_message *oldest = NULL;
     int result = -ENOBUFS;
     if (isolate->when_full == LC_FULL_DROP_OLDEST) {
-        oldest = shift(&isolate->mailbox);
+        oldest = take_oldest(isolate);
         append(&isolate->mailbox, message);
         result = 0;
     } else if (isolate->when_full == LC_FULL_PARK_SENDER) {
@@ -82,7 +93,8 @@ int lc__mailbox_put(lc_message *message, bool urgent)
         lc__isolate_unlock(isolate);
         return -ENOTSUP;
     }
-    if (isolate->queued >= isolate->limit && isolate->limit != UINT32_MAX && !urgent)
+    bool full = isolate->queued + isolate->waiting >= isolate->limit;
+    if (full && isolate->limit != UINT32_MAX && !urgent)
         return meet_full(isolate, message);
     append(&isolate->mailbox, message);
     isolate->queued++;
@@ -117,6 +129,14 @@ bool lc__mailbox_take(struct lc__isolate *isolate)
     isolate->counted_off = isolate->queued < most ? isolate->queued : most;
     isolate->queued -= isolate->counted_off;
     return true;
+}
+
+void lc__mailbox_let_wait(struct lc__isolate *isolate, lc_message *message)
+{
+    lc__spinlock_lock(&isolate->lock);
+    append(&isolate->extras->waiting, message);
+    isolate->waiting++;
+    lc__isolate_unlock(isolate);
 }
 
 lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate)
@@ -155,7 +175,7 @@ static lc_handle *room_of(lc_send_port port, int *error)
         *error = -ENOMEM;
     if (isolate) {
         *error = 0;
-        bool full = isolate->queued >= isolate->limit;
+        bool full = isolate->queued + isolate->waiting >= isolate->limit;
         if (full && !isolate->extras->room) {
             isolate->extras->room = spare;
             spare = NULL;
@@ -197,7 +217,7 @@ static int send_message(lc_message *message, int64_t deadline)
 
 int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadline)
 {
-    lc__task_check();
+    lc__isolate_check_with(payload);
     if (!lc_send_port_is_one(port) || lc__payload_check(payload) < 0)
         return -EINVAL;
     if (lc__forked())

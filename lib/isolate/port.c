@@ -119,6 +119,7 @@ static lc_message *take_queued(struct lc__isolate *isolate, uint32_t number)
     isolate->queued = left - isolate->counted_off;
     if (isolate->extras)
         lists[2] = lc__messages_of(&isolate->extras->waiting, number);
+    isolate->waiting -= count(lists[2]);
     for (int i = 0; i < 3; i++) {
         while (lists[i]) {
             lc_message *message = lists[i];
@@ -170,6 +171,7 @@ int lc_port_handle(lc_receive_port port, lc_message_handler handler, void *arg)
     if (!handler && !lc__isolate_extras(isolate))
         return -ENOMEM;
     lc_message *waited = NULL;
+    lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
     found->handler = handler;
     found->arg = arg;
@@ -178,12 +180,15 @@ int lc_port_handle(lc_receive_port port, lc_message_handler handler, void *arg)
     if (waited) { /* before what has come since */
         lc_message *last = waited;
         isolate->counted_off += count(waited);
+        isolate->waiting -= count(waited);
+        room = lc__mailbox_take_room(isolate);
         while (last->next)
             last = last->next;
         last->next = isolate->taken;
         isolate->taken = waited;
     }
     lc__isolate_unlock(isolate);
+    lc__mailbox_tell_room(room);
     return 0;
 }
 

@@ -214,7 +214,7 @@ static int arm(struct lc__message_timer *timer)
 int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after, int64_t period,
                    lc_timer *started)
 {
-    lc__task_check();
+    lc__isolate_check_with(payload);
     if (!lc_send_port_is_one(port) || lc__payload_check(payload) < 0 || after < 0 || period < 0 ||
         (period > 0 && payload && payload->destroy))
         return -EINVAL;

@@ -382,6 +382,30 @@ static void wait_then(struct victim *victim)
     lc_handle_wait(victim->never, LC_FOREVER);
 }
 
+static void send_then(struct victim *victim)
+{
+    const lc_payload payload = moved(&victim->parcels[1]);
+    lc_send_payload(victim->observer.send, &payload, LC_FOREVER);
+}
+
+static void ping_then(struct victim *victim)
+{
+    const lc_payload payload = moved(&victim->parcels[1]);
+    lc_isolate_ping(victim->isolate, victim->observer.send, &payload, LC_PRIORITY_DEFAULT);
+}
+
+static void listen_then(struct victim *victim)
+{
+    const lc_payload payload = moved(&victim->parcels[1]);
+    lc_isolate_add_exit_listener(victim->isolate, victim->observer.send, &payload);
+}
+
+static void remind_then(struct victim *victim)
+{
+    const lc_payload payload = moved(&victim->parcels[1]);
+    lc_timer_start(victim->observer.send, &payload, 0, 0, NULL);
+}
+
 static lc_error *be_killed(void *arg, lc_message *message)
 {
     struct victim *victim = arg;
@@ -439,6 +463,10 @@ static void killed_in_the_middle(void)
     kill_before(exit_then);
     kill_before(pause_then);
     kill_before(wait_then);
+    kill_before(send_then);
+    kill_before(ping_then);
+    kill_before(listen_then);
+    kill_before(remind_then);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
     CU_ASSERT_EQUAL(lc__memory_in_use(), before);
 }

@@ -262,6 +262,100 @@ static void nothing_is_sent_from_one_world_to_another(void)
     probe_close(probe);
 }
 
+/* ---- messages that wait for a handler ---- */
+
+/* An isolate with a port that has no handler, and one by which it is told to give it one. */
+struct deaf {
+    lc_receive_port port, order;
+    lc_send_port heard; /* where it passes on what it hears */
+};
+
+static lc_error *pass_on_heard(void *arg, lc_message *message)
+{
+    lc_send(((struct deaf *)arg)->heard, lc_message_data(message), lc_message_size(message));
+    return NULL;
+}
+
+/* An empty message: begins to hear. Any other goes back, so that what was sent before it is dealt with. */
+static lc_error *do_order(void *arg, lc_message *message)
+{
+    struct deaf *deaf = arg;
+    if (lc_message_size(message) > 0)
+        return pass_on_heard(arg, message);
+    CU_ASSERT_EQUAL(lc_port_handle(deaf->port, pass_on_heard, deaf), 0);
+    return NULL;
+}
+
+static lc_error *open_deaf(void *arg)
+{
+    struct deaf *deaf = arg;
+    lc_port_options options = LC_PORT_INIT;
+    CU_ASSERT_EQUAL(lc_port_open(NULL, &deaf->port), 0);
+    options.handler = do_order;
+    options.arg = deaf;
+    CU_ASSERT_EQUAL(lc_port_open(&options, &deaf->order), 0);
+    return NULL;
+}
+
+/* Two messages wait for a handler, a third behind them: as many as there may be. Paused by its own capability. */
+static lc_isolate deaf_begin(struct deaf *deaf, lc_receive_port probe, lc_when_full when_full)
+{
+    lc_isolate isolate;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = open_deaf;
+    options.arg = deaf;
+    options.mailbox_limit = 3;
+    options.when_full = when_full;
+    deaf->heard = probe.send;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &isolate));
+    lc_handle *ready = lc_isolate_ready(isolate);
+    CHECK_CLOSES(ready);
+    lc_handle_unref(ready);
+    for (int i = 1; i <= 2; i++) {
+        CU_ASSERT_EQUAL(lc_send(deaf->port.send, &i, sizeof i), 0);
+        CU_ASSERT_EQUAL(lc_send(deaf->order.send, &i, sizeof i), 0);
+        PROBE_GETS(probe, i);
+    }
+    int third = 3;
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolate, isolate.pause), 0);
+    CU_ASSERT_EQUAL(lc_send(deaf->port.send, &third, sizeof third), 0);
+    return isolate;
+}
+
+static void deaf_end(lc_isolate isolate, lc_receive_port probe)
+{
+    lc_handle *done = lc_isolate_done(isolate);
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate, LC_PRIORITY_DEFAULT), 0);
+    CHECK_CLOSES(done);
+    lc_handle_unref(done);
+    probe_close(probe);
+}
+
+static void what_waits_for_a_handler_counts(void)
+{
+    struct deaf deaf;
+    int fourth = 4;
+    lc_receive_port probe = probe_open();
+    lc_isolate isolate = deaf_begin(&deaf, probe, LC_FULL_REFUSE);
+    CU_ASSERT_EQUAL(lc_send(deaf.port.send, &fourth, sizeof fourth), -ENOBUFS);
+    deaf_end(isolate, probe);
+}
+
+static void what_waits_longest_gives_way(void)
+{
+    struct deaf deaf;
+    int fourth = 4;
+    lc_receive_port probe = probe_open();
+    lc_isolate isolate = deaf_begin(&deaf, probe, LC_FULL_DROP_OLDEST);
+    uint64_t dropped = lc_messages_dropped();
+    CU_ASSERT_EQUAL(lc_send(deaf.port.send, &fourth, sizeof fourth), 0); /* for 1 */
+    CU_ASSERT_EQUAL(lc_send(deaf.order.send, NULL, 0), 0);               /* for 2 */
+    CU_ASSERT_EQUAL(lc_messages_dropped(), dropped + 2);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), 0);
+    PROBE_GETS(probe, 3, 4);
+    deaf_end(isolate, probe);
+}
+
 /* ---- a forked child ---- */
 
 static lc_error *do_nothing(void *arg)
@@ -423,5 +517,7 @@ CHECK_SUITE(unit_ports, "unit: ports of isolates, threads and fibers",
             {"an isolate has 65,536 ports and no more", an_isolate_has_so_many_ports_and_no_more},
             {"nothing is sent from one world to another",
              nothing_is_sent_from_one_world_to_another},
+            {"what waits for a handler counts against the limit", what_waits_for_a_handler_counts},
+            {"what has waited longest for a handler gives way first", what_waits_longest_gives_way},
             {"a forked child is refused", forked_child_is_refused},
             {"times that a periodic message has missed are left out", missed_times_are_left_out});
