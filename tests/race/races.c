@@ -783,8 +783,11 @@ static void cancel_grandchild(void *arg)
 static bool judge_deadline(void *arg)
 {
     struct family *family = arg;
+    /* The deadline's thread may be in the midst of it: who comes second does not wait for who is first. */
+    bool ended =
+        closes(lc_context_done(family->child)) && closes(lc_context_done(family->grandchild));
     int code = lc_error_code(lc_context_error(family->parent));
-    bool well = (code == -ECANCELED || code == -ETIMEDOUT) &&
+    bool well = ended && (code == -ECANCELED || code == -ETIMEDOUT) &&
                 lc_error_code(lc_context_error(family->child)) == code;
     return judge_family(family) && well;
 }
