@@ -163,12 +163,13 @@ static int put(struct oracle *oracle, struct model_actor *actor, unsigned number
         oracle->gone[line] = true;
         return 0;
     }
-    if (actor->mailbox.count < actor->casting.limit || urgent) {
+    if (actor->mailbox.count + actor->waiting.count < actor->casting.limit || urgent) {
         push(&actor->mailbox, line, number);
         return 0;
     }
     if (actor->casting.when_full == LC_FULL_DROP_OLDEST) {
-        oracle->gone[take(&actor->mailbox, 0).line] = true;
+        struct list *oldest = actor->waiting.count > 0 ? &actor->waiting : &actor->mailbox;
+        oracle->gone[take(oldest, 0).line] = true;
         push(&actor->mailbox, line, number);
         return 0;
     }
