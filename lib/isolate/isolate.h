@@ -8,6 +8,10 @@
  *     its ports              port.c      open, close, handlers; ports of fibers and threads
  *     control                control.c   pause, ping, kill, listeners, from anywhere
  *     its end                end.c       what happens then, once, in order
+ *     its timers             timer.c     messages that come later
+ *     its group              group.c     shared threads and data, shutdown
+ *     fronts                 compute.c, program.c, component.c: one computation, code from a shared
+ *                            object, an isolate that is supervised
  */
 #ifndef LIFECYCLE_ISOLATE_ISOLATE_H
 #define LIFECYCLE_ISOLATE_ISOLATE_H
