@@ -9,6 +9,7 @@
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/refs.h"
 #include "context/worker.h"
 #include "executor/callback.h"
 #include "isolate/isolate.h"
@@ -292,7 +293,7 @@ int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
 
 void lc__listeners_unref(struct lc__listeners *listeners)
 {
-    if (listeners && atomic_fetch_sub_explicit(&listeners->refs, 1, memory_order_acq_rel) == 1)
+    if (listeners && lc__refs_drop(&listeners->refs))
         lc__free(listeners);
 }
 
