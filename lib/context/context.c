@@ -396,6 +396,12 @@ const lc_error *lc_context_error(const lc_context *context)
     return context ? atomic_load_explicit(&context->error, memory_order_acquire) : NULL;
 }
 
+bool lc__context_is_clean_end(const lc_context *context, const lc_error *error)
+{
+    const lc_error *ended = lc_context_error(context);
+    return ended && (!error || lc_error_is(error, lc_error_code(ended)));
+}
+
 lc_handle *lc_context_done(lc_context *context)
 {
     return context ? &context->done : NULL;
