@@ -60,7 +60,13 @@ typedef struct lc_node_link {
     bool met; /**< whether the condition is met at this time */
 } lc_node_link;
 
-/** All nodes at one moment. A graph's in the order added, a tree's parents before their children. */
+/** How many of the temporary nodes that have ended a snapshot shows: the last ones. */
+#define LC_SNAPSHOT_ENDED_MAX 16
+
+/**
+ * All nodes at one moment. A graph's in the order added, a tree's parents before their children;
+ * then the last LC_SNAPSHOT_ENDED_MAX temporary nodes that have ended and are forgotten.
+ */
 typedef struct lc_snapshot {
     const char *name; /**< of the supervisor or tree */
     int64_t time;

@@ -23,25 +23,34 @@ typedef enum lc_restart_type {
 /**
  * How long to pause before a restart: `first`, then `factor` times as long each time, at most
  * `most`; each pause is made up to `jitter` of itself longer or shorter, at random, so that what
- * failed together does not come back together. Readiness sets it back to the beginning.
+ * failed together does not come back together.
+ *
+ * A steady life sets the pause back to `first`: the instance was ready for at least `steady`, and
+ * for at least as long as the pause that would come next. An instant of readiness does not, so a
+ * node that fails again and again is started less and less often. In a tree, as in its source,
+ * *healthy* and *done* set it back as well.
  */
 typedef struct lc_backoff {
-    bool first_at_once; /**< the first restart after readiness comes without a pause */
+    bool first_at_once; /**< the first restart after a steady life comes without a pause */
     int64_t first;      /**< nanoseconds; 0: never a pause */
     int64_t most;       /**< nanoseconds; at least `first` */
     double factor;      /**< 1 or more */
     double jitter;      /**< 0 to 1 */
+    int64_t steady;     /**< nanoseconds, 0 or more */
 } lc_backoff;
 
-/** At once, then 100 ms, doubling up to 30 s, give or take a fifth: a supervisor's default. */
+/**
+ * A supervisor's default: 100 ms, doubling up to 30 s, give or take a fifth; at once after 10 s of
+ * readiness.
+ */
 #define LC_BACKOFF_INIT                                                                            \
     {                                                                                              \
-        true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0.2                                       \
+        true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0.2, 10 * LC_SECOND                       \
     }
 /** 0.5 s, growing by a half up to 60 s, give or take a half: a tree's default. */
 #define LC_BACKOFF_TREE_INIT                                                                       \
     {                                                                                              \
-        false, 500 * LC_MILLISECOND, 60 * LC_SECOND, 1.5, 0.5                                      \
+        false, 500 * LC_MILLISECOND, 60 * LC_SECOND, 1.5, 0.5, 10 * LC_SECOND                      \
     }
 
 /** The most restarts that an intensity can count. */

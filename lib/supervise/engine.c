@@ -77,19 +77,24 @@ bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action
 
 /* ---- states ---- */
 
+/* What is over for good does not hold back the readiness of the rest. */
 static bool is_good(const struct lc__engine_node *node)
 {
-    return node->state == LC_NODE_READY || node->state == LC_NODE_DONE;
+    return node->state == LC_NODE_READY || node->state == LC_NODE_DONE ||
+           node->state == LC_NODE_STOPPED;
 }
 
 void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state)
 {
     if (node->state == state)
         return;
+    if (node->state == LC_NODE_READY)
+        node->ready_for = engine->now - node->since;
     node->state = state;
     node->since = engine->now;
     if (!node->policy.runnable) {
         bool good = is_good(node);
+        engine->given_up += state == LC_NODE_STOPPED; /* which it does not leave */
         engine->not_good -= good && !node->counted_good;
         engine->not_good += !good && node->counted_good;
         node->counted_good = good;
@@ -121,6 +126,29 @@ void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error)
     node->error_of = node->instance;
 }
 
+void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
+                          const lc_error *error)
+{
+    /* What a run returns is about its end: an earlier stop of a node has no part in it. */
+    if (!engine->ending)
+        return;
+    if (!engine->first_late)
+        engine->first_late = lc_error_ref(error);
+    if (node->named_late)
+        return;
+    node->named_late = true;
+    engine->late_count++;
+    lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
+}
+
+void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc_error_unref(node->late);
+    node->late = error;
+    lc__engine_name_late(engine, node, error);
+    lc__engine_do(engine, node, LC__TELL_LATE);
+}
+
 void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
 {
     assert(!node->running && !node->settled);
@@ -128,6 +156,9 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
     node->running = true;
     node->instance++;
     node->was_ready = false;
+    node->ready_for = 0;
+    node->fails_late = false;
+    node->asked = LC_RESTART;
     node->stop_wanted = false;
     node->again = false;
     node->cancel_sent = false;
@@ -147,6 +178,22 @@ void lc__engine_list_name(char *names, size_t size, const char *name)
         memcpy(names + size - 4, "...", 4);
 }
 
+void lc__engine_list_given_up(struct lc__engine *engine, char *text, size_t size)
+{
+    const struct lc__engine_node *node;
+    text[0] = '\0';
+    if (engine->given_up == 0)
+        return;
+    TAILQ_FOREACH (node, &engine->root.children, among_children) {
+        char piece[LC__GIVEN_UP_SIZE / 2];
+        if (node->policy.runnable || node->state != LC_NODE_STOPPED)
+            continue;
+        snprintf(piece, sizeof piece, node->error ? "%s (%s)" : "%s", node->name,
+                 lc_error_message(node->error));
+        lc__engine_list_name(text, size, piece);
+    }
+}
+
 /* ---- restarts ---- */
 
 /* 0 to 1, without 1. */
@@ -160,15 +207,24 @@ static int64_t nanoseconds(double value)
     return value < (double)LC_FOREVER ? (int64_t)value : LC_FOREVER;
 }
 
+/* Whether the last instance was ready for long enough to take its end for an accident. */
+static bool lived_steadily(const struct lc__engine *engine, const struct lc__engine_node *node)
+{
+    bool still = node->state == LC_NODE_READY; /* it has ended without having failed */
+    int64_t ready_for = still ? engine->now - node->since : node->ready_for;
+    return node->was_ready && ready_for >= node->policy.backoff.steady &&
+           (double)ready_for >= node->next_pause;
+}
+
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const lc_backoff *backoff = &node->policy.backoff;
+    bool steady = lived_steadily(engine, node);
     if (backoff->first == 0)
         return 0;
-    bool fresh = node->next_pause == 0;
-    if (fresh)
+    if (steady || node->next_pause == 0)
         node->next_pause = (double)backoff->first;
-    if (fresh && backoff->first_at_once)
+    if (steady && backoff->first_at_once)
         return 0;
     double pause = node->next_pause;
     double next = pause * backoff->factor;
@@ -221,27 +277,43 @@ void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node
 
 /* ---- the end ---- */
 
-/*
- * What the run returns, with what else has to be known added. Not inlined: each event would pay for
- * its stack.
- */
-static __attribute__((noinline)) lc_error *conclude(struct lc__engine *engine)
+/* Names the overdue around `error`, taken over; NULL stays NULL if there are none. */
+static lc_error *name_overdue(const struct lc__engine *engine, lc_error *error)
 {
-    lc_error *result = lc_error_ref(engine->ending ? engine->why : engine->first_error);
-    if (engine->failed_late[0] != '\0') {
-        lc_error *main = result ? result : lc_error_ref(engine->first_late);
-        result = lc_error_wrap(main, lc_error_code(main), "failed while being stopped: %s (%s)",
-                               engine->failed_late, lc_error_message(engine->first_late));
-    }
     char overdue[256] = "";
     const struct lc__engine_node *node;
     TAILQ_FOREACH (node, &engine->root.children, among_children)
         if (node->overdue)
             lc__engine_list_name(overdue, sizeof overdue, node->name);
-    if (overdue[0] != '\0')
-        result = lc_error_wrap(result, result ? lc_error_code(result) : -ETIMEDOUT,
-                               "not stopped in time: %s", overdue);
-    return result;
+    if (overdue[0] == '\0')
+        return error;
+    return lc_error_wrap(error, error ? lc_error_code(error) : -ETIMEDOUT,
+                         "not stopped in time: %s", overdue);
+}
+
+/*
+ * What the run returns: why it has ended, with what else has to be known added; and that alone, for
+ * a run above, to which the reason may be its own order to stop. Not inlined: each event would pay
+ * for its stack.
+ */
+static __attribute__((noinline)) void conclude(struct lc__engine *engine)
+{
+    lc_error *result = lc_error_ref(engine->ending ? engine->why : engine->first_error);
+    lc_error *trouble = NULL;
+    bool said = engine->late_count == 1 && engine->first_late == engine->why;
+    if (engine->late_count > 0) {
+        int code = lc_error_code(engine->first_late);
+        trouble = lc_error_wrap(lc_error_ref(engine->first_late), code,
+                                "failed while being stopped: %s", engine->failed_late);
+        if (!result)
+            result = lc_error_ref(trouble);
+        else if (!said)
+            result =
+                lc_error_wrap(result, lc_error_code(result), "failed while being stopped: %s (%s)",
+                              engine->failed_late, lc_error_message(engine->first_late));
+    }
+    engine->result = name_overdue(engine, result);
+    engine->trouble = name_overdue(engine, trouble);
 }
 
 /* Each event ends so. */
@@ -249,18 +321,18 @@ static void end_step(struct lc__engine *engine)
 {
     lc__tree_propagate(engine);
     lc__graph_propagate(engine);
+    lc__graph_forget_gone(engine);
     if (engine->finished || engine->active > 0)
         return;
     if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
         return;
     engine->finished = true;
-    engine->result = conclude(engine);
+    conclude(engine);
 }
 
 void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior behavior)
 {
-    bool upgraded = behavior == LC_SPIN_HALT && !engine->halting;
-    if (engine->finished || (engine->ending && !upgraded)) {
+    if (engine->finished || (engine->ending && behavior <= engine->behavior)) {
         lc_error_unref(why); /* the first reason stays; this one was judged, or told */
         return;
     }
@@ -279,11 +351,12 @@ void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior be
 void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
 {
     lc__engine_disarm(engine, &node->timer);
-    lc__graph_unlink(node);
+    lc__graph_unlink(engine, node);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
     if (node->group)
         TAILQ_REMOVE(&node->group->members, node, in_group);
     engine->not_good -= !node->policy.runnable && !node->counted_good;
+    engine->given_up -= !node->policy.runnable && node->state == LC_NODE_STOPPED;
     engine->count--;
     lc__engine_do(engine, node, LC__FORGET);
 }
@@ -300,6 +373,7 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
     STAILQ_INIT(&engine->doomed);
     STAILQ_INIT(&engine->turns);
     STAILQ_INIT(&engine->rested);
+    STAILQ_INIT(&engine->gone);
     TAILQ_INIT(&engine->root.children);
     lc__random_seed(&engine->random, seed);
 }
@@ -319,6 +393,7 @@ void lc__engine_end(struct lc__engine *engine)
     lc_error_unref(engine->first_error);
     lc_error_unref(engine->first_late);
     lc_error_unref(engine->result);
+    lc_error_unref(engine->trouble);
 }
 
 void lc__engine_group_init(struct lc__engine_group *group)
@@ -352,7 +427,7 @@ void lc__engine_add(struct lc__engine *engine, struct lc__engine_node *node,
 void lc__engine_drop(struct lc__engine *engine, struct lc__engine_node *node)
 {
     assert(node->instance == 0 && node->todo == 0);
-    lc__graph_unlink(node);
+    lc__graph_unlink(engine, node);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
     engine->not_good--;
     engine->unsettled--;
@@ -393,7 +468,8 @@ void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, u
         return;
     engine->now = now;
     node->was_ready = true;
-    node->next_pause = 0;
+    if (node->policy.runnable)
+        node->next_pause = 0;
     if (node->state == LC_NODE_STARTING) {
         if (!node->policy.runnable)
             lc__engine_disarm(engine, &node->timer);
@@ -416,12 +492,12 @@ void lc__engine_failed(struct lc__engine *engine, struct lc__engine_node *node, 
         return;
     }
     engine->now = now;
+    node->asked = asked;
     if (node->cancel_sent) { /* dealt with when it has ended */
         lc_error_unref(node->thrown);
         node->thrown = error;
         return;
     }
-    node->asked = asked;
     lc__graph_failed(engine, node, error);
     end_step(engine);
 }
@@ -481,7 +557,6 @@ void lc__engine_remove(struct lc__engine *engine, struct lc__engine_node *node, 
 
 static void not_ready_in_time(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    node->asked = LC_RESTART;
     lc__graph_failed(engine, node,
                      lc_error_new(-ETIMEDOUT, "\"%s\" was not ready within %.1f s", node->name,
                                   (double)node->policy.start_timeout / (double)LC_SECOND));

@@ -20,6 +20,10 @@
  *  6. Once the end of everything has begun nothing starts; it is over when every node is done, or
  *     has been told to be overdue.
  *  7. An event costs what it touches: the node, its edges, those that it starts or stops.
+ *  8. Each death and each late error is told once, in the step in which the instance ends, whatever
+ *     is decided about it. A late error is one of an instance that had been told to stop.
+ * 10. A condition that can no longer come true is reported once, with its reason.
+ * 11. A restart follows at once only a steady life: see lc_backoff.
  */
 #ifndef LIFECYCLE_SUPERVISE_ENGINE_H
 #define LIFECYCLE_SUPERVISE_ENGINE_H
@@ -87,9 +91,8 @@ struct lc__engine_policy {
     lc_backoff backoff;
     int64_t start_timeout;
     int64_t stop_timeout;
-    bool runnable;    /* a tree's; else a component of a graph */
-    bool judged;      /* a handler is asked about its errors */
-    bool judged_late; /* also about those that come after it was told to stop */
+    bool runnable; /* a tree's; else a component of a graph */
+    bool judged;   /* a handler is asked about its errors */
 };
 
 /* Bits of what is to be done about a node, in the order in which it is. */
@@ -101,6 +104,7 @@ enum lc__engine_action_kind {
     LC__TELL_EXCEEDED, /* log: too many restarts; `error` */
     LC__TELL_RESTART,  /* log: it is to be restarted after node->pause, nobody was asked; `error` */
     LC__TELL_STOPPED,  /* log: it is not restarted, and nobody was asked; `error` */
+    LC__TELL_ENDED,    /* log: it has ended without an error; if again: restarts after the pause */
     LC__START,         /* make and start instance node->instance; a context of the last one ends */
     LC__CANCEL,        /* end the context of the last instance that was started */
     LC__ASK,           /* ask the handler about `error`: lc__engine_verdict */
@@ -148,13 +152,15 @@ struct lc__engine_node {
     STAILQ_ENTRY(lc__engine_node) in_passing;
     STAILQ_ENTRY(lc__engine_node) in_sweep;
     STAILQ_ENTRY(lc__engine_node) in_turns;
+    STAILQ_ENTRY(lc__engine_node) in_gone;
     struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
     lc_error *thrown;                /* after it was told to stop, and it has not ended */
     lc_error *late;                  /* for LC__TELL_LATE */
     lc_error *doom;                /* of a runnable: what it will have died of, whatever it says */
     struct lc__engine_timer timer; /* pause, start or stop: never two of them */
     uint64_t epoch;                /* of the last sweep that it was in */
-    double next_pause;             /* nanoseconds; 0: the first restart comes at once */
+    double next_pause;             /* nanoseconds; 0: as long as the first */
+    int64_t ready_for;             /* how long the last instance to leave READY had been so */
     lc_behavior asked;             /* what its error itself asks for, if nobody is asked */
     unsigned todo;                 /* bits by enum lc__engine_action_kind */
     bool settled;                  /* of a component: it will not run again */
@@ -171,6 +177,7 @@ struct lc__engine_node {
     bool counted_active; /* see engine->active */
     bool leaving;        /* to be forgotten once it is settled */
     bool named_late;     /* in engine->failed_late */
+    bool fails_late; /* its handler is asked about an error that came after it was told to stop */
 };
 
 struct lc__engine {
@@ -179,16 +186,18 @@ struct lc__engine {
     uint64_t timer_sequence;
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
-    changed; /* whose edges have to be looked at; empty between steps, as the next four */
+    changed; /* whose edges have to be looked at; empty between steps, as the next five */
     struct lc__engine_sweep passing;      /* not waited for; may block now, or no longer */
     struct lc__engine_sweep doomed;       /* to be stopped for good with all that depends on them */
     STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
     struct lc__engine_sweep rested;       /* runnables that were at rest when they were cancelled */
+    STAILQ_HEAD(, lc__engine_node) gone;  /* components to be forgotten when the step is over */
     struct lc__random random;
     int64_t now;
     uint64_t epoch;   /* of the sweep that is next, or under way */
     size_t count;     /* nodes */
-    size_t not_good;  /* components that are neither ready nor done well */
+    size_t not_good;  /* components that may yet become ready, and are not */
+    size_t given_up;  /* components that have stopped for good */
     size_t unsettled; /* components that may yet run */
     size_t active;    /* nodes with an instance, or being judged; not the overdue ones of a graph */
     bool begun;
@@ -199,11 +208,13 @@ struct lc__engine {
     lc_behavior behavior;
     lc_error *why;         /* everything is being stopped; NULL: for no error */
     lc_error *first_error; /* that left a node stopped */
-    lc_error *first_late;  /* of a node that was being stopped */
+    lc_error *first_late;  /* of a node that was being stopped, when everything was */
     lc_error *result;      /* once finished */
+    lc_error *trouble;     /* once finished: of it, what is no answer to an order to stop */
     int64_t stop_timeout;  /* once everything is being stopped */
     struct lc__engine_timer final;
     char failed_late[256]; /* names of nodes, for the result */
+    size_t late_count;     /* how many they are */
     /* Called at each change of a node's state, in the midst of a step: only to take note. */
     void (*changed_state)(struct lc__engine *engine, struct lc__engine_node *node);
 };
@@ -248,7 +259,7 @@ void lc__engine_failed(struct lc__engine *engine, struct lc__engine_node *node, 
 
 enum lc__engine_end_kind {
     LC__ENDED_DONE,     /* without an error; a runnable: having said done */
-    LC__ENDED_CANCELED, /* with its context's error, which has ended */
+    LC__ENDED_CANCELED, /* its context had ended, and it answered that cleanly */
     LC__ENDED_FAILED,   /* with an error */
     LC__ENDED_REFUSED   /* its factory made none: `error` says why */
 };
@@ -285,6 +296,10 @@ int64_t lc__engine_deadline(struct lc__engine *engine);
 /* The runnable that comes after `node` when all below `top` are gone through, parents first; NULL. */
 struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
                                          struct lc__engine_node *node);
+
+/* The components that have stopped for good, for a person: "store (disk full), cache"; "": none. */
+enum { LC__GIVEN_UP_SIZE = 512 };
+void lc__engine_list_given_up(struct lc__engine *engine, char *text, size_t size);
 
 /* Appends to a list of names for a person, "a, b", which ends in "..." if it has no more room. */
 void lc__engine_list_name(char *names, size_t size, const char *name);

@@ -64,13 +64,36 @@ void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *depen
     update(edge);
 }
 
-void lc__graph_unlink(struct lc__engine_node *node)
+/*
+ * A temporary node goes with its end, so that another of its name can be added; but not while
+ * something depends on it.
+ */
+static bool is_to_be_forgotten(const struct lc__engine_node *node)
+{
+    return node->settled && LIST_EMPTY(&node->dependants) &&
+           (node->leaving || node->policy.restart == LC_TEMPORARY);
+}
+
+void lc__graph_unlink(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_edge *edge, *next;
     assert(LIST_EMPTY(&node->dependants) && !node->blocks);
-    LIST_FOREACH_SAFE (edge, &node->dependencies, of_dependant, next)
+    LIST_FOREACH_SAFE (edge, &node->dependencies, of_dependant, next) {
         LIST_REMOVE(edge, of_dependency);
+        if (is_to_be_forgotten(edge->dependency))
+            STAILQ_INSERT_TAIL(&engine->gone, edge->dependency, in_gone);
+    }
     LIST_INIT(&node->dependencies);
+}
+
+/* Also what is forgotten because of what is forgotten: at the end of the queue, not recursively. */
+void lc__graph_forget_gone(struct lc__engine *engine)
+{
+    struct lc__engine_node *node;
+    while ((node = STAILQ_FIRST(&engine->gone))) {
+        STAILQ_REMOVE_HEAD(&engine->gone, in_gone);
+        lc__engine_forget(engine, node);
+    }
 }
 
 /* ---- settling, starting ---- */
@@ -84,8 +107,8 @@ static void settle(struct lc__engine *engine, struct lc__engine_node *node, lc_n
     lc__engine_disarm(engine, &node->timer);
     lc__engine_inactive(engine, node);
     lc__engine_enter(engine, node, state);
-    if (node->leaving)
-        lc__engine_forget(engine, node);
+    if (is_to_be_forgotten(node))
+        STAILQ_INSERT_TAIL(&engine->gone, node, in_gone);
 }
 
 static void cannot_start(struct lc__engine *engine, struct lc__engine_node *node)
@@ -317,42 +340,27 @@ void lc__graph_propagate(struct lc__engine *engine)
 
 /* ---- failing, and what comes of it ---- */
 
-/* The run is to return the error, or to name at least who had it. */
-static void add_to_result(struct lc__engine *engine, struct lc__engine_node *node,
-                          const lc_error *error)
-{
-    if (!engine->first_late)
-        engine->first_late = lc_error_ref(error);
-    if (node->named_late)
-        return;
-    node->named_late = true;
-    lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
-}
-
-/* Its error is the supervisor's own doing, or comes too late to matter: it is told, and kept. */
-static void failed_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
-{
-    lc_error_unref(node->late);
-    node->late = error;
-    add_to_result(engine, node, error);
-    lc__engine_do(engine, node, LC__TELL_LATE);
-}
-
 static bool is_to_stay_down(const struct lc__engine *engine, const struct lc__engine_node *node)
 {
     return engine->ending || node->leaving || (node->stop_wanted && !node->again);
 }
 
-/* Its instance has failed and ended. */
+/* Has the node's handler asked about the node's error. */
+static void ask_handler(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    lc__engine_active(engine, node);
+    lc__engine_enter(engine, node, LC_NODE_JUDGED);
+    lc__engine_do(engine, node, LC__ASK);
+    limit_judgement(engine, node);
+}
+
+/* Its instance has failed of its own accord, and has ended. */
 static void judge(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->policy.judged) {
-        lc__engine_active(engine, node);
-        lc__engine_enter(engine, node, LC_NODE_JUDGED);
-        lc__engine_do(engine, node, LC__ASK);
-        limit_judgement(engine, node);
+        ask_handler(engine, node);
     } else if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
-        add_to_result(engine, node, node->error);
+        lc__engine_name_late(engine, node, node->error);
         lc__engine_do(engine, node, LC__TELL_STOPPED);
         settle(engine, node, LC_NODE_STOPPED);
     } else {
@@ -365,7 +373,9 @@ static void restart(struct lc__engine *engine, struct lc__engine_node *node)
     node->stop_wanted = false;
     node->again = false;
     node->pause = lc__engine_draw_pause(engine, node);
-    if (node->error && !node->policy.judged)
+    if (!node->error)
+        lc__engine_do(engine, node, LC__TELL_ENDED);
+    else if (!node->policy.judged)
         lc__engine_do(engine, node, LC__TELL_RESTART);
     if (node->pause > 0)
         lc__engine_back_off(engine, node);
@@ -399,14 +409,47 @@ static void stop_as_decided(struct lc__engine *engine, struct lc__engine_node *n
     stop_for_good(engine, node, behavior, lc_error_ref(node->error));
 }
 
+/* It has ended as it was told to, or at least after. */
+static void stopped(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (is_to_stay_down(engine, node)) {
+        settle(engine, node, LC_NODE_STOPPED);
+        return;
+    }
+    node->stop_wanted = false;
+    node->again = false;
+    lc__engine_enter(engine, node, LC_NODE_WAITING);
+    lc__graph_consider(engine, node);
+}
+
+static lc_error *not_a_behavior(const struct lc__engine_node *node, lc_behavior behavior)
+{
+    return lc_error_wrap(
+        lc_error_ref(node->error), -EINVAL,
+        "the error handler of \"%s\" answered %d, which is none of the behaviors (0 to %d)",
+        node->name, (int)behavior, LC_SPIN_HALT);
+}
+
+/*
+ * About an error that came after the node had been told to stop, which has been told already. The
+ * node is stopped as it was to be; only an answer that concerns everything counts.
+ */
+static void decide_late(struct lc__engine *engine, struct lc__engine_node *node,
+                        lc_behavior behavior)
+{
+    stopped(engine, node);
+    if (!lc_behavior_name(behavior))
+        lc__engine_end_all(engine, not_a_behavior(node, behavior), LC_SHUTDOWN);
+    else if (behavior >= LC_SHUTDOWN)
+        lc__engine_end_all(engine, lc_error_ref(node->error), behavior);
+}
+
 void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)
 {
-    if (!lc_behavior_name(behavior)) {
-        lc_error *error = lc_error_wrap(
-            lc_error_ref(node->error), -EINVAL,
-            "the error handler of \"%s\" answered %d, which is none of the behaviors (0 to %d)",
-            node->name, (int)behavior, LC_SPIN_HALT);
-        stop_for_good(engine, node, LC_SHUTDOWN, error);
+    if (node->fails_late) {
+        decide_late(engine, node, behavior);
+    } else if (!lc_behavior_name(behavior)) {
+        stop_for_good(engine, node, LC_SHUTDOWN, not_a_behavior(node, behavior));
     } else if (behavior != LC_RESTART) {
         stop_as_decided(engine, node, behavior);
     } else if (is_to_stay_down(engine, node)) {
@@ -432,24 +475,12 @@ void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, l
     cancel(engine, node);
 }
 
-/* It has ended as it was told to, or at least after. */
-static void stopped(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    if (is_to_stay_down(engine, node)) {
-        settle(engine, node, LC_NODE_STOPPED);
-        return;
-    }
-    node->stop_wanted = false;
-    node->again = false;
-    lc__engine_enter(engine, node, LC_NODE_WAITING);
-    lc__graph_consider(engine, node);
-}
-
 /* It has ended by itself, without an error. */
 static void completed(struct lc__engine *engine, struct lc__engine_node *node)
 {
     bool again = node->policy.restart == LC_PERMANENT && !is_to_stay_down(engine, node);
     if (!again) {
+        lc__engine_do(engine, node, LC__TELL_ENDED);
         settle(engine, node, LC_NODE_DONE);
     } else if (lc__engine_count_restart(engine, node)) {
         lc__engine_keep_error(node, NULL);
@@ -459,6 +490,30 @@ static void completed(struct lc__engine *engine, struct lc__engine_node *node)
         stop_for_good(engine, node, node->intensity->limit.exceeded,
                       lc__engine_exceeded(engine, node));
     }
+}
+
+/*
+ * The factory of its first instance has failed, which says that the program is wrong, and is not
+ * tried again. A later instance fails by its factory as by anything else.
+ */
+static void refused(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc__engine_keep_error(node, error);
+    lc__engine_name_late(engine, node, error);
+    lc__engine_do(engine, node, LC__TELL_REFUSED);
+    stop_for_good(engine, node, LC_STOP, lc_error_ref(error));
+}
+
+/* It has ended with an error after it had been told to stop. */
+static void failed_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc__engine_keep_error(node, lc_error_ref(error));
+    lc__engine_late(engine, node, error);
+    node->fails_late = true;
+    if (node->policy.judged)
+        ask_handler(engine, node);
+    else
+        decide_late(engine, node, node->asked);
 }
 
 void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
@@ -476,27 +531,23 @@ void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
     if (failing) {
         /* The first one counts, and may have been a deadline's; another is not to be lost. */
         if (how >= LC__ENDED_FAILED && error && error != node->error)
-            failed_late(engine, node, error);
+            lc__engine_late(engine, node, error);
         else
             lc_error_unref(error);
         judge(engine, node);
-    } else if (how == LC__ENDED_REFUSED) {
+    } else if (how == LC__ENDED_REFUSED && node->instance == 1) {
+        refused(engine, node, error);
+    } else if (how >= LC__ENDED_FAILED && told) {
+        failed_late(engine, node, error);
+    } else if (how >= LC__ENDED_FAILED) {
         lc__engine_keep_error(node, error);
-        lc__engine_do(engine, node, LC__TELL_REFUSED);
-        stop_for_good(engine, node, LC_STOP, lc_error_ref(error));
-    } else if (how == LC__ENDED_FAILED && (!told || node->policy.judged_late)) {
-        lc__engine_keep_error(node, error);
-        node->asked = LC_RESTART;
         judge(engine, node);
-    } else if (told) {
-        if (how == LC__ENDED_FAILED)
-            failed_late(engine, node, error);
-        else
-            lc_error_unref(error);
-        stopped(engine, node);
     } else {
         lc_error_unref(error);
-        completed(engine, node);
+        if (told)
+            stopped(engine, node);
+        else
+            completed(engine, node);
     }
 }
 
@@ -512,8 +563,8 @@ void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node)
 
 void lc__graph_stop_all(struct lc__engine *engine)
 {
-    struct lc__engine_node *node, *next;
-    TAILQ_FOREACH_SAFE (node, &engine->root.children, among_children, next) {
+    struct lc__engine_node *node;
+    TAILQ_FOREACH (node, &engine->root.children, among_children) {
         if (node->policy.runnable)
             continue;
         want_stop(engine, node, false);
@@ -540,7 +591,7 @@ void lc__graph_remove(struct lc__engine *engine, struct lc__engine_node *node)
 {
     node->leaving = true;
     if (node->settled)
-        lc__engine_forget(engine, node);
+        STAILQ_INSERT_TAIL(&engine->gone, node, in_gone);
     else
         sweep_add(engine, &engine->doomed, node);
 }

@@ -20,6 +20,14 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node);
 /* The instance is over, or its judgement, or it is overdue and waited for no longer. */
 void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node);
+/*
+ * The node, which had been told to stop, has ended with an error that is not the answer to that.
+ * It is logged, and, if everything is being stopped, named in the result. Takes the error over.
+ */
+void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
+/* The same, of an error that is told in another way. */
+void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
+                          const lc_error *error);
 /* Takes the error over as the node's last. */
 void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error);
 /* How long to wait before the restart that is due now. */
@@ -57,7 +65,9 @@ void lc__graph_stop_all(struct lc__engine *engine);
 /* The final deadline: what has not been told to stop is told now, and nothing is waited for. */
 void lc__graph_give_up(struct lc__engine *engine);
 void lc__graph_remove(struct lc__engine *engine, struct lc__engine_node *node);
-void lc__graph_unlink(struct lc__engine_node *node);
+void lc__graph_unlink(struct lc__engine *engine, struct lc__engine_node *node);
+/* Forgets what is to be forgotten, at the end of a step. */
+void lc__graph_forget_gone(struct lc__engine *engine);
 
 /* ---- engine_tree.c ---- */
 

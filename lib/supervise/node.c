@@ -78,11 +78,10 @@ static void is_ready(struct lc__waiter *waiter)
     lc__shell_post(instance->shell, &instance->ready_post);
 }
 
-/* Whether it is only what comes of its having been told to stop. */
+/* Whether it only answers that the instance has been told to stop. */
 static bool is_cancellation(const struct lc__instance *instance, const lc_error *error)
 {
-    const lc_error *ended = lc_context_error(instance->context);
-    return ended && instance->node->engine.cancel_sent && lc_error_contains(error, ended);
+    return instance->node->engine.cancel_sent && lc__context_is_clean_end(instance->context, error);
 }
 
 static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
@@ -119,8 +118,10 @@ static void release_relay(void *arg)
 void lc__node_report(struct lc__shell *shell)
 {
     const lc_error *result = shell->engine.result;
-    const lc_error *ended = lc_context_error(shell->above);
-    if (!result || (ended && lc_error_contains(result, ended)))
+    /* Above it is known why everything was to stop, but not what went wrong meanwhile. */
+    if (lc__context_is_clean_end(shell->above, result))
+        result = shell->engine.trouble;
+    if (!result)
         return;
     lc_signaler *signaler = lc__context_signaler(shell->above);
     if (!signaler) {

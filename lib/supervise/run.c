@@ -5,6 +5,7 @@
  */
 #include "base/fork.h"
 #include "base/task.h"
+#include "context/context.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/fiber.h"
@@ -178,6 +179,17 @@ static void break_off(struct run *run, int code)
     lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
+/* Only without a handler there are pauses, and only to these time and readiness matter. */
+static bool has_pauses(const struct run *run)
+{
+    return !run->options->handler;
+}
+
+static int64_t present(const struct run *run)
+{
+    return has_pauses(run) ? lc_now() : run->engine.now;
+}
+
 /* ---- what the engine has done ---- */
 
 /* The factory's part of an instance. @return NULL, or why there is none. */
@@ -192,30 +204,41 @@ static lc_error *make_component(const lc_run_options *options, struct instance *
     return error;
 }
 
+/* Tells the engine that everything stops, if the run's context has ended. @return whether it has. */
+static bool stop_if_cancelled(struct run *run)
+{
+    const lc_error *ended = lc_context_error(run->context);
+    if (ended)
+        lc__engine_cancel(&run->engine, lc_error_ref(ended), present(run));
+    return ended != NULL;
+}
+
 /* @return NULL, or why there is none; either way it is to be freed. */
 static lc_error *make_instance(struct run *run)
 {
-    run->instance = (struct instance){0};
-    cancel_by_signal(run);
-    const lc_error *ended = lc_context_error(run->context);
-    if (ended)
-        return lc_error_ref(ended);
     lc_error *error = make_component(run->options, &run->instance);
     if (!error && make_surroundings(&run->instance, run->context) < 0)
         error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", run->options->name);
     return error;
 }
 
+/* Nothing is made any more once the run's context has ended. */
 static void start(struct run *run)
 {
-    lc_error *error = make_instance(run);
-    if (!error) {
-        start_instance(&run->instance, run->options->name);
-        return;
+    enum lc__engine_end_kind how = LC__ENDED_CANCELED;
+    lc_error *error = NULL;
+    run->instance = (struct instance){0};
+    cancel_by_signal(run);
+    if (!stop_if_cancelled(run)) {
+        error = make_instance(run);
+        how = LC__ENDED_REFUSED;
+        if (!error) {
+            start_instance(&run->instance, run->options->name);
+            return;
+        }
     }
     free_instance(&run->instance);
-    lc__engine_ended(&run->engine, &run->node, run->node.instance, LC__ENDED_REFUSED, error,
-                     run->engine.now);
+    lc__engine_ended(&run->engine, &run->node, run->node.instance, how, error, present(run));
 }
 
 static void ask(struct run *run, const lc_error *error)
@@ -242,6 +265,10 @@ static void carry_out(struct run *run, const struct lc__engine_action *action)
     case LC__TELL_RESTART:
         tell_restart(run, action->error);
         break;
+    case LC__TELL_LATE:
+        lc_log(LC_LOG_ERROR, run->options->name, "failed while it was being stopped: %s",
+               lc_error_message(action->error));
+        break;
     case LC__CANCEL:
         lc_context_cancel(run->instance.context, lc_error_ref(action->error));
         break;
@@ -258,48 +285,69 @@ static void carry_out(struct run *run, const struct lc__engine_action *action)
 
 /* ---- what happens ---- */
 
+/* Takes what the instance has thrown, unless it is the answer to the end of the run's context. */
+static lc_error *take_failure(struct run *run)
+{
+    lc_error *error = lc_signaler_take(run->instance.signaler);
+    if (!lc__context_is_clean_end(run->context, error))
+        return error;
+    lc_error_unref(error);
+    return NULL;
+}
+
 /*
- * Waits until nothing of the instance runs any more. That the run has ended is not put to the
- * engine: the instance's context, which lies below, has ended with it, and an error of the
- * instance's is judged all the same.
+ * Waits until nothing of the instance runs any more. If the run's context has ended, the instance's,
+ * which lies below, has ended with it, and the engine learns of that here: but not before a handler
+ * has judged an error of the instance's, whose answer may be another result than the context's.
  */
 static void end_instance(struct run *run)
 {
     await_end(&run->instance);
     cancel_by_signal(run); /* one that came meanwhile counts as well */
     uint64_t number = run->node.instance;
-    lc_error *error = lc_signaler_take(run->instance.signaler);
-    bool pauses = !run->options->handler; /* only to these time and readiness matter */
-    int64_t now = pauses ? lc_now() : run->engine.now;
-    if (pauses && lc_handle_is_closed(lc_component_ready(run->instance.component)))
-        lc__engine_ready(&run->engine, &run->node, number, now);
+    lc_error *error = take_failure(run);
+    bool failed = error || run->node.state == LC_NODE_FAILING;
     free_instance(&run->instance);
+    run->instance = (struct instance){0};
+    if (!failed || !run->options->handler)
+        stop_if_cancelled(run);
     lc__engine_ended(&run->engine, &run->node, number, error ? LC__ENDED_FAILED : LC__ENDED_DONE,
-                     error, now);
+                     error, present(run));
 }
 
 /* Waits until the instance has failed, completed, or is to end because the run does. */
 static void await_instance(struct run *run)
 {
-    enum { THROWN, DONE, SIGNALS };
-    lc_waitable waitables[] = {
+    enum { THROWN, DONE, THIRD, MOST = THIRD + 2 };
+    lc_waitable waitables[MOST] = {
         [THROWN] = lc_on_handle(lc_signaler_thrown(run->instance.signaler)),
         [DONE] = lc_on_handle(lc_component_done(run->instance.component)),
-        [SIGNALS] = lc_on_signals(run->signals),
     };
-    size_t count = run->signals ? 3 : 2;
+    size_t count = THIRD;
+    int signals = -1;
+    lc_handle *ready = lc_component_ready(run->instance.component);
+    if (run->signals) {
+        signals = (int)count;
+        waitables[count++] = lc_on_signals(run->signals);
+    }
+    if (has_pauses(run) && ready)
+        waitables[count++] = lc_on_handle(ready); /* the last, so that it can be left out */
     int index;
     do {
         index = lc_context_wait_any(run->context, waitables, count, LC_FOREVER);
-        if (index == SIGNALS)
+        if (index >= THIRD && index == signals) {
             cancel_by_signal(run);
-        else if (index < 0 && !lc_context_error(run->context))
+        } else if (index >= THIRD) {
+            lc__engine_ready(&run->engine, &run->node, run->node.instance, lc_now());
+            count--;
+        } else if (index < 0 && !lc_context_error(run->context)) {
             break_off(run, index);
+        }
     } while (index != THROWN && index != DONE && !lc_context_error(run->context));
-    lc_error *error = lc_signaler_take(run->instance.signaler);
+    lc_error *error = take_failure(run);
     if (error)
         lc__engine_failed(&run->engine, &run->node, run->node.instance, error, LC_RESTART,
-                          run->engine.now);
+                          present(run));
     else
         end_instance(run);
 }
@@ -352,7 +400,13 @@ static lc_error *run_loop(struct run *run)
 
 static lc_error *supervise(struct run *run)
 {
-    static const lc_backoff backoff = {true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0};
+    static const lc_backoff backoff = {
+        .first_at_once = true,
+        .first = 100 * LC_MILLISECOND,
+        .most = 30 * LC_SECOND,
+        .factor = 2.0,
+        .steady = 10 * LC_SECOND,
+    };
     bool judged = run->options->handler != NULL;
     run->node.name = run->options->name;
     run->node.policy = (struct lc__engine_policy){.restart = LC_TRANSIENT,
@@ -362,7 +416,7 @@ static lc_error *supervise(struct run *run)
     if (!judged)
         run->node.policy.backoff = backoff;
     lc__engine_init(&run->engine, 0); /* without jitter nothing is drawn */
-    lc__engine_add(&run->engine, &run->node, NULL, 0);
+    lc__engine_add(&run->engine, &run->node, NULL, present(run));
     lc__task_shield(); /* what runs is not left alone */
     lc_error *result = run_loop(run);
     lc__task_unshield();

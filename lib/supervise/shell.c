@@ -160,6 +160,24 @@ static void finish(struct lc__shell *shell)
     /* The server gives back the shell's own reference: end_service. */
 }
 
+/* What has been given up does not count; but with nothing else, or at the end, nothing is ready. */
+static bool is_ready(const struct lc__engine *engine)
+{
+    bool works = engine->given_up < engine->count || !engine->first_error;
+    return engine->not_good == 0 && works && !engine->ending;
+}
+
+static void become_ready(struct lc__shell *shell)
+{
+    char without[LC__GIVEN_UP_SIZE];
+    if (lc_handle_is_closed(&shell->ready))
+        return;
+    lc__engine_list_given_up(&shell->engine, without, sizeof without);
+    if (without[0] != '\0')
+        lc_log(LC_LOG_WARNING, shell->name, "ready, without: %s", without);
+    lc_handle_close(&shell->ready);
+}
+
 static void carry_out(struct lc__shell *shell)
 {
     struct lc__engine_action action;
@@ -168,8 +186,8 @@ static void carry_out(struct lc__shell *shell)
         shell->front->act(shell, &action);
     }
     tell_of_the_end(shell);
-    if (shell->front->ready_when_good && shell->started && shell->engine.not_good == 0)
-        lc_handle_close(&shell->ready);
+    if (shell->front->ready_when_good && shell->started && is_ready(&shell->engine))
+        become_ready(shell);
     if (shell->engine.finished && !shell->over)
         finish(shell);
 }
@@ -482,6 +500,7 @@ void lc__shell_end(struct lc__shell *shell)
     lc__handle_destroy(&shell->ready);
     lc__handle_destroy(&shell->done);
     lc_error_unref(shell->stop);
+    lc__ended_free(shell->ended);
     lc__engine_end(&shell->engine);
 }
 
@@ -510,6 +529,9 @@ lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff)
     if (backoff->first < 0 || backoff->most < backoff->first)
         return lc_error_new(-EINVAL, "backoff of \"%s\": first must be 0 or more, and most no less",
                             name);
+    if (backoff->steady < 0)
+        return lc_error_new(-EINVAL, "backoff.steady of \"%s\" is %lld ns, and must be 0 or more",
+                            name, (long long)backoff->steady);
     if (!(backoff->factor >= 1))
         return lc_error_new(-EINVAL, "backoff.factor of \"%s\" must be 1 or more", name);
     if (!(backoff->jitter >= 0 && backoff->jitter <= 1))

@@ -13,6 +13,7 @@
 #define LIFECYCLE_SUPERVISE_SHELL_H
 
 #include "executor/timers.h"
+#include "supervise/ended.h"
 #include "supervise/engine.h"
 #include "supervise/observer.h"
 #include "wait/handle.h"
@@ -59,8 +60,9 @@ struct lc__shell {
     /* In the service only. */
     struct lc__engine engine;
     LIST_HEAD(, lc_observer) observers;
-    lc_context *above;   /* what it was started with; held; NULL: none */
-    lc_context *context; /* above those of all instances; held; ended when all is over */
+    struct lc__ended *ended; /* what snapshots show of temporary nodes that are forgotten */
+    lc_context *above;       /* what it was started with; held; NULL: none */
+    lc_context *context;     /* above those of all instances; held; ended when all is over */
     lc_error *stop;    /* by which all are cancelled, of the engine's reason; NULL: not yet made */
     int64_t armed_for; /* when the timer fires at the latest; LC_FOREVER: it is not armed */
     bool started;      /* from here until it is over it has a reference to itself */

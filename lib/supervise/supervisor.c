@@ -68,6 +68,13 @@ static lc_error *look_up(lc_supervisor *supervisor, struct lc__node *node)
             return lc_error_new(-ENOENT,
                                 "node \"%s\" depends on \"%s\", which is not a node of \"%s\"",
                                 node->name, needed->name, supervisor->shell.name);
+        if (needed->edge.condition == LC_WHEN_COMPLETED &&
+            needed->node->engine.policy.restart == LC_PERMANENT)
+            return lc_error_new(
+                -EINVAL,
+                "node \"%s\" waits for \"%s\" to complete, which never does, "
+                "since it is permanent: LC_TRANSIENT or LC_TEMPORARY would be right",
+                node->name, needed->name);
     }
     return NULL;
 }
@@ -204,6 +211,17 @@ static void tell_restart(const struct lc__node *node)
                   lc_error_message(node->engine.error));
 }
 
+static void tell_ended(const struct lc__node *node)
+{
+    char after[LC__PAUSE_TEXT_SIZE];
+    const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
+    if (node->engine.settled)
+        lc_log(LC_LOG_INFO, node->name, "has ended without an error");
+    else
+        lc_log_fields(LC_LOG_INFO, node->name, &field, 1,
+                      "has ended without an error, and is restarted, since it is permanent");
+}
+
 static void forget(struct lc__node *node)
 {
     lc_supervisor *supervisor = of_shell(node->shell);
@@ -211,6 +229,8 @@ static void forget(struct lc__node *node)
     node->gone = NULL;
     supervisor->needed_count -= node->needed_count;
     RB_REMOVE(names, &supervisor->names, node);
+    if (!node->engine.leaving && node->engine.settled)
+        lc__ended_keep(&supervisor->shell.ended, node->name, &node->engine);
     lc__node_free(node);
     lc_handle_close(gone);
     lc_handle_unref(gone);
@@ -237,16 +257,20 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
         tell_unable(node);
         break;
     case LC__TELL_EXCEEDED:
-        lc_log(LC_LOG_ERROR, node->name, "too many restarts (%u in %.1f s are borne): %s",
+        lc_log(LC_LOG_ERROR, node->name, "too many restarts (%u in %.1f s are borne): %s%s%s",
                node->intensity.limit.restarts,
                (double)node->intensity.limit.period / (double)LC_SECOND,
-               lc_behavior_name(node->intensity.limit.exceeded));
+               lc_behavior_name(node->intensity.limit.exceeded), action->error ? ": " : "",
+               action->error ? lc_error_message(action->error) : "");
         break;
     case LC__TELL_RESTART:
         tell_restart(node);
         break;
     case LC__TELL_STOPPED:
         lc_log(LC_LOG_ERROR, node->name, "stopped for good: %s", lc_error_message(action->error));
+        break;
+    case LC__TELL_ENDED:
+        tell_ended(node);
         break;
     case LC__START:
         lc__node_start(node);
@@ -553,6 +577,7 @@ static void add_in_service(struct lc__shell *shell, void *arg)
         return;
     supervisor->needed_count += node->needed_count;
     RB_INSERT(names, &supervisor->names, node);
+    lc__ended_drop(shell->ended, node->name);
     lc__engine_add(&shell->engine, &node->engine, NULL, lc_now());
     if (!shell->started)
         return;
@@ -704,7 +729,8 @@ static void take_snapshot(struct lc__shell *shell, void *arg)
 {
     lc_supervisor *supervisor = of_shell(shell);
     struct lc__snapshot *snapshot =
-        lc__snapshot_new(shell->name, lc_now(), shell->engine.count, supervisor->needed_count);
+        lc__snapshot_new(shell->name, lc_now(), shell->engine.count + lc__ended_count(shell->ended),
+                         supervisor->needed_count);
     lc_snapshot **result = arg;
     struct lc__engine_node *node;
     size_t index = 0;
@@ -714,6 +740,7 @@ static void take_snapshot(struct lc__shell *shell, void *arg)
         of_engine(node)->index = index++;
     TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
         add_row(supervisor, snapshot, of_engine(node));
+    lc__ended_show(shell->ended, snapshot);
     *result = lc__snapshot_finish(snapshot);
 }
 

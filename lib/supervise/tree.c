@@ -380,6 +380,7 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
     case LC__TELL_REFUSED:
     case LC__TELL_UNABLE:
     case LC__TELL_STOPPED:
+    case LC__TELL_ENDED:
     case LC__ASK: /* of graphs */
         break;
     }

@@ -181,6 +181,7 @@ static void add_node(size_t i)
     world.intensity[i].times = &world.times[i];
     node->name = names[i];
     node->intensity = &world.intensity[i];
+    node->policy.restart = LC_TRANSIENT;
     node->policy.start_timeout = node->policy.stop_timeout = LC_SECOND;
     lc__engine_add(&world.engine, node, NULL, 0);
     world.there[i] = true;
@@ -236,8 +237,8 @@ enum happening {
     COMPLETE,
     COMPLETE_PERMANENT, /* and what is decided then */
     REFUSE,
-    END_LATE,        /* with an error, after it was told to stop */
-    END_LATE_THROWN, /* and it had told it before */
+    END_LATE,        /* with an error that it had thrown after it was told to stop; none is asked */
+    END_LATE_THROWN, /* and a handler is asked */
     END_JUDGED,      /* a handler is asked */
     END_UNJUDGED,    /* none is, and what is decided then */
     VERDICT,
@@ -296,14 +297,20 @@ static bool can_be_decided(const struct lc__engine_node *node, enum happening ha
 {
     if (answer_of(decision) == LC_RESTART && decision != RESTART_AT_ONCE && is_to_stay_down(node))
         return false; /* as the first of them */
+    bool late = world.runs[number_of(node)] && node->cancel_sent && node->state != LC_NODE_FAILING;
+    bool plain = decision == RESTART_AT_ONCE || decision >= ANSWER_STOP;
     switch (happening) {
     case VERDICT:
-        return node->state == LC_NODE_JUDGED;
+        return node->state == LC_NODE_JUDGED && (plain || !node->fails_late);
+    case END_LATE: /* only what concerns everything is of interest */
+        return late && (decision == RESTART_AT_ONCE || decision == ANSWER_SHUTDOWN ||
+                        decision == ANSWER_HALT);
     case COMPLETE_PERMANENT:
         return world.runs[number_of(node)] && !node->cancel_sent && !is_to_stay_down(node) &&
                decision != RESTART_TEMPORARY && decision < ANSWER_STOP;
     default: /* END_UNJUDGED: an error asks for something itself only if it was thrown */
         return world.runs[number_of(node)] && decision != ANSWER_NONSENSE &&
+               (decision == RESTART_AT_ONCE || !late) &&
                (decision < ANSWER_STOP || node->state == LC_NODE_FAILING);
     }
 }
@@ -362,7 +369,7 @@ static bool can_happen(const struct event *event)
     if (!world.there[i])
         return false;
     if (event->happening == VERDICT || event->happening == END_UNJUDGED ||
-        event->happening == COMPLETE_PERMANENT)
+        event->happening == END_LATE || event->happening == COMPLETE_PERMANENT)
         return can_be_decided(node, event->happening, event->decision);
     if (event->decision != 0)
         return false;
@@ -385,8 +392,6 @@ static bool can_happen(const struct event *event)
                node->state > LC_NODE_READY;
     case REFUSE:
         return runs && !node->was_ready;
-    case END_LATE:
-        return runs && node->cancel_sent && node->state != LC_NODE_FAILING;
     case END_LATE_THROWN:
         return runs && node->cancel_sent;
     case COMPLETE:
@@ -400,8 +405,7 @@ static bool can_happen(const struct event *event)
 
 static void reason_is(int code, lc_behavior behavior)
 {
-    bool upgraded = behavior == LC_SPIN_HALT && world.behavior != LC_SPIN_HALT && !world.finished;
-    if (world.engine.ending && !upgraded)
+    if (world.finished || (world.engine.ending && behavior <= world.behavior))
         return;
     world.reason = code;
     world.behavior = behavior;
@@ -440,27 +444,25 @@ static void end_unjudged(struct lc__engine_node *node, enum decision decision)
 {
     bool failing = node->state == LC_NODE_FAILING;
     node->policy.judged = false;
-    node->policy.judged_late = true;
     set_up(node, decision);
-    if (failing)
-        node->asked = answer_of(decision);
+    node->asked = answer_of(decision);
     foresee(node, decision, lc_error_code(failing ? node->error : error_of(number_of(node))));
     end(node, failing ? LC__ENDED_DONE : LC__ENDED_FAILED);
 }
 
 static void end_judged(struct lc__engine_node *node)
 {
-    node->policy.judged = node->policy.judged_late = true;
+    node->policy.judged = true;
     end(node, node->state == LC_NODE_FAILING ? LC__ENDED_DONE : LC__ENDED_FAILED);
 }
 
-static void end_late(struct lc__engine_node *node, bool thrown)
+static void end_late(struct lc__engine_node *node, enum decision asked, bool judged)
 {
-    node->policy.judged = true;
-    node->policy.judged_late = false;
-    if (thrown)
-        lc__engine_failed(&world.engine, node, node->instance, immortal(-E2BIG), LC_RESTART, 0);
-    end(node, thrown ? LC__ENDED_DONE : LC__ENDED_FAILED);
+    node->policy.judged = judged;
+    if (!judged)
+        foresee(node, asked, -E2BIG);
+    lc__engine_failed(&world.engine, node, node->instance, immortal(-E2BIG), answer_of(asked), 0);
+    end(node, LC__ENDED_DONE);
 }
 
 static void complete(struct lc__engine_node *node, enum decision decision, bool permanent)
@@ -518,7 +520,7 @@ static void happen(const struct event *event)
         break;
     case END_LATE:
     case END_LATE_THROWN:
-        end_late(node, event->happening == END_LATE_THROWN);
+        end_late(node, event->decision, event->happening == END_LATE_THROWN);
         break;
     case END_JUDGED:
         end_judged(node);
@@ -527,7 +529,8 @@ static void happen(const struct event *event)
         end_unjudged(node, event->decision);
         break;
     case VERDICT:
-        set_up(node, event->decision);
+        if (!node->fails_late)
+            set_up(node, event->decision);
         foresee(node, event->decision, lc_error_code(node->error));
         lc__engine_verdict(engine, node, node->instance, answer_of(event->decision), 0);
         break;
@@ -649,6 +652,8 @@ static void check_stopping(const struct lc__engine_node *node)
 
 static void check_state(const struct lc__engine_node *node)
 {
+    claim(!is_settled(node) || node->policy.restart != LC_TEMPORARY || has_dependants(node),
+          "a temporary node that has ended is not forgotten");
     bool runs = world.runs[number_of(node)];
     claim(runs == (node->state >= LC_NODE_STARTING && node->state <= LC_NODE_STOPPING),
           "a node's state does not say whether it runs");
@@ -673,15 +678,17 @@ static void check_counts(const struct lc__engine_node *node)
 static void check_all_counts(void)
 {
     const struct lc__engine_node *node;
-    size_t count = 0, good = 0, unsettled = 0, active = 0;
+    size_t count = 0, good = 0, given_up = 0, unsettled = 0, active = 0;
     TAILQ_FOREACH (node, &world.engine.root.children, among_children) {
         count++;
-        good += node->state == LC_NODE_READY || node->state == LC_NODE_DONE;
+        good += node->state == LC_NODE_READY || is_settled(node);
+        given_up += node->state == LC_NODE_STOPPED;
         unsettled += !is_settled(node);
         active += !node->overdue && (node->running || node->state == LC_NODE_JUDGED);
     }
     claim(world.engine.count == count, "count of nodes");
     claim(world.engine.not_good == count - good, "count of nodes that are not good");
+    claim(world.engine.given_up == given_up, "count of nodes that are given up");
     claim(world.engine.unsettled == unsettled, "count of unsettled nodes");
     claim(world.engine.active == active, "count of active nodes");
     bool over = world.engine.ending ? active == 0 : world.engine.begun && unsettled == 0;
@@ -713,7 +720,8 @@ static void check_result(void)
               "an overdue node is not named in the result");
     }
     claim(lc_error_code(engine->result) == code, "the result's code");
-    claim(!code || strstr(lc_error_message(engine->result), engine->failed_late),
+    bool said = engine->late_count == 1 && engine->first_late == engine->why;
+    claim(!code || said || strstr(lc_error_message(engine->result), engine->failed_late),
           "who failed late is not named in the result");
     claim(engine->behavior == world.behavior, "the result's behavior");
 }
@@ -764,7 +772,9 @@ static void carry_out(const struct lc__engine_action *action)
         world.runs[i] = true;
         world.instance[i] = action->node->instance;
     } else if (action->kind == LC__FORGET) {
-        claim(action->node->leaving && !world.runs[i], "what was not removed is forgotten");
+        claim((action->node->leaving || action->node->policy.restart == LC_TEMPORARY) &&
+                  !world.runs[i] && is_settled(action->node),
+              "what was neither removed nor temporary is forgotten");
         world.there[i] = false;
     }
 }
@@ -807,16 +817,19 @@ static unsigned count_told(size_t i)
     return (unsigned)__builtin_popcount(tells);
 }
 
-static unsigned count_errors(const struct event *event, bool failing)
+/* A late error is told, and its handler is asked as well. */
+static unsigned count_errors(const struct event *event, bool failing, bool late, bool first)
 {
     switch ((enum happening)event->happening) {
     case COMPLETE_PERMANENT:
         return is_exceeded(event->decision);
     case REFUSE:
+        return failing ? 2 : 1 + (late && !first);
     case END_LATE_THROWN:
-        return 1 + failing;
-    case END_LATE:
+        return 2;
     case END_JUDGED:
+        return 1 + late;
+    case END_LATE:
     case END_UNJUDGED:
         return 1;
     default:
@@ -840,14 +853,16 @@ static void check_done(void)
 static void step(const struct event *event)
 {
     struct lc__engine_action action;
-    bool failing = world.nodes[event->node].state == LC_NODE_FAILING;
+    const struct lc__engine_node *node = &world.nodes[event->node];
+    bool failing = node->state == LC_NODE_FAILING;
+    bool late = node->cancel_sent && !failing, first = node->instance == 1;
     bool ends = event->happening >= COMPLETE && event->happening < VERDICT;
     memset(done, 0, sizeof done);
     happen(event);
     while (lc__engine_next(&world.engine, &action))
         carry_out(&action);
     if (ends)
-        claim(count_told(event->node) == count_errors(event, failing),
+        claim(count_told(event->node) == count_errors(event, failing, late, first),
               "an error was told to none, or more than once");
     check_done();
     check_all();
@@ -881,7 +896,10 @@ static void check_stale(void)
 
 /* ---- states that were seen ---- */
 
-/* All of a node that has a bearing on what will happen, in 13 bits. */
+/*
+ * All of a node that has a bearing on what will happen, in 14 bits. Whether it blocks follows from
+ * the states of all.
+ */
 static uint64_t key_of_node(size_t i)
 {
     enum { BEFORE = 14, AFTER = 15 }; /* in the place of the state */
@@ -889,12 +907,15 @@ static uint64_t key_of_node(size_t i)
     bool runs = world.runs[i], told = is_told(node);
     bool may_matter = node->state == LC_NODE_DONE || (runs && !node->cancel_sent);
     if (!world.there[i])
-        return node->leaving ? AFTER : BEFORE;
+        return node->leaving || node->instance > 0 ? AFTER : BEFORE;
+    bool goes = is_settled(node) && node->policy.restart == LC_TEMPORARY;
+    bool first = runs && node->instance == 1 && !node->was_ready;
     return (uint64_t)node->state | (uint64_t)node->overdue << 4 |
            (uint64_t)(node->was_ready && may_matter) << 5 | (uint64_t)told << 6 |
            (uint64_t)(told && node->again) << 7 | (uint64_t)(runs && node->cancel_sent) << 8 |
-           (uint64_t)node->blocks << 9 | (uint64_t)node->leaving << 10 |
-           (uint64_t)node->timer.armed << 11;
+           (uint64_t)first << 9 | (uint64_t)node->leaving << 10 |
+           (uint64_t)node->timer.armed << 11 | (uint64_t)goes << 12 |
+           (uint64_t)(node->state == LC_NODE_JUDGED && node->fails_late) << 13;
 }
 
 static uint64_t key_of_world(void)

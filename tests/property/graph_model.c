@@ -46,8 +46,10 @@ struct model_node {
     bool running, was_ready, overdue, cancelled, leaving;
     enum told told;
     int error, thrown, late; /* codes; 0: none */
+    bool fails_late;         /* its handler is asked about an error after it was told to stop */
     lc_behavior asked;
-    unsigned pauses;                 /* since it was ready */
+    double next_pause;               /* 0: as long as the first */
+    int64_t ready_at, ready_for;     /* of its last time of being ready, once that is over */
     int64_t deadline;                /* of its pause, start or stop */
     int64_t restarts[MOST_RESTARTS]; /* when they were, the last first */
     unsigned restart_count;
@@ -178,13 +180,44 @@ static void mark_ancestors(void)
 
 /* ---- stopping ---- */
 
+static void enter(struct model_node *node, lc_node_state state)
+{
+    if (node->state == LC_NODE_READY && state != LC_NODE_READY)
+        node->ready_for = model.now - node->ready_at;
+    if (state == LC_NODE_READY)
+        node->ready_at = model.now;
+    node->state = state;
+}
+
 static void settle(struct model_node *node, lc_node_state state)
 {
-    node->state = state;
+    enter(node, state);
     node->deadline = LC_FOREVER;
-    if (node->leaving) {
-        node->there = false;
-        node->actions |= BIT(LC__FORGET);
+}
+
+static bool has_dependants(size_t dependency)
+{
+    for (EACH_NODE(node))
+        for (size_t i = 0; i < node->edge_count; i++)
+            if (node->there && node->edges[i].dependency == dependency)
+                return true;
+    return false;
+}
+
+/* What was removed, and what is temporary, goes once it has ended and nothing depends on it. */
+static void forget_some(void)
+{
+    for (bool found = true; found;) {
+        found = false;
+        for (EACH_NODE(node)) {
+            if (!node->there || !is_settled(node) ||
+                (!node->leaving && node->policy.restart != LC_TEMPORARY) ||
+                has_dependants((size_t)(node - model.nodes)))
+                continue;
+            node->there = false;
+            node->actions |= BIT(LC__FORGET);
+            found = true;
+        }
     }
 }
 
@@ -198,7 +231,7 @@ static void tell(struct model_node *node, enum told told)
     }
     node->told = told;
     if (is_up(node)) {
-        node->state = LC_NODE_STOPPING;
+        enter(node, LC_NODE_STOPPING);
         node->deadline = LC_FOREVER;
     }
 }
@@ -212,8 +245,7 @@ static void cancel(struct model_node *node)
 
 static void end_all(int why, lc_behavior behavior)
 {
-    bool upgrades = behavior == LC_SPIN_HALT && model.behavior != LC_SPIN_HALT;
-    if (model.finished || (model.ending && !upgrades))
+    if (model.finished || (model.ending && behavior <= model.behavior))
         return;
     model.why = why;
     model.behavior = behavior;
@@ -319,7 +351,9 @@ static bool start_some(void)
         node->state = LC_NODE_STARTING;
         node->running = true;
         node->instance++;
-        node->was_ready = node->cancelled = false;
+        node->was_ready = node->cancelled = node->fails_late = false;
+        node->ready_for = 0;
+        node->asked = LC_RESTART;
         node->told = NOT;
         node->deadline = after(node->policy.start_timeout);
         node->actions |= BIT(LC__START);
@@ -363,6 +397,7 @@ static void follow_rules(void)
             cancel(node);
     while (starts && start_some())
         ;
+    forget_some();
     if (!model.finished && is_over())
         conclude();
 }
@@ -377,15 +412,19 @@ static bool stays_down(const struct model_node *node)
 static int64_t next_pause(struct model_node *node)
 {
     const lc_backoff *backoff = &node->policy.backoff;
-    unsigned number = node->pauses++;
-    if (backoff->first == 0 || (backoff->first_at_once && number == 0))
+    int64_t ready_for = node->state == LC_NODE_READY ? model.now - node->ready_at : node->ready_for;
+    bool steady =
+        node->was_ready && ready_for >= backoff->steady && (double)ready_for >= node->next_pause;
+    if (backoff->first == 0)
         return 0;
-    double pause = (double)backoff->first;
-    for (unsigned i = backoff->first_at_once; i < number; i++) {
-        pause *= backoff->factor;
-        if (pause >= (double)backoff->most)
-            return backoff->most;
-    }
+    if (steady || node->next_pause == 0)
+        node->next_pause = (double)backoff->first;
+    if (steady && backoff->first_at_once)
+        return 0;
+    double pause = node->next_pause;
+    node->next_pause = pause * backoff->factor;
+    if (node->next_pause > (double)backoff->most)
+        node->next_pause = (double)backoff->most;
     return (int64_t)pause;
 }
 
@@ -433,15 +472,42 @@ static void restart_or_exceed(struct model_node *node)
     }
     int64_t pause = next_pause(node);
     node->told = NOT;
-    node->state = pause > 0 ? LC_NODE_BACKOFF : LC_NODE_WAITING;
+    enter(node, pause > 0 ? LC_NODE_BACKOFF : LC_NODE_WAITING);
     node->deadline = pause > 0 ? after(pause) : LC_FOREVER;
-    if (node->error && !node->policy.judged)
+    if (!node->error)
+        node->actions |= BIT(LC__TELL_ENDED);
+    else if (!node->policy.judged)
         node->actions |= BIT(LC__TELL_RESTART);
     restart_along(node);
 }
 
+/* It has ended as it was told to. */
+static void stop(struct model_node *node)
+{
+    if (stays_down(node)) {
+        settle(node, LC_NODE_STOPPED);
+    } else {
+        enter(node, LC_NODE_WAITING);
+        node->told = NOT;
+    }
+}
+
+/* It had been told to stop before it failed: only what concerns everything counts. */
+static void decide_late(struct model_node *node, lc_behavior behavior)
+{
+    stop(node);
+    if ((int)behavior == NONSENSE)
+        end_all(-EINVAL, LC_SHUTDOWN);
+    else if (behavior >= LC_SHUTDOWN)
+        end_all(node->error, behavior);
+}
+
 static void decide(struct model_node *node, lc_behavior behavior)
 {
+    if (node->fails_late) {
+        decide_late(node, behavior);
+        return;
+    }
     if (behavior == LC_RESTART && !stays_down(node) && node->policy.restart != LC_TEMPORARY) {
         restart_or_exceed(node);
         return;
@@ -458,14 +524,25 @@ static void decide(struct model_node *node, lc_behavior behavior)
         stop_for_good(node, behavior == LC_RESTART ? LC_STOP : behavior, node->error);
 }
 
+static void name_late(int error)
+{
+    if (model.ending && !model.first_late)
+        model.first_late = error;
+}
+
+static void ask(struct model_node *node)
+{
+    enter(node, LC_NODE_JUDGED);
+    node->actions |= BIT(LC__ASK);
+    node->deadline = model.ending ? after(node->policy.stop_timeout) : LC_FOREVER;
+}
+
 static void judge(struct model_node *node)
 {
     if (node->policy.judged) {
-        node->state = LC_NODE_JUDGED;
-        node->actions |= BIT(LC__ASK);
-        node->deadline = model.ending ? after(node->policy.stop_timeout) : LC_FOREVER;
+        ask(node);
     } else if (stays_down(node) && node->asked == LC_RESTART) {
-        model.first_late = model.first_late ? model.first_late : node->error;
+        name_late(node->error);
         node->actions |= BIT(LC__TELL_STOPPED);
         settle(node, LC_NODE_STOPPED);
     } else {
@@ -476,7 +553,7 @@ static void judge(struct model_node *node)
 static void fail_late(struct model_node *node, int error)
 {
     node->late = error;
-    model.first_late = model.first_late ? model.first_late : error;
+    name_late(error);
     node->actions |= BIT(LC__TELL_LATE);
 }
 
@@ -484,27 +561,25 @@ static void fail_late(struct model_node *node, int error)
 
 static void model_failed(struct model_node *node, int error, lc_behavior asked)
 {
+    node->asked = asked;
     if (node->cancelled) {
         node->thrown = error;
         return;
     }
     node->error = error;
-    node->asked = asked;
-    node->state = LC_NODE_FAILING;
+    enter(node, LC_NODE_FAILING);
     cancel(node);
 }
 
 static void model_completed(struct model_node *node)
 {
-    if (node->cancelled && stays_down(node)) {
-        settle(node, LC_NODE_STOPPED);
-    } else if (node->cancelled) {
-        node->state = LC_NODE_WAITING;
-        node->told = NOT;
+    if (node->cancelled) {
+        stop(node);
     } else if (node->policy.restart == LC_PERMANENT && !stays_down(node)) {
         node->error = 0;
         restart_or_exceed(node);
     } else {
+        node->actions |= BIT(LC__TELL_ENDED);
         settle(node, LC_NODE_DONE);
     }
 }
@@ -523,16 +598,21 @@ static void model_ended(struct model_node *node, enum lc__engine_end_kind how, i
         if (error)
             fail_late(node, error);
         judge(node);
-    } else if (how == LC__ENDED_REFUSED) {
+    } else if (how == LC__ENDED_REFUSED && node->instance == 1) {
         node->error = error;
+        name_late(error);
         node->actions |= BIT(LC__TELL_REFUSED);
         stop_for_good(node, LC_STOP, error);
-    } else if (how == LC__ENDED_FAILED && node->cancelled && !node->policy.judged_late) {
-        fail_late(node, error);
-        model_completed(node);
-    } else if (how == LC__ENDED_FAILED) {
+    } else if (how >= LC__ENDED_FAILED && node->cancelled) {
         node->error = error;
-        node->asked = LC_RESTART;
+        fail_late(node, error);
+        node->fails_late = true;
+        if (node->policy.judged)
+            ask(node);
+        else
+            decide_late(node, node->asked);
+    } else if (how >= LC__ENDED_FAILED) {
+        node->error = error;
         judge(node);
     } else {
         model_completed(node);
@@ -542,10 +622,9 @@ static void model_ended(struct model_node *node, enum lc__engine_end_kind how, i
 static void model_ready(struct model_node *node)
 {
     node->was_ready = true;
-    node->pauses = 0;
     if (node->state != LC_NODE_STARTING)
         return;
-    node->state = LC_NODE_READY;
+    enter(node, LC_NODE_READY);
     node->deadline = LC_FOREVER;
 }
 
@@ -718,11 +797,11 @@ static void draw_policy(struct model_node *node)
     node->policy.backoff = (lc_backoff){.first_at_once = one_in(2),
                                         .first = (int64_t)(draw(3) * (1 + draw(LC_SECOND))),
                                         .most = (int64_t)(3 * LC_SECOND + draw(LC_SECOND)),
-                                        .factor = one_in(2) ? 2.0 : 1.5};
+                                        .factor = one_in(2) ? 2.0 : 1.5,
+                                        .steady = (int64_t)(draw(2) * draw(2 * LC_SECOND))};
     node->policy.start_timeout = draw_timeout();
     node->policy.stop_timeout = draw_timeout();
     node->policy.judged = !one_in(3);
-    node->policy.judged_late = one_in(4);
     node->intensity = (lc_intensity){(unsigned)draw(MOST_RESTARTS + 1),
                                      (int64_t)(1 + draw(20 * LC_SECOND)), exceeded[draw(5)]};
 }
@@ -849,25 +928,13 @@ static void add_one(size_t first_size)
     compare();
 }
 
-static bool has_dependants(size_t dependency)
-{
-    for (EACH_NODE(node))
-        for (size_t i = 0; i < node->edge_count; i++)
-            if (node->there && node->edges[i].dependency == dependency)
-                return true;
-    return false;
-}
-
 static void remove_one(size_t i)
 {
     struct model_node *node = &model.nodes[i];
     if (!model.begun || model.finished || !node->there || node->leaving || has_dependants(i))
         return;
     node->leaving = true;
-    if (is_settled(node))
-        settle(node, node->state);
-    else
-        node->doomed = true;
+    node->doomed = !is_settled(node);
     lc__engine_remove(&real.engine, &real.nodes[i], model.now);
     compare();
 }

@@ -35,9 +35,9 @@ static lc_backoff draw_backoff(struct walk *walk)
     static const lc_backoff backoffs[] = {
         LC_BACKOFF_TREE_INIT,
         LC_BACKOFF_INIT,
-        {false, 0, 0, 1, 0},                                       /* never a pause */
-        {false, 10 * LC_MILLISECOND, 15 * LC_MILLISECOND, 1.3, 1}, /* soon at its most */
-        {true, 3 * LC_MILLISECOND, LC_HOUR, 10, 0},                /* without jitter */
+        {false, 0, 0, 1, 0, 0},                                       /* never a pause */
+        {false, 10 * LC_MILLISECOND, 15 * LC_MILLISECOND, 1.3, 1, 0}, /* soon at its most */
+        {true, 3 * LC_MILLISECOND, LC_HOUR, 10, 0, 0},                /* without jitter */
     };
     return backoffs[chance(walk, 60) ? 0 : draw(walk, sizeof backoffs / sizeof *backoffs)];
 }

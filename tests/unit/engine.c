@@ -223,12 +223,23 @@ static int64_t pause_of(struct lc__engine_node *node)
     return graph.now - died;
 }
 
-static void pauses_grow(void)
+/* It becomes ready, and stays so for that long. */
+static void live(struct lc__engine_node *node, int64_t time)
+{
+    be_ready(node);
+    graph.now += time;
+}
+
+static struct lc__engine_node *begin_with_usual_backoff(void)
 {
     lc_backoff backoff = LC_BACKOFF_INIT;
     backoff.jitter = 0;
-    struct lc__engine_node *node = begin_with_backoff(backoff);
-    CU_ASSERT_EQUAL(pause_of(node), 0);
+    return begin_with_backoff(backoff);
+}
+
+static void pauses_grow(void)
+{
+    struct lc__engine_node *node = begin_with_usual_backoff();
     for (int64_t pause = 100 * LC_MILLISECOND; pause < 30 * LC_SECOND; pause *= 2)
         CU_ASSERT_EQUAL(pause_of(node), pause);
     CU_ASSERT_EQUAL(pause_of(node), 30 * LC_SECOND);
@@ -236,38 +247,96 @@ static void pauses_grow(void)
     end();
 }
 
-static void readiness_resets_pauses(void)
+static void a_steady_life_resets_pauses(void)
 {
-    lc_backoff backoff = LC_BACKOFF_INIT;
-    backoff.jitter = 0;
-    struct lc__engine_node *node = begin_with_backoff(backoff);
-    CU_ASSERT_EQUAL(pause_of(node), 0);
+    struct lc__engine_node *node = begin_with_usual_backoff();
     CU_ASSERT_EQUAL(pause_of(node), 100 * LC_MILLISECOND);
-    be_ready(node);
+    CU_ASSERT_EQUAL(pause_of(node), 200 * LC_MILLISECOND);
+    live(node, 10 * LC_SECOND);
     CU_ASSERT_EQUAL(pause_of(node), 0);
     CU_ASSERT_EQUAL(pause_of(node), 100 * LC_MILLISECOND);
     end();
 }
 
-/* Which of the two comes first is chance. */
-static void readiness_counts_while_it_fails(void)
+static void an_instant_of_readiness_resets_nothing(void)
 {
-    lc_backoff backoff = LC_BACKOFF_INIT;
-    backoff.jitter = 0;
-    struct lc__engine_node *node = begin_with_backoff(backoff);
+    struct lc__engine_node *node = begin_with_usual_backoff();
+    int64_t pause = 100 * LC_MILLISECOND;
+    for (int i = 0; i < 5; i++, pause *= 2) {
+        live(node, i == 4 ? 10 * LC_SECOND - 1 : i);
+        CU_ASSERT_EQUAL(pause_of(node), pause);
+    }
+    end();
+}
+
+/* The pause that would be next is 20 s, then 40 s, of which 30 s are left. */
+static void a_life_shorter_than_the_next_pause_is_not_steady(void)
+{
+    struct lc__engine_node *node = begin_with_backoff(
+        (lc_backoff){true, 20 * LC_SECOND, 30 * LC_SECOND, 2, 0, 10 * LC_SECOND});
+    CU_ASSERT_EQUAL(pause_of(node), 20 * LC_SECOND);
+    live(node, 30 * LC_SECOND - 1);
+    CU_ASSERT_EQUAL(pause_of(node), 30 * LC_SECOND);
+    live(node, 30 * LC_SECOND);
     CU_ASSERT_EQUAL(pause_of(node), 0);
+    end();
+}
+
+/* How long it takes to stop after its failure is no part of a steady life. */
+static void time_to_stop_is_not_lived(void)
+{
+    struct lc__engine_node *node = begin_with_usual_backoff();
+    live(node, LC_SECOND);
     fail(node, lc_error_new(-EIO, "bad"));
-    be_ready(node);
-    CHECK_STATE(node, LC_NODE_FAILING);
+    graph.now += LC_MINUTE;
     finish(node, LC__ENDED_CANCELED, NULL);
+    CHECK_STATE(node, LC_NODE_BACKOFF);
+    CU_ASSERT_EQUAL(node->pause, 100 * LC_MILLISECOND);
+    end();
+}
+
+/* What ends without an error is started again as slowly. */
+static void completions_pause_too(void)
+{
+    struct lc__engine_node *node = begin_with_usual_backoff();
+    node->policy.restart = LC_PERMANENT;
+    for (int64_t pause = 100 * LC_MILLISECOND; pause < LC_SECOND; pause *= 2) {
+        be_ready(node);
+        finish(node, LC__ENDED_DONE, NULL);
+        CHECK_STATE(node, LC_NODE_BACKOFF);
+        CU_ASSERT_TRUE(was_done(node, LC__TELL_ENDED));
+        CU_ASSERT_EQUAL(node->pause, pause);
+        let_time_pass();
+    }
+    live(node, 10 * LC_SECOND);
+    finish(node, LC__ENDED_DONE, NULL);
     CHECK_STATE(node, LC_NODE_STARTING);
+    end();
+}
+
+/* Only the first instance's factory is fatal. */
+static void a_later_factory_fails_like_anything_else(void)
+{
+    struct lc__engine_node *node = begin_with_usual_backoff();
     CU_ASSERT_EQUAL(pause_of(node), 100 * LC_MILLISECOND);
+    finish(node, LC__ENDED_REFUSED, lc_error_new(-EADDRINUSE, "port"));
+    CHECK_STATE(node, LC_NODE_BACKOFF);
+    CU_ASSERT_EQUAL(node->pause, 200 * LC_MILLISECOND);
+    CU_ASSERT_TRUE(was_done(node, LC__TELL_RESTART));
+    CU_ASSERT_FALSE(was_done(node, LC__TELL_REFUSED));
+    node->policy.judged = true;
+    let_time_pass();
+    finish(node, LC__ENDED_REFUSED, lc_error_new(-EADDRINUSE, "port"));
+    CHECK_STATE(node, LC_NODE_JUDGED);
+    CU_ASSERT_TRUE(was_done(node, LC__ASK));
+    answer(node, LC_RESTART);
+    CHECK_STATE(node, LC_NODE_BACKOFF);
     end();
 }
 
 static void first_pause_may_be_asked_for(void)
 {
-    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 40, 50, 1.1, 0});
+    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 40, 50, 1.1, 0, 0});
     CU_ASSERT_EQUAL(pause_of(node), 40);
     CU_ASSERT_EQUAL(pause_of(node), 44);
     CU_ASSERT_EQUAL(pause_of(node), 48);
@@ -277,7 +346,7 @@ static void first_pause_may_be_asked_for(void)
 
 static void no_pause_if_none_is_asked_for(void)
 {
-    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 0, 0, 2, 0.5});
+    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 0, 0, 2, 0.5, 0});
     for (int i = 0; i < 5; i++)
         CU_ASSERT_EQUAL(pause_of(node), 0);
     end();
@@ -286,7 +355,7 @@ static void no_pause_if_none_is_asked_for(void)
 static void pauses_jitter_within_bounds(void)
 {
     const int64_t usual = LC_SECOND;
-    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, usual, usual, 1, 0.2});
+    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, usual, usual, 1, 0.2, 0});
     int64_t least = usual, most = usual;
     for (int i = 0; i < 1000; i++) {
         int64_t pause = pause_of(node);
@@ -597,20 +666,23 @@ static void handlers_have_no_longer_than_nodes(void)
 static void late_errors_are_named(void)
 {
     begin_with_two();
-    store->policy.judged = server->policy.judged = true;
     cancel_all();
     die(server, -EIO);
     CU_ASSERT_TRUE(was_done(server, LC__TELL_LATE));
-    CU_ASSERT_FALSE(was_done(server, LC__ASK));
     die(store, -EPIPE);
     CU_ASSERT_TRUE(graph.engine.finished);
     CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -ECANCELED);
     CU_ASSERT_TRUE(result_has("failed while being stopped: server, store (server died): enough"));
+    CU_ASSERT_EQUAL(lc_error_code(graph.engine.trouble), -EIO);
+    CU_ASSERT_FALSE(lc_error_is(graph.engine.trouble, -ECANCELED));
     end();
 }
 
-/* It restarts along again and again, and fails each time it is stopped for it. */
-static void late_errors_are_named_once(void)
+/*
+ * It restarts along again and again, and fails each time it is stopped for it. That is told, but is
+ * no part of how the run ends later.
+ */
+static void late_errors_of_earlier_stops_are_not_named(void)
 {
     begin();
     store = add("store");
@@ -621,27 +693,114 @@ static void late_errors_are_named_once(void)
         be_ready(store);
         die(store, -EIO);
         die(server, -EPIPE);
+        CU_ASSERT_TRUE(was_done(server, LC__TELL_LATE));
         CHECK_STATE(store, LC_NODE_STARTING);
     }
-    finish(store, LC__ENDED_DONE, NULL);
+    cancel_all();
+    finish(server, LC__ENDED_CANCELED, NULL);
+    finish(store, LC__ENDED_CANCELED, NULL);
     CU_ASSERT_TRUE(graph.engine.finished);
-    CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -EPIPE);
-    CU_ASSERT_TRUE(result_has("failed while being stopped: server (server died)"));
+    CU_ASSERT_STRING_EQUAL(lc_error_message(graph.engine.result), "enough");
+    CU_ASSERT_PTR_NULL(graph.engine.trouble);
     end();
 }
 
-static void late_errors_may_be_judged(void)
+/* The node is told of as late, and its handler is asked as well. */
+static void begin_with_late_question(void)
 {
     begin_with_two();
-    server->policy.judged = server->policy.judged_late = true;
+    server->policy.judged = true;
     cancel_all();
     die(server, -EIO);
     CU_ASSERT_TRUE(was_done(server, LC__ASK));
-    CU_ASSERT_FALSE(was_done(server, LC__TELL_LATE));
+    CU_ASSERT_TRUE(was_done(server, LC__TELL_LATE));
+}
+
+static void late_errors_may_halt(void)
+{
+    begin_with_late_question();
     answer(server, LC_SPIN_HALT);
     finish(store, LC__ENDED_CANCELED, NULL);
-    CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -EIO); /* upgraded */
+    CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -EIO);
+    CU_ASSERT_STRING_EQUAL(lc_error_message(graph.engine.result), "server died"); /* once */
     CU_ASSERT_EQUAL(graph.engine.behavior, LC_SPIN_HALT);
+    end();
+}
+
+static void late_errors_may_shut_down(void)
+{
+    begin_with_late_question();
+    answer(server, LC_SHUTDOWN);
+    finish(store, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -EIO);
+    CU_ASSERT_EQUAL(graph.engine.behavior, LC_SHUTDOWN);
+    end();
+}
+
+static void other_answers_about_late_errors_change_nothing(void)
+{
+    static const lc_behavior answers[] = {LC_RESTART, LC_STOP, LC_STOP_PARENTS};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        begin_with_late_question();
+        answer(server, answers[i]);
+        CHECK_STATE(server, LC_NODE_STOPPED);
+        finish(store, LC__ENDED_CANCELED, NULL);
+        CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -ECANCELED);
+        CU_ASSERT_EQUAL(graph.engine.behavior, LC_STOP);
+        CU_ASSERT_TRUE(result_has("failed while being stopped: server (server died): enough"));
+        end();
+    }
+}
+
+/* F28: what depends on the one that stops its parents fails an instant after it was told to stop. */
+static void a_halt_is_not_lost_to_a_stop(void)
+{
+    begin_with_two();
+    store->policy.judged = server->policy.judged = true;
+    die(store, -EIO);
+    answer(store, LC_STOP);
+    CHECK_STATE(server, LC_NODE_STOPPING);
+    die(server, -EPIPE);
+    CHECK_STATE(server, LC_NODE_JUDGED);
+    answer(server, LC_SPIN_HALT);
+    CU_ASSERT_TRUE(graph.engine.finished);
+    CU_ASSERT_EQUAL(graph.engine.behavior, LC_SPIN_HALT);
+    CU_ASSERT_STRING_EQUAL(lc_error_message(graph.engine.result), "server died");
+    end();
+}
+
+/* A supervisor below asks for it by itself, and has no handler here. */
+static void a_halt_from_below_is_not_lost_to_a_stop(void)
+{
+    begin_with_two();
+    cancel_all();
+    lc__engine_failed(&graph.engine, server, server->instance, lc_error_new(-EPIPE, "below"),
+                      LC_SPIN_HALT, graph.now);
+    finish(server, LC__ENDED_DONE, NULL);
+    finish(store, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_EQUAL(graph.engine.behavior, LC_SPIN_HALT);
+    CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -EPIPE);
+    end();
+}
+
+/* One that is restarted along is started again, whatever its handler would do about it. */
+static void late_errors_do_not_stop_what_restarts_along(void)
+{
+    begin();
+    store = add("store");
+    server = add("server");
+    need(server, store, LC_WHEN_READY)->along = true;
+    server->policy.judged = true;
+    start();
+    be_ready(store);
+    die(store, -EIO);
+    die(server, -EPIPE);
+    CHECK_STATE(server, LC_NODE_JUDGED);
+    answer(server, LC_STOP);
+    CHECK_STATE(server, LC_NODE_WAITING);
+    CHECK_STATE(store, LC_NODE_STARTING);
+    be_ready(store);
+    CHECK_STATE(server, LC_NODE_STARTING);
     end();
 }
 
@@ -663,7 +822,7 @@ static void second_error_is_told(void)
     end();
 }
 
-static void errors_nobody_judges_are_told(void)
+static void errors_without_a_handler_are_told(void)
 {
     begin();
     struct lc__engine_node *one = add("one"), *other = add("other");
@@ -674,6 +833,62 @@ static void errors_nobody_judges_are_told(void)
     die(other, -EPIPE);
     CU_ASSERT_TRUE(was_done(other, LC__TELL_STOPPED));
     CU_ASSERT_EQUAL(lc_error_code(graph.engine.result), -EIO); /* the first */
+    end();
+}
+
+static void given_up_is_not_waited_for(void)
+{
+    char text[LC__GIVEN_UP_SIZE];
+    begin();
+    struct lc__engine_node *reporter = add("reporter");
+    store = add("store");
+    reporter->policy.judged = true;
+    start();
+    be_ready(store);
+    CU_ASSERT_EQUAL(graph.engine.not_good, 1);
+    die(reporter, -EIO);
+    answer(reporter, LC_STOP);
+    CU_ASSERT_EQUAL(graph.engine.not_good, 0);
+    CU_ASSERT_EQUAL(graph.engine.given_up, 1);
+    lc__engine_list_given_up(&graph.engine, text, sizeof text);
+    CU_ASSERT_STRING_EQUAL(text, "reporter (reporter died)");
+    end();
+}
+
+static void temporary_nodes_are_forgotten(void)
+{
+    begin();
+    struct lc__engine_node *well = add("well"), *badly = add("badly"), *other = add("other");
+    well->policy.restart = badly->policy.restart = LC_TEMPORARY;
+    start();
+    finish(well, LC__ENDED_DONE, NULL);
+    CU_ASSERT_TRUE(was_done(well, LC__FORGET));
+    CU_ASSERT_TRUE(was_done(well, LC__TELL_ENDED));
+    die(badly, -EIO);
+    CU_ASSERT_TRUE(was_done(badly, LC__FORGET));
+    CU_ASSERT_TRUE(was_done(badly, LC__TELL_STOPPED));
+    CU_ASSERT_EQUAL(graph.engine.count, 1);
+    CU_ASSERT_EQUAL(graph.engine.given_up, 0);
+    CHECK_STATE(other, LC_NODE_STARTING);
+    end();
+}
+
+/* What depends on it is removed, and then it goes too. */
+static void temporary_nodes_wait_for_dependants(void)
+{
+    begin();
+    struct lc__engine_node *job = add("job"), *after = add("after"), *other = add("other");
+    job->policy.restart = LC_TEMPORARY;
+    need(after, job, LC_WHEN_COMPLETED);
+    start();
+    finish(job, LC__ENDED_DONE, NULL);
+    CU_ASSERT_FALSE(was_done(job, LC__FORGET));
+    CHECK_STATE(after, LC_NODE_STARTING);
+    take_out(after);
+    finish(after, LC__ENDED_CANCELED, NULL);
+    CU_ASSERT_TRUE(was_done(after, LC__FORGET));
+    CU_ASSERT_TRUE(was_done(job, LC__FORGET));
+    CHECK_STATE(other, LC_NODE_STARTING);
     end();
 }
 
@@ -707,12 +922,9 @@ static void nothing_starts_that_the_same_step_stops(void)
     be_ready(store);
     die(store, -EIO);
     CHECK_STATE(store, LC_NODE_WAITING); /* for the server to end */
-    server->policy.judged_late = true;
-    intensity = (struct lc__engine_intensity){
-        .times = times, .count = 1, .limit = {1, LC_SECOND, LC_STOP_PARENTS}};
-    times[0] = 0;
-    server->intensity = &intensity;
-    die(server, -EPIPE);
+    lc__engine_failed(&graph.engine, server, server->instance, lc_error_new(-EPIPE, "below"),
+                      LC_SHUTDOWN, graph.now);
+    finish(server, LC__ENDED_DONE, NULL);
     CHECK_STATE(store, LC_NODE_STOPPED);
     CU_ASSERT_FALSE(was_done(store, LC__START));
     CU_ASSERT_TRUE(graph.engine.finished);
@@ -858,9 +1070,16 @@ CHECK_SUITE(
     {"what completes without having been ready keeps others from ever starting",
      never_starts_after_unready_completion},
     {"what its factory refuses has stopped, and no handler is asked", refused_stops_for_good},
-    {"pauses: none, 100 ms, doubling, 30 s at most", pauses_grow},
-    {"readiness sets pauses back to the beginning", readiness_resets_pauses},
-    {"so does readiness that comes after the failure", readiness_counts_while_it_fails},
+    {"the factory of a later instance fails like anything else",
+     a_later_factory_fails_like_anything_else},
+    {"pauses: 100 ms, doubling, 30 s at most", pauses_grow},
+    {"a steady life sets pauses back, and the next restart comes at once",
+     a_steady_life_resets_pauses},
+    {"an instant of readiness does not", an_instant_of_readiness_resets_nothing},
+    {"nor does a life shorter than the next pause",
+     a_life_shorter_than_the_next_pause_is_not_steady},
+    {"nor does the time it takes to stop", time_to_stop_is_not_lived},
+    {"restarts after completion pause too", completions_pause_too},
     {"the first restart pauses too, if asked to", first_pause_may_be_asked_for},
     {"no pause at all", no_pause_if_none_is_asked_for},
     {"pauses jitter as far as they may, and no farther", pauses_jitter_within_bounds},
@@ -882,11 +1101,22 @@ CHECK_SUITE(
      all_is_over_at_the_final_deadline},
     {"a handler that was asked before everything stops has a deadline then",
      handlers_have_no_longer_than_nodes},
-    {"who fails while being stopped is named in the result", late_errors_are_named},
-    {"who does so again and again is named once", late_errors_are_named_once},
-    {"late errors are judged if so asked", late_errors_may_be_judged},
+    {"a node that fails while it is stopped is named in the result", late_errors_are_named},
+    {"an error of an earlier stop is no part of the result",
+     late_errors_of_earlier_stops_are_not_named},
+    {"a handler may answer a late error with spin-halt", late_errors_may_halt},
+    {"or with shutdown", late_errors_may_shut_down},
+    {"its other answers change nothing", other_answers_about_late_errors_change_nothing},
+    {"a halt is not lost when another node's error has told this one to stop",
+     a_halt_is_not_lost_to_a_stop},
+    {"nor is one that a nested supervisor asks for", a_halt_from_below_is_not_lost_to_a_stop},
+    {"a late error does not keep down what restarts along",
+     late_errors_do_not_stop_what_restarts_along},
+    {"what is given up does not hold back the rest", given_up_is_not_waited_for},
+    {"a temporary node is forgotten with its end", temporary_nodes_are_forgotten},
+    {"but not while something depends on it", temporary_nodes_wait_for_dependants},
     {"the second error of an instance is told", second_error_is_told},
-    {"an error that stops a node without a handler is told", errors_nobody_judges_are_told},
+    {"an error that stops a node without a handler is told", errors_without_a_handler_are_told},
     {"an answer that is none of the five shuts down", nonsense_shuts_down},
     {"nothing starts that the same step stops", nothing_starts_that_the_same_step_stops},
     {"stop-parents of a node that was removed", stop_parents_stops_all_it_says},

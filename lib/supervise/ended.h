@@ -1,0 +1,26 @@
+/*
+ * ended.h: the temporary nodes that have ended last. The engine forgets a temporary node with its
+ * end, so that another of its name can be started; snapshots still show the last few. Floor 5: the
+ * fronts, in the service.
+ */
+#ifndef LIFECYCLE_SUPERVISE_ENDED_H
+#define LIFECYCLE_SUPERVISE_ENDED_H
+
+#include "supervise/engine.h"
+#include "supervise/snapshot.h"
+
+struct lc__ended; /* made with the first node; NULL: there has been none */
+
+/*
+ * Keeps what a snapshot shows of the node, which has ended, in the place of the oldest one kept.
+ * Without memory nothing is kept.
+ */
+void lc__ended_keep(struct lc__ended **ended, const char *name, const struct lc__engine_node *node);
+/* A node of that name exists again: drops what is kept of the last one. */
+void lc__ended_drop(struct lc__ended *ended, const char *name);
+/* How many are kept, and their rows. */
+size_t lc__ended_count(const struct lc__ended *ended);
+void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot);
+void lc__ended_free(struct lc__ended *ended);
+
+#endif
