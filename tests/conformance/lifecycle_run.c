@@ -36,7 +36,8 @@ struct run {
     struct doer loop; /* who runs it */
 
     unsigned made;
-    unsigned factory_fails_at; /* the instance that cannot be made, from 1; 0: none */
+    unsigned factory_fails_at; /* the instance that cannot be made once, from 1; 0: none */
+    bool factory_failed;
     lc_error *factory_error;
     lc_behavior answers[INSTANCES];
     unsigned asked;
@@ -51,8 +52,10 @@ static lc_error *make_instance(void *arg, lc_component **component)
 {
     struct run *run = arg;
     unsigned instance = run->made;
-    if (run->factory_fails_at == instance + 1)
+    if (run->factory_fails_at == instance + 1 && !run->factory_failed) {
+        run->factory_failed = true;
         return lc_error_ref(run->factory_error);
+    }
     if (instance == INSTANCES)
         abort(); /* a loop that never stops restarting */
     if (run->faked) {
@@ -522,6 +525,64 @@ static void restart_of_the_cancelled_makes_nothing(void)
     cancelled_with_error(LC_RESTART, true, true);
 }
 
+/* The worker makes an error of its own from the number that its wait has returned. */
+static void ends_with_an_error_of_its_own(int code, bool judged)
+{
+    struct run *run = run_new(1);
+    puppet_drop(&run->puppets[0][0]);
+    puppet_init(&run->puppets[0][0], code);
+    if (!judged)
+        run->options.handler = NULL;
+    run->answers[0] = LC_SPIN_HALT;
+    run_begin(run);
+    CU_ASSERT_TRUE(run_instance(run));
+    lc_context_cancel(run->context, NULL);
+    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][0], PUPPET_AWAIT));
+    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    run_end(run);
+    CU_ASSERT_EQUAL(run->made, 1);
+    if (code == -ECANCELED) {
+        CU_ASSERT_PTR_EQUAL(run->result, lc_context_error(run->context));
+        CU_ASSERT_EQUAL(run->asked, 0);
+    } else if (judged) {
+        CU_ASSERT_EQUAL(run->asked, 1);
+        CU_ASSERT_EQUAL(run->behavior, LC_SPIN_HALT);
+    } else {
+        CU_ASSERT_TRUE(lc_error_is(run->result, -ECANCELED));
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(lc_error_message(run->result), "failed while being stopped: under-test"));
+    }
+    run_drop(run);
+}
+
+static void answer_to_the_cancel_is_clean(void)
+{
+    ends_with_an_error_of_its_own(-ECANCELED, true);
+    ends_with_an_error_of_its_own(-ECANCELED, false);
+}
+
+static void another_error_meanwhile_is_told(void)
+{
+    ends_with_an_error_of_its_own(-ENOSPC, true);
+    ends_with_an_error_of_its_own(-ENOSPC, false);
+}
+
+/* While the context is live its code says nothing: it is an error like any other. */
+static void code_of_a_cancel_is_an_error_without_one(void)
+{
+    struct run *run = run_new(1);
+    puppet_drop(&run->puppets[0][0]);
+    puppet_init(&run->puppets[0][0], -ECANCELED);
+    run->answers[0] = LC_STOP;
+    run_begin(run);
+    CU_ASSERT_TRUE(run_instance(run));
+    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    run_end(run);
+    CU_ASSERT_EQUAL(run->asked, 1);
+    CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+    run_drop(run);
+}
+
 static lc_error *cancel_and_complete(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
@@ -609,19 +670,57 @@ static void factory_fails_at_first(void)
     run_drop(run);
 }
 
-static void factory_fails_on_a_restart(void)
+/* The error is put to the handler as any other, which answers that. */
+static struct run *factory_fails_on_a_restart(lc_behavior answer)
 {
     struct run *run = run_new(1);
     run->factory_fails_at = 2;
     run->answers[0] = LC_RESTART;
+    run->answers[1] = answer;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
     CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(run_news(run));
+    CU_ASSERT_TRUE(run_news(run));
+    return run;
+}
+
+static void later_factory_failure_is_judged(void)
+{
+    struct run *run = factory_fails_on_a_restart(LC_STOP);
     run_end(run);
     CU_ASSERT_PTR_EQUAL(run->result, run->factory_error);
-    CU_ASSERT_EQUAL(run->asked, 1);
+    CU_ASSERT_PTR_EQUAL(run->judged[1], run->factory_error);
+    CU_ASSERT_EQUAL(run->asked, 2);
     CU_ASSERT_EQUAL(run->made, 1);
-    CU_ASSERT_EQUAL(run->behavior, LC_RESTART);
+    CU_ASSERT_EQUAL(run->behavior, LC_STOP);
+    run_drop(run);
+}
+
+static void later_factory_failure_heals(void)
+{
+    struct run *run = factory_fails_on_a_restart(LC_RESTART);
+    CU_ASSERT_TRUE(run_instance(run));
+    CU_ASSERT_TRUE(puppet_told(&run->puppets[1][0], PUPPET_RETURN));
+    run_end(run);
+    CU_ASSERT_PTR_NULL(run->result);
+    CU_ASSERT_EQUAL(run->asked, 2);
+    CU_ASSERT_EQUAL(run->made, 2);
+    run_drop(run);
+}
+
+/* The end of the run's context is told in the factory's place, and is never retried. */
+static void cancel_before_a_restart_is_not_retried(void)
+{
+    struct run *run = run_new(1);
+    run->options.handler = NULL;
+    run_begin(run);
+    CU_ASSERT_TRUE(run_instance(run));
+    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    lc_context_cancel(run->context, NULL);
+    run_end(run);
+    CU_ASSERT_TRUE(lc_error_is(run->result, -ECANCELED));
+    CU_ASSERT_EQUAL(run->made, 1);
     run_drop(run);
 }
 
@@ -772,6 +871,12 @@ CHECK_SUITE_IN_MODES(
     {"A22 the deadline of the context ends the run with ETIMEDOUT", deadline_ends_with_timeout},
     {"A22 an error thrown meanwhile is still put to the handler",
      error_meanwhile_goes_to_the_handler},
+    {"A22 an error with the code of the context's error is the clean answer to a cancel",
+     answer_to_the_cancel_is_clean},
+    {"A22 any other error after a cancel is judged, or named in the result",
+     another_error_meanwhile_is_told},
+    {"A22 without a cancel an error of that code is an error",
+     code_of_a_cancel_is_an_error_without_one},
     {"A22 a restart verdict after a cancel ends with the context's error, and nothing is made",
      restart_of_the_cancelled_makes_nothing},
     {"A22 completed and cancelled together: the context's error",
@@ -782,8 +887,11 @@ CHECK_SUITE_IN_MODES(
      cancel_while_asking_makes_nothing},
     {"A23 the factory's first failure is returned, the handler is not asked",
      factory_fails_at_first},
-    {"A23 the factory's failure on a restart is returned, the handler is not asked",
-     factory_fails_on_a_restart},
+    {"A23 the factory's failure on a restart is put to the handler",
+     later_factory_failure_is_judged},
+    {"A23 it is a failure like any other, so a restart may heal it", later_factory_failure_heals},
+    {"A23 a cancel that comes before a restart is no failure of the factory",
+     cancel_before_a_restart_is_not_retried},
     {"A24 a component that completes gives NULL", completion_returns_null},
     {"A24 a run without a context completes", no_context_runs_as_well},
     {"A24 a context cancelled before the start: nothing is made", cancelled_before_makes_nothing},

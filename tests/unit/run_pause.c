@@ -1,5 +1,5 @@
 /*
- * run_pause.c: a run loop without a handler restarts what fails before it is ready more and more
+ * run_pause.c: a run loop without a handler restarts what fails again and again more and more
  * slowly; on a clock that is moved by hand.
  */
 #include "support/check.h"
@@ -16,6 +16,7 @@ struct pausing {
     atomic_uint made;
     atomic_bool becomes_ready; /* the instances, before they fail */
     bool ready_late;           /* not before they are being stopped */
+    unsigned factory_fails;    /* from the second instance on, this many times */
     unsigned expected;
 };
 
@@ -40,6 +41,10 @@ static lc_error *make_failing(void *arg, lc_component **component)
 {
     struct pausing *pausing = arg;
     lc_manager *manager;
+    if (atomic_fetch_add(&pausing->made, 1) > 0 && pausing->factory_fails > 0) {
+        pausing->factory_fails--;
+        return lc_error_new(-EADDRINUSE, "failed on purpose");
+    }
     lc_manager_builder *builder = lc_manager_builder_new("failing");
     lc_manager_builder_add(builder, "fail", fail, arg);
     if (pausing->ready_late)
@@ -47,7 +52,6 @@ static lc_error *make_failing(void *arg, lc_component **component)
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
-    atomic_fetch_add(&pausing->made, 1);
     return error;
 }
 
@@ -80,9 +84,11 @@ static void next_comes_after(struct pausing *pausing, int64_t pause)
     CU_ASSERT_TRUE(check_until(pauses, pausing));
 }
 
-static void what_fails_again_is_restarted_more_slowly(void)
+/* It never lives for ten seconds, so each pause is longer than the one before. */
+static void is_restarted_more_slowly(struct pausing pausing)
 {
-    struct pausing pausing = {.clock = lc__manual_clock_new(LC_SECOND), .expected = 2};
+    pausing.clock = lc__manual_clock_new(LC_SECOND);
+    pausing.expected = 1;
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("runner");
     lc_manager_builder_add(builder, "run", run, &pausing);
@@ -95,7 +101,7 @@ static void what_fails_again_is_restarted_more_slowly(void)
     lc__manual_clock_use(pausing.clock);
     CU_ASSERT_PTR_NULL(lc_manager_start(manager, context));
     lc__manual_clock_use(NULL);
-    CU_ASSERT_TRUE(check_until(pauses, &pausing)); /* the first restart was at once */
+    CU_ASSERT_TRUE(check_until(pauses, &pausing));
     for (int64_t pause = 100 * LC_MILLISECOND; pause < 30 * LC_SECOND; pause *= 2)
         next_comes_after(&pausing, pause);
     next_comes_after(&pausing, 30 * LC_SECOND);
@@ -115,38 +121,32 @@ static void what_fails_again_is_restarted_more_slowly(void)
     lc__manual_clock_free(pausing.clock);
 }
 
-static void is_restarted_at_once(bool ready_late)
+static void what_fails_unready_is_restarted_more_slowly(void)
 {
-    struct pausing pausing = {
-        .clock = lc__manual_clock_new(LC_SECOND), .becomes_ready = true, .ready_late = ready_late};
-    lc_run_options options = LC_RUN_INIT;
-    options.factory = make_failing;
-    options.factory_arg = &pausing;
-    check_log_capture();
-    lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(200 * LC_MILLISECOND));
-    lc_error *ended = lc_run_component(context, &options, NULL);
-    CU_ASSERT_TRUE(lc_error_is(ended, -ETIMEDOUT));
-    /* With pauses of 0, 100 and 200 ms it would be three or four. */
-    CU_ASSERT_TRUE(atomic_load(&pausing.made) > 5);
-    check_log_release();
-    lc_error_unref(ended);
-    lc_context_unref(context);
-    lc__manual_clock_free(pausing.clock);
+    is_restarted_more_slowly((struct pausing){.becomes_ready = false});
 }
 
-static void what_had_been_ready_is_restarted_at_once(void)
+static void what_was_ready_for_an_instant_is_restarted_more_slowly(void)
 {
-    is_restarted_at_once(false);
+    is_restarted_more_slowly((struct pausing){.becomes_ready = true});
 }
 
-static void what_becomes_ready_while_it_stops_is_restarted_at_once(void)
+static void what_becomes_ready_while_it_stops_is_restarted_more_slowly(void)
 {
-    is_restarted_at_once(true);
+    is_restarted_more_slowly((struct pausing){.ready_late = true});
+}
+
+static void a_failing_factory_is_called_more_slowly(void)
+{
+    is_restarted_more_slowly((struct pausing){.factory_fails = 1000});
 }
 
 CHECK_SUITE(unit_run_pause, "unit: the run loop without a handler",
             {"what fails before it is ready is restarted ever more slowly",
-             what_fails_again_is_restarted_more_slowly},
-            {"what had been ready is restarted at once", what_had_been_ready_is_restarted_at_once},
-            {"so is what becomes ready while it is being stopped",
-             what_becomes_ready_while_it_stops_is_restarted_at_once});
+             what_fails_unready_is_restarted_more_slowly},
+            {"so is what was ready for an instant",
+             what_was_ready_for_an_instant_is_restarted_more_slowly},
+            {"and what becomes ready while it is being stopped",
+             what_becomes_ready_while_it_stops_is_restarted_more_slowly},
+            {"a factory that fails from the second instance on is called ever more slowly",
+             a_failing_factory_is_called_more_slowly});
