@@ -279,7 +279,7 @@ static void a_shutdown_waits_for_handlers_and_for_no_pause(void)
     struct player *pausing = crew_player(crew, "pausing", "");
     struct player *other = crew_player(crew, "other", "");
     judged->handler_waits = lc_handle_new();
-    pausing->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0};
+    pausing->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
     other->answers[0] = LC_SHUTDOWN;
     crew->clock = check_clock_new(); /* which stands still */
     crew_begin(crew);
@@ -347,22 +347,49 @@ static void tells_of_late_failures(const lc_error *result, const lc_error *reaso
     CU_ASSERT_TRUE(check_log_has(message));
 }
 
-static void another_error_is_logged_and_attached(void)
+/* The store fails while everything is stopped, and its handler answers that. */
+static struct crew *crew_whose_store_fails_late(lc_behavior answer)
 {
     struct crew *crew = crew_new();
     crew_player(crew, "journal", "");
     struct player *store = crew_player(crew, "store", "journal");
     store->end = PLAYER_FAILS;
+    store->answers[0] = answer;
     check_log_capture();
     crew_begin(crew);
     RUNS(store, 1);
     crew_cancel(crew);
-    tells_of_late_failures(crew->result, lc_context_error(crew->context), "store",
-                           "store failed the 1. time");
+    CU_ASSERT_TRUE(check_log_has("store failed the 1. time"));
     BEFORE(crew, "store-1", "journal~1"); /* all the same */
-    ASKED(store, 0);
+    ASKED(store, 1);
+    CU_ASSERT_PTR_EQUAL(STINT(store, 1).judged, STINT(store, 1).error);
     check_log_release();
-    crew_drop(crew);
+    return crew;
+}
+
+static void another_error_is_logged_and_attached(void)
+{
+    static const lc_behavior answers[] = {LC_RESTART, LC_STOP, LC_STOP_PARENTS};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct crew *crew = crew_whose_store_fails_late(answers[i]);
+        const lc_error *reason = lc_context_error(crew->context);
+        CU_ASSERT_EQUAL(lc_error_code(crew->result), lc_error_code(reason));
+        CU_ASSERT_TRUE(lc_error_contains(crew->result, reason));
+        CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(crew->result), "store"));
+        CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+        crew_drop(crew);
+    }
+}
+
+static void a_late_error_may_turn_the_stop_into_more(void)
+{
+    static const lc_behavior answers[] = {LC_SHUTDOWN, LC_SPIN_HALT};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct crew *crew = crew_whose_store_fails_late(answers[i]);
+        CU_ASSERT_PTR_EQUAL(crew->result, STINT(&crew->players[1], 1).error);
+        CU_ASSERT_EQUAL(crew->behavior, answers[i]);
+        crew_drop(crew);
+    }
 }
 
 static void an_error_of_a_node_that_is_shut_down_is_attached(void)
@@ -380,46 +407,88 @@ static void an_error_of_a_node_that_is_shut_down_is_attached(void)
     tells_of_late_failures(crew->result, STINT(journal, 1).error, "store",
                            "store failed the 1. time");
     CU_ASSERT_EQUAL(crew->behavior, LC_SHUTDOWN);
-    ASKED(store, 0);
+    ASKED(store, 1);
     check_log_release();
     crew_drop(crew);
 }
 
-static void an_error_of_what_stops_along_is_not_judged(void)
+/* It is told and asked about, and starts again all the same; nor is it part of how the run ends. */
+static void an_error_of_what_restarts_along_is_told(void)
 {
     struct crew *crew = crew_new();
     struct player *journal = crew_player(crew, "journal", "");
     struct player *store = crew_player(crew, "store", "journal+");
     store->end = PLAYER_FAILS;
+    store->answers[0] = LC_STOP;
     check_log_capture();
     crew_begin(crew);
     RUNS(store, 1);
     crew_order(journal, 1, CREW_FAIL);
     RUNS(store, 2);
-    CU_ASSERT_TRUE(check_log_has("store failed the 1. time"));
-    ASKED(store, 0);
-    crew_order(store, 2, CREW_RETURN);
-    crew_order(journal, 2, CREW_RETURN);
-    crew_end(crew);
+    CU_ASSERT_EQUAL(check_log_count("store failed the 1. time"), 1);
+    ASKED(store, 1);
+    store->end = PLAYER_RETURNS_CONTEXT;
+    crew_cancel(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
     check_log_release();
     crew_drop(crew);
 }
 
-/* Not the run's error, nor another node's: only what this instance was cancelled with. */
-static void an_error_of_the_same_code_is_not_the_cause(void)
+/* F28: one node's answer stops another an instant before that one's own failure. */
+static void a_halt_is_not_lost_to_a_stop(void)
+{
+    struct crew *crew = crew_new();
+    struct player *base = crew_player(crew, "base", "");
+    struct player *broken = crew_player(crew, "broken", "base");
+    struct player *other = crew_player(crew, "other", "base");
+    broken->answers[0] = LC_STOP_PARENTS;
+    other->end = PLAYER_FAILS;
+    other->answers[0] = LC_SPIN_HALT;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(broken, 1);
+    RUNS(other, 1);
+    crew_order(broken, 1, CREW_FAIL);
+    crew_end(crew);
+    CU_ASSERT_EQUAL(crew->behavior, LC_SPIN_HALT);
+    CU_ASSERT_PTR_EQUAL(crew->result, STINT(other, 1).error);
+    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(base, 1).left));
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* The code counts: a worker makes an error of its own from what its wait has returned. */
+static void an_error_of_the_same_code_is_clean(void)
 {
     struct crew *crew = crew_new();
     struct player *store = crew_player(crew, "store", "");
     store->end = PLAYER_FAILS;
     lc_error_unref(STINT(store, 1).error);
-    STINT(store, 1).error = lc_error_new(-ECANCELED, "looks like a cancel");
+    STINT(store, 1).error = lc_error_new(-ECANCELED, "sleep: canceled");
     check_log_capture();
     crew_begin(crew);
     RUNS(store, 1);
     crew_cancel(crew);
-    tells_of_late_failures(crew->result, lc_context_error(crew->context), "store",
-                           "looks like a cancel");
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    CU_ASSERT_FALSE(check_log_has("sleep: canceled"));
+    ASKED(store, 0);
     check_log_release();
+    crew_drop(crew);
+}
+
+/* But only of a node that has been told to stop. */
+static void an_error_of_that_code_is_judged_without_a_stop(void)
+{
+    struct crew *crew = crew_new();
+    struct player *store = crew_player(crew, "store", "");
+    store->answers[0] = LC_STOP;
+    lc_error_unref(STINT(store, 1).error);
+    STINT(store, 1).error = lc_error_new(-ECANCELED, "looks like a cancel");
+    crew_begin(crew);
+    crew_order(store, 1, CREW_FAIL);
+    crew_end(crew);
+    ASKED(store, 1);
+    CU_ASSERT_PTR_EQUAL(crew->result, STINT(store, 1).error);
     crew_drop(crew);
 }
 
@@ -620,6 +689,44 @@ static void goes_through(lc_behavior answer)
     crew_drop(inner);
 }
 
+/* What fails inside while everything stops is known outside, too. */
+static void a_late_error_inside_is_told_outside(void)
+{
+    struct crew *outer = crew_new(), *inner = crew_new();
+    struct player *store = crew_player(inner, "store", "");
+    store->end = PLAYER_FAILS;
+    nest(outer, inner, "storage");
+    check_log_capture();
+    crew_begin(outer);
+    RUNS(store, 1);
+    crew_cancel(outer);
+    CU_ASSERT_TRUE(lc_error_contains(outer->result, lc_context_error(outer->context)));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(outer->result), "storage"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(outer->result), "store failed the 1. time"));
+    check_log_release();
+    crew_drop(outer);
+    crew_drop(inner);
+}
+
+/* So is a halt, which an inner handler answers about it. */
+static void a_late_halt_inside_halts_outside(void)
+{
+    struct crew *outer = crew_new(), *inner = crew_new();
+    struct player *store = crew_player(inner, "store", "");
+    store->end = PLAYER_FAILS;
+    store->answers[0] = LC_SPIN_HALT;
+    nest(outer, inner, "storage");
+    check_log_capture();
+    crew_begin(outer);
+    RUNS(store, 1);
+    crew_cancel(outer);
+    CU_ASSERT_EQUAL(outer->behavior, LC_SPIN_HALT);
+    CU_ASSERT_TRUE(lc_error_contains(outer->result, STINT(store, 1).error));
+    check_log_release();
+    crew_drop(outer);
+    crew_drop(inner);
+}
+
 static void a_shutdown_inside_shuts_down_outside(void)
 {
     goes_through(LC_SHUTDOWN);
@@ -740,13 +847,17 @@ CHECK_SUITE_IN_MODES(
     {"A30 of two shutdowns the first counts", the_first_shutdown_counts},
     {"A32 an error that holds the cancel cause is dropped",
      an_error_around_the_cancel_cause_is_dropped},
-    {"A32 any other is logged and attached to the run's error, and not judged",
+    {"A32 any other is logged, attached to the run's error, and put to the handler",
      another_error_is_logged_and_attached},
+    {"A32 of whose answers shutdown and spin-halt count", a_late_error_may_turn_the_stop_into_more},
     {"A32 so is one of a node that is shut down", an_error_of_a_node_that_is_shut_down_is_attached},
-    {"A32 one of a node that restarts along is not judged either",
-     an_error_of_what_stops_along_is_not_judged},
-    {"A32 an error of the same code is not the cancel cause",
-     an_error_of_the_same_code_is_not_the_cause},
+    {"A32 one of a node that restarts along is told, and no part of the run's end",
+     an_error_of_what_restarts_along_is_told},
+    {"A32 a halt is not lost when another node's error has told this one to stop",
+     a_halt_is_not_lost_to_a_stop},
+    {"A32 an error of the code of the context's error is clean",
+     an_error_of_the_same_code_is_clean},
+    {"A32 without an order to stop it is judged", an_error_of_that_code_is_judged_without_a_stop},
     {"A34 without a handler a node restarts, and its error is logged",
      without_a_handler_a_node_restarts},
     {"A34 an answer outside the five shuts down, and is named",
@@ -762,6 +873,8 @@ CHECK_SUITE_IN_MODES(
     {"A30 a shutdown inside shuts down the supervisor outside",
      a_shutdown_inside_shuts_down_outside},
     {"A31 a spin-halt inside halts the supervisor outside", a_spin_halt_inside_halts_outside},
+    {"A32 a late error inside is told outside", a_late_error_inside_is_told_outside},
+    {"A32 a late halt inside halts the supervisor outside", a_late_halt_inside_halts_outside},
     {"a handler outside judges a shutdown inside", a_handler_outside_judges_a_shutdown_inside},
     {"a handler outside judges a spin-halt inside", a_handler_outside_judges_a_halt_inside},
     {"a handler outside judges an error that has stopped what is inside",

@@ -308,23 +308,66 @@ static void a_factory_that_fails_stops_the_node_for_good(void)
     crew_drop(crew);
 }
 
-static void a_factory_that_fails_on_a_restart_stops_what_depends_on_it(void)
+/* Its second instance cannot be made at first. */
+static struct crew *crew_whose_restart_fails(lc_behavior answer)
 {
     struct crew *crew = crew_new();
     struct player *broken = crew_player(crew, "broken", "");
     struct player *user = crew_player(crew, "user", "broken");
     broken->factory_fails_at = 2;
+    broken->factory_answer = answer;
     check_log_capture();
     crew_begin(crew);
     RUNS(user, 1);
     crew_order(broken, 1, CREW_FAIL);
+    return crew;
+}
+
+static void a_factory_that_fails_on_a_restart_is_judged(void)
+{
+    struct crew *crew = crew_whose_restart_fails(LC_STOP);
+    struct player *broken = &crew->players[0], *user = &crew->players[1];
     IS_TOLD(user, 1);
     crew_end(crew);
     check_log_release();
     BEFORE(crew, "broken*2", "user~1");
     CU_ASSERT_PTR_EQUAL(crew->result, broken->factory_error);
-    ASKED(broken, 1);
+    CU_ASSERT_EQUAL(atomic_load(&broken->factory_asked), 1);
+    MADE(broken, 1);
     MADE(user, 1);
+    crew_drop(crew);
+}
+
+static void a_factory_that_fails_on_a_restart_is_called_again(void)
+{
+    struct crew *crew = crew_whose_restart_fails(LC_RESTART);
+    struct player *broken = &crew->players[0], *user = &crew->players[1];
+    RUNS(broken, 2);
+    NOT_TOLD(user, 1);
+    CU_ASSERT_EQUAL(atomic_load(&broken->factory_asked), 1);
+    crew_cancel(crew);
+    check_log_release();
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    crew_drop(crew);
+}
+
+/* It has not failed itself, but is restarted along with what it depends on. */
+static void a_factory_that_fails_on_a_restart_along_is_called_again(void)
+{
+    struct crew *crew = crew_new();
+    struct player *journal = crew_player(crew, "journal", "");
+    struct player *store = crew_player(crew, "store", "journal+");
+    store->factory_fails_at = 2;
+    store->node.handler = NULL;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(store, 1);
+    crew_order(journal, 1, CREW_FAIL);
+    RUNS(store, 2);
+    CU_ASSERT_TRUE(check_log_has("there is no store"));
+    crew_cancel(crew);
+    check_log_release();
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
     crew_drop(crew);
 }
 
@@ -516,6 +559,163 @@ static void ready_closes_when_all_are(void)
     CHECK_SUCCESS(lc_supervisor_result(crew->supervisor, NULL)); /* not over: nothing to tell */
     crew_cancel(crew);
     CHECK_CLOSES(lc_supervisor_done(crew->supervisor));
+    crew_drop(crew);
+}
+
+/* Optional parts: one fails before it is ready, one cannot be made, one had been ready before. */
+static void what_is_given_up_does_not_hold_back_readiness(void)
+{
+    struct crew *crew = crew_new();
+    struct player *slow = crew_player(crew, "slow", "");
+    struct player *failing = crew_player(crew, "failing", "");
+    struct player *missing = crew_player(crew, "missing", "");
+    struct player *once = crew_player(crew, "once", ""), *user = crew_player(crew, "user", "once");
+    slow->slow = failing->slow = true;
+    failing->answers[0] = once->answers[0] = LC_STOP;
+    missing->factory_fails_at = 1;
+    check_log_capture();
+    crew_begin(crew);
+    lc_handle *ready = lc_supervisor_ready(crew->supervisor);
+    RUNS(user, 1);
+    crew_order(failing, 1, CREW_FAIL);
+    crew_sees(failing, LC_NODE_STOPPED);
+    crew_order(once, 1, CREW_FAIL);
+    crew_sees(user, LC_NODE_STOPPED);
+    CHECK_OPEN(ready);
+    crew_order(slow, 1, CREW_READY);
+    CHECK_CLOSES(ready);
+    CU_ASSERT_TRUE(check_log_has("ready, without: failing (failing failed the 1. time), missing "
+                                 "(there is no missing), once (once failed the 1. time), user"));
+    crew_cancel(crew);
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* But nothing is ready where nothing is left. */
+static void with_nothing_left_nothing_is_ready(void)
+{
+    struct crew *crew = crew_new();
+    struct player *only = crew_player(crew, "only", "");
+    only->slow = true;
+    only->answers[0] = LC_STOP;
+    crew->options.keep_running = true;
+    crew_begin(crew);
+    crew_order(only, 1, CREW_FAIL);
+    crew_sees(only, LC_NODE_STOPPED);
+    CHECK_OPEN(lc_supervisor_ready(crew->supervisor));
+    crew_cancel(crew);
+    CHECK_OPEN(lc_supervisor_ready(crew->supervisor));
+    crew_drop(crew);
+}
+
+static void waiting_for_a_permanent_node_to_complete_is_refused(void)
+{
+    struct crew *crew = crew_new();
+    struct player *ever = crew_player(crew, "ever", "");
+    struct player *after = crew_player(crew, "after", "ever:completed");
+    ever->node.restart = LC_PERMANENT;
+    CHECK_SUCCESS(crew_join(ever));
+    CHECK_SUCCESS(crew_join(after));
+    lc_error *error = lc_supervisor_check(crew->supervisor);
+    TELLS(error, -EINVAL, "\"ever\"");
+    TELLS(error, -EINVAL, "\"after\"");
+    lc_error_unref(error);
+    REFUSED(lc_supervisor_run(crew->supervisor, NULL, NULL), -EINVAL, "permanent");
+    crew_drop(crew);
+}
+
+static void also_when_the_node_is_added_later(void)
+{
+    struct crew *crew = crew_new();
+    struct player *ever = crew_player(crew, "ever", "");
+    ever->node.restart = LC_PERMANENT;
+    crew_begin(crew);
+    RUNS(ever, 1);
+    struct player *after = crew_player(crew, "after", "ever:completed");
+    REFUSED(crew_join(after), -EINVAL, "\"ever\"");
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+/* ---- temporary nodes ---- */
+
+/* Waits until the name is free again, which it is once the node has ended. */
+static void a_job_can_be_added_again(void)
+{
+    struct crew *crew = crew_new();
+    crew_player(crew, "only", "");
+    struct player *job = crew_player(crew, "job", "");
+    job->node.restart = LC_TEMPORARY;
+    check_log_capture();
+    crew_begin(crew);
+    for (unsigned number = 1; number < CREW_STINTS; number++) {
+        crew_order(job, number, number % 2 ? CREW_RETURN : CREW_FAIL);
+        crew_sees(job, number % 2 ? LC_NODE_DONE : LC_NODE_STOPPED);
+        CHECK_SUCCESS(crew_join(job));
+        RUNS(job, number + 1);
+    }
+    ASKED(job, CREW_STINTS / 2 - 1);
+    crew_cancel(crew);
+    check_log_release();
+    crew_drop(crew);
+}
+
+static size_t count_rows(const lc_snapshot *snapshot, const char *beginning, lc_node_state state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < snapshot->count; i++)
+        count += snapshot->nodes[i].state == state &&
+                 strncmp(snapshot->nodes[i].name, beginning, strlen(beginning)) == 0;
+    return count;
+}
+
+static lc_error *complete(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context, (void)arg;
+    lc_ready_signal(ready);
+    return NULL;
+}
+
+static lc_error *make_job(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder(arg);
+    lc_manager_builder_add(builder, "work", complete, NULL);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+/* A few more than a snapshot shows of those that have ended. */
+static void snapshots_show_the_last_jobs_that_ended(void)
+{
+    enum { JOBS = LC_SNAPSHOT_ENDED_MAX + 4 };
+    struct crew *crew = crew_new();
+    crew_player(crew, "only", "");
+    check_log_capture();
+    crew_begin(crew);
+    for (unsigned i = 0; i < JOBS; i++) {
+        char name[LC_NAME_MAX];
+        snprintf(name, sizeof name, "job-%02u", i);
+        struct player waited = {.crew = crew};
+        snprintf(waited.name, sizeof waited.name, "%s", name);
+        lc_node job = LC_NODE_INIT;
+        job.name = name;
+        job.factory = make_job;
+        job.factory_arg = name;
+        job.kind = check_kind();
+        job.restart = LC_TEMPORARY;
+        CHECK_SUCCESS(lc_supervisor_add(crew->supervisor, &job));
+        crew_sees(&waited, LC_NODE_DONE);
+    }
+    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    CU_ASSERT_EQUAL(count_rows(snapshot, "job-", LC_NODE_DONE), LC_SNAPSHOT_ENDED_MAX);
+    CU_ASSERT_EQUAL(count_rows(snapshot, "job-03", LC_NODE_DONE), 0);
+    CU_ASSERT_EQUAL(count_rows(snapshot, "job-04", LC_NODE_DONE), 1);
+    lc_snapshot_free(snapshot);
+    crew_cancel(crew);
+    check_log_release();
     crew_drop(crew);
 }
 
@@ -841,8 +1041,12 @@ CHECK_SUITE_IN_MODES(
      completing_without_being_ready_keeps_dependants_down},
     {"A27 a factory that fails stops its node for good, and is logged",
      a_factory_that_fails_stops_the_node_for_good},
-    {"A27 a factory that fails on a restart stops what depends on it",
-     a_factory_that_fails_on_a_restart_stops_what_depends_on_it},
+    {"A27 the factory of a later instance is judged like anything else",
+     a_factory_that_fails_on_a_restart_is_judged},
+    {"A27 and is called again if that is answered",
+     a_factory_that_fails_on_a_restart_is_called_again},
+    {"A27 also that of a node that restarts along",
+     a_factory_that_fails_on_a_restart_along_is_called_again},
     {"A27 a start that throws or fails is judged, and may be restarted",
      a_start_that_fails_is_judged},
     {"A27 a start without a worker of its own that fails is judged",
@@ -855,6 +1059,15 @@ CHECK_SUITE_IN_MODES(
      the_first_error_is_returned},
     {"A37 keep_running waits until the run is cancelled", a_run_may_be_kept_up},
     {"the ready handle closes when all are ready or have ended well", ready_closes_when_all_are},
+    {"A27 what is given up does not hold back readiness, and is named",
+     what_is_given_up_does_not_hold_back_readiness},
+    {"A27 but with nothing left nothing is ready", with_nothing_left_nothing_is_ready},
+    {"A27 waiting for a permanent node to complete is refused",
+     waiting_for_a_permanent_node_to_complete_is_refused},
+    {"A27 also when the node is added later", also_when_the_node_is_added_later},
+    {"a temporary node is forgotten when it ends, and its name is free", a_job_can_be_added_again},
+    {"snapshots show the last temporary nodes that have ended",
+     snapshots_show_the_last_jobs_that_ended},
     {"a run under an ended context makes nothing", a_run_under_an_ended_context_makes_nothing},
     {"a cancelled run stops dependants first and returns its context's error",
      a_cancelled_run_stops_in_order},

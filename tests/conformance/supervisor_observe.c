@@ -90,7 +90,7 @@ static void observers_are_told_in_order(void)
     struct crew *crew = crew_new();
     struct player *journal = crew_player(crew, "journal", "");
     struct player *store = crew_player(crew, "store", "journal");
-    store->node.backoff = (lc_backoff){false, LC_SECOND, LC_SECOND, 1, 0};
+    store->node.backoff = (lc_backoff){false, LC_SECOND, LC_SECOND, 1, 0, 0};
     struct told told = {.count = 0};
     lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 100);
     crew_begin(crew);
@@ -435,7 +435,7 @@ static void a_snapshot_shows_every_field(void)
     struct player *broken = crew_player(crew, "broken", "");
     struct player *stuck = crew_player(crew, "stuck", "");
     store->slow = true;
-    pausing->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0};
+    pausing->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
     judged->handler_waits = lc_handle_new();
     broken->answers[0] = stuck->answers[0] = LC_STOP;
     stuck->end = PLAYER_STAYS;

@@ -43,38 +43,100 @@ static void restarts_after(struct player *player, unsigned number, int64_t pause
     RUNS(player, number + 1);
 }
 
-static void pauses_grow_and_readiness_sets_them_back(void)
+/* One that restarts as by default, but without chance. */
+static struct player *usual(struct crew *crew, const char *name)
+{
+    struct player *player = crew_player(crew, name, "");
+    player->node.backoff = (lc_backoff)LC_BACKOFF_INIT;
+    player->node.backoff.jitter = 0;
+    player->slow = true;
+    return player;
+}
+
+/* The stint becomes ready, and stays so for that long. */
+static void lives(struct player *player, unsigned number, int64_t nanoseconds)
+{
+    crew_order(player, number, CREW_READY);
+    crew_sees(player, LC_NODE_READY);
+    check_clock_advance(player->crew->clock, nanoseconds);
+}
+
+static void pauses_grow(void)
 {
     struct crew *crew = crew_on_a_clock();
-    struct player *broken = crew_player(crew, "broken", "");
-    broken->slow = true;
-    broken->node.backoff.jitter = 0; /* the rest as it is by default */
+    struct player *broken = usual(crew, "broken");
     crew_begin(crew);
     unsigned number = 1;
-    restarts_after(broken, number++, 0);
     for (int64_t pause = 100 * LC_MILLISECOND; pause < 30 * LC_SECOND; pause *= 2)
         restarts_after(broken, number++, pause);
     restarts_after(broken, number++, 30 * LC_SECOND);
     restarts_after(broken, number++, 30 * LC_SECOND);
-    crew_order(broken, number, CREW_READY);
-    restarts_after(broken, number++, 0);
-    restarts_after(broken, number++, 100 * LC_MILLISECOND);
     crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void a_steady_life_sets_pauses_back(void)
+{
+    struct crew *crew = crew_on_a_clock();
+    struct player *broken = usual(crew, "broken");
+    crew_begin(crew);
+    restarts_after(broken, 1, 100 * LC_MILLISECOND);
+    lives(broken, 2, 10 * LC_SECOND - 1);
+    restarts_after(broken, 2, 200 * LC_MILLISECOND);
+    lives(broken, 3, 10 * LC_SECOND);
+    restarts_after(broken, 3, 0);
+    restarts_after(broken, 4, 100 * LC_MILLISECOND);
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+static void an_instant_of_readiness_sets_nothing_back(void)
+{
+    struct crew *crew = crew_on_a_clock();
+    struct player *broken = usual(crew, "broken");
+    broken->slow = false;
+    crew_begin(crew);
+    int64_t pause = 100 * LC_MILLISECOND;
+    for (unsigned number = 1; number < 8; number++, pause *= 2) {
+        crew_sees(broken, LC_NODE_READY);
+        restarts_after(broken, number, pause);
+    }
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+/* What completes is started again as slowly. */
+static void what_completes_at_once_pauses_too(void)
+{
+    struct crew *crew = crew_on_a_clock();
+    struct player *ever = usual(crew, "ever");
+    ever->slow = false;
+    ever->node.restart = LC_PERMANENT;
+    check_log_capture();
+    crew_begin(crew);
+    int64_t pause = 100 * LC_MILLISECOND;
+    for (unsigned number = 1; number < 6; number++, pause *= 2) {
+        crew_order(ever, number, CREW_RETURN);
+        crew_sees(ever, LC_NODE_BACKOFF);
+        enters_after(ever, LC_NODE_STARTING, pause);
+        RUNS(ever, number + 1);
+    }
+    CU_ASSERT_EQUAL(check_log_count("ever: has ended without an error"), 5);
+    crew_cancel(crew);
+    check_log_release();
     crew_drop(crew);
 }
 
 static void a_first_pause_may_be_asked_for(void)
 {
     struct crew *crew = crew_on_a_clock();
-    struct player *broken = crew_player(crew, "broken", "");
-    broken->node.backoff = (lc_backoff){false, 3 * LC_SECOND, 10 * LC_SECOND, 3, 0};
-    broken->slow = true;
+    struct player *broken = usual(crew, "broken");
+    broken->node.backoff = (lc_backoff){false, 3 * LC_SECOND, 10 * LC_SECOND, 3, 0, 4 * LC_SECOND};
     crew_begin(crew);
     restarts_after(broken, 1, 3 * LC_SECOND);
     restarts_after(broken, 2, 9 * LC_SECOND);
     restarts_after(broken, 3, 10 * LC_SECOND);
-    crew_order(broken, 4, CREW_READY);
-    crew_sees(broken, LC_NODE_READY);
+    lives(broken, 4, 10 * LC_SECOND);
     restarts_after(broken, 4, 3 * LC_SECOND);
     crew_cancel(crew);
     crew_drop(crew);
@@ -102,7 +164,7 @@ static void pauses_are_spread(void)
     struct player *players[COUNT];
     for (unsigned i = 0; i < COUNT; i++) {
         players[i] = crew_player(crew, names[i], "");
-        players[i]->node.backoff.first_at_once = false; /* 100 ms, give or take a fifth */
+        players[i]->node.backoff = (lc_backoff)LC_BACKOFF_INIT; /* 100 ms, give or take a fifth */
     }
     crew_begin(crew);
     for (unsigned i = 0; i < COUNT; i++) {
@@ -129,8 +191,8 @@ static void each_node_has_its_own_pause(void)
     struct crew *crew = crew_on_a_clock();
     struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
     struct player *user = crew_player(crew, "user", "one");
-    one->node.backoff = (lc_backoff){false, 5 * LC_SECOND, 5 * LC_SECOND, 1, 0};
-    two->node.backoff = (lc_backoff){false, 2 * LC_SECOND, 2 * LC_SECOND, 1, 0};
+    one->node.backoff = (lc_backoff){false, 5 * LC_SECOND, 5 * LC_SECOND, 1, 0, 0};
+    two->node.backoff = (lc_backoff){false, 2 * LC_SECOND, 2 * LC_SECOND, 1, 0, 0};
     crew_begin(crew);
     RUNS(user, 1);
     crew_order(one, 1, CREW_FAIL);
@@ -151,7 +213,7 @@ static void a_cancel_ends_a_pause_at_once(void)
 {
     struct crew *crew = crew_on_a_clock();
     struct player *broken = crew_player(crew, "broken", "");
-    broken->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0};
+    broken->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
     crew_begin(crew);
     crew_order(broken, 1, CREW_FAIL);
     crew_sees(broken, LC_NODE_BACKOFF);
@@ -514,9 +576,12 @@ static void a_removal_waits_for_what_is_overdue(void)
 
 CHECK_SUITE_IN_MODES(
     supervisor_time, "conformance: supervisor: time",
-    {"A36 the first restart is at once, then pauses double from 100 ms to 30 s, and readiness sets "
-     "them back",
-     pauses_grow_and_readiness_sets_them_back, CHECK_EXACT},
+    {"A36 pauses grow from 100 ms to 30 s", pauses_grow, CHECK_EXACT},
+    {"A36 after a steady life a restart comes at once, and pauses begin anew",
+     a_steady_life_sets_pauses_back, CHECK_EXACT},
+    {"A36 an instant of readiness sets nothing back", an_instant_of_readiness_sets_nothing_back,
+     CHECK_EXACT},
+    {"A36 what completes at once pauses too", what_completes_at_once_pauses_too, CHECK_EXACT},
     {"A36 a first pause, a factor and a limit may be asked for", a_first_pause_may_be_asked_for,
      CHECK_EXACT},
     {"A36 there may be no pause", there_may_be_no_pause, CHECK_EXACT},

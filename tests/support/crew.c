@@ -161,8 +161,10 @@ static lc_error *make_stint(void *arg, lc_component **component)
         abort(); /* a supervisor that never stops restarting */
     struct stint *stint = &player->stints[number - 1];
     note(stint, '*');
-    if (number == player->factory_fails_at)
+    if (number == player->factory_fails_at && !player->factory_failed) {
+        player->factory_failed = true;
         return lc_error_ref(player->factory_error);
+    }
     stint->manager = manager_for(stint);
     *component = lc_manager_component(lc_manager_ref(stint->manager));
     atomic_store(&player->made, number);
@@ -173,6 +175,10 @@ static lc_error *make_stint(void *arg, lc_component **component)
 static lc_behavior judge(void *arg, const lc_error *error)
 {
     struct player *player = arg;
+    if (error == player->factory_error) {
+        atomic_fetch_add(&player->factory_asked, 1);
+        return player->factory_answer;
+    }
     unsigned number = atomic_load(&player->made);
     struct stint *stint = &player->stints[number - 1];
     if (stint->judged)
@@ -253,6 +259,7 @@ struct player *crew_player(struct crew *crew, const char *name, const char *depe
     player->node.handler = judge;
     player->node.handler_arg = player;
     player->node.kind = check_kind();
+    player->node.backoff.first = 0;
     player->node.dependencies = player->dependencies;
     snprintf(text, sizeof text, "%s", dependencies);
     for (char *one = strtok_r(text, " ", &left); one; one = strtok_r(NULL, " ", &left))

@@ -1,8 +1,8 @@
 /*
  * crew.h: a supervisor whose nodes do what a test tells them, and a history of what they did.
  *
- * A player is a node. Each of its instances is a stint: a component of one worker, which by default
- * is ready at once and returns its context's error when that ends. The test changes what it likes
+ * A player is a node, which restarts without a pause. Each of its instances is a stint: a component
+ * of one worker, which by default is ready at once and returns its context's error when that ends. The test changes what it likes
  * (player->node, player->slow, ...) before the player joins.
  */
 #ifndef LIFECYCLE_TESTS_CREW_H
@@ -60,7 +60,10 @@ struct player {
     char dependency_names[CREW_PLAYERS][LC_NAME_MAX + 1];
     bool slow; /**< ready only when ordered to be */
     enum player_end end;
-    unsigned factory_fails_at;        /**< the stint, from 1; 0: none */
+    unsigned factory_fails_at;        /**< the stint, from 1, once; 0: none */
+    bool factory_failed;              /**< it has */
+    lc_behavior factory_answer;       /**< of the handler about that; at first LC_RESTART */
+    atomic_uint factory_asked;        /**< how often it was asked about it */
     lc_handle *factory_waits;         /**< for this, before it makes anything; NULL */
     lc_behavior answers[CREW_STINTS]; /**< of the handler; at first LC_RESTART each */
     lc_handle *handler_waits;         /**< for this, before it answers; NULL */
