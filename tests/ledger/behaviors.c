@@ -163,22 +163,24 @@ static void restarts_the_reporter(void)
     scratch_remove(data);
 }
 
+/* Each pause before a restart is twice as long as the one before, so there are but a few. */
 static void loses_nothing_over_restarts_under_load(void)
 {
+    enum { RESTARTS = 4 };
     char *data = scratch_new();
     struct server *server = start(data);
     struct load *load = load_start(server, "restless", 20, 0);
-    for (unsigned i = 1; i <= 10; i++) {
-        load_wait(load, 100 * (size_t)i);
+    for (unsigned i = 1; i <= RESTARTS; i++) {
+        load_wait(load, 250 * (size_t)i);
         fail(server, "store", "restart");
         /* Else the last of them might still be to come when all is read back. */
         CU_ASSERT_TRUE(becomes(server, "store", "ready", i));
     }
-    for (unsigned i = 1; i <= 10; i++) {
-        load_wait(load, 1000 + 100 * (size_t)i);
+    for (unsigned i = 1; i <= RESTARTS; i++) {
+        load_wait(load, 1000 + 250 * (size_t)i);
         fail(server, "journal", "restart");
         CU_ASSERT_TRUE(becomes(server, "journal", "ready", i));
-        CU_ASSERT_TRUE(becomes(server, "store", "ready", 10 + i));
+        CU_ASSERT_TRUE(becomes(server, "store", "ready", RESTARTS + i));
     }
     load_wait(load, 2500);
     load_join(load, true);
