@@ -243,7 +243,8 @@ LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn_uri(const char *uri, int count,
  * @param result   receives the message with the result, for lc_message_free.
  * @return NULL; the computation's error; an error of code -ENODATA, "computation ended without
  * result", if it ended with neither (it was killed, or has exited); as lc_isolate_spawn;
- * -ETIMEDOUT: then the isolate is killed.
+ * -ETIMEDOUT: then the isolate is killed at once, and may still use `arg` until it has ended. A caller
+ * that is killed at once meanwhile takes the computation with it.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result),
                                               void *arg, const char *name, int64_t deadline,
@@ -305,8 +306,10 @@ LC_API int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_paylo
                            lc_priority priority);
 /**
  * Kills an isolate: control that is queued is carried out, messages are dropped, exit listeners are
- * told. At once: the running handler's context is cancelled now, and its next call that checks
- * (lc_isolate_check) does not return; of oneself, this one does not.
+ * told. At once: the running handler's context is cancelled now; a wait that the handler is in, of
+ * whatever kind, is interrupted and does not return, nor does its next call that checks
+ * (lc_isolate_check); of oneself, this one does not. Deferred calls and callbacks of the library are
+ * not interrupted, and what lc_blocking runs may finish first.
  * @return 0; -EPERM; -ESRCH.
  */
 LC_API int lc_isolate_kill(lc_isolate isolate, lc_priority priority);

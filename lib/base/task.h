@@ -32,7 +32,8 @@ struct lc__task {
     struct lc__fiber *fiber;              /* fiber.c; NULL: the task is a thread */
     struct lc__simulation *simulation;    /* simulation.c; NULL: the world is real */
     const struct lc__park_reason *parked; /* park.c: what it waits for; NULL: it does not */
-    struct lc__parker *parker;       /* park.c: a thread's, by which it waits; NULL: it does not */
+    /* park.c: a thread's, by which it waits, or that of a wait that can be interrupted; NULL: none */
+    struct lc__parker *parker;
     struct lc__spinlock parker_lock; /* for that: others look at it */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
     atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
@@ -60,6 +61,22 @@ struct lc__task *lc__task_of_thread(void);
 static inline struct lc__task *lc__task_current(void)
 {
     return lc__task_running ? lc__task_running : lc__task_of_thread();
+}
+
+/*
+ * Whether the task can be ended where it is: it handles an isolate's event, and is in nothing that
+ * has to go on, which is a deferred call, a callback, or what a shield protects.
+ */
+static inline bool lc__task_can_end(const struct lc__task *task)
+{
+    return task->isolate && task->shields == 0 && !task->running_deferred &&
+           task->callback_depth == 0;
+}
+
+/* Whether the next lc__task_check does not return. */
+static inline bool lc__task_must_end(const struct lc__task *task)
+{
+    return atomic_load_explicit(&task->doom, memory_order_relaxed) && lc__task_can_end(task);
 }
 
 /*

@@ -155,7 +155,10 @@ int lc_blocking(void (*run)(void *arg), void *arg)
     pthread_once(&changed_once, make_condition);
     lc__parker_init(&job.parker);
     int result = hand_over(&job);
+    lc__task_shield(); /* the other thread works on this stack: nothing interrupts the wait */
     while (result == 0 && lc__parker_count(&job.parker) == 0)
         lc__park(&job.parker, 0, LC_FOREVER, &reason);
+    lc__task_unshield();
+    lc__task_check();
     return result;
 }

@@ -15,6 +15,7 @@
 #include "executor/simulation.h"
 #include "executor/timers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -164,8 +165,10 @@ static void show_parker(struct lc__task *task, struct lc__parker *parker)
 
 bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
 {
+    const struct lc__task *task = lc__task_current();
     lc__parker_init(parker);
-    parker->direct = parker->fiber && deadline == LC_FOREVER && !lc__task_current()->simulation;
+    /* What an isolate's handler waits for may be interrupted, which takes the word. */
+    parker->direct = parker->fiber && deadline == LC_FOREVER && !task->simulation && !task->isolate;
     return parker->direct;
 }
 
@@ -372,6 +375,56 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
     return result;
 }
 
+static int park_showing(struct lc__task *task, struct lc__parker *parker, unsigned seen,
+                        int64_t deadline, struct sleeper *how)
+{
+    show_parker(task, parker);
+    struct lc__clock *clock = lc__clock_current();
+    bool plain = deadline == LC_FOREVER || deadline == LC_NOW || (!clock->timers && !parker->fiber);
+    int result = plain ? park_once(parker, seen, deadline, how)
+                       : park_with_timer(parker, seen, deadline, how);
+    show_parker(task, NULL);
+    return result;
+}
+
+/* ---- waits that can be interrupted ---- */
+
+static void set_interruptible(struct lc__task *task, struct lc__parker *parker)
+{
+    lc__spinlock_lock(&task->parker_lock);
+    assert(!parker == (task->parker != NULL));
+    task->parker = parker;
+    lc__spinlock_unlock(&task->parker_lock);
+}
+
+/*
+ * The handshake with lc__task_interrupt, by the order of the two under the parker's lock: either it
+ * finds the parker, and its READY ends the sleep, or the next one; or it was before us, and we find
+ * the doom that it was called for. The parker is taken back under the lock before it goes.
+ */
+static int park_interruptible(struct lc__task *task, struct lc__parker *parker, unsigned seen,
+                              int64_t deadline, struct sleeper *how)
+{
+    assert(task->fiber && !parker->direct);
+    int result = 0;
+    set_interruptible(task, parker);
+    if (!lc__task_must_end(task))
+        result = park_showing(task, parker, seen, deadline, how);
+    set_interruptible(task, NULL);
+    if (!lc__task_must_end(task))
+        return result;
+    lc__parker_clear_ready(parker); /* the waiter may have to wait for an unpark under way */
+    return -EINTR;
+}
+
+void lc__task_interrupt(struct lc__task *task)
+{
+    lc__spinlock_lock(&task->parker_lock);
+    if (task->fiber && task->parker)
+        lc__parker_set_ready(task->parker);
+    lc__spinlock_unlock(&task->parker_lock);
+}
+
 static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
                 const struct lc__park_reason *reason, struct sleeper *how)
 {
@@ -381,12 +434,8 @@ static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
     if (task->simulation && lc__simulation_wakes_early(task->simulation))
         return 0;
     task->parked = reason;
-    show_parker(task, parker);
-    struct lc__clock *clock = lc__clock_current();
-    bool plain = deadline == LC_FOREVER || deadline == LC_NOW || (!clock->timers && !parker->fiber);
-    int result = plain ? park_once(parker, seen, deadline, how)
-                       : park_with_timer(parker, seen, deadline, how);
-    show_parker(task, NULL);
+    int result = lc__task_can_end(task) ? park_interruptible(task, parker, seen, deadline, how)
+                                        : park_showing(task, parker, seen, deadline, how);
     task->parked = NULL;
     return result;
 }
@@ -411,9 +460,11 @@ void lc__park_until(struct lc__parker *parker, unsigned target)
 {
     static const struct lc__park_reason reason = {"a wake-up under way", NULL};
     struct sleeper how = {0};
+    lc__task_shield();
     for (unsigned count; (count = lc__parker_count(parker)) != target;)
         if (park(parker, count, LC_FOREVER, &reason, &how) == -ENOTSUP)
-            return;
+            break;
+    lc__task_unshield();
 }
 
 LC__OF_ITS_THREAD

@@ -66,7 +66,7 @@ unsigned lc__parker_count(struct lc__parker *parker);
 /*
  * Waits while the count is `seen`. The reason is borrowed for the wait.
  * @return 0; -ETIMEDOUT at the deadline, on the thread's clock; -ENOTSUP in a forked child; -ENOMEM
- * (simulated clocks only).
+ * (simulated clocks only); -EINTR: the task must end (lc__task_must_end), whatever else has come.
  */
 int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
              const struct lc__park_reason *reason);
@@ -75,7 +75,10 @@ int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
  * waits for its thread: nothing has to be agreed upon, and no locked instruction is spent.
  */
 void lc__park_direct(struct lc__parker *parker, const struct lc__park_reason *reason);
-/* Waits, with no deadline, until the count is `target`: for unparks that are under way. */
+/*
+ * Waits, with no deadline, until the count is `target`: for unparks that are under way. Nothing
+ * interrupts it.
+ */
 void lc__park_until(struct lc__parker *parker, unsigned target);
 /*
  * As lc__park, by a thread, ended as well by poll(2) on `descriptors`, which has room for one more
@@ -91,6 +94,11 @@ int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descr
  */
 struct lc__task;
 bool lc__task_waits(struct lc__task *task, unsigned long *parks);
+/*
+ * The task's `doom` has been set: interrupts the wait that it is in, if it can end there. The caller
+ * sees to it that the task is still there. From any thread.
+ */
+void lc__task_interrupt(struct lc__task *task);
 
 /*
  * Counts one and wakes the waiter. Release: what was done before is seen by the waiter. From any

@@ -69,8 +69,10 @@ static lc_error *spawn(struct isolate_component *component)
     if (result == 0)
         return NULL;
     /* It could not be told to stop. */
+    lc__task_shield(); /* it is not left alone */
     lc_isolate_kill(isolate, LC_PRIORITY_NEXT_EVENT);
     lc_handle_wait(component->done, LC_FOREVER);
+    lc__task_unshield();
     return lc_error_new(result, "isolate \"%s\" cannot watch its context", component->options.name);
 }
 

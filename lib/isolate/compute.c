@@ -34,6 +34,21 @@ static lc_error *enter(void *arg)
     lc_isolate_exit(computation->answer, &computation->result);
 }
 
+/*
+ * The wait itself is not shielded, so that a kill of the caller interrupts it: the computation is
+ * then killed too, and its end awaited, since it may work with what lies on the caller's stack.
+ */
+static int receive(lc_isolate isolate, lc_receive_port port, lc_message **message, int64_t deadline)
+{
+    lc__task_unshield();
+    int result = lc__port_receive(port, message, deadline);
+    lc__task_shield();
+    if (result != -EINTR)
+        return result;
+    lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
+    return lc__port_receive(port, message, LC_FOREVER);
+}
+
 /* Keeps the first of what the isolate sends. @return whether that was its end. */
 static bool keep(lc_message *message, lc_error **error, lc_message **result)
 {
@@ -55,7 +70,7 @@ static lc_error *await(lc_isolate isolate, lc_receive_port port, int64_t deadlin
     bool ended = false;
     while (!ended) {
         lc_message *message;
-        int received = lc_port_receive(port, &message, deadline);
+        int received = receive(isolate, port, &message, deadline);
         if (received < 0) {
             lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
             lc_error_unref(error);
@@ -118,5 +133,10 @@ lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result), vo
     lc_port_close(port);
     unref(computation);
     lc__task_unshield();
+    if (lc__task_must_end(lc__task_current())) {
+        lc_message_free(*result);
+        lc_error_unref(error);
+        lc__task_check(); /* does not return */
+    }
     return error;
 }

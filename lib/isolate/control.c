@@ -12,6 +12,7 @@
 #include "base/refs.h"
 #include "context/worker.h"
 #include "executor/callback.h"
+#include "executor/park.h"
 #include "isolate/isolate.h"
 
 #include <lifecycle/manager.h>
@@ -197,8 +198,10 @@ int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
     if (at_once) {
         found->bars |= LC__KILLED_NOW;
         context = lc_context_ref(found->extras->context);
-        if (found->running)
+        if (found->running) { /* its task is there while we have the lock */
             atomic_store_explicit(&found->running->doom, lc__isolate_die, memory_order_relaxed);
+            lc__task_interrupt(found->running);
+        }
     } else {
         found->bars |= LC__KILLED;
     }

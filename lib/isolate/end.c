@@ -197,16 +197,9 @@ void lc__isolates_drop(const lc_executor *executor)
 
 /* ---- ending from inside ---- */
 
-/* Others' frames are not cut short, nor the library's; what is deferred runs to its end. */
-static bool dies_here(void)
-{
-    const struct lc__task *task = lc__task_current();
-    return task->isolate && task->shields == 0 && !task->running_deferred && !lc__in_callback();
-}
-
 void lc__isolate_die(void)
 {
-    if (dies_here())
+    if (lc__task_can_end(lc__task_current()))
         lc__worker_end();
 }
 
@@ -222,7 +215,7 @@ static void destroy(const lc_payload *payload)
 
 void lc__isolate_die_with(const lc_payload *payload)
 {
-    if (!dies_here())
+    if (!lc__task_can_end(lc__task_current()))
         return;
     destroy(payload);
     lc__worker_end();

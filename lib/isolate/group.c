@@ -6,6 +6,7 @@
 #include "base/refs.h"
 #include "executor/callback.h"
 #include "isolate/isolate.h"
+#include "wait/handle.h"
 
 #include <lifecycle/manager.h>
 
@@ -212,9 +213,9 @@ int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
         lc_handle_close(empty);
     else
         kill_all(group);
-    lc__task_shield();
-    int result = lc_handle_wait(empty, deadline);
-    lc__task_unshield();
+    int result = lc__handle_wait(empty, deadline);
     lc_handle_unref(empty);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
     return result;
 }

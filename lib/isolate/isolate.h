@@ -242,7 +242,15 @@ struct lc_message *lc__messages_of(struct lc__messages *from, uint32_t number);
 struct lc__port *lc__port_find(struct lc__isolate *isolate, uint32_t number);
 /* Opens one that the calling task receives on, also in a handler. @return 0, -ENOMEM. */
 int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opened);
-/* As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. */
+/*
+ * As lc_port_receive, for a caller that holds something: begins with no lc__task_check, and where
+ * the calling task must end it returns -EINTR.
+ */
+int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadline);
+/*
+ * As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. -EINTR: the
+ * calling task must end.
+ */
 int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline);
 /* Whether the port is one of a fiber or a thread. */
 static inline bool lc__port_is_channel(lc_send_port port)

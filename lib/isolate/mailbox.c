@@ -8,6 +8,7 @@
  */
 #include "base/fork.h"
 #include "isolate/isolate.h"
+#include "wait/handle.h"
 
 #include <lifecycle/handle.h>
 
@@ -189,17 +190,15 @@ static lc_handle *room_of(lc_send_port port, int *error)
     return room;
 }
 
-/* @return 0: look again. */
+/* @return 0: look again; -EINTR: the sender must end. */
 static int await_room(lc_send_port port, int64_t deadline)
 {
     int result = 0;
     if (deadline == LC_NOW)
         return -ETIMEDOUT;
     lc_handle *room = room_of(port, &result);
-    lc__task_shield(); /* there is a message that is nobody else's */
     if (room)
-        result = lc_handle_wait(room, deadline);
-    lc__task_unshield();
+        result = lc__handle_wait(room, deadline);
     lc_handle_unref(room);
     return result;
 }
@@ -226,8 +225,12 @@ int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadli
     if (!message)
         return -ENOMEM;
     int result = send_message(message, deadline);
-    if (result < 0)
+    if (result == -EINTR) {
+        lc_message_free(message); /* what was moved goes with it */
+        lc__task_check();         /* does not return */
+    } else if (result < 0) {
         lc__message_disown(message);
+    }
     return result;
 }
 

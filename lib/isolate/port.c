@@ -332,7 +332,7 @@ static int close_channel(lc_receive_port port)
         return -EPERM;
     lc__pool_give(&channel_ports, lc__isolate_shard(), found);
     lc_channel_close(channel);
-    for (void *message; lc_channel_receive(channel, &message, LC_NOW) == 0;)
+    for (void *message; lc__channel_transfer(channel, LC__RECEIVE, &message, LC_NOW) == 0;)
         lc__message_drop(message);
     lc_channel_unref(channel);
     atomic_fetch_sub(&open_count, 1);
@@ -342,10 +342,10 @@ static int close_channel(lc_receive_port port)
 /* Until there is room. @return as lc__channel_port_put. */
 static int drop_oldest(lc_channel *channel, lc_message *message)
 {
-    void *oldest;
+    void *oldest, *item = message;
     int result;
-    while ((result = lc_channel_send(channel, message, LC_NOW)) == -ETIMEDOUT)
-        if (lc_channel_receive(channel, &oldest, LC_NOW) == 0)
+    while ((result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW)) == -ETIMEDOUT)
+        if (lc__channel_transfer(channel, LC__RECEIVE, &oldest, LC_NOW) == 0)
             lc__message_drop(oldest);
     return result;
 }
@@ -353,17 +353,18 @@ static int drop_oldest(lc_channel *channel, lc_message *message)
 static int send_into(lc_channel *channel, lc_message *message, lc_when_full when_full, bool own,
                      int64_t deadline)
 {
+    void *item = message;
     switch (when_full) {
     case LC_FULL_DROP_OLDEST:
         return drop_oldest(channel, message);
     case LC_FULL_PARK_SENDER:
         if (!own)
-            return lc_channel_send(channel, message, deadline);
+            return lc__channel_transfer(channel, LC__SEND, &item, deadline);
         /* fall through */
     case LC_FULL_REFUSE:
         break;
     }
-    int result = lc_channel_send(channel, message, LC_NOW);
+    int result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW);
     if (result == -ETIMEDOUT)
         return when_full == LC_FULL_REFUSE ? -ENOBUFS : -EDEADLK;
     return result;
@@ -386,10 +387,8 @@ int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline)
     lc__spinlock_unlock(&port->lock);
     /* Before it is put there: of what one worker sends, the earlier has the lower number. */
     message->stamp = atomic_fetch_add_explicit(&stamps, 1, memory_order_relaxed);
-    lc__task_shield(); /* there is a message that is nobody else's */
     int result = urgent ? lc__channel_send_beyond(channel, message)
                         : send_into(channel, message, when_full, own, deadline);
-    lc__task_unshield();
     lc_channel_unref(channel);
     if (result == -EPIPE) { /* closed since */
         lc__message_drop(message);
@@ -398,22 +397,30 @@ int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline)
     return result;
 }
 
-int lc_port_receive(lc_receive_port port, lc_message **message, int64_t deadline)
+int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadline)
 {
     int error;
     void *item;
-    lc__task_check();
-    if (!message)
-        return -EINVAL;
     lc_channel *channel = own_channel(port, &error);
     if (!channel)
         return error;
-    int result = lc_channel_receive(channel, &item, deadline);
+    int result = lc__channel_transfer(channel, LC__RECEIVE, &item, deadline);
     lc_channel_unref(channel);
     if (result < 0)
         return result == -EPIPE ? -EBADF : result;
     *message = item;
     return 0;
+}
+
+int lc_port_receive(lc_receive_port port, lc_message **message, int64_t deadline)
+{
+    lc__task_check();
+    if (!message)
+        return -EINVAL;
+    int result = lc__port_receive(port, message, deadline);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
+    return result;
 }
 
 /* Which of the channels has the oldest message. @return -1: none has one. */

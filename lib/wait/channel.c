@@ -174,6 +174,26 @@ static int take(lc_channel *channel, void **item, struct wake *wake)
     return 0;
 }
 
+/*
+ * Puts back in front what was handed to a receiver that does not return, and before it to the next
+ * receiver in the queue. Beyond the capacity, since its place may be taken. @return as put.
+ */
+static int put_back(lc_channel *channel, void *item, struct wake *wake)
+{
+    struct party *receiver = serve_first(wake, &channel->sides[LC__RECEIVE]);
+    if (receiver) {
+        receiver->item = item;
+        return 0;
+    }
+    if (channel->length == channel->room)
+        return -ENOBUFS;
+    channel->head = (channel->head > 0 ? channel->head : channel->room) - 1;
+    channel->items[channel->head] = item;
+    channel->length++;
+    take_all(wake, &channel->sides[LC__RECEIVE].watchers);
+    return 0;
+}
+
 /* One step of a send or receive. */
 static int step(lc_channel *channel, enum lc__channel_side side, void **item, struct wake *wake)
 {
@@ -227,6 +247,39 @@ static bool gives_up(lc_channel *channel, enum lc__channel_side side, struct par
     return mine;
 }
 
+/* Without memory for it, it goes where the items of a channel go that nobody receives. */
+static void give_back(lc_channel *channel, void *item)
+{
+    struct wake wake = {NULL};
+    int result;
+    lc__spinlock_lock(&channel->lock);
+    while ((result = put_back(channel, item, &wake)) == -ENOBUFS)
+        if ((result = grow(channel)) < 0)
+            break;
+    unlock(channel, &wake);
+    if (result < 0 && channel->discard)
+        channel->discard(item);
+}
+
+/* Waits, not directly, until the party is taken out, or gives up. @return 0, or why it gave up. */
+static int park_in_queue(lc_channel *channel, enum lc__channel_side side, struct party *party,
+                         int64_t deadline, const struct lc__park_reason *reason)
+{
+    struct lc__parker *parker = party->waiter.parker;
+    int waited = 0;
+    while (waited == 0 && lc__parker_count(parker) == 0)
+        waited = lc__park(parker, 0, deadline, reason);
+    if (waited == 0 || gives_up(channel, side, party))
+        return waited;
+    /* Taken in the last moment: the unpark is still to come. */
+    lc__park_until(parker, 1);
+    if (waited != -EINTR)
+        return 0;
+    if (side == LC__RECEIVE && party->served)
+        give_back(channel, party->item);
+    return waited;
+}
+
 /*
  * Waits in the queue of one side until it is served, the channel is closed, or the deadline has
  * come. The lock is held before, and not after.
@@ -243,22 +296,21 @@ static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, void *
     bool direct = lc__parker_init_direct(&parker, deadline);
     lc__waiters_append(&channel->sides[side].queue, &party.waiter);
     lc__spinlock_unlock(&channel->lock);
+    int waited = 0;
     if (direct)
         lc__park_direct(&parker, &reason);
-    int waited = 0;
-    while (!direct && lc__parker_count(&parker) == 0) {
-        if (waited < 0 && gives_up(channel, side, &party))
-            return waited;
-        /* Taken in the moment of the deadline: the unpark is still to come. */
-        waited = lc__park(&parker, 0, waited < 0 ? LC_FOREVER : deadline, &reason);
-    }
+    else
+        waited = park_in_queue(channel, side, &party, deadline, &reason);
+    if (waited < 0)
+        return waited;
     if (!party.served)
         return -EPIPE;
     *item = party.item;
     return 0;
 }
 
-static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
+int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
+                         int64_t deadline)
 {
     struct wake wake = {NULL};
     int result;
@@ -334,6 +386,15 @@ static int receive_merged(lc_channel *merged, void **item, int64_t deadline)
 }
 
 /* ---- what users call ---- */
+
+/* Of a worker that goes on only if it may. */
+static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
+{
+    int result = lc__channel_transfer(channel, side, item, deadline);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
+    return result;
+}
 
 int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
 {

@@ -16,6 +16,12 @@ enum lc__channel_side { LC__RECEIVE, LC__SEND };
  * -ENOMEM.
  */
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel);
+/*
+ * As lc_channel_send or receive, of a channel that is not merged, for a caller that holds something:
+ * begins with no lc__task_check, and where the calling task must end it returns -EINTR.
+ */
+int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
+                         int64_t deadline);
 /* Sends an item though the channel may be full. @return 0, -EPIPE, -ENOMEM. */
 int lc__channel_send_beyond(lc_channel *channel, void *item);
 /* The oldest item, which stays where it is; of a channel that is not merged. @return 0, -EAGAIN. */

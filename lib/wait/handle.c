@@ -149,12 +149,11 @@ bool lc_handle_is_closed(const lc_handle *handle)
     return handle && atomic_load_explicit(&handle->state, memory_order_acquire) & CLOSED;
 }
 
-int lc_handle_wait(lc_handle *handle, int64_t deadline)
+int lc__handle_wait(lc_handle *handle, int64_t deadline)
 {
     struct lc__park_reason reason = {"handle", handle};
     struct lc__parker parker;
     struct lc__waiter waiter = {.parker = &parker};
-    lc__task_check();
     if (!handle)
         return -EINVAL;
     if (lc__forked())
@@ -175,7 +174,16 @@ int lc_handle_wait(lc_handle *handle, int64_t deadline)
         return result;
     /* Closed in the last moment: the closer still has to touch the parker. */
     lc__park_until(&parker, 1);
-    return 0;
+    return result == -EINTR ? result : 0;
+}
+
+int lc_handle_wait(lc_handle *handle, int64_t deadline)
+{
+    lc__task_check();
+    int result = lc__handle_wait(handle, deadline);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
+    return result;
 }
 
 /* ---- a descriptor that becomes readable ---- */

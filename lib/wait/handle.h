@@ -65,6 +65,12 @@ bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter);
 /* Takes a waiter out. @return false if a closer has it: it will be told. */
 bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter);
 
+/*
+ * As lc_handle_wait, for a caller that holds something: begins with no lc__task_check, and where the
+ * calling task must end it returns -EINTR, once it no longer waits.
+ */
+int lc__handle_wait(lc_handle *handle, int64_t deadline);
+
 /* Lists of waiters, `*first` being NULL for an empty one. The caller sees to locking. */
 void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter);
 void lc__waiters_remove(struct lc__waiter **first, struct lc__waiter *waiter);

@@ -399,7 +399,13 @@ int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_b
 
 int lc_process_signals_next(lc_process_signals *watch, int64_t deadline)
 {
-    return watch ? lc__signals_next(watch, deadline, NULL) : -EINVAL;
+    if (!watch)
+        return -EINVAL;
+    lc__task_check();
+    int result = lc__signals_next(watch, deadline, NULL);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
+    return result;
 }
 
 /* ---- simulated signals ---- */

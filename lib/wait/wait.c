@@ -352,15 +352,15 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
             return waited;
         waited = wait_round(wait, deadline);
         end_parker(wait);
-        /* Not looked at again: the number may be another descriptor's by now. */
-        if (waited == -EBADF)
+        /* Not looked at again: the number may be another descriptor's by now, or nothing counts. */
+        if (waited == -EBADF || waited == -EINTR)
             return waited;
     }
 }
 
-int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
+/* As lc__wait_any; -EINTR: the calling task must end. */
+static int wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
 {
-    lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
     struct wait wait = {.waitables = waitables, .count = count, .end = end};
@@ -376,6 +376,15 @@ int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t d
     if (mask_changed)
         pthread_sigmask(SIG_SETMASK, &kept, NULL);
     give_room(&wait, &few);
+    return result;
+}
+
+int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
+{
+    lc__task_check();
+    int result = wait_any(waitables, count, end, deadline);
+    if (result < 0)
+        lc__task_check(); /* a descriptor's fault may hide -EINTR */
     return result;
 }
 
@@ -396,7 +405,7 @@ static int wait_for_passing(lc_waitable *waitables, lc_waitable *left, size_t co
             passing += left[i].kind != LC_WAITABLE_NONE;
         if (passing == 0)
             return 0;
-        int index = lc_wait_any(left, count, deadline);
+        int index = wait_any(left, count, NULL, deadline);
         if (index < 0)
             return index;
         waitables[index].revents = left[index].revents;
@@ -425,11 +434,11 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
         if (left[i].kind == LC_WAITABLE_HANDLE)
             left[i].kind = LC_WAITABLE_NONE;
     }
-    lc__task_shield(); /* some may have been ready, and gone by: that is to be told */
     int result = wait_for_passing(waitables, left, count, deadline);
-    lc__task_unshield();
     if (left != few)
         lc__free(left);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
     for (size_t i = 0; i < count && result == 0; i++)
         if (waitables[i].kind == LC_WAITABLE_HANDLE)
             result = lc_handle_wait(waitables[i].object, deadline);

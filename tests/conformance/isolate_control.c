@@ -350,10 +350,11 @@ static void immediate_kill_of_oneself_in_the_entry(void)
     mime_drop(&mime);
 }
 
-/* Waits, defers, and then makes a call of the library that checks. */
+/* Is killed, and then makes a call of the library that checks. */
 struct victim {
     void (*call)(struct mime *mime);
-    atomic_uint woken;
+    struct mime *mime;
+    atomic_uint killed;
     atomic_uint survived;
 };
 
@@ -364,13 +365,23 @@ static void say_by_deferred(void *mime)
     mime_count_deferred(mime);
 }
 
+/* In a callback of the handler, which goes on. */
+static void kill_by_callback(void *arg)
+{
+    struct victim *victim = arg;
+    lc_context *context = victim->mime->context;
+    bool lived = !lc_context_error(context);
+    lc_isolate_kill(victim->mime->isolate, LC_PRIORITY_IMMEDIATE);
+    if (lived && lc_error_code(lc_context_error(context)) == -ECANCELED)
+        atomic_fetch_add(&victim->killed, 1);
+}
+
 static lc_error *is_killed(struct mime *mime, void *arg)
 {
     struct victim *victim = arg;
     lc_defer(say_by_deferred, mime);
     mime_shows_context(mime, NULL);
-    mime_wait(mime);
-    atomic_fetch_add(&victim->woken, 1);
+    lc_handle_on_close(lc_handle_closed(), kill_by_callback, victim, NULL);
     victim->call(mime);
     atomic_fetch_add(&victim->survived, 1);
     return NULL;
@@ -442,20 +453,19 @@ static void call_ping(struct mime *mime)
 static void killed_at_once(void (*call)(struct mime *mime))
 {
     struct mime mime;
-    struct victim victim = {call, 0, 0};
+    struct victim victim = {call, &mime, 0, 0};
     mime_begin(&mime);
+    CU_ASSERT_TRUE(mime_told(&mime, mime_waits, NULL));
     CU_ASSERT_TRUE(mime_told(&mime, is_killed, &victim));
     CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
     CU_ASSERT_TRUE(mime_sleeps(&mime));
-    CU_ASSERT_PTR_NULL(lc_context_error(mime.context));
-    CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
-    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(mime.context)), -ECANCELED);
     mime_let_go(&mime);
+    CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
     CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
     CU_ASSERT_TRUE(mime_has_ended(&mime));
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
-    CU_ASSERT_EQUAL(atomic_load(&victim.woken), 1);
+    CU_ASSERT_EQUAL(atomic_load(&victim.killed), 1);
     CU_ASSERT_EQUAL(atomic_load(&victim.survived), 0);
     CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 2);
     mime_drop(&mime);
@@ -604,16 +614,21 @@ static void kill_works_before_the_entry(void)
     }
 }
 
+static lc_error *waits_to_be_killed(struct mime *mime, void *arg)
+{
+    lc_defer(say_by_deferred, mime);
+    mime_shows_context(mime, NULL);
+    return mime_waits(mime, arg);
+}
+
 static void pings_before_an_immediate_kill_are_answered(void)
 {
     struct mime mime;
-    struct victim victim = {call_check, 0, 0};
     mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, is_killed, &victim));
+    CU_ASSERT_TRUE(mime_told(&mime, waits_to_be_killed, NULL));
     CU_ASSERT_TRUE(mime_sleeps(&mime));
     CU_ASSERT_EQUAL(ping(&mime, "before", LC_PRIORITY_NEXT_EVENT), 0);
     CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
-    mime_let_go(&mime);
     CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
     CU_ASSERT_TRUE(hears(mime.notes, "before"));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
@@ -645,18 +660,15 @@ static void kill_needs_the_terminate_capability(void)
 static void immediate_kill_after_another(void)
 {
     struct mime mime;
-    struct victim victim = {call_check, 0, 0};
     mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, is_killed, &victim));
+    CU_ASSERT_TRUE(mime_told(&mime, waits_to_be_killed, NULL));
     CU_ASSERT_TRUE(mime_sleeps(&mime));
     CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_NEXT_EVENT), 0);
     CU_ASSERT_PTR_NULL(lc_context_error(mime.context));
     CU_ASSERT_EQUAL(kill_with(&mime, LC_PRIORITY_IMMEDIATE), 0);
     CU_ASSERT_PTR_NOT_NULL(lc_context_error(mime.context));
-    mime_let_go(&mime);
     CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    CU_ASSERT_EQUAL(atomic_load(&victim.survived), 0);
     mime_drop(&mime);
 }
 
