@@ -144,6 +144,8 @@ static void check_descriptors(const struct options *options)
 int main(int count, char **arguments)
 {
     struct options options = {.step = STEP_DEFAULT, .open = OPEN_DEFAULT, .fan_in = FAN_IN_DEFAULT};
+    if (lc_standard_descriptors_open() != 0)
+        return EXIT_FAILURE;
     parse(count, arguments, &options);
     check_descriptors(&options);
     signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error to be told */

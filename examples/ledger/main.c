@@ -135,6 +135,9 @@ static lc_error *raise_descriptor_limit(void)
 int main(int count, char **arguments)
 {
     static struct ledger ledger;
+    /* Before a file is opened: the journal must not get the number of standard error. */
+    if (lc_standard_descriptors_open() != 0)
+        return EXIT_FAILURE;
     parse_options(count, arguments, &ledger.config);
     /*
      * A file that may not grow, and a log that nobody reads any more, are errors to be told, not

@@ -302,6 +302,8 @@ static int run_all(void)
 
 int main(int argc, char **argv)
 {
+    if (lc_standard_descriptors_open() != 0)
+        return 1;
     int status;
     char *end = NULL;
     uint64_t seed = argc > 1 ? strtoull(argv[1], &end, 10) : 0;

@@ -166,6 +166,8 @@ static lc_error *run(lc_tree *tree)
 
 int main(void)
 {
+    if (lc_standard_descriptors_open() != 0)
+        return EXIT_FAILURE;
     unsigned attempts = 0;
     lc_tree *tree = NULL;
     lc_tree_options options = LC_TREE_INIT;

@@ -10,6 +10,10 @@
  * "<6>". In a simulation the time is the virtual one, "+12.500000000s". Control characters and
  * backslashes are escaped as vis(3) does, so a message never forges a line.
  *
+ * Descriptor 2 is taken for stderr unless it was closed when the library was loaded, is
+ * close-on-exec or cannot be written: then it is a file of the program, and nothing is written
+ * there. See lc_standard_descriptors_open.
+ *
  * All calls are thread-safe. A sink is called on the thread that logs, with no lock held; it may be
  * called by several threads at once, must not throw, and must not block for long.
  */

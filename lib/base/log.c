@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/standard.h"
 #include "base/system.h"
 #include "base/task.h"
 
@@ -177,7 +178,8 @@ static void write_stderr(void *arg, const lc_log_record *record)
         line.used += 3;
     }
     line.text[line.used++] = '\n';
-    lc__write_all(STDERR_FILENO, line.text, line.used);
+    if (lc__standard_error_is_there())
+        lc__write_all(STDERR_FILENO, line.text, line.used);
 }
 
 /* ---- the sink in force ---- */

@@ -4,6 +4,7 @@
 #include "executor/overflow.h"
 
 #include "base/memory.h"
+#include "base/standard.h"
 #include "base/system.h"
 #include "executor/fiber.h"
 #include "executor/stack.h"
@@ -54,7 +55,8 @@ static void tell(const struct lc__fiber *fiber)
     add(line, sizeof line, "\" has overflowed its stack of ");
     add_number(line, sizeof line, fiber->stack.slab->stack_size);
     add(line, sizeof line, " bytes: give it a larger one, or move large arrays off the stack\n");
-    lc__write_all(STDERR_FILENO, line, strlen(line));
+    if (lc__standard_error_is_there())
+        lc__write_all(STDERR_FILENO, line, strlen(line));
 }
 
 /*

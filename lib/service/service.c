@@ -442,6 +442,17 @@ static lc_error *check(const lc_service_options *options, const lc_supervisor *s
     return NULL;
 }
 
+/* First of all: a file that got the number of standard error would be logged into. */
+static lc_error *open_standard(void)
+{
+    int result = lc_simulated() ? 0 : lc_standard_descriptors_open();
+    return result < 0 ? lc_error_new(result,
+                                     "a standard descriptor is closed, and /dev/null cannot be "
+                                     "opened in its place: %s",
+                                     strerror(-result))
+                      : NULL;
+}
+
 static void set_name(struct service *service)
 {
     const char *name = service->options->name;
@@ -528,7 +539,9 @@ int lc_service_main(const lc_service_options *options, lc_supervisor *supervisor
     static const lc_service_options defaults = LC_SERVICE_INIT;
     options = options ? options : &defaults;
     int status = LC_EXIT_ERROR;
-    lc_error *error = check(options, supervisor);
+    lc_error *error = open_standard();
+    if (!error)
+        error = check(options, supervisor);
     if (error)
         lc_log(LC_LOG_CRITICAL, NULL, "%s", lc_error_message(error));
     else

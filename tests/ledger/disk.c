@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -315,6 +317,54 @@ static void a_directory_serves_one_ledger(void)
     scratch_remove(data);
 }
 
+/** A port that is free now; from the log of a process without stderr none can be read. */
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(probe, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(probe, (struct sockaddr *)&address, &size) != 0)
+        abort();
+    close(probe);
+    return ntohs(address.sin_port);
+}
+
+/** Which of the standard descriptors are closed does not matter to the journal. */
+static void without_standard_descriptors(const char *closed)
+{
+    char *data = scratch_new();
+    char command[1024];
+    int port = free_port();
+    snprintf(command, sizeof command,
+             "exec " CHECK_BUILD_DIR "/examples/ledger --port %d --data '%s' %s", port, data,
+             closed);
+    const char *const arguments[] = {"/bin/sh", "-c", command, NULL};
+    struct server *server = server_spawn((char *const *)(uintptr_t)arguments, NULL);
+    server->port = port;
+    CU_ASSERT_TRUE(ask_until(server, "COUNT", "OK 0"));
+    CU_ASSERT_STRING_EQUAL(ask(server, "APPEND one"), "OK 1");
+    CU_ASSERT_STRING_EQUAL(ask(server, "APPEND two"), "OK 2");
+    CU_ASSERT_EQUAL(kill(server->pid, SIGTERM), 0);
+    CU_ASSERT_EQUAL(server_wait(server), 0);
+    server_free(server);
+    struct image theirs, ours;
+    image_read(&theirs, data);
+    image_start(&ours);
+    image_add(&ours, 1, 1, "one");
+    image_add(&ours, 2, 2, "two");
+    CU_ASSERT_EQUAL_FATAL(theirs.size, ours.size);
+    CU_ASSERT_EQUAL(memcmp(theirs.bytes, ours.bytes, ours.size), 0);
+    scratch_remove(data);
+}
+
+static void no_line_of_the_log_gets_into_it(void)
+{
+    without_standard_descriptors("<&- >&- 2>&-");
+    without_standard_descriptors("2>&-");
+    without_standard_descriptors("<&-");
+}
+
 /* ---- what must have happened before an answer leaves ---- */
 
 static void no_answer_before_its_sync(void)
@@ -443,6 +493,8 @@ CHECK_SUITE(disk, "ledger: disk", {"the journal is as described", our_format_is_
             {"a foreign file is refused", a_foreign_file_is_refused},
             {"every acknowledged line survives kill -9", killed_at_any_moment},
             {"a directory serves one ledger at a time", a_directory_serves_one_ledger},
+            {"no line of the log gets into it, started without standard descriptors",
+             no_line_of_the_log_gets_into_it},
             {"no OK leaves before its record was synced", no_answer_before_its_sync},
             {"the watcher of that does bite", the_watcher_bites},
             {"a failed sync is fatal and not retried", a_failed_sync_is_fatal},

@@ -5,6 +5,7 @@
 #include "service/manager.h"
 #include "service/staged.h"
 #include "support/check.h"
+#include "support/mode.h"
 
 #include <bsd/unistd.h>
 #include <errno.h>
@@ -412,6 +413,46 @@ static void title_tells_the_state(void)
     CU_ASSERT_EQUAL(check_child("process_has_title").status, 0);
 }
 
+/* ---- started without standard descriptors ---- */
+
+static bool all_open;
+
+static void look_at_descriptors(void *arg, const char *message)
+{
+    (void)arg;
+    if (strstr(message, "READY=1")) {
+        all_open = true;
+        for (int number = 0; number < 3; number++)
+            all_open = all_open && fcntl(number, F_GETFD) == 0;
+        kill(getpid(), SIGTERM);
+    }
+}
+
+CHECK_CHILD(process_runs_without_standard)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    options.notify = look_at_descriptors;
+    STEP(10, fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(2, F_GETFD) < 0);
+    /* What makes the supervisor may open files of its own: so the main of a program goes first. */
+    STEP(11, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(12, all_open);
+    return 0;
+}
+
+CHECK_CHILD(process_without_standard)
+{
+    for (int number = 0; number < 3; number++)
+        close(number);
+    execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", "process_runs_without_standard",
+          check_mode_name(), (char *)NULL);
+    return 10;
+}
+
+static void standard_descriptors_are_opened(void)
+{
+    CU_ASSERT_EQUAL(check_child("process_without_standard").status, 0);
+}
+
 /* ---- what cannot be run ---- */
 
 static bool is_refused(const lc_service_options *options, lc_supervisor *supervisor,
@@ -470,5 +511,6 @@ CHECK_SUITE(service_process, "service: the process",
              second_instance_is_refused},
             {"what is overdue is named, and the process exits with 1", overdue_exits_with_1},
             {"the process title tells the state", title_tells_the_state},
+            {"standard descriptors that are closed are opened", standard_descriptors_are_opened},
             {"bad options are refused", bad_options_are_refused},
             {"a graph that cannot be run is refused", bad_graph_is_refused});

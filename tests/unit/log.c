@@ -2,11 +2,13 @@
  * log.c: the log: levels, sinks, and what the default sink writes.
  */
 #include "support/check.h"
+#include "support/mode.h"
 #include "support/race.h"
 
 #include <lifecycle.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
 #include <stdatomic.h>
@@ -436,6 +438,93 @@ static void lines_do_not_mix(void)
     CU_ASSERT_EQUAL(lines, 100);
 }
 
+/* ---- a descriptor 2 that is not standard error ---- */
+
+static int open_scratch(int flags)
+{
+    char path[] = "/tmp/lifecycle-check-XXXXXX";
+    int made = mkostemp(path, O_CLOEXEC);
+    if (made < 0)
+        abort();
+    int opened = open(path, flags);
+    unlink(path);
+    close(made);
+    return opened;
+}
+
+static bool stays_empty(int file)
+{
+    struct stat status;
+    lc_log(LC_LOG_CRITICAL, "test", "not for this file");
+    return fstat(file, &status) == 0 && status.st_size == 0;
+}
+
+/* Becomes a child that is started without the standard descriptors. */
+static int begin_without_standard(const char *child)
+{
+    for (int number = 0; number < 3; number++)
+        close(number);
+    execl(CHECK_BUILD_DIR "/tests/check", "check", "--child", child, check_mode_name(),
+          (char *)NULL);
+    return 10;
+}
+
+/* Opens files until one has the number of standard error. */
+CHECK_CHILD(log_started_without_stderr)
+{
+    int file;
+    do
+        file = open_scratch(O_RDWR);
+    while (file >= 0 && file < STDERR_FILENO);
+    if (file != STDERR_FILENO)
+        return 11;
+    return stays_empty(file) ? 0 : 12;
+}
+
+CHECK_CHILD(log_without_stderr)
+{
+    return begin_without_standard("log_started_without_stderr");
+}
+
+static bool is_open(int number)
+{
+    return fcntl(number, F_GETFD) == 0;
+}
+
+CHECK_CHILD(log_started_and_opened)
+{
+    if (is_open(0) || is_open(1) || is_open(2))
+        return 11;
+    if (lc_standard_descriptors_open() != 0 || !is_open(0) || !is_open(1) || !is_open(2))
+        return 12;
+    int file = open_scratch(O_RDWR);
+    if (file <= STDERR_FILENO || !stays_empty(file))
+        return 13;
+    /* What the program puts there from now on is standard error. */
+    dup2(file, STDERR_FILENO);
+    return stays_empty(file) ? 14 : 0;
+}
+
+CHECK_CHILD(log_with_standard_opened)
+{
+    return begin_without_standard("log_started_and_opened");
+}
+
+CHECK_CHILD(log_stderr_is_close_on_exec)
+{
+    return dup3(open_scratch(O_RDWR), STDERR_FILENO, O_CLOEXEC) == STDERR_FILENO &&
+                   stays_empty(STDERR_FILENO)
+               ? 0
+               : 11;
+}
+
+static void a_file_is_not_taken_for_stderr(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_without_stderr").status, 0);
+    CU_ASSERT_EQUAL(check_child("log_with_standard_opened").status, 0);
+    CU_ASSERT_EQUAL(check_child("log_stderr_is_close_on_exec").status, 0);
+}
+
 CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_the_record},
             {"a sink is released once, when it is replaced", sink_is_released_once},
             {"a sink without write is refused and the old one stays",
@@ -453,4 +542,6 @@ CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_th
             {"long lines are cut and say so", long_lines_are_cut},
             {"the systemd journal gets priorities and no time", journal_gets_priorities},
             {"a journal that is not stderr does not count", another_journal_does_not_count},
-            {"lines of several threads do not mix", lines_do_not_mix});
+            {"lines of several threads do not mix", lines_do_not_mix},
+            {"a file with the number of stderr is not taken for it",
+             a_file_is_not_taken_for_stderr});
