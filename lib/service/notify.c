@@ -8,6 +8,7 @@
 #include "service/notify.h"
 
 #include "base/system.h"
+#include "base/text.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/time.h>
@@ -42,11 +43,18 @@ static void end_in_dots(char *line, size_t length)
     memcpy(line + at, dots, sizeof dots);
 }
 
+/*
+ * Others show it, on a terminal say: what acts there, and what is no UTF-8, becomes spaces. systemd
+ * does not take a status that is no UTF-8 at all.
+ */
 static void take_out_controls(char *line)
 {
-    for (; *line; line++)
-        if ((unsigned char)*line < ' ' || *line == 0x7f)
-            *line = ' ';
+    uint32_t character;
+    for (size_t length; *line; line += length) {
+        length = lc__text_decode(line, &character);
+        if (lc__text_acts(character) || (length == 1 && character == LC__TEXT_REPLACEMENT))
+            memset(line, ' ', length);
+    }
 }
 
 void lc__notification_add(struct lc__notification *notification, const char *format, ...)
@@ -151,11 +159,11 @@ void lc__notify_open_nowhere(struct lc__notify *notify, const char *speaker)
 void lc__notify_open(struct lc__notify *notify, const char *speaker)
 {
     lc__notify_open_nowhere(notify, speaker);
-    const char *name = getenv("NOTIFY_SOCKET");
+    const char *name = secure_getenv("NOTIFY_SOCKET");
     if (name)
         open_socket(notify, name);
     if (notify->socket >= 0)
-        set_watchdog(notify, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
+        set_watchdog(notify, secure_getenv("WATCHDOG_USEC"), secure_getenv("WATCHDOG_PID"));
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");

@@ -4,6 +4,7 @@
 #include "supervise/snapshot.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -186,54 +187,6 @@ void lc_snapshot_free(lc_snapshot *shown)
 
 /* ---- characters ---- */
 
-enum { REPLACEMENT = 0xfffd };
-
-/*
- * The next character of a text that is not at its end, and how many bytes it takes; of what is no
- * UTF-8 each byte becomes a replacement character. No sequence is read beyond the text's end, as
- * its terminator continues none.
- */
-static size_t decode(const char *text, uint32_t *character)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length */
-    const unsigned char *bytes = (const unsigned char *)text;
-    uint32_t value = bytes[0];
-    *character = value;
-    if (value < 0x80)
-        return 1;
-    size_t length = value >= 0xf0 ? 4 : value >= 0xe0 ? 3 : 2;
-    value &= 0x7fu >> length;
-    *character = REPLACEMENT;
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 1;
-        value = value << 6 | (bytes[i] & 0x3f);
-    }
-    bool surrogate = value >= 0xd800 && value < 0xe000;
-    if (bytes[0] < 0xc2 || bytes[0] > 0xf4 || value < least[length] || value > 0x10ffff ||
-        surrogate)
-        return 1;
-    *character = value;
-    return length;
-}
-
-/* As it is, in UTF-8. */
-static void encode(char encoded[static 5], uint32_t character)
-{
-    static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0}; /* by length */
-    size_t length = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-    encoded[length] = '\0';
-    for (size_t i = length - 1; i > 0; i--, character >>= 6)
-        encoded[i] = (char)(0x80 | (character & 0x3f));
-    encoded[0] = (char)(leads[length] | character);
-}
-
-/* Acts instead of being seen, on a terminal say. */
-static bool is_control(uint32_t character)
-{
-    return character < ' ' || (character >= 0x7f && character < 0xa0);
-}
-
 #define ESCAPED_SIZE 12
 
 /* What stands for a character. DOT shows two backslashes as one, and knows the entities of HTML. */
@@ -244,14 +197,14 @@ static void escape(char escaped[static ESCAPED_SIZE], uint32_t character, lc_sna
         snprintf(escaped, ESCAPED_SIZE, "%s%s", backslash, backslash);
     else if (character == '\n')
         snprintf(escaped, ESCAPED_SIZE, "%sn", backslash);
-    else if (is_control(character))
+    else if (lc__text_acts(character))
         snprintf(escaped, ESCAPED_SIZE, "%su%04x", backslash, (unsigned)character);
     else if (character == '"' && format != LC_SNAPSHOT_TEXT)
         snprintf(escaped, ESCAPED_SIZE, "\\\"");
     else if (character == '&' && format == LC_SNAPSHOT_DOT)
         snprintf(escaped, ESCAPED_SIZE, "&amp;");
     else
-        encode(escaped, character);
+        lc__text_encode(escaped, character);
 }
 
 static void put(FILE *out, const char *text, lc_snapshot_format format)
@@ -259,7 +212,7 @@ static void put(FILE *out, const char *text, lc_snapshot_format format)
     char escaped[ESCAPED_SIZE];
     uint32_t character;
     while (*text) {
-        text += decode(text, &character);
+        text += lc__text_decode(text, &character);
         escape(escaped, character, format);
         fputs(escaped, out);
     }
@@ -272,9 +225,9 @@ static size_t columns(const char *text)
     uint32_t character;
     size_t count = 0;
     while (*text) {
-        text += decode(text, &character);
+        text += lc__text_decode(text, &character);
         escape(escaped, character, LC_SNAPSHOT_TEXT);
-        count += character < 0x80 || is_control(character) ? strlen(escaped) : 1;
+        count += character < 0x80 || lc__text_acts(character) ? strlen(escaped) : 1;
     }
     return count;
 }

@@ -115,6 +115,15 @@ static void lines_are_not_forged(void)
     CU_ASSERT_EQUAL(notification.length, strlen(notification.text));
 }
 
+/* As in the log. */
+static void status_does_not_act(void)
+{
+    struct lc__notification notification = {0};
+    lc__notification_add(&notification, "STATUS=%s",
+                         "a\xc2\x9b\x62\xe2\x80\xa8\x63\xe2\x80\xae\x64\x9b\xff \xe2\x82\xac");
+    CU_ASSERT_STRING_EQUAL(notification.text, "STATUS=a  b   c   d   \xe2\x82\xac");
+}
+
 static bool ends_in(const char *text, const char *end)
 {
     size_t length = strlen(text);
@@ -275,6 +284,7 @@ CHECK_SUITE(service_notify, "service: notifications",
             {"vsock, and what is no address, is refused and logged", bad_addresses_are_refused},
             {"an address as long as can be is taken", longest_address_is_taken},
             {"a value does not forge a line", lines_are_not_forged},
+            {"a value does not act on a terminal", status_does_not_act},
             {"what is too long is cut between characters", long_lines_are_cut_between_characters},
             {"WATCHDOG_USEC is heeded, if WATCHDOG_PID is ours", watchdog_is_heeded},
             {"without a socket there is no watchdog", no_watchdog_without_a_socket},

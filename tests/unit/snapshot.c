@@ -266,22 +266,22 @@ static void a_deep_tree_is_printed(void)
 static void each_format_escapes(void)
 {
     struct lc__snapshot *made = lc__snapshot_new("a\\b\"c&lt;", 0, 2, 0);
-    lc__snapshot_add(made, "\x1b[31m\t\n\\n\"&amp;\x7f\xc2\x9b");
+    lc__snapshot_add(made, "\x1b[31m\t\n\\n\"&amp;\x7f\xc2\x9b\xe2\x80\xae");
     lc__snapshot_add(made, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xff\xc0\xaf\xed\xa0\x80\xe2\x82");
     lc_snapshot *snapshot = lc__snapshot_finish(made);
     PRINTS(snapshot, LC_SNAPSHOT_TEXT,
-           "\\u001b[31m\\u0009\\n\\\\n\"&amp;\\u007f\\u009b  waiting 0.0 s\n"
+           "\\u001b[31m\\u0009\\n\\\\n\"&amp;\\u007f\\u009b\\u202e  waiting 0.0 s\n"
            "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"
            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-           "\xef\xbf\xbd                              waiting 0.0 s\n");
+           "\xef\xbf\xbd                               waiting 0.0 s\n");
     const char *json = lc_snapshot_print(snapshot, LC_SNAPSHOT_JSON);
     CU_ASSERT_PTR_NOT_NULL(strstr(json, "{\"name\":\"a\\\\b\\\"c&lt;\","));
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(json, "{\"name\":\"\\u001b[31m\\u0009\\n\\\\n\\\"&amp;\\u007f\\u009b\","));
+        strstr(json, "{\"name\":\"\\u001b[31m\\u0009\\n\\\\n\\\"&amp;\\u007f\\u009b\\u202e\","));
     const char *dot = lc_snapshot_print(snapshot, LC_SNAPSHOT_DOT);
     CU_ASSERT_PTR_NOT_NULL(strstr(dot, "label=\"a\\\\\\\\b\\\"c&amp;lt;\";"));
     CU_ASSERT_PTR_NOT_NULL(strstr(dot, "label=\"\\\\u001b[31m\\\\u0009\\\\n\\\\\\\\n\\\"&amp;amp;"
-                                       "\\\\u007f\\\\u009b\\nwaiting"));
+                                       "\\\\u007f\\\\u009b\\\\u202e\\nwaiting"));
     lc_snapshot_free(snapshot);
 }
 
