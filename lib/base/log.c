@@ -6,13 +6,12 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/memory.h"
-#include "base/standard.h"
-#include "base/system.h"
+#include "base/output.h"
 #include "base/task.h"
+#include "base/text.h"
 
-#define LIBBSD_NETBSD_VIS /* else the header warns of a function that is not used here */
-#include <bsd/vis.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -39,56 +38,108 @@ const char *lc__log_speaker(void)
 /* ---- a line in the making: text beyond the limit is dropped, and the line says so ---- */
 
 struct line {
-    char text[LC_LOG_LINE_MAX];
+    char *text; /* of the size that line_begin was given */
+    size_t room;
     size_t used;
     bool cut;
 };
 
-/* Room kept for "...\n" and the terminator that snprintf and vis write. */
-#define LINE_ROOM (LC_LOG_LINE_MAX - 8)
+static struct line line_begin(char *text, size_t size)
+{
+    return (struct line){.text = text, .room = size - (sizeof "...\n" - 1)};
+}
+
+static void line_end(struct line *line)
+{
+    static const char dots[] = {'.', '.', '.', '\n'};
+    size_t from = line->cut ? 0 : sizeof dots - 1;
+    memcpy(line->text + line->used, dots + from, sizeof dots - from);
+    line->used += sizeof dots - from;
+}
+
+/* Adds all of it or nothing, so that no character is cut; and then nothing more. */
+static void add_bytes(struct line *line, const char *bytes, size_t size)
+{
+    line->cut = line->cut || size > line->room - line->used;
+    if (line->cut)
+        return;
+    memcpy(line->text + line->used, bytes, size);
+    line->used += size;
+}
 
 static void add_char(struct line *line, char c)
 {
-    if (line->used < LINE_ROOM)
-        line->text[line->used++] = c;
-    else
-        line->cut = true;
+    add_bytes(line, &c, 1);
 }
 
 static void add_plain(struct line *line, const char *text)
 {
-    while (*text)
-        add_char(line, *text++);
+    add_bytes(line, text, strlen(text));
 }
 
-/* Escapes what could forge or break a line; bytes above 127 are left alone, they may be UTF-8. */
-static void add_escaped(struct line *line, const char *text)
+/* @return what stands for a character that has a short escape; or 0. */
+static char short_escape(uint32_t character, bool quoted)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c >= ' ' && c != 0x7f && c != '\\') {
-            add_char(line, *text);
-            continue;
-        }
-        char escaped[8] = "?"; /* stays if nvis finds no memory */
-        nvis(escaped, sizeof escaped, c, VIS_CSTYLE | VIS_NL | VIS_TAB, text[1]);
-        add_plain(line, escaped);
+    switch (character) {
+    case '\n':
+        return 'n';
+    case '\t':
+        return 't';
+    case '\r':
+        return 'r';
+    case '\\':
+        return '\\';
+    case '"':
+        return quoted ? '"' : '\0';
+    default:
+        return '\0';
     }
 }
 
-static void add_value(struct line *line, const char *value)
+static void add_escape(struct line *line, char letter, int digits, unsigned value)
 {
-    bool quoted = *value == '\0' || strpbrk(value, " =\"");
-    if (quoted)
-        add_char(line, '"');
-    for (; *value; value++) {
-        char one[2] = {*value, '\0'};
-        if (*value == '"')
-            add_char(line, '\\');
-        add_escaped(line, one);
+    char escape[8] = {'\\', letter};
+    for (int i = 0; i < digits; i++)
+        escape[2 + i] = "0123456789abcdef"[value >> 4 * (digits - 1 - i) & 0xf];
+    add_bytes(line, escape, 2 + (size_t)digits);
+}
+
+/* Escapes what could forge or break a line, or acts on a terminal. */
+static void add_escaped(struct line *line, const char *text, bool quoted)
+{
+    uint32_t character;
+    for (size_t length; *text; text += length) {
+        length = lc__text_decode(text, &character);
+        char letter = short_escape(character, quoted);
+        if (letter)
+            add_escape(line, letter, 0, 0);
+        else if (lc__text_acts(character))
+            add_escape(line, 'u', 4, character);
+        else if (length == 1 && character == LC__TEXT_REPLACEMENT)
+            add_escape(line, 'x', 2, (unsigned char)*text);
+        else
+            add_bytes(line, text, length);
     }
+}
+
+static void add_text(struct line *line, const char *text, bool quoted)
+{
     if (quoted)
         add_char(line, '"');
+    add_escaped(line, text, quoted);
+    if (quoted)
+        add_char(line, '"');
+}
+
+/* In the component and the message an equals sign is quoted, so that they fake no field. */
+static void add_words(struct line *line, const char *text)
+{
+    add_text(line, text, *text == '"' || strchr(text, '='));
+}
+
+static void add_word(struct line *line, const char *text)
+{
+    add_text(line, text, *text == '\0' || strpbrk(text, " =\""));
 }
 
 /* ---- the default sink: stderr ---- */
@@ -121,7 +172,7 @@ static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
  */
 static void look_for_journal(void)
 {
-    const char *stream = getenv("JOURNAL_STREAM");
+    const char *stream = secure_getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
     struct stat found;
     stderr_is_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
@@ -129,80 +180,174 @@ static void look_for_journal(void)
                         found.st_ino == inode;
 }
 
-static void add_time(struct line *line, int64_t time)
+static bool is_leap_year(int year)
 {
-    char text[64];
-    if (lc__clock_current() != &lc__clock_real) {
-        snprintf(text, sizeof text, "+%lld.%09llds", (long long)(time / LC_SECOND),
-                 (long long)(time % LC_SECOND));
-    } else {
-        struct timespec wall;
-        struct tm parts;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        gmtime_r(&wall.tv_sec, &parts);
-        size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-        snprintf(text + used, sizeof text - used, ".%06ldZ", wall.tv_nsec / 1000);
-    }
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/*
+ * gmtime_r and strftime take a lock of libc: after a fork it may be held for ever by a thread that
+ * the child does not have.
+ */
+static void add_date(struct line *line, int64_t day)
+{
+    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    char text[32];
+    int year = 1970, month = 0;
+    for (; day >= 365 + is_leap_year(year); year++)
+        day -= 365 + is_leap_year(year);
+    for (; day >= month_days[month] + (month == 1 && is_leap_year(year)); month++)
+        day -= month_days[month] + (month == 1 && is_leap_year(year));
+    snprintf(text, sizeof text, "%04d-%02d-%02d", year, month + 1, (int)day + 1);
     add_plain(line, text);
 }
 
-static void write_stderr(void *arg, const lc_log_record *record)
+static void add_wall_time(struct line *line)
+{
+    char text[32];
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    int second = (int)(wall.tv_sec % 86400);
+    add_date(line, wall.tv_sec / 86400);
+    snprintf(text, sizeof text, "T%02d:%02d:%02d.%06ldZ", second / 3600, second / 60 % 60,
+             second % 60, wall.tv_nsec / 1000);
+    add_plain(line, text);
+}
+
+static void add_time(struct line *line, int64_t time)
+{
+    char text[64];
+    if (lc__clock_current() == &lc__clock_real) {
+        add_wall_time(line);
+        return;
+    }
+    snprintf(text, sizeof text, "+%lld.%09llds", (long long)(time / LC_SECOND),
+             (long long)(time % LC_SECOND));
+    add_plain(line, text);
+}
+
+static void add_head(struct line *line, lc_log_level level, int64_t time)
+{
+    pthread_once(&journal_once, look_for_journal);
+    if (stderr_is_journal) {
+        char priority[] = {'<', (char)('0' + level), '>', '\0'};
+        add_plain(line, priority);
+        return;
+    }
+    add_time(line, time);
+    add_char(line, ' ');
+    add_plain(line, level_name(level));
+    add_char(line, ' ');
+}
+
+/* Lines that were not put out, and of which the log does not say so yet. Orders nothing. */
+static atomic_uint_least64_t lost;
+
+/*
+ * Says how many lines were lost. Others may be lost meanwhile, or be told by another thread: each
+ * is counted once. @return 0: no line waits to be told; or why this one cannot be put out.
+ */
+static int tell_lost(void)
+{
+    char text[192];
+    struct line line = line_begin(text, sizeof text);
+    uint64_t count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    if (count == 0)
+        return lc__output_put_rest();
+    add_head(&line, LC_LOG_WARNING, lc_now());
+    snprintf(text + line.used, sizeof text - line.used,
+             "log: %" PRIu64 " lines are lost: standard error did not take them", count);
+    line.used = strlen(text);
+    line_end(&line);
+    int result = lc__output_put(line.text, line.used);
+    if (result < 0)
+        atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
+    return result;
+}
+
+static void write_standard(void *arg, const lc_log_record *record)
 {
     (void)arg;
-    pthread_once(&journal_once, look_for_journal);
-    struct line line;
-    line.used = 0;
-    line.cut = false;
-    if (stderr_is_journal) {
-        char priority[] = {'<', (char)('0' + record->level), '>', '\0'};
-        add_plain(&line, priority);
-    } else {
-        add_time(&line, record->time);
-        add_char(&line, ' ');
-        add_plain(&line, level_name(record->level));
-        add_char(&line, ' ');
-    }
+    char text[LC_LOG_LINE_MAX];
+    struct line line = line_begin(text, sizeof text);
+    add_head(&line, record->level, record->time);
     if (*record->component) {
-        add_escaped(&line, record->component);
+        add_words(&line, record->component);
         add_plain(&line, ": ");
     }
-    add_escaped(&line, record->message);
+    add_words(&line, record->message);
     for (size_t i = 0; i < record->field_count; i++) {
+        const lc_log_field *field = &record->fields[i];
         add_char(&line, ' ');
-        add_escaped(&line, record->fields[i].key);
+        add_word(&line, field->key ? field->key : "-");
         add_char(&line, '=');
-        add_value(&line, record->fields[i].value ? record->fields[i].value : "-");
+        add_word(&line, field->value ? field->value : "-");
     }
-    if (line.cut) {
-        memcpy(line.text + line.used, "...", 3);
-        line.used += 3;
+    line_end(&line);
+    bool all_told = atomic_load_explicit(&lost, memory_order_relaxed) == 0 || tell_lost() == 0;
+    if (!all_told || lc__output_put(line.text, line.used) < 0)
+        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+}
+
+/* A reader that is slow gets a second, and no more: the process is about to end. */
+static void flush_standard(void *arg)
+{
+    (void)arg;
+    int64_t now = lc__clock_real.now(&lc__clock_real);
+    int64_t deadline = now + LC_SECOND;
+    while (tell_lost() == -EAGAIN && now < deadline) {
+        lc__output_await(deadline);
+        now = lc__clock_real.now(&lc__clock_real);
     }
-    line.text[line.used++] = '\n';
-    if (lc__standard_error_is_there())
-        lc__write_all(STDERR_FILENO, line.text, line.used);
 }
 
 /* ---- the sink in force ---- */
 
-/* Counted, so that it is called without the lock and released only when nobody is in it. */
+/* Counted, so that it is called without the lock, and released only when no thread is in it. */
 struct sink {
     lc_log_sink calls;
     unsigned users; /* under sink_lock: 1 while in force, and 1 for each thread that is in it */
 };
 
 /* Never freed: one user more than there are. */
-static struct sink standard = {{write_stderr, NULL, NULL, NULL}, 2};
+static struct sink standard = {{write_standard, flush_standard, NULL, NULL}, 2};
 static struct sink *current = &standard; /* under sink_lock */
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int threshold = LC_LOG_INFO; /* orders nothing */
 
+/* A fork takes the lock, so that the child finds it free, whatever other threads log. */
+static void lock_sink(void)
+{
+    pthread_mutex_lock(&sink_lock);
+}
+
+static void unlock_sink(void)
+{
+    pthread_mutex_unlock(&sink_lock);
+}
+
+/* What the parent has lost, the parent tells. */
+static void unlock_sink_in_child(void)
+{
+    atomic_store_explicit(&lost, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&sink_lock);
+}
+
+static void watch_log_forks(void)
+{
+    pthread_atfork(lock_sink, unlock_sink, unlock_sink_in_child);
+}
+
 /*
- * In a forked child the lock may be held for ever by a thread that is not there: it logs to stderr.
+ * In a child forked when the library had threads the user's sink may wait for one of them: it logs
+ * to stderr.
  */
 static struct sink *enter_sink(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (lc__forked())
         return &standard;
+    pthread_once(&once, watch_log_forks);
     pthread_mutex_lock(&sink_lock);
     struct sink *sink = current;
     sink->users++;
@@ -263,11 +408,12 @@ LC_PRINTF(5, 0)
 static void log_record(lc_log_level level, const char *component, const lc_log_field *fields,
                        size_t field_count, const char *format, va_list arguments)
 {
-    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
+    if (level > LC_LOG_DEBUG || (int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
     char message[LC_LOG_LINE_MAX];
     int kept = errno;
-    vsnprintf(message, sizeof message, format, arguments);
+    level = level < LC_LOG_CRITICAL ? LC_LOG_CRITICAL : level;
+    vsnprintf(message, sizeof message, format ? format : "", arguments);
     lc_log_record record = {
         .time = lc_now(),
         .level = level,

@@ -1,5 +1,13 @@
 /*
  * standard.c: see standard.h and <lifecycle/api.h>.
+ *
+ * Writing without waiting. O_NONBLOCK cannot be set on standard error: other processes share the
+ * open file, and a program that does not expect EAGAIN loses what it writes. So each write says by
+ * itself that it does not block: a socket takes MSG_DONTWAIT, a pipe RWF_NOWAIT. A terminal, and a
+ * pipe of a Linux before 6.4, knows neither; it is opened once more, by which O_NONBLOCK is ours
+ * alone. Where even that is refused, to a process that has given up its rights say, poll(2) tells
+ * whether there is room; what then may still block is a pipe that another process fills in the
+ * moment between. Files have no reader to wait for.
  */
 #include "base/standard.h"
 
@@ -7,7 +15,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Orders nothing: it is set before main, and cleared before a file can get the number. */
@@ -30,6 +45,77 @@ bool lc__standard_error_is_there(void)
         return false;
     return (fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;
 }
+
+/* ---- writing; raw calls, since glibc's are cancellation points ---- */
+
+static long write_to_file(const void *bytes, size_t size)
+{
+    long written;
+    do
+        written = syscall(SYS_write, STDERR_FILENO, bytes, size);
+    while (written < 0 && errno == EINTR);
+    return written;
+}
+
+static long write_if_writable(const void *bytes, size_t size)
+{
+    const struct timespec none = {0, 0};
+    struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (syscall(SYS_ppoll, &writable, 1, &none, NULL, 0) > 0)
+        return syscall(SYS_write, STDERR_FILENO, bytes, size);
+    errno = EAGAIN;
+    return -1;
+}
+
+static long write_to_own(const void *bytes, size_t size)
+{
+    long own = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd/2",
+                       O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0)
+        return write_if_writable(bytes, size);
+    long written = syscall(SYS_write, own, bytes, size);
+    int kept = errno;
+    syscall(SYS_close, own);
+    errno = kept;
+    return written;
+}
+
+static long write_to_device(const void *bytes, size_t size)
+{
+    struct iovec all = {(void *)(uintptr_t)bytes, size};
+    /* Without an offset, which is -1 in both halves of it. */
+    long written = syscall(SYS_pwritev2, STDERR_FILENO, &all, 1, -1L, -1L, RWF_NOWAIT);
+    if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+        written = write_to_own(bytes, size);
+    return written;
+}
+
+static long write_without_waiting(const void *bytes, size_t size)
+{
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0)
+        return -1;
+    if (S_ISSOCK(status.st_mode))
+        return syscall(SYS_sendto, STDERR_FILENO, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL,
+                       0);
+    if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
+        return write_to_device(bytes, size);
+    return write_to_file(bytes, size);
+}
+
+long lc__standard_error_write(const void *bytes, size_t size)
+{
+    int kept = errno;
+    long written = -EBADF;
+    if (lc__standard_error_is_there()) {
+        written = write_without_waiting(bytes, size);
+        written = written < 0 ? -errno : written;
+    }
+    errno = kept;
+    return written == -EINTR ? -EAGAIN : written;
+}
+
+/* ---- opening ---- */
 
 /* @return 0, also if another thread was faster; or a negative errno. */
 static int open_null_at(int number)

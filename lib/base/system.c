@@ -8,18 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-/* The reader of a descriptor that does not block gets a moment, and then we go on without. */
-static bool becomes_writable(int descriptor)
-{
-    const struct timespec moment = {1, 0};
-    struct pollfd writable = {.fd = descriptor, .events = POLLOUT};
-    return syscall(SYS_ppoll, &writable, 1, &moment, NULL, 0) > 0;
-}
 
 int lc__write_all(int descriptor, const void *bytes, size_t size)
 {
@@ -28,7 +19,7 @@ int lc__write_all(int descriptor, const void *bytes, size_t size)
     const char *at = bytes;
     while (size > 0) {
         long written = syscall(SYS_write, descriptor, at, size);
-        if (written < 0 && (errno == EINTR || (errno == EAGAIN && becomes_writable(descriptor))))
+        if (written < 0 && errno == EINTR)
             continue;
         if (written < 0) {
             result = -errno;

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "base/standard.h"
-#include "base/system.h"
 #include "executor/fiber.h"
 #include "executor/stack.h"
 
@@ -15,7 +14,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { HANDLER_STACK = 64 * 1024 };
 
@@ -55,8 +53,7 @@ static void tell(const struct lc__fiber *fiber)
     add(line, sizeof line, "\" has overflowed its stack of ");
     add_number(line, sizeof line, fiber->stack.slab->stack_size);
     add(line, sizeof line, " bytes: give it a larger one, or move large arrays off the stack\n");
-    if (lc__standard_error_is_there())
-        lc__write_all(STDERR_FILENO, line, strlen(line));
+    lc__standard_error_write(line, strlen(line)); /* a reader that hangs must not hang us */
 }
 
 /*

@@ -512,6 +512,7 @@ static void end(struct service *service)
     lc_signaler_unref(service->signaler);
     lc__report_end(&service->report);
     lc__pidfile_close(service->pid_file);
+    lc_log_flush(); /* lines that were lost are told while there is time */
 }
 
 static int serve(const lc_service_options *options, lc_supervisor *supervisor)

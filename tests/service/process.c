@@ -358,6 +358,85 @@ static void overdue_exits_with_1(void)
     unsetenv("LC_CHECK_PID_FILE");
 }
 
+/* ---- a log that is not read ---- */
+
+/* Fills standard error, and never comes back. */
+static lc_error *log_for_ever(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    lc_ready_signal(ready);
+    for (;;) {
+        lc_log(LC_LOG_INFO, arg, "on and on");
+        lc_yield();
+    }
+    return NULL;
+}
+
+static lc_error *log_until_told(lc_context *context, lc_ready *ready, void *arg)
+{
+    lc_ready_signal(ready);
+    while (!lc_context_error(context)) {
+        lc_log(LC_LOG_INFO, arg, "on and on");
+        lc_yield();
+    }
+    return NULL;
+}
+
+static lc_error *make_logging_fibers(lc_worker_function run, lc_component **component)
+{
+    static char names[2][8] = {"one", "other"};
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("logging");
+    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    for (int i = 0; i < 2; i++)
+        lc_manager_builder_add(builder, names[i], run, names[i]);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_error *make_logging_for_ever(void *arg, lc_component **component)
+{
+    (void)arg;
+    return make_logging_fibers(log_for_ever, component);
+}
+
+static lc_error *make_logging(void *arg, lc_component **component)
+{
+    (void)arg;
+    return make_logging_fibers(log_until_told, component);
+}
+
+/* Runs it with a standard error that was full before, and is never read. */
+static int serve_unread(lc_component_factory factory)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    int ends[2];
+    STEP(10, pipe(ends) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+    for (int i = 0; i < 2000; i++)
+        lc_log(LC_LOG_INFO, "test", "a line that takes its place, and stays there");
+    options.stop_timeout = LC_SECOND;
+    options.notify = terminate;
+    return lc_service_main(&options, supervisor_of(factory, NULL));
+}
+
+CHECK_CHILD(process_logs_for_ever)
+{
+    return serve_unread(make_logging_for_ever);
+}
+
+CHECK_CHILD(process_logs_unread)
+{
+    return serve_unread(make_logging);
+}
+
+static void log_that_is_not_read_delays_nothing(void)
+{
+    CU_ASSERT_EQUAL(check_child("process_logs_unread").status, LC_EXIT_CLEAN);
+    CU_ASSERT_EQUAL(check_child("process_logs_for_ever").status, LC_EXIT_ERROR);
+}
+
 /* ---- the title ---- */
 
 /* The arguments lie one behind the other, and this test was given three. */
@@ -510,6 +589,8 @@ CHECK_SUITE(service_process, "service: the process",
             {"a second instance is refused, and told which is the first",
              second_instance_is_refused},
             {"what is overdue is named, and the process exits with 1", overdue_exits_with_1},
+            {"a log that is not read delays neither the stop nor the final deadline",
+             log_that_is_not_read_delays_nothing},
             {"the process title tells the state", title_tells_the_state},
             {"standard descriptors that are closed are opened", standard_descriptors_are_opened},
             {"bad options are refused", bad_options_are_refused},

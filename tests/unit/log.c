@@ -15,7 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- sinks ---- */
@@ -300,6 +303,19 @@ static void default_is_a_line_on_stderr(void)
                                          "path=/var/lib/ledger/journal lines=42\n$"));
 }
 
+static void the_date_is_the_date(void)
+{
+    char before[16], after[16];
+    struct tm parts;
+    time_t now = time(NULL);
+    strftime(before, sizeof before, "%Y-%m-%dT", gmtime_r(&now, &parts));
+    struct check_exit ended = check_child("log_default");
+    now = time(NULL);
+    strftime(after, sizeof after, "%Y-%m-%dT", gmtime_r(&now, &parts));
+    CU_ASSERT_TRUE(strncmp(ended.errors, before, strlen(before)) == 0 ||
+                   strncmp(ended.errors, after, strlen(after)) == 0);
+}
+
 CHECK_CHILD(log_levels)
 {
     unsetenv("JOURNAL_STREAM");
@@ -338,6 +354,70 @@ static void control_characters_are_escaped(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "d\\\\e\\rf"));
     CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "value\\nforged"));
     CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, "\xc3\xa9")); /* UTF-8 stays readable */
+}
+
+/* What acts on a terminal, or turns the direction of what is around it, and is no C0 control. */
+#define ACTS                                                                                       \
+    "\xc2\x85\xc2\x9b\x33\x31m\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xd8"    \
+    "\x9c"
+#define ACTS_ESCAPED "\\u0085\\u009b31m\\u2028\\u2029\\u202e\\u2066\\u200f\\u061c"
+
+CHECK_CHILD(log_acting_characters)
+{
+    unsetenv("JOURNAL_STREAM");
+    lc_log_field field = {"k" ACTS, "v" ACTS "\x9b\x85\xff"};
+    lc_log_fields(LC_LOG_INFO, "c" ACTS, &field, 1, "m" ACTS "\x9b\x85 \xe2\x82\xac \xe2\x82 end");
+    return 0;
+}
+
+static void acting_characters_are_escaped(void)
+{
+    struct check_exit ended = check_child("log_acting_characters");
+    CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors,
+                                  " info c" ACTS_ESCAPED ": m" ACTS_ESCAPED
+                                  "\\x9b\\x85 \xe2\x82\xac \\xe2\\x82 end "
+                                  "k" ACTS_ESCAPED "=v" ACTS_ESCAPED "\\x9b\\x85\\xff\n"));
+}
+
+CHECK_CHILD(log_faked_fields)
+{
+    unsetenv("JOURNAL_STREAM");
+    lc_log_field fields[] = {{"user", "x y\" admin=\"yes"}, {"a b=c", "1"}, {"", ""}, {NULL, NULL}};
+    lc_log(LC_LOG_INFO, "x", "login user=root \"quoted\" \\");
+    lc_log(LC_LOG_INFO, "x", "\"login\"");
+    lc_log(LC_LOG_INFO, "x", "an \"ordinary\" text");
+    lc_log(LC_LOG_INFO, "user=root", "y");
+    lc_log_fields(LC_LOG_INFO, "x", fields, 4, "login");
+    return 0;
+}
+
+static void fields_are_not_faked(void)
+{
+    struct check_exit ended = check_child("log_faked_fields");
+    const char *const lines[] = {" info x: \"login user=root \\\"quoted\\\" \\\\\"\n",
+                                 " info x: \"\\\"login\\\"\"\n", " info x: an \"ordinary\" text\n",
+                                 " info \"user=root\": y\n",
+                                 " info x: login user=\"x y\\\" admin=\\\"yes\" \"a b=c\"=1 "
+                                 "\"\"=\"\" -=-\n"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        CU_ASSERT_PTR_NOT_NULL(strstr(ended.errors, lines[i]));
+}
+
+CHECK_CHILD(log_wrong_arguments)
+{
+    unsetenv("JOURNAL_STREAM");
+    lc_log_fields(LC_LOG_INFO, "x", NULL, 3, "no fields");
+    lc_log((lc_log_level)0, "x", "level 0");
+    lc_log((lc_log_level)99, "x", "level 99");
+    lc_log((lc_log_level)-1, "x", "level -1");
+    return 0;
+}
+
+static void wrong_arguments_are_borne(void)
+{
+    struct check_exit ended = check_child("log_wrong_arguments");
+    CU_ASSERT_TRUE(
+        matches(ended.errors, "^" TIME " info x: no fields\n" TIME " critical x: level 0\n$"));
 }
 
 CHECK_CHILD(log_long_line)
@@ -436,6 +516,201 @@ static void lines_do_not_mix(void)
         lines++;
     }
     CU_ASSERT_EQUAL(lines, 100);
+}
+
+/* ---- a reader that does not read ---- */
+
+/* What was read from the other end of standard error. */
+struct reader {
+    int end;
+    size_t used;
+    char read[1 << 20];
+};
+
+/* Makes `end` what is read of standard error, which becomes `other`. */
+static void read_from(struct reader *reader, int end, int other)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->end = end;
+    fcntl(end, F_SETFL, O_NONBLOCK);
+    dup2(other, STDERR_FILENO);
+    close(other);
+}
+
+static void drain(struct reader *reader)
+{
+    ssize_t got;
+    while ((got = read(reader->end, reader->read + reader->used,
+                       sizeof reader->read - 1 - reader->used)) > 0)
+        reader->used += (size_t)got;
+}
+
+/* @return how many lines were read, lost ones that were told included; 0: one is not whole. */
+static unsigned lines_accounted_for(struct reader *reader, unsigned *told)
+{
+    unsigned lines = 0;
+    for (char *at = reader->read, *end; (end = strchr(at, '\n')); at = end + 1) {
+        unsigned long lost = 0;
+        *end = '\0';
+        char *text = strstr(at, "log: ");
+        if (text && sscanf(text, "log: %lu lines are lost", &lost) == 1)
+            *told += 1;
+        else if (!matches(at, "^" TIME " info test: x{300}\r?$"))
+            return 0;
+        lines += text ? (unsigned)lost : 1;
+    }
+    return lines;
+}
+
+/*
+ * Logs more than anything takes, reads it, and logs one more. @return 0: each line was read or
+ * counted as lost.
+ */
+static int overfill(struct reader *reader)
+{
+    enum { LINES = 3000 };
+    char text[301];
+    unsigned told = 0;
+    memset(text, 'x', 300);
+    text[300] = '\0';
+    unsetenv("JOURNAL_STREAM");
+    for (unsigned i = 0; i < LINES; i++)
+        lc_log(LC_LOG_INFO, "test", "%s", text);
+    lc_log_flush(); /* and comes back */
+    drain(reader);
+    lc_log(LC_LOG_INFO, "test", "%s", text);
+    drain(reader);
+    unsigned accounted = lines_accounted_for(reader, &told);
+    if (accounted != LINES + 1)
+        return 11;
+    return told >= 1 ? 0 : 12;
+}
+
+static struct reader reader;
+
+CHECK_CHILD(log_full_pipe)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return 10;
+    read_from(&reader, ends[0], ends[1]);
+    int result = overfill(&reader);
+    /* What others share is as it was. */
+    return result ? result : fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK ? 13 : 0;
+}
+
+CHECK_CHILD(log_full_socket)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
+        return 10;
+    read_from(&reader, ends[0], ends[1]);
+    return overfill(&reader);
+}
+
+CHECK_CHILD(log_full_terminal)
+{
+    int controller = posix_openpt(O_RDWR | O_NOCTTY);
+    if (controller < 0 || grantpt(controller) != 0 || unlockpt(controller) != 0)
+        return 10;
+    int terminal = open(ptsname(controller), O_RDWR | O_NOCTTY);
+    if (terminal < 0)
+        return 10;
+    read_from(&reader, controller, terminal);
+    return overfill(&reader);
+}
+
+static void a_reader_that_hangs_delays_nothing(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_full_pipe").status, 0);
+    CU_ASSERT_EQUAL(check_child("log_full_socket").status, 0);
+    CU_ASSERT_EQUAL(check_child("log_full_terminal").status, 0);
+}
+
+struct slow_reading {
+    int end;
+    unsigned lines;
+};
+
+/* A byte at a time: the writer is faster. */
+static void *read_slowly(void *arg)
+{
+    struct slow_reading *reading = arg;
+    char byte;
+    while (read(reading->end, &byte, 1) == 1)
+        reading->lines += byte == '\n';
+    return NULL;
+}
+
+/* A little more than a pipe holds, to a reader that reads: none is lost. */
+CHECK_CHILD(log_slow_reader)
+{
+    enum { LINES = 80 };
+    int ends[2];
+    pthread_t thread;
+    struct slow_reading reading = {0};
+    char text[1001];
+    if (pipe(ends) != 0)
+        return 10;
+    reading.end = ends[0];
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    memset(text, 'x', 1000);
+    text[1000] = '\0';
+    pthread_create(&thread, NULL, read_slowly, &reading);
+    for (unsigned i = 0; i < LINES; i++)
+        lc_log(LC_LOG_INFO, "test", "%s", text);
+    close(STDERR_FILENO);
+    pthread_join(thread, NULL);
+    return reading.lines == LINES ? 0 : 11;
+}
+
+static void a_slow_reader_gets_a_moment(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_slow_reader").status, 0);
+}
+
+/* ---- forks ---- */
+
+static atomic_bool logging_is_over;
+
+static void *log_until_over(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&logging_is_over))
+        lc_log(LC_LOG_INFO, "thread", "on and on");
+    return NULL;
+}
+
+/* The program's own threads: of the library's the child would know. */
+CHECK_CHILD(log_in_forked_children)
+{
+    pthread_t threads[2];
+    int failed = 0;
+    if (!freopen("/dev/null", "w", stderr))
+        return 10;
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, log_until_over, NULL);
+    for (unsigned i = 0; i < check_fewer(3000) && failed == 0; i++) {
+        int status = 0;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20); /* one that hangs */
+            lc_log(LC_LOG_INFO, "child", "here");
+            lc_log_flush();
+            _exit(0);
+        }
+        failed = child < 0 || waitpid(child, &status, 0) != child || status != 0;
+    }
+    atomic_store(&logging_is_over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    return failed ? 11 : 0;
+}
+
+static void a_forked_child_logs(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_in_forked_children").status, 0);
 }
 
 /* ---- a descriptor 2 that is not standard error ---- */
@@ -537,11 +812,19 @@ CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_th
             {"a worker speaks by its name", worker_speaks_by_its_name},
             {"a sink is not called after its release", sink_is_not_called_after_release},
             {"the default is a line on stderr", default_is_a_line_on_stderr},
+            {"the date is the date", the_date_is_the_date},
             {"the default names the level", default_names_the_level},
             {"control characters are escaped", control_characters_are_escaped},
             {"long lines are cut and say so", long_lines_are_cut},
             {"the systemd journal gets priorities and no time", journal_gets_priorities},
             {"a journal that is not stderr does not count", another_journal_does_not_count},
             {"lines of several threads do not mix", lines_do_not_mix},
+            {"what acts on a terminal is escaped", acting_characters_are_escaped},
+            {"neither a message nor a component nor a value fakes a field", fields_are_not_faked},
+            {"wrong arguments are borne", wrong_arguments_are_borne},
+            {"a reader that does not read delays nothing; what it misses is counted",
+             a_reader_that_hangs_delays_nothing},
+            {"a reader that is slow gets a moment", a_slow_reader_gets_a_moment},
+            {"a child forked while other threads log can log", a_forked_child_logs},
             {"a file with the number of stderr is not taken for it",
              a_file_is_not_taken_for_stderr});
