@@ -398,7 +398,10 @@ static size_t count_deadlines(const lc_executor *executor)
     size_t count = 0;
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
         struct lc__loop *loop = loop_at(executor, i);
-        count += loop ? lc__timers_count(&loop->timers) : 0;
+        if (!loop)
+            continue;
+        count += lc__timers_count(&loop->timers);
+        count += atomic_load_explicit(&loop->due.count, memory_order_relaxed);
     }
     return count;
 }

@@ -243,6 +243,7 @@ void lc__fiber_park(void)
     struct lc__fiber *fiber = lc__fiber_current();
     int kept = errno;
     lc__jobs_leave(fiber->loop, fiber);
+    lc__due_leave(fiber->loop, fiber);
     count(&fiber->task.parks);
     set_state(fiber, LC__FIBER_PARKED);
     leave(fiber->loop, fiber, false);
@@ -256,6 +257,7 @@ void lc__fiber_exit(void)
     if (fiber->task.unwind)
         fiber->task.unwind();
     lc__jobs_leave(loop, fiber);
+    lc__due_leave(loop, fiber);
     atomic_store_explicit(&fiber->job, NULL, memory_order_release);
     if (loop->simulation)
         lc__simulation_ended(loop->simulation, fiber);
@@ -364,6 +366,7 @@ void lc__fiber_yield(void)
      * few milliseconds would be alone for a hundred of them, and be told that it never waits.
      */
     lc__jobs_leave(loop, fiber);
+    lc__due_leave(loop, fiber);
     if (!loop->simulation && !loop->ready.first)
         loop->budget = 0;
     make_ready(loop, fiber);
@@ -372,8 +375,8 @@ void lc__fiber_yield(void)
 }
 
 /*
- * As many as may run before the next look around have their turn, too, before the fiber that gives way:
- * what a deadline calls, say.
+ * As many as may run before the next look around have their turn, too, before the fiber that gives
+ * way.
  */
 static void let_fresh_in(struct lc__loop *loop)
 {
@@ -491,41 +494,18 @@ size_t lc__loop_has_begun(struct lc__loop *loop)
 bool lc__loop_is_empty(struct lc__loop *loop)
 {
     return atomic_load(&loop->fresh_count) == 0 && !atomic_load(&loop->inbox) &&
-           !loop->ready.first && lc__jobs_is_empty(loop) && lc__loop_has_begun(loop) == 0;
+           !loop->ready.first && !loop->due.first && lc__jobs_is_empty(loop) &&
+           lc__loop_has_begun(loop) == 0;
 }
 
 /* ---- looking around ---- */
-
-static void fire_in_fiber(void *arg)
-{
-    /* As the thread that fires for no executor: who has seen what it did may shut down at once. */
-    lc__fiber_finishing();
-    lc__timer_fire(arg);
-}
-
-/*
- * What a deadline calls may be the program's, and may wait: it gets a fiber. Without memory for one
- * it runs here, where a wait keeps the thread.
- */
-static void fire(struct lc__loop *loop, struct lc__timer *timer)
-{
-    struct lc__fiber_options fiber = {
-        .name = "deadline",
-        .run = fire_in_fiber,
-        .arg = timer,
-        .executor = loop->executor,
-        .late = true,
-    };
-    if (lc__fiber_start(&fiber) < 0)
-        lc__timer_fire(timer);
-}
 
 void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now)
 {
     struct lc__timer *timer;
     while (lc__timers_take_due(timers, now, NULL, NULL, &timer))
         if (timer)
-            fire(loop, timer);
+            lc__due_add(loop, timer);
 }
 
 static void look_around(struct lc__loop *loop)
@@ -587,7 +567,8 @@ static bool pass(struct lc__loop *loop)
         empty_inbox(loop); /* nobody of its world puts anything there, but nothing is to be lost */
     else
         look_around(loop);
-    bool served = lc__jobs_serve(loop);
+    bool served = lc__due_serve(loop);
+    served &= lc__jobs_serve(loop);
     loop->budget = BUDGET;
     /* One that has not started, else those that wake each other could keep it waiting. */
     struct lc__fiber *next = loop->simulation ? NULL : take_fresh(loop);

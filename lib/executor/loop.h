@@ -7,6 +7,7 @@
 
 #include "base/cache.h"
 #include "base/spin.h"
+#include "executor/due.h"
 #include "executor/fiber.h"
 #include "executor/job.h"
 #include "executor/park.h"
@@ -49,6 +50,7 @@ struct lc__loop {
     struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
     struct lc__task *thread_task;
     struct lc__jobs jobs; /* all but what is posted */
+    struct lc__due due;
     struct lc__cache cache;
     struct lc__simulation *simulation; /* NULL: real */
     int64_t now;                       /* as of the last look at the clock */
@@ -106,7 +108,7 @@ void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber);
 size_t lc__loop_has_begun(struct lc__loop *loop);
 /* Whether there is anything that would have to be run; by its thread, exact if nobody adds. */
 bool lc__loop_is_empty(struct lc__loop *loop);
-/* Fires what is due; calls of the program run in fibers. By the loop's thread. */
+/* Takes out what is due, and has it fired: see due.h. By the loop's thread. */
 void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
 /*
  * The fiber, which is the loop's and running, has done one piece of work of several: lets the thread

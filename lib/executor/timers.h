@@ -22,10 +22,15 @@ struct lc__timer {
     /* Where it was armed, or has gone to since; NULL: in none. Changed under both locks. */
     _Atomic(struct lc__timers *) timers;
     bool armed; /* under the lock of those timers */
+    /* Between `due` and `fire`, by the thread that calls `fire`: due.c. */
+    struct lc__timer *next_due;
+    unsigned pending; /* how often `fire` is still to be called */
     /*
      * Its time has come. Runs under the timers' lock: so short that it calls nobody, and once
      * disarm has returned, it is not running. It says whether `fire` is to be called: then without
-     * the lock, and it must have seen to it that the timer is still there.
+     * the lock, and it must have seen to it that the timer is still there. Timers of one thread, or
+     * of one clock, are fired by deadline, and among equal ones in the order they were armed in.
+     * Between `due` and `fire` a timer may be armed again only where it was armed before.
      */
     bool (*due)(struct lc__timer *timer);
     void (*fire)(struct lc__timer *timer);

@@ -664,6 +664,37 @@ static void what_a_deadline_calls_may_wait(void)
     called_drop(&called);
 }
 
+/* The function of the first waits for that of the second, and both are due at the same time. */
+static void wait_for_next_deadline(void *next)
+{
+    CHECK_CLOSES(next);
+}
+
+static void close_for_first_deadline(void *next)
+{
+    lc_handle_close(next);
+}
+
+static void let_two_deadlines_come(void *next)
+{
+    int64_t deadline = lc_deadline_after(LC_MILLISECOND);
+    lc_context *first = lc_context_with_deadline(NULL, deadline);
+    lc_context *second = lc_context_with_deadline(NULL, deadline);
+    lc_handle_on_close(lc_context_done(first), wait_for_next_deadline, next, NULL);
+    lc_handle_on_close(lc_context_done(second), close_for_first_deadline, next, NULL);
+    CHECK_CLOSES(next);
+    lc_context_unref(first);
+    lc_context_unref(second);
+}
+
+static void what_a_deadline_calls_may_wait_for_the_next(void)
+{
+    lc_handle *next = lc_handle_new();
+    fibers_here(let_two_deadlines_come, next);
+    CU_ASSERT_TRUE(lc_handle_is_closed(next));
+    lc_handle_unref(next);
+}
+
 static void throw_from_callback(void *arg)
 {
     (void)arg;
@@ -702,4 +733,6 @@ CHECK_SUITE(unit_fiber_waits, "unit: waits of fibers",
             {"a callback may wait for a fiber of its thread", callback_may_wait},
             {"what a deadline calls may wait for a fiber of its thread",
              what_a_deadline_calls_may_wait},
+            {"what a deadline calls may wait for what the next one calls",
+             what_a_deadline_calls_may_wait_for_the_next},
             {"a throw in a callback ends the process", throw_in_a_callback_ends_the_process});

@@ -1,0 +1,129 @@
+/*
+ * due.c: see due.h.
+ *
+ * What a deadline calls may be the program's, and may wait, so it is called in a fiber. One fiber,
+ * the *firer*, calls one timer after the other: with a fiber for each they would run in the order in
+ * which the scheduler takes fibers, and a simulation takes them in any. A timer whose function waits
+ * keeps the fiber that it is called in until it returns; another firer then goes on with the rest.
+ *
+ * ThreadSanitizer does not see this file, as it does not see loop.c, and for the same reason. It is
+ * told that what was done until a timer fell due comes before what that timer calls.
+ */
+#include "executor/due.h"
+
+#include "base/clock.h"
+#include "base/sanitizer.h"
+#include "executor/fiber.h"
+#include "executor/loop.h"
+
+#ifdef LC__TSAN
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
+#endif
+
+/* ---- the queue ---- */
+
+/* One thread writes: no locked step is needed. */
+static void count_due(struct lc__due *due, size_t by)
+{
+    size_t count = atomic_load_explicit(&due->count, memory_order_relaxed);
+    atomic_store_explicit(&due->count, count + by, memory_order_relaxed);
+}
+
+void lc__due_add(struct lc__loop *loop, struct lc__timer *timer)
+{
+    struct lc__due *due = &loop->due;
+    lc__sanitizer_release(due);
+    count_due(due, 1);
+    if (timer->pending++ > 0)
+        return; /* it was armed again meanwhile: it is fired twice where it is */
+    timer->next_due = NULL;
+    if (due->first)
+        due->last->next_due = timer;
+    else
+        due->first = timer;
+    due->last = timer;
+}
+
+/* NULL: none is due. */
+static struct lc__timer *take(struct lc__due *due)
+{
+    struct lc__timer *timer = due->first;
+    if (!timer)
+        return NULL;
+    if (--timer->pending == 0)
+        due->first = timer->next_due;
+    count_due(due, (size_t)-1);
+    lc__sanitizer_acquire(due);
+    return timer;
+}
+
+/* ---- the firer ---- */
+
+static void fire_all(void *arg)
+{
+    struct lc__loop *loop = arg;
+    struct lc__due *due = &loop->due;
+    struct lc__fiber *self = lc__fiber_current();
+    struct lc__timer *timer;
+    due->firer_starting = false;
+    if (!due->firer)
+        due->firer = self;
+    while (due->firer == self && (timer = take(due))) {
+        lc__timer_fire(timer);
+        if (self->task.unwind) /* what the program's function has deferred is of that function */
+            self->task.unwind();
+        /* After one that waited, another may be the firer. */
+        if (due->firer == self)
+            lc__loop_turn(loop, self, true);
+        else if (!due->firer)
+            due->firer = self;
+    }
+    if (due->firer == self)
+        due->firer = NULL;
+}
+
+/* @return false: no memory. */
+static bool need_firer(struct lc__loop *loop)
+{
+    struct lc__due *due = &loop->due;
+    const struct lc__fiber_options firer = {
+        .name = "deadline",
+        .run = fire_all,
+        .arg = loop,
+        .executor = loop->executor,
+        .pinned = true,
+        .finishing = true, /* what keeps the library up is what is due, which is counted */
+        .late = true,
+    };
+    if (!due->first || due->firer || due->firer_starting)
+        return true;
+    due->firer_starting = true;
+    if (lc__fiber_start(&firer) == 0)
+        return true;
+    due->firer_starting = false;
+    return false;
+}
+
+bool lc__due_serve(struct lc__loop *loop)
+{
+    if (need_firer(loop))
+        return true;
+    if (loop->simulation)
+        return false;
+    /* Without memory for a fiber they are called here, where one that waits keeps the thread. */
+    for (struct lc__timer *timer; (timer = take(&loop->due));)
+        lc__timer_fire(timer);
+    return true;
+}
+
+void lc__due_leave(struct lc__loop *loop, const struct lc__fiber *fiber)
+{
+    if (loop->due.firer != fiber)
+        return;
+    loop->due.firer = NULL;
+    need_firer(loop); /* else the thread does, when it looks around */
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif
