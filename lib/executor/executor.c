@@ -99,9 +99,13 @@ static struct lc__loop *need_loop(lc_executor *executor, unsigned index)
 
 /* ---- threads ---- */
 
+/* Of all executors. The last that ends sees to the stacks that are left. */
+static atomic_uint threads_running;
+
 static void *thread_main(void *arg)
 {
     struct lc__loop *loop = arg;
+    atomic_fetch_add_explicit(&threads_running, 1, memory_order_relaxed);
     char name[64], shown[16];
     snprintf(name, sizeof name, "%s-%u", loop->executor->name, loop->index);
     strlcpy(shown, name, sizeof shown);
@@ -111,6 +115,9 @@ static void *thread_main(void *arg)
     lc__library_own_thread();
     lc__overflow_thread_begins();
     lc__loop_run(loop);
+    /* Acquire and release: the last one finds all that others have left. */
+    if (atomic_fetch_sub_explicit(&threads_running, 1, memory_order_acq_rel) == 1)
+        lc__stacks_trim_all();
     lc__overflow_thread_ends();
     return NULL;
 }
@@ -558,6 +565,7 @@ void lc__executor_destroy(lc_executor *executor)
         if (loop)
             retire_loop(loop);
     }
+    lc__stacks_trim_all(); /* no thread may be left that would */
     pthread_cond_destroy(&executor->ended);
     pthread_mutex_destroy(&executor->lock);
     lc__free(executor);
@@ -764,6 +772,7 @@ static int run_loop(struct lc__loop *loop, struct guest *guest)
     lc__loop_of_thread = NULL;
     /* Also if that failed: others may have put fibers here. */
     lc__loop_run(loop);
+    lc__stacks_trim_all(); /* the executor's own threads may sleep, or not be there */
     lc__overflow_thread_ends();
     pthread_setcancelstate(cancelling, NULL);
     return result;

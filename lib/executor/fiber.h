@@ -12,6 +12,7 @@
 
 #include <lifecycle/executor.h>
 
+#include <bsd/sys/queue.h>
 #include <stdatomic.h>
 
 struct lc__job;
@@ -41,6 +42,7 @@ struct lc__fiber {
     atomic_uchar state;     /* enum lc__fiber_state; for those that only look */
     bool finishing;
     struct lc__stack stack;
+    TAILQ_ENTRY(lc__fiber) free; /* stack.c: of a free stack */
     struct lc__sanitizer_stack sanitizer;
     struct lc__simulated_fiber *simulated; /* simulation.c */
     _Atomic(struct lc__job *) job;         /* that it runs, of whatever name; NULL: none. job.c */

@@ -33,6 +33,7 @@
 enum {
     BUDGET = 64,       /* fibers that run between two looks around */
     CACHED_MAX = 2048, /* free stacks that a thread keeps to itself */
+    CACHED_MIN = 64,   /* and for how many of them it does so for ever */
     STEAL_MAX = 64,
 };
 
@@ -83,6 +84,8 @@ struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size)
         if (fiber) {
             loop->cached = fiber->next;
             loop->cached_count--;
+            if (loop->cached_count < loop->cached_unused)
+                loop->cached_unused = loop->cached_count;
         }
         size = LC__STACK_DEFAULT;
     }
@@ -119,13 +122,61 @@ static void bury(struct lc__loop *loop)
         lc__stack_give(fiber);
 }
 
+/* Keeps the `count` stacks that were used last, and leaves the others to all threads. */
+static void keep_only(struct lc__loop *loop, unsigned count)
+{
+    struct lc__fiber **end = &loop->cached;
+    if (loop->cached_count <= count)
+        return;
+    for (unsigned i = 0; i < count; i++)
+        end = &(*end)->next;
+    struct lc__fiber *rest = *end;
+    *end = NULL;
+    loop->cached_count = count;
+    for (struct lc__fiber *next; rest; rest = next) {
+        next = rest->next;
+        lc__stack_give(rest);
+    }
+}
+
+static bool has_excess(const struct lc__loop *loop)
+{
+    return loop->cached_count > CACHED_MIN || lc__stacks_have_excess();
+}
+
+/*
+ * Gives back the memory of stacks that no fiber has used for some time. As of loop->now. First the
+ * stacks go from the thread to all threads, where those of one slab come together; then, a period or
+ * two later, their memory goes.
+ * @return when there may be more of them; LC_FOREVER: no stack is kept that need not be.
+ */
+static int64_t trim_stacks(struct lc__loop *loop)
+{
+    enum { PERIODS = 3 };
+    int64_t idle = loop->executor->idle_timeout;
+    int64_t after = (idle < LC__STACK_IDLE ? idle : LC__STACK_IDLE) / PERIODS;
+    if (!has_excess(loop)) {
+        loop->trim_at = 0;
+        return LC_FOREVER;
+    }
+    if (loop->trim_at != 0 && loop->now < loop->trim_at)
+        return loop->trim_at;
+    if (loop->trim_at != 0) {
+        unsigned used = loop->cached_count - loop->cached_unused;
+        keep_only(loop, used > CACHED_MIN ? used : CACHED_MIN);
+    }
+    loop->cached_unused = loop->cached_count;
+    int64_t next = lc__stacks_trim(loop->now, after);
+    if (loop->cached_count > CACHED_MIN && loop->now + after < next)
+        next = loop->now + after;
+    loop->trim_at = next < LC_FOREVER ? next : 0;
+    return next;
+}
+
 void lc__loop_let_go(struct lc__loop *loop)
 {
-    for (struct lc__fiber *fiber; (fiber = loop->cached);) {
-        loop->cached = fiber->next;
-        lc__stack_give(fiber);
-    }
-    loop->cached_count = 0;
+    keep_only(loop, 0);
+    loop->cached_unused = 0;
     lc__cache_empty(&loop->cache);
     lc__sanitizer_thread_ends(&loop->sanitizer);
 }
@@ -512,8 +563,10 @@ static void look_around(struct lc__loop *loop)
 {
     empty_inbox(loop);
     bool timed = lc__timers_count(&loop->timers) > 0;
-    if (timed || atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0)
+    if (timed || atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0) {
         loop->now = lc__clock_real.now(&lc__clock_real);
+        trim_stacks(loop); /* a thread that always has something to do comes here too */
+    }
     if (timed)
         lc__loop_fire_timers(loop, &loop->timers, loop->now);
     if (loop->poller.watching > 0)
@@ -545,6 +598,8 @@ static bool idle(struct lc__loop *loop, unsigned seen)
                      : loop->now + loop->executor->idle_timeout;
     if (!lc__jobs_is_empty(loop)) /* there was no memory for who would run them */
         retire = loop->now + LC_MILLISECOND;
+    int64_t trim = trim_stacks(loop);
+    deadline = trim < deadline ? trim : deadline;
     atomic_store_explicit(&loop->asleep, true, memory_order_relaxed);
     sleep_until(loop, seen, deadline < retire ? deadline : retire);
     atomic_store(&loop->asleep, false);

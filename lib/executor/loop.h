@@ -45,6 +45,8 @@ struct lc__loop {
     struct lc__queue ready;
     struct lc__fiber *cached; /* free stacks of the default size, the warmest first */
     unsigned cached_count;
+    unsigned cached_unused;   /* so many of them have not been used since it was last looked at */
+    int64_t trim_at;          /* when it is to be looked at again; 0: there is no excess */
     unsigned budget;          /* how many more may run before the next look around */
     void *sp;                 /* the thread's own stack, on which it looks around */
     struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
@@ -127,6 +129,9 @@ void lc__loop_let_go(struct lc__loop *loop);
 
 /* A free stack for a fiber that this thread makes, with its control block. NULL: no memory. */
 struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size);
+
+/* How long a free stack that is not used may keep its memory; less if idle threads end sooner. */
+#define LC__STACK_IDLE (10 * LC_SECOND)
 
 /* How old a fiber that has not started must be before another thread may take it. */
 #define LC__FRESH_AGE (200 * LC_MICROSECOND)

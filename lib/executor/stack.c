@@ -3,6 +3,13 @@
  *
  * Each executor thread has a few free stacks of the default size to itself (loop.c); this file is
  * behind those, for all threads and sizes.
+ *
+ * A free stack is *warm* while it keeps its memory, and is then used again as it is; it is *cold*
+ * when that has been given back. To give it back is a call of the kernel that interrupts all
+ * processors, so that it is made for many at a time: while fibers end, for a whole slab whose stacks
+ * are all free, and only if more are warm than the budget bears; and after some time without use for
+ * what is left. So what an end costs does not depend on how many end together, and the memory goes
+ * all the same. The lock is not held during that call: those stacks are then neither warm nor cold.
  */
 #include "executor/stack.h"
 
@@ -10,6 +17,9 @@
 #include "base/sanitizer.h"
 #include "executor/fiber.h"
 
+#include <lifecycle/time.h>
+
+#include <bsd/sys/queue.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,7 +36,6 @@ enum {
     CLASSES = 17,              /* each twice the one before: up to 1 GiB */
     COLOURS = 16,              /* how many places control blocks lie at */
     COLOUR_STEP = 2 * 64,      /* bytes: two lines of the cache */
-    WARM_MAX = 4096,           /* free stacks whose memory is kept */
     GUARDS_BY_MPROTECT = 8192, /* each splits a mapping, of which the kernel allows 65,530 */
 };
 #define SLAB_SIZE_MAX ((size_t)64 * 1024 * 1024) /* of stacks larger than the default */
@@ -39,13 +48,30 @@ static const uint64_t overrun_mark[4] = {UINT64_C(0x6c69666563796331), UINT64_C(
 /* The free stacks of one size. */
 struct class
 {
-    struct lc__fiber *warm; /* linked by their control blocks */
-    struct lc__slab *cold;  /* slabs with stacks of this size whose memory is not held */
+    TAILQ_HEAD(lc__fibers, lc__fiber) warm; /* the last given first */
+    size_t warm_count;
+    size_t unused;         /* so many at the end of `warm` have not been used since `trimmed` */
+    struct lc__slab *cold; /* slabs with cold stacks of this size */
 };
+
+/*
+ * How many bytes may be warm, of stacks up to the default size and of larger ones. Few fibers touch
+ * all of their stack, but those that do are to be borne. A small stack counts as one of the default.
+ */
+struct budget {
+    size_t most;  /* above it, what ends gives memory back */
+    size_t least; /* for ever */
+    atomic_size_t warm;
+};
+static struct budget small_budget = {.most = 4096 * (size_t)LC__STACK_DEFAULT,
+                                     .least = 64 * (size_t)LC__STACK_DEFAULT};
+static struct budget large_budget = {.most = (size_t)64 << 20, .least = (size_t)16 << 20};
+/* Of large stacks there are few in a slab, and a call for each is little beside what it frees. */
+enum { LARGE_EXCESS = 4 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all that follows */
 static struct class classes[CLASSES];
-static size_t warm_count;
+static int64_t trimmed; /* when it was looked at what is used; 0: there was no excess since */
 static size_t mprotected;
 static bool no_guard_advice; /* the kernel has none, or it is not followed */
 static size_t page_size;
@@ -205,7 +231,65 @@ static struct lc__slab *add_slab(struct class *class, size_t stack_size)
     return slab;
 }
 
+/* ---- warm stacks; under the lock ---- */
+
+static struct budget *budget_of(const struct lc__slab *slab)
+{
+    return slab->stack_size <= LC__STACK_DEFAULT ? &small_budget : &large_budget;
+}
+
+/* Relaxed: who reads it without the lock wants to know about how many bytes there are. */
+static size_t warm_bytes(const struct budget *budget)
+{
+    return atomic_load_explicit(&budget->warm, memory_order_relaxed);
+}
+
+static void count_warm(struct class *class, const struct lc__slab *slab, size_t by)
+{
+    struct budget *budget = budget_of(slab);
+    size_t size = slab->stack_size > LC__STACK_DEFAULT ? slab->stack_size : LC__STACK_DEFAULT;
+    class->warm_count += by;
+    if (class->warm_count < class->unused)
+        class->unused = class->warm_count;
+    atomic_store_explicit(&budget->warm, warm_bytes(budget) + by * size, memory_order_relaxed);
+}
+
+static void add_warm(struct class *class, struct lc__fiber *fiber)
+{
+    struct lc__slab *slab = fiber->stack.slab;
+    TAILQ_INSERT_HEAD(&class->warm, fiber, free);
+    slab->warm |= UINT64_C(1) << fiber->stack.index;
+    count_warm(class, slab, 1);
+}
+
+static void take_warm(struct class *class, struct lc__fiber *fiber)
+{
+    struct lc__slab *slab = fiber->stack.slab;
+    TAILQ_REMOVE(&class->warm, fiber, free);
+    slab->warm &= ~(UINT64_C(1) << fiber->stack.index);
+    count_warm(class, slab, (size_t)-1);
+}
+
+static bool is_excess(const struct budget *budget)
+{
+    return warm_bytes(budget) > budget->least;
+}
+
+bool lc__stacks_have_excess(void)
+{
+    return is_excess(&small_budget) || is_excess(&large_budget);
+}
+
 /* ---- taking ---- */
+
+static void init(void)
+{
+    if (page_size != 0)
+        return;
+    page_size = (size_t)sysconf(_SC_PAGESIZE);
+    for (unsigned i = 0; i < CLASSES; i++)
+        TAILQ_INIT(&classes[i].warm);
+}
 
 static struct lc__fiber *take_cold(struct class *class, size_t stack_size)
 {
@@ -251,15 +335,12 @@ struct lc__fiber *lc__stack_take(size_t size)
         return NULL;
     struct class *class = &classes[number];
     pthread_mutex_lock(&lock);
-    if (page_size == 0)
-        page_size = (size_t)sysconf(_SC_PAGESIZE);
-    struct lc__fiber *fiber = class->warm;
-    if (fiber) {
-        class->warm = fiber->next;
-        warm_count--;
-    } else {
+    init();
+    struct lc__fiber *fiber = TAILQ_FIRST(&class->warm);
+    if (fiber)
+        take_warm(class, fiber);
+    else
         fiber = take_cold(class, (size_t)SMALLEST << number);
-    }
     if (fiber)
         forget_use(fiber);
     pthread_mutex_unlock(&lock);
@@ -268,33 +349,107 @@ struct lc__fiber *lc__stack_take(size_t size)
 
 /* ---- giving back ---- */
 
-/* Under the lock. The control block goes with the rest; the guard stays. */
-static void cool(struct class *class, struct lc__fiber *fiber)
+/* Without the lock: these stacks are nobody else's. Control blocks go too; the guards stay. */
+static void give_memory_back(struct lc__slab *slab, uint64_t stacks)
 {
-    struct lc__slab *slab = fiber->stack.slab;
-    unsigned index = fiber->stack.index;
-    char *low = low_of(slab, index) + page_size;
-    madvise(low, slab->stack_size - page_size, MADV_DONTNEED);
-    if (is_marked(slab, index))
-        memcpy(low, overrun_mark, sizeof overrun_mark);
+    for (unsigned from = 0, to; from < slab->count; from = to + 1) {
+        for (to = from; to < slab->count && stacks >> to & 1; to++)
+            continue;
+        if (to == from)
+            continue;
+        char *low = low_of(slab, from) + page_size;
+        madvise(low, (to - from) * slab->stack_size - page_size, MADV_DONTNEED);
+        for (unsigned i = from; i < to; i++)
+            if (is_marked(slab, i))
+                memcpy(low_of(slab, i) + page_size, overrun_mark, sizeof overrun_mark);
+    }
+}
+
+/* Under the lock, which it gives away meanwhile. @return how many of the slab were warm. */
+static size_t cool(struct class *class, struct lc__slab *slab)
+{
+    uint64_t stacks = slab->warm;
+    for (uint64_t left = stacks; left; left &= left - 1)
+        take_warm(class, lc__slab_fiber(slab, (unsigned)__builtin_ctzll(left)));
+    pthread_mutex_unlock(&lock);
+    give_memory_back(slab, stacks);
+    pthread_mutex_lock(&lock);
     if (slab->cold == 0) {
         slab->next_cold = class->cold;
         class->cold = slab;
     }
-    slab->cold |= UINT64_C(1) << index;
+    slab->cold |= stacks;
+    return (size_t)__builtin_popcountll(stacks);
+}
+
+/* The slabs of the `count` stacks that were not used for longest, as long as there is excess. */
+static void cool_oldest(struct class *class, size_t count)
+{
+    struct lc__fiber *oldest;
+    while (count > 0 && (oldest = TAILQ_LAST(&class->warm, lc__fibers)) &&
+           is_excess(budget_of(oldest->stack.slab))) {
+        size_t cooled = cool(class, oldest->stack.slab);
+        count -= cooled < count ? cooled : count;
+    }
+}
+
+static struct class *class_of_fiber(const struct lc__fiber *fiber)
+{
+    return &classes[class_of(fiber->stack.slab->stack_size)];
+}
+
+static bool is_all_free(const struct lc__slab *slab)
+{
+    return __builtin_popcountll(slab->warm | slab->cold) == (int)slab->count;
 }
 
 void lc__stack_give(struct lc__fiber *fiber)
 {
-    struct class *class = &classes[class_of(fiber->stack.slab->stack_size)];
+    struct class *class = class_of_fiber(fiber);
+    struct lc__slab *slab = fiber->stack.slab;
+    const struct budget *budget = budget_of(slab);
     pthread_mutex_lock(&lock);
-    if (warm_count < WARM_MAX) {
-        fiber->next = class->warm;
-        class->warm = fiber;
-        warm_count++;
-    } else {
-        cool(class, fiber);
+    add_warm(class, fiber);
+    if (warm_bytes(budget) > budget->most && is_all_free(slab))
+        cool(class, slab);
+    else if (budget == &large_budget && warm_bytes(budget) > LARGE_EXCESS * budget->most)
+        cool_oldest(class, 1);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Under the lock. From here on it is counted what is used. */
+static void watch_use(int64_t now)
+{
+    trimmed = lc__stacks_have_excess() ? now : 0;
+    for (unsigned i = 0; i < CLASSES; i++)
+        classes[i].unused = classes[i].warm_count;
+}
+
+int64_t lc__stacks_trim(int64_t now, int64_t after)
+{
+    if (!lc__stacks_have_excess())
+        return LC_FOREVER;
+    pthread_mutex_lock(&lock);
+    if (trimmed == 0) {
+        watch_use(now);
+    } else if (now - trimmed >= after) {
+        for (unsigned i = CLASSES; i-- > 0;)
+            cool_oldest(&classes[i], classes[i].unused);
+        watch_use(now);
     }
+    int64_t next = trimmed == 0 ? LC_FOREVER : trimmed + after;
+    pthread_mutex_unlock(&lock);
+    return next;
+}
+
+void lc__stacks_trim_all(void)
+{
+    if (!lc__stacks_have_excess())
+        return;
+    pthread_mutex_lock(&lock);
+    for (unsigned i = CLASSES; i-- > 0;)
+        cool_oldest(&classes[i], classes[i].warm_count);
+    trimmed = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -302,7 +457,9 @@ void lc__stacks_free(void)
 {
     struct lc__slab *slab = atomic_exchange(&slabs, NULL);
     memset(classes, 0, sizeof classes);
-    warm_count = mprotected = 0;
+    small_budget.warm = large_budget.warm = 0;
+    trimmed = 0;
+    mprotected = page_size = 0;
     while (slab) {
         struct lc__slab *next = slab->next;
         size_t size = slab->count * slab->stack_size;

@@ -26,6 +26,7 @@ struct lc__slab {
     size_t stack_size;
     unsigned count; /* of stacks: at most LC__STACKS_PER_SLAB */
     uint64_t cold;  /* bit i: stack i is free, and its memory has been given back, or never used */
+    uint64_t warm;  /* bit i: stack i is free, and its memory is kept */
     uint64_t guarded;             /* bit i: it has been taken before, and has what guards it */
     atomic_uint_least64_t marked; /* bit i: and that is but a mark at its end */
 };
@@ -49,6 +50,16 @@ struct lc__stack {
 struct lc__fiber *lc__stack_take(size_t size);
 /* Gives a stack back, whose control block this is. Nobody may stand on it. */
 void lc__stack_give(struct lc__fiber *fiber);
+
+/* Whether more memory of free stacks is kept than may be kept for ever. From any thread. */
+bool lc__stacks_have_excess(void);
+/*
+ * Gives back the memory of free stacks that have not been used for the time `after`; to be called
+ * now and then. @return when to be called next; LC_FOREVER: there is no excess.
+ */
+int64_t lc__stacks_trim(int64_t now, int64_t after);
+/* Gives back the whole excess: nobody is left who would call lc__stacks_trim. */
+void lc__stacks_trim_all(void);
 
 /* The lowest byte that may be used, and how many there are up to the control block. */
 void *lc__stack_low(const struct lc__fiber *fiber);

@@ -12,10 +12,25 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* ---- what the system is asked for ---- */
+
+static atomic_uint taken_back; /* calls that had memory taken back */
+
+/* The library's calls come here, and go on to the system. */
+int madvise(void *address, size_t length, int advice)
+{
+    if (advice == MADV_DONTNEED)
+        atomic_fetch_add(&taken_back, 1);
+    return (int)syscall(SYS_madvise, address, length, advice);
+}
 
 /* ---- taking and giving ---- */
 
@@ -102,6 +117,175 @@ static bool is_resident(const struct lc__fiber *fiber)
     return memchr(pages, 1, size / page) != NULL;
 }
 
+/* Of stacks of that size; bytes. */
+static size_t resident_of(size_t stack_size)
+{
+    static unsigned char pages[64 * 256];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), resident = 0;
+    for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
+        size_t size = slab->count * slab->stack_size;
+        if (slab->stack_size != stack_size || size / page > sizeof pages ||
+            mincore(slab->base, size, pages) != 0)
+            continue;
+        for (size_t i = 0; i < size / page; i++)
+            resident += pages[i] & 1 ? page : 0;
+    }
+    return resident;
+}
+
+enum { LARGE_STACK = 1024 * 1024, LARGE_STACKS = 300, LARGE_KEPT = 16 * 1024 * 1024 };
+
+static void fill_and_wait(void *arg)
+{
+    volatile char filled[LARGE_STACK * 3 / 4];
+    for (size_t i = 0; i < sizeof filled; i += 1024)
+        filled[i] = 1;
+    lc_handle_wait(arg, LC_FOREVER);
+}
+
+static void wait_small(void *arg)
+{
+    lc_handle_wait(arg, LC_FOREVER);
+}
+
+static void start_large(lc_executor *executor, lc_handle *go)
+{
+    lc_fiber_options options = LC_FIBER_INIT;
+    options.name = "large";
+    options.executor = executor;
+    options.stack_size = LARGE_STACK;
+    options.run = fill_and_wait;
+    options.arg = go;
+    for (int i = 0; i < LARGE_STACKS; i++)
+        CU_ASSERT_EQUAL(lc_fiber_start(&options), 0);
+}
+
+static bool all_large_are_filled(void *unused)
+{
+    (void)unused;
+    return resident_of(LARGE_STACK) > (size_t)LARGE_STACKS * (LARGE_STACK * 3 / 4);
+}
+
+static bool large_are_given_back(void *unused)
+{
+    (void)unused;
+    return resident_of(LARGE_STACK) <= LARGE_KEPT;
+}
+
+static lc_executor *soon_idle_executor(void)
+{
+    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor *executor = NULL;
+    options.threads = 1;
+    options.idle_timeout = 20 * LC_MILLISECOND;
+    CHECK_SUCCESS(lc_executor_new(&options, &executor));
+    return executor;
+}
+
+/* `stay`: a fiber that waits keeps the executor's thread there meanwhile. */
+static void large_stacks_are_used_and_given_back(bool stay)
+{
+    lc_handle *go = lc_handle_new();
+    lc_handle *end = lc_handle_new();
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* no stack is left of others */
+    lc_executor *executor = soon_idle_executor();
+    if (stay)
+        fibers_start(executor, "stays", wait_small, end);
+    start_large(executor, go);
+    CU_ASSERT_TRUE(check_until(all_large_are_filled, NULL));
+    lc_handle_close(go);
+    CU_ASSERT_TRUE(check_until(large_are_given_back, NULL));
+    lc_handle_close(end);
+    fibers_end(executor);
+    lc_handle_unref(go);
+    lc_handle_unref(end);
+}
+
+static void memory_of_large_ones_is_given_back_when_idle(void)
+{
+    large_stacks_are_used_and_given_back(true);
+}
+
+static void memory_of_large_ones_is_given_back_by_a_thread_that_leaves(void)
+{
+    large_stacks_are_used_and_given_back(false);
+}
+
+static void use_large_ones(void *go)
+{
+    start_large(NULL, go);
+    lc_yield();
+    lc_handle_close(go);
+}
+
+static lc_error *simulate_large_ones(void *go)
+{
+    use_large_ones(go);
+    return NULL;
+}
+
+/* No thread is left that could do it later. */
+static void memory_of_large_ones_is_given_back_after_a_run(void)
+{
+    lc_handle *real = lc_handle_new();
+    fibers_here(use_large_ones, real);
+    CU_ASSERT_TRUE(large_are_given_back(NULL));
+    lc_executor *simulation = lc_executor_simulated(1);
+    lc_handle *simulated = lc_handle_new();
+    CHECK_SUCCESS(lc_executor_run(simulation, simulate_large_ones, simulated));
+    CU_ASSERT_TRUE(large_are_given_back(NULL));
+    CU_ASSERT_EQUAL(lc_executor_free(simulation), 0);
+    lc_handle_unref(real);
+    lc_handle_unref(simulated);
+}
+
+static void stacks_in_use_stay_warm(void)
+{
+    enum { COUNT = 100, USED = 40 };
+    struct lc__fiber *all[COUNT];
+    const int64_t after = LC_SECOND;
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    CU_ASSERT_EQUAL(lc__stacks_trim(LC_SECOND, after), LC_FOREVER); /* none is there */
+    for (unsigned i = 0; i < COUNT; i++)
+        all[i] = lc__stack_take(LARGE_STACK);
+    for (unsigned i = 0; i < COUNT; i++)
+        lc__stack_give(all[i]);
+    CU_ASSERT_TRUE(lc__stacks_have_excess());
+    CU_ASSERT_EQUAL(lc__stacks_trim(LC_SECOND, after), 2 * LC_SECOND);
+    for (unsigned i = 0; i < USED; i++)
+        all[i] = lc__stack_take(LARGE_STACK);
+    for (unsigned i = 0; i < USED; i++)
+        lc__stack_give(all[i]);
+    size_t before = resident_of(LARGE_STACK);
+    CU_ASSERT_EQUAL(lc__stacks_trim(2 * LC_SECOND - 1, after), 2 * LC_SECOND);
+    CU_ASSERT_EQUAL(resident_of(LARGE_STACK), before); /* it is too early */
+    int64_t next = lc__stacks_trim(2 * LC_SECOND, after);
+    CU_ASSERT_TRUE(resident_of(LARGE_STACK) < before);
+    if (next != LC_FOREVER) /* those that were used are left */
+        CU_ASSERT_EQUAL(lc__stacks_trim(next, after), LC_FOREVER);
+    CU_ASSERT_FALSE(lc__stacks_have_excess());
+}
+
+/* A thread that has nothing to give back sleeps as if there were no stacks. */
+static void sleep_and_count(void *arg)
+{
+    struct rusage before, after;
+    getrusage(RUSAGE_THREAD, &before);
+    lc_sleep(200 * LC_MILLISECOND);
+    getrusage(RUSAGE_THREAD, &after);
+    *(long *)arg = after.ru_nvcsw - before.ru_nvcsw;
+}
+
+static void no_thread_wakes_for_nothing(void)
+{
+    long sleeps = -1;
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    lc_executor *executor = soon_idle_executor();
+    fibers_start(executor, "sleeper", sleep_and_count, &sleeps);
+    fibers_end(executor);
+    CU_ASSERT_TRUE(sleeps >= 0 && sleeps < 5); /* 10, if it looked every 20 ms */
+}
+
 static void memory_of_many_is_given_back(void)
 {
     enum { KEPT = 4096, COUNT = 6000 };
@@ -164,6 +348,23 @@ static void park_many(unsigned count)
         abort();
     lc_context_unref(crowd.context);
     lc_handle_unref(crowd.never);
+}
+
+/*
+ * What the end of a fiber costs does not depend on how many end: the system, which has to interrupt
+ * all processors for it, takes the memory of many stacks back at once.
+ */
+static void memory_is_given_back_in_batches(void)
+{
+    enum { IN_A_BATCH = 16 };
+    unsigned count = check_fewer(40000);
+    park_many(count); /* those that stay warm are there now */
+    atomic_store(&taken_back, 0);
+    park_many(count);
+    unsigned calls = atomic_load(&taken_back);
+    CU_ASSERT_TRUE(calls <= count / IN_A_BATCH);
+    if (calls > count / IN_A_BATCH)
+        printf("\n    of %u fibers, which took %u calls\n", count, calls);
 }
 
 static bool all_parked(void *arg)
@@ -358,6 +559,16 @@ CHECK_SUITE(unit_stacks, "unit: stacks",
             {"fibers that follow each other share a stack",
              fibers_that_follow_each_other_share_a_stack},
             {"the memory of many is given back", memory_of_many_is_given_back},
+            {"the memory of large ones is given back while the executor is idle",
+             memory_of_large_ones_is_given_back_when_idle},
+            {"the memory of large ones is given back by a thread that leaves",
+             memory_of_large_ones_is_given_back_by_a_thread_that_leaves},
+            {"the memory of large ones is given back after a run and a simulation",
+             memory_of_large_ones_is_given_back_after_a_run},
+            {"stacks that are used keep their memory", stacks_in_use_stay_warm},
+            {"a thread that has nothing to give back is not woken for it",
+             no_thread_wakes_for_nothing},
+            {"the memory of many is given back in batches", memory_is_given_back_in_batches},
             {"many are parked at once, and cancelled", many_are_parked_and_cancelled},
             {"an overflow ends the process", an_overflow_ends_the_process},
             {"an overflow is reported by the fiber's name", an_overflow_is_reported_by_name},
