@@ -63,13 +63,25 @@ LC_API int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), vo
                               lc_handle_callback **callback);
 
 /**
- * Takes a callback back and frees it. The handle must still be there. On return the function is not
- * running and never will be; a run under way in another thread is waited for, one's own (cancelling
- * from inside the function) is not. A closing that has not come to it yet passes it over. NULL is
- * allowed.
- * @return whether it was prevented; false if it ran, or the handle went without closing.
+ * Takes a callback back and frees it. The handle must still be there. A closing that has not come
+ * to the callback yet passes it over. If the function is running in another thread, the call waits
+ * until it has returned: on return the function is not running and never will be.
+ *
+ * The exception is a call from within a callback of the library (of a handle, a timer, a context's
+ * end): it never waits for another callback, since two that cancel each other would wait for ever.
+ * There the call is lc_handle_callback_abandon, and what the function uses must outlive its run.
+ * NULL is allowed.
+ * @return whether it was prevented; false if it ran, or the handle went without closing; within a
+ * callback also if it is still running.
  */
 LC_API bool lc_handle_callback_cancel(lc_handle_callback *callback);
+/**
+ * As lc_handle_callback_cancel, but never waits: if the function is running in another thread, it
+ * runs on, and the callback is freed behind it. NULL is allowed.
+ * @return whether it was prevented; false if it ran or still runs, or the handle went without
+ * closing.
+ */
+LC_API bool lc_handle_callback_abandon(lc_handle_callback *callback);
 
 /**
  * A file descriptor that becomes readable when the handle closes, for event loops of others (poll,

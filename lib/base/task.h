@@ -22,7 +22,6 @@ struct lc__parker;
 struct lc__random;
 struct lc__simulation;
 struct lc__worker_call;
-struct lc_handle_callback;
 
 struct lc__task {
     const char *name;                     /* log.c: who speaks; NULL: nobody in particular */
@@ -37,11 +36,10 @@ struct lc__task {
     struct lc__spinlock parker_lock; /* for that: others look at it */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
     atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
-    struct lc_handle_callback *callback; /* handle.c: the innermost that it runs */
-    struct lc__worker_call *worker;      /* worker.c: the work it does; NULL: it is no worker */
-    struct lc__deferred *deferred;       /* worker.c: the last deferred call */
-    void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
-    struct lc__isolate *isolate;         /* isolate.c: whose event it handles; NULL: no isolate's */
+    struct lc__worker_call *worker; /* worker.c: the work it does; NULL: it is no worker */
+    struct lc__deferred *deferred;  /* worker.c: the last deferred call */
+    void (*unwind)(void);           /* worker.c: runs what is deferred; NULL: nothing is */
+    struct lc__isolate *isolate;    /* isolate.c: whose event it handles; NULL: no isolate's */
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
     unsigned shields;        /* how many there are: lc__task_shield */

@@ -304,11 +304,10 @@ struct lc_handle_callback {
      *     WAITING --told--> RUNNING --> OVER          freed by the cancel
      *        |                 |
      *        |                 +--> a canceller's parker, unparked when OVER
-     *        |                 +--> ABANDONED         cancelled from inside: freed after the run
+     *        |                 +--> ABANDONED         cancelled without a wait: freed after the run
      *        +--cancelled, with the teller on its way--> ABANDONED: freed by the teller, not run
      */
     _Atomic uintptr_t fate;
-    struct lc_handle_callback *outer; /* the callback that this thread was in before */
 };
 
 enum { WAITING = 0, RUNNING = 1, OVER = 2, ABANDONED = 3 }; /* no parker is at such an address */
@@ -338,17 +337,13 @@ static void callback_over(struct lc_handle_callback *callback)
 
 static void run_callback(struct lc_handle_callback *callback)
 {
-    struct lc__task *task = lc__task_current();
     int cancelling;
-    callback->outer = task->callback;
-    task->callback = callback;
     lc__callback_enter();
     /* A thread that is cancelled in a callback would never tell the others. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     callback->function(callback->arg);
     pthread_setcancelstate(cancelling, NULL);
     lc__callback_leave();
-    task->callback = callback->outer;
 }
 
 static void callback_closed(struct lc__waiter *waiter)
@@ -390,14 +385,6 @@ int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), void *arg
     return 0;
 }
 
-static bool runs_in_this_thread(const struct lc_handle_callback *callback)
-{
-    const struct lc_handle_callback *inner = lc__task_current()->callback;
-    while (inner && inner != callback)
-        inner = inner->outer;
-    return inner != NULL;
-}
-
 /* Another thread is in the function: waits until it is not. */
 static void await_over(struct lc_handle_callback *callback)
 {
@@ -407,26 +394,40 @@ static void await_over(struct lc_handle_callback *callback)
         lc__park_until(&parker, 1);
 }
 
-bool lc_handle_callback_cancel(lc_handle_callback *callback)
+/* @return whether the function has not run and never will; the callback is then given up. */
+static bool prevent(struct lc_handle_callback *callback)
 {
-    if (!callback)
-        return false;
     uintptr_t fate = atomic_load_explicit(&callback->fate, memory_order_acquire);
-    bool prevented = fate == WAITING && lc__handle_remove(callback->handle, &callback->waiter);
-    if (prevented) {
+    if (fate == WAITING && lc__handle_remove(callback->handle, &callback->waiter)) {
         lc__free(callback);
         return true;
     }
-    /*
-     * Taken out of the list by somebody who is on his way to it, perhaps this very thread: not
-     * waited for.
-     */
-    if (step_fate(callback, WAITING, ABANDONED))
-        return true;
-    if (runs_in_this_thread(callback)) {
-        atomic_store_explicit(&callback->fate, ABANDONED, memory_order_release);
+    /* A closer has taken it out of the list and is on its way to it: that closer frees it. */
+    return step_fate(callback, WAITING, ABANDONED);
+}
+
+bool lc_handle_callback_abandon(lc_handle_callback *callback)
+{
+    if (!callback)
         return false;
-    }
+    if (prevent(callback))
+        return true;
+    /* If it still runs, the thread that runs it frees it; if it is over, this call does. */
+    if (!step_fate(callback, RUNNING, ABANDONED))
+        lc__free(callback);
+    return false;
+}
+
+bool lc_handle_callback_cancel(lc_handle_callback *callback)
+{
+    /*
+     * Within a callback no other callback is waited for: that one may be waiting for this one, or
+     * be this one.
+     */
+    if (!callback || lc__in_callback())
+        return lc_handle_callback_abandon(callback);
+    if (prevent(callback))
+        return true;
     await_over(callback);
     lc__free(callback);
     return false;

@@ -3,6 +3,7 @@
  */
 #include "support/check.h"
 #include "support/later.h"
+#include "support/mode.h"
 
 #include "base/memory.h"
 #include "executor/manual_clock.h"
@@ -438,6 +439,159 @@ static void is_at_most_32_bytes(void)
 {
     CU_ASSERT_TRUE(sizeof(struct lc_handle) <= 32);
 }
+
+/* ---- a cancel in a callback, in every world ---- */
+
+/* A callback that says that it runs, waits at a gate, and then cancels another. */
+struct running {
+    lc_handle *handle;
+    lc_handle *entered;
+    lc_handle *gate;
+    lc_handle *left;
+    lc_handle_callback *callback; /* its own, for the other to cancel */
+    lc_handle_callback **cancels; /* NULL: none */
+    bool prevented;
+};
+
+static void run_and_cancel(void *arg)
+{
+    struct running *running = arg;
+    lc_handle_close(running->entered);
+    lc_handle_wait(running->gate, check_patience());
+    if (running->cancels)
+        running->prevented = lc_handle_callback_cancel(*running->cancels);
+    lc_handle_close(running->left);
+}
+
+static void close_running(void *arg)
+{
+    lc_handle_close(((struct running *)arg)->handle);
+}
+
+static void running_init(struct running *running, lc_handle *gate)
+{
+    *running = (struct running){
+        .handle = lc_handle_new(),
+        .entered = lc_handle_new(),
+        .gate = lc_handle_ref(gate),
+        .left = lc_handle_new(),
+        .prevented = true,
+    };
+    lc_handle_on_close(running->handle, run_and_cancel, running, &running->callback);
+}
+
+static void running_drop(struct running *running)
+{
+    lc_handle_unref(running->handle);
+    lc_handle_unref(running->entered);
+    lc_handle_unref(running->gate);
+    lc_handle_unref(running->left);
+}
+
+static void callbacks_cancel_each_other(void)
+{
+    struct running pair[2];
+    struct helper closers[2];
+    lc_handle *gate = lc_handle_new();
+    for (size_t i = 0; i < 2; i++)
+        running_init(&pair[i], gate);
+    for (size_t i = 0; i < 2; i++) {
+        pair[i].cancels = &pair[1 - i].callback;
+        helper_start(&closers[i], close_running, &pair[i]);
+    }
+    CHECK_CLOSES(pair[0].entered);
+    CHECK_CLOSES(pair[1].entered);
+    lc_handle_close(gate); /* both run, and now cancel each other */
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_CLOSES(pair[i].left);
+        helper_join(&closers[i]);
+        CU_ASSERT_FALSE(pair[i].prevented);
+        running_drop(&pair[i]);
+    }
+    lc_handle_unref(gate);
+}
+
+static void cancel_in_a_callback_does_not_wait(void)
+{
+    struct running running, canceller;
+    struct helper closer;
+    lc_handle *gate = lc_handle_new();
+    running_init(&running, gate);
+    running_init(&canceller, lc_handle_closed());
+    canceller.cancels = &running.callback;
+    helper_start(&closer, close_running, &running);
+    CHECK_CLOSES(running.entered);
+    lc_handle_close(canceller.handle); /* its callback runs here, and the other one still runs */
+    CU_ASSERT_TRUE(lc_handle_is_closed(canceller.left));
+    CU_ASSERT_FALSE(canceller.prevented);
+    CHECK_OPEN(running.left);
+    lc_handle_close(gate);
+    helper_join(&closer);
+    CU_ASSERT_TRUE(lc_handle_is_closed(running.left));
+    CU_ASSERT_FALSE(lc_handle_callback_cancel(canceller.callback));
+    running_drop(&running);
+    running_drop(&canceller);
+    lc_handle_unref(gate);
+}
+
+/* A library callback of another kind: the end of a deadline, on the stack of who fires timers. */
+static void cancel_at_a_deadline_does_not_wait(void)
+{
+    struct running running, canceller;
+    struct helper closer;
+    lc_handle *gate = lc_handle_new();
+    running_init(&running, gate);
+    running_init(&canceller, lc_handle_closed());
+    canceller.cancels = &running.callback;
+    helper_start(&closer, close_running, &running);
+    CHECK_CLOSES(running.entered);
+    lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
+    lc_handle_on_close(lc_context_done(context), close_running, &canceller, NULL);
+    CHECK_CLOSES(canceller.left);
+    CHECK_OPEN(running.left);
+    lc_handle_close(gate);
+    helper_join(&closer);
+    lc_handle_callback_cancel(canceller.callback);
+    lc_context_unref(context);
+    running_drop(&running);
+    running_drop(&canceller);
+    lc_handle_unref(gate);
+}
+
+static void abandoning_never_waits(void)
+{
+    struct running running;
+    struct helper closer;
+    lc_handle *gate = lc_handle_new();
+    running_init(&running, gate);
+    helper_start(&closer, close_running, &running);
+    CHECK_CLOSES(running.entered);
+    CU_ASSERT_FALSE(lc_handle_callback_abandon(running.callback)); /* it runs on */
+    CHECK_OPEN(running.left);
+    lc_handle_close(gate);
+    helper_join(&closer);
+    CU_ASSERT_TRUE(lc_handle_is_closed(running.left));
+    running_drop(&running);
+    running_init(&running, gate);
+    CU_ASSERT_TRUE(lc_handle_callback_abandon(running.callback)); /* it never runs */
+    lc_handle_close(running.handle);
+    CHECK_OPEN(running.entered);
+    running_drop(&running);
+    running_init(&running, gate);
+    lc_handle_close(running.handle);
+    CU_ASSERT_FALSE(lc_handle_callback_abandon(running.callback)); /* it has run */
+    running_drop(&running);
+    CU_ASSERT_FALSE(lc_handle_callback_abandon(NULL));
+    lc_handle_unref(gate);
+}
+
+CHECK_SUITE_IN_MODES(unit_callbacks_of_handles, "unit: callbacks of handles",
+                     {"two callbacks that cancel each other both end", callbacks_cancel_each_other},
+                     {"a cancel in a callback does not wait for another callback",
+                      cancel_in_a_callback_does_not_wait},
+                     {"a cancel at a deadline does not wait for another callback",
+                      cancel_at_a_deadline_does_not_wait},
+                     {"a callback that is abandoned is not waited for", abandoning_never_waits});
 
 CHECK_SUITE(
     unit_handle, "unit: handles", {"a handle closes once and for ever", closes_once_and_for_ever},
