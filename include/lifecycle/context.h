@@ -142,13 +142,17 @@ LC_API int lc_wait_error(lc_signaler *signaler, lc_handle *done, int64_t deadlin
 /**
  * Reports a fatal error to the nearest signaler of `context` or above, runs the calling worker's
  * deferred calls, last first, and ends the worker: code after it never runs. An error that is not
- * the signaler's first is logged, and ends the worker all the same. With no signaler above, it is
- * logged and the process ends with status 70: going on would hide a fatal error.
+ * the signaler's first is logged as unhandled, with its origin, and ends the worker all the same.
+ * With no signaler above `context` the error goes to the nearest signaler of the calling worker's
+ * own context: a mistake costs the worker that makes it. With none there either, it is logged and
+ * the process ends with status 70: going on would hide a fatal error.
  *
  * Returning the error from the worker does the same and is to be preferred, above all in C++, since
  * destructors between here and the worker's function must not be counted on to run. A worker that
  * is a thread, and a thread that the library did not make, ends by pthread_exit. A fiber leaves its
- * stack for good, with all that its functions hold, and the thread goes on with its others.
+ * stack for good, with all that its functions hold, and the thread goes on with its others. A C++
+ * exception that leaves a worker's function ends the process, as one that leaves a thread's does
+ * (std::terminate): catch it there and return an error.
  * Forbidden in a library callback (handle, timer): there it is logged and ends the process with
  * status 70; use lc_signal_error.
  * @param error  taken over; NULL is reported as an error of code -EINVAL.
@@ -164,9 +168,10 @@ LC_API void lc_signal_error(lc_context *context, lc_error *error);
 /**
  * Has `function(arg)` called when the calling worker ends, however it ends: by returning, by
  * throwing, by pthread_exit (threads only). A fiber without a manager is a worker too. Deferred
- * calls run last first, after the worker's error was reported. A throw in one is logged, and the
- * rest still run. In a thread that the library did not make they run when it throws or ends; main
- * returning is the end of the process, not of a thread.
+ * calls run last first, after the worker's error was reported. A throw in one is thrown like any
+ * other: it is reported if nothing was thrown before, else logged; and the rest still run. In a
+ * thread that the library did not make they run when it throws or ends; main returning is the end
+ * of the process, not of a thread.
  * @return 0, -EINVAL, or -ENOMEM: then the function will not be called.
  */
 LC_API int lc_defer(void (*function)(void *arg), void *arg);

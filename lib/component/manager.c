@@ -182,7 +182,7 @@ static void relay_error(void *arg, lc_error *error)
         return;
     }
     lc_error *cause = lc_error_ref(error);
-    lc_signal_error(manager->parent, error);
+    lc__signal_above(manager->parent, error);
     lc_context_cancel(manager->context, cause);
     leave(manager, NULL);
 }
@@ -308,8 +308,8 @@ static int prepare(lc_manager *manager, lc_context *parent)
 static int launch(struct worker *worker)
 {
     const lc_worker *plan = worker->plan;
-    worker->call =
-        (struct lc__worker_call){manager_of(worker)->context, work, worker_ended, worker};
+    worker->call = (struct lc__worker_call){
+        .context = manager_of(worker)->context, .work = work, .ended = worker_ended, .arg = worker};
     if (plan->kind == LC_WORKER_FIBER) {
         const struct lc__fiber_options fiber = {
             .name = plan->name,

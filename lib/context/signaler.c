@@ -5,10 +5,9 @@
 
 #include "base/memory.h"
 #include "base/refs.h"
+#include "context/context.h"
 #include "wait/handle.h"
 #include "wait/wait.h"
-
-#include <lifecycle/log.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@ struct lc_signaler {
     _Atomic(lc_error *) error; /* thrown and not taken */
     lc_handle thrown;          /* closes after `error` was set */
     struct lc__relay relay;    /* relay.error is NULL if it has none */
+    const lc_context *told;    /* see lc__signaler_drop_clean_ends; NULL: nothing is dropped */
 };
 
 /* ---- the embedded handle ---- */
@@ -80,13 +80,19 @@ static void release_relay(lc_signaler *signaler)
         signaler->relay.release(signaler->relay.arg);
 }
 
-/* An error that nobody will handle: the log is its end. Takes it over. */
-static void log_unhandled(lc_error *error)
+void lc__signaler_log(lc_log_level level, const char *component, const char *what,
+                      const lc_error *error)
 {
     char origin[256];
     snprintf(origin, sizeof origin, "%s:%d", lc_error_file(error), lc_error_line(error));
     const lc_log_field field = {"origin", origin};
-    lc_log_fields(LC_LOG_ERROR, NULL, &field, 1, "unhandled error: %s", lc_error_message(error));
+    lc_log_fields(level, component, &field, 1, "%s: %s", what, lc_error_message(error));
+}
+
+/* An error that no handler will see: the log is its end. Takes it over. */
+static void log_unhandled(lc_error *error)
+{
+    lc__signaler_log(LC_LOG_ERROR, NULL, "unhandled error", error);
     lc_error_unref(error);
 }
 
@@ -133,16 +139,14 @@ void lc__signaler_seal(lc_signaler *signaler)
         release_relay(signaler);
 }
 
-void lc__signaler_signal(lc_signaler *signaler, lc_error *error)
+void lc__signaler_drop_clean_ends(lc_signaler *signaler, const lc_context *context)
 {
-    if (signaler->relay.repeats) {
-        signaler->relay.error(signaler->relay.arg, error);
-        return;
-    }
-    if (!claim(signaler)) {
-        log_unhandled(error);
-        return;
-    }
+    signaler->told = context;
+}
+
+/* For the one that has claimed it. Takes the error over. */
+static void keep_or_relay(lc_signaler *signaler, lc_error *error)
+{
     if (signaler->relay.error) {
         signaler->relay.error(signaler->relay.arg, error);
         release_relay(signaler);
@@ -154,6 +158,28 @@ void lc__signaler_signal(lc_signaler *signaler, lc_error *error)
      */
     atomic_store_explicit(&signaler->error, error, memory_order_release);
     lc_handle_close(&signaler->thrown);
+}
+
+bool lc__signaler_offer(lc_signaler *signaler, lc_error *error)
+{
+    if (signaler->told && lc__context_is_clean_end(signaler->told, error)) {
+        lc_error_unref(error);
+        return true;
+    }
+    if (signaler->relay.repeats) {
+        signaler->relay.error(signaler->relay.arg, error);
+        return true;
+    }
+    if (!claim(signaler))
+        return false;
+    keep_or_relay(signaler, error);
+    return true;
+}
+
+void lc__signaler_signal(lc_signaler *signaler, lc_error *error)
+{
+    if (!lc__signaler_offer(signaler, error))
+        log_unhandled(error);
 }
 
 lc_handle *lc_signaler_thrown(lc_signaler *signaler)

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /*
@@ -52,7 +51,7 @@ static void call_one(struct lc__deferred call)
     pthread_cleanup_pop(0);
 }
 
-/* Each is taken off before it is called. A throw in one knows by the mark that it is one. */
+/* Each is taken off before it is called. The mark is for lib/isolate: no kill cuts them short. */
 static void run_deferred(void *unused)
 {
     (void)unused;
@@ -151,10 +150,7 @@ static LC_NORETURN void end_task(void)
 
 static LC_NORETURN void end_process(const lc_error *error, const char *why)
 {
-    char origin[256];
-    snprintf(origin, sizeof origin, "%s:%d", lc_error_file(error), lc_error_line(error));
-    const lc_log_field field = {"origin", origin};
-    lc_log_fields(LC_LOG_CRITICAL, NULL, &field, 1, "%s: %s", why, lc_error_message(error));
+    lc__signaler_log(LC_LOG_CRITICAL, NULL, why, error);
     lc_log_flush();
     _exit(EXIT_INTERNAL);
 }
@@ -164,13 +160,37 @@ static lc_error *something(lc_error *error)
     return error ? error : lc_error_new(-EINVAL, "a throw needs an error: NULL means success");
 }
 
-void lc_signal_error(lc_context *context, lc_error *error)
+static LC_NORETURN void end_unheard(const lc_error *error)
 {
-    error = something(error);
+    end_process(error, "fatal error, and no signaler to report it to");
+}
+
+void lc__signal_above(lc_context *context, lc_error *error)
+{
     lc_signaler *signaler = lc__context_signaler(context);
     if (!signaler)
-        end_process(error, "fatal error, and no signaler to report it to");
+        end_unheard(error);
     lc__signaler_signal(signaler, error);
+}
+
+/*
+ * A context with no signaler above is a mistake of the caller: it costs a worker its own life, as
+ * an error of its own does, and not the process's.
+ */
+void lc_signal_error(lc_context *context, lc_error *error)
+{
+    const struct lc__worker_call *worker = lc__task_current()->worker;
+    lc_signaler *own = lc__context_signaler(lc__worker_context());
+    lc_signaler *signaler = lc__context_signaler(context);
+    error = something(error);
+    if (!signaler)
+        signaler = own;
+    if (!signaler)
+        end_unheard(error);
+    if (signaler == own && worker->failed)
+        worker->failed(worker->arg, error);
+    else
+        lc__signaler_signal(signaler, error);
 }
 
 void lc_throw(lc_context *context, lc_error *error)
@@ -179,14 +199,15 @@ void lc_throw(lc_context *context, lc_error *error)
     if (lc__in_callback())
         end_process(error,
                     "an error was thrown in a callback of the library, use lc_signal_error there");
-    if (lc__task_current()->running_deferred) {
-        lc_log(LC_LOG_ERROR, NULL, "a deferred call threw: %s", lc_error_message(error));
-        lc_error_unref(error);
-    } else {
-        lc_signal_error(context, error);
-    }
+    lc_signal_error(context, error);
     run_deferred(NULL);
     end_task();
+}
+
+lc_context *lc__worker_context(void)
+{
+    const struct lc__worker_call *worker = lc__task_current()->worker;
+    return worker ? worker->context : NULL;
 }
 
 void lc__worker_end(void)

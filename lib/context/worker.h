@@ -11,6 +11,11 @@ struct lc__worker_call {
     lc_context *context; /* where an error it returns goes; borrowed */
     /* The work. An error it returns is reported as if thrown. */
     lc_error *(*work)(void *arg);
+    /*
+     * Takes over an error that the worker returns, throws or signals to the signaler of its own
+     * context, on the worker's stack; NULL: the signaler gets it.
+     */
+    void (*failed)(void *arg, lc_error *error);
     /* Called once, after the deferred calls, also if the work threw or ended its thread. */
     void (*ended)(void *arg);
     void *arg;
@@ -22,6 +27,14 @@ struct lc__worker_call {
  */
 void lc__worker_run(struct lc__worker_call *call);
 
+/*
+ * The context of the calling worker itself: where a mistake of the worker goes, whatever context it
+ * has passed. NULL: the caller is no worker, or a worker without one. Borrowed until it ends.
+ */
+lc_context *lc__worker_context(void);
+
+/* As lc_signal_error, but does not fall back on the signaler of the calling worker's own context. */
+void lc__signal_above(lc_context *context, lc_error *error);
 /* Ends the calling worker as a throw does, without an error. */
 LC_NORETURN void lc__worker_end(void);
 /* Runs the deferred calls of the calling worker, which goes on: one piece of its work is over. */

@@ -421,7 +421,7 @@ static void run_isolate(struct lc__job *job)
         .task = task,
         .carrier_name = task->name,
     };
-    run.call = (struct lc__worker_call){NULL, run_events, settle, &run};
+    run.call = (struct lc__worker_call){.work = run_events, .ended = settle, .arg = &run};
     task->isolate = run.isolate;
     lc__worker_run(&run.call);
 }

@@ -286,8 +286,10 @@ static struct lc__instance *new_instance(struct lc__node *node)
         unref_instance(instance);
         return NULL;
     }
-    instance->call =
-        (struct lc__worker_call){instance->context, make_and_start, start_ended, instance};
+    instance->call = (struct lc__worker_call){.context = instance->context,
+                                              .work = make_and_start,
+                                              .ended = start_ended,
+                                              .arg = instance};
     return instance;
 }
 
@@ -371,7 +373,7 @@ void lc__node_ask(struct lc__node *node)
 {
     struct lc__judgement *judgement = &node->judgement;
     lc__shell_ref(node->shell);
-    judgement->call = (struct lc__worker_call){NULL, ask, asked, judgement};
+    judgement->call = (struct lc__worker_call){.work = ask, .ended = asked, .arg = judgement};
     judgement->post.deal = deal_with_verdict;
     judgement->error = lc_error_ref(node->engine.error);
     judgement->instance = node->engine.instance;

@@ -109,8 +109,10 @@ static void start_instance(struct instance *instance, const char *name)
         start_ended(instance);
         return;
     }
-    instance->start = (struct lc__worker_call){instance->context, start_component,
-                                               start_ended_in_worker, instance};
+    instance->start = (struct lc__worker_call){.context = instance->context,
+                                               .work = start_component,
+                                               .ended = start_ended_in_worker,
+                                               .arg = instance};
     int result = launch_start(instance, name);
     if (result == 0)
         return;

@@ -318,7 +318,8 @@ void lc__runnable_start(struct lc__runnable *runnable)
     }
     lc__runnable_let_go(runnable);
     runnable->last = run;
-    run->call = (struct lc__worker_call){run->context, work, ended, ref_run(run)};
+    run->call = (struct lc__worker_call){
+        .context = run->context, .work = work, .ended = ended, .arg = ref_run(run)};
     int result = lc__shell_task(runnable->shell, runnable->kind, runnable->executor,
                                 runnable->stack_size, runnable->taken.name, run_work, run);
     if (result == 0)

@@ -92,6 +92,7 @@ struct request {
     struct lc__run *run;
     lc_error *error; /* what is answered */
     bool wrong;      /* a programming error: the caller is to die of it */
+    bool foreign;    /* the same, with the context of one that has ended */
     enum lc__run_signal signal;
     struct lc__runnable **children;
     size_t count;
@@ -99,10 +100,20 @@ struct request {
     const char **log;
 };
 
-/* A mistake of whoever calls, on whose own stack it ends. */
-static LC_NORETURN void die(lc_context *context, lc_error *error)
+/*
+ * The context is that of no runnable which runs: the mistake is the caller's own, and costs the
+ * caller its life, but not the one whose context it has passed.
+ */
+static LC_NORETURN void die_of_foreign(lc_context *context, lc_error *error)
 {
-    lc_throw(context, error);
+    lc_context *own = lc__worker_context();
+    lc_throw(own ? own : context, error);
+}
+
+static LC_NORETURN void die_of_no_runnable(lc_context *context)
+{
+    die_of_foreign(context, lc_error_new(-EINVAL, "a call of the tree with a context that belongs "
+                                                  "to no runnable"));
 }
 
 /* In the service, first: @return whether the caller runs. */
@@ -110,7 +121,7 @@ static bool caller_runs(struct request *request)
 {
     if (request->run->of)
         return true;
-    request->wrong = true;
+    request->foreign = true;
     request->error =
         lc_error_new(-EINVAL, "a call of the tree by \"%s\", which has ended", request->run->name);
     return false;
@@ -122,16 +133,17 @@ static void ask_tree(lc_context *context, struct request *request,
 {
     request->run = lc__run_of(context);
     if (!request->run)
-        die(context,
-            lc_error_new(-EINVAL, "a call of the tree with a context that belongs to no runnable"));
+        die_of_no_runnable(context);
     lc__shell_call(request->run->shell, function, request);
 }
 
 /* @return what is answered; or, of a mistake, does not return: the caller then holds nothing. */
 static lc_error *answer_of(lc_context *context, const struct request *request)
 {
+    if (request->foreign)
+        die_of_foreign(context, request->error);
     if (request->wrong)
-        die(context, request->error);
+        lc_throw(context, request->error);
     return request->error;
 }
 
@@ -310,8 +322,7 @@ const char *lc_tree_name(lc_context *context)
 {
     const struct lc__run *run = lc__run_of(context);
     if (!run)
-        die(context,
-            lc_error_new(-EINVAL, "a call of the tree with a context that belongs to no runnable"));
+        die_of_no_runnable(context);
     return run->name;
 }
 

@@ -268,27 +268,107 @@ static lc_error *defer_a_throw_and_return(lc_context *context, lc_ready *ready, 
     return NULL;
 }
 
-static void throw_in_deferred_is_logged(void)
+static void later_throws_in_deferred_are_logged(void)
 {
     struct trace trace = trace_new();
     check_log_capture();
     helper_do(defer_a_throw, &trace);
     CU_ASSERT_STRING_EQUAL(trace.text, "tbta");
-    CU_ASSERT_EQUAL(check_log_count("thrown while deferred"), 2);
+    CU_ASSERT_EQUAL(check_log_count("unhandled error: thrown while deferred"), 2);
+    CU_ASSERT_EQUAL(check_log_count("lifecycle_throw.c:"), 2); /* where they came from */
     CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
     scope_drop(&trace.scope);
     check_log_release();
 }
 
-static void throw_in_deferred_after_return_is_logged(void)
+static void throw_in_deferred_after_return_is_thrown(void)
 {
     struct trace trace = trace_new();
     check_log_capture();
     run_worker(defer_a_throw_and_return, &trace);
     CU_ASSERT_STRING_EQUAL(trace.text, "bta");
-    CU_ASSERT_EQUAL(check_log_count("thrown while deferred"), 1);
+    CU_ASSERT_FALSE(check_log_has("thrown while deferred"));
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EPIPE);
     scope_drop(&trace.scope);
     check_log_release();
+}
+
+static void foreign_defers_a_throw(void *arg)
+{
+    defer_a_throw_and_return(NULL, NULL, arg);
+}
+
+static void throw_in_deferred_of_a_foreign_thread_is_thrown(void)
+{
+    struct trace trace = trace_new();
+    helper_do(foreign_defers_a_throw, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "bta");
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EPIPE);
+    scope_drop(&trace.scope);
+}
+
+static lc_error *defer_two_throws_and_return(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    lc_defer(throw_deferred, arg);
+    lc_defer(note_b, arg);
+    lc_defer(throw_deferred, arg);
+    return NULL;
+}
+
+static void of_two_throws_in_deferred_the_first_counts(void)
+{
+    struct trace trace = trace_new();
+    check_log_capture();
+    run_worker(defer_two_throws_and_return, &trace);
+    CU_ASSERT_STRING_EQUAL(trace.text, "tbt");
+    CU_ASSERT_EQUAL(check_log_count("unhandled error: thrown while deferred"), 1);
+    CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EPIPE);
+    scope_drop(&trace.scope);
+    check_log_release();
+}
+
+static void throw_sync_failed(void *arg)
+{
+    lc_throw(arg, lc_error_new(-EIO, "fsync failed"));
+}
+
+static lc_error *sync_at_the_end(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_ready_signal(ready);
+    lc_defer(throw_sync_failed, context);
+    return NULL;
+}
+
+static lc_error *make_syncing(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("syncing");
+    lc_manager_builder_add(builder, "worker", sync_at_the_end, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_behavior count_and_stop(void *arg, const lc_error *error)
+{
+    *(unsigned *)arg += lc_error_is(error, -EIO);
+    return LC_STOP;
+}
+
+static void run_loop_hears_of_a_throw_in_deferred(void)
+{
+    unsigned asked = 0;
+    lc_run_options options = LC_RUN_INIT;
+    options.name = "syncing";
+    options.factory = make_syncing;
+    options.handler = count_and_stop;
+    options.handler_arg = &asked;
+    CHECK_ERROR(lc_run_component(NULL, &options, NULL), -EIO);
+    CU_ASSERT_EQUAL(asked, 1);
 }
 
 static void defer_more(void *arg)
@@ -422,6 +502,66 @@ CHECK_CHILD(signal_without_signaler)
     return 0;
 }
 
+static void unref_context(void *context)
+{
+    lc_context_unref(context);
+}
+
+/* A context with no signaler above, of one that has nothing to do with the worker. */
+static lc_error *throw_elsewhere(lc_context *context, lc_ready *ready, void *arg)
+{
+    lc_context *elsewhere = lc_context_new(NULL);
+    (void)context;
+    (void)ready;
+    lc_defer(unref_context, elsewhere);
+    note(arg, '1');
+    lc_throw(elsewhere, lc_error_new(-EIO, "thrown elsewhere"));
+}
+
+static lc_error *throw_nowhere(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    note(arg, '1');
+    lc_throw(NULL, lc_error_new(-EIO, "thrown nowhere"));
+}
+
+static lc_error *signal_nowhere(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    lc_signal_error(NULL, lc_error_new(-EIO, "signalled nowhere"));
+    note(arg, '1');
+    return NULL;
+}
+
+static void own_signaler_stands_in(void)
+{
+    const lc_worker_function bodies[] = {throw_elsewhere, throw_nowhere, signal_nowhere};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct trace trace = trace_new();
+        run_worker(bodies[i], &trace);
+        CU_ASSERT_STRING_EQUAL(trace.text, "1");
+        CHECK_ERROR(lc_signaler_take(trace.scope.signaler), -EIO);
+        scope_drop(&trace.scope);
+    }
+}
+
+/* The worker has a context of its own, but no signaler above what its manager was started with. */
+CHECK_CHILD(fail_without_signaler_above)
+{
+    struct trace trace = {.scope = {NULL, lc_context_new(NULL)}};
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("unheard");
+    lc_manager_builder_add(builder, "worker", throw_nowhere, &trace);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    if (!error)
+        error = lc_manager_start(manager, trace.scope.context);
+    if (!error)
+        lc_handle_wait(lc_manager_done(manager), check_patience());
+    return error != NULL;
+}
+
 static void throw_without_signaler_here(void *arg)
 {
     lc_throw(arg, lc_error_new(-EIO, "from another thread"));
@@ -500,6 +640,7 @@ static void no_signaler_ends_the_process(void)
     ends_with_70("throw_without_signaler", "lifecycle_throw.c:");
     ends_with_70("throw_without_signaler_in_thread", "from another thread");
     ends_with_70("throw_without_context", "nobody at all");
+    ends_with_70("fail_without_signaler_above", "thrown nowhere");
 }
 
 static void signal_without_signaler_ends_the_process(void)
@@ -532,10 +673,16 @@ CHECK_SUITE_IN_MODES(
      deferred_calls_run_at_foreign_end, CHECK_PTHREADS},
     {"A4 pthread_cleanup_push handlers run, after the deferred calls", cleanup_handlers_run,
      CHECK_PTHREADS},
-    {"A4 a throw inside a deferred call is logged and the rest still run",
-     throw_in_deferred_is_logged},
-    {"A4 a throw in a deferred call of a worker that returned is logged",
-     throw_in_deferred_after_return_is_logged},
+    {"A2 a throw in a deferred call after a throw is logged as unhandled, and the rest still run",
+     later_throws_in_deferred_are_logged},
+    {"A2 a throw in a deferred call of a worker that returned reaches the signaler",
+     throw_in_deferred_after_return_is_thrown},
+    {"A2 a throw in a deferred call of a foreign thread that returned reaches the signaler",
+     throw_in_deferred_of_a_foreign_thread_is_thrown},
+    {"A2 of two throws in deferred calls the first reaches the signaler, the other is logged",
+     of_two_throws_in_deferred_the_first_counts},
+    {"A2 the run loop puts a throw in a deferred call to the handler",
+     run_loop_hears_of_a_throw_in_deferred},
     {"A4 a deferred call may defer more", deferred_calls_may_defer},
     {"A4 deferring nothing is refused", defer_refuses_null},
     {"A4 a worker that ends by pthread_exit counts as returned", exited_worker_counts_as_returned,
@@ -545,6 +692,8 @@ CHECK_SUITE_IN_MODES(
     {"A4 deferred calls run when a worker ends by pthread_exit or is cancelled",
      deferred_calls_run_however_a_worker_ends, CHECK_PTHREADS},
     {"A4 a throw in main ends that thread alone", throw_in_main_ends_main_alone, CHECK_PTHREADS},
+    {"A5 without a signaler above, a worker's throw goes to the worker's own",
+     own_signaler_stands_in},
     {"A5 a throw without a signaler above is logged and ends the process with 70",
      no_signaler_ends_the_process, CHECK_KERNEL},
     {"A5 a signalled error without a signaler above ends the process with 70",

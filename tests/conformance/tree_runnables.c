@@ -426,6 +426,45 @@ static void foreign_context_without_signaler(void)
     CU_ASSERT_EQUAL(check_child("tree_call_without_context").status, 70);
 }
 
+static void call_foreign(lc_context *context, void *arg)
+{
+    (void)context;
+    call_from_outside(arg);
+}
+
+/* The caller dies of it; its sibling, and whoever holds the foreign context, hear nothing. */
+static void foreign_call_kills_the_caller(lc_context *foreign_context)
+{
+    struct troupe troupe;
+    lc_child child = waiting_child();
+    troupe_set(&troupe);
+    troupe.actors[ROOT].group.strategy = LC_ONE_FOR_ONE;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    for (int call = 0; call < CALLS; call++) {
+        struct foreign foreign = {foreign_context, (enum foreign_call)call, &child, false};
+        CU_ASSERT_TRUE(actor_told_to_call(&troupe.actors[A], call_foreign, &foreign));
+        CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+        CU_ASSERT_EQUAL(troupe.last.code, -EINVAL);
+        CU_ASSERT_FALSE(atomic_load(&foreign.went_on));
+        CU_ASSERT_TRUE(actor_entered(&troupe.actors[A])); /* anew */
+        CU_ASSERT_TRUE(actor_does(&troupe.actors[B], ACTOR_LOOK));
+        CU_ASSERT_TRUE(actor_absent(&troupe.actors[B]));
+    }
+    troupe_strike(&troupe);
+}
+
+static void foreign_call_kills_its_caller_alone(void)
+{
+    struct scope scope = scope_new(NULL);
+    lc_context *silent = lc_context_new(NULL);
+    foreign_call_kills_the_caller(silent);
+    foreign_call_kills_the_caller(NULL);
+    foreign_call_kills_the_caller(scope.context);
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler));
+    lc_context_unref(silent);
+    scope_drop(&scope);
+}
+
 /* Its instance is over, and so is what may be done with its context, though the tree goes on. */
 static void context_of_one_that_has_ended(void)
 {
@@ -898,6 +937,8 @@ CHECK_SUITE_IN_MODES(
     {"B2 a call with a context of no runnable throws", foreign_context_throws},
     {"B2 a call with a context of no runnable, and no signaler, ends the process with 70",
      foreign_context_without_signaler, CHECK_KERNEL},
+    {"B2 a runnable's call with a context of no runnable kills the runnable, and nothing else",
+     foreign_call_kills_its_caller_alone},
     {"B2 a call with the context of an instance that has ended throws",
      context_of_one_that_has_ended},
     {"B3 names are of A-Z a-z 0-9 _ -, up to 64, and unique among siblings", names_are_checked},
