@@ -185,7 +185,8 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_check(lc_supervisor *supervisor);
  *   five: an error of code -EINVAL that wraps it and names the value.
  * - Nodes failed while they were being stopped, or are overdue: an error of the same code that
  *   names them and wraps the one above.
- * - The graph is bad: as lc_supervisor_check. It has been run before: -EALREADY.
+ * - The graph is bad: as lc_supervisor_check. It has been run before: -EALREADY. No thread can be
+ *   made to measure pauses and deadlines: -EAGAIN, and nothing has been started.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.
  * @param behavior  NULL, or receives LC_SHUTDOWN or LC_SPIN_HALT if a handler has answered so, else

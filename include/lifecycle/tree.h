@@ -166,7 +166,8 @@ LC_API void lc_tree_unref(lc_tree *tree);
  * Starts the root. The tree runs until `context` ends, and restarts the root while it has not.
  * @param context  NULL for none: then only lc_tree_cancel ends the tree. If its intensity says so,
  * the tree ends by itself; what then is to be told goes to the context's signaler, if it has one.
- * @return NULL; -EALREADY; -ENOMEM, -ENOTSUP.
+ * @return NULL; -EALREADY; -EAGAIN: no thread can be made to measure pauses and deadlines; -ENOMEM,
+ * -ENOTSUP.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_start(lc_tree *tree, lc_context *context);
 /** Cancels every runnable and returns at once. Thread-safe. */

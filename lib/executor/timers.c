@@ -223,6 +223,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_t thread;
     bool running;             /* under the lock */
+    size_t holds;             /* not yet released; under the lock */
     sigset_t mask;            /* of threads that it makes */
     atomic_bool stopping;     /* set before the unpark that makes the thread look at it */
     struct lc__parker parker; /* unparked when there is a new first timer */
@@ -251,11 +252,17 @@ static void *keep_time(void *arg)
 
 static bool keeper_busy(void)
 {
+    pthread_mutex_lock(&keeper.lock);
+    size_t holds = keeper.holds;
+    pthread_mutex_unlock(&keeper.lock);
     size_t armed = lc__timers_count(&real);
     if (armed > 0)
         lc_log(LC_LOG_ERROR, NULL,
                "the library cannot shut down: %zu contexts still have a deadline to come", armed);
-    return armed > 0;
+    if (holds > 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "the library cannot shut down: supervisors and trees that still run: %zu", holds);
+    return armed + holds > 0;
 }
 
 /*
@@ -292,20 +299,23 @@ static int make_keeper(void)
     return result;
 }
 
-static int need_keeper(void)
+/* Makes it if it is not there; with `holds` it stays. */
+static int need_keeper(size_t holds)
 {
     if (lc__forked())
         return -ENOTSUP;
     lc__facility_register(&keeper_facility);
     pthread_mutex_lock(&keeper.lock);
     int result = keeper.running ? 0 : make_keeper();
+    if (result == 0)
+        keeper.holds += holds;
     pthread_mutex_unlock(&keeper.lock);
     return result;
 }
 
 static int arm_with_keeper(struct lc__timer *timer, int64_t deadline)
 {
-    int result = need_keeper();
+    int result = need_keeper(0);
     if (result == 0 && lc__timers_arm(&real, timer, deadline))
         lc__unpark(&keeper.parker);
     return result;
@@ -323,17 +333,41 @@ int lc__timer_arm(struct lc__timer *timer, int64_t deadline)
     return 0;
 }
 
+static bool in_real_world(void)
+{
+    return !lc__clock_current()->timers && !lc__task_current()->simulation;
+}
+
 int lc__timer_arm_apart(struct lc__timer *timer, int64_t deadline)
 {
-    bool real_world = !lc__clock_current()->timers && !lc__task_current()->simulation;
-    return real_world ? arm_with_keeper(timer, deadline) : lc__timer_arm(timer, deadline);
+    return in_real_world() ? arm_with_keeper(timer, deadline) : lc__timer_arm(timer, deadline);
+}
+
+int lc__timers_hold(bool *held)
+{
+    *held = false;
+    if (!in_real_world())
+        return 0;
+    int result = need_keeper(1);
+    *held = result == 0;
+    return result;
+}
+
+void lc__timers_release(bool *held)
+{
+    if (!*held)
+        return;
+    *held = false;
+    pthread_mutex_lock(&keeper.lock);
+    keeper.holds--;
+    pthread_mutex_unlock(&keeper.lock);
 }
 
 int lc__timers_hand_over(struct lc__timers *timers)
 {
     if (lc__timers_count(timers) == 0)
         return 0;
-    int result = need_keeper();
+    int result = need_keeper(0);
     if (result < 0)
         return result;
     /* Nobody else holds two of these locks. */

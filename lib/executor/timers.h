@@ -64,6 +64,15 @@ int lc__timer_arm(struct lc__timer *timer, int64_t deadline);
  * busy cannot hold it up.
  */
 int lc__timer_arm_apart(struct lc__timer *timer, int64_t deadline);
+/*
+ * Makes the thread that lc__timer_arm_apart needs and keeps it, so that arming cannot fail for want
+ * of a thread before lc__timers_release. On a clock that needs no thread it does nothing.
+ * @param held  receives whether there is something to release.
+ * @return 0, or as lc__timer_arm.
+ */
+int lc__timers_hold(bool *held);
+/* Gives back what lc__timers_hold has held, if it has, and clears *held. */
+void lc__timers_release(bool *held);
 /* Arms it among these. @return whether it is now the first. */
 bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline);
 /*

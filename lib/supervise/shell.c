@@ -14,6 +14,7 @@
 
 #include <lifecycle/log.h>
 
+#include <assert.h>
 #include <bsd/string.h>
 #include <errno.h>
 #include <pthread.h>
@@ -156,6 +157,8 @@ static void finish(struct lc__shell *shell)
     /* For those that are overdue, and whatever else lies below it. */
     lc__shell_cancel(shell, shell->context);
     lc__timer_disarm(&shell->timer);
+    /* Before it is told that it is done: the library may be shut down as soon as that is known. */
+    lc__timers_release(&shell->holds_timers);
     shell->front->finished(shell);
     /* The server gives back the shell's own reference: end_service. */
 }
@@ -229,7 +232,7 @@ static struct lc__post *oldest_first(struct lc__post *last)
     return first;
 }
 
-static bool arm_timer(struct lc__shell *shell);
+static void arm_timer(struct lc__shell *shell);
 
 bool lc__shell_has_mail(struct lc__shell *shell)
 {
@@ -290,11 +293,9 @@ static void end_service(struct lc__shell *shell, const struct service *service)
     bool is_over;
     do {
         atomic_store_explicit(&shell->server, service->task, memory_order_relaxed);
-        /* Without a timer, and what fails at once, it may go on like this: but not deaf. */
-        do
-            while (lc__shell_has_mail(shell))
-                deal_with_mail(shell);
-        while (!arm_timer(shell));
+        while (lc__shell_has_mail(shell))
+            deal_with_mail(shell);
+        arm_timer(shell);
         is_over = shell->over;
         atomic_store_explicit(&shell->server, NULL, memory_order_relaxed);
         mail = BUSY;
@@ -413,27 +414,20 @@ static void deal_with_timer(struct lc__shell *shell, struct lc__post *post)
 }
 
 /*
- * So that it fires no later than the engine wants. One that fires too early does no harm, so that
- * a deadline which comes and goes costs nothing but the first time. @return false if there is no
- * timer, and what it was to bring has been brought about now: it may want another.
+ * Arms the timer so that it fires no later than the engine wants. One that fires too early does no
+ * harm, so that a deadline which comes and goes costs nothing but the first time. It cannot fail:
+ * the start has seen to the thread that it needs. A forked child has none, but there nothing is to
+ * happen any more.
  */
-static bool arm_timer(struct lc__shell *shell)
+static void arm_timer(struct lc__shell *shell)
 {
     int64_t deadline = lc__engine_deadline(&shell->engine);
     if (shell->over || deadline >= shell->armed_for)
-        return true;
+        return;
     lc__timer_disarm(&shell->timer);
-    shell->armed_for = LC_FOREVER;
     int result = lc__timer_arm_apart(&shell->timer, deadline);
-    if (result == 0)
-        shell->armed_for = deadline;
-    if (result == 0 || result == -ENOTSUP) /* in a forked child nothing is to happen any more */
-        return true;
-    /* Too early rather than never. */
-    lc_log(LC_LOG_ERROR, shell->name, "no timer, so a pause or a deadline is cut short: %s",
-           strerror(-result));
-    advance(shell, deadline);
-    return false;
+    assert(result == 0 || result == -ENOTSUP);
+    shell->armed_for = result == 0 ? deadline : LC_FOREVER;
 }
 
 /* ---- beginning and ending ---- */
@@ -456,6 +450,14 @@ void lc__shell_look_above(struct lc__shell *shell)
     const lc_error *error = shell->started ? lc_context_error(shell->above) : NULL;
     if (error && !shell->engine.ending)
         lc__engine_cancel(&shell->engine, lc_error_ref(error), lc_now());
+}
+
+lc_error *lc__shell_prepare(struct lc__shell *shell)
+{
+    int result = lc__timers_hold(&shell->holds_timers);
+    return result == 0 ? NULL
+                       : lc_error_new(result, "no thread for the timers of \"%s\": %s", shell->name,
+                                      strerror(-result));
 }
 
 void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context)

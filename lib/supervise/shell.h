@@ -69,7 +69,8 @@ struct lc__shell {
     bool told_stopping;
     bool told_halting;
     bool over;
-    bool acting; /* what the engine says is being carried out */
+    bool holds_timers; /* the thread that fires its timer, from its start until it is over */
+    bool acting;       /* what the engine says is being carried out */
 
     struct lc__waiter above_ended;
     struct lc__post above_ended_post;
@@ -102,6 +103,11 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
 /* Whether the caller is within the service: nothing of this shell goes on before the caller does. */
 bool lc__shell_serves(struct lc__shell *shell);
 
+/*
+ * Gets the thread that fires the shell's timer, so that neither a pause nor a deadline can fail
+ * later. In the service; if it succeeds, lc__shell_start follows. @return NULL; -EAGAIN, -ENOMEM.
+ */
+lc_error *lc__shell_prepare(struct lc__shell *shell);
 /*
  * Makes it begin, in the service: it takes over the caller's clock and is cancelled when `above`
  * ends. `context`: above all instances, taken over. An engine that has nothing to do may finish

@@ -347,8 +347,10 @@ static void start_in_service(struct lc__shell *shell, void *arg)
     if (start->error)
         return;
     lc_context *context = lc__context_apart(start->above);
-    if (!context) {
-        start->error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
+    start->error = context ? lc__shell_prepare(shell)
+                           : lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
+    if (start->error) {
+        lc_context_unref(context);
         return;
     }
     struct lc__node *node;

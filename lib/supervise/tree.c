@@ -463,8 +463,10 @@ static void start_in_service(struct lc__shell *shell, void *arg)
         return;
     }
     lc_context *context = lc_context_new(start->above);
-    if (!context) {
-        start->error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
+    start->error = context ? lc__shell_prepare(shell)
+                           : lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
+    if (start->error) {
+        lc_context_unref(context);
         return;
     }
     lc__shell_start(shell, start->above, context);
