@@ -250,39 +250,49 @@ static void run_count(struct session *session, char *argument)
         answer(session, "OK %ju", (uintmax_t)count);
 }
 
-/** Prints what may hold anything: escaped and in quotes, or "-" if there is nothing. */
-static void print_quoted(FILE *out, const char *text)
+/**
+ * Prints what may hold anything: escaped and in quotes, or "-" if there is nothing. Returns whether
+ * there was memory for it.
+ */
+static bool print_quoted(FILE *out, const char *text)
 {
     char *escaped = NULL;
-    if (!text || *text == '\0' ||
-        stravis(&escaped, text, VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_DQ) < 0)
-        fputc('-', out);
-    else
-        fprintf(out, "\"%s\"", escaped);
+    if (!text || *text == '\0')
+        return fputc('-', out) != EOF;
+    if (stravis(&escaped, text, VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_DQ) < 0)
+        return false;
+    bool printed = fprintf(out, "\"%s\"", escaped) >= 0;
     free(escaped);
+    return printed;
 }
 
-static void print_status(FILE *out, const lc_snapshot *snapshot)
+static bool print_node(FILE *out, const lc_snapshot *snapshot, const lc_node_status *node)
 {
-    for (size_t i = 0; i < snapshot->count; i++) {
-        const lc_node_status *node = &snapshot->nodes[i];
-        fprintf(out, "%s%s=%s since=%jds restarts=%ju waiting=", i > 0 ? " ; " : "", node->name,
-                lc_node_state_name(node->state),
-                (intmax_t)((snapshot->time - node->since) / LC_SECOND), (uintmax_t)node->restarts);
-        print_quoted(out, node->waits_for);
-        fprintf(out, " instance=%ju error=", (uintmax_t)node->instance);
-        print_quoted(out, node->error ? lc_error_message(node->error) : NULL);
-    }
+    return fprintf(out,
+                   "%s%s=%s since=%jds restarts=%ju waiting=", node != snapshot->nodes ? " ; " : "",
+                   node->name, lc_node_state_name(node->state),
+                   (intmax_t)((snapshot->time - node->since) / LC_SECOND),
+                   (uintmax_t)node->restarts) >= 0 &&
+           print_quoted(out, node->waits_for) &&
+           fprintf(out, " instance=%ju error=", (uintmax_t)node->instance) >= 0 &&
+           print_quoted(out, node->error ? lc_error_message(node->error) : NULL);
 }
 
+/**
+ * A stream of open_memstream that has no memory for its text says so only where something is
+ * printed: neither ferror nor fclose tells.
+ */
 static void answer_status(struct session *session, const lc_snapshot *snapshot)
 {
     char *line = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&line, &size);
-    if (out)
-        print_status(out, snapshot);
-    if (out && fclose(out) == 0)
+    bool printed = out != NULL;
+    for (size_t i = 0; i < snapshot->count && printed; i++)
+        printed = print_node(out, snapshot, &snapshot->nodes[i]);
+    if (out && fclose(out) != 0)
+        printed = false;
+    if (printed && line)
         answer_text(session, line);
     else
         answer(session, "ERR no memory for the status");

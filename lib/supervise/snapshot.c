@@ -503,19 +503,51 @@ static bool print_dot(FILE *out, const lc_snapshot *shown)
 
 /* ---- printing ---- */
 
-/* A text in memory of ours, or NULL. */
+/* A text in the making, in memory of ours. */
+struct printed {
+    char *text;
+    size_t size;
+    size_t room;
+    bool lacks_memory; /* a part is missing */
+};
+
+/* Adds to it what the stream has to write. @return how much; 0: there is no memory. */
+static ssize_t add_printed(void *arg, const char *bytes, size_t size)
+{
+    struct printed *printed = arg;
+    size_t needed = printed->size + size + 1;
+    if (needed > printed->room) {
+        size_t room = needed > 2 * printed->room ? needed : 2 * printed->room;
+        char *text = lc__reallocate_array(printed->text, room, 1);
+        if (!text) {
+            printed->lacks_memory = true;
+            return 0;
+        }
+        printed->text = text;
+        printed->room = room;
+    }
+    memcpy(printed->text + printed->size, bytes, size);
+    printed->size += size;
+    printed->text[printed->size] = '\0';
+    return (ssize_t)size;
+}
+
+/*
+ * A text, or NULL. Not by open_memstream: without memory for the text it says at its end that all
+ * is well, and gives NULL.
+ */
 static char *print(const lc_snapshot *shown, bool (*format)(FILE *out, const lc_snapshot *shown))
 {
-    char *text = NULL, *kept = NULL;
-    size_t size = 0;
-    FILE *out = lc__memory_must_fail() ? NULL : open_memstream(&text, &size);
+    static const cookie_io_functions_t calls = {.write = add_printed};
+    struct printed printed = {NULL, 0, 0, false};
+    FILE *out = lc__memory_must_fail() ? NULL : fopencookie(&printed, "w", calls);
     if (!out)
         return NULL;
     bool well = format(out, shown) && !ferror(out);
-    if (fclose(out) == 0 && well)
-        kept = lc__duplicate(text);
-    free(text);
-    return kept;
+    if (fclose(out) == 0 && well && !printed.lacks_memory)
+        return printed.text;
+    lc__free(printed.text);
+    return NULL;
 }
 
 const char *lc_snapshot_print(lc_snapshot *shown, lc_snapshot_format format)

@@ -188,9 +188,26 @@ static void a_client_that_never_reads_does_not_delay_the_end(void)
     scratch_remove(data);
 }
 
+/* fclose has answered 0, and there is no text. */
+static void a_status_needs_memory(void)
+{
+    char *data = scratch_new();
+    struct server *server = server_start(
+        data, &(struct setup){.preload = "interpose_lack", .environment = {"LACK_MEMSTREAM=1"}});
+    struct client *client = client_new(server);
+    CU_ASSERT_STRING_EQUAL(client_ask(client, "STATUS"), "ERR no memory for the status");
+    CU_ASSERT_STRING_EQUAL(client_ask(client, "COUNT"), "OK 0");
+    CU_ASSERT_PTR_NOT_NULL(strstr(client_ask(client, "STATUS JSON"), "\"journal\""));
+    client_free(client);
+    CU_ASSERT_EQUAL(server_end(server, SIGTERM), 0);
+    server_free(server);
+    scratch_remove(data);
+}
+
 CHECK_SUITE(limits, "ledger: limits",
             {"a client that never reads is left waiting",
              a_client_that_never_reads_is_left_waiting},
+            {"a status for which there is no memory is refused", a_status_needs_memory},
             {"a line has at most 4096 bytes", a_line_has_a_limit},
             {"there are at most 1,000 clients", clients_have_a_limit},
             {"a descriptor limit too low is raised, or refused with the number",
