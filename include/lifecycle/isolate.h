@@ -67,7 +67,10 @@ typedef struct lc_capability {
         }                                                                                          \
     }
 
-/** A new one, unlike any other. In a simulation it follows from the seed. */
+/**
+ * A new one, unlike any other. In a simulation it follows from the seed.
+ * @return it; LC_NO_CAPABILITY, which opens nothing, if the kernel gives no random bytes.
+ */
 LC_API lc_capability lc_capability_new(void);
 /** Whether it is the same. */
 static inline bool lc_capability_equal(lc_capability a, lc_capability b)

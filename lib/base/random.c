@@ -3,13 +3,16 @@
  */
 #include "base/random.h"
 
+#include "base/clock.h"
+#include "base/fork.h"
 #include "base/sanitizer.h"
+#include "base/system.h"
 #include "base/task.h"
 
 #include <lifecycle/executor.h>
 
-#include <bsd/stdlib.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -61,19 +64,46 @@ uint64_t lc__random_below(struct lc__random *random, uint64_t bound)
 
 static _Thread_local struct lc__random own;
 static _Thread_local bool own_is_seeded;
+/*
+ * Secret bytes that the kernel has given and that are not used yet, since a system call for each
+ * would cost more than what asks for them. Used ones are cleared.
+ */
+static _Thread_local unsigned char stock[256];
+static _Thread_local size_t stock_left;
 
 /* A forked child would otherwise draw what its parent draws. */
 LC__OF_ITS_THREAD
-static void forget_seed(void)
+static void forget_all(void)
 {
     own_is_seeded = false;
+    stock_left = 0;
+    memset(stock, 0, sizeof stock);
 }
 
 static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
+static bool forks_are_watched; /* set in the once; false: there was no memory for it */
 
 static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, forget_seed);
+    forks_are_watched = pthread_atfork(NULL, NULL, forget_all) == 0;
+}
+
+/* Whether a forked child would forget what its parent has drawn from; else nothing is kept. */
+static bool may_keep(void)
+{
+    pthread_once(&watch_forks_once, watch_forks);
+    return forks_are_watched && !lc__forked();
+}
+
+/* A kernel that gives no random bytes has a clock, and memory is not always at the same place. */
+static uint64_t draw_seed(void)
+{
+    static atomic_uint_least64_t draws;
+    uint64_t seed;
+    if (lc__getrandom(&seed, sizeof seed) == 0)
+        return seed;
+    seed = (uint64_t)lc__clock_real.now(&lc__clock_real) ^ (uint64_t)(uintptr_t)&own;
+    return seed + (atomic_fetch_add_explicit(&draws, 1, memory_order_relaxed) << 32);
 }
 
 LC__OF_ITS_THREAD
@@ -83,11 +113,8 @@ struct lc__random *lc__random_current(void)
     if (given)
         return given;
     if (!own_is_seeded) {
-        uint64_t seed;
-        pthread_once(&watch_forks_once, watch_forks);
-        arc4random_buf(&seed, sizeof seed);
-        lc__random_seed(&own, seed);
-        own_is_seeded = true;
+        lc__random_seed(&own, draw_seed());
+        own_is_seeded = may_keep();
     }
     return &own;
 }
@@ -97,20 +124,45 @@ void lc__random_set_current(struct lc__random *random)
     lc__task_current()->random = random;
 }
 
-void lc__random_secret(void *bytes, size_t size)
+/* In a simulation: they follow from the seed. */
+static void draw_given(struct lc__random *given, char *at, size_t size)
+{
+    while (size > 0) {
+        uint64_t word = lc__random_next(given);
+        size_t part = size < sizeof word ? size : sizeof word;
+        memcpy(at, &word, part);
+        at += part;
+        size -= part;
+    }
+}
+
+LC__OF_ITS_THREAD
+static int draw_from_stock(void *bytes, size_t size)
+{
+    if (stock_left < size) {
+        int result = lc__getrandom(stock, sizeof stock);
+        if (result < 0)
+            return result;
+        stock_left = sizeof stock;
+    }
+    stock_left -= size;
+    memcpy(bytes, stock + stock_left, size);
+    explicit_bzero(stock + stock_left, size);
+    return 0;
+}
+
+int lc__random_secret(void *bytes, size_t size)
 {
     struct lc__random *given = lc__task_current()->random;
-    char *at = bytes;
-    if (!given) {
-        arc4random_buf(bytes, size);
-        return;
+    if (given) {
+        draw_given(given, bytes, size);
+        return 0;
     }
-    for (uint64_t word; size > 0; at += sizeof word, size -= sizeof word) {
-        word = lc__random_next(given);
-        memcpy(at, &word, size < sizeof word ? size : sizeof word);
-        if (size < sizeof word)
-            return;
-    }
+    int result = size <= sizeof stock && may_keep() ? draw_from_stock(bytes, size)
+                                                    : lc__getrandom(bytes, size);
+    if (result < 0)
+        memset(bytes, 0, size);
+    return result;
 }
 
 uint64_t lc_random(void)

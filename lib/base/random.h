@@ -21,8 +21,9 @@ uint64_t lc__random_below(struct lc__random *random, uint64_t bound);
 
 /*
  * Random bytes that cannot be guessed; in a simulation those that follow from the seed, which can.
+ * @return 0, or a negative errno if the kernel has none to give: the bytes are then all zero.
  */
-void lc__random_secret(void *bytes, size_t size);
+int lc__random_secret(void *bytes, size_t size);
 
 /* The thread's generator, seeded by the system unless one was set. */
 struct lc__random *lc__random_current(void);

@@ -58,6 +58,24 @@ long lc__read(int descriptor, void *bytes, size_t size)
     }
 }
 
+int lc__getrandom(void *bytes, size_t size)
+{
+    int kept = errno;
+    int result = 0;
+    char *at = bytes;
+    while (size > 0 && result == 0) {
+        long got = syscall(SYS_getrandom, at, size, 0);
+        if (got < 0 && errno != EINTR)
+            result = -errno;
+        if (got > 0) {
+            at += got;
+            size -= (size_t)got;
+        }
+    }
+    errno = kept;
+    return result;
+}
+
 int lc__send_datagram(int descriptor, const void *bytes, size_t size,
                       const struct sockaddr *address, socklen_t address_size)
 {

@@ -29,6 +29,12 @@ void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */
 long lc__read(int descriptor, void *bytes, size_t size);
 /*
+ * Fills the bytes with random ones of the kernel's, as getrandom(2); waits while the kernel has none
+ * yet, early in the boot. @return 0 or a negative errno: -ENOSYS, or -EPERM where a filter of system
+ * calls forbids it.
+ */
+int lc__getrandom(void *bytes, size_t size);
+/*
  * Sends a datagram, or does not, but waits for nothing and raises no SIGPIPE. @return 0 or a
  * negative errno; -EAGAIN: the receiver has too many already.
  */

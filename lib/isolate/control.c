@@ -25,10 +25,11 @@
 lc_capability lc_capability_new(void)
 {
     lc_capability made;
+    int failed;
     do
-        lc__random_secret(&made, sizeof made);
-    while (lc_capability_equal(made, LC_NO_CAPABILITY));
-    return made;
+        failed = lc__random_secret(&made, sizeof made);
+    while (failed == 0 && lc_capability_equal(made, LC_NO_CAPABILITY));
+    return failed ? LC_NO_CAPABILITY : made;
 }
 
 uint64_t lc_capability_hash(lc_capability capability)

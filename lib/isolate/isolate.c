@@ -663,6 +663,26 @@ static struct lc__extras *first_extras(const lc_isolate_options *options,
     return NULL;
 }
 
+/*
+ * The same, if it has anything from the start. Without its capabilities it could be neither resumed
+ * nor killed. @return 0; -ENOMEM; -ENODATA: there are no random bytes to make them of.
+ */
+static int get_extras(const lc_isolate_options *options, const struct lc__companion *companion,
+                      const lc_isolate *isolate, struct lc__extras **extras)
+{
+    if (!wants_extras(options, companion, isolate))
+        return 0;
+    *extras = first_extras(options, companion, isolate);
+    if (!*extras)
+        return -ENOMEM;
+    bool needs = isolate || options->paused;
+    if (!needs || !lc_capability_equal((*extras)->terminate, LC_NO_CAPABILITY))
+        return 0;
+    free_extras(*extras);
+    *extras = NULL;
+    return -ENODATA;
+}
+
 /* A record of the pool becomes the isolate that the options ask for; locked. */
 static struct lc__isolate *make(const lc_isolate_options *options, struct lc__extras *extras,
                                 lc_executor *executor, lc_isolate_group *group)
@@ -752,6 +772,9 @@ static lc_error *explain(int failed, const lc_isolate_options *options)
                             "isolate \"%s\": not in a child forked when there were workers, nor "
                             "between a simulation and the real world",
                             name);
+    case -ENODATA:
+        return lc_error_new(
+            failed, "isolate \"%s\": the kernel gives no random bytes for its capabilities", name);
     case -EMFILE:
         return lc_error_new(failed, "isolate \"%s\": there are %d already, as many as can be", name,
                             LC_ISOLATES_MAX);
@@ -777,12 +800,10 @@ static int spawn(const lc_isolate_options *options, const struct lc__companion *
     if (!lc__executor_is_of_this_world(executor))
         return -ENOTSUP;
     struct lc__extras *extras = NULL;
-    if (wants_extras(options, companion, reference)) {
-        extras = first_extras(options, companion, reference);
-        if (!extras)
-            return -ENOMEM;
-    }
-    int result = lc__executor_bind(executor);
+    int result = get_extras(options, companion, reference, &extras);
+    if (result < 0)
+        return result;
+    result = lc__executor_bind(executor);
     if (result == 0) {
         result = lc__isolate_group_enter(group);
         if (result == 0)
