@@ -5,7 +5,8 @@
  * workers (manager.h); a program can also make its own kind:
  *
  *     struct server { lc_component component; ... };    // its first member
- *     static const lc_component_ops ops = {sizeof ops, start, ready, done, destroy, 0};
+ *     static const lc_component_ops ops = {
+ *         .size = sizeof ops, .start = start, .ready = ready, .done = done, .destroy = destroy};
  *
  * The semantics are those of Component in the Go component/lifecycle packages.
  */
@@ -16,6 +17,7 @@
 #include <lifecycle/context.h>
 #include <lifecycle/error.h>
 #include <lifecycle/handle.h>
+#include <lifecycle/observe.h>
 
 LC_BEGIN_DECLARATIONS
 
@@ -23,6 +25,26 @@ typedef struct lc_component lc_component;
 
 /** The component's start neither throws nor waits, so it needs no worker of its own to run in. */
 #define LC_START_INLINE 1u
+
+/**
+ * One part of a component at this moment: a worker of a manager, a node of a supervisor, a runnable
+ * of a tree. Everything that the struct points to is borrowed for the visit.
+ */
+typedef struct lc_part {
+    const char *name;
+    lc_node_state state;
+    int64_t since;         /**< when the part entered the state, as lc_now; 0: not known */
+    const char *waits_for; /**< what the part waits for, for a person; NULL or "": nothing */
+    bool is_worker;        /**< the part is a function, and not something with parts of its own */
+    /** What the part is made of; it can be asked for its own parts. NULL: there is nothing more. */
+    lc_component *component;
+    /** Of a supervisor or a tree: its snapshot, in which the part is node `index`. NULL: of none. */
+    const lc_snapshot *snapshot;
+    size_t index;
+} lc_part;
+
+/** Receives one part. It must not throw. */
+typedef void (*lc_part_visitor)(const lc_part *part, void *arg);
 
 /** What a kind of component can do. */
 typedef struct lc_component_ops {
@@ -47,6 +69,15 @@ typedef struct lc_component_ops {
     /** The owner lets go: when it is done, when its start failed, or when it was never started. */
     void (*destroy)(lc_component *component);
     unsigned flags; /**< LC_START_... */
+    /**
+     * Optional. Calls `visit` for each part, so that messages can name the part that everything
+     * else waits for. Called in any thread, at any time between the making and the destroy. It must
+     * not throw, and must not wait for the component. A component that is made of other components
+     * visits each of them. Without this function the component is named as a whole.
+     */
+    void (*parts)(lc_component *component, lc_part_visitor visit, void *arg);
+    /** Optional. The component's own name; it lives as long as the component. */
+    const char *(*name)(lc_component *component);
 } lc_component_ops;
 
 /** A component: the first member of whatever implements it. */
@@ -62,6 +93,14 @@ LC_API lc_handle *lc_component_ready(lc_component *component);
 LC_API lc_handle *lc_component_done(lc_component *component);
 /** Gives the component up. It must not be running. NULL is allowed. */
 LC_API void lc_component_destroy(lc_component *component);
+/**
+ * Calls `visit` for each part of the component; for none if its kind does not tell of its parts.
+ * The caller keeps the component from being destroyed meanwhile. Parts of parts are not visited:
+ * ask `part->component`.
+ */
+LC_API void lc_component_parts(lc_component *component, lc_part_visitor visit, void *arg);
+/** The component's own name, lent by it; "" if its kind has none. */
+LC_API const char *lc_component_name(lc_component *component);
 
 /* ---- combinators ---- */
 

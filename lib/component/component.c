@@ -4,15 +4,45 @@
 #include <lifecycle/component.h>
 
 #include <errno.h>
+#include <stddef.h>
+
+/* What programs built against the first version of the struct fill in. */
+#define FIRST_SIZE offsetof(lc_component_ops, parts)
+
+/* Of a newer program the bytes that we do not know must be zero, which means the default. */
+static bool size_is_good(const lc_component_ops *ops)
+{
+    if (ops->size < FIRST_SIZE)
+        return false;
+    const unsigned char *bytes = (const unsigned char *)ops;
+    size_t i = sizeof *ops;
+    while (i < ops->size && bytes[i] == 0)
+        i++;
+    return i >= ops->size;
+}
+
+static lc_error *check(const lc_component_ops *ops)
+{
+    if (!ops)
+        return lc_error_new(-EINVAL, "the component's ops are missing");
+    if (!size_is_good(ops))
+        return lc_error_new(-EINVAL,
+                            "the component's ops have a size of %zu, and this library's have %zu",
+                            ops->size, sizeof *ops);
+    return NULL;
+}
+
+/* Whether the kind of component fills in this member, which came after the first version. */
+#define HAS(ops, member)                                                                           \
+    ((ops)->size >= offsetof(lc_component_ops, member) + sizeof(ops)->member && (ops)->member)
 
 lc_error *lc_component_start(lc_component *component, lc_context *context)
 {
     if (!component || !context)
         return lc_error_new(-EINVAL, "lc_component_start needs a %s",
                             component ? "context" : "component");
-    if (!component->ops || component->ops->size != sizeof *component->ops)
-        return lc_error_new(-EINVAL, "the component's ops are missing, or their size is not set");
-    return component->ops->start(component, context);
+    lc_error *mistake = check(component->ops);
+    return mistake ? mistake : component->ops->start(component, context);
 }
 
 lc_handle *lc_component_ready(lc_component *component)
@@ -29,4 +59,15 @@ void lc_component_destroy(lc_component *component)
 {
     if (component)
         component->ops->destroy(component);
+}
+
+void lc_component_parts(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    if (component && visit && HAS(component->ops, parts))
+        component->ops->parts(component, visit, arg);
+}
+
+const char *lc_component_name(lc_component *component)
+{
+    return component && HAS(component->ops, name) ? component->ops->name(component) : "";
 }

@@ -64,6 +64,7 @@ struct lc_manager {
     size_t not_ready; /* workers */
     size_t active;    /* workers that have not returned, and errors on their way upward */
     bool finished;    /* active has come to 0 */
+    int64_t told_at;  /* when the workers' context ended; 0: it has not */
 
     struct worker workers[];
 };
@@ -129,6 +130,10 @@ static void finish_half(lc_manager *manager)
 static void context_ended(struct lc__waiter *waiter)
 {
     lc_manager *manager = (lc_manager *)((char *)waiter - offsetof(lc_manager, context_ended));
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
+    manager->told_at = now;
+    lc__spinlock_unlock(&manager->lock);
     lc_handle_close(&manager->shutdown);
     finish_half(manager);
 }
@@ -422,6 +427,45 @@ static void destroy_component(lc_component *component)
     lc_manager_unref((lc_manager *)component);
 }
 
+/* Under the lock. What a worker is about, in the words of all components. */
+static lc_part part_of(const lc_manager *manager, const struct worker *worker)
+{
+    static const lc_node_state states[] = {
+        [LC_WORKER_PENDING] = LC_NODE_WAITING,
+        [LC_WORKER_STARTING] = LC_NODE_STARTING,
+        [LC_WORKER_READY] = LC_NODE_READY,
+        [LC_WORKER_RETURNED] = LC_NODE_DONE,
+    };
+    lc_part part = {.name = worker->plan->name,
+                    .state = states[worker->state],
+                    .since = worker->since,
+                    .is_worker = true};
+    bool runs = worker->state == LC_WORKER_STARTING || worker->state == LC_WORKER_READY;
+    if (runs && manager->told_at != 0) {
+        part.state = LC_NODE_STOPPING;
+        part.since = manager->told_at;
+    } else if (worker->state == LC_WORKER_RETURNED && !worker->was_ready) {
+        part.state = LC_NODE_STOPPED; /* and so the manager will never be ready */
+    }
+    return part;
+}
+
+static void parts_of_component(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    lc_manager *manager = (lc_manager *)component;
+    for (size_t i = 0; i < manager->plan->count; i++) {
+        lc__spinlock_lock(&manager->lock);
+        lc_part part = part_of(manager, &manager->workers[i]);
+        lc__spinlock_unlock(&manager->lock);
+        visit(&part, arg);
+    }
+}
+
+static const char *name_of_component(lc_component *component)
+{
+    return lc_manager_name((lc_manager *)component);
+}
+
 static const lc_component_ops manager_ops = {
     .size = sizeof(lc_component_ops),
     .start = start_component,
@@ -429,6 +473,8 @@ static const lc_component_ops manager_ops = {
     .done = done_of_component,
     .destroy = destroy_component,
     .flags = LC_START_INLINE,
+    .parts = parts_of_component,
+    .name = name_of_component,
 };
 
 lc_component *lc_manager_component(lc_manager *manager)

@@ -9,26 +9,38 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 struct merged {
     lc_component component; /* first */
     atomic_bool started;    /* only its atomicity counts: one start goes on */
-    lc_context
-        *context; /* the parts', so that they can be cancelled if one of them does not start */
+    /*
+     * The parts', so that they can be cancelled if one of them does not start. Stored with release
+     * and loaded with acquire by those who only look: they find the context complete.
+     */
+    _Atomic(lc_context *) context;
     lc_handle *ready;
     lc_handle *done;
-    size_t parts_started; /* how far the start has come */
+    /* How far the start has come. Relaxed: those who only look need nothing else with it. */
+    atomic_size_t parts_started;
     size_t count;
     lc_component *parts[];
 };
+
+/* For the start itself, which has stored it. */
+static lc_context *own_context(struct merged *merged)
+{
+    return atomic_load_explicit(&merged->context, memory_order_relaxed);
+}
 
 /* A part has failed to start, or its start has thrown: what was started before it ends. */
 static void stop_started(void *arg)
 {
     struct merged *merged = arg;
-    lc_context_cancel(merged->context, NULL);
+    lc_context_cancel(own_context(merged), NULL);
     lc__task_shield(); /* its parts are not left alone */
-    for (size_t i = merged->parts_started; i-- > 0;)
+    size_t started = atomic_load_explicit(&merged->parts_started, memory_order_relaxed);
+    for (size_t i = started; i-- > 0;)
         lc_handle_wait(lc_component_done(merged->parts[i]), LC_FOREVER);
     lc__task_unshield();
 }
@@ -39,9 +51,10 @@ static lc_error *start_parts(struct merged *merged)
     /* A throw in a part's start does not come back here. */
     if (lc_defer(stop_started, merged) < 0)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
-    while (merged->parts_started < merged->count && !error) {
-        error = lc_component_start(merged->parts[merged->parts_started], merged->context);
-        merged->parts_started += error == NULL;
+    for (size_t i = 0; i < merged->count && !error; i++) {
+        error = lc_component_start(merged->parts[i], own_context(merged));
+        if (!error)
+            atomic_store_explicit(&merged->parts_started, i + 1, memory_order_relaxed);
     }
     lc__undefer();
     if (error)
@@ -54,9 +67,10 @@ static lc_error *start(lc_component *component, lc_context *context)
     struct merged *merged = (struct merged *)component;
     if (atomic_exchange(&merged->started, true))
         return lc_error_new(-EALREADY, "the merged component was started before");
-    merged->context = lc_context_new(context);
-    if (!merged->context)
+    lc_context *own = lc_context_new(context);
+    if (!own)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
+    atomic_store_explicit(&merged->context, own, memory_order_release);
     return start_parts(merged);
 }
 
@@ -74,7 +88,7 @@ static void free_merged(struct merged *merged)
 {
     lc_handle_unref(merged->ready);
     lc_handle_unref(merged->done);
-    lc_context_unref(merged->context);
+    lc_context_unref(own_context(merged));
     lc__free(merged);
 }
 
@@ -86,6 +100,36 @@ static void destroy(lc_component *component)
     free_merged(merged);
 }
 
+/* By its handles: a part says no more of itself than that. */
+static lc_node_state state_of(struct merged *merged, size_t i, bool ended)
+{
+    if (lc_handle_is_closed(lc_component_done(merged->parts[i])))
+        return LC_NODE_DONE;
+    /* The part that is just being started counts as one that starts. */
+    if (i > atomic_load_explicit(&merged->parts_started, memory_order_relaxed))
+        return LC_NODE_WAITING;
+    if (ended)
+        return LC_NODE_STOPPING;
+    bool is_ready = lc_handle_is_closed(lc_component_ready(merged->parts[i]));
+    return is_ready ? LC_NODE_READY : LC_NODE_STARTING;
+}
+
+static void parts(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    struct merged *merged = (struct merged *)component;
+    const lc_context *context = atomic_load_explicit(&merged->context, memory_order_acquire);
+    bool ended = lc_context_error(context) != NULL;
+    for (size_t i = 0; i < merged->count; i++) {
+        char number[32];
+        const char *name = lc_component_name(merged->parts[i]);
+        snprintf(number, sizeof number, "part %zu", i + 1);
+        const lc_part part = {.name = *name != '\0' ? name : number,
+                              .state = state_of(merged, i, ended),
+                              .component = merged->parts[i]};
+        visit(&part, arg);
+    }
+}
+
 /* Its start waits when a part fails, and calls the parts', which may throw: not LC_START_INLINE. */
 static const lc_component_ops merged_ops = {
     .size = sizeof(lc_component_ops),
@@ -93,6 +137,7 @@ static const lc_component_ops merged_ops = {
     .ready = ready,
     .done = done,
     .destroy = destroy,
+    .parts = parts,
 };
 
 static bool is_among(const lc_component *part, lc_component *const *parts, size_t count)

@@ -110,8 +110,20 @@ static void destroy(lc_component *base)
     lc__free(component);
 }
 
-static const lc_component_ops ops = {sizeof ops, start,   ready_of,
-                                     done_of,    destroy, LC_START_INLINE};
+static const char *name_of(lc_component *component)
+{
+    return of(component)->name;
+}
+
+static const lc_component_ops ops = {
+    .size = sizeof ops,
+    .start = start,
+    .ready = ready_of,
+    .done = done_of,
+    .destroy = destroy,
+    .flags = LC_START_INLINE,
+    .name = name_of,
+};
 
 /* Makes the copies: what is left out is NULL, and the component is freed with all it has. */
 static struct isolate_component *make(const lc_isolate_options *options)

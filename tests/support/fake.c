@@ -34,9 +34,20 @@ static void destroy(lc_component *component)
 }
 
 static const lc_component_ops plain_ops = {
-    sizeof(lc_component_ops), start, ready, done, destroy, 0};
-static const lc_component_ops inline_ops = {sizeof(lc_component_ops), start, ready, done, destroy,
-                                            LC_START_INLINE};
+    .size = sizeof(lc_component_ops),
+    .start = start,
+    .ready = ready,
+    .done = done,
+    .destroy = destroy,
+};
+static const lc_component_ops inline_ops = {
+    .size = sizeof(lc_component_ops),
+    .start = start,
+    .ready = ready,
+    .done = done,
+    .destroy = destroy,
+    .flags = LC_START_INLINE,
+};
 
 void fake_init(struct fake *fake, unsigned flags)
 {

@@ -1,0 +1,222 @@
+/*
+ * awaited.c: see awaited.h.
+ *
+ * A walk over parts of parts. It recurses as deep as components are nested, so a level keeps little
+ * on the stack; the path lies in one place for all levels.
+ */
+#include "component/awaited.h"
+
+#include <bsd/string.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A list in the making. */
+struct list {
+    char *text;
+    size_t size;
+    size_t used;
+    size_t count;    /* entries */
+    size_t left_out; /* of these, those for which there was no room */
+};
+
+struct walk {
+    enum lc__awaited what;
+    int64_t now;
+    struct list holding; /* entries that hold the others up */
+    struct list waiting; /* entries that wait for others; goes behind the first list */
+    char waiting_text[512];
+    char path[256];
+};
+
+/* One component on the way down. */
+struct level {
+    struct walk *walk;
+    size_t path_used;
+    size_t entries; /* below it */
+    struct list workers;
+    char workers_text[192];
+};
+
+/* ---- lists ---- */
+
+enum { TAIL = 24 }; /* room for how many more there are */
+
+static void list_add(struct list *list, const char *entry)
+{
+    list->count++;
+    if (list->left_out > 0 || list->used + strlen(entry) + TAIL >= list->size) {
+        list->left_out++;
+        return;
+    }
+    list->used += (size_t)snprintf(list->text + list->used, list->size - list->used, "%s%s",
+                                   list->used > 0 ? ", " : "", entry);
+}
+
+static void list_end(struct list *list)
+{
+    if (list->left_out > 0)
+        snprintf(list->text + list->used, list->size - list->used, "%s%zu more",
+                 list->used > 0 ? ", and " : "", list->left_out);
+}
+
+/* ---- what is waited for ---- */
+
+static bool runs(lc_node_state state)
+{
+    switch (state) {
+    case LC_NODE_STARTING:
+    case LC_NODE_READY:
+    case LC_NODE_FAILING:
+    case LC_NODE_STOPPING:
+    case LC_NODE_JUDGED:
+        return true;
+    case LC_NODE_WAITING:
+    case LC_NODE_BACKOFF:
+    case LC_NODE_DONE:
+    case LC_NODE_STOPPED:
+    case LC_NODE_DEAD:
+    case LC_NODE_CANCELED:
+        break;
+    }
+    return false;
+}
+
+/* A node that has been given up is not waited for; a worker that has returned too early is. */
+bool lc__awaited_is(enum lc__awaited what, const lc_part *part)
+{
+    if (what == LC__AWAITED_DONE)
+        return runs(part->state);
+    if (part->state == LC_NODE_STOPPED)
+        return part->is_worker;
+    return part->state != LC_NODE_READY && part->state != LC_NODE_DONE;
+}
+
+static bool waits(const lc_part *part)
+{
+    return part->waits_for && *part->waits_for != '\0';
+}
+
+/* ---- entries ---- */
+
+enum { DURATION_SIZE = 40 };
+
+/* Since when, as " for 2.0 s"; "" if that is not known. */
+static const char *duration(const struct walk *walk, int64_t since, char text[DURATION_SIZE])
+{
+    text[0] = '\0';
+    if (since != 0)
+        snprintf(text, DURATION_SIZE, " for %.1f s",
+                 (double)(walk->now - since) / (double)LC_SECOND);
+    return text;
+}
+
+static void add_worker(struct level *level, const lc_part *part)
+{
+    char entry[160], time[DURATION_SIZE];
+    bool returned = part->state == LC_NODE_STOPPED;
+    snprintf(entry, sizeof entry, "%.100s%s%s", part->name, returned ? " returned" : "",
+             returned ? "" : duration(level->walk, part->since, time));
+    list_add(&level->workers, entry);
+}
+
+static void add_entry(struct walk *walk, const lc_part *part, const char *workers)
+{
+    char entry[512], time[DURATION_SIZE];
+    const char *state = lc_node_state_name(part->state);
+    snprintf(entry, sizeof entry, "%s (%s%s%s%.120s%s%s)", walk->path, state ? state : "?",
+             duration(walk, part->since, time), waits(part) ? ", waits for " : "",
+             waits(part) ? part->waits_for : "", *workers ? ": " : "", workers);
+    list_add(waits(part) ? &walk->waiting : &walk->holding, entry);
+}
+
+/* ---- the walk ---- */
+
+static void level_begin(struct level *level, struct walk *walk, size_t path_used)
+{
+    level->walk = walk;
+    level->path_used = path_used;
+    level->entries = 0;
+    level->workers = (struct list){level->workers_text, sizeof level->workers_text, 0, 0, 0};
+    level->workers_text[0] = '\0';
+}
+
+/* Makes the path one name longer. @return its length. */
+static size_t path_push(struct walk *walk, size_t used, const char *name)
+{
+    int length = snprintf(walk->path + used, sizeof walk->path - used, "%s%s", used > 0 ? "/" : "",
+                          name ? name : "");
+    size_t end = used + (size_t)length;
+    return end < sizeof walk->path ? end : sizeof walk->path - 1;
+}
+
+static void visit(const lc_part *part, void *arg)
+{
+    struct level *above = arg;
+    struct walk *walk = above->walk;
+    if (!lc__awaited_is(walk->what, part))
+        return;
+    if (part->is_worker) {
+        add_worker(above, part);
+        return;
+    }
+    struct level level;
+    level_begin(&level, walk, path_push(walk, above->path_used, part->name));
+    lc_component_parts(part->component, visit, &level);
+    if (level.entries == 0) {
+        list_end(&level.workers);
+        walk->path[level.path_used] = '\0';
+        add_entry(walk, part, level.workers_text);
+        level.entries++;
+    }
+    above->entries += level.entries;
+}
+
+static void walk_begin(struct walk *walk, enum lc__awaited what, char *text, size_t size)
+{
+    walk->what = what;
+    walk->now = lc_now();
+    walk->holding = (struct list){text, size, 0, 0, 0};
+    walk->waiting = (struct list){walk->waiting_text, sizeof walk->waiting_text, 0, 0, 0};
+    walk->waiting_text[0] = '\0';
+    walk->path[0] = '\0';
+    text[0] = '\0';
+}
+
+/* One list of the two. @return how many entries it has. */
+static size_t walk_end(struct walk *walk)
+{
+    struct list *list = &walk->holding;
+    const struct list *waiting = &walk->waiting;
+    size_t count = list->count + waiting->count;
+    if (list->left_out > 0 || list->used + waiting->used + TAIL >= list->size) {
+        list->left_out += waiting->count;
+    } else if (waiting->count > 0) {
+        list_add(list, walk->waiting_text);
+        list->left_out += waiting->left_out;
+    }
+    list_end(list);
+    return count;
+}
+
+size_t lc__awaited_of(lc_component *component, enum lc__awaited what, char *text, size_t size)
+{
+    struct walk walk;
+    struct level level;
+    walk_begin(&walk, what, text, size);
+    level_begin(&level, &walk, 0);
+    lc_component_parts(component, visit, &level);
+    list_end(&level.workers);
+    if (level.workers.count > 0)
+        list_add(&walk.holding, level.workers_text);
+    return walk_end(&walk);
+}
+
+size_t lc__awaited_of_part(const lc_part *part, enum lc__awaited what, char *text, size_t size)
+{
+    struct walk walk;
+    struct level level;
+    walk_begin(&walk, what, text, size);
+    level_begin(&level, &walk, 0);
+    visit(part, &level);
+    return walk_end(&walk);
+}
