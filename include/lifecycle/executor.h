@@ -93,7 +93,8 @@ LC_API LC_MUST_CHECK lc_error *lc_executor_new(const lc_executor_options *option
  * Takes no fibers and no isolates any more, waits until those there are have ended, joins the
  * threads and frees the executor. NULL is allowed.
  * @return 0; -EBUSY for the default one, which lc_library_shutdown frees; -EDEADLK from one of its
- * own fibers, or while a thread is in lc_executor_run with it;
+ * own fibers or isolates, from what one calls through lc_blocking, or while a thread is in
+ * lc_executor_run with it;
  * -EBUSY, of a simulated one: something is left that refers to it (logged). Then nothing happened.
  */
 LC_API int lc_executor_free(lc_executor *executor);

@@ -135,8 +135,9 @@ LC_API size_t lc_isolate_group_count(const lc_isolate_group *group);
 LC_API lc_isolate_group *lc_isolate_group_current(void);
 /**
  * Kills all isolates of the group, holds at exit notwithstanding, and waits until they have ended.
- * From then on no isolate is spawned in it. Not by one of its isolates.
- * @return 0; -ETIMEDOUT; -EDEADLK; -EINVAL; -ENOMEM; -ENOTSUP in a forked child.
+ * From then on no isolate is spawned in it.
+ * @return 0; -ETIMEDOUT; -EDEADLK from one of its isolates, or from what one calls through
+ * lc_blocking: then nothing happened; -EINVAL; -ENOMEM; -ENOTSUP in a forked child.
  */
 LC_API int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline);
 

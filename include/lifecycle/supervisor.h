@@ -164,8 +164,11 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
 /**
  * Stops a node, if it runs, and forgets it. Thread-safe.
  * @return NULL once it is gone; -ENOENT; -EBUSY naming a node that depends on it; -ETIMEDOUT if it
- * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK in a callback,
- * or a log sink, that the supervisor itself has called: there nothing is waited for.
+ * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if the
+ * node's end waits for the caller: the removal is begun, and the node is forgotten once it has
+ * stopped. So a worker, factory, start, handler or isolate of the node is answered, one of a
+ * supervisor or tree nested in it, what they call through lc_blocking, and a callback, or a log sink,
+ * that the supervisor itself has called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,
                                                     int64_t deadline);

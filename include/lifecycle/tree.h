@@ -174,14 +174,15 @@ LC_API LC_MUST_CHECK lc_error *lc_tree_start(lc_tree *tree, lc_context *context)
 LC_API void lc_tree_cancel(lc_tree *tree);
 /**
  * Waits until nothing of it runs any more.
- * @return NULL; -ETIMEDOUT naming those that still run.
+ * @return NULL; -ETIMEDOUT naming those that still run; -EDEADLK, at once, from one of its runnables,
+ * from what is nested in one, and from what they call through lc_blocking.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline);
 /**
  * Waits until the tree is settled: no start, exit or restart waits to be carried out, and every
  * runnable that runs has come to wait in the library, or has been busy for longer than the grace.
  * NEW counts as settled; a pause before a restart that runs does too. For tests of runnables.
- * @return 0; -ETIMEDOUT; -EDEADLK from one of its runnables; -ENOMEM; -ENOTSUP in a forked child.
+ * @return 0; -ETIMEDOUT; -EDEADLK as lc_tree_wait; -ENOMEM; -ENOTSUP in a forked child.
  */
 LC_API int lc_tree_settle(lc_tree *tree, int64_t deadline);
 

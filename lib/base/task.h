@@ -36,10 +36,11 @@ struct lc__task {
     struct lc__spinlock parker_lock; /* for that: others look at it */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
     atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
-    struct lc__worker_call *worker; /* worker.c: the work it does; NULL: it is no worker */
-    struct lc__deferred *deferred;  /* worker.c: the last deferred call */
-    void (*unwind)(void);           /* worker.c: runs what is deferred; NULL: nothing is */
-    struct lc__isolate *isolate;    /* isolate.c: whose event it handles; NULL: no isolate's */
+    struct lc__worker_call *worker;      /* worker.c: the work it does; NULL: it is no worker */
+    const struct lc__task *client;       /* blocking.c: whose blocking call it runs; NULL: none's */
+    struct lc__deferred *deferred;       /* worker.c: the last deferred call */
+    void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
+    struct lc__isolate *isolate;         /* isolate.c: whose event it handles; NULL: no isolate's */
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
     unsigned shields;        /* how many there are: lc__task_shield */

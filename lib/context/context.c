@@ -422,6 +422,19 @@ void *lc_context_value(const lc_context *context, const void *key)
     return NULL;
 }
 
+void *lc__context_next_value(const lc_context **context, const void *key)
+{
+    for (const lc_context *one = *context; one; one = one->parent) {
+        const struct value_context *with_value = (const struct value_context *)one;
+        if (!(one->kind & WITH_VALUE) || with_value->key != key)
+            continue;
+        *context = one->parent;
+        return with_value->value;
+    }
+    *context = NULL;
+    return NULL;
+}
+
 lc_signaler *lc__context_signaler(const lc_context *context)
 {
     return context ? context->signaler : NULL;

@@ -16,6 +16,12 @@ lc_context *lc__context_with_own_signaler_and_value(lc_context *parent, lc_signa
                                                     const void *key, void *value,
                                                     void (*release)(void *value));
 
+/*
+ * As lc_context_value, and goes on: *context becomes what is above the context that has the value;
+ * NULL at the end. So all values under a key are found, the nearest first.
+ */
+void *lc__context_next_value(const lc_context **context, const void *key);
+
 /* The error that lc_context_cancel makes of a cause, taken over; for NULL the one that has none. */
 lc_error *lc__context_cancellation(lc_error *cause);
 /* As lc_context_cancel, with an error made by that, taken over: many contexts can share one. */

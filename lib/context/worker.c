@@ -180,7 +180,7 @@ void lc__signal_above(lc_context *context, lc_error *error)
 void lc_signal_error(lc_context *context, lc_error *error)
 {
     const struct lc__worker_call *worker = lc__task_current()->worker;
-    lc_signaler *own = lc__context_signaler(lc__worker_context());
+    lc_signaler *own = worker ? lc__context_signaler(worker->context) : NULL;
     lc_signaler *signaler = lc__context_signaler(context);
     error = something(error);
     if (!signaler)
@@ -202,12 +202,6 @@ void lc_throw(lc_context *context, lc_error *error)
     lc_signal_error(context, error);
     run_deferred(NULL);
     end_task();
-}
-
-lc_context *lc__worker_context(void)
-{
-    const struct lc__worker_call *worker = lc__task_current()->worker;
-    return worker ? worker->context : NULL;
 }
 
 void lc__worker_end(void)
@@ -260,6 +254,14 @@ static void run_in_thread(struct lc__worker_call *call)
     pthread_cleanup_push(finish, call);
     do_work(call);
     pthread_cleanup_pop(1);
+}
+
+lc_context *lc__worker_context(void)
+{
+    const struct lc__task *task = lc__task_current();
+    while (task && !task->worker)
+        task = task->client;
+    return task ? task->worker->context : NULL;
 }
 
 void lc__worker_run(struct lc__worker_call *call)

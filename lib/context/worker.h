@@ -28,13 +28,15 @@ struct lc__worker_call {
 void lc__worker_run(struct lc__worker_call *call);
 
 /*
- * The context of the calling worker itself: where a mistake of the worker goes, whatever context it
- * has passed. NULL: the caller is no worker, or a worker without one. Borrowed until it ends.
+ * The context that the calling task works under: of the worker that it is, or of the one whose
+ * blocking call it runs. NULL: none, or none that the library knows. Borrowed: it lives as long as
+ * the work.
  */
 lc_context *lc__worker_context(void);
 
 /* As lc_signal_error, but does not fall back on the signaler of the calling worker's own context. */
 void lc__signal_above(lc_context *context, lc_error *error);
+
 /* Ends the calling worker as a throw does, without an error. */
 LC_NORETURN void lc__worker_end(void);
 /* Runs the deferred calls of the calling worker, which goes on: one piece of its work is over. */

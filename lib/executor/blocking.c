@@ -22,8 +22,9 @@ struct job {
     STAILQ_ENTRY(job) link;
     void (*run)(void *arg);
     void *arg;
-    const char *caller;      /* under whose name it logs */
-    struct lc__clock *clock; /* the caller's */
+    const char *caller;            /* under whose name it logs */
+    const struct lc__task *client; /* the caller's; it stays, as the caller waits */
+    struct lc__clock *clock;       /* the caller's */
     struct lc__parker parker;
 };
 
@@ -53,9 +54,11 @@ static void run_job(struct job *job)
 {
     lc__log_set_speaker(job->caller);
     lc__clock_set_current(job->clock);
+    lc__task_current()->client = job->client;
     lc__callback_enter();
     job->run(job->arg);
     lc__callback_leave();
+    lc__task_current()->client = NULL;
     lc__clock_set_current(NULL);
     lc__log_set_speaker(NULL);
     lc__unpark(&job->parker); /* with this it is gone */
@@ -151,7 +154,8 @@ int lc_blocking(void (*run)(void *arg), void *arg)
         run(arg);
         return 0;
     }
-    struct job job = {.run = run, .arg = arg, .caller = task->name, .clock = lc__clock_current()};
+    struct job job = {
+        .run = run, .arg = arg, .caller = task->name, .client = task, .clock = lc__clock_current()};
     pthread_once(&changed_once, make_condition);
     lc__parker_init(&job.parker);
     int result = hand_over(&job);

@@ -583,6 +583,15 @@ static bool has_guest(lc_executor *executor)
     return found;
 }
 
+/* Whether the caller is one of the executor's fibers, or in a blocking call of one. */
+static bool has_caller(const lc_executor *executor)
+{
+    const struct lc__task *task = lc__task_current();
+    while (task && !(task->fiber && task->fiber->loop->executor == executor))
+        task = task->client;
+    return task || (lc__loop_of_thread && lc__loop_of_thread->executor == executor);
+}
+
 int lc_executor_free(lc_executor *executor)
 {
     if (!executor)
@@ -591,8 +600,7 @@ int lc_executor_free(lc_executor *executor)
         return -ENOTSUP;
     if (executor->is_default)
         return -EBUSY;
-    bool own = lc__loop_of_thread && lc__loop_of_thread->executor == executor;
-    if (own || has_guest(executor))
+    if (has_caller(executor) || has_guest(executor))
         return -EDEADLK;
     if (executor->simulation && !lc__simulation_is_over(executor->simulation))
         return -EBUSY;

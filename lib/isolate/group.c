@@ -108,6 +108,15 @@ lc_isolate_group *lc_isolate_group_current(void)
     return isolate ? isolate->group : NULL;
 }
 
+/* Whether the caller is one of the group's isolates, or in a blocking call of one. */
+static bool has_caller(const lc_isolate_group *group)
+{
+    const struct lc__task *task = lc__task_current();
+    while (task && !(task->isolate && task->isolate->group == group))
+        task = task->client;
+    return task != NULL;
+}
+
 size_t lc_isolate_group_count(const lc_isolate_group *group)
 {
     lc_isolate_group *counted = (lc_isolate_group *)(uintptr_t)group;
@@ -189,7 +198,7 @@ int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    if (lc_isolate_group_current() == group)
+    if (has_caller(group))
         return -EDEADLK;
     lc_handle *spare = lc_handle_new();
     if (!spare)

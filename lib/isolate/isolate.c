@@ -254,6 +254,8 @@ static void hold(struct run *run)
     isolate->running = run->task;
     /* Lives until the isolate ends, which is in this run or later. */
     run->task->name = name_of(isolate);
+    /* For who asks what the task is part of; an error does not go there. */
+    run->call.context = isolate->extras ? isolate->extras->companion.parent : NULL;
 }
 
 static void let_go(struct run *run)

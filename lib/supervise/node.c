@@ -16,6 +16,7 @@
 #include "context/context.h"
 #include "context/signaler.h"
 #include "executor/thread.h"
+#include "supervise/owner.h"
 
 #include <lifecycle/log.h>
 
@@ -30,6 +31,7 @@ struct lc__instance {
     uint64_t number;
     lc_context *context; /* with the signaler; held */
     lc_signaler *signaler;
+    struct lc__owner *owner; /* held */
     lc_component *component;
     struct lc__worker_call call; /* of the task that makes and starts it */
     lc_error *refused;           /* what the factory has said */
@@ -53,6 +55,7 @@ static void unref_instance(struct lc__instance *instance)
     struct lc__shell *shell = instance->shell;
     lc_context_unref(instance->context);
     lc_error_unref(instance->refused);
+    lc__owner_unref(instance->owner);
     lc__free(instance);
     lc__shell_unref(shell);
 }
@@ -90,7 +93,7 @@ static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
     lc_error *error = instance->thrown;
     instance->thrown = NULL;
     if (!instance->node) {
-        lc_log(LC_LOG_ERROR, shell->name,
+        lc_log(LC_LOG_ERROR, instance->owner->path,
                "unhandled error, thrown after its component was done: %s", lc_error_message(error));
         lc_error_unref(error);
     } else if (is_cancellation(instance, error)) {
@@ -125,7 +128,8 @@ void lc__node_report(struct lc__shell *shell)
         return;
     lc_signaler *signaler = lc__context_signaler(shell->above);
     if (!signaler) {
-        lc_log(LC_LOG_ERROR, shell->name, "ended by an error: %s", lc_error_message(result));
+        lc_log(LC_LOG_ERROR, lc__shell_own_path(shell), "ended by an error: %s",
+               lc_error_message(result));
         return;
     }
     /* If that goes to a node which has no handler, it is what will be done about it. */
@@ -259,14 +263,38 @@ static void run_start(void *arg)
     lc__worker_run(&((struct lc__instance *)arg)->call);
 }
 
+/* Made with the first instance, when the shell's path is known. NULL: no memory. */
+static struct lc__owner *owner_of(struct lc__node *node)
+{
+    char path[LC__PATH_SIZE];
+    if (!node->owner)
+        node->owner = lc__owner_new(node->shell, lc__shell_path(node->shell, node->name, path));
+    return node->owner;
+}
+
+/* The context of an instance: the program throws on it, and is found to be part of the node. */
+static lc_context *new_context(const struct lc__instance *instance)
+{
+    struct lc__owner *owner = lc__owner_ref(instance->owner);
+    lc_context *context = lc__context_with_own_signaler_and_value(
+        instance->shell->context, instance->signaler, &lc__owner_key, owner, lc__owner_unref);
+    if (!context)
+        lc__owner_unref(owner);
+    return context;
+}
+
 static struct lc__instance *new_instance(struct lc__node *node)
 {
+    struct lc__owner *owner = owner_of(node);
+    if (!owner)
+        return NULL;
     struct lc__instance *instance = lc__allocate(sizeof *instance);
     if (!instance)
         return NULL;
     atomic_init(&instance->refs, 2); /* until its end, and the relay's */
     instance->shell = lc__shell_ref(node->shell);
     instance->node = node;
+    instance->owner = lc__owner_ref(owner);
     instance->number = node->engine.instance;
     instance->ready_waiter.closed = is_ready;
     instance->done_waiter.closed = is_done;
@@ -280,7 +308,7 @@ static struct lc__instance *new_instance(struct lc__node *node)
         unref_instance(instance);
         return NULL;
     }
-    instance->context = lc__context_with_own_signaler(node->shell->context, instance->signaler);
+    instance->context = new_context(instance);
     if (!instance->context) {
         lc_signaler_unref(instance->signaler); /* gives the relay's reference back */
         unref_instance(instance);
@@ -342,6 +370,8 @@ static void deal_with_verdict(struct lc__shell *shell, struct lc__post *post)
     struct lc__judgement *judgement = OF(struct lc__judgement, post, post);
     lc_error *error = judgement->error;
     judgement->error = NULL;
+    lc_context_unref(judgement->context);
+    judgement->context = NULL;
     lc__engine_verdict(&shell->engine, &of_judgement(judgement)->engine, judgement->instance,
                        judgement->answer, lc_now());
     lc_error_unref(error);
@@ -368,12 +398,25 @@ static void run_judgement(void *arg)
     lc__worker_run(&((struct lc__judgement *)arg)->call);
 }
 
+/* The handler is part of the node, too: see owner.h. */
+static lc_context *judgement_context(struct lc__node *node)
+{
+    struct lc__owner *owner = lc__owner_ref(owner_of(node));
+    lc_context *context =
+        lc_context_with_value(node->shell->context, &lc__owner_key, owner, lc__owner_unref);
+    if (!context)
+        lc__owner_unref(owner);
+    return context;
+}
+
 /* The error is the engine's until the verdict; the handler's task has a reference of its own. */
 void lc__node_ask(struct lc__node *node)
 {
     struct lc__judgement *judgement = &node->judgement;
     lc__shell_ref(node->shell);
-    judgement->call = (struct lc__worker_call){.work = ask, .ended = asked, .arg = judgement};
+    judgement->context = judgement_context(node);
+    judgement->call = (struct lc__worker_call){
+        .context = judgement->context, .work = ask, .ended = asked, .arg = judgement};
     judgement->post.deal = deal_with_verdict;
     judgement->error = lc_error_ref(node->engine.error);
     judgement->instance = node->engine.instance;
@@ -437,6 +480,7 @@ void lc__node_free(struct lc__node *node)
 {
     lc__engine_node_end(&node->engine);
     lc_handle_unref(node->gone);
+    lc__owner_unref(node->owner);
     lc__free(node->intensity.times);
     lc__free(node);
 }

@@ -11,6 +11,7 @@
 #include <bsd/sys/tree.h>
 
 struct lc__instance;
+struct lc__owner;
 
 /* One of the things a node depends on: by name, until the graph is run. */
 struct lc__needed {
@@ -23,7 +24,8 @@ struct lc__needed {
 struct lc__judgement {
     struct lc__worker_call call;
     struct lc__post post;
-    lc_error *error; /* held */
+    lc_context *context; /* leads to the node's owner; held. NULL: no memory for it */
+    lc_error *error;     /* held */
     uint64_t instance;
     lc_behavior answer;
 };
@@ -40,6 +42,7 @@ struct lc__node {
     lc_worker_kind kind;
     lc_executor *executor;
     struct lc__engine_intensity intensity;
+    struct lc__owner *owner;       /* to which the contexts of all instances lead; NULL: none yet */
     struct lc__instance *instance; /* the present one; NULL: none. In the service */
     struct lc__judgement judgement;
     lc_handle *gone; /* closes when it is forgotten; NULL: nobody waits for that. In the service */

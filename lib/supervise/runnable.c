@@ -103,12 +103,10 @@ int lc__run_open_log(struct lc__run *run, const char *name, const char **result)
 
 /* ---- instances ---- */
 
-static const char run_key; /* under which a context leads to its instance */
-
 /* An error that nobody is told of otherwise. Takes it over. */
 static void log_unhandled(const struct lc__run *run, lc_error *error)
 {
-    lc_log(LC_LOG_ERROR, run->name, "unhandled error: %s", lc_error_message(error));
+    lc_log(LC_LOG_ERROR, run->owner.path, "unhandled error: %s", lc_error_message(error));
     lc_error_unref(error);
 }
 
@@ -136,7 +134,11 @@ static void *ref_run(struct lc__run *run)
 
 struct lc__run *lc__run_of(const lc_context *context)
 {
-    return context ? lc_context_value(context, &run_key) : NULL;
+    struct lc__owner *owner;
+    do
+        owner = lc__owner_next(&context);
+    while (owner && !owner->is_runnable); /* a node that a runnable supervises is none itself */
+    return (struct lc__run *)owner;
 }
 
 /* ---- dying of a throw ---- */
@@ -252,8 +254,8 @@ static lc_context *new_context(struct lc__run *run, lc_context *above)
         unref_run(run);
         return NULL;
     }
-    lc_context *context =
-        lc__context_with_own_signaler_and_value(above, signaler, &run_key, ref_run(run), unref_run);
+    lc_context *context = lc__context_with_own_signaler_and_value(above, signaler, &lc__owner_key,
+                                                                  ref_run(run), unref_run);
     if (!context) {
         unref_run(run);
         lc_signaler_unref(signaler); /* gives the relay's reference back */
@@ -264,17 +266,21 @@ static lc_context *new_context(struct lc__run *run, lc_context *above)
 static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
 {
     const char *name = runnable->engine.name;
-    size_t name_size = strlen(name) + 1;
-    struct lc__run *run = lc__allocate(sizeof *run + name_size);
+    const char *above_all = lc__shell_own_path(runnable->shell);
+    size_t name_at = strlen(above_all) + 1;
+    size_t size = name_at + strlen(name) + 1;
+    struct lc__run *run = lc__allocate(sizeof *run + size);
     if (!run)
         return NULL;
+    run->owner = (struct lc__owner){runnable->shell, true, run->path};
     atomic_init(&run->refs, 1);
     run->shell = lc__shell_ref(runnable->shell);
     run->of = runnable;
     run->number = runnable->engine.instance;
     run->transient = runnable->engine.policy.restart == LC_TRANSIENT;
     run->ended.deal = deal_with_end;
-    memcpy(run->name, name, name_size);
+    snprintf(run->path, size, "%s/%s", above_all, name);
+    run->name = run->path + name_at;
     run->context = new_context(run, above);
     if (run->context)
         return run;
@@ -347,8 +353,9 @@ void lc__runnable_tell_death(const struct lc__runnable *runnable)
     const char *backtrace = last && last->died_of_throw ? last->backtrace : NULL;
     const lc_log_field fields[] = {{"restart_after", lc__engine_pause_text(node, after)},
                                    {"backtrace", backtrace}};
-    lc_log_fields(LC_LOG_ERROR, node->name, fields, backtrace ? 2 : 1, "died: %s",
-                  lc_error_message(node->error));
+    char path[LC__PATH_SIZE];
+    lc_log_fields(LC_LOG_ERROR, lc__shell_path(runnable->shell, node->name, path), fields,
+                  backtrace ? 2 : 1, "died: %s", lc_error_message(node->error));
 }
 
 /* ---- settled ---- */

@@ -7,6 +7,7 @@
 #include "base/refs.h"
 #include "base/spin.h"
 #include "context/worker.h"
+#include "supervise/owner.h"
 #include "supervise/shell.h"
 
 #include <lifecycle/tree.h>
@@ -49,6 +50,7 @@ enum lc__run_signal { LC__RUN_NEW, LC__RUN_HEALTHY, LC__RUN_DONE };
 
 /* An instance. Its context refers to it, so that it is there as long as that is. */
 struct lc__run {
+    struct lc__owner owner; /* first */
     atomic_uint refs;
     struct lc__shell *shell; /* held */
     struct lc__runnable
@@ -68,7 +70,8 @@ struct lc__run {
     unsigned long parks;      /* how often it had gone to wait then */
     struct lc__spinlock lock; /* for the next */
     struct lc__task *task;    /* that runs it; NULL: none, or not any more */
-    char name[];              /* the distinguished name */
+    const char *name;         /* the distinguished name: the end of the path */
+    char path[];              /* the owner's */
 };
 
 /* Makes a runnable of good options, below one of that name; NULL: the root. NULL: no memory. */

@@ -4,6 +4,7 @@
 #include "supervise/shell.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/refs.h"
 #include "base/task.h"
@@ -11,6 +12,7 @@
 #include "executor/fiber.h"
 #include "executor/park.h"
 #include "executor/thread.h"
+#include "supervise/owner.h"
 
 #include <lifecycle/log.h>
 
@@ -18,6 +20,7 @@
 #include <bsd/string.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- references ---- */
@@ -177,7 +180,7 @@ static void become_ready(struct lc__shell *shell)
         return;
     lc__engine_list_given_up(&shell->engine, without, sizeof without);
     if (without[0] != '\0')
-        lc_log(LC_LOG_WARNING, shell->name, "ready, without: %s", without);
+        lc_log(LC_LOG_WARNING, lc__shell_own_path(shell), "ready, without: %s", without);
     lc_handle_close(&shell->ready);
 }
 
@@ -460,9 +463,48 @@ lc_error *lc__shell_prepare(struct lc__shell *shell)
                                       strerror(-result));
 }
 
-void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context)
+const char *lc__shell_path(const struct lc__shell *shell, const char *name,
+                           char path[LC__PATH_SIZE])
+{
+    enum { ROOM = LC__PATH_SIZE - 1, DOTS = 3 };
+    const char *own = lc__shell_own_path(shell);
+    size_t own_length = strlen(own);
+    size_t name_length = name ? strlen(name) + 1 : 0;
+    const char *dots = "";
+    if (own_length + name_length > ROOM) {
+        dots = "...";
+        size_t over = own_length + name_length + DOTS - ROOM;
+        size_t of_own = over < own_length ? over : own_length;
+        own += of_own;
+        if (name)
+            name += over - of_own;
+    }
+    snprintf(path, LC__PATH_SIZE, "%s%s%s%s", dots, own, name ? "/" : "", name ? name : "");
+    return path;
+}
+
+const char *lc__shell_own_path(const struct lc__shell *shell)
+{
+    return shell->path ? shell->path : shell->name;
+}
+
+/* Without memory for it, it is named as if it lay in nothing. */
+static void set_path(struct lc__shell *shell, const lc_context *above, bool is_part)
+{
+    const struct lc__owner *owner = lc__owner_next(&above);
+    if (!owner)
+        return;
+    size_t size = strlen(owner->path) + 1 + sizeof shell->name;
+    shell->path = lc__allocate(size);
+    if (shell->path)
+        snprintf(shell->path, size, "%s%s%s", owner->path, is_part ? "" : "/",
+                 is_part ? "" : shell->name);
+}
+
+void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context, bool is_part)
 {
     lc__shell_ref(shell);
+    set_path(shell, above, is_part);
     shell->started = true;
     shell->executor = lc_in_fiber() ? lc_executor_current() : NULL;
     shell->clock = lc__task_current()->clock;
@@ -504,6 +546,7 @@ void lc__shell_end(struct lc__shell *shell)
     lc_error_unref(shell->stop);
     lc__ended_free(shell->ended);
     lc__engine_end(&shell->engine);
+    lc__free(shell->path);
 }
 
 /* ---- tasks ---- */

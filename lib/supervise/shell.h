@@ -56,6 +56,7 @@ struct lc__shell {
     struct lc__clock *clock; /* on which its deadlines lie: its starter's */
     lc_executor *executor;   /* of fibers that ask for none: its starter's; NULL: the default */
     char name[LC_NAME_MAX + 1];
+    char *path; /* through all that it lies in, outer/inner; set by the start; NULL: its name */
 
     /* In the service only. */
     struct lc__engine engine;
@@ -110,10 +111,10 @@ bool lc__shell_serves(struct lc__shell *shell);
 lc_error *lc__shell_prepare(struct lc__shell *shell);
 /*
  * Makes it begin, in the service: it takes over the caller's clock and is cancelled when `above`
- * ends. `context`: above all instances, taken over. An engine that has nothing to do may finish
- * right after this.
+ * ends. `context`: above all instances, taken over. `is_part`: it is the component of what `above`
+ * belongs to, and goes by that name. An engine that has nothing to do may finish right after this.
  */
-void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context);
+void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context, bool is_part);
 /* Cancels what is below the context, for the reason for which everything is stopped, if it is. */
 void lc__shell_cancel(struct lc__shell *shell, lc_context *context);
 /* Looks whether what is above has ended, before an event is dealt with that may come of it. */
@@ -126,6 +127,17 @@ void lc__shell_look_above(struct lc__shell *shell);
  */
 int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
                    size_t stack_size, const char *name, void (*run)(void *arg), void *arg);
+
+/* The shell's path through all that it lies in: outer/inner. Lives as long as the shell. */
+const char *lc__shell_own_path(const struct lc__shell *shell);
+/* Room for the path of what is supervised; of a longer one the beginning is left out. */
+enum { LC__PATH_SIZE = 256 };
+/*
+ * The shell's path, or with a name the path of that node or runnable: for messages. Written into
+ * `path`, which is returned.
+ */
+const char *lc__shell_path(const struct lc__shell *shell, const char *name,
+                           char path[LC__PATH_SIZE]);
 
 /* Whether more has been posted; in the service. */
 bool lc__shell_has_mail(struct lc__shell *shell);

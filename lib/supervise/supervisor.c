@@ -7,6 +7,7 @@
 #include "base/task.h"
 #include "context/context.h"
 #include "supervise/node.h"
+#include "supervise/owner.h"
 #include "supervise/snapshot.h"
 
 #include <lifecycle/log.h>
@@ -192,33 +193,32 @@ lc_error *lc_supervisor_check(lc_supervisor *supervisor)
 
 /* ---- what the engine asks for ---- */
 
-static void tell_unable(const struct lc__node *node)
+static void tell_unable(const struct lc__node *node, const char *path)
 {
     const struct lc__engine_node *because = node->engine.because;
     bool done = because->state == LC_NODE_DONE;
-    lc_log(LC_LOG_ERROR, node->name, "will not start, since \"%s\", on which it depends, %s%s%s",
+    lc_log(LC_LOG_ERROR, path, "will not start, since \"%s\", on which it depends, %s%s%s",
            because->name, done ? "has ended without having been ready" : "has stopped for good",
            because->error && !done ? ": " : "",
            because->error && !done ? lc_error_message(because->error) : "");
 }
 
-static void tell_restart(const struct lc__node *node)
+static void tell_restart(const struct lc__node *node, const char *path)
 {
     char after[LC__PAUSE_TEXT_SIZE];
     const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
-    lc_log_fields(LC_LOG_ERROR, node->name, &field, 1,
-                  "restarting, since no handler says otherwise: %s",
+    lc_log_fields(LC_LOG_ERROR, path, &field, 1, "restarting, since no handler says otherwise: %s",
                   lc_error_message(node->engine.error));
 }
 
-static void tell_ended(const struct lc__node *node)
+static void tell_ended(const struct lc__node *node, const char *path)
 {
     char after[LC__PAUSE_TEXT_SIZE];
     const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
     if (node->engine.settled)
-        lc_log(LC_LOG_INFO, node->name, "has ended without an error");
+        lc_log(LC_LOG_INFO, path, "has ended without an error");
     else
-        lc_log_fields(LC_LOG_INFO, node->name, &field, 1,
+        lc_log_fields(LC_LOG_INFO, path, &field, 1,
                       "has ended without an error, and is restarted, since it is permanent");
 }
 
@@ -239,38 +239,38 @@ static void forget(struct lc__node *node)
 static void act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__node *node = of_engine(action->node);
-    (void)shell;
+    char buffer[LC__PATH_SIZE];
+    const char *path = lc__shell_path(shell, node->name, buffer);
     switch (action->kind) {
     case LC__TELL_LATE:
-        lc_log(LC_LOG_ERROR, node->name, "failed while it was being stopped: %s",
+        lc_log(LC_LOG_ERROR, path, "failed while it was being stopped: %s",
                lc_error_message(action->error));
         break;
     case LC__TELL_REFUSED:
-        lc_log(LC_LOG_ERROR, node->name, "stopped for good, since its factory failed: %s",
+        lc_log(LC_LOG_ERROR, path, "stopped for good, since its factory failed: %s",
                lc_error_message(action->error));
         break;
     case LC__TELL_OVERDUE:
-        lc_log(LC_LOG_ERROR, node->name,
-               "has not stopped in time, and is not waited for any longer");
+        lc_log(LC_LOG_ERROR, path, "has not stopped in time, and is not waited for any longer");
         break;
     case LC__TELL_UNABLE:
-        tell_unable(node);
+        tell_unable(node, path);
         break;
     case LC__TELL_EXCEEDED:
-        lc_log(LC_LOG_ERROR, node->name, "too many restarts (%u in %.1f s are borne): %s%s%s",
+        lc_log(LC_LOG_ERROR, path, "too many restarts (%u in %.1f s are borne): %s%s%s",
                node->intensity.limit.restarts,
                (double)node->intensity.limit.period / (double)LC_SECOND,
                lc_behavior_name(node->intensity.limit.exceeded), action->error ? ": " : "",
                action->error ? lc_error_message(action->error) : "");
         break;
     case LC__TELL_RESTART:
-        tell_restart(node);
+        tell_restart(node, path);
         break;
     case LC__TELL_STOPPED:
-        lc_log(LC_LOG_ERROR, node->name, "stopped for good: %s", lc_error_message(action->error));
+        lc_log(LC_LOG_ERROR, path, "stopped for good: %s", lc_error_message(action->error));
         break;
     case LC__TELL_ENDED:
-        tell_ended(node);
+        tell_ended(node, path);
         break;
     case LC__START:
         lc__node_start(node);
@@ -357,7 +357,7 @@ static void start_in_service(struct lc__shell *shell, void *arg)
     RB_FOREACH (node, names, &supervisor->names)
         link_node(node);
     supervisor->is_component = start->is_component;
-    lc__shell_start(shell, start->above, context);
+    lc__shell_start(shell, start->above, context, start->is_component);
     lc__engine_start(&shell->engine, lc_now());
 }
 
@@ -606,7 +606,9 @@ lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
 
 struct removal {
     const char *name;
-    lc_handle *gone; /* given to the caller */
+    const lc_context *context; /* that the caller works under; NULL: none */
+    lc_handle *gone;           /* given to the caller */
+    bool is_own;               /* the caller is part of the node */
     lc_error *error;
 };
 
@@ -631,6 +633,7 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
     removal->error = may_remove(supervisor, node, removal->name);
     if (removal->error)
         return;
+    removal->is_own = lc__owner_owns(node->owner, removal->context);
     if (!shell->started) {
         lc__engine_drop(&shell->engine, &node->engine);
         forget(node);
@@ -645,12 +648,29 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
         lc__engine_remove(&shell->engine, &node->engine, lc_now());
 }
 
-/* Within the service, in a callback, say, it would wait for what only goes on after it. */
-static int await_gone(lc_supervisor *supervisor, lc_handle *gone, int64_t deadline)
+/*
+ * Within the service, in a callback, say, and as a part of the node, the caller would wait for what
+ * only goes on after it.
+ */
+static int await_gone(lc_supervisor *supervisor, const struct removal *removal, int64_t deadline)
 {
-    if (!lc__shell_serves(&supervisor->shell))
-        return lc_handle_wait(gone, deadline);
-    return lc_handle_is_closed(gone) ? 0 : -EDEADLK;
+    if (lc_handle_is_closed(removal->gone))
+        return 0;
+    if (lc__shell_serves(&supervisor->shell) || removal->is_own)
+        return -EDEADLK;
+    return lc_handle_wait(removal->gone, deadline);
+}
+
+static lc_error *still_stops(const struct removal *removal, int result)
+{
+    if (result == -EDEADLK)
+        return lc_error_new(
+            result,
+            "node \"%s\" is being removed, but the caller cannot wait for that: the "
+            "node's end waits for the caller",
+            removal->name);
+    return lc_error_new(result, "node \"%s\" is still stopping: %s", removal->name,
+                        strerror(-result));
 }
 
 lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)
@@ -659,16 +679,16 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
         return lc_error_new(-EINVAL,
                             "lc_supervisor_remove needs a supervisor, and a name of 1 to %d bytes",
                             LC_NAME_MAX);
-    struct removal removal = {name, NULL, check_forked(supervisor)};
+    struct removal removal = {
+        .name = name, .context = lc__worker_context(), .error = check_forked(supervisor)};
     if (!removal.error)
         lc__shell_call(&supervisor->shell, remove_in_service, &removal);
     if (removal.gone) {
         lc__task_shield();
-        int result = await_gone(supervisor, removal.gone, deadline);
+        int result = await_gone(supervisor, &removal, deadline);
         lc__task_unshield();
         if (result < 0)
-            removal.error =
-                lc_error_new(result, "node \"%s\" is still stopping: %s", name, strerror(-result));
+            removal.error = still_stops(&removal, result);
     }
     lc_handle_unref(removal.gone);
     return removal.error;

@@ -9,6 +9,7 @@
 #include "supervise/runnable.h"
 #include "supervise/snapshot.h"
 
+#include <lifecycle/executor.h>
 #include <lifecycle/log.h>
 
 #include <bsd/string.h>
@@ -363,16 +364,17 @@ static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
 static void act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__runnable *runnable = of_engine(action->node);
+    char path[LC__PATH_SIZE];
     switch (action->kind) {
     case LC__TELL_RESTART:
         lc__runnable_tell_death(runnable);
         break;
     case LC__TELL_OVERDUE:
-        lc_log(LC_LOG_ERROR, runnable->engine.name,
+        lc_log(LC_LOG_ERROR, lc__shell_path(shell, runnable->engine.name, path),
                "has not ended in time, and blocks its restart");
         break;
     case LC__TELL_EXCEEDED:
-        lc_log(LC_LOG_ERROR, runnable->engine.name,
+        lc_log(LC_LOG_ERROR, lc__shell_path(shell, runnable->engine.name, path),
                "too many restarts (%u in %.1f s are borne): %s",
                runnable->engine.intensity->limit.restarts,
                (double)runnable->engine.intensity->limit.period / (double)LC_SECOND,
@@ -451,6 +453,7 @@ static const struct lc__shell_front front = {
 
 struct start {
     lc_context *above;
+    bool is_component;
     lc_error *error;
 };
 
@@ -469,17 +472,15 @@ static void start_in_service(struct lc__shell *shell, void *arg)
         lc_context_unref(context);
         return;
     }
-    lc__shell_start(shell, start->above, context);
+    lc__shell_start(shell, start->above, context, start->is_component);
     if (!shell->engine.ending)
         lc__engine_add(&shell->engine, &tree->root->engine, NULL, lc_now());
 }
 
-lc_error *lc_tree_start(lc_tree *tree, lc_context *context)
+static lc_error *start_under(lc_tree *tree, lc_context *context, bool is_component)
 {
-    struct start start = {context, NULL};
+    struct start start = {context, is_component, NULL};
     void *frame;
-    if (!tree)
-        return lc_error_new(-EINVAL, "lc_tree_start needs a tree");
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
                             tree->shell.name);
@@ -487,6 +488,12 @@ lc_error *lc_tree_start(lc_tree *tree, lc_context *context)
     backtrace(&frame, 1);
     lc__shell_call(&tree->shell, start_in_service, &start);
     return start.error;
+}
+
+lc_error *lc_tree_start(lc_tree *tree, lc_context *context)
+{
+    return tree ? start_under(tree, context, false)
+                : lc_error_new(-EINVAL, "lc_tree_start needs a tree");
 }
 
 static void cancel_in_service(struct lc__shell *shell, void *arg)
@@ -516,6 +523,11 @@ lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
 {
     if (!tree)
         return lc_error_new(-EINVAL, "lc_tree_wait needs a tree");
+    if (lc_handle_is_closed(&tree->shell.done))
+        return NULL;
+    if (lc__owner_is_in(&tree->shell, lc__worker_context()))
+        return lc_error_new(-EDEADLK, "\"%s\" is waited for by a task that is part of it, \"%s\"",
+                            lc__shell_own_path(&tree->shell), lc_worker_name());
     int result = lc_handle_wait(&tree->shell.done, deadline);
     if (result == 0)
         return NULL;
@@ -558,6 +570,8 @@ int lc_tree_settle(lc_tree *tree, int64_t deadline)
     if (lc__forked())
         return -ENOTSUP;
     for (;;) {
+        if (lc__owner_is_in(&tree->shell, lc__worker_context()))
+            return -EDEADLK;
         struct look look = {.task = lc__task_current()};
         lc__shell_call(&tree->shell, look_whether_settled, &look);
         if (look.own)
@@ -653,7 +667,7 @@ lc_observer *lc_tree_observe(lc_tree *tree, size_t capacity)
 
 static lc_error *start(lc_component *component, lc_context *context)
 {
-    return lc_tree_start((lc_tree *)component, context);
+    return start_under((lc_tree *)component, context, true);
 }
 
 static lc_handle *ready(lc_component *component)

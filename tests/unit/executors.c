@@ -324,6 +324,20 @@ static void a_fiber_may_not_free_its_executor(void)
     freeing_drop(&freeing);
 }
 
+static void free_own_by_blocking(void *arg)
+{
+    CU_ASSERT_EQUAL(lc_blocking(free_own, arg), 0);
+}
+
+static void a_blocking_call_of_a_fiber_may_not_free_its_executor(void)
+{
+    struct freeing freeing = freeing_new(1);
+    fibers_start(freeing.executor, "suicidal", free_own_by_blocking, &freeing);
+    fibers_end(freeing.executor);
+    CU_ASSERT_EQUAL(freeing.result, -EDEADLK);
+    freeing_drop(&freeing);
+}
+
 static lc_error *be_a_guest(void *arg)
 {
     struct freeing *freeing = arg;
@@ -834,6 +848,7 @@ CHECK_SUITE(
     {"main needs no other thread", main_needs_no_other_thread},
     {"freeing waits for fibers", free_waits_for_fibers},
     {"a fiber may not free its executor", a_fiber_may_not_free_its_executor},
+    {"nor may a blocking call of one", a_blocking_call_of_a_fiber_may_not_free_its_executor},
     {"an executor with a guest is not freed", an_executor_with_a_guest_is_not_freed},
     {"no fiber starts while it is freed", no_fiber_starts_while_it_is_freed},
     {"several executors at once", several_executors_at_once},

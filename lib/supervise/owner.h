@@ -1,0 +1,48 @@
+/*
+ * owner.h: whose a context is: the node of a supervisor, or the runnable of a tree, that a worker
+ * belongs to, and those above it. Two things are asked of it: the path by which messages name what
+ * is supervised, and whether the caller is part of what it wants to wait for. Floor 5; the floors
+ * above may ask.
+ *
+ * The context of each instance has a value that leads to its owner. A supervisor or tree that is
+ * started below such a context lies inside that owner; so the owners found upward from a context
+ * are the chain of all that the worker is part of.
+ */
+#ifndef LIFECYCLE_SUPERVISE_OWNER_H
+#define LIFECYCLE_SUPERVISE_OWNER_H
+
+#include <lifecycle/context.h>
+
+#include <stdatomic.h>
+
+struct lc__shell;
+
+struct lc__owner {
+    const struct lc__shell *shell; /* of the supervisor or tree; compared only, may be gone */
+    bool is_runnable;              /* it is the first member of a struct lc__run: runnable.h */
+    const char *path;              /* outer/inner/node */
+};
+
+/* Under which a context leads to its owner. */
+extern const char lc__owner_key;
+
+/* An owner by itself, counted, with a copy of the path. NULL: no memory. */
+struct lc__owner *lc__owner_new(const struct lc__shell *shell, const char *path);
+struct lc__owner *lc__owner_ref(struct lc__owner *owner);
+/* For a context's release. NULL is allowed. */
+void lc__owner_unref(void *owner);
+
+/* The nearest owner upward; *context becomes what is above. NULL: there is none. */
+struct lc__owner *lc__owner_next(const lc_context **context);
+
+/*
+ * Whether a task that works under `context`, its lc__worker_context, is part of what this owner
+ * owns: then its wait for the owner's end would never end. The one question that every call asks
+ * that waits for an end; it knows the library's workers, factories, starts and handlers, nested as
+ * they may be, and what they call through lc_blocking. False for NULL.
+ */
+bool lc__owner_owns(const struct lc__owner *owner, const lc_context *context);
+/* The same of all that a supervisor or tree owns. */
+bool lc__owner_is_in(const struct lc__shell *shell, const lc_context *context);
+
+#endif

@@ -1,0 +1,474 @@
+/*
+ * own_end.c: contract A38, B12: a call that would wait for the end of what its caller is part of
+ * answers -EDEADLK at once, and what it asks for is begun all the same. Along the chain of owners:
+ * workers, factories, starts, handlers, isolates; through nested supervisors and trees; through
+ * lc_blocking.
+ */
+#include "support/check.h"
+#include "support/fake.h"
+#include "support/helper.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* A call that waits for an end, and who makes it. */
+struct scene {
+    void (*ask)(void *arg); /* the call; sets `code` */
+    bool blocking;          /* it is made through lc_blocking */
+    lc_supervisor *outer;   /* from which "own" is removed */
+    lc_supervisor *inner;   /* NULL: none */
+    lc_tree *tree;          /* NULL: none */
+    lc_isolate_group *group;
+    lc_handle *asked;
+    int code;
+};
+
+static void remove_own(void *arg)
+{
+    struct scene *scene = arg;
+    lc_error *error = lc_supervisor_remove(scene->outer, "own", check_patience());
+    scene->code = lc_error_code(error);
+    lc_error_unref(error);
+}
+
+static void wait_for_tree(void *arg)
+{
+    struct scene *scene = arg;
+    lc_error *error = lc_tree_wait(scene->tree, check_patience());
+    scene->code = lc_error_code(error);
+    lc_error_unref(error);
+}
+
+static void settle_tree(void *arg)
+{
+    struct scene *scene = arg;
+    scene->code = lc_tree_settle(scene->tree, check_patience());
+}
+
+static void shut_group_down(void *arg)
+{
+    struct scene *scene = arg;
+    scene->code = lc_isolate_group_shutdown(scene->group, check_patience());
+}
+
+/* Once: the factory and the handler may be called again. */
+static void make_the_call(struct scene *scene)
+{
+    if (lc_handle_is_closed(scene->asked))
+        return;
+    int called = 0;
+    if (scene->blocking)
+        called = lc_blocking(scene->ask, scene);
+    else
+        scene->ask(scene);
+    CU_ASSERT_EQUAL(called, 0);
+    lc_handle_close(scene->asked);
+}
+
+/* ---- who calls ---- */
+
+static lc_error *call_in_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    lc_ready_signal(ready);
+    make_the_call(arg);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *fail_in_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    return lc_error_new(-EIO, "to be judged");
+}
+
+static lc_component *component_of(lc_worker_function run, void *arg)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("part");
+    lc_manager_builder_add(builder, "caller", run, arg);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    return lc_manager_component(manager);
+}
+
+static lc_error *make_caller(void *arg, lc_component **component)
+{
+    *component = component_of(call_in_worker, arg);
+    return NULL;
+}
+
+static lc_error *make_merged_caller(void *arg, lc_component **component)
+{
+    lc_component *parts[] = {component_of(lc_noop_worker, NULL), component_of(call_in_worker, arg)};
+    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, component), 0);
+    return NULL;
+}
+
+static lc_error *call_in_factory(void *arg, lc_component **component)
+{
+    make_the_call(arg);
+    *component = component_of(lc_noop_worker, NULL);
+    return NULL;
+}
+
+static lc_error *make_failing(void *arg, lc_component **component)
+{
+    *component = component_of(fail_in_worker, arg);
+    return NULL;
+}
+
+static lc_behavior call_in_handler(void *arg, const lc_error *error)
+{
+    (void)error;
+    make_the_call(arg);
+    return LC_RESTART;
+}
+
+static lc_error *call_in_entry(void *arg)
+{
+    make_the_call(arg);
+    return NULL;
+}
+
+static lc_error *make_isolate(void *arg, lc_component **component)
+{
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = call_in_entry;
+    options.arg = arg;
+    return lc_isolate_component_new(&options, component);
+}
+
+/* ---- a supervisor with the node "own" ---- */
+
+static lc_supervisor *supervisor_of(const char *name, const char *node_name,
+                                    lc_component_factory factory, lc_error_handler handler,
+                                    void *arg)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    options.name = name;
+    lc_node node = LC_NODE_INIT;
+    node.name = node_name;
+    node.factory = factory;
+    node.factory_arg = arg;
+    node.handler = handler;
+    node.handler_arg = arg;
+    node.kind = check_kind();
+    CHECK_SUCCESS(lc_supervisor_new(&options, &supervisor));
+    CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
+    return supervisor;
+}
+
+static struct scene scene_of(void (*ask)(void *arg))
+{
+    return (struct scene){.ask = ask, .asked = lc_handle_new(), .code = 1};
+}
+
+static void run_outer(void *arg)
+{
+    lc_error_unref(lc_supervisor_run(((struct scene *)arg)->outer, NULL, NULL));
+}
+
+/* It runs until its one node is gone. */
+static void play_removal(struct scene *scene)
+{
+    helper_do(run_outer, scene);
+    CU_ASSERT_TRUE(lc_handle_is_closed(scene->asked));
+    CU_ASSERT_EQUAL(scene->code, -EDEADLK);
+    CHECK_ERROR(lc_supervisor_remove(scene->outer, "own", LC_NOW), -ENOENT);
+    lc_supervisor_unref(scene->outer);
+    lc_handle_unref(scene->asked);
+}
+
+static void removal_by(lc_component_factory factory, lc_error_handler handler, bool blocking)
+{
+    struct scene scene = scene_of(remove_own);
+    scene.blocking = blocking;
+    scene.outer = supervisor_of("outer", "own", factory, handler, &scene);
+    play_removal(&scene);
+}
+
+static void a_worker_removes_its_node(void)
+{
+    removal_by(make_caller, NULL, false);
+    removal_by(make_caller, NULL, true);
+}
+
+static void a_part_of_a_merged_component_removes_its_node(void)
+{
+    removal_by(make_merged_caller, NULL, false);
+}
+
+static void a_factory_removes_its_node(void)
+{
+    removal_by(call_in_factory, NULL, false);
+    removal_by(call_in_factory, NULL, true);
+}
+
+static void a_handler_removes_its_node(void)
+{
+    removal_by(make_failing, call_in_handler, false);
+    removal_by(make_failing, call_in_handler, true);
+}
+
+static void an_isolate_removes_its_node(void)
+{
+    removal_by(make_isolate, NULL, false);
+    removal_by(make_isolate, NULL, true);
+}
+
+/* ---- a start ---- */
+
+static lc_error *call_in_start(struct fake *fake, lc_context *context)
+{
+    (void)context;
+    make_the_call(fake->arg);
+    return lc_error_new(-EAGAIN, "does not start");
+}
+
+static lc_error *give_fake(void *arg, lc_component **component)
+{
+    *component = &((struct fake *)arg)->component;
+    return NULL;
+}
+
+static void a_start_removes_its_node(void)
+{
+    struct scene scene = scene_of(remove_own);
+    struct fake fake;
+    fake_init(&fake, 0);
+    fake.start = call_in_start;
+    fake.arg = &scene;
+    check_log_capture(); /* the start that fails is told of */
+    scene.outer = supervisor_of("outer", "own", give_fake, NULL, &fake);
+    play_removal(&scene);
+    check_log_release();
+    fake_drop(&fake);
+}
+
+/* ---- nested ---- */
+
+static lc_error *make_inner(void *arg, lc_component **component)
+{
+    struct scene *scene = arg;
+    lc_supervisor *inner = supervisor_of("inner", "deep", make_caller, NULL, scene);
+    *component = lc_supervisor_component(inner);
+    return NULL;
+}
+
+static lc_error *make_inner_with_handler(void *arg, lc_component **component)
+{
+    struct scene *scene = arg;
+    lc_supervisor *inner = supervisor_of("inner", "deep", make_failing, call_in_handler, scene);
+    *component = lc_supervisor_component(inner);
+    return NULL;
+}
+
+/* A supervisor that a runnable runs by hand, below its context. */
+static lc_error *run_deep_supervisor(lc_context *context, void *arg)
+{
+    lc_tree_signal_healthy(context);
+    lc_supervisor *deep = supervisor_of("deep", "deeper", make_caller, NULL, arg);
+    lc_error *error = lc_supervisor_run(deep, context, NULL);
+    lc_supervisor_unref(deep);
+    return error;
+}
+
+static lc_error *run_caller(lc_context *context, void *arg)
+{
+    lc_tree_signal_healthy(context);
+    make_the_call(arg);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *run_parent(lc_context *context, void *arg)
+{
+    lc_child child = LC_CHILD_INIT;
+    child.name = "child";
+    child.run = run_caller;
+    child.arg = arg;
+    child.kind = check_kind();
+    CHECK_SUCCESS(lc_tree_run(context, &child));
+    lc_tree_signal_healthy(context);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_tree *tree_of(lc_runnable root, struct scene *scene)
+{
+    lc_tree *tree = NULL;
+    lc_tree_options options = LC_TREE_INIT;
+    options.root.run = root;
+    options.root.arg = scene;
+    options.root.kind = check_kind();
+    CHECK_SUCCESS(lc_tree_new(&options, &tree));
+    return tree;
+}
+
+static lc_error *make_tree(void *arg, lc_component **component)
+{
+    *component = lc_tree_component(tree_of(run_deep_supervisor, arg));
+    return NULL;
+}
+
+static void what_is_nested_removes_a_node_above(void)
+{
+    removal_by(make_inner, NULL, false);
+    removal_by(make_inner, NULL, true);
+    removal_by(make_inner_with_handler, NULL, false);
+    removal_by(make_tree, NULL, false);
+    removal_by(make_tree, NULL, true);
+}
+
+/* ---- trees ---- */
+
+static void play_tree(lc_runnable root, void (*ask)(void *arg), bool blocking)
+{
+    struct scene scene = scene_of(ask);
+    scene.blocking = blocking;
+    scene.tree = tree_of(root, &scene);
+    CHECK_SUCCESS(lc_tree_start(scene.tree, NULL));
+    CHECK_CLOSES(scene.asked);
+    CU_ASSERT_EQUAL(scene.code, -EDEADLK);
+    lc_tree_cancel(scene.tree);
+    CHECK_SUCCESS(lc_tree_wait(scene.tree, check_patience()));
+    lc_tree_unref(scene.tree);
+    lc_handle_unref(scene.asked);
+}
+
+static void a_runnable_waits_for_its_tree(void)
+{
+    play_tree(run_caller, wait_for_tree, false);
+    play_tree(run_caller, wait_for_tree, true);
+    play_tree(run_parent, wait_for_tree, false);
+    play_tree(run_deep_supervisor, wait_for_tree, false);
+    play_tree(run_deep_supervisor, wait_for_tree, true);
+}
+
+static void a_runnable_waits_until_its_tree_is_settled(void)
+{
+    play_tree(run_parent, settle_tree, false);
+    play_tree(run_caller, settle_tree, true);
+    play_tree(run_deep_supervisor, settle_tree, false);
+}
+
+/* ---- groups of isolates ---- */
+
+static void an_isolate_shuts_its_group_down(void)
+{
+    for (int blocking = 0; blocking < 2; blocking++) {
+        struct scene scene = scene_of(shut_group_down);
+        scene.blocking = blocking;
+        CHECK_SUCCESS(lc_isolate_group_new(NULL, &scene.group));
+        lc_isolate_options options = LC_ISOLATE_INIT;
+        options.entry = call_in_entry;
+        options.arg = &scene;
+        options.group = scene.group;
+        CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+        CHECK_CLOSES(scene.asked);
+        CU_ASSERT_EQUAL(scene.code, -EDEADLK);
+        CU_ASSERT_EQUAL(lc_isolate_group_shutdown(scene.group, check_patience()), 0);
+        lc_isolate_group_unref(scene.group);
+        lc_handle_unref(scene.asked);
+    }
+}
+
+/* ---- who is no part of it ---- */
+
+static lc_error *remove_other(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct scene *scene = arg;
+    lc_ready_signal(ready);
+    scene->ask(scene);
+    lc_handle_close(scene->asked);
+    (void)context;
+    return NULL;
+}
+
+static lc_error *make_other(void *arg, lc_component **component)
+{
+    *component = component_of(remove_other, arg);
+    return NULL;
+}
+
+static lc_error *make_noop(void *arg, lc_component **component)
+{
+    *component = component_of(lc_noop_worker, arg);
+    return NULL;
+}
+
+/* A sibling, and the node of a supervisor beside it, may wait. */
+static void others_wait_for_the_end(void)
+{
+    struct scene scene = scene_of(remove_own);
+    scene.outer = supervisor_of("outer", "own", make_noop, NULL, NULL);
+    lc_node node = LC_NODE_INIT;
+    node.name = "other";
+    node.factory = make_other;
+    node.factory_arg = &scene;
+    node.kind = check_kind();
+    CHECK_SUCCESS(lc_supervisor_add(scene.outer, &node));
+    helper_do(run_outer, &scene);
+    CU_ASSERT_TRUE(lc_handle_is_closed(scene.asked));
+    CU_ASSERT_EQUAL(scene.code, 0);
+    CHECK_ERROR(lc_supervisor_remove(scene.outer, "own", LC_NOW), -ENOENT);
+    lc_supervisor_unref(scene.outer);
+    lc_handle_unref(scene.asked);
+}
+
+/* What is above what is removed is no part of it. */
+static lc_error *remove_below(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct scene *scene = arg;
+    lc_supervisor *below = supervisor_of("below", "own", make_noop, NULL, NULL);
+    lc_ready_signal(ready);
+    CHECK_SUCCESS(lc_component_start(lc_supervisor_component(below), context));
+    CHECK_CLOSES(lc_supervisor_ready(below));
+    lc_error *error = lc_supervisor_remove(below, "own", check_patience());
+    scene->code = lc_error_code(error);
+    lc_error_unref(error);
+    CHECK_CLOSES(lc_supervisor_done(below));
+    lc_supervisor_unref(below);
+    lc_handle_close(scene->asked);
+    return NULL;
+}
+
+static lc_error *make_above(void *arg, lc_component **component)
+{
+    *component = component_of(remove_below, arg);
+    return NULL;
+}
+
+static void what_is_above_waits_for_the_end(void)
+{
+    struct scene scene = scene_of(NULL);
+    scene.outer = supervisor_of("outer", "above", make_above, NULL, &scene);
+    helper_do(run_outer, &scene);
+    CU_ASSERT_TRUE(lc_handle_is_closed(scene.asked));
+    CU_ASSERT_EQUAL(scene.code, 0);
+    lc_supervisor_unref(scene.outer);
+    lc_handle_unref(scene.asked);
+}
+
+CHECK_SUITE_IN_MODES(
+    own_end, "conformance: a wait for one's own end",
+    {"A38 a worker that removes its node is refused the wait", a_worker_removes_its_node},
+    {"A38 so is a part of a merged component", a_part_of_a_merged_component_removes_its_node},
+    {"A38 so is a factory", a_factory_removes_its_node},
+    {"A38 so is a start", a_start_removes_its_node},
+    {"A38 so is a handler", a_handler_removes_its_node},
+    {"A38 so is an isolate", an_isolate_removes_its_node},
+    {"A38 so is what is nested in the node", what_is_nested_removes_a_node_above},
+    {"A38 others wait for the removal", others_wait_for_the_end},
+    {"A38 what is above the removed waits for it", what_is_above_waits_for_the_end},
+    {"B12 a runnable that waits for its tree is refused", a_runnable_waits_for_its_tree},
+    {"B13 one that waits until its tree is settled is refused",
+     a_runnable_waits_until_its_tree_is_settled},
+    {"C1 an isolate that waits for its group's shutdown is refused",
+     an_isolate_shuts_its_group_down});
