@@ -39,7 +39,8 @@ LC_API const char *lc_node_state_name(lc_node_state state);
 
 /** One node, as it was at the snapshot's time. */
 typedef struct lc_node_status {
-    const char *name; /**< in a tree the distinguished name: root.a.b */
+    /** In a tree the distinguished name: root.a.b. Nested, behind its parent's: inner/store. */
+    const char *name;
     lc_node_state state;
     int64_t since;         /**< when it entered the state, as lc_now */
     uint64_t instance;     /**< how many times it has been started */
@@ -47,9 +48,10 @@ typedef struct lc_node_status {
     const lc_error *error; /**< the last it had; NULL: none */
     const char *waits_for; /**< for a person; "": nothing */
     bool overdue;          /**< it should have stopped by now */
-    size_t parent;         /**< in a tree the index of its parent; its own: it has none */
-    size_t first_link;     /**< index of the first of its dependencies among the links */
-    size_t link_count;     /**< how many dependencies it has */
+    size_t
+        parent; /**< of a runnable, or what is nested: its parent's index; its own: it has none */
+    size_t first_link; /**< index of the first of its dependencies among the links */
+    size_t link_count; /**< how many dependencies it has */
 } lc_node_status;
 
 /** A dependency. */
@@ -65,7 +67,8 @@ typedef struct lc_node_link {
 
 /**
  * All nodes at one moment. A graph's in the order added, a tree's parents before their children;
- * then the last LC_SNAPSHOT_ENDED_MAX temporary nodes that have ended and are forgotten.
+ * then the last LC_SNAPSHOT_ENDED_MAX temporary nodes that have ended and are forgotten;
+ * behind them what is nested in the nodes.
  */
 typedef struct lc_snapshot {
     const char *name; /**< of the supervisor or tree */

@@ -96,13 +96,16 @@ typedef struct lc_node {
     lc_restart_type restart; /**< LC_TEMPORARY: a restart that is answered stops the node instead */
     lc_backoff backoff;
     lc_intensity intensity;
-    /** Not ready so long after its start: it has failed, with -ETIMEDOUT. */
+    /**
+     * Not ready so long after its start: it has failed, with -ETIMEDOUT. The error names what of it
+     * is not ready, through nested supervisors, trees and merged components down to the worker.
+     */
     int64_t start_timeout;
     /**
      * Not done so long after it was told to stop: it is overdue, which is logged, and what it
      * depends on is stopped without waiting for it any longer. It is not started again while its
      * old instance lives. If everything stops, the run does not wait for it any longer either, and
-     * names it in its error; what it uses is then leaked on purpose.
+     * names it in its error, down to the worker; what it uses is then leaked on purpose.
      */
     int64_t stop_timeout;
 } lc_node;
@@ -119,7 +122,9 @@ typedef struct lc_supervisor_options {
     const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
     /**
      * Whether SIGINT and SIGTERM cancel lc_supervisor_run, as if its context had been: it then
-     * returns an error of code -ECANCELED whose cause, of code -EINTR, names the signal.
+     * returns an error of code -ECANCELED whose cause, of code -EINTR, names the signal. Later ones
+     * are answered as by lc_run_component: what still runs is named, and a third SIGINT ends the
+     * process with status 130, unless it is being stopped in order to halt.
      */
     bool handle_signals;
     /** What lc_supervisor_run does with the answer spin-halt. */
@@ -219,7 +224,13 @@ LC_API lc_handle *lc_supervisor_done(lc_supervisor *supervisor);
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_result(lc_supervisor *supervisor,
                                                     lc_behavior *behavior);
 
-/** All nodes at this moment, for lc_snapshot_free. NULL: no memory. Thread-safe. */
+/**
+ * All nodes at this moment, for lc_snapshot_free. A node that is a supervisor or a tree is followed,
+ * behind all nodes of the supervisor's own, by the nodes of that, of which it is the parent: their
+ * names begin with its name, as "inner/store". Each supervisor is looked at in turn, so the moments
+ * may differ a little. Called in a callback or a log sink while a nested one is being changed, it
+ * leaves that one's nodes out. NULL: no memory. Thread-safe.
+ */
 LC_API LC_MUST_CHECK lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor);
 /**
  * Observes what happens from here on, in order. Nobody waits for an observer: when `capacity`

@@ -44,6 +44,7 @@ struct lc__task {
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
     unsigned shields;        /* how many there are: lc__task_shield */
+    unsigned services;       /* shell.c: in how many it serves */
     unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
     bool running_deferred;   /* worker.c */
 };

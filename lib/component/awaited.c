@@ -123,9 +123,10 @@ static void add_entry(struct walk *walk, const lc_part *part, const char *worker
 {
     char entry[512], time[DURATION_SIZE];
     const char *state = lc_node_state_name(part->state);
-    snprintf(entry, sizeof entry, "%s (%s%s%s%.120s%s%s)", walk->path, state ? state : "?",
+    snprintf(entry, sizeof entry, "%s (%s%s%s%.120s)%s%s%s", walk->path, state ? state : "?",
              duration(walk, part->since, time), waits(part) ? ", waits for " : "",
-             waits(part) ? part->waits_for : "", *workers ? ": " : "", workers);
+             waits(part) ? part->waits_for : "", *workers ? " [" : "", workers,
+             *workers ? "]" : "");
     list_add(waits(part) ? &walk->waiting : &walk->holding, entry);
 }
 

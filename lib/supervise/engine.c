@@ -277,14 +277,22 @@ void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node
 
 /* ---- the end ---- */
 
-/* Names the overdue around `error`, taken over; NULL stays NULL if there are none. */
-static lc_error *name_overdue(const struct lc__engine *engine, lc_error *error)
+static void list_overdue(struct lc__engine *engine, char *overdue, size_t size)
 {
-    char overdue[256] = "";
-    const struct lc__engine_node *node;
-    TAILQ_FOREACH (node, &engine->root.children, among_children)
-        if (node->overdue)
-            lc__engine_list_name(overdue, sizeof overdue, node->name);
+    struct lc__engine_node *node;
+    TAILQ_FOREACH (node, &engine->root.children, among_children) {
+        if (!node->overdue)
+            continue;
+        const char *awaited = engine->awaited ? engine->awaited(engine, node) : NULL;
+        lc__engine_list_name(overdue, size, awaited ? awaited : node->name);
+    }
+}
+
+/* Names the overdue around `error`, taken over; NULL stays NULL if there are none. */
+static lc_error *name_overdue(struct lc__engine *engine, lc_error *error)
+{
+    char overdue[512] = "";
+    list_overdue(engine, overdue, sizeof overdue);
     if (overdue[0] == '\0')
         return error;
     return lc_error_wrap(error, error ? lc_error_code(error) : -ETIMEDOUT,
@@ -557,9 +565,34 @@ void lc__engine_remove(struct lc__engine *engine, struct lc__engine_node *node, 
 
 static void not_ready_in_time(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    const char *awaited = engine->awaited ? engine->awaited(engine, node) : NULL;
     lc__graph_failed(engine, node,
-                     lc_error_new(-ETIMEDOUT, "\"%s\" was not ready within %.1f s", node->name,
-                                  (double)node->policy.start_timeout / (double)LC_SECOND));
+                     lc_error_new(-ETIMEDOUT, "\"%s\" was not ready within %.1f s%s%s", node->name,
+                                  (double)node->policy.start_timeout / (double)LC_SECOND,
+                                  awaited ? "; not ready: " : "", awaited ? awaited : ""));
+}
+
+static struct lc__engine_node *of_timer(struct lc__engine_timer *timer)
+{
+    return (struct lc__engine_node *)(void *)((char *)timer -
+                                              offsetof(struct lc__engine_node, timer));
+}
+
+struct lc__engine_node *lc__engine_overdue(struct lc__engine *engine, struct lc__engine_node *after,
+                                           int64_t now)
+{
+    struct lc__engine_timer *timer =
+        after ? RB_NEXT(lc__engine_timers, &engine->timers, &after->timer)
+              : RB_MIN(lc__engine_timers, &engine->timers);
+    while (timer && timer->deadline <= now &&
+           (timer == &engine->final || of_timer(timer)->state == LC_NODE_BACKOFF))
+        timer = RB_NEXT(lc__engine_timers, &engine->timers, timer);
+    return timer && timer->deadline <= now ? of_timer(timer) : NULL;
+}
+
+bool lc__engine_gives_up(const struct lc__engine *engine, int64_t now)
+{
+    return engine->final.armed && engine->final.deadline <= now;
 }
 
 static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
@@ -589,8 +622,6 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now)
     if (first == &engine->final)
         lc__graph_give_up(engine);
     else
-        timer_fired(engine,
-                    (struct lc__engine_node *)(void *)((char *)first -
-                                                       offsetof(struct lc__engine_node, timer)));
+        timer_fired(engine, of_timer(first));
     end_step(engine);
 }

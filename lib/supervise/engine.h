@@ -217,6 +217,8 @@ struct lc__engine {
     size_t late_count;     /* how many they are */
     /* Called at each change of a node's state, in the midst of a step: only to take note. */
     void (*changed_state)(struct lc__engine *engine, struct lc__engine_node *node);
+    /* What holds the node up, for messages; NULL: it is not known. The function may be NULL. */
+    const char *(*awaited)(struct lc__engine *engine, struct lc__engine_node *node);
 };
 
 /* ---- making ---- */
@@ -292,6 +294,15 @@ const char *lc__engine_pause_text(const struct lc__engine_node *node,
                                   char text[LC__PAUSE_TEXT_SIZE]);
 /* When lc__engine_advance is next needed; LC_FOREVER. */
 int64_t lc__engine_deadline(struct lc__engine *engine);
+
+/*
+ * The first node whose time to become ready, to stop or to be judged is over at `now`, or the next
+ * one behind `after`. It only looks.
+ */
+struct lc__engine_node *lc__engine_overdue(struct lc__engine *engine, struct lc__engine_node *after,
+                                           int64_t now);
+/* Whether the time for everything to stop is over at `now`. */
+bool lc__engine_gives_up(const struct lc__engine *engine, int64_t now);
 
 /* The runnable that comes after `node` when all below `top` are gone through, parents first; NULL. */
 struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,

@@ -33,6 +33,9 @@ struct lc__instance {
     lc_signaler *signaler;
     struct lc__owner *owner; /* held */
     lc_component *component;
+    _Atomic(lc_component *) shown; /* the same, for those who look; NULL: it is not made yet */
+    atomic_uint
+        users; /* of the component: the instance, and those who look; the last destroys it */
     struct lc__worker_call call; /* of the task that makes and starts it */
     lc_error *refused;           /* what the factory has said */
     bool start_returned;
@@ -155,6 +158,13 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 
 /* ---- its end ---- */
 
+/* @return whether that was the last user: then the component is the caller's, to be destroyed. */
+static bool drop_user(struct lc__instance *instance)
+{
+    /* Release, then acquire by the last: what others did with the component comes before its end. */
+    return atomic_fetch_sub_explicit(&instance->users, 1, memory_order_acq_rel) == 1;
+}
+
 static void destroy(struct lc__instance *instance)
 {
     lc_component_destroy(instance->component);
@@ -175,16 +185,47 @@ static void unwatch_ready(struct lc__instance *instance)
         unref_instance(instance);
 }
 
-/* On the stack of who has closed its done handle, perhaps a thread that the destroy joins. */
-static void is_done(struct lc__waiter *waiter)
+/*
+ * On the stack of whatever has closed its done handle, perhaps a thread that the destroy joins; or
+ * of the last that has looked at the component.
+ */
+void lc__instance_release(struct lc__instance *instance)
 {
-    struct lc__instance *instance = OF(struct lc__instance, done_waiter, waiter);
+    if (!instance || !drop_user(instance))
+        return;
     const struct lc__node *node = instance->node;
-    unwatch_ready(instance);
     if (instance->component->ops->flags & LC_START_INLINE ||
         lc__shell_task(instance->shell, node->kind, node->executor, 0, node->name, destroy_in_task,
                        instance) < 0)
         destroy(instance);
+}
+
+static void is_done(struct lc__waiter *waiter)
+{
+    struct lc__instance *instance = OF(struct lc__instance, done_waiter, waiter);
+    unwatch_ready(instance);
+    lc__instance_release(instance);
+}
+
+/* ---- those who look ---- */
+
+struct lc__instance *lc__node_hold(struct lc__node *node)
+{
+    struct lc__instance *instance = node->instance;
+    /* Acquire: whoever finds the component finds it complete. */
+    if (!instance || !atomic_load_explicit(&instance->shown, memory_order_acquire))
+        return NULL;
+    unsigned users = atomic_load_explicit(&instance->users, memory_order_relaxed);
+    while (users > 0)
+        if (atomic_compare_exchange_weak_explicit(&instance->users, &users, users + 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return instance;
+    return NULL; /* it is being destroyed */
+}
+
+lc_component *lc__instance_component(const struct lc__instance *instance)
+{
+    return instance->component;
 }
 
 /* ---- its start ---- */
@@ -222,6 +263,8 @@ static lc_error *make_and_start(void *arg)
     instance->refused = make(instance);
     if (instance->refused)
         return NULL;
+    /* Release: with lc__node_hold. */
+    atomic_store_explicit(&instance->shown, instance->component, memory_order_release);
     watch_ready(instance);
     lc_error *error = lc_component_start(instance->component, instance->context);
     instance->start_returned = true;
@@ -255,7 +298,8 @@ static void start_ended(void *arg)
                             lc_error_new(-ECHILD,
                                          "the start of \"%s\" ended its task without an error",
                                          instance->node->name));
-    destroy(instance);
+    if (drop_user(instance))
+        destroy(instance);
 }
 
 static void run_start(void *arg)
@@ -292,6 +336,7 @@ static struct lc__instance *new_instance(struct lc__node *node)
     if (!instance)
         return NULL;
     atomic_init(&instance->refs, 2); /* until its end, and the relay's */
+    atomic_init(&instance->users, 1);
     instance->shell = lc__shell_ref(node->shell);
     instance->node = node;
     instance->owner = lc__owner_ref(owner);
@@ -338,6 +383,8 @@ void lc__node_start(struct lc__node *node)
         return;
     }
     node->instance = instance;
+    lc__free(node->awaited); /* of an instance before */
+    node->awaited = NULL;
     int result =
         lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_start, instance);
     if (result == 0)
@@ -480,6 +527,7 @@ void lc__node_free(struct lc__node *node)
 {
     lc__engine_node_end(&node->engine);
     lc_handle_unref(node->gone);
+    lc__free(node->awaited);
     lc__owner_unref(node->owner);
     lc__free(node->intensity.times);
     lc__free(node);

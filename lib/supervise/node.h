@@ -45,6 +45,8 @@ struct lc__node {
     struct lc__owner *owner;       /* to which the contexts of all instances lead; NULL: none yet */
     struct lc__instance *instance; /* the present one; NULL: none. In the service */
     struct lc__judgement judgement;
+    char *
+        awaited; /* what held it up when its time was over, owned; NULL: not known. In the service */
     lc_handle *gone; /* closes when it is forgotten; NULL: nobody waits for that. In the service */
     size_t index;    /* among the nodes, for who numbers them */
     /* For the search for cycles. */
@@ -63,10 +65,23 @@ void lc__node_free(struct lc__node *node);
 
 /* ---- in the service ---- */
 
+/*
+ * Keeps the component of the present instance, and with it the instance and the node, until
+ * lc__instance_release. NULL: there is none, or it is just being made or destroyed.
+ */
+struct lc__instance *lc__node_hold(struct lc__node *node);
+
 /* Carries out LC__START, LC__CANCEL, LC__ASK. */
 void lc__node_start(struct lc__node *node);
 void lc__node_cancel(struct lc__node *node);
 void lc__node_ask(struct lc__node *node);
+
+/* ---- elsewhere ---- */
+
+/* The component of an instance that is held. */
+lc_component *lc__instance_component(const struct lc__instance *instance);
+/* NULL is allowed. */
+void lc__instance_release(struct lc__instance *instance);
 
 /*
  * A shell that has finished tells what it has ended by to the signaler above it, unless it is that

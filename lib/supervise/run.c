@@ -5,11 +5,13 @@
  */
 #include "base/fork.h"
 #include "base/task.h"
+#include "component/awaited.h"
 #include "context/context.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/fiber.h"
 #include "executor/thread.h"
+#include "supervise/again.h"
 #include "supervise/engine.h"
 
 #include <lifecycle/log.h>
@@ -140,15 +142,7 @@ static void free_instance(struct instance *instance)
     lc_handle_unref(instance->start_ended);
     lc_context_unref(instance->context);
     lc_signaler_unref(instance->signaler);
-}
-
-/* Waits until nothing of it runs any more. A start that failed counts as done. */
-static void await_end(struct instance *instance)
-{
-    if (instance->start_ended)
-        lc_handle_wait(instance->start_ended, LC_FOREVER);
-    if (instance->started)
-        lc_handle_wait(lc_component_done(instance->component), LC_FOREVER);
+    *instance = (struct instance){0};
 }
 
 /* ---- the loop ---- */
@@ -157,6 +151,7 @@ struct run {
     const lc_run_options *options;
     lc_context *context;         /* the caller's, or one below it */
     lc_process_signals *signals; /* NULL: not handled */
+    unsigned signals_taken;
     struct lc__engine engine;
     struct lc__engine_node node;
     struct instance instance; /* while the node runs */
@@ -164,13 +159,53 @@ struct run {
     lc_error *broken;         /* why the run itself cannot go on; NULL */
 };
 
-/* SIGINT and SIGTERM cancel the run; the cause tells which. Does nothing if none has come. */
+/* A signal that comes when the run has ended already: what still stops is named. */
+static void answer_signal(struct run *run, int number)
+{
+    char remaining[LC__REMAINING_SIZE] = "";
+    const lc_part part = {.name = run->options->name,
+                          .state = LC_NODE_STOPPING,
+                          .component = run->instance.component};
+    if (run->instance.component)
+        lc__awaited_of_part(&part, LC__AWAITED_DONE, remaining, sizeof remaining);
+    lc__signalled_again(run->options->name, number, run->signals_taken, remaining);
+}
+
+/*
+ * SIGINT and SIGTERM cancel the run; the cause tells which. Later ones are answered. Does nothing
+ * if none has come.
+ */
 static void cancel_by_signal(struct run *run)
 {
     int number = run->signals ? lc_process_signals_next(run->signals, LC_NOW) : 0;
-    if (number > 0)
+    if (number <= 0)
+        return;
+    if (++run->signals_taken > 1 || lc_context_error(run->context))
+        answer_signal(run, number);
+    else
         lc_context_cancel(run->context, lc_error_new(-EINTR, "received %s",
                                                      number == SIGINT ? "SIGINT" : "SIGTERM"));
+}
+
+/* Waits for a handle, and answers signals meanwhile, if they can be waited for. */
+static void await_handle(struct run *run, lc_handle *handle)
+{
+    enum { CLOSED, SIGNALS };
+    lc_waitable waitables[] = {
+        [CLOSED] = lc_on_handle(handle), [SIGNALS] = lc_on_signals(run->signals)};
+    while (run->signals && lc_wait_any(waitables, 2, LC_FOREVER) == SIGNALS)
+        cancel_by_signal(run);
+    lc_handle_wait(handle, LC_FOREVER);
+}
+
+/* Waits until nothing of the instance runs any more. A start that failed counts as done. */
+static void await_end(struct run *run)
+{
+    struct instance *instance = &run->instance;
+    if (instance->start_ended)
+        await_handle(run, instance->start_ended);
+    if (instance->started)
+        await_handle(run, lc_component_done(instance->component));
 }
 
 /* No descriptor to wait for signals with: better to end than to run on deaf. */
@@ -304,7 +339,7 @@ static lc_error *take_failure(struct run *run)
  */
 static void end_instance(struct run *run)
 {
-    await_end(&run->instance);
+    await_end(run);
     cancel_by_signal(run); /* one that came meanwhile counts as well */
     uint64_t number = run->node.instance;
     lc_error *error = take_failure(run);

@@ -341,8 +341,18 @@ void lc__runnable_cancel(struct lc__runnable *runnable)
     const lc_error *cause = node->doom                    ? node->doom
                             : node->state == LC_NODE_DEAD ? node->error
                                                           : runnable->shell->engine.why;
-    if (runnable->last)
-        lc_context_cancel(runnable->last->context, lc_error_ref(cause));
+    if (!runnable->last)
+        return;
+    if (runnable->last->told_at == 0)
+        runnable->last->told_at = lc_now();
+    lc_context_cancel(runnable->last->context, lc_error_ref(cause));
+}
+
+int64_t lc__runnable_told_at(const struct lc__runnable *runnable)
+{
+    while (runnable && (!runnable->last || runnable->last->told_at == 0))
+        runnable = runnable->parent;
+    return runnable ? runnable->last->told_at : 0;
 }
 
 void lc__runnable_tell_death(const struct lc__runnable *runnable)

@@ -67,6 +67,7 @@ struct lc__run {
     bool transient;
     struct lc__sublog *logs;  /* in the service */
     int64_t busy_since;       /* 0: it waited when last looked at. In the service, as the next */
+    int64_t told_at;          /* when its context was cancelled; 0: it was not. In the service */
     unsigned long parks;      /* how often it had gone to wait then */
     struct lc__spinlock lock; /* for the next */
     struct lc__task *task;    /* that runs it; NULL: none, or not any more */
@@ -88,6 +89,8 @@ struct lc__run *lc__run_of(const lc_context *context);
 /* Carries out LC__START and LC__CANCEL. */
 void lc__runnable_start(struct lc__runnable *runnable);
 void lc__runnable_cancel(struct lc__runnable *runnable);
+/* When its present instance was told to end, by itself or with one above it; 0: not known. */
+int64_t lc__runnable_told_at(const struct lc__runnable *runnable);
 /* Gives its last instance back, which has ended, and which refers to the tree. */
 void lc__runnable_let_go(struct lc__runnable *runnable);
 /* Logs that it has died, and when it will run again. */

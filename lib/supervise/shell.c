@@ -281,6 +281,7 @@ static bool begin_service(struct lc__shell *shell, struct service *service)
     if (!task->fiber)
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &service->cancelling);
     lc__task_shield();
+    task->services++;
     if (shell->clock)
         task->clock = shell->clock;
     if (service->holds)
@@ -306,6 +307,7 @@ static void end_service(struct lc__shell *shell, const struct service *service)
     } while (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, IDLE,
                                                       memory_order_release, memory_order_relaxed));
     service->task->clock = service->clock;
+    service->task->services--;
     lc__task_unshield();
     if (service->holds)
         lc__shell_unref(shell);
@@ -358,6 +360,16 @@ bool lc__shell_serves(struct lc__shell *shell)
     return atomic_load_explicit(&shell->server, memory_order_relaxed) == lc__task_current();
 }
 
+/* As the server. */
+static void serve_call(struct lc__shell *shell, const struct service *service,
+                       void (*function)(struct lc__shell *shell, void *arg), void *arg)
+{
+    lc__shell_look_above(shell);
+    function(shell, arg);
+    act(shell);
+    end_service(shell, service);
+}
+
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                     void *arg)
 {
@@ -374,10 +386,21 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
             lc__park_until(&call.parker, 1);
             return;
         }
-    lc__shell_look_above(shell);
-    function(shell, arg);
-    act(shell);
-    end_service(shell, &service);
+    serve_call(shell, &service, function, arg);
+}
+
+bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
+                   void *arg)
+{
+    struct service service;
+    if (lc__shell_serves(shell) || lc__task_current()->services == 0) {
+        lc__shell_call(shell, function, arg);
+        return true;
+    }
+    if (!begin_service(shell, &service))
+        return false;
+    serve_call(shell, &service, function, arg);
+    return true;
 }
 
 /* ---- time ---- */
@@ -393,6 +416,8 @@ static void timer_fired(struct lc__timer *timer)
 {
     struct lc__shell *shell =
         (struct lc__shell *)((char *)timer - offsetof(struct lc__shell, timer));
+    if (shell->front->look_ahead)
+        shell->front->look_ahead(shell);
     /* A post that is still in the queue will do for this one too. */
     if (!atomic_exchange(&shell->timer_posted, true))
         lc__shell_post(shell, &shell->timer_post);

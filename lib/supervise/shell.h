@@ -41,6 +41,11 @@ struct lc__shell_front {
     bool ready_when_good; /* it is ready once all components are ready or done */
     /* Whether observers are told of this state. */
     bool (*shows)(lc_node_state state);
+    /*
+     * A deadline may be over: called before that is dealt with, by the timer, outside the service.
+     * NULL: nothing is to be done.
+     */
+    void (*look_ahead)(struct lc__shell *shell);
     /* The engine has finished: once. Nothing more is carried out. */
     void (*finished)(struct lc__shell *shell);
     /* The last reference is gone. */
@@ -101,6 +106,13 @@ void lc__shell_post(struct lc__shell *shell, struct lc__post *post);
  */
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                     void *arg);
+/*
+ * The same, for looking at a shell that lies in another: a caller that serves another shell does not
+ * wait, since the one that serves this shell may in turn wait for the other.
+ * @return false if `function` was not called.
+ */
+bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
+                   void *arg);
 /* Whether the caller is within the service: nothing of this shell goes on before the caller does. */
 bool lc__shell_serves(struct lc__shell *shell);
 

@@ -157,6 +157,138 @@ const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format,
     return "";
 }
 
+/* A larger copy of an array; NULL: no memory. */
+static void *enlarge(const void *array, size_t count, size_t room, size_t size)
+{
+    void *larger = lc__allocate_array(room + 1, size);
+    if (larger)
+        memcpy(larger, array, count * size);
+    return larger;
+}
+
+/* Makes room for so many nodes and links more. */
+static bool grow(struct lc__snapshot *snapshot, size_t nodes, size_t links)
+{
+    size_t node_room = snapshot->node_room + nodes;
+    size_t link_room = snapshot->shown.link_count + links;
+    lc_node_status *all_nodes =
+        enlarge(snapshot->nodes, snapshot->shown.count, node_room, sizeof *all_nodes);
+    lc_node_link *all_links =
+        enlarge(snapshot->links, snapshot->shown.link_count, link_room, sizeof *all_links);
+    if (!all_nodes || !all_links) {
+        lc__free(all_nodes);
+        lc__free(all_links);
+        return false;
+    }
+    lc__free(snapshot->nodes);
+    lc__free(snapshot->links);
+    snapshot->shown.nodes = snapshot->nodes = all_nodes;
+    snapshot->shown.links = snapshot->links = all_links;
+    snapshot->node_room = node_room;
+    snapshot->link_room = link_room;
+    return true;
+}
+
+static void append_node(struct lc__snapshot *snapshot, const char *path, const lc_node_status *node)
+{
+    lc_node_status *row = &snapshot->nodes[snapshot->shown.count++];
+    *row = *node;
+    row->error = lc_error_ref((lc_error *)(uintptr_t)node->error);
+    row->name = lc__snapshot_text(snapshot, "%s/%s", path, node->name);
+    row->waits_for = lc__snapshot_text(snapshot, "%s", node->waits_for);
+    row->first_link += snapshot->shown.link_count;
+}
+
+size_t lc__snapshot_append(struct lc__snapshot *snapshot, size_t parent, const char *path,
+                           const lc_snapshot *nested)
+{
+    size_t first = snapshot->shown.count;
+    assert(first == snapshot->node_room && parent < first);
+    if (!grow(snapshot, nested->count, nested->link_count)) {
+        snapshot->incomplete = true;
+        return SIZE_MAX;
+    }
+    for (size_t i = 0; i < nested->count; i++) {
+        append_node(snapshot, path, &nested->nodes[i]);
+        lc_node_status *row = &snapshot->nodes[first + i];
+        row->parent = row->parent == i ? parent : first + row->parent;
+    }
+    for (size_t i = 0; i < nested->link_count; i++) {
+        lc_node_link *link = &snapshot->links[snapshot->shown.link_count++];
+        *link = nested->links[i];
+        link->dependency += first;
+    }
+    return first;
+}
+
+/* ---- what is nested ---- */
+
+/* A component on the way down. */
+struct nest {
+    struct lc__snapshot *snapshot;
+    size_t parent;    /* the node that the component belongs to */
+    const char *path; /* with which the names of its nodes begin */
+    size_t first;     /* index of its first node; SIZE_MAX: none */
+};
+
+static void nest_component(struct lc__snapshot *snapshot, size_t parent, const char *path,
+                           lc_component *component);
+
+/* A part that is no node of its own, of a merged component, say, shows in the names below it. */
+static void nest_part(const lc_part *part, void *arg)
+{
+    struct nest *nest = arg;
+    struct lc__snapshot *snapshot = nest->snapshot;
+    if (part->snapshot && part->index == 0)
+        nest->first = lc__snapshot_append(snapshot, nest->parent, nest->path, part->snapshot);
+    if (!part->component)
+        return;
+    if (!part->snapshot) {
+        const char *path = lc__snapshot_text(snapshot, "%s/%s", nest->path, part->name);
+        nest_component(snapshot, nest->parent, path, part->component);
+    } else if (nest->first != SIZE_MAX) {
+        size_t index = nest->first + part->index;
+        nest_component(snapshot, index, snapshot->nodes[index].name, part->component);
+    }
+}
+
+static void nest_component(struct lc__snapshot *snapshot, size_t parent, const char *path,
+                           lc_component *component)
+{
+    struct nest nest = {snapshot, parent, path, SIZE_MAX};
+    lc_component_parts(component, nest_part, &nest);
+}
+
+void lc__snapshot_nest(struct lc__snapshot *snapshot, size_t parent, lc_component *component)
+{
+    nest_component(snapshot, parent, snapshot->nodes[parent].name, component);
+}
+
+const lc_part lc__part_unknown = {
+    .name = "(there is no memory to find out what)",
+    .state = LC_NODE_STARTING,
+    .is_worker = true,
+};
+
+lc_part lc__snapshot_part(const lc_snapshot *snapshot, size_t index, lc_component *component)
+{
+    const lc_node_status *node = &snapshot->nodes[index];
+    return (lc_part){
+        .name = node->name,
+        .state = node->state,
+        .since = node->since,
+        .waits_for = node->waits_for,
+        .component = component,
+        .snapshot = snapshot,
+        .index = index,
+    };
+}
+
+const lc_snapshot *lc__snapshot_shown(const struct lc__snapshot *snapshot)
+{
+    return &snapshot->shown;
+}
+
 lc_snapshot *lc__snapshot_finish(struct lc__snapshot *snapshot)
 {
     assert(snapshot->shown.count == snapshot->node_room);

@@ -14,11 +14,12 @@
  *             lc__snapshot_link(snapshot, index, condition, along, met);
  *     return lc__snapshot_finish(snapshot);
  *
- * None of it waits or calls the program, so it may be done under a lock.
+ * None of it but lc__snapshot_nest waits or calls the program, so the rest may be done under a lock.
  */
 #ifndef LIFECYCLE_SUPERVISE_SNAPSHOT_H
 #define LIFECYCLE_SUPERVISE_SNAPSHOT_H
 
+#include <lifecycle/component.h>
 #include <lifecycle/observe.h>
 #include <lifecycle/supervisor.h>
 
@@ -43,6 +44,24 @@ void lc__snapshot_link(struct lc__snapshot *snapshot, size_t dependency, lc_cond
  */
 LC_PRINTF(2, 3)
 const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format, ...);
+/*
+ * Adds the nodes of a snapshot that lies in this one, below the node `parent`; their names begin with
+ * `path`. All nodes of its own have been added before. @return the index of the first; SIZE_MAX: no
+ * memory, and lc__snapshot_finish tells.
+ */
+size_t lc__snapshot_append(struct lc__snapshot *snapshot, size_t parent, const char *path,
+                           const lc_snapshot *nested);
+/*
+ * Adds, below the node `parent`, the nodes of the supervisors and trees that the component is or is
+ * made of, and what is nested in those. Asks the components, so no lock is held.
+ */
+void lc__snapshot_nest(struct lc__snapshot *snapshot, size_t parent, lc_component *component);
+/* What is visited instead of parts where there is no memory to tell of them. */
+extern const lc_part lc__part_unknown;
+/* A node of a snapshot as a part, for lc_component_ops.parts. */
+lc_part lc__snapshot_part(const lc_snapshot *snapshot, size_t index, lc_component *component);
+/* What the snapshot shows so far. */
+const lc_snapshot *lc__snapshot_shown(const struct lc__snapshot *snapshot);
 /*
  * Gives the snapshot to its user. Every row that there is room for has been filled; there may be
  * fewer dependencies, as one on a node that is not there cannot be shown.

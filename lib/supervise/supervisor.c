@@ -5,7 +5,11 @@
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/task.h"
+#include "component/awaited.h"
 #include "context/context.h"
+#include "context/worker.h"
+#include "supervise/again.h"
+#include "supervise/late.h"
 #include "supervise/node.h"
 #include "supervise/owner.h"
 #include "supervise/snapshot.h"
@@ -222,6 +226,13 @@ static void tell_ended(const struct lc__node *node, const char *path)
                       "has ended without an error, and is restarted, since it is permanent");
 }
 
+static void tell_overdue(const struct lc__node *node, const char *path)
+{
+    const char *awaited = node->awaited;
+    lc_log(LC_LOG_ERROR, path, "has not stopped in time, and is not waited for any longer%s%s",
+           awaited ? "; what still runs: " : "", awaited ? awaited : "");
+}
+
 static void forget(struct lc__node *node)
 {
     lc_supervisor *supervisor = of_shell(node->shell);
@@ -251,7 +262,7 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
                lc_error_message(action->error));
         break;
     case LC__TELL_OVERDUE:
-        lc_log(LC_LOG_ERROR, path, "has not stopped in time, and is not waited for any longer");
+        tell_overdue(node, path);
         break;
     case LC__TELL_UNABLE:
         tell_unable(node, path);
@@ -323,6 +334,7 @@ static const struct lc__shell_front front = {
     .ready_when_good = true,
     .name_of = name_of,
     .shows = shows,
+    .look_ahead = lc__late_look,
     .finished = finished,
     .destroy = destroy_shell,
 };
@@ -371,9 +383,31 @@ static lc_error *start_under(lc_supervisor *supervisor, lc_context *above, bool 
 
 /* ---- running ---- */
 
-/* SIGINT and SIGTERM cancel the run; the cause tells which. */
+static void see_whether_halting(struct lc__shell *shell, void *arg)
+{
+    *(bool *)arg = shell->engine.halting;
+}
+
+/* The first signal cancels the run; the cause tells which. Later ones are answered. */
+static void take_signal(lc_supervisor *supervisor, lc_context *context, int number,
+                        unsigned *signals)
+{
+    if (++*signals == 1 && !lc_context_error(context)) {
+        lc_context_cancel(context, lc_error_new(-EINTR, "received SIG%s", sigabbrev_np(number)));
+        return;
+    }
+    char remaining[LC__REMAINING_SIZE];
+    bool halting = false;
+    lc__shell_call(&supervisor->shell, see_whether_halting, &halting);
+    lc__awaited_of(&supervisor->component, LC__AWAITED_DONE, remaining, sizeof remaining);
+    lc__signalled_again(lc__shell_own_path(&supervisor->shell), number, halting ? 0 : *signals,
+                        remaining);
+}
+
+/* SIGINT and SIGTERM cancel the run. */
 static void await_done(lc_supervisor *supervisor, lc_context *context, lc_process_signals *signals)
 {
+    unsigned taken = 0;
     enum { DONE, SIGNALS };
     lc_waitable waitables[] = {
         [DONE] = lc_on_handle(&supervisor->shell.done), [SIGNALS] = lc_on_signals(signals)};
@@ -381,8 +415,7 @@ static void await_done(lc_supervisor *supervisor, lc_context *context, lc_proces
     while ((index = lc_wait_any(waitables, signals ? 2 : 1, LC_FOREVER)) != DONE) {
         int number = index == SIGNALS ? lc_process_signals_next(signals, LC_NOW) : 0;
         if (number > 0)
-            lc_context_cancel(context,
-                              lc_error_new(-EINTR, "received SIG%s", sigabbrev_np(number)));
+            take_signal(supervisor, context, number, &taken);
         else if (index < 0) /* better to end than to run on deaf */
             lc_context_cancel(context, lc_error_new(index, "\"%s\" cannot wait for signals: %s",
                                                     supervisor->shell.name, strerror(-index)));
@@ -469,6 +502,13 @@ static void destroy(lc_component *component)
     lc_supervisor_unref((lc_supervisor *)component);
 }
 
+static const char *own_name(lc_component *component)
+{
+    return ((lc_supervisor *)component)->shell.name;
+}
+
+static void parts(lc_component *component, lc_part_visitor visit, void *arg);
+
 static const lc_component_ops component_ops = {
     .size = sizeof(lc_component_ops),
     .start = start,
@@ -476,6 +516,8 @@ static const lc_component_ops component_ops = {
     .done = done,
     .destroy = destroy,
     .flags = LC_START_INLINE,
+    .parts = parts,
+    .name = own_name,
 };
 
 lc_component *lc_supervisor_component(lc_supervisor *supervisor)
@@ -747,31 +789,71 @@ static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
     }
 }
 
-static void take_snapshot(struct lc__shell *shell, void *arg)
+/* A snapshot in the making, and the component of each row, held: NULL for none. */
+struct survey {
+    struct lc__snapshot *snapshot; /* NULL: no memory */
+    struct lc__instance **held;    /* NULL: no memory */
+};
+
+static void take_survey(struct lc__shell *shell, void *arg)
 {
     lc_supervisor *supervisor = of_shell(shell);
-    struct lc__snapshot *snapshot =
-        lc__snapshot_new(shell->name, lc_now(), shell->engine.count + lc__ended_count(shell->ended),
-                         supervisor->needed_count);
-    lc_snapshot **result = arg;
+    struct survey *survey = arg;
     struct lc__engine_node *node;
     size_t index = 0;
-    if (!snapshot)
+    size_t rows = shell->engine.count + lc__ended_count(shell->ended);
+    survey->held = lc__allocate_array(rows + 1, sizeof *survey->held);
+    survey->snapshot = lc__snapshot_new(shell->name, lc_now(), rows, supervisor->needed_count);
+    if (!survey->snapshot)
         return;
-    TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
+    TAILQ_FOREACH (node, &shell->engine.root.children, among_children) {
+        if (survey->held)
+            survey->held[index] = lc__node_hold(of_engine(node));
         of_engine(node)->index = index++;
+    }
     TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
-        add_row(supervisor, snapshot, of_engine(node));
-    lc__ended_show(shell->ended, snapshot);
-    *result = lc__snapshot_finish(snapshot);
+        add_row(supervisor, survey->snapshot, of_engine(node));
+    lc__ended_show(shell->ended, survey->snapshot);
 }
 
 lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
 {
-    lc_snapshot *snapshot = NULL;
-    if (supervisor)
-        lc__shell_call(&supervisor->shell, take_snapshot, &snapshot);
-    return snapshot;
+    struct survey survey = {NULL, NULL};
+    if (!supervisor)
+        return NULL;
+    lc__shell_call(&supervisor->shell, take_survey, &survey);
+    size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
+    for (size_t i = 0; survey.held && i < count; i++) {
+        if (survey.held[i])
+            lc__snapshot_nest(survey.snapshot, i, lc__instance_component(survey.held[i]));
+        lc__instance_release(survey.held[i]);
+    }
+    lc__free(survey.held);
+    return survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
+}
+
+/* Each node, with what is below it. The supervisor may lie in another: see lc__shell_ask. */
+static void parts(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    lc_supervisor *supervisor = (lc_supervisor *)component;
+    struct survey survey = {NULL, NULL};
+    if (!lc__shell_ask(&supervisor->shell, take_survey, &survey))
+        return;
+    size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
+    lc_snapshot *snapshot = survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct lc__instance *held = survey.held ? survey.held[i] : NULL;
+        lc_component *below = held ? lc__instance_component(held) : NULL;
+        if (snapshot) {
+            const lc_part part = lc__snapshot_part(snapshot, i, below);
+            visit(&part, arg);
+        }
+        lc__instance_release(held);
+    }
+    if (!snapshot)
+        visit(&lc__part_unknown, arg);
+    lc_snapshot_free(snapshot);
+    lc__free(survey.held);
 }
 
 lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)
@@ -818,6 +900,7 @@ lc_error *lc_supervisor_new(const lc_supervisor_options *options, lc_supervisor 
     supervisor->on_halt_arg = options->on_halt_arg;
     RB_INIT(&supervisor->names);
     lc__shell_init(&supervisor->shell, &front, options->name);
+    supervisor->shell.engine.awaited = lc__late_awaited;
     supervisor->shell.engine.keep_running = options->keep_running;
     supervisor->shell.engine.stop_timeout = options->stop_timeout;
     *result = supervisor;

@@ -663,6 +663,50 @@ lc_observer *lc_tree_observe(lc_tree *tree, size_t capacity)
     return tree ? lc__shell_observe(&tree->shell, capacity) : NULL;
 }
 
+/* A snapshot of all, and since when those that still run have been told to end. */
+struct survey {
+    struct picture picture;
+    int64_t *told; /* of each node; 0: it has not been told, or since when is not known */
+};
+
+static void take_survey(struct lc__shell *shell, void *arg)
+{
+    struct survey *survey = arg;
+    take_snapshot(shell, &survey->picture);
+    const lc_snapshot *snapshot = survey->picture.result;
+    survey->told = lc__allocate_array(snapshot ? snapshot->count + 1 : 1, sizeof *survey->told);
+    const lc_tree *tree = of_shell(shell);
+    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    if (!snapshot || snapshot->count == 0 || !survey->told)
+        return;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
+        if (node->running && node->cancelled)
+            survey->told[of_engine(node)->index] = lc__runnable_told_at(of_engine(node));
+}
+
+/* Each runnable, by its distinguished name. The tree may lie in a supervisor: see lc__shell_ask. */
+static void parts(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    lc_tree *tree = (lc_tree *)component;
+    struct survey survey = {{false, NULL}, NULL};
+    if (!lc__shell_ask(&tree->shell, take_survey, &survey))
+        return;
+    lc_snapshot *snapshot = survey.picture.result;
+    for (size_t i = 0; snapshot && i < snapshot->count; i++) {
+        lc_part part = lc__snapshot_part(snapshot, i, NULL);
+        if (survey.told && survey.told[i] != 0) {
+            part.state = LC_NODE_STOPPING;
+            part.since = survey.told[i];
+            part.waits_for = NULL;
+        }
+        visit(&part, arg);
+    }
+    if (!snapshot)
+        visit(&lc__part_unknown, arg);
+    lc_snapshot_free(snapshot);
+    lc__free(survey.told);
+}
+
 /* ---- as a component ---- */
 
 static lc_error *start(lc_component *component, lc_context *context)
@@ -685,6 +729,11 @@ static void destroy(lc_component *component)
     lc_tree_unref((lc_tree *)component);
 }
 
+static const char *own_name(lc_component *component)
+{
+    return ((lc_tree *)component)->shell.name;
+}
+
 static const lc_component_ops component_ops = {
     .size = sizeof(lc_component_ops),
     .start = start,
@@ -692,6 +741,8 @@ static const lc_component_ops component_ops = {
     .done = done,
     .destroy = destroy,
     .flags = LC_START_INLINE,
+    .parts = parts,
+    .name = own_name,
 };
 
 lc_component *lc_tree_component(lc_tree *tree)
