@@ -38,7 +38,7 @@ typedef struct lc_part {
     bool is_worker;        /**< the part is a function, and not something with parts of its own */
     /** What the part is made of; it can be asked for its own parts. NULL: there is nothing more. */
     lc_component *component;
-    /** Of a supervisor or a tree: its snapshot, in which the part is node `index`. NULL: of none. */
+    /** Of a supervisor or a tree: its snapshot, whose node `index` the part is. NULL: of none. */
     const lc_snapshot *snapshot;
     size_t index;
 } lc_part;

@@ -75,11 +75,11 @@ typedef struct lc_run_options {
     lc_halt_mode halt;
     /**
      * Whether SIGINT and SIGTERM cancel the run, as if its context had been: it then returns an
-     * error of code -ECANCELED whose cause, of code -EINTR, names the signal. One that comes when the
-     * run is being stopped already is answered by a log line that names what still runs, down to the
-     * worker; a SIGINT that is at least the third signal of the run ends the process at once, with
-     * status 130 (128 + SIGINT). One that comes in the last moment, when the run is over anyway, is
-     * dropped.
+     * error of code -ECANCELED whose cause, of code -EINTR, names the signal. One that comes when
+     * the run is being stopped already is answered by a log line that names what still runs, down
+     * to the worker; a SIGINT that is at least the third signal of the run ends the process at
+     * once, with status 130 (128 + SIGINT). One that comes in the last moment, when the run is
+     * over anyway, is dropped.
      */
     bool handle_signals;
     /** Called when a halt has begun to wait, on the run loop's stack; must not throw; may be NULL.

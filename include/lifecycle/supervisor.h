@@ -169,11 +169,11 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
 /**
  * Stops a node, if it runs, and forgets it. Thread-safe.
  * @return NULL once it is gone; -ENOENT; -EBUSY naming a node that depends on it; -ETIMEDOUT if it
- * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if the
- * node's end waits for the caller: the removal is begun, and the node is forgotten once it has
+ * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if
+ * the node's end waits for the caller: the removal is begun, and the node is forgotten once it has
  * stopped. So a worker, factory, start, handler or isolate of the node is answered, one of a
- * supervisor or tree nested in it, what they call through lc_blocking, and a callback, or a log sink,
- * that the supervisor itself has called.
+ * supervisor or tree nested in it, what they call through lc_blocking, and a callback, or a log
+ * sink, that the supervisor itself has called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,
                                                     int64_t deadline);
@@ -225,11 +225,11 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_result(lc_supervisor *supervisor,
                                                     lc_behavior *behavior);
 
 /**
- * All nodes at this moment, for lc_snapshot_free. A node that is a supervisor or a tree is followed,
- * behind all nodes of the supervisor's own, by the nodes of that, of which it is the parent: their
- * names begin with its name, as "inner/store". Each supervisor is looked at in turn, so the moments
- * may differ a little. Called in a callback or a log sink while a nested one is being changed, it
- * leaves that one's nodes out. NULL: no memory. Thread-safe.
+ * All nodes at this moment, for lc_snapshot_free. A node that is a supervisor or a tree is
+ * followed, behind all nodes of the supervisor's own, by the nodes of that, of which it is the
+ * parent: their names begin with its name, as "inner/store". Each supervisor is looked at in
+ * turn, so the moments may differ a little. Called in a callback or a log sink while a nested one
+ * is being changed, it leaves that one's nodes out. NULL: no memory. Thread-safe.
  */
 LC_API LC_MUST_CHECK lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor);
 /**

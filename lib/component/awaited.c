@@ -15,8 +15,9 @@ struct list {
     char *text;
     size_t size;
     size_t used;
-    size_t count;    /* entries */
-    size_t left_out; /* of these, those for which there was no room */
+    const char *between; /* two entries */
+    size_t count;        /* entries */
+    size_t left_out;     /* of these, those for which there was no room */
 };
 
 struct walk {
@@ -49,7 +50,7 @@ static void list_add(struct list *list, const char *entry)
         return;
     }
     list->used += (size_t)snprintf(list->text + list->used, list->size - list->used, "%s%s",
-                                   list->used > 0 ? ", " : "", entry);
+                                   list->used > 0 ? list->between : "", entry);
 }
 
 static void list_end(struct list *list)
@@ -100,12 +101,13 @@ static bool waits(const lc_part *part)
 
 enum { DURATION_SIZE = 40 };
 
-/* Since when, as " for 2.0 s"; "" if that is not known. */
-static const char *duration(const struct walk *walk, int64_t since, char text[DURATION_SIZE])
+/* How long, as "2.0 s" behind `before`; "" if since when is not known. */
+static const char *duration(const struct walk *walk, const char *before, int64_t since,
+                            char text[DURATION_SIZE])
 {
     text[0] = '\0';
     if (since != 0)
-        snprintf(text, DURATION_SIZE, " for %.1f s",
+        snprintf(text, DURATION_SIZE, "%s%.1f s", before,
                  (double)(walk->now - since) / (double)LC_SECOND);
     return text;
 }
@@ -113,9 +115,12 @@ static const char *duration(const struct walk *walk, int64_t since, char text[DU
 static void add_worker(struct level *level, const lc_part *part)
 {
     char entry[160], time[DURATION_SIZE];
-    bool returned = part->state == LC_NODE_STOPPED;
-    snprintf(entry, sizeof entry, "%.100s%s%s", part->name, returned ? " returned" : "",
-             returned ? "" : duration(level->walk, part->since, time));
+    if (part->state == LC_NODE_STOPPED)
+        strlcpy(time, "returned", sizeof time);
+    else
+        duration(level->walk, "", part->since, time);
+    snprintf(entry, sizeof entry, "%.100s%s%s%s", part->name, *time ? " (" : "", time,
+             *time ? ")" : "");
     list_add(&level->workers, entry);
 }
 
@@ -123,10 +128,9 @@ static void add_entry(struct walk *walk, const lc_part *part, const char *worker
 {
     char entry[512], time[DURATION_SIZE];
     const char *state = lc_node_state_name(part->state);
-    snprintf(entry, sizeof entry, "%s (%s%s%s%.120s)%s%s%s", walk->path, state ? state : "?",
-             duration(walk, part->since, time), waits(part) ? ", waits for " : "",
-             waits(part) ? part->waits_for : "", *workers ? " [" : "", workers,
-             *workers ? "]" : "");
+    snprintf(entry, sizeof entry, "%s (%s%s%s%.120s)%s%s", walk->path, state ? state : "?",
+             duration(walk, " for ", part->since, time), waits(part) ? ", waits for " : "",
+             waits(part) ? part->waits_for : "", *workers ? ": " : "", workers);
     list_add(waits(part) ? &walk->waiting : &walk->holding, entry);
 }
 
@@ -137,7 +141,8 @@ static void level_begin(struct level *level, struct walk *walk, size_t path_used
     level->walk = walk;
     level->path_used = path_used;
     level->entries = 0;
-    level->workers = (struct list){level->workers_text, sizeof level->workers_text, 0, 0, 0};
+    level->workers =
+        (struct list){level->workers_text, sizeof level->workers_text, 0, " and ", 0, 0};
     level->workers_text[0] = '\0';
 }
 
@@ -176,8 +181,8 @@ static void walk_begin(struct walk *walk, enum lc__awaited what, char *text, siz
 {
     walk->what = what;
     walk->now = lc_now();
-    walk->holding = (struct list){text, size, 0, 0, 0};
-    walk->waiting = (struct list){walk->waiting_text, sizeof walk->waiting_text, 0, 0, 0};
+    walk->holding = (struct list){text, size, 0, ", ", 0, 0};
+    walk->waiting = (struct list){walk->waiting_text, sizeof walk->waiting_text, 0, ", ", 0, 0};
     walk->waiting_text[0] = '\0';
     walk->path[0] = '\0';
     text[0] = '\0';

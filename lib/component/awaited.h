@@ -18,10 +18,10 @@ enum lc__awaited {
 /*
  * Writes the parts that are not yet what is waited for, as a list for a person:
  *
- *     inner/store (stopping for 2.0 s) [commit for 2.0 s], cache (stopping for 2.0 s)
+ *     inner/store (stopping for 2.0 s): commit (2.0 s) and compact (1.5 s), web (stopping for 1.0 s)
  *
- * Each entry is a leaf: its path through nested components, its state, what it waits for, and in
- * brackets its workers. Parts that wait for others come last; of a long list the rest is counted. Asks the
+ * Each entry is a leaf: its path through nested components, its state, what it waits for, and its
+ * workers. Parts that wait for others come last; of a long list the rest is counted. Asks the
  * components (lc_component_parts), so the caller holds no lock.
  * @return how many entries there are; 0: `text` is "".
  */

@@ -161,7 +161,7 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 /* @return whether that was the last user: then the component is the caller's, to be destroyed. */
 static bool drop_user(struct lc__instance *instance)
 {
-    /* Release, then acquire by the last: what others did with the component comes before its end. */
+    /* Release, then acquire by the last: what others did with it comes before the destroy. */
     return atomic_fetch_sub_explicit(&instance->users, 1, memory_order_acq_rel) == 1;
 }
 

@@ -45,8 +45,7 @@ struct lc__node {
     struct lc__owner *owner;       /* to which the contexts of all instances lead; NULL: none yet */
     struct lc__instance *instance; /* the present one; NULL: none. In the service */
     struct lc__judgement judgement;
-    char *
-        awaited; /* what held it up when its time was over, owned; NULL: not known. In the service */
+    char *awaited;   /* what held it up when its time was over; NULL: not known. In the service */
     lc_handle *gone; /* closes when it is forgotten; NULL: nobody waits for that. In the service */
     size_t index;    /* among the nodes, for who numbers them */
     /* For the search for cycles. */

@@ -107,8 +107,8 @@ void lc__shell_post(struct lc__shell *shell, struct lc__post *post);
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                     void *arg);
 /*
- * The same, for looking at a shell that lies in another: a caller that serves another shell does not
- * wait, since the one that serves this shell may in turn wait for the other.
+ * The same, for looking at a shell that lies in another: a caller that serves another shell does
+ * not wait, since the one that serves this shell may in turn wait for the other.
  * @return false if `function` was not called.
  */
 bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),

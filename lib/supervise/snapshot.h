@@ -14,7 +14,8 @@
  *             lc__snapshot_link(snapshot, index, condition, along, met);
  *     return lc__snapshot_finish(snapshot);
  *
- * None of it but lc__snapshot_nest waits or calls the program, so the rest may be done under a lock.
+ * None of it but lc__snapshot_nest waits or calls the program, so the rest may be done under a
+ * lock.
  */
 #ifndef LIFECYCLE_SUPERVISE_SNAPSHOT_H
 #define LIFECYCLE_SUPERVISE_SNAPSHOT_H
@@ -45,9 +46,9 @@ void lc__snapshot_link(struct lc__snapshot *snapshot, size_t dependency, lc_cond
 LC_PRINTF(2, 3)
 const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format, ...);
 /*
- * Adds the nodes of a snapshot that lies in this one, below the node `parent`; their names begin with
- * `path`. All nodes of its own have been added before. @return the index of the first; SIZE_MAX: no
- * memory, and lc__snapshot_finish tells.
+ * Adds the nodes of a snapshot that lies in this one, below the node `parent`; their names begin
+ * with `path`. All nodes of its own have been added before. @return the index of the first;
+ * SIZE_MAX: no memory, and lc__snapshot_finish tells.
  */
 size_t lc__snapshot_append(struct lc__snapshot *snapshot, size_t parent, const char *path,
                            const lc_snapshot *nested);
