@@ -1,0 +1,540 @@
+/*
+ * dart.c: scenarios from public bug reports of Dart's isolates (dart-lang/sdk), rebuilt in our own
+ * terms. tests/reports.md lists them with their verdicts.
+ */
+#include "support/check.h"
+#include "support/isolates.h"
+#include "support/later.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+#include <lifecycle/isolate.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXITED = 900, PONG = 800, LAST = 700, THROWN = -5000 };
+
+static const int exited = EXITED;
+
+static lc_payload number_payload(const int *number)
+{
+    return (lc_payload){(void *)(uintptr_t)number, sizeof *number, NULL};
+}
+
+/* The next message tells of an error with this code. */
+static void hears_error(lc_receive_port port, int code)
+{
+    lc_message *message = probe_next(port);
+    CU_ASSERT_EQUAL(lc_error_code(lc_message_error(message)), code);
+    lc_message_free(message);
+}
+
+/* ---- how an isolate ends ---- */
+
+static lc_error *entry_returns(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+/* It ends as soon as it may. What listens from its spawn on hears of the end; a late one does not. */
+static void short_lived_is_heard_to_end(void)
+{
+    lc_receive_port port = probe_open(), late = probe_open();
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate isolate;
+    options.entry = entry_returns;
+    options.paused = true;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &isolate));
+    lc_handle *done = lc_isolate_done(isolate);
+    const lc_payload response = number_payload(&exited);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, port.send, &response), 0);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), 0);
+    PROBE_GETS(port, EXITED);
+    CHECK_CLOSES(done);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, late.send, &response), -ESRCH);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), -ESRCH);
+    CU_ASSERT_TRUE(probe_is_empty(port) && probe_is_empty(late));
+    lc_handle_unref(done);
+    probe_close(port);
+    probe_close(late);
+}
+
+static lc_error *throws_number(void *arg, lc_message *message)
+{
+    (void)arg;
+    return lc_error_new(THROWN, "thrown %d", (int)lc_message_size(message));
+}
+
+enum { TIMERS = 5 };
+
+/* Five timers whose messages all fail, the last of which is the last thing that happens. */
+static lc_error *start_failing_timers(void *arg)
+{
+    lc_port_options options = LC_PORT_INIT;
+    lc_receive_port port;
+    options.handler = throws_number;
+    options.weak = true; /* the timers alone keep it alive */
+    int result = lc_port_open(&options, &port);
+    for (int i = 0; result == 0 && i < TIMERS; i++)
+        result = lc_timer_start(port.send, NULL, 0, 0, NULL);
+    (void)arg;
+    return result == 0 ? NULL : lc_error_new(result, "no timers");
+}
+
+static void end_is_told_although_the_last_act_fails(void)
+{
+    lc_receive_port port = probe_open();
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = start_failing_timers;
+    options.survives_errors = true;
+    options.on_error = options.on_exit = port.send;
+    options.exit_response = number_payload(&exited);
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    for (int i = 0; i < TIMERS; i++)
+        hears_error(port, THROWN);
+    PROBE_GETS(port, EXITED);
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    probe_close(port);
+}
+
+struct numbers {
+    lc_send_port port;
+};
+
+static lc_error *send_and_exit(void *arg)
+{
+    static const int first = 1, second = 2, last = LAST;
+    const struct numbers *numbers = arg;
+    const lc_payload payload = number_payload(&last);
+    lc_send(numbers->port, &first, sizeof first);
+    lc_send(numbers->port, &second, sizeof second);
+    lc_isolate_exit(numbers->port, &payload);
+}
+
+static void last_message_comes_after_those_before_it(void)
+{
+    lc_receive_port port = probe_open();
+    struct numbers numbers = {port.send};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = send_and_exit;
+    options.arg = &numbers;
+    options.on_exit = port.send;
+    options.exit_response = number_payload(&exited);
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    PROBE_GETS(port, 1, 2, LAST, EXITED);
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    probe_close(port);
+}
+
+/* ---- control before a kill, and while paused ---- */
+
+static void control_before_a_kill_is_carried_out(void)
+{
+    static const int numbers[] = {PONG, PONG + 1, PONG + 2};
+    struct soloist soloist;
+    lc_receive_port port = probe_open();
+    struct gate gate;
+    gate_init(&gate);
+    soloist_init(&soloist);
+    soloist.options.on_exit = port.send;
+    soloist.options.exit_response = number_payload(&exited);
+    soloist_begin(&soloist);
+    soloist_waits(&soloist, &gate);
+    for (int i = 0; i < 3; i++) {
+        const lc_payload response = number_payload(&numbers[i]);
+        CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, &response,
+                                        LC_PRIORITY_NEXT_EVENT),
+                        0);
+    }
+    CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_NEXT_EVENT), 0);
+    lc_handle_close(gate.open);
+    PROBE_GETS(port, PONG, PONG + 1, PONG + 2, EXITED);
+    soloist_ends(&soloist);
+    probe_close(port);
+    gate_drop(&gate);
+}
+
+/* A paused isolate is killed: it ends without having been resumed, and cannot be resumed. */
+static void paused_isolate_is_killed(void)
+{
+    for (int at_once = 0; at_once < 2; at_once++) {
+        struct soloist soloist;
+        lc_receive_port port = probe_open();
+        lc_capability resume = lc_capability_new();
+        soloist_init(&soloist);
+        soloist.options.on_exit = port.send;
+        soloist.options.exit_response = number_payload(&exited);
+        soloist_begin(&soloist);
+        CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, resume), 0);
+        CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, lc_capability_new()), 0);
+        CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, at_once ? LC_PRIORITY_IMMEDIATE
+                                                                 : LC_PRIORITY_DEFAULT),
+                        0);
+        PROBE_GETS(port, EXITED);
+        soloist_ends(&soloist);
+        CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), -ESRCH);
+        probe_close(port);
+    }
+}
+
+static lc_error *open_passing_port(void *arg)
+{
+    struct numbers *numbers = arg; /* the first is where to, the second where from */
+    numbers[1].port = port_with(pass_number, &numbers[0].port).send;
+    return NULL;
+}
+
+static void what_comes_before_and_during_a_pause_is_kept(void)
+{
+    struct soloist soloist;
+    lc_receive_port port = probe_open();
+    struct numbers numbers[2] = {{port.send}, {LC_NO_PORT}};
+    lc_capability resume = lc_capability_new();
+    struct gate gate;
+    gate_init(&gate);
+    soloist_init(&soloist);
+    soloist.overture = open_passing_port;
+    soloist.arg = numbers;
+    soloist_begin(&soloist);
+    soloist_waits(&soloist, &gate);
+    CU_ASSERT_EQUAL(send_number(numbers[1].port, 1), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, resume), 0);
+    CU_ASSERT_EQUAL(send_number(numbers[1].port, 2), 0);
+    lc_handle_close(gate.open);
+    CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
+    PROBE_GETS(port, 0);
+    CU_ASSERT_EQUAL(send_number(numbers[1].port, 3), 0);
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), 0);
+    PROBE_GETS(port, 1, 2, 3);
+    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), -ENOENT); /* it is used up */
+    soloist_stop(&soloist);
+    probe_close(port);
+    gate_drop(&gate);
+}
+
+/* Which capability is a resume capability is decided by the pause alone. */
+static void only_the_capability_of_the_pause_resumes(void)
+{
+    struct soloist soloist;
+    soloist_start(&soloist);
+    lc_isolate isolate = soloist.isolate;
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolate, isolate.terminate), 0);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, lc_capability_new()), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.terminate), 0);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.terminate), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolate, LC_NO_CAPABILITY), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_get_state(isolate), LC_ISOLATE_RUNNING);
+    lc_isolate bare = isolate;
+    bare.pause = isolate.terminate;
+    bare.terminate = isolate.pause; /* swapped: neither is what it is taken for */
+    CU_ASSERT_EQUAL(lc_isolate_pause(bare, lc_capability_new()), -EPERM);
+    CU_ASSERT_EQUAL(lc_isolate_kill(bare, LC_PRIORITY_IMMEDIATE), -EPERM);
+    soloist_stop(&soloist);
+}
+
+/* ---- deferred calls while an isolate ends ---- */
+
+struct ending {
+    lc_send_port port;
+    atomic_uint deferred;
+};
+
+static void deferred_kills(void *arg)
+{
+    struct ending *ending = arg;
+    lc_isolate self;
+    atomic_fetch_add(&ending->deferred, 1);
+    if (lc_isolate_current(&self))
+        lc_isolate_kill(self, LC_PRIORITY_IMMEDIATE);
+}
+
+static void deferred_counts(void *arg)
+{
+    struct ending *ending = arg;
+    atomic_fetch_add(&ending->deferred, 1);
+    send_number(ending->port, LAST);
+}
+
+/* The last deferred call kills its isolate, which is being ended already: the others still run. */
+static lc_error *end_twice(void *arg)
+{
+    struct ending *ending = arg;
+    lc_isolate self;
+    if (lc_defer(deferred_counts, ending) != 0 || lc_defer(deferred_kills, ending) != 0)
+        abort();
+    if (lc_isolate_current(&self))
+        lc_isolate_kill(self, LC_PRIORITY_IMMEDIATE);
+    abort();
+}
+
+static lc_error *fail_and_be_killed(void *arg)
+{
+    struct ending *ending = arg;
+    if (lc_defer(deferred_counts, ending) != 0 || lc_defer(deferred_kills, ending) != 0)
+        abort();
+    return lc_error_new(THROWN, "thrown");
+}
+
+static void ends_once(lc_error *(*entry)(void *arg), bool tells_error)
+{
+    lc_receive_port port = probe_open();
+    struct ending ending = {.port = port.send};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = entry;
+    options.arg = &ending;
+    options.on_error = options.on_exit = port.send;
+    options.exit_response = number_payload(&exited);
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    bool told = !tells_error, last = false;
+    lc_message *message = NULL;
+    for (int number = 0; number != EXITED; lc_message_free(message)) {
+        message = probe_next(port);
+        told |= lc_error_code(lc_message_error(message)) == THROWN;
+        number = number_in(message);
+        last |= number == LAST;
+    }
+    CU_ASSERT_TRUE(told);
+    /* A send after an immediate kill does not return; the deferred call itself has begun. */
+    (void)last;
+    CU_ASSERT_EQUAL(atomic_load(&ending.deferred), 2);
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    probe_close(port);
+}
+
+static void kill_while_it_ends_ends_it_once(void)
+{
+    ends_once(end_twice, false);
+}
+
+static void kill_while_it_fails_loses_no_error(void)
+{
+    ends_once(fail_and_be_killed, true);
+}
+
+/* ---- ports ---- */
+
+struct closing {
+    lc_receive_port port;
+    lc_send_port report;
+    struct parcel parcels[3];
+};
+
+static lc_error *close_in_handler(void *arg, lc_message *message)
+{
+    struct closing *closing = arg;
+    int first = lc_port_close(closing->port);
+    int second = lc_port_close(closing->port);
+    send_number(closing->report, number_in(message) * 1000 + (first == 0) * 10 +
+                                     (second == -EBADF));
+    return NULL;
+}
+
+static lc_error *open_closing(void *arg)
+{
+    struct closing *closing = arg;
+    closing->port = port_with(close_in_handler, closing);
+    return NULL;
+}
+
+/* A handler closes its port while more messages are queued there: each is destroyed, once. */
+static void port_is_closed_under_its_messages(void)
+{
+    struct soloist soloist;
+    struct gate gate;
+    lc_receive_port port = probe_open();
+    struct closing closing = {.report = port.send, .parcels = {{.number = 1}, {.number = 2}}};
+    gate_init(&gate);
+    soloist_init(&soloist);
+    soloist.overture = open_closing;
+    soloist.arg = &closing;
+    soloist_begin(&soloist);
+    soloist_waits(&soloist, &gate);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(send_parcel(closing.port.send, &closing.parcels[i]), 0);
+    lc_handle_close(gate.open);
+    PROBE_GETS(port, 1011);
+    CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
+    PROBE_GETS(port, 0);
+    soloist_stop(&soloist);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(atomic_load(&closing.parcels[i].destroyed), 1);
+    CU_ASSERT_FALSE(lc_port_is_open(closing.port.send));
+    struct parcel late = {.number = 4};
+    CU_ASSERT_EQUAL(send_parcel(closing.port.send, &late), 0);
+    CU_ASSERT_EQUAL(atomic_load(&late.destroyed), 1);
+    probe_close(port);
+    gate_drop(&gate);
+}
+
+struct full {
+    lc_receive_port port;
+    lc_send_port report;
+};
+
+static lc_error *fill_own_mailbox(void *arg)
+{
+    struct full *full = arg;
+    int result = 0, sent = 0;
+    while ((result = send_number(full->port.send, sent)) == 0 && sent < 100)
+        sent++;
+    send_number(full->report, result);
+    send_number(full->report, sent);
+    return NULL;
+}
+
+static lc_error *open_full(void *arg)
+{
+    struct full *full = arg;
+    full->port = port_with(pass_number, &full->report);
+    return NULL;
+}
+
+/* An isolate that sends to itself is refused when its mailbox is full, and is not parked. */
+static void full_mailbox_refuses_its_own_sender(void)
+{
+    enum { LIMIT = 4 };
+    for (int park = 0; park < 2; park++) {
+        struct soloist soloist;
+        lc_receive_port port = probe_open();
+        struct full full = {.report = port.send};
+        soloist_init(&soloist);
+        soloist.overture = open_full;
+        soloist.arg = &full;
+        soloist.options.mailbox_limit = LIMIT;
+        soloist.options.when_full = park ? LC_FULL_PARK_SENDER : LC_FULL_REFUSE;
+        soloist_begin(&soloist);
+        CU_ASSERT_EQUAL(soloist_told(&soloist, fill_own_mailbox, &full), 0);
+        PROBE_GETS(port, park ? -EDEADLK : -ENOBUFS);
+        int sent = probe_number(port);
+        CU_ASSERT_TRUE(sent == LIMIT || sent == LIMIT - 1);
+        for (int i = 0; i < sent; i++)
+            PROBE_GETS(port, i);
+        soloist_stop(&soloist);
+        probe_close(port);
+    }
+}
+
+/* ---- run once ---- */
+
+static struct parcel run_parcel;
+
+static lc_error *compute_both(void *arg, lc_payload *result)
+{
+    (void)arg;
+    *result = (lc_payload){&run_parcel, sizeof run_parcel.number, parcel_destroy};
+    return lc_error_new(THROWN, "failed after it had a result");
+}
+
+static lc_error *compute_and_die(void *arg, lc_payload *result)
+{
+    lc_isolate self;
+    *result = (lc_payload){&run_parcel, sizeof run_parcel.number, parcel_destroy};
+    if (lc_isolate_current(&self))
+        lc_isolate_kill(self, LC_PRIORITY_IMMEDIATE);
+    (void)arg;
+    return NULL;
+}
+
+static lc_error *compute_and_exit(void *arg, lc_payload *result)
+{
+    (void)arg;
+    (void)result;
+    lc_isolate_exit(LC_NO_PORT, NULL);
+}
+
+/* Whatever becomes of the computation, the caller hears of it, and nothing stays behind. */
+static void run_without_a_result_is_told(void)
+{
+    lc_message *result = NULL;
+    atomic_store(&run_parcel.destroyed, 0);
+    CHECK_ERROR(lc_isolate_run(compute_both, NULL, "both", check_patience(), &result), THROWN);
+    CU_ASSERT_PTR_NULL(result);
+    CHECK_ERROR(lc_isolate_run(compute_and_die, NULL, "dies", check_patience(), &result), -ENODATA);
+    CHECK_ERROR(lc_isolate_run(compute_and_exit, NULL, "exits", check_patience(), &result),
+                -ENODATA);
+    CU_ASSERT_PTR_NULL(result);
+}
+
+/* ---- an isolate's handler in its own hands ---- */
+
+struct changing {
+    lc_receive_port port;
+    lc_send_port report;
+};
+
+static lc_error *second_handler(void *arg, lc_message *message)
+{
+    const struct changing *changing = arg;
+    send_number(changing->report, 100 + number_in(message));
+    return NULL;
+}
+
+static lc_error *first_handler(void *arg, lc_message *message)
+{
+    struct changing *changing = arg;
+    send_number(changing->report, number_in(message));
+    int result = lc_port_handle(changing->port, second_handler, changing);
+    return result == 0 ? NULL : lc_error_new(result, "not replaced");
+}
+
+static lc_error *open_changing(void *arg)
+{
+    struct changing *changing = arg;
+    changing->port = port_with(first_handler, changing);
+    return NULL;
+}
+
+static void handler_replaces_itself(void)
+{
+    struct soloist soloist;
+    struct gate gate;
+    lc_receive_port port = probe_open();
+    struct changing changing = {.report = port.send};
+    gate_init(&gate);
+    soloist_init(&soloist);
+    soloist.overture = open_changing;
+    soloist.arg = &changing;
+    soloist_begin(&soloist);
+    soloist_waits(&soloist, &gate);
+    for (int i = 1; i <= 3; i++)
+        CU_ASSERT_EQUAL(send_number(changing.port.send, i), 0);
+    lc_handle_close(gate.open);
+    PROBE_GETS(port, 1, 102, 103);
+    soloist_stop(&soloist);
+    probe_close(port);
+    gate_drop(&gate);
+}
+
+CHECK_SUITE_IN_MODES(
+    report_dart, "report: dart",
+    {"dart-sdk#23819 the end of a short-lived isolate is heard, by no listener that comes late",
+     short_lived_is_heard_to_end},
+    {"dart-sdk#27990 the end is told although the last act fails",
+     end_is_told_although_the_last_act_fails},
+    {"dart-sdk#47972 the last message comes after those sent before it, and before the end",
+     last_message_comes_after_those_before_it},
+    {"dart-sdk#28181 control that is queued before a kill is carried out",
+     control_before_a_kill_is_carried_out},
+    {"dart-sdk#42875 a paused isolate is killed without being resumed", paused_isolate_is_killed},
+    {"dart-sdk#26608 messages before and during a pause are kept in order",
+     what_comes_before_and_during_a_pause_is_kept},
+    {"dart-sdk#28333 only the capability that a pause was given resumes",
+     only_the_capability_of_the_pause_resumes},
+    {"dart-sdk#21999 a kill by a deferred call while the isolate ends ends it once",
+     kill_while_it_ends_ends_it_once},
+    {"dart-sdk#48498 a kill by a deferred call after an error loses no error",
+     kill_while_it_fails_loses_no_error},
+    {"dart-sdk#38543 data in a port that is closed under it is destroyed once",
+     port_is_closed_under_its_messages},
+    {"dart-sdk#44804 a full mailbox refuses its own isolate as a sender",
+     full_mailbox_refuses_its_own_sender},
+    {"dart-sdk#48516 a run that ends without a result tells its caller",
+     run_without_a_result_is_told},
+    {"dart-sdk#51594 a handler replaces itself, and its port closes once", handler_replaces_itself});
