@@ -292,17 +292,14 @@ static void ends_once(lc_error *(*entry)(void *arg), bool tells_error)
     options.on_error = options.on_exit = port.send;
     options.exit_response = number_payload(&exited);
     CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
-    bool told = !tells_error, last = false;
-    lc_message *message = NULL;
-    for (int number = 0; number != EXITED; lc_message_free(message)) {
-        message = probe_next(port);
+    bool told = !tells_error;
+    for (int number = 0; number != EXITED;) {
+        lc_message *message = probe_next(port);
         told |= lc_error_code(lc_message_error(message)) == THROWN;
         number = number_in(message);
-        last |= number == LAST;
+        lc_message_free(message);
     }
     CU_ASSERT_TRUE(told);
-    /* A send after an immediate kill does not return; the deferred call itself has begun. */
-    (void)last;
     CU_ASSERT_EQUAL(atomic_load(&ending.deferred), 2);
     CU_ASSERT_TRUE(probe_is_empty(port));
     probe_close(port);
@@ -462,54 +459,186 @@ static void run_without_a_result_is_told(void)
     CU_ASSERT_PTR_NULL(result);
 }
 
-/* ---- an isolate's handler in its own hands ---- */
+/* ---- errors that are survived, and their listeners ---- */
 
-struct changing {
+static lc_error *fail_with(void *arg)
+{
+    return lc_error_new(*(const int *)arg, "failed with %d", *(const int *)arg);
+}
+
+static void survives_each_of_many_errors(void)
+{
+    static const int codes[] = {-5001, -5002, -5003};
+    struct soloist soloist;
+    lc_receive_port port = probe_open();
+    soloist_init(&soloist);
+    soloist.options.survives_errors = true;
+    soloist.options.on_error = soloist.options.on_exit = port.send;
+    soloist.options.exit_response = number_payload(&exited);
+    soloist_begin(&soloist);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&codes[i]), 0);
+        hears_error(port, codes[i]);
+    }
+    CU_ASSERT_EQUAL(lc_isolate_get_state(soloist.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
+    PROBE_GETS(port, EXITED);
+    soloist_ends(&soloist);
+    probe_close(port);
+}
+
+/* An error is logged if nothing listens: before a listener is added, and after it was removed. */
+static void unheard_errors_are_logged(void)
+{
+    static const int before = -5004, heard = -5005, after = -5006;
+    struct soloist soloist;
+    lc_receive_port port = probe_open();
+    soloist_init(&soloist);
+    soloist.options.survives_errors = true;
+    check_log_capture();
+    soloist_begin(&soloist);
+    CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&before), 0);
+    CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
+    PROBE_GETS(port, 0);
+    struct gate gate;
+    gate_init(&gate);
+    soloist_waits(&soloist, &gate); /* the first error has been dealt with */
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(soloist.isolate, port.send), 0);
+    lc_handle_close(gate.open);
+    CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&heard), 0);
+    hears_error(port, heard);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(soloist.isolate, port.send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(soloist.isolate, port.send), -ENOENT);
+    CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&after), 0);
+    CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
+    soloist_ends(&soloist);
+    CU_ASSERT_EQUAL(check_log_count("failed with -5004"), 1);
+    CU_ASSERT_EQUAL(check_log_count("failed with -5005"), 0);
+    CU_ASSERT_EQUAL(check_log_count("failed with -5006"), 1);
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    check_log_release();
+    probe_close(port);
+    gate_drop(&gate);
+}
+
+/* ---- timers and weak ports ---- */
+
+static lc_error *start_ticking(void *arg)
+{
+    const struct numbers *numbers = arg;
+    static const int tick = 1;
+    const lc_payload payload = number_payload(&tick);
+    int result = lc_timer_start(numbers->port, &payload, LC_MILLISECOND, LC_MILLISECOND, NULL);
+    return result == 0 ? NULL : lc_error_new(result, "no timer");
+}
+
+/* Two isolates tick. The end of one, with its timer armed, leaves the other one ticking. */
+static void timers_of_others_go_on(void)
+{
+    struct soloist killed, other;
+    lc_receive_port killed_port = probe_open(), other_port = probe_open();
+    struct numbers killed_numbers = {killed_port.send}, other_numbers = {other_port.send};
+    soloist_init(&killed);
+    soloist_init(&other);
+    killed.overture = other.overture = start_ticking;
+    killed.arg = &killed_numbers;
+    other.arg = &other_numbers;
+    soloist_begin(&killed);
+    soloist_begin(&other);
+    PROBE_GETS(killed_port, 1);
+    PROBE_GETS(other_port, 1);
+    CU_ASSERT_EQUAL(lc_isolate_kill(killed.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    soloist_ends(&killed);
+    probe_close(killed_port);
+    killed_port = probe_open();
+    PROBE_GETS(other_port, 1, 1, 1, 1, 1);
+    CU_ASSERT_TRUE(probe_is_empty(killed_port));
+    soloist_stop(&other);
+    probe_close(killed_port);
+    probe_close(other_port);
+}
+
+static lc_error *open_weak_port(void *arg)
+{
+    struct numbers *numbers = arg; /* the first is where to, the second where from */
+    lc_port_options options = LC_PORT_INIT;
     lc_receive_port port;
-    lc_send_port report;
-};
-
-static lc_error *second_handler(void *arg, lc_message *message)
-{
-    const struct changing *changing = arg;
-    send_number(changing->report, 100 + number_in(message));
-    return NULL;
+    options.handler = pass_number;
+    options.arg = &numbers[0].port;
+    options.weak = true;
+    int result = lc_port_open(&options, &port);
+    numbers[1].port = port.send;
+    return result == 0 ? NULL : lc_error_new(result, "no port");
 }
 
-static lc_error *first_handler(void *arg, lc_message *message)
-{
-    struct changing *changing = arg;
-    send_number(changing->report, number_in(message));
-    int result = lc_port_handle(changing->port, second_handler, changing);
-    return result == 0 ? NULL : lc_error_new(result, "not replaced");
-}
-
-static lc_error *open_changing(void *arg)
-{
-    struct changing *changing = arg;
-    changing->port = port_with(first_handler, changing);
-    return NULL;
-}
-
-static void handler_replaces_itself(void)
+/* Only a weak port is left open: what has come there is handled, and then the isolate ends. */
+static void weak_port_keeps_messages_but_no_isolate(void)
 {
     struct soloist soloist;
     struct gate gate;
     lc_receive_port port = probe_open();
-    struct changing changing = {.report = port.send};
+    struct numbers numbers[2] = {{port.send}, {LC_NO_PORT}};
     gate_init(&gate);
     soloist_init(&soloist);
-    soloist.overture = open_changing;
-    soloist.arg = &changing;
+    soloist.overture = open_weak_port;
+    soloist.arg = numbers;
+    soloist.options.on_exit = port.send;
+    soloist.options.exit_response = number_payload(&exited);
     soloist_begin(&soloist);
     soloist_waits(&soloist, &gate);
-    for (int i = 1; i <= 3; i++)
-        CU_ASSERT_EQUAL(send_number(changing.port.send, i), 0);
+    CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
+    CU_ASSERT_EQUAL(send_number(numbers[1].port, 1), 0);
+    CU_ASSERT_EQUAL(send_number(numbers[1].port, 2), 0);
     lc_handle_close(gate.open);
-    PROBE_GETS(port, 1, 102, 103);
-    soloist_stop(&soloist);
+    PROBE_GETS(port, 1, 2, EXITED);
+    soloist_ends(&soloist);
     probe_close(port);
     gate_drop(&gate);
+}
+
+/* ---- a handler that is parked when its isolate is killed ---- */
+
+/* A kill at once ends a wait of the running handler, which would otherwise last much longer. */
+static void kill_ends_a_parked_handler(void)
+{
+    struct soloist soloist;
+    struct gate gate;
+    gate_init(&gate);
+    soloist_start(&soloist);
+    soloist_waits(&soloist, &gate);
+    CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_EQUAL(lc_handle_wait(soloist.done, lc_deadline_after(3 * LC_SECOND)), 0);
+    lc_handle_close(gate.open);
+    soloist_ends(&soloist);
+    gate_drop(&gate);
+}
+
+/* ---- a mailbox that is full before its isolate has begun ---- */
+
+static lc_error *send_to_self_at_once(void *arg)
+{
+    struct full *full = arg;
+    full->port = port_with(pass_number, &full->report);
+    send_number(full->report, send_number(full->port.send, 3));
+    return NULL;
+}
+
+/* The spawner fills the port for cues of a slow entry; the entry still gets through. */
+static void small_mailbox_does_not_stop_a_start(void)
+{
+    enum { LIMIT = 1 };
+    struct soloist soloist;
+    lc_receive_port port = probe_open();
+    struct full full = {.report = port.send};
+    soloist_init(&soloist);
+    soloist.overture = send_to_self_at_once;
+    soloist.arg = &full;
+    soloist.options.mailbox_limit = LIMIT;
+    soloist.options.when_full = LC_FULL_PARK_SENDER;
+    soloist_begin(&soloist);
+    PROBE_GETS(port, 0, 3);
+    soloist_stop(&soloist);
+    probe_close(port);
 }
 
 CHECK_SUITE_IN_MODES(
@@ -522,7 +651,7 @@ CHECK_SUITE_IN_MODES(
      last_message_comes_after_those_before_it},
     {"dart-sdk#28181 control that is queued before a kill is carried out",
      control_before_a_kill_is_carried_out},
-    {"dart-sdk#42875 a paused isolate is killed without being resumed", paused_isolate_is_killed},
+    {"dart-sdk#44308 a paused isolate is killed without being resumed", paused_isolate_is_killed},
     {"dart-sdk#26608 messages before and during a pause are kept in order",
      what_comes_before_and_during_a_pause_is_kept},
     {"dart-sdk#28333 only the capability that a pause was given resumes",
@@ -531,10 +660,18 @@ CHECK_SUITE_IN_MODES(
      kill_while_it_ends_ends_it_once},
     {"dart-sdk#48498 a kill by a deferred call after an error loses no error",
      kill_while_it_fails_loses_no_error},
-    {"dart-sdk#38543 data in a port that is closed under it is destroyed once",
+    {"dart-sdk#28577 a port that its handler closes handles nothing more, and destroys it once",
      port_is_closed_under_its_messages},
-    {"dart-sdk#44804 a full mailbox refuses its own isolate as a sender",
+    {"protoactor-dotnet#1094 a full mailbox refuses its own isolate as a sender",
      full_mailbox_refuses_its_own_sender},
+    {"kameo#84 a small mailbox does not stop a start", small_mailbox_does_not_stop_a_start},
     {"dart-sdk#48516 a run that ends without a result tells its caller",
      run_without_a_result_is_told},
-    {"dart-sdk#51594 a handler replaces itself, and its port closes once", handler_replaces_itself});
+    {"dart-sdk#26652 each of many errors is survived", survives_each_of_many_errors},
+    {"dart-sdk#53850 an error is logged if nothing listens, also after a listener was removed",
+     unheard_errors_are_logged},
+    {"dart-sdk#28115 the end of an isolate with an armed timer leaves the timers of others",
+     timers_of_others_go_on},
+    {"dart-sdk#49083 a weak port keeps its messages, but no isolate",
+     weak_port_keeps_messages_but_no_isolate},
+    {"flutter#174835 a kill at once ends a parked handler", kill_ends_a_parked_handler});
