@@ -24,8 +24,7 @@ static void shortest_deadlines_are_met(void)
     for (int64_t i = 0; i < ROUNDS; i++) {
         int64_t timeout = i * 50 * LC_NANOSECOND;
         CU_ASSERT_EQUAL(lc_handle_wait(never, lc_deadline_after(timeout)), -ETIMEDOUT);
-        CU_ASSERT_EQUAL(lc_channel_receive(channel, &item, lc_deadline_after(timeout)),
-                        -ETIMEDOUT);
+        CU_ASSERT_EQUAL(lc_channel_receive(channel, &item, lc_deadline_after(timeout)), -ETIMEDOUT);
         CU_ASSERT_EQUAL(lc_sleep(timeout), 0);
     }
     lc_handle_unref(never);
@@ -171,8 +170,7 @@ static void attempts_end(void)
 CHECK_SUITE_IN_MODES(
     report_brpc_fiber, "report: brpc and boost.fiber",
     {"brpc#617 a deadline that comes while the wait begins is met", shortest_deadlines_are_met},
-    {"brpc#721 a context that has ended ends every sleep under it",
-     ended_context_ends_every_sleep},
+    {"brpc#721 a context that has ended ends every sleep under it", ended_context_ends_every_sleep},
     {"brpc#2511 what a sleep answers fits how long it was", answer_fits_the_time_slept},
     {"boost-fiber#133 a close after a time-out does not wake the next wait",
      late_close_does_not_wake_the_next_wait},

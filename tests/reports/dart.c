@@ -146,9 +146,8 @@ static void control_before_a_kill_is_carried_out(void)
     soloist_waits(&soloist, &gate);
     for (int i = 0; i < 3; i++) {
         const lc_payload response = number_payload(&numbers[i]);
-        CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, &response,
-                                        LC_PRIORITY_NEXT_EVENT),
-                        0);
+        CU_ASSERT_EQUAL(
+            lc_isolate_ping(soloist.isolate, port.send, &response, LC_PRIORITY_NEXT_EVENT), 0);
     }
     CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_NEXT_EVENT), 0);
     lc_handle_close(gate.open);
@@ -171,9 +170,9 @@ static void paused_isolate_is_killed(void)
         soloist_begin(&soloist);
         CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, resume), 0);
         CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, lc_capability_new()), 0);
-        CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, at_once ? LC_PRIORITY_IMMEDIATE
-                                                                 : LC_PRIORITY_DEFAULT),
-                        0);
+        CU_ASSERT_EQUAL(
+            lc_isolate_kill(soloist.isolate, at_once ? LC_PRIORITY_IMMEDIATE : LC_PRIORITY_DEFAULT),
+            0);
         PROBE_GETS(port, EXITED);
         soloist_ends(&soloist);
         CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), -ESRCH);
@@ -328,8 +327,8 @@ static lc_error *close_in_handler(void *arg, lc_message *message)
     struct closing *closing = arg;
     int first = lc_port_close(closing->port);
     int second = lc_port_close(closing->port);
-    send_number(closing->report, number_in(message) * 1000 + (first == 0) * 10 +
-                                     (second == -EBADF));
+    send_number(closing->report,
+                number_in(message) * 1000 + (first == 0) * 10 + (second == -EBADF));
     return NULL;
 }
 

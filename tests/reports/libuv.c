@@ -219,8 +219,7 @@ static lc_error *drift_start(void *arg)
     struct drift *drift = arg;
     lc_receive_port port = port_with(drift_tick, drift);
     drift->begin = lc_now();
-    int result =
-        lc_timer_start(port.send, NULL, 50 * LC_MILLISECOND, 50 * LC_MILLISECOND, NULL);
+    int result = lc_timer_start(port.send, NULL, 50 * LC_MILLISECOND, 50 * LC_MILLISECOND, NULL);
     return result == 0 ? NULL : lc_error_new(result, "no timer");
 }
 

@@ -1,0 +1,287 @@
+/*
+ * erlang.c: scenarios from public bug reports of Erlang/OTP's supervisor and gen_server
+ * (erlang/otp), and of two that do as these do (rabbitmq/rabbitmq-common, elle-lisp/elle), rebuilt in our own terms. tests/reports.md
+ * lists them with their verdicts.
+ */
+#include "reports/beside.h"
+#include "support/check.h"
+#include "support/crew.h"
+#include "support/isolates.h"
+#include "support/mode.h"
+#include "support/troupe.h"
+
+#include <lifecycle.h>
+#include <lifecycle/isolate.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ROOT, A, B, C };
+
+/* ---- calls ---- */
+
+struct server {
+    lc_receive_port port; /**< where requests come */
+    struct gate gate;
+};
+
+struct request {
+    int number;
+    lc_send_port reply_to;
+};
+
+static lc_error *server_answers(void *arg, lc_message *message)
+{
+    const struct request *request = lc_message_data(message);
+    (void)arg;
+    send_number(request->reply_to, request->number);
+    return NULL;
+}
+
+static lc_error *server_opens(void *arg)
+{
+    struct server *server = arg;
+    server->port = port_with(server_answers, NULL);
+    return NULL;
+}
+
+/* @return the port on which the answer is to come. */
+static lc_receive_port server_call(struct server *server, int number)
+{
+    lc_receive_port reply = probe_open();
+    const struct request request = {number, reply.send};
+    CU_ASSERT_EQUAL(lc_send(server->port.send, &request, sizeof request), 0);
+    return reply;
+}
+
+/* The reply to a call that was given up reaches no later call. */
+static void late_reply_reaches_nothing(void)
+{
+    struct soloist soloist;
+    struct server server;
+    lc_message *message = NULL;
+    gate_init(&server.gate);
+    soloist_init(&soloist);
+    soloist.overture = server_opens;
+    soloist.arg = &server;
+    soloist_begin(&soloist);
+    soloist_waits(&soloist, &server.gate);
+    lc_receive_port first = server_call(&server, 1);
+    CU_ASSERT_EQUAL(lc_port_receive(first, &message, LC_NOW), -ETIMEDOUT);
+    probe_close(first);
+    lc_receive_port second = server_call(&server, 2);
+    CU_ASSERT_FALSE(lc_send_port_equal(first.send, second.send));
+    uint64_t dropped = lc_messages_dropped();
+    lc_handle_close(server.gate.open);
+    PROBE_GETS(second, 2);
+    CU_ASSERT_EQUAL(lc_messages_dropped(), dropped + 1);
+    CU_ASSERT_TRUE(probe_is_empty(second));
+    CU_ASSERT_EQUAL(lc_port_receive(first, &message, LC_NOW), -EBADF);
+    probe_close(second);
+    soloist_stop(&soloist);
+    gate_drop(&server.gate);
+}
+
+/* The server ends while a call waits: who listens for the end hears of it on the reply's port. */
+static void caller_hears_that_the_server_ends(void)
+{
+    static const int gone = -1;
+    struct soloist soloist;
+    struct server server;
+    const lc_payload response = {(void *)(uintptr_t)&gone, sizeof gone, NULL};
+    gate_init(&server.gate);
+    soloist_init(&soloist);
+    soloist.overture = server_opens;
+    soloist.arg = &server;
+    soloist_begin(&soloist);
+    soloist_waits(&soloist, &server.gate);
+    lc_receive_port reply = server_call(&server, 1);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(soloist.isolate, reply.send, &response), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_NEXT_EVENT), 0);
+    lc_handle_close(server.gate.open);
+    PROBE_GETS(reply, -1);
+    soloist_ends(&soloist);
+    CU_ASSERT_TRUE(probe_is_empty(reply));
+    probe_close(reply);
+    gate_drop(&server.gate);
+}
+
+/* ---- a child that ends by itself while it is being terminated ---- */
+
+static int remove_it(void *arg)
+{
+    struct player *player = arg;
+    lc_error *error =
+        lc_supervisor_remove(player->crew->supervisor, player->name, check_patience());
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+/* It fails, or completes, as it is removed: the removal succeeds, and it is not restarted on. */
+static void ends_while_it_is_removed(enum crew_order order)
+{
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "child", ""), *other = crew_player(crew, "o", "");
+    struct beside remover;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(player, 1);
+    RUNS(other, 1);
+    beside_start(&remover, remove_it, player);
+    lc_channel_send(STINT(player, 1).orders, (void *)(intptr_t)order, LC_NOW);
+    int code = beside_ends(&remover);
+    CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    CU_ASSERT_EQUAL(snapshot->count, 1);
+    lc_snapshot_free(snapshot);
+    unsigned made = atomic_load(&player->made);
+    for (unsigned number = 1; number <= made; number++)
+        CU_ASSERT_TRUE(!STINT(player, number).context ||
+                       lc_handle_is_closed(STINT(player, number).left));
+    NOT_TOLD(other, 1);
+    crew_cancel(crew);
+    MADE(player, made);
+    check_log_release();
+    crew_drop(crew);
+}
+
+static void fails_while_it_is_removed(void)
+{
+    ends_while_it_is_removed(CREW_FAIL);
+}
+
+static void completes_while_it_is_removed(void)
+{
+    ends_while_it_is_removed(CREW_RETURN);
+}
+
+/* Nodes of which there is no instance are stopped with the others. */
+static void stop_bears_nodes_that_never_ran(void)
+{
+    struct crew *crew = crew_new();
+    struct player *base = crew_player(crew, "base", "");
+    struct player *waiting = crew_player(crew, "waiting", "base");
+    struct player *refused = crew_player(crew, "refused", "");
+    struct player *last = crew_player(crew, "last", "waiting");
+    base->slow = true;
+    refused->factory_fails_at = 1;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(base, 1);
+    crew_sees(refused, LC_NODE_STOPPED);
+    crew_cancel(crew);
+    MADE(waiting, 0);
+    MADE(refused, 0);
+    MADE(last, 0);
+    LEAVES(base, 1);
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* ---- an attempt to restart that fails ---- */
+
+/* A restart after a pause fails on its way: the next attempt follows all the same. */
+static void failed_restart_is_tried_again(void)
+{
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "child", ""), *other = crew_player(crew, "o", "");
+    player->factory_fails_at = 2;
+    player->node.handler = NULL;
+    player->node.backoff = (lc_backoff){.first = LC_SECOND, .most = LC_SECOND, .factor = 1};
+    crew->clock = check_clock_new();
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(other, 1);
+    crew_order(player, 1, CREW_FAIL);
+    crew_sees(player, LC_NODE_BACKOFF);
+    check_clock_advance(crew->clock, LC_SECOND);
+    crew_sees(player, LC_NODE_BACKOFF); /* the factory has failed; the node is not given up */
+    player->factory_fails_at = 0;
+    check_clock_advance(crew->clock, LC_SECOND);
+    RUNS(player, 2);
+    NOT_TOLD(other, 1);
+    crew_cancel(crew);
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* ---- trees ---- */
+
+/* A child dies while its parent is still NEW: it alone is restarted, and the parent gets healthy. */
+static void child_dies_while_its_parent_is_new(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    CU_ASSERT_EQUAL(troupe_status(&troupe, "root.a").instance, 2);
+    CU_ASSERT_EQUAL(troupe_status(&troupe, "root").instance, 1);
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    troupe_strike(&troupe);
+}
+
+/* The tree is cancelled as a child dies: the child is not restarted, and the tree ends. */
+static void child_dies_as_the_tree_is_cancelled(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    b->stubborn = true;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+    lc_tree_cancel(troupe.tree); /* while the group waits for "b" to end */
+    CU_ASSERT_TRUE(actor_told(b, ACTOR_YIELD));
+    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
+    CHECK_CLOSES(lc_tree_done(troupe.tree));
+    troupe_strike(&troupe);
+}
+
+/* A group is restarted while its parent dies: of two reasons to restart one is left. */
+static void parent_dies_while_its_group_restarts(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+    struct actor *b = &troupe.actors[B], *c = &troupe.actors[C];
+    c->stubborn = true;
+    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b, c}, 2));
+    CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL) && troupe_sees(&troupe, "root.a.b", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+    CHECK_CLOSES(lc_context_done(c->context));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
+    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
+    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_TRUE(actor_absent(b) && actor_absent(c) && actor_absent(a));
+    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
+    CU_ASSERT_FALSE(actor_ended(root));
+    troupe_strike(&troupe);
+}
+
+CHECK_SUITE_IN_MODES(report_erlang, "report: erlang",
+                     {"otp#2884 the reply to a call that was given up reaches no later call",
+                      late_reply_reaches_nothing},
+                     {"elle#1248 a caller hears that the server ends before it replies",
+                      caller_hears_that_the_server_ends},
+                     {"otp#5201 a child that fails while it is removed is gone",
+                      fails_while_it_is_removed},
+                     {"otp#5201 a child that completes while it is removed is gone",
+                      completes_while_it_is_removed},
+                     {"otp#636 a stop bears nodes that never ran", stop_bears_nodes_that_never_ran},
+                     {"rabbitmq-common#201 an attempt to restart that fails is followed by another",
+                      failed_restart_is_tried_again},
+                     {"elle#1210 a child that dies while its parent is new is restarted alone",
+                      child_dies_while_its_parent_is_new},
+                     {"otp#5201 a child that dies as the tree is cancelled is not restarted",
+                      child_dies_as_the_tree_is_cancelled},
+                     {"suture#55 of a parent and its group that both restart the parent does",
+                      parent_dies_while_its_group_restarts});

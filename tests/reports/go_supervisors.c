@@ -1,0 +1,521 @@
+/*
+ * go_supervisors.c: scenarios from public bug reports of suture (thejerf/suture), fx (uber-go/fx),
+ * run (oklog/run) and controller-runtime (kubernetes-sigs/controller-runtime), rebuilt in our own
+ * terms. tests/reports.md lists them with their verdicts.
+ */
+#include "reports/beside.h"
+#include "support/check.h"
+#include "support/crew.h"
+#include "support/fake.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <string.h>
+
+static struct crew *crew_with_clock(void)
+{
+    struct crew *crew = crew_new();
+    crew->clock = check_clock_new();
+    return crew;
+}
+
+/* ---- adding and removing while everything stops ---- */
+
+struct adding {
+    struct player *player;
+    lc_error *error;
+};
+
+static int adding_joins(void *arg)
+{
+    struct adding *adding = arg;
+    adding->error = crew_join(adding->player);
+    return lc_error_code(adding->error);
+}
+
+/* A node is added as the run is cancelled: it is taken or refused, and the call returns. */
+static void add_races_with_the_stop(void)
+{
+    struct crew *crew = crew_new();
+    struct player *first = crew_player(crew, "first", "");
+    crew_begin(crew);
+    RUNS(first, 1);
+    struct adding adding = {crew_player(crew, "late", "first"), NULL};
+    struct beside adder;
+    beside_start(&adder, adding_joins, &adding);
+    lc_context_cancel(crew->context, NULL);
+    int code = beside_ends(&adder);
+    crew_end(crew);
+    CU_ASSERT_TRUE(code == 0 || code == -ESHUTDOWN);
+    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    lc_error_unref(adding.error);
+    REFUSED(crew_join(crew_player(crew, "later", "")), -ESHUTDOWN, "\"later\"");
+    crew_drop(crew);
+}
+
+/* The stop comes right after a removal that was waited for: nothing is overdue or named. */
+static void stop_right_after_a_removal(void)
+{
+    struct crew *crew = crew_with_clock();
+    struct player *gone = crew_player(crew, "gone", ""), *stays = crew_player(crew, "stays", "");
+    crew->options.stop_timeout = 10 * LC_SECOND;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(gone, 1);
+    RUNS(stays, 1);
+    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "gone", check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(gone, 1).left));
+    int64_t before = check_clock_now(crew->clock);
+    crew_cancel(crew);
+    CU_ASSERT_TRUE(check_clock_now(crew->clock) - before < 10 * LC_SECOND);
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(crew->result), "gone"));
+    CU_ASSERT_EQUAL(check_log_count("gone: "), 0);
+    check_log_release();
+    crew_drop(crew);
+}
+
+struct removing {
+    struct crew *crew;
+    const char *name;
+};
+
+static int removing_removes(void *arg)
+{
+    const struct removing *removing = arg;
+    lc_error *error =
+        lc_supervisor_remove(removing->crew->supervisor, removing->name, check_patience());
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+/* Two remove the same node, and a third cancels the run: the node is told once, all return. */
+static void stopped_by_many_it_stops_once(void)
+{
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "wanted", ""), *other = crew_player(crew, "o", "");
+    crew_begin(crew);
+    RUNS(player, 1);
+    RUNS(other, 1);
+    struct removing removing = {crew, "wanted"};
+    struct beside removers[2];
+    for (int i = 0; i < 2; i++)
+        beside_start(&removers[i], removing_removes, &removing);
+    lc_context_cancel(crew->context, NULL);
+    for (int i = 0; i < 2; i++) {
+        int code = beside_ends(&removers[i]);
+        CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
+    }
+    crew_end(crew);
+    MADE(player, 1);
+    ASKED(player, 0);
+    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    crew_drop(crew);
+}
+
+/* Its factory is still at work when a node is removed: what comes of that never starts. */
+static void removed_while_its_factory_works(void)
+{
+    struct crew *crew = crew_new();
+    struct player *slow = crew_player(crew, "slow", ""), *other = crew_player(crew, "other", "");
+    slow->factory_waits = lc_handle_new();
+    crew_begin(crew);
+    RUNS(other, 1);
+    REFUSED(lc_supervisor_remove(crew->supervisor, "slow", LC_NOW), -ETIMEDOUT, "\"slow\"");
+    lc_handle_close(slow->factory_waits);
+    CREW_COMES(slow, 1, made);
+    struct removing removing = {crew, "slow"};
+    int code = removing_removes(&removing);
+    CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
+    CU_ASSERT_FALSE(crew_has(crew, "slow+1") && !crew_has(crew, "slow-1"));
+    NOT_TOLD(other, 1);
+    crew_cancel(crew);
+    CU_ASSERT_FALSE(crew_has(crew, "slow+1") && !crew_has(crew, "slow~1"));
+    crew_drop(crew);
+}
+
+/* A node restarts along with its dependency, and is removed while it stops for that. */
+static void removed_while_it_stops_to_restart(void)
+{
+    struct crew *crew = crew_new();
+    struct player *base = crew_player(crew, "base", ""), *user = crew_player(crew, "user", "base+");
+    user->end = PLAYER_STAYS;
+    crew_begin(crew);
+    RUNS(user, 1);
+    crew_order(base, 1, CREW_FAIL);
+    IS_TOLD(user, 1);
+    struct removing removing = {crew, "user"};
+    struct beside remover;
+    beside_sleeps(&remover, removing_removes, &removing);
+    crew_order(user, 1, CREW_RETURN);
+    CU_ASSERT_EQUAL(beside_ends(&remover), 0);
+    RUNS(base, 2);
+    MADE(user, 1);
+    ASKED(user, 0);
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+/* ---- pauses ---- */
+
+/* Cancelled, or removed, while it pauses after throws: nothing is waited for. */
+static void stop_in_a_pause(bool removed)
+{
+    struct crew *crew = crew_with_clock();
+    struct player *broken = crew_player(crew, "broken", "");
+    struct player *other = crew_player(crew, "other", "");
+    broken->slow = true;
+    broken->node.backoff = (lc_backoff){.first = LC_HOUR, .most = LC_HOUR, .factor = 1};
+    crew_begin(crew);
+    RUNS(other, 1);
+    crew_order(broken, 1, CREW_THROW);
+    crew_sees(broken, LC_NODE_BACKOFF);
+    int64_t before = check_clock_now(crew->clock);
+    if (removed) {
+        CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "broken", LC_NOW));
+        check_clock_advance(crew->clock, 2 * LC_HOUR);
+        NOT_TOLD(other, 1);
+        before = check_clock_now(crew->clock);
+    }
+    crew_cancel(crew);
+    CU_ASSERT_TRUE(check_clock_now(crew->clock) - before < LC_MINUTE);
+    MADE(broken, 1);
+    crew_drop(crew);
+}
+
+static void cancelled_in_a_pause(void)
+{
+    stop_in_a_pause(false);
+}
+
+static void removed_in_a_pause(void)
+{
+    stop_in_a_pause(true);
+}
+
+/* ---- stopping while starting ---- */
+
+/* What says that it is ready only when it is told to stop does not start its dependants. */
+static void ready_at_the_stop_starts_nothing(void)
+{
+    struct crew *crew = crew_new();
+    struct player *leader = crew_player(crew, "leader", "");
+    struct player *follower = crew_player(crew, "follower", "leader");
+    leader->slow = true;
+    leader->end = PLAYER_STAYS;
+    crew_begin(crew);
+    RUNS(leader, 1);
+    lc_context_cancel(crew->context, NULL);
+    IS_TOLD(leader, 1);
+    crew_order(leader, 1, CREW_READY);
+    crew_order(leader, 1, CREW_RETURN);
+    crew_end(crew);
+    MADE(follower, 0);
+    MADE(leader, 1);
+    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    crew_drop(crew);
+}
+
+/* Cancelled right after the begin, before anything can be ready. */
+static void stop_right_after_the_start(void)
+{
+    struct crew *crew = crew_new();
+    struct player *base = crew_player(crew, "base", ""), *user = crew_player(crew, "user", "base");
+    base->slow = true;
+    check_log_capture();
+    crew_begin(crew);
+    crew_cancel(crew);
+    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    MADE(user, 0);
+    CU_ASSERT_EQUAL(check_log_count("unhandled"), 0);
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* A handler asks for a shutdown while other nodes start, one of which is still in its factory. */
+static void shutdown_asked_for_during_the_start(void)
+{
+    struct crew *crew = crew_new();
+    struct player *failing = crew_player(crew, "failing", "");
+    struct player *starting = crew_player(crew, "starting", "");
+    struct player *making = crew_player(crew, "making", "");
+    failing->answers[0] = LC_SHUTDOWN;
+    starting->slow = true;
+    making->factory_waits = lc_handle_new();
+    crew_begin(crew);
+    RUNS(starting, 1);
+    crew_order(failing, 1, CREW_FAIL);
+    IS_TOLD(starting, 1);
+    CHECK_OPEN(crew->finished);
+    lc_handle_close(making->factory_waits);
+    crew_end(crew);
+    CU_ASSERT_FALSE(crew_has(crew, "making+1") && !crew_has(crew, "making~1"));
+    CU_ASSERT_EQUAL(crew->behavior, LC_SHUTDOWN);
+    CU_ASSERT_TRUE(lc_error_contains(crew->result, STINT(failing, 1).error));
+    crew_drop(crew);
+}
+
+/* A start takes too long: what had started before is stopped, after the slow one, and is told. */
+static void start_timeout_stops_what_had_started(void)
+{
+    struct crew *crew = crew_with_clock();
+    crew_player(crew, "base", "");
+    struct player *slow = crew_player(crew, "slow", "base");
+    slow->slow = true;
+    slow->node.start_timeout = 3 * LC_SECOND;
+    slow->answers[0] = LC_SHUTDOWN;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(slow, 1);
+    crew_sees(slow, LC_NODE_STARTING);
+    check_clock_advance(crew->clock, 3 * LC_SECOND);
+    IS_TOLD(slow, 1);
+    crew_end(crew);
+    BEFORE(crew, "slow-1", "base~1");
+    ASKED(slow, 1);
+    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ETIMEDOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(crew->result), "slow"));
+    CU_ASSERT_TRUE(lc_error_is(STINT(slow, 1).judged, -ETIMEDOUT));
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* ---- stopping ---- */
+
+/* One that does not stop does not keep those from hearing of the stop that it has no path to. */
+static void stop_reaches_all_at_once(void)
+{
+    struct crew *crew = crew_new();
+    struct player *stuck = crew_player(crew, "stuck", "");
+    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "one");
+    stuck->end = PLAYER_STAYS;
+    crew_begin(crew);
+    RUNS(stuck, 1);
+    RUNS(two, 1);
+    lc_context_cancel(crew->context, NULL);
+    LEAVES(two, 1);
+    LEAVES(one, 1);
+    CHECK_OPEN(crew->finished);
+    crew_order(stuck, 1, CREW_RETURN);
+    crew_end(crew);
+    crew_drop(crew);
+}
+
+static bool is_logged(void *text)
+{
+    return check_log_has(text);
+}
+
+/* It fails long after the run has given it up: the error is told, and disturbs nothing. */
+static void failure_after_the_run_is_told(void)
+{
+    struct crew *crew = crew_with_clock();
+    struct player *late = crew_player(crew, "late", "");
+    crew->options.stop_timeout = 5 * LC_SECOND;
+    late->end = PLAYER_STAYS;
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(late, 1);
+    lc_context_cancel(crew->context, NULL);
+    IS_TOLD(late, 1);
+    check_clock_advance(crew->clock, 5 * LC_SECOND);
+    crew_end(crew);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(crew->result), "late"));
+    crew_order(late, 1, CREW_FAIL);
+    CHECK_CLOSES(lc_manager_done(STINT(late, 1).manager));
+    CU_ASSERT_TRUE(check_until(is_logged, (void *)(uintptr_t) "late failed the 1. time"));
+    ASKED(late, 0);
+    check_log_release();
+    crew_drop(crew);
+}
+
+static lc_error *returns_own_code(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_ready_signal(ready);
+    int code = lc_context_sleep(context, LC_FOREVER);
+    return lc_error_new(code, "sleep: %s", strerror(-code));
+}
+
+static lc_error *make_returning(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("returning");
+    lc_manager_builder_add(builder, "a", returns_own_code, arg);
+    lc_manager_builder_add(builder, "b", returns_own_code, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+/* Workers that return an error of their context's code at a stop are no news to anything. */
+static void end_with_the_contexts_code_is_clean(void)
+{
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "returning", "");
+    player->node.factory = make_returning;
+    player->node.handler = NULL;
+    check_log_capture();
+    crew_begin(crew);
+    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    crew_cancel(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    CU_ASSERT_EQUAL(check_log_count("sleep: "), 0);
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* ---- one instance at a time ---- */
+
+struct exclusive {
+    struct fake fakes[3];
+    unsigned made;
+    bool overlapped;
+};
+
+static lc_error *start_fails(struct fake *fake, lc_context *context)
+{
+    (void)fake;
+    (void)context;
+    return lc_error_new(-EADDRINUSE, "the start failed");
+}
+
+static lc_error *make_exclusive(void *arg, lc_component **component)
+{
+    struct exclusive *exclusive = arg;
+    struct fake *fake = &exclusive->fakes[exclusive->made];
+    if (exclusive->made > 0)
+        exclusive->overlapped |= atomic_load(&fake[-1].destroys) == 0;
+    if (exclusive->made < 2)
+        fake->start = start_fails;
+    else
+        lc_handle_close(fake->ready);
+    exclusive->made++;
+    *component = &fake->component;
+    return NULL;
+}
+
+/* What an instance holds is let go of before the next one is made, also if its start failed. */
+static void next_instance_waits_for_the_last_to_go(void)
+{
+    static struct exclusive exclusive;
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "exclusive", "");
+    memset(&exclusive, 0, sizeof exclusive);
+    for (int i = 0; i < 3; i++)
+        fake_init(&exclusive.fakes[i], 0);
+    player->node.factory = make_exclusive;
+    player->node.factory_arg = &exclusive;
+    player->node.handler = NULL;
+    player->node.backoff.first = 0;
+    check_log_capture();
+    crew_begin(crew);
+    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    CU_ASSERT_FALSE(exclusive.overlapped);
+    CU_ASSERT_EQUAL(exclusive.made, 3);
+    lc_context_cancel(crew->context, NULL);
+    lc_handle_close(exclusive.fakes[2].done);
+    crew_end(crew);
+    check_log_release();
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(atomic_load(&exclusive.fakes[i].destroys), 1);
+        fake_drop(&exclusive.fakes[i]);
+    }
+    crew_drop(crew);
+}
+
+/* ---- nested ---- */
+
+static lc_error *make_inner_supervisor(void *arg, lc_component **component)
+{
+    *component = lc_supervisor_component(lc_supervisor_ref(((struct crew *)arg)->supervisor));
+    return NULL;
+}
+
+static struct player *nest_crew(struct crew *outer, struct crew *inner)
+{
+    struct player *player = crew_player(outer, "inner", "");
+    for (unsigned i = 0; i < inner->count; i++)
+        CHECK_SUCCESS(crew_join(&inner->players[i]));
+    player->node.factory = make_inner_supervisor;
+    player->node.factory_arg = inner;
+    player->node.handler = NULL;
+    return player;
+}
+
+/* The run outside returns only when what is inside has left, last what others depend on. */
+static void outer_run_waits_for_the_inner_nodes(void)
+{
+    struct crew *outer = crew_new(), *inner = crew_new();
+    struct player *base = crew_player(inner, "base", ""),
+                  *user = crew_player(inner, "user", "base");
+    user->end = PLAYER_STAYS;
+    nest_crew(outer, inner);
+    crew_begin(outer);
+    RUNS(user, 1);
+    lc_context_cancel(outer->context, NULL);
+    IS_TOLD(user, 1);
+    NOT_TOLD(base, 1);
+    CHECK_OPEN(outer->finished);
+    crew_order(user, 1, CREW_RETURN);
+    crew_end(outer);
+    BEFORE(inner, "user-1", "base~1");
+    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(base, 1).left));
+    crew_drop(outer);
+    crew_drop(inner);
+}
+
+/* A nested supervisor is removed while one of its nodes starts: that one is told and awaited. */
+static void inner_supervisor_is_removed_while_it_starts(void)
+{
+    struct crew *outer = crew_new(), *inner = crew_new();
+    struct player *starting = crew_player(inner, "starting", "");
+    struct player *other = crew_player(outer, "other", "");
+    starting->slow = true;
+    nest_crew(outer, inner);
+    crew_begin(outer);
+    RUNS(starting, 1);
+    RUNS(other, 1);
+    CHECK_SUCCESS(lc_supervisor_remove(outer->supervisor, "inner", check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(starting, 1).left));
+    CHECK_CLOSES(lc_supervisor_done(inner->supervisor));
+    NOT_TOLD(other, 1);
+    crew_cancel(outer);
+    CU_ASSERT_PTR_EQUAL(outer->result, lc_context_error(outer->context));
+    crew_drop(outer);
+    crew_drop(inner);
+}
+
+CHECK_SUITE_IN_MODES(
+    report_go_supervisors, "report: supervisors in Go",
+    {"suture#41 a node that is added during the stop is taken or refused", add_races_with_the_stop},
+    {"suture#34 a stop right after a removal finds nothing overdue", stop_right_after_a_removal},
+    {"suture#12 the run outside returns when the nodes inside have left",
+     outer_run_waits_for_the_inner_nodes},
+    {"suture#58 a stop during a pause waits for nothing", cancelled_in_a_pause},
+    {"suture#39 a node that is removed while it stops for a restart is gone",
+     removed_while_it_stops_to_restart},
+    {"fx#930 a node that is stopped by many stops once", stopped_by_many_it_stops_once},
+    {"fx#1035 a start that takes too long stops what had started, in order",
+     start_timeout_stops_what_had_started},
+    {"fx#1059 a shutdown that is asked for during the start is not lost",
+     shutdown_asked_for_during_the_start},
+    {"run#22 one that is stuck keeps the stop from none it has no path to",
+     stop_reaches_all_at_once},
+    {"controller-runtime#1457 a stop right after the start is clean", stop_right_after_the_start},
+    {"controller-runtime#2719 what becomes ready at the stop starts nothing",
+     ready_at_the_stop_starts_nothing},
+    {"controller-runtime#2745 an end with the context's code is no news",
+     end_with_the_contexts_code_is_clean},
+    {"controller-runtime#2756 a node that is removed while its factory works never runs on",
+     removed_while_its_factory_works},
+    {"controller-runtime#3218 a failure after the run is told, and disturbs nothing",
+     failure_after_the_run_is_told},
+    {"otp#6843 an instance whose start failed is gone before the next one is made",
+     next_instance_waits_for_the_last_to_go},
+    {"supervisord#118 a node is removed in its pause, and does not come back", removed_in_a_pause},
+    {"tokio-graceful-shutdown#104 a nested supervisor is removed while it starts",
+     inner_supervisor_is_removed_while_it_starts});

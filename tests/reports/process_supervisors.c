@@ -1,0 +1,377 @@
+/*
+ * process_supervisors.c: scenarios from public bug reports of supervisord (Supervisor/supervisor),
+ * s6-overlay (just-containers/s6-overlay) and systemd's notify protocol (systemd/systemd, and
+ * services that speak it), rebuilt in our own terms. tests/reports.md lists them with their
+ * verdicts.
+ */
+#include "service/staged.h"
+#include "support/check.h"
+#include "support/crew.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- time that jumps ---- */
+
+/* The clock jumps far past the end of a pause: one restart follows, not one for each pause. */
+static void jump_past_a_pause_restarts_once(void)
+{
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "program", "");
+    player->slow = true;
+    player->node.backoff = (lc_backoff){.first = LC_SECOND, .most = LC_SECOND, .factor = 1};
+    player->node.start_timeout = 10 * LC_SECOND;
+    crew->clock = check_clock_new();
+    crew_begin(crew);
+    crew_order(player, 1, CREW_FAIL);
+    crew_sees(player, LC_NODE_BACKOFF);
+    check_clock_advance(crew->clock, LC_SECOND);
+    RUNS(player, 2);
+    crew_order(player, 2, CREW_READY); /* so that its start deadline is over */
+    crew_sees(player, LC_NODE_READY);
+    check_clock_advance(crew->clock, 1000 * LC_HOUR);
+    MADE(player, 2);
+    NOT_TOLD(player, 2);
+    crew_cancel(crew);
+    crew_drop(crew);
+}
+
+CHECK_SUITE_IN_MODES(report_process_supervisors, "report: process supervisors",
+                     {"supervisord#1047 a jump of the clock restarts nothing twice",
+                      jump_past_a_pause_restarts_once});
+
+/* ---- services ---- */
+
+struct reloading {
+    lc_handle *entered; /* of the first reload */
+    lc_handle *open;
+    atomic_uint count;
+    atomic_uint told_to_stop;
+    int code; /* what a reload fails with; 0: nothing */
+};
+
+static struct reloading reloading;
+
+static void reloading_begin(struct staged *staged, lc_error *(*hook)(lc_context *, void *))
+{
+    reloading = (struct reloading){.entered = lc_handle_new(), .open = lc_handle_new()};
+    staged->options.reload = hook;
+    staged->options.reload_arg = &reloading;
+}
+
+static void reloading_end(void)
+{
+    lc_handle_unref(reloading.entered);
+    lc_handle_unref(reloading.open);
+}
+
+static lc_error *reload_slowly(lc_context *context, void *arg)
+{
+    struct reloading *now = arg;
+    atomic_fetch_add(&now->count, 1);
+    lc_handle_close(now->entered);
+    if (lc_context_wait(context, now->open) != 0)
+        atomic_fetch_add(&now->told_to_stop, 1);
+    return now->code ? lc_error_new(now->code, "bad certificates") : NULL;
+}
+
+/* A reload that fails is over for the manager as one that succeeds is. */
+CHECK_CHILD(report_failing_reload)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    reloading_begin(&staged, reload_slowly);
+    reloading.code = -EBADMSG;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    for (unsigned round = 1; round <= 2; round++) {
+        check_signal(SIGHUP);
+        lc_handle_close(reloading.open);
+        STEP(2, staged_tells(&staged, "RELOADING=1\nMONOTONIC_USEC=", round));
+        STEP(3, staged_tells(&staged, "READY=1", 1 + round));
+    }
+    STEP(4, atomic_load(&reloading.count) == 2);
+    STEP(5, check_log_count("bad certificates") >= 2);
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    reloading_end();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void failing_reload_is_over(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(report_failing_reload), 0);
+}
+
+static bool reloaded_twice(void *arg)
+{
+    (void)arg;
+    return atomic_load(&reloading.count) == 2;
+}
+
+/* Many SIGHUPs come while a reload goes on: one more reload follows, and each is told as one. */
+CHECK_CHILD(report_many_reloads)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    reloading_begin(&staged, reload_slowly);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGHUP);
+    STEP(2, lc_handle_wait(reloading.entered, check_patience()) == 0);
+    for (int i = 0; i < 5; i++)
+        check_signal(SIGHUP);
+    lc_handle_close(reloading.open);
+    STEP(3, check_until(reloaded_twice, NULL));
+    STEP(4, staged_tells(&staged, "RELOADING=1", 2));
+    STEP(5, staged_tells(&staged, "READY=1", 3));
+    staged_all_obey(&staged);
+    check_signal(SIGTERM);
+    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(7, atomic_load(&reloading.count) == 2);
+    STEP(8, staged_told(&staged, "RELOADING=1") == 2 && staged_told(&staged, "READY=1") == 3);
+    check_log_release();
+    reloading_end();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void reloads_are_told_one_by_one(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(report_many_reloads), 0);
+}
+
+/* SIGHUP comes while the service stops: the stop goes on, and nothing is reloaded. */
+CHECK_CHILD(report_reload_in_a_stop)
+{
+    static struct staged staged;
+    staged_init(&staged, 2);
+    reloading_begin(&staged, reload_slowly);
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGTERM);
+    STEP(2, staged_tells(&staged, "STOPPING=1", 1));
+    for (int i = 0; i < 3; i++)
+        check_signal(SIGHUP);
+    staged_all_obey(&staged);
+    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(4, staged_told(&staged, "RELOADING=1") == 0 && staged_told(&staged, "READY=1") == 1);
+    STEP(5, atomic_load(&reloading.count) == 0);
+    check_log_release();
+    reloading_end();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void reload_does_not_undo_a_stop(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(report_reload_in_a_stop), 0);
+}
+
+/* A node that fails asks for the end of the whole while others start. */
+static lc_behavior ask_for_the_end(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    check_signal(SIGTERM);
+    return LC_RESTART;
+}
+
+static lc_error *fail_at_once(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    (void)arg;
+    return lc_error_new(-EIO, "failed during the start");
+}
+
+static lc_error *make_failing_worker(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("failing");
+    lc_manager_builder_add(builder, "failing", fail_at_once, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+CHECK_CHILD(report_stop_in_a_start)
+{
+    static struct staged staged;
+    lc_node node = LC_NODE_INIT;
+    staged_init(&staged, 1); /* never ready */
+    node.name = "failing";
+    node.factory = make_failing_worker;
+    node.handler = ask_for_the_end;
+    node.kind = check_kind();
+    check_log_capture();
+    STEP(1, lc_supervisor_add(staged.supervisor, &node) == NULL);
+    staged_obeys(&staged.nodes[0]);
+    staged_start(&staged);
+    /* An instance that fails after it was told to stop makes the status 1. */
+    STEP(2, staged_ends(&staged, LC_EXIT_CLEAN) || staged.status == LC_EXIT_ERROR);
+    STEP(3, staged_told(&staged, "READY=1") == 0);
+    STEP(4, staged_told(&staged, "STOPPING=1") == 1);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void stop_in_a_start_ends_it(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(report_stop_in_a_start), 0);
+}
+
+/* Within its own limit the service stops slowly: its manager is asked for time meanwhile. */
+CHECK_CHILD(report_slow_stop)
+{
+    static struct staged staged;
+    staged_init(&staged, 1);
+    staged.options.stop_timeout = 10 * LC_MINUTE;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    check_signal(SIGTERM);
+    STEP(2, staged_tells(&staged, "STOPPING=1", 1));
+    if (lc_simulated())
+        lc_sleep(5 * LC_MINUTE);
+    STEP(3, staged_tells(&staged, "EXTEND_TIMEOUT_USEC=", lc_simulated() ? 4 : 1));
+    STEP(4, !staged_in_order(&staged, "EXTEND_TIMEOUT_USEC=", "STOPPING=1"));
+    staged_all_obey(&staged);
+    STEP(5, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void slow_stop_is_extended(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(report_slow_stop), 0);
+}
+
+CHECK_SUITE_IN_MODES(report_services, "report: services",
+                     {"caddy#7597 a reload that fails is over for the manager, too",
+                      failing_reload_is_over},
+                     {"systemd#36530 many reloads that are asked for at once are told one by one",
+                      reloads_are_told_one_by_one},
+                     {"supervisord#1175 a reload during the stop does not undo the stop",
+                      reload_does_not_undo_a_stop},
+                     {"s6-overlay#566 a stop that is asked for during the start ends the start",
+                      stop_in_a_start_ends_it},
+                     {"systemd#39535 a slow stop asks its manager for time",
+                      slow_stop_is_extended});
+
+/* ---- pid files: real processes only ---- */
+
+static lc_error *make_noop_component(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("noop");
+    lc_manager_builder_add(builder, "noop", lc_noop_worker, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_supervisor *noop_supervisor(void)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_node node = LC_NODE_INIT;
+    node.name = "noop";
+    node.factory = make_noop_component;
+    lc_error *error = lc_supervisor_new(NULL, &supervisor);
+    error = error ? error : lc_supervisor_add(supervisor, &node);
+    if (error)
+        abort();
+    return supervisor;
+}
+
+static void report_pid_path(char *path, size_t size)
+{
+    snprintf(path, size, "/tmp/lifecycle-report-%d.pid", (int)getpid());
+}
+
+/* Each of several instances that are refused leaves the file of the first as it is. */
+CHECK_CHILD(report_refused_instances)
+{
+    static struct staged staged;
+    char path[64];
+    struct stat before, after;
+    report_pid_path(path, sizeof path);
+    staged_init(&staged, 1);
+    staged.options.pid_file = path;
+    check_log_capture();
+    STEP(1, staged_begins(&staged));
+    STEP(2, stat(path, &before) == 0);
+    for (int i = 0; i < 3; i++) {
+        lc_service_options second = LC_SERVICE_INIT;
+        second.pid_file = path;
+        STEP(3, lc_service_main(&second, noop_supervisor()) == LC_EXIT_ERROR);
+        STEP(4, stat(path, &after) == 0 && after.st_ino == before.st_ino);
+        STEP(5, after.st_size == before.st_size);
+    }
+    staged_all_obey(&staged);
+    kill(getpid(), SIGTERM);
+    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(7, access(path, F_OK) != 0);
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void refused_instances_leave_the_pid_file(void)
+{
+    CU_ASSERT_EQUAL(check_child("report_refused_instances").status, 0);
+}
+
+static void stop_when_ready(void *arg, const char *message)
+{
+    if (strstr(message, "READY=1")) {
+        FILE *file = fopen(arg, "r");
+        int pid = -1;
+        if (file && fscanf(file, "%d", &pid) == 1 && pid == getpid())
+            kill(getpid(), SIGTERM);
+        if (file)
+            fclose(file);
+    }
+}
+
+/* The file of a process that is gone is taken over: with an old number, longer than ours, in it. */
+CHECK_CHILD(report_stale_pid_file)
+{
+    char path[64];
+    report_pid_path(path, sizeof path);
+    FILE *file = fopen(path, "w");
+    STEP(1, file && fprintf(file, "4194303999999999999\nand more\n") > 0 && fclose(file) == 0);
+    lc_service_options options = LC_SERVICE_INIT;
+    options.pid_file = path;
+    options.notify = stop_when_ready;
+    options.notify_arg = path;
+    STEP(2, lc_service_main(&options, noop_supervisor()) == LC_EXIT_CLEAN);
+    STEP(3, access(path, F_OK) != 0);
+    return 0;
+}
+
+static void stale_pid_file_is_taken_over(void)
+{
+    CU_ASSERT_EQUAL(check_child("report_stale_pid_file").status, 0);
+}
+
+CHECK_SUITE(report_pid_files, "report: pid files",
+            {"supervisord#613 an instance that is refused leaves the pid file of the first",
+             refused_instances_leave_the_pid_file},
+            {"sidekiq#1677 the pid file of a process that is gone is taken over",
+             stale_pid_file_is_taken_over});
