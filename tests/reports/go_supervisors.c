@@ -331,6 +331,30 @@ static void failure_after_the_run_is_told(void)
     crew_drop(crew);
 }
 
+/* It had failed before, and ends only after the run has given it up: its handler is not asked. */
+static void end_after_the_run_asks_no_handler(void)
+{
+    struct crew *crew = crew_with_clock();
+    struct player *late = crew_player(crew, "late", "");
+    crew->options.stop_timeout = 5 * LC_SECOND;
+    late->end = PLAYER_STAYS;
+    check_log_capture();
+    crew_begin(crew);
+    crew_order(late, 1, CREW_SIGNAL);
+    IS_TOLD(late, 1);
+    crew_sees(late, LC_NODE_FAILING);
+    lc_context_cancel(crew->context, NULL);
+    crew_sees_kind(crew, LC_EVENT_STOPPING);
+    check_clock_advance(crew->clock, 5 * LC_SECOND);
+    crew_end(crew);
+    crew_order(late, 1, CREW_RETURN);
+    CHECK_CLOSES(lc_manager_done(STINT(late, 1).manager));
+    check_clock_advance(crew->clock, LC_SECOND);
+    ASKED(late, 0);
+    check_log_release();
+    crew_drop(crew);
+}
+
 static lc_error *returns_own_code(lc_context *context, lc_ready *ready, void *arg)
 {
     (void)arg;
@@ -514,6 +538,8 @@ CHECK_SUITE_IN_MODES(
      removed_while_its_factory_works},
     {"controller-runtime#3218 a failure after the run is told, and disturbs nothing",
      failure_after_the_run_is_told},
+    {"controller-runtime#3247 an end after the run asks no handler",
+     end_after_the_run_asks_no_handler},
     {"otp#6843 an instance whose start failed is gone before the next one is made",
      next_instance_waits_for_the_last_to_go},
     {"supervisord#118 a node is removed in its pause, and does not come back", removed_in_a_pause},
