@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Set once, before the first allocation: whether the two counters below are kept. */
+/* Set once, before the first allocation: whether the counters below are kept. */
 static bool tracked;
 /* Counters only; they order nothing. */
 static atomic_size_t in_use;
+static atomic_size_t asked;         /* since the last lc__memory_fail_at or lc__memory_fail_from */
 static atomic_size_t until_failure; /* 0: none is to fail; 1: the next one */
+static atomic_bool fails_on;        /* those after that one fail too */
 static atomic_bool failed;
 
 void lc__memory_track(void)
@@ -29,10 +31,29 @@ size_t lc__memory_in_use(void)
     return atomic_load(&in_use);
 }
 
+static void plan_failure(size_t nth, bool goes_on)
+{
+    atomic_store(&until_failure, 0);
+    if (nth > 0)
+        atomic_store(&failed, false);
+    atomic_store(&asked, 0);
+    atomic_store(&fails_on, goes_on);
+    atomic_store(&until_failure, nth);
+}
+
 void lc__memory_fail_at(size_t nth)
 {
-    atomic_store(&failed, false);
-    atomic_store(&until_failure, nth);
+    plan_failure(nth, false);
+}
+
+void lc__memory_fail_from(size_t nth)
+{
+    plan_failure(nth, true);
+}
+
+size_t lc__memory_asked(void)
+{
+    return atomic_load(&asked);
 }
 
 bool lc__memory_has_failed(void)
@@ -53,8 +74,10 @@ bool lc__memory_must_fail(void)
         return true;
     if (!tracked)
         return false;
+    atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed);
     size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed);
-    while (left > 0 && !atomic_compare_exchange_weak(&until_failure, &left, left - 1))
+    while (left > 0 && !(left == 1 && atomic_load_explicit(&fails_on, memory_order_relaxed)) &&
+           !atomic_compare_exchange_weak(&until_failure, &left, left - 1))
         continue;
     if (left != 1)
         return false;

@@ -47,7 +47,11 @@ size_t lc__memory_in_use(void);
  * makes none fail. Making a thread or a descriptor counts as an allocation. Needs lc__memory_track.
  */
 void lc__memory_fail_at(size_t nth);
-/** Whether the failure asked for has happened. */
+/** The same, and all later ones fail too, until lc__memory_fail_at is called. */
+void lc__memory_fail_from(size_t nth);
+/** How many allocations, threads and descriptors were asked for since one of these two was called. */
+size_t lc__memory_asked(void);
+/** Whether the failure that was last asked for has happened. */
 bool lc__memory_has_failed(void);
 /** Whether an allocation made otherwise than here, of a thread or a descriptor, is to fail now. */
 bool lc__memory_must_fail(void);

@@ -14,6 +14,9 @@ struct computation {
     void *arg;
     lc_payload result; /* the isolate's */
     lc_send_port answer;
+    /* Written by the isolate, read once it has told that it has ended. */
+    lc_error *failed; /* what the computation has returned; held */
+    bool is_lost;     /* there was no memory to send the result */
 };
 
 static const char has_ended; /* what the exit listener is told, and no result is */
@@ -21,17 +24,25 @@ static const char has_ended; /* what the exit listener is told, and no result is
 static void unref(void *arg)
 {
     struct computation *computation = arg;
-    if (lc__refs_drop(&computation->refs))
-        lc__free(computation);
+    if (!lc__refs_drop(&computation->refs))
+        return;
+    lc_error_unref(computation->failed);
+    lc__free(computation);
 }
 
 static lc_error *enter(void *arg)
 {
     struct computation *computation = arg;
-    lc_error *error = computation->compute(computation->arg, &computation->result);
+    lc_payload *result = &computation->result;
+    lc_error *error = computation->compute(computation->arg, result);
+    computation->failed = lc_error_ref(error);
     if (error)
         return error;
-    lc_isolate_exit(computation->answer, &computation->result);
+    int sent = lc_send_payload(computation->answer, result, LC_NOW);
+    computation->is_lost = sent == -ENOMEM;
+    if (sent < 0 && result->destroy)
+        result->destroy(result->data);
+    lc_isolate_exit(LC_NO_PORT, NULL);
 }
 
 /*
@@ -63,8 +74,18 @@ static bool keep(lc_message *message, lc_error **error, lc_message **result)
     return ended;
 }
 
-static lc_error *await(lc_isolate isolate, lc_receive_port port, int64_t deadline,
-                       lc_message **result)
+/* It has ended without a message that says more: there was none, or no memory for one. */
+static lc_error *without_message(const struct computation *computation)
+{
+    if (computation->failed)
+        return lc_error_ref(computation->failed);
+    if (computation->is_lost)
+        return lc_error_new(-ENOMEM, "no memory for the result of the computation");
+    return lc_error_new(-ENODATA, "computation ended without result");
+}
+
+static lc_error *await(const struct computation *computation, lc_isolate isolate,
+                       lc_receive_port port, int64_t deadline, lc_message **result)
 {
     lc_error *error = NULL;
     bool ended = false;
@@ -84,7 +105,7 @@ static lc_error *await(lc_isolate isolate, lc_receive_port port, int64_t deadlin
         *result = NULL;
     }
     if (!error && !*result)
-        error = lc_error_new(-ENODATA, "computation ended without result");
+        error = without_message(computation);
     return error;
 }
 
@@ -106,7 +127,7 @@ static lc_error *run(struct computation *computation, lc_receive_port port, cons
         unref(computation);
         return error;
     }
-    return await(isolate, port, deadline, result);
+    return await(computation, isolate, port, deadline, result);
 }
 
 lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result), void *arg,

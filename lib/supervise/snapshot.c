@@ -671,12 +671,10 @@ static ssize_t add_printed(void *arg, const char *bytes, size_t size)
 static char *print(const lc_snapshot *shown, bool (*format)(FILE *out, const lc_snapshot *shown))
 {
     static const cookie_io_functions_t calls = {.write = add_printed};
-    struct printed printed = {NULL, 0, 0, false};
-    FILE *out = lc__memory_must_fail() ? NULL : fopencookie(&printed, "w", calls);
-    if (!out)
-        return NULL;
-    bool well = format(out, shown) && !ferror(out);
-    if (fclose(out) == 0 && well && !printed.lacks_memory)
+    struct printed printed = {.text = lc__duplicate("")};
+    FILE *out = printed.text ? fopencookie(&printed, "w", calls) : NULL;
+    bool well = out && format(out, shown) && !ferror(out);
+    if (out && fclose(out) == 0 && well && !printed.lacks_memory)
         return printed.text;
     lc__free(printed.text);
     return NULL;

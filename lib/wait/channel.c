@@ -202,13 +202,14 @@ static int step(lc_channel *channel, enum lc__channel_side side, void **item, st
 
 /* ---- a send, a receive ---- */
 
+enum { FIRST_ROOM = 16 }; /* items */
+
 /*
  * Doubles the room of a channel that grows. The lock is held before and after, but not while memory
  * is asked for. @return 0, -ENOMEM.
  */
 static int grow(lc_channel *channel)
 {
-    enum { FIRST_ROOM = 16 };
     size_t old = channel->room;
     size_t room = old ? old * 2 : FIRST_ROOM;
     lc__spinlock_unlock(&channel->lock);
@@ -590,7 +591,7 @@ int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **ch
 
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel)
 {
-    *channel = make(capacity, 0, 0);
+    *channel = make(capacity, FIRST_ROOM, 0);
     if (!*channel)
         return -ENOMEM;
     (*channel)->discard = discard;

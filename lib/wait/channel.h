@@ -13,7 +13,8 @@ enum lc__channel_side { LC__RECEIVE, LC__SEND };
 
 /*
  * As lc_channel_new, of a bounded channel that takes room as it needs it: a send may fail with
- * -ENOMEM.
+ * -ENOMEM. It has room for the first items from the start, so that one who waits for a single
+ * message gets it whatever memory there is.
  */
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel);
 /*

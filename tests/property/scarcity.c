@@ -1,0 +1,832 @@
+/*
+ * scarcity.c: whole scenarios in which something cannot be had: the n-th allocation of the library,
+ * the n-th allocation of libc (whoever asks for it), the n-th mapping, the n-th thread; alone, or
+ * with all that follow. Each attempt runs in a process of its own, with a time limit. It must not
+ * crash, hang or turn in a loop, must leave nothing behind, and must answer with success or with an
+ * error that names the lack.
+ *
+ * A child process, into which ledger/interpose_lack.c is preloaded, forks one process an attempt:
+ * before the library has made a thread a fork is fully supported.
+ */
+#include "ledger/lack.h"
+#include "support/check.h"
+
+#include "base/memory.h"
+#include "base/sanitizer.h"
+
+#include <lifecycle.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What is lacking. The sanitizers bring an allocator of their own, which cannot be replaced. */
+enum { OWN = LACK_KINDS, KINDS };
+static const char *const kind_names[KINDS] = {
+    [LACK_MEMORY] = "libc's memory",
+    [LACK_MAPPING] = "mapping",
+    [LACK_THREAD] = "thread",
+    [OWN] = "the library's memory",
+};
+
+/* What a scenario answers above 0: it has gone wrong. */
+enum { HANGS = 90, WRONG, LEAKS, STAYS_UP };
+
+struct scenario {
+    const char *name;
+    /** Frees what it made. @return 0, a negative errno, or one of those above. */
+    int (*run)(void);
+    /** It waits for what it cannot get, and goes on when that is there again. */
+    bool waits;
+};
+
+static int code_of(lc_error *error)
+{
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+static bool closes(lc_handle *handle)
+{
+    return lc_handle_wait(handle, check_patience()) == 0;
+}
+
+/* ---- managers ---- */
+
+static lc_error *wait_for_end(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_ready_signal(ready);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return NULL;
+}
+
+static lc_error *complete(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    return NULL;
+}
+
+static lc_error *build(lc_worker_function run, lc_worker_kind kind, void *arg, lc_manager **manager)
+{
+    lc_manager_builder *builder = lc_manager_builder_new("scarce");
+    lc_worker worker = LC_WORKER_INIT;
+    worker.run = run;
+    worker.arg = arg;
+    worker.kind = kind;
+    worker.name = "one";
+    lc_manager_builder_add_worker(builder, &worker);
+    worker.name = "two";
+    lc_manager_builder_add_worker(builder, &worker);
+    lc_error *error = lc_manager_builder_build(builder, manager);
+    lc_manager_builder_free(builder);
+    return error;
+}
+
+/* A start that succeeded may still fail: then there is an error on the context, and done closes. */
+static int await_manager(lc_manager *manager, lc_signaler *signaler, lc_context *context)
+{
+    lc_waitable waitables[] = {lc_on_handle(lc_signaler_thrown(signaler)),
+                               lc_on_handle(lc_manager_ready(manager))};
+    int index = lc_wait_any(waitables, 2, check_patience());
+    int result = index == 0 ? code_of(lc_signaler_take(signaler)) : 0;
+    lc_context_cancel(context, NULL);
+    return index >= 0 && closes(lc_manager_done(manager)) ? result : HANGS;
+}
+
+static int run_manager(lc_worker_kind kind)
+{
+    lc_manager *manager = NULL;
+    int result = code_of(build(wait_for_end, kind, NULL, &manager));
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = lc_context_with_signaler(NULL, signaler);
+    if (result == 0)
+        result = context ? code_of(lc_manager_start(manager, context)) : -ENOMEM;
+    if (result == 0)
+        result = await_manager(manager, signaler, context);
+    lc_manager_unref(manager);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    return result;
+}
+
+static int manager_of_threads(void)
+{
+    return run_manager(LC_WORKER_THREAD);
+}
+
+static int manager_of_fibers(void)
+{
+    return run_manager(LC_WORKER_FIBER);
+}
+
+/* ---- supervisors ---- */
+
+struct plan {
+    lc_worker_kind kind;
+    atomic_uint instances; /* of the node that fails once */
+};
+
+static lc_error *fail_once(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct plan *plan = arg;
+    (void)context;
+    lc_ready_signal(ready);
+    return atomic_fetch_add(&plan->instances, 1) == 0 ? lc_error_new(-EIO, "the first time") : NULL;
+}
+
+static lc_error *make_failing_once(void *arg, lc_component **component)
+{
+    struct plan *plan = arg;
+    lc_manager *manager = NULL;
+    lc_error *error = build(fail_once, plan->kind, plan, &manager);
+    if (!error)
+        *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_error *make_completing(void *arg, lc_component **component)
+{
+    const struct plan *plan = arg;
+    lc_manager *manager = NULL;
+    lc_error *error = build(complete, plan->kind, NULL, &manager);
+    if (!error)
+        *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_behavior restart(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    return LC_RESTART;
+}
+
+static const lc_backoff short_pauses = {true, 100 * LC_MICROSECOND, LC_MILLISECOND, 2.0, 0};
+
+static int add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
+               struct plan *plan, const lc_dependency *dependency)
+{
+    lc_node node = LC_NODE_INIT;
+    node.name = name;
+    node.factory = factory;
+    node.factory_arg = plan;
+    node.handler = dependency ? NULL : restart;
+    node.kind = plan->kind;
+    node.backoff = short_pauses;
+    node.start_timeout = LC_MINUTE;
+    node.intensity = (lc_intensity){4, LC_MINUTE, LC_SHUTDOWN};
+    node.dependencies = dependency;
+    node.dependency_count = dependency != NULL;
+    return code_of(lc_supervisor_add(supervisor, &node));
+}
+
+static int make_graph(struct plan *plan, bool handle_signals, lc_supervisor **supervisor)
+{
+    static const lc_dependency below = {.name = "below"};
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    options.handle_signals = handle_signals;
+    options.stop_timeout = LC_MINUTE;
+    int result = code_of(lc_supervisor_new(&options, supervisor));
+    if (result == 0)
+        result = add(*supervisor, "below", make_failing_once, plan, NULL);
+    if (result == 0)
+        result = add(*supervisor, "above", make_completing, plan, &below);
+    return result;
+}
+
+static int run_graph(lc_worker_kind kind, bool handle_signals)
+{
+    struct plan plan = {.kind = kind};
+    lc_supervisor *supervisor = NULL;
+    int result = make_graph(&plan, handle_signals, &supervisor);
+    if (result == 0)
+        result = code_of(lc_supervisor_run(supervisor, NULL, NULL));
+    lc_supervisor_unref(supervisor);
+    return result;
+}
+
+static int graph_of_threads(void)
+{
+    return run_graph(LC_WORKER_THREAD, true);
+}
+
+static int graph_of_fibers(void)
+{
+    return run_graph(LC_WORKER_FIBER, false);
+}
+
+static lc_behavior stop(void *arg, const lc_error *error)
+{
+    (void)arg;
+    (void)error;
+    return LC_STOP;
+}
+
+static int run_component(void)
+{
+    struct plan plan = {.kind = LC_WORKER_THREAD};
+    lc_run_options options = LC_RUN_INIT;
+    options.factory = make_completing;
+    options.factory_arg = &plan;
+    options.handler = stop;
+    options.handle_signals = true;
+    return code_of(lc_run_component(NULL, &options, NULL));
+}
+
+/* ---- the service ---- */
+
+static int serve(void)
+{
+    struct plan plan = {.kind = LC_WORKER_THREAD};
+    char path[128];
+    snprintf(path, sizeof path, "/tmp/lifecycle-scarcity-%d.pid", (int)getpid());
+    lc_service_options options = LC_SERVICE_INIT;
+    options.pid_file = path;
+    options.process_title = true;
+    lc_supervisor *supervisor = NULL;
+    int result = make_graph(&plan, false, &supervisor);
+    if (result < 0) {
+        lc_supervisor_unref(supervisor);
+        return result;
+    }
+    int status = lc_service_main(&options, supervisor);
+    unlink(path);
+    if (status != LC_EXIT_CLEAN && status != LC_EXIT_ERROR)
+        return WRONG;
+    return status == LC_EXIT_CLEAN ? 0 : -ENOMEM; /* why was logged */
+}
+
+/* ---- trees ---- */
+
+struct growth {
+    atomic_uint instances;
+    atomic_int answer;
+    lc_handle *grown;
+};
+
+static lc_error *die_once(lc_context *context, void *arg)
+{
+    struct growth *growth = arg;
+    if (atomic_fetch_add(&growth->instances, 1) == 0)
+        return lc_error_new(-EIO, "the first time");
+    lc_tree_signal_healthy(context);
+    lc_handle_close(growth->grown);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_child child_of(struct growth *growth, const char *name, lc_runnable run)
+{
+    lc_child child = LC_CHILD_INIT;
+    child.name = name;
+    child.run = run;
+    child.arg = growth;
+    child.backoff = short_pauses;
+    return child;
+}
+
+/* Children that cannot be run are no reason to go on. */
+static lc_error *grow(lc_context *context, void *arg)
+{
+    struct growth *growth = arg;
+    lc_child children[] = {child_of(growth, "one", die_once), child_of(growth, "two", die_once)};
+    lc_child_group group = LC_CHILD_GROUP_INIT;
+    group.children = children;
+    group.count = 2;
+    group.strategy = LC_ONE_FOR_ONE;
+    group.intensity = (lc_intensity){4, LC_MINUTE, LC_SHUTDOWN};
+    atomic_store(&growth->answer, code_of(lc_tree_run_group(context, &group)));
+    if (atomic_load(&growth->answer) < 0)
+        lc_handle_close(growth->grown);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+/* A root that cannot be run is tried again without end: it is given up after a while. */
+static int await_tree(lc_tree *tree, struct growth *growth)
+{
+    lc_waitable waitables[] = {lc_on_handle(lc_tree_done(tree)), lc_on_handle(growth->grown)};
+    lc_wait_any(waitables, 2, lc_deadline_after(200 * LC_MILLISECOND));
+    lc_tree_cancel(tree);
+    int result = code_of(lc_tree_wait(tree, check_patience()));
+    return result == -ETIMEDOUT ? HANGS : atomic_load(&growth->answer);
+}
+
+static int grow_tree(void)
+{
+    struct growth growth = {.grown = lc_handle_new()};
+    lc_tree_options options = LC_TREE_INIT;
+    options.root = child_of(&growth, "root", grow);
+    lc_tree *tree = NULL;
+    int result = growth.grown ? code_of(lc_tree_new(&options, &tree)) : -ENOMEM;
+    if (result == 0)
+        result = code_of(lc_tree_start(tree, NULL));
+    if (result == 0)
+        result = await_tree(tree, &growth);
+    lc_tree_unref(tree);
+    lc_handle_unref(growth.grown);
+    return result;
+}
+
+/* ---- isolates ---- */
+
+static lc_error *answer_and_exit(void *arg, lc_message *message)
+{
+    (void)arg;
+    lc_send_port back;
+    memcpy(&back, lc_message_data(message), sizeof back);
+    lc_isolate_exit(back, &(lc_payload){(void *)(uintptr_t) "done", 4, NULL});
+}
+
+static lc_error *open_and_tell(void *arg)
+{
+    lc_receive_port port;
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = answer_and_exit;
+    int result = lc_port_open(&options, &port);
+    if (result < 0)
+        return lc_error_new(result, "no port");
+    result = lc_send(*(lc_send_port *)arg, &port.send, sizeof port.send);
+    return result < 0 ? lc_error_new(result, "no message") : NULL;
+}
+
+static bool has_ended(void *arg)
+{
+    return lc_isolate_get_state(*(lc_isolate *)arg) == LC_ISOLATE_ENDED;
+}
+
+/* It tells its port, is sent ours, and answers with its last message; or it has ended before. */
+static int talk(lc_receive_port port, lc_isolate isolate, lc_handle *done)
+{
+    lc_message *message = NULL;
+    lc_waitable waitables[] = {lc_on_port(port), lc_on_handle(done)};
+    int result = lc_wait_any(waitables, 2, check_patience());
+    if (result == 0)
+        result = lc_port_receive(port, &message, check_patience());
+    if (message && lc_message_size(message) == sizeof(lc_send_port))
+        result = lc_send(*(lc_send_port *)lc_message_data(message), &port.send, sizeof port.send);
+    lc_message_free(message);
+    if (result < 0)
+        lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
+    return result > 0 ? 0 : result;
+}
+
+static int spawn_and_talk(void)
+{
+    lc_receive_port port;
+    lc_port_options options = LC_PORT_INIT;
+    int result = lc_port_open(&options, &port);
+    if (result < 0)
+        return result;
+    lc_isolate_options spawned = LC_ISOLATE_INIT;
+    spawned.entry = open_and_tell;
+    spawned.arg = &port.send;
+    spawned.on_error = port.send;
+    lc_isolate isolate;
+    result = code_of(lc_isolate_spawn(&spawned, &isolate));
+    if (result < 0) {
+        lc_port_close(port);
+        return result;
+    }
+    lc_handle *done = lc_isolate_done(isolate);
+    result = done ? talk(port, isolate, done) : lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
+    if (!check_until(has_ended, &isolate) || result == -ETIMEDOUT)
+        result = HANGS;
+    lc_handle_unref(done);
+    lc_port_close(port);
+    return result;
+}
+
+static lc_error *compute(void *arg, lc_payload *result)
+{
+    (void)arg;
+    *result = (lc_payload){(void *)(uintptr_t) "42", 2, NULL};
+    return NULL;
+}
+
+static int compute_once(void)
+{
+    lc_message *result = NULL;
+    int code = code_of(lc_isolate_run(compute, NULL, "sum", check_patience(), &result));
+    lc_message_free(result);
+    return code == -ETIMEDOUT ? HANGS : code;
+}
+
+/* ---- time ---- */
+
+static int let_time_pass(void)
+{
+    lc_receive_port port;
+    lc_port_options options = LC_PORT_INIT;
+    lc_message *message = NULL;
+    lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
+    int result = context ? 0 : -ENOMEM;
+    if (context && !closes(lc_context_done(context)))
+        result = HANGS;
+    lc_context_unref(context);
+    if (result != 0)
+        return result;
+    result = lc_port_open(&options, &port);
+    if (result < 0)
+        return result;
+    result = lc_timer_start(port.send, NULL, LC_MILLISECOND, 0, NULL);
+    if (result == 0)
+        result = lc_port_receive(port, &message, check_patience());
+    lc_message_free(message);
+    lc_port_close(port);
+    return result == -ETIMEDOUT ? HANGS : result;
+}
+
+/* ---- fibers ---- */
+
+static void block(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static lc_error *in_fiber(void *arg)
+{
+    unsigned calls = 0;
+    (void)arg;
+    int result = lc_blocking(block, &calls);
+    if (result == 0 && calls != 1)
+        return lc_error_new(-EPROTO, "it was not called");
+    lc_sleep(LC_MILLISECOND);
+    return result < 0 ? lc_error_new(result, "no thread to block in") : NULL;
+}
+
+static int run_in_executor(void)
+{
+    lc_executor *executor = NULL;
+    lc_executor_options options = LC_EXECUTOR_INIT;
+    options.report_overflow = true;
+    int result = code_of(lc_executor_new(&options, &executor));
+    if (result == 0)
+        result = code_of(lc_executor_run(executor, in_fiber, NULL));
+    return lc_executor_free(executor) == 0 ? result : WRONG;
+}
+
+/* ---- the program's own threads ---- */
+
+static void count_call(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+struct guest {
+    unsigned calls;
+    int deferred;
+};
+
+static void *defer_and_throw(void *arg)
+{
+    struct guest *guest = arg;
+    lc_signaler *signaler = lc_signaler_new();
+    lc_context *context = lc_context_with_signaler(NULL, signaler);
+    guest->deferred = lc_defer(count_call, &guest->calls);
+    lc_context_unref(context);
+    lc_signaler_unref(signaler);
+    return NULL;
+}
+
+static int end_foreign_thread(void)
+{
+    struct guest guest = {0, 0};
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, defer_and_throw, &guest);
+    if (failed)
+        return -failed;
+    pthread_join(thread, NULL);
+    if (guest.calls != (guest.deferred == 0))
+        return WRONG;
+    return guest.deferred;
+}
+
+/* ---- texts ---- */
+
+static int log_lines(void)
+{
+    const lc_log_field field = {"key", "a value = \"quoted\"\n"};
+    lc_log_fields(LC_LOG_ERROR, "a\tname", &field, 1, "a line\nthat is escaped: %d", 42);
+    lc_error *error = lc_error_new(-EIO, "first %0300d", 7);
+    error = lc_error_wrap(error, -ENOMEM, "second");
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code == -ENOMEM ? 0 : WRONG;
+}
+
+/* @return whether the text ends as it must. */
+static bool is_whole(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 2 && text[length - 1] == '\n';
+}
+
+static int print_snapshot(void)
+{
+    struct plan plan = {.kind = LC_WORKER_THREAD};
+    lc_supervisor *supervisor = NULL;
+    int result = make_graph(&plan, false, &supervisor);
+    lc_snapshot *snapshot = result == 0 ? lc_supervisor_snapshot(supervisor) : NULL;
+    if (result == 0 && !snapshot)
+        result = -ENOMEM;
+    for (int format = LC_SNAPSHOT_TEXT; snapshot && format <= LC_SNAPSHOT_DOT; format++) {
+        const char *text = lc_snapshot_print(snapshot, (lc_snapshot_format)format);
+        if (!text)
+            result = -ENOMEM;
+        else if (!is_whole(text))
+            result = WRONG;
+    }
+    lc_snapshot_free(snapshot);
+    lc_supervisor_unref(supervisor);
+    return result;
+}
+
+/* ---- an attempt ---- */
+
+static const struct scenario scenarios[] = {
+    {"a manager of threads", manager_of_threads, false},
+    {"a manager of fibers", manager_of_fibers, false},
+    {"a graph of threads", graph_of_threads, false},
+    {"a graph of fibers", graph_of_fibers, false},
+    {"a run of a component", run_component, false},
+    {"a service", serve, false},
+    {"a tree", grow_tree, false},
+    {"an isolate", spawn_and_talk, true},
+    {"a computation", compute_once, true},
+    {"deadlines", let_time_pass, false},
+    {"an executor", run_in_executor, false},
+    {"a thread of the program", end_foreign_thread, false},
+    {"log and errors", log_lines, false},
+    {"a snapshot", print_snapshot, false},
+};
+
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+struct request {
+    const struct scenario *scenario;
+    int kind;
+    unsigned long nth; /* 0: nothing fails */
+    bool for_good;
+};
+
+/* In memory that the attempt's process shares. */
+struct outcome {
+    int answer;
+    unsigned long counted;
+    unsigned long refused;
+    bool ended; /* the scenario has returned */
+    size_t left;
+};
+
+static void (*begin_lack)(int kind, unsigned long nth, bool for_good);
+static unsigned long (*lack_counts)(int kind);
+static unsigned long (*lack_refusals)(int kind);
+
+static void begin(const struct request *request)
+{
+    if (request->kind != OWN)
+        begin_lack(request->kind, request->nth, request->for_good);
+    else if (request->for_good)
+        lc__memory_fail_from(request->nth);
+    else
+        lc__memory_fail_at(request->nth);
+}
+
+static void end(const struct request *request, struct outcome *outcome)
+{
+    if (request->kind == OWN) {
+        outcome->counted = lc__memory_asked();
+        outcome->refused = lc__memory_has_failed();
+        lc__memory_fail_at(0);
+        return;
+    }
+    outcome->counted = lack_counts(request->kind);
+    outcome->refused = lack_refusals(request->kind);
+    begin_lack(request->kind, 0, false);
+}
+
+enum { TIME_MAX = 20 }; /* seconds */
+
+static const struct request *healed;
+
+/* In a signal handler: only atomic variables are written. */
+static void heal(int number)
+{
+    (void)number;
+    if (healed->kind == OWN)
+        lc__memory_fail_at(0);
+    else
+        begin_lack(healed->kind, 0, false);
+    signal(SIGALRM, SIG_DFL);
+    alarm(TIME_MAX);
+}
+
+/* The attempt is ended by SIGALRM when it hangs; before that a lack may end. */
+static void watch_time(const struct request *request)
+{
+    healed = request;
+    signal(SIGALRM, request->scenario->waits && request->for_good ? heal : SIG_DFL);
+    const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+    if (request->scenario->waits && request->for_good)
+        setitimer(ITIMER_REAL, &soon, NULL);
+    else
+        alarm(TIME_MAX);
+}
+
+static void be_attempt(const struct request *request, struct outcome *outcome, bool silent)
+{
+    int nowhere = silent ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    if (nowhere >= 0)
+        dup2(nowhere, STDERR_FILENO);
+    watch_time(request);
+    begin(request);
+    outcome->answer = request->scenario->run();
+    end(request, outcome);
+    outcome->ended = true;
+    if (lc_library_shutdown() != 0)
+        outcome->answer = STAYS_UP;
+    outcome->left = lc__memory_in_use();
+    _exit(0);
+}
+
+/* What is wrong with how it has ended; NULL: nothing. */
+static const char *judge(const struct outcome *outcome, int status, const struct rusage *used)
+{
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGALRM ? "it hangs" : "a signal has ended it";
+    if (WEXITSTATUS(status) != 0 || !outcome->ended)
+        return "it has ended the process";
+    if (outcome->answer == HANGS)
+        return "a wait was in vain";
+    if (outcome->answer == STAYS_UP)
+        return "the library could not be shut down";
+    if (outcome->answer > 0)
+        return "it has gone wrong";
+    if (outcome->left > 0)
+        return "memory is left";
+    if (used->ru_utime.tv_sec + used->ru_stime.tv_sec >= 3)
+        return "it turns in a loop";
+    bool named = outcome->answer == 0 || outcome->answer == -ENOMEM || outcome->answer == -EAGAIN ||
+                 outcome->answer == -EMFILE;
+    if (!named)
+        return "the error does not name the lack";
+    return outcome->answer < 0 && outcome->refused == 0 ? "it fails although nothing lacks" : NULL;
+}
+
+static const char *run_attempt(const struct request *request, struct outcome *outcome, bool silent)
+{
+    struct rusage used;
+    int status;
+    *outcome = (struct outcome){0};
+    pid_t child = fork();
+    if (child == 0)
+        be_attempt(request, outcome, silent);
+    if (child < 0 || wait4(child, &status, 0, &used) != child)
+        return "no process";
+    return judge(outcome, status, &used);
+}
+
+/* @return whether all was well. What is not is shown again with its log. */
+static bool try(const struct request *request, struct outcome *outcome)
+{
+    const char *mistake = run_attempt(request, outcome, true);
+    if (!mistake)
+        return true;
+    fprintf(stderr, "\n%s, %s %lu%s: %s (answer %d, %zu allocations left)\n",
+            request->scenario->name, kind_names[request->kind], request->nth,
+            request->for_good ? " and all that follow" : "", mistake, outcome->answer,
+            outcome->left);
+    run_attempt(request, outcome, false);
+    return false;
+}
+
+/* ---- all of them ---- */
+
+enum { SHOWN_MAX = 6 };
+
+static unsigned wrong;
+
+/* Some of the requests that the scenario makes fail: all, if they are few. */
+static unsigned long try_some(struct request *request, struct outcome *outcome, uint64_t *seed)
+{
+    unsigned long counted = outcome->counted;
+    unsigned long refused = 0;
+    unsigned most = check_count(check_fewer(25), 100000);
+    for (unsigned long i = 0; i < counted + 2 && i < most && wrong < SHOWN_MAX; i++) {
+        bool all = counted + 2 <= most;
+        request->nth = 1 + (all ? i : check_random(seed) % (counted + 2));
+        request->for_good = false;
+        wrong += !try(request, outcome);
+        refused += outcome->refused;
+        request->for_good = true;
+        wrong += !try(request, outcome);
+        refused += outcome->refused;
+    }
+    return refused;
+}
+
+static bool find_interposer(void)
+{
+    *(void **)&begin_lack = dlsym(RTLD_DEFAULT, "lack_begin");
+    *(void **)&lack_counts = dlsym(RTLD_DEFAULT, "lack_counted");
+    *(void **)&lack_refusals = dlsym(RTLD_DEFAULT, "lack_refused");
+    return begin_lack && lack_counts && lack_refusals;
+}
+
+static int lack(int kind)
+{
+    const char *chosen = getenv("LC_CHECK_SCENARIO"); /* a part of a name */
+    uint64_t seed = strtoull(getenv("SCARCITY_SEED"), NULL, 0);
+    unsigned long refused = 0;
+    struct outcome *outcome =
+        mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (outcome == MAP_FAILED || !find_interposer())
+        return 2;
+    for (int i = 0; i < SCENARIOS; i++) {
+        struct request request = {&scenarios[i], kind, 0, false};
+        if (chosen && !strstr(scenarios[i].name, chosen))
+            continue;
+        wrong += !try(&request, outcome);
+        refused += try_some(&request, outcome, &seed);
+    }
+    return wrong > 0 ? 1 : refused == 0 ? 3 : 0;
+}
+
+CHECK_CHILD(lack_of_libc_memory)
+{
+    return lack(LACK_MEMORY);
+}
+
+CHECK_CHILD(lack_of_mappings)
+{
+    return lack(LACK_MAPPING);
+}
+
+CHECK_CHILD(lack_of_threads)
+{
+    return lack(LACK_THREAD);
+}
+
+CHECK_CHILD(lack_of_own_memory)
+{
+    return lack(OWN);
+}
+
+static void without(const char *child)
+{
+    char seed[32];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)check_seed());
+    setenv("SCARCITY_SEED", seed, 1);
+    setenv("LD_PRELOAD", CHECK_BUILD_DIR "/tests/interpose_lack.so", 1);
+    struct check_exit result = check_child(child);
+    unsetenv("LD_PRELOAD");
+    unsetenv("SCARCITY_SEED");
+    CU_ASSERT_EQUAL(result.status, 0);
+    if (result.status != 0)
+        fprintf(stderr, "\n%s: %d\n%s", child, result.status, result.errors);
+}
+
+#if !defined LC__ASAN && !defined LC__TSAN
+static void without_libc_memory(void)
+{
+    without("lack_of_libc_memory");
+}
+#endif
+
+static void without_mappings(void)
+{
+    without("lack_of_mappings");
+}
+
+static void without_threads(void)
+{
+    without("lack_of_threads");
+}
+
+static void without_own_memory(void)
+{
+    without("lack_of_own_memory");
+}
+
+CHECK_SUITE(scarcity, "property: scarcity",
+#if !defined LC__ASAN && !defined LC__TSAN
+            {"each allocation of libc fails", without_libc_memory},
+#endif
+            {"each mapping fails", without_mappings}, {"each thread fails", without_threads},
+            {"each allocation of the library fails, and all that follow", without_own_memory});
