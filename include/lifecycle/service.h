@@ -11,7 +11,8 @@
  * - SIGTERM and SIGINT stop the service; the second one says what is still stopping. SIGHUP calls
  *   the reload hook.
  * - The service manager is told over NOTIFY_SOCKET as sd_notify(3) says: READY=1 when every node is
- *   ready, RELOADING=1 around a reload, STOPPING=1, STATUS=, and WATCHDOG=1 twice in WATCHDOG_USEC.
+ *   ready, RELOADING=1 before a reload and READY=1 after it, STOPPING=1, STATUS=, WATCHDOG=1 twice
+ *   in WATCHDOG_USEC, and EXTEND_TIMEOUT_USEC while it starts, reloads or stops.
  * - A spin-halt is not a stop: once everything is being stopped for one, and while the process is
  *   halted, neither READY=1 nor STOPPING=1 is sent (systemd would kill it when its stop time-out is
  *   over), the status says why, the watchdog is fed, EXTEND_TIMEOUT_USEC is sent where readiness
@@ -64,7 +65,8 @@ typedef struct lc_service_options {
      * Called for SIGHUP in a worker of its own, a fiber if the caller of lc_service_main is one, so
      * that it may take its time; it may throw. `context` ends when the service stops. An error is
      * logged, and the service goes on. SIGHUP before the service is ready is dealt with when it is;
-     * while a reload goes on, after it. NULL: SIGHUP is logged.
+     * while a reload goes on, after it. NULL: SIGHUP is logged, and the manager is told of a
+     * reload that is over at once.
      */
     lc_error *(*reload)(lc_context *context, void *arg);
     void *reload_arg;
@@ -88,14 +90,24 @@ typedef struct lc_service_options {
      */
     void (*notify)(void *arg, const char *message);
     void *notify_arg;
-    /** WATCHDOG=1 is told twice in this time; 0: in WATCHDOG_USEC, if that is set. */
+    /**
+     * WATCHDOG=1 is told twice in this time, but at most every 10 ms; 0: in WATCHDOG_USEC, if that
+     * is set.
+     */
     int64_t watchdog;
+    /**
+     * So long after the beginning of the start, or of a reload, the manager's time-out for it is
+     * extended by EXTEND_TIMEOUT_USEC; afterwards the manager's own counts. 0: ten minutes;
+     * LC_FOREVER: without limit. While the service stops, stop_timeout is that limit.
+     */
+    int64_t start_timeout;
+    int64_t reload_timeout; /**< the same for a reload */
 } lc_service_options;
 
 #define LC_SERVICE_INIT                                                                            \
     {                                                                                              \
         sizeof(lc_service_options), NULL, NULL, false, false, NULL, NULL, NULL, NULL,              \
-            30 * LC_SECOND, LC_MINUTE, NULL, NULL, 0                                               \
+            30 * LC_SECOND, LC_MINUTE, NULL, NULL, 0, 0, 0                                         \
     }
 
 /**
@@ -107,7 +119,11 @@ typedef struct lc_service_options {
  *
  * NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are read once, at the start, and then taken out of
  * the environment, so that children do not inherit them; no other thread may use the environment
- * meanwhile. The signal dispositions found are put back at the end.
+ * meanwhile.
+ *
+ * At the end the signal dispositions found are put back, but for a service that has run, where the
+ * default action was found: SIGTERM, SIGINT and SIGHUP are then ignored, so that one that comes in
+ * the last moment does not replace the exit status. A program that goes on sets them anew.
  *
  * In a simulation it uses neither the environment nor a pid file nor a title, and takes signals of
  * lc_simulation_signal; at the final deadline it returns.

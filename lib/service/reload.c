@@ -4,6 +4,7 @@
 #include "service/reload.h"
 
 #include "base/memory.h"
+#include "context/context.h"
 
 #include <lifecycle/executor.h>
 
@@ -67,6 +68,10 @@ void lc__reload_cancel(struct lc__reload *reload)
 lc_error *lc__reload_end(struct lc__reload *reload)
 {
     lc_error *error = reload->signaler ? lc_signaler_take(reload->signaler) : NULL;
+    if (error && reload->context && lc__context_is_clean_end(reload->context, error)) {
+        lc_error_unref(error);
+        error = NULL;
+    }
     lc_manager_unref(reload->manager);
     lc_signaler_unref(reload->signaler);
     lc_context_unref(reload->context);

@@ -8,6 +8,7 @@
 
 #include "executor/callback.h"
 
+#include <lifecycle/log.h>
 #include <lifecycle/simulate.h>
 
 #include <bsd/unistd.h>
@@ -18,19 +19,41 @@
 #include <unistd.h>
 
 /*
- * A halt may last: each time the manager is asked for this much more. Told three times as often, so
- * that one that is told late does no harm.
+ * A phase may last: each time the manager is asked for this much more. Told three times as often,
+ * so that one that is told late does no harm; the first time after a moment, as most phases are
+ * over by then.
  */
 #define EXTENSION LC_MINUTE
 #define EXTENSION_EVERY (20 * LC_SECOND)
+#define EXTENSION_AFTER LC_SECOND
+/* How long starting and reloading may take unless the options say so. */
+#define LIMIT_USUAL (10 * LC_MINUTE)
+
 #define RETRY_AFTER LC_SECOND
+/* A shorter watchdog would take the processor's time for itself. */
+#define WATCHDOG_EVERY_LEAST (10 * LC_MILLISECOND)
+/* And a manager that is too busy to be told is not asked again sooner. */
+#define WATCHDOG_RETRY_AFTER (100 * LC_MILLISECOND)
 
 /* ---- what is owed ---- */
+
+/* A reload that is over before the manager was told of it is told all the same: it waits for it. */
+static enum lc__phase phase_to_tell(const struct lc__report *report)
+{
+    return report->reload_untold ? LC__RELOADING : report->phase;
+}
 
 /* A halt is not told as a phase: there is none that would not have the manager end or forget us. */
 static bool phase_is_owed(const struct lc__report *report)
 {
-    return report->phase != report->told && report->phase != LC__HALTING;
+    enum lc__phase phase = phase_to_tell(report);
+    return phase != report->told && phase != LC__HALTING;
+}
+
+/* What is so now; it does not go with a phase that is told late. */
+static bool status_is_owed(const struct lc__report *report)
+{
+    return !report->status_told && phase_to_tell(report) == report->phase;
 }
 
 /*
@@ -39,13 +62,41 @@ static bool phase_is_owed(const struct lc__report *report)
  */
 static bool extension_is_owed(const struct lc__report *report)
 {
-    return report->phase == LC__HALTING && report->told != LC__RUNNING;
+    if (report->phase == LC__HALTING)
+        return report->told != LC__RUNNING;
+    return report->extension_due < report->extension_ends;
+}
+
+/* How long a phase may take. */
+static int64_t limit_of(const struct lc__report *report)
+{
+    switch (report->phase) {
+    case LC__STARTING:
+        return report->options->start_timeout ? report->options->start_timeout : LIMIT_USUAL;
+    case LC__RELOADING:
+        return report->options->reload_timeout ? report->options->reload_timeout : LIMIT_USUAL;
+    case LC__STOPPING:
+        return report->options->stop_timeout;
+    case LC__RUNNING:
+    case LC__HALTING:
+        break;
+    }
+    return 0;
+}
+
+static void begin_phase(struct lc__report *report, enum lc__phase phase)
+{
+    report->phase = phase;
+    report->reload_untold =
+        phase == LC__RELOADING || (report->reload_untold && phase == LC__RUNNING);
+    report->extension_due = phase == LC__HALTING ? LC_NOW : lc_deadline_after(EXTENSION_AFTER);
+    report->extension_ends = report->is_heard ? lc_deadline_after(limit_of(report)) : LC_NOW;
 }
 
 static void add_phase(const struct lc__report *report, struct lc__notification *message,
                       int64_t now)
 {
-    switch (report->phase) {
+    switch (phase_to_tell(report)) {
     case LC__RUNNING:
         lc__notification_add(message, "READY=1");
         if (report->options->tell_pid && report->told == LC__STARTING)
@@ -105,25 +156,51 @@ static int64_t next_beat(const struct lc__report *report)
     return next;
 }
 
-int64_t lc__report_beat(struct lc__report *report)
+/* What was owed has been told, or cannot be told for good. */
+static void note_told(struct lc__report *report)
+{
+    if (status_is_owed(report))
+        report->status_told = true;
+    if (!phase_is_owed(report))
+        return;
+    report->told = phase_to_tell(report);
+    report->reload_untold = false;
+}
+
+static void try_later(struct lc__report *report)
+{
+    int64_t watchdog = lc_deadline_after(WATCHDOG_RETRY_AFTER);
+    report->retry_due = lc_deadline_after(RETRY_AFTER);
+    report->extension_due = earlier(report->extension_due, report->retry_due);
+    report->watchdog_due = watchdog > report->watchdog_due ? watchdog : report->watchdog_due;
+}
+
+/* Sends one message with what is due. @return whether another is to follow at once. */
+static bool tell_due(struct lc__report *report)
 {
     struct lc__notification message = {0};
     int64_t now = lc_now();
     bool tells = now >= report->retry_due;
     if (tells && phase_is_owed(report))
         add_phase(report, &message, now);
-    if (tells && !report->status_told)
+    if (tells && status_is_owed(report))
         lc__notification_add(&message, "STATUS=%s", report->status);
     add_regular(report, &message, now);
     if (message.length == 0)
-        return next_beat(report);
-    int result = send_message(report, &message);
-    if (result == -EAGAIN) {
-        report->retry_due = lc_deadline_after(RETRY_AFTER);
-    } else if (tells) { /* other failures are for good */
-        report->told = phase_is_owed(report) ? report->phase : report->told;
-        report->status_told = true;
+        return false;
+    if (send_message(report, &message) == -EAGAIN) {
+        try_later(report);
+        return false;
     }
+    if (tells)
+        note_told(report);
+    return tells && phase_is_owed(report);
+}
+
+int64_t lc__report_beat(struct lc__report *report)
+{
+    while (tell_due(report))
+        continue;
     return next_beat(report);
 }
 
@@ -133,7 +210,8 @@ void lc__report_set(struct lc__report *report, enum lc__phase phase, const char 
     va_start(arguments, format);
     vsnprintf(report->status, sizeof report->status, format, arguments);
     va_end(arguments);
-    report->phase = phase;
+    if (phase != report->phase)
+        begin_phase(report, phase);
     report->status_told = false;
     report->retry_due = LC_NOW;
     if (report->title)
@@ -142,6 +220,17 @@ void lc__report_set(struct lc__report *report, enum lc__phase phase, const char 
 }
 
 /* ---- beginning and ending ---- */
+
+static int64_t feeding_interval(int64_t watchdog, const char *name)
+{
+    if (watchdog == 0 || watchdog / 2 >= WATCHDOG_EVERY_LEAST)
+        return watchdog / 2;
+    lc_log(LC_LOG_WARNING, name,
+           "the watchdog is to be fed within %lld us, but is fed every %lld ms at most",
+           (long long)(watchdog / LC_MICROSECOND),
+           (long long)(WATCHDOG_EVERY_LEAST / LC_MILLISECOND));
+    return WATCHDOG_EVERY_LEAST;
+}
 
 void lc__report_begin(struct lc__report *report, const lc_service_options *options,
                       const char *name)
@@ -152,9 +241,11 @@ void lc__report_begin(struct lc__report *report, const lc_service_options *optio
         lc__notify_open(&report->notify, name);
     else
         lc__notify_open_nowhere(&report->notify, name);
-    int64_t watchdog = options->watchdog > 0 ? options->watchdog : report->notify.watchdog;
     report->title = real && options->process_title;
-    report->watchdog_every = watchdog > 1 ? watchdog / 2 : watchdog;
+    report->is_heard = options->notify || report->notify.socket >= 0;
+    begin_phase(report, LC__STARTING);
+    report->watchdog_every =
+        feeding_interval(options->watchdog > 0 ? options->watchdog : report->notify.watchdog, name);
     report->watchdog_due = lc_deadline_after(report->watchdog_every);
 }
 

@@ -22,15 +22,18 @@ enum lc__phase {
 struct lc__report {
     struct lc__notify notify;
     const lc_service_options *options; /* borrowed */
+    bool is_heard;                     /* there is a manager to be told */
     bool title;                        /* the process title tells the status */
     enum lc__phase phase;
     enum lc__phase told; /* what the manager knows of it; never LC__HALTING */
+    bool reload_untold;  /* a reload has begun, of which the manager has not been told yet */
     bool status_told;
     char status[LC__NOTIFICATION_MAX - 256]; /* so that there is room beside it */
     int64_t watchdog_every;                  /* 0: never */
     int64_t watchdog_due;
     int64_t extension_due;
-    int64_t retry_due; /* until then a manager that was too busy is left alone */
+    int64_t extension_ends; /* when the phase has taken as long as it may */
+    int64_t retry_due;      /* until then a manager that was too busy is left alone */
 };
 
 /* In a simulation nothing of the process is touched: only options->notify is told. */

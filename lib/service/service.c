@@ -12,6 +12,7 @@
 #include "service/remaining.h"
 #include "service/report.h"
 #include "supervise/halt.h"
+#include "wait/signals.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/simulate.h>
@@ -189,11 +190,22 @@ static void end_reload(struct service *service)
     lc_error_unref(error);
 }
 
+/* There is nothing to do, but the manager waits until it is told so. */
+static void answer_reload(struct service *service)
+{
+    lc__report_set(&service->report, LC__RELOADING, "reloading");
+    lc__report_set(&service->report, LC__RUNNING, "ready");
+}
+
 static void begin_reload(struct service *service)
 {
     if (!service->reload_wanted || service->report.phase != LC__RUNNING)
         return;
     service->reload_wanted = false;
+    if (!service->options->reload) {
+        answer_reload(service);
+        return;
+    }
     lc_log(LC_LOG_NOTICE, service->name, "reloading");
     lc__report_set(&service->report, LC__RELOADING, "reloading");
     lc_error *error = lc__reload_start(&service->reload, service->options, service->context);
@@ -209,9 +221,8 @@ static void begin_reload(struct service *service)
 
 static void ask_for_reload(struct service *service)
 {
-    if (service->options->reload)
-        service->reload_wanted = true;
-    else
+    service->reload_wanted = true;
+    if (!service->options->reload)
         lc_log(LC_LOG_NOTICE, service->name,
                "received SIGHUP, which does nothing: there is no reload hook");
 }
@@ -434,6 +445,11 @@ static lc_error *check(const lc_service_options *options, const lc_supervisor *s
         return lc_error_new(-EINVAL, "lc_service_main: options.stop_timeout and "
                                      "options.halt_reminder must be above 0, options.watchdog 0 or "
                                      "more");
+    if (options->start_timeout < 0 || options->reload_timeout < 0)
+        return lc_error_new(-EINVAL,
+                            "lc_service_main: options.start_timeout is %lld and "
+                            "options.reload_timeout is %lld; both must be 0 or more",
+                            (long long)options->start_timeout, (long long)options->reload_timeout);
     if (!supervisor)
         return lc_error_new(-EINVAL, "lc_service_main needs a supervisor");
     if (lc__forked())
@@ -474,11 +490,10 @@ static lc_error *watch_signals(struct service *service)
 
 static lc_error *start(struct service *service)
 {
-    lc_error *error = NULL;
-    if (service->options->pid_file && !lc_simulated())
+    /* First of all, so that a signal does not leave the pid file behind. */
+    lc_error *error = watch_signals(service);
+    if (!error && service->options->pid_file && !lc_simulated())
         error = lc__pidfile_open(service->options->pid_file, &service->pid_file);
-    if (!error)
-        error = watch_signals(service);
     if (error)
         return error;
     service->signaler = lc_signaler_new();
@@ -498,11 +513,17 @@ static int refuse(struct service *service, lc_error *error)
     return LC_EXIT_ERROR;
 }
 
-/* What the supervisor has reported upward is what it has returned. */
-static void end(struct service *service)
+/*
+ * What the supervisor has reported upward is what it has returned. A service that has run is about
+ * to exit with its status: another signal must not end it first.
+ */
+static void end(struct service *service, bool has_run)
 {
     lc_observer_free(service->observer);
-    lc_process_signals_unwatch(service->signals);
+    if (has_run)
+        lc__signals_unwatch_and_ignore(service->signals);
+    else
+        lc_process_signals_unwatch(service->signals);
     if (service->signaler)
         lc_error_unref(lc_signaler_take(service->signaler));
     lc_error_unref(service->why);
@@ -523,6 +544,7 @@ static int serve(const lc_service_options *options, lc_supervisor *supervisor)
     lc__report_begin(&service.report, options, service.name);
     lc_error *error = start(&service);
     int status = LC_EXIT_ERROR;
+    bool has_run = !error;
     if (!error) {
         run(&service);
         status = conclude(&service);
@@ -531,7 +553,7 @@ static int serve(const lc_service_options *options, lc_supervisor *supervisor)
     }
     if (service.overdue && !lc_simulated())
         leave(&service, status);
-    end(&service);
+    end(&service, has_run);
     return status;
 }
 

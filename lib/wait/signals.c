@@ -125,19 +125,24 @@ static int install(int number)
     return 0;
 }
 
-/* Puts back what was there, unless the program has meanwhile set something else. */
-static void uninstall(int number)
+/*
+ * Puts back what was there, or ignores the signal where that was the default action; unless the
+ * program has meanwhile set something else.
+ */
+static void uninstall(int number, bool ignore)
 {
-    struct sigaction now;
+    struct sigaction now, then = found[number];
+    if (ignore && then.sa_handler == SIG_DFL)
+        then.sa_handler = SIG_IGN;
     if (--watchers[number] == 0 && sigaction(number, NULL, &now) == 0 && now.sa_handler == handle)
-        sigaction(number, &found[number], NULL);
+        sigaction(number, &then, NULL);
 }
 
-static void uninstall_all(uint64_t set)
+static void uninstall_all(uint64_t set, bool ignore)
 {
     for (int number = 1; number <= NUMBER_MAX; number++)
         if (set & bit_of(number))
-            uninstall(number);
+            uninstall(number, ignore);
 }
 
 /* @return 0, or the number that cannot be caught: then none is installed. */
@@ -148,7 +153,7 @@ static int install_all(uint64_t set)
         if (!(set & bit_of(number)))
             continue;
         if (install(number) < 0) {
-            uninstall_all(installed);
+            uninstall_all(installed, false);
             return number;
         }
         installed |= bit_of(number);
@@ -205,10 +210,10 @@ static struct lc_process_signals *free_slot(size_t first, size_t end)
 }
 
 /* Under the lock. */
-static void end_watch(struct lc_process_signals *watch)
+static void end_watch(struct lc_process_signals *watch, bool ignore)
 {
     if (!atomic_load(&watch->simulation))
-        uninstall_all(atomic_load(&watch->wanted));
+        uninstall_all(atomic_load(&watch->wanted), ignore);
     atomic_store(&watch->wanted, 0);
     watch->taken = false;
 }
@@ -221,7 +226,7 @@ static void forget_simulation(struct lc__simulation *simulation)
         if (!watch->taken || atomic_load(&watch->simulation) != simulation)
             continue;
         atomic_store(&watch->waiter, NULL);
-        end_watch(watch);
+        end_watch(watch, false);
     }
     pthread_mutex_unlock(&lock);
 }
@@ -295,13 +300,23 @@ int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_sign
     return watch_in(LC_PROCESS_SIGNALS_MAX, SLOTS, signals, count, watch);
 }
 
-void lc_process_signals_unwatch(lc_process_signals *watch)
+static void unwatch(lc_process_signals *watch, bool ignore)
 {
     if (!watch)
         return;
     pthread_mutex_lock(&lock);
-    end_watch(watch);
+    end_watch(watch, ignore);
     pthread_mutex_unlock(&lock);
+}
+
+void lc_process_signals_unwatch(lc_process_signals *watch)
+{
+    unwatch(watch, false);
+}
+
+void lc__signals_unwatch_and_ignore(lc_process_signals *watch)
+{
+    unwatch(watch, true);
 }
 
 /* ---- waiting ---- */

@@ -37,6 +37,12 @@ int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_sign
 int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended);
 void lc__signals_wake(lc_process_signals *watch);
 
+/*
+ * As lc_process_signals_unwatch, but a signal whose default action was found is ignored from now
+ * on: for a process that is about to exit, with a status that a signal must not replace.
+ */
+void lc__signals_unwatch_and_ignore(lc_process_signals *watch);
+
 /* Whether our handler has ever caught this signal in this process. */
 bool lc__signal_was_caught(int number);
 

@@ -4,6 +4,7 @@
 #include "service/notify.h"
 
 #include "service/manager.h"
+#include "service/report.h"
 #include "support/check.h"
 #include "support/later.h"
 
@@ -228,6 +229,53 @@ static void full_queue_is_given_up(void)
     manager_close(&manager);
 }
 
+/* Whatever is to be told: the phase, the status, the watchdog. */
+static void full_queue_is_tried_at_a_pace(void)
+{
+    struct manager manager;
+    static struct lc__report report;
+    lc_service_options options = LC_SERVICE_INIT;
+    manager_open(&manager, false);
+    options.watchdog = 1;
+    check_log_capture();
+    lc__report_begin(&report, &options, "test");
+    fill(&manager);
+    lc__report_set(&report, LC__RUNNING, "ready");
+    for (int i = 0; i < 3; i++) {
+        report.watchdog_due = report.extension_due = LC_NOW;
+        int64_t before = lc_now();
+        CU_ASSERT_TRUE(lc__report_beat(&report) - before >= 100 * LC_MILLISECOND);
+    }
+    CU_ASSERT_EQUAL(report.told, LC__STARTING);
+    check_log_release();
+    lc__report_end(&report);
+    manager_close(&manager);
+}
+
+/* The manager is too busy for RELOADING=1 until the reload is over: it is told both, in order. */
+static void late_reload_is_told(void)
+{
+    struct manager manager;
+    static struct lc__report report;
+    lc_service_options options = LC_SERVICE_INIT;
+    manager_open(&manager, false);
+    check_log_capture();
+    lc__report_begin(&report, &options, "test");
+    lc__report_set(&report, LC__RUNNING, "ready");
+    fill(&manager);
+    lc__report_set(&report, LC__RELOADING, "reloading");
+    lc__report_set(&report, LC__RUNNING, "ready again");
+    CU_ASSERT_FALSE(manager_has_heard(&manager, "RELOADING=1"));
+    report.retry_due = LC_NOW;
+    lc__report_beat(&report);
+    CU_ASSERT_TRUE(manager_hears(&manager, "RELOADING=1\nMONOTONIC_USEC="));
+    const char *message = manager_next(&manager);
+    CU_ASSERT_TRUE(message && strcmp(message, "READY=1\nSTATUS=ready again\n\n") == 0);
+    check_log_release();
+    lc__report_end(&report);
+    manager_close(&manager);
+}
+
 static void hear_all(void *manager)
 {
     manager_has_heard(manager, "");
@@ -289,6 +337,8 @@ CHECK_SUITE(service_notify, "service: notifications",
             {"WATCHDOG_USEC is heeded, if WATCHDOG_PID is ours", watchdog_is_heeded},
             {"without a socket there is no watchdog", no_watchdog_without_a_socket},
             {"a manager that does not read holds nobody up", full_queue_is_given_up},
+            {"a manager that does not read is told at a pace", full_queue_is_tried_at_a_pace},
+            {"a reload that was over before it could be told is told", late_reload_is_told},
             {"a manager that reads a moment later gets the message", full_queue_is_given_a_moment},
             {"a manager that is gone is logged once, and found when it comes back",
              manager_that_is_gone_is_logged_once});

@@ -10,6 +10,7 @@
 #include <bsd/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,10 +135,10 @@ static int serve_conducted(lc_supervisor *supervisor, struct conduct *conducted,
     return conducted->done ? status : -1;
 }
 
-static bool is_default(int signal)
+static bool is_ignored(int signal)
 {
     struct sigaction found;
-    return sigaction(signal, NULL, &found) == 0 && found.sa_handler == SIG_DFL;
+    return sigaction(signal, NULL, &found) == 0 && found.sa_handler == SIG_IGN;
 }
 
 static int run_and_stop(bool abstract)
@@ -150,7 +151,8 @@ static int run_and_stop(bool abstract)
     STEP(12,
          manager_has_heard(&conducted.manager, "STOPPING=1\nSTATUS=stopping: received SIGTERM"));
     STEP(13, !getenv("NOTIFY_SOCKET") && !getenv("WATCHDOG_USEC"));
-    STEP(14, is_default(SIGTERM) && is_default(SIGINT) && is_default(SIGHUP));
+    /* The process is about to end with its status, which no signal is to replace. */
+    STEP(14, is_ignored(SIGTERM) && is_ignored(SIGINT) && is_ignored(SIGHUP));
     manager_close(&conducted.manager);
     return LC_EXIT_CLEAN;
 }
@@ -163,6 +165,73 @@ CHECK_CHILD(process_stopped)
 CHECK_CHILD(process_stopped_by_abstract_manager)
 {
     return run_and_stop(true);
+}
+
+/* ---- signals until the very end ---- */
+
+static void terminate(void *arg, const char *message)
+{
+    (void)arg;
+    if (strstr(message, "READY=1"))
+        kill(getpid(), SIGTERM);
+}
+
+static void signal_for_ever(void *arg)
+{
+    while (!lc_handle_is_closed(arg))
+        kill(getpid(), SIGTERM);
+}
+
+static struct helper signaller;
+
+static void begin_signals(void *arg, const char *message)
+{
+    if (strstr(message, "READY=1"))
+        helper_start(&signaller, signal_for_ever, arg);
+}
+
+CHECK_CHILD(process_signalled_until_the_end)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    lc_handle *over = lc_handle_new();
+    options.notify = begin_signals;
+    options.notify_arg = over;
+    check_log_capture();
+    int status = lc_service_main(&options, supervisor_of(make_noop, NULL));
+    for (int i = 0; i < 1000; i++)
+        sched_yield(); /* what a main does after it */
+    lc_handle_close(over);
+    helper_join(&signaller);
+    check_log_release();
+    lc_handle_unref(over);
+    return status;
+}
+
+static void own_handler(int number)
+{
+    (void)number;
+}
+
+/* What the program has set itself is put back; and all of it if nothing was run. */
+CHECK_CHILD(process_puts_back)
+{
+    struct sigaction found;
+    lc_service_options options = LC_SERVICE_INIT;
+    options.notify = terminate;
+    signal(SIGHUP, own_handler);
+    STEP(10, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(11, sigaction(SIGHUP, NULL, &found) == 0 && found.sa_handler == own_handler);
+    signal(SIGTERM, SIG_DFL);
+    options.pid_file = "/nowhere/at/all.pid";
+    STEP(12, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
+    STEP(13, sigaction(SIGTERM, NULL, &found) == 0 && found.sa_handler == SIG_DFL);
+    return 0;
+}
+
+static void no_signal_replaces_the_status(void)
+{
+    CU_ASSERT_EQUAL(check_child("process_signalled_until_the_end").status, LC_EXIT_CLEAN);
+    CU_ASSERT_EQUAL(check_child("process_puts_back").status, 0);
 }
 
 static void manager_hears_a_life(void)
@@ -327,13 +396,6 @@ static void second_instance_is_refused(void)
     pid_file_path();
     CU_ASSERT_EQUAL(check_child("process_has_pid_file").status, 0);
     unsetenv("LC_CHECK_PID_FILE");
-}
-
-static void terminate(void *arg, const char *message)
-{
-    (void)arg;
-    if (strstr(message, "READY=1"))
-        kill(getpid(), SIGTERM);
 }
 
 CHECK_CHILD(process_is_overdue)
@@ -582,6 +644,7 @@ static void bad_graph_is_refused(void)
 
 CHECK_SUITE(service_process, "service: the process",
             {"its manager hears of its life over a socket; all is put back", manager_hears_a_life},
+            {"no signal replaces the exit status, up to the end", no_signal_replaces_the_status},
             {"an error exits with 1", error_exits_with_1},
             {"a throw that nobody takes exits with 70", throw_nobody_takes_exits_with_70},
             {"a halt exits with 75", halt_exits_with_75},

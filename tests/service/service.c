@@ -229,7 +229,8 @@ struct reloads {
     lc_handle *begun;
     lc_handle *go_on; /* NULL: it need not wait */
     unsigned count;
-    int code; /* of the error it returns; 0: none */
+    int code;       /* of the error it returns; 0: none */
+    bool tells_end; /* once told to stop it returns an error of its own, with the code of that */
     bool throws;
     bool cancelled;
 };
@@ -243,6 +244,8 @@ static lc_error *reload(lc_context *context, void *arg)
         reloads->cancelled = lc_context_wait(context, reloads->go_on) != 0;
     if (reloads->throws)
         lc_throw(context, lc_error_new(-EPROTO, "thrown by the reload"));
+    if (reloads->cancelled && reloads->tells_end)
+        return lc_error_new(lc_error_code(lc_context_error(context)), "cut short");
     return reloads->code ? lc_error_new(reloads->code, "no such file") : NULL;
 }
 
@@ -347,16 +350,21 @@ CHECK_CHILD(service_without_reload)
     STEP(1, staged_begins(&staged));
     check_signal(SIGHUP);
     STEP(2, staged_logs("received SIGHUP, which does nothing: there is no reload hook"));
+    STEP(3, staged_tells(&staged, "READY=1", 2));
+    STEP(4, staged_told(&staged, "[RELOADING=1\nMONOTONIC_USEC=") == 1);
+    STEP(5, staged_in_order(&staged, "RELOADING=1", "READY=1\nSTATUS=ready"));
+    check_signal(SIGHUP); /* and each further one */
+    STEP(6, staged_tells(&staged, "READY=1", 3));
+    STEP(7, staged_told(&staged, "[RELOADING=1\nMONOTONIC_USEC=") == 2);
     staged_all_obey(&staged);
     check_signal(SIGTERM);
-    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(4, staged_told(&staged, "RELOADING") == 0);
+    STEP(8, staged_ends(&staged, LC_EXIT_CLEAN));
     check_log_release();
     staged_drop(&staged);
     return 0;
 }
 
-static void sighup_without_hook_is_logged(void)
+static void sighup_without_hook_is_answered(void)
 {
     CU_ASSERT_EQUAL(CHECK_APART(service_without_reload), 0);
 }
@@ -394,13 +402,15 @@ static void sighup_before_ready_waits(void)
     CU_ASSERT_EQUAL(CHECK_APART(service_reloaded_before_ready), 0);
 }
 
-CHECK_CHILD(service_stopped_while_reloading)
+static int stop_while_reloading(bool tells_end, int code)
 {
     static struct staged staged;
     static struct reloads reloads;
     staged_init(&staged, 1);
     reloads = reloads_for(&staged, &reloads);
     reloads.go_on = lc_handle_new();
+    reloads.tells_end = tells_end;
+    reloads.code = code;
     check_log_capture();
     STEP(1, staged_begins(&staged));
     check_signal(SIGHUP);
@@ -411,10 +421,28 @@ CHECK_CHILD(service_stopped_while_reloading)
     STEP(4, reloads.cancelled);
     STEP(5, staged_in_order(&staged, "RELOADING=1", "STOPPING=1"));
     STEP(6, staged_told(&staged, "READY=1") == 1);
+    STEP(7, check_log_count("the reload has failed: no such file") == (code != 0));
+    STEP(8, check_log_count("failed") == (code != 0));
+    STEP(9, check_log_count("the reload has ended") == (code == 0));
     check_log_release();
     reloads_drop(&reloads);
     staged_drop(&staged);
     return 0;
+}
+
+CHECK_CHILD(service_stopped_while_reloading)
+{
+    return stop_while_reloading(false, 0);
+}
+
+CHECK_CHILD(service_cuts_a_reload_short)
+{
+    return stop_while_reloading(true, 0);
+}
+
+CHECK_CHILD(service_stopped_while_reload_fails)
+{
+    return stop_while_reloading(false, -ENOENT);
 }
 
 /* Its context is not ended by a signal then. */
@@ -447,6 +475,12 @@ static void failure_ends_a_reload(void)
 static void stop_ends_a_reload(void)
 {
     CU_ASSERT_EQUAL(CHECK_APART(service_stopped_while_reloading), 0);
+}
+
+static void reload_cut_short_has_not_failed(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_cuts_a_reload_short), 0);
+    CU_ASSERT_EQUAL(CHECK_APART(service_stopped_while_reload_fails), 0);
 }
 
 /* ---- the halt ---- */
@@ -641,8 +675,10 @@ CHECK_SUITE_IN_MODES(
     {"SIGHUP reloads between RELOADING=1 and READY=1, and the watchdog is fed", sighup_reloads},
     {"a reload that fails is logged, and the service goes on", failed_reload_is_logged},
     {"so is one that throws", thrown_reload_is_logged},
-    {"SIGHUP without a hook is logged", sighup_without_hook_is_logged},
+    {"SIGHUP without a hook is logged, and answered by a reload that is over at once",
+     sighup_without_hook_is_answered},
     {"SIGHUP before it is ready is dealt with when it is", sighup_before_ready_waits},
+    {"a reload that a stop cuts short has not failed", reload_cut_short_has_not_failed},
     {"a stop ends a reload", stop_ends_a_reload}, {"so does a failure", failure_ends_a_reload},
     {"a halt of what was ready does not tell STOPPING=1, and only SIGTERM ends it",
      halt_when_ready},

@@ -68,6 +68,101 @@ static void long_halt_is_extended_and_explained(void)
     check_seeds(halt_in_one_world, NULL);
 }
 
+/* ---- phases that take long ---- */
+
+#define EXTENDED "EXTEND_TIMEOUT_USEC=60000000"
+
+/* Told after a second, and then every twenty. Wake-ups may be late. */
+static bool is_extended_for(struct staged *staged, unsigned before, int64_t time)
+{
+    unsigned wanted = 1 + (unsigned)((time - LC_SECOND - 1) / (20 * LC_SECOND));
+    unsigned told = staged_told(staged, EXTENDED) - before;
+    return told == wanted || told + 1 == wanted;
+}
+
+static lc_error *reload_for_long(lc_context *context, void *arg)
+{
+    (void)arg;
+    lc_context_sleep(context, 3 * LC_MINUTE);
+    return NULL;
+}
+
+/* Starts for five minutes, reloads for three, stops for three; only so long as it may. */
+static lc_error *take_long(void *arg)
+{
+    static struct staged staged;
+    (void)arg;
+    staged_init(&staged, 1);
+    staged.options.start_timeout = 2 * LC_MINUTE;
+    staged.options.reload_timeout = LC_MINUTE;
+    staged.options.stop_timeout = 10 * LC_MINUTE;
+    staged.options.reload = reload_for_long;
+    check_log_capture();
+    staged_start(&staged);
+    CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));
+    lc_sleep(5 * LC_MINUTE);
+    CU_ASSERT_TRUE(is_extended_for(&staged, 0, 2 * LC_MINUTE));
+    CU_ASSERT_TRUE(puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
+    CU_ASSERT_TRUE(staged_tells(&staged, "READY=1", 1));
+    unsigned before = staged_told(&staged, EXTENDED);
+    lc_sleep(5 * LC_MINUTE);
+    CU_ASSERT_EQUAL(staged_told(&staged, EXTENDED), before);
+    lc_simulation_signal(SIGHUP);
+    lc_sleep(5 * LC_MINUTE);
+    CU_ASSERT_EQUAL(staged_told(&staged, "READY=1"), 2);
+    CU_ASSERT_TRUE(is_extended_for(&staged, before, LC_MINUTE));
+    before = staged_told(&staged, EXTENDED);
+    lc_simulation_signal(SIGTERM);
+    lc_sleep(3 * LC_MINUTE);
+    CU_ASSERT_TRUE(is_extended_for(&staged, before, 3 * LC_MINUTE));
+    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
+    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    staged_drop(&staged);
+    return NULL;
+}
+
+static void take_long_in_one_world(const void *arg, uint64_t seed)
+{
+    lc_simulation_options options = LC_SIMULATION_INIT;
+    (void)arg;
+    options.seed = seed;
+    simulate(&options, take_long, NULL);
+}
+
+static void long_phases_are_extended(void)
+{
+    check_seeds(take_long_in_one_world, NULL);
+}
+
+/* ---- a watchdog that wants to be fed all the time ---- */
+
+static lc_error *feed_all_the_time(void *arg)
+{
+    static struct staged staged;
+    (void)arg;
+    staged_init(&staged, 1);
+    staged.options.watchdog = 1;
+    check_log_capture();
+    CU_ASSERT_TRUE(staged_begins(&staged));
+    lc_sleep(LC_SECOND);
+    unsigned fed = staged_told(&staged, "WATCHDOG=1");
+    CU_ASSERT_TRUE(fed > 50 && fed <= 102);
+    CU_ASSERT_EQUAL(check_log_count("staged: the watchdog is to be fed within 0 us"), 1);
+    staged_all_obey(&staged);
+    lc_simulation_signal(SIGTERM);
+    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    staged_drop(&staged);
+    return NULL;
+}
+
+static void watchdog_has_a_floor(void)
+{
+    lc_simulation_options options = LC_SIMULATION_INIT;
+    simulate(&options, feed_all_the_time, NULL);
+}
+
 /* ---- memory that is refused ---- */
 
 static lc_error *make_noop(void *arg, lc_component **component)
@@ -172,6 +267,9 @@ static void memory_is_refused(void)
 CHECK_SUITE(service_simulated, "service: simulated",
             {"a start that has halted is extended, and the reason is logged each minute",
              long_halt_is_extended_and_explained},
+            {"a long start, reload or stop is extended as long as it may take",
+             long_phases_are_extended},
+            {"the watchdog is fed at a pace", watchdog_has_a_floor},
             {"refused memory makes it neither hang nor leak",
              refused_memory_neither_hangs_nor_leaks},
             {"some start without memory, some end for want of it, some reload", memory_is_refused});
