@@ -46,7 +46,9 @@ typedef struct lc_service_options {
     const char *name; /**< for the log; 1 to LC_NAME_MAX bytes; NULL: the supervisor's */
     /**
      * Path of the pid file, from the root, locked while the service runs; NULL: none. A second
-     * instance is refused, and its log names the process of the first.
+     * instance is refused, and its log names the process of the first. The file is made with mode
+     * 0600, as any user who may open it could lock it. A file that is there already must be a
+     * regular one of the same user, with one name; a symbolic link is refused.
      */
     const char *pid_file;
     /**

@@ -1,41 +1,122 @@
 /*
- * pidfile.c: see pidfile.h. The file and its lock are libbsd's.
+ * pidfile.c: see pidfile.h.
+ *
+ * The file may lie where other users can write. A symbolic link or a further name of another file
+ * would have that file overwritten, and any user who may open the file may lock it: so none is
+ * followed, the file must be ours, with one name, and its mode is 0600.
  */
 #include "service/pidfile.h"
 
-#include <bsd/libutil.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-static lc_error *refused(const char *path, int code, pid_t other)
+/* How often a file that another process removes in the moment of the lock is tried again. */
+#define ATTEMPTS 100
+
+static lc_error *cannot_open(const char *path, int code)
 {
-    if (code == EEXIST && other > 0)
-        return lc_error_new(-EEXIST, "it is running already, as process %d, which has locked %s",
-                            (int)other, path);
-    if (code == EEXIST)
-        return lc_error_new(-EEXIST, "it is running already: another process has locked %s", path);
+    if (code == ELOOP)
+        return lc_error_new(-ELOOP, "the pid file %s is a symbolic link, which is not followed",
+                            path);
     return lc_error_new(-code, "the pid file %s cannot be opened: %s", path, strerror(code));
 }
 
-lc_error *lc__pidfile_open(const char *path, struct pidfh **pid_file)
+/* @return NULL, or why the file that was found must not be used. */
+static lc_error *check_found(int descriptor, const char *path)
 {
-    pid_t other = -1;
-    *pid_file = NULL;
-    struct pidfh *opened = pidfile_open(path, 0644, &other);
-    if (!opened)
-        return refused(path, errno, other);
-    if (pidfile_write(opened) != 0) {
-        int code = errno;
-        pidfile_remove(opened);
-        return lc_error_new(-code, "the pid file %s cannot be written: %s", path, strerror(code));
-    }
-    *pid_file = opened;
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return cannot_open(path, errno);
+    if (!S_ISREG(status.st_mode))
+        return lc_error_new(-EINVAL, "the pid file %s is no regular file", path);
+    if (status.st_uid != geteuid())
+        return lc_error_new(-EPERM, "the pid file %s belongs to user %u, and not to user %u", path,
+                            (unsigned)status.st_uid, (unsigned)geteuid());
+    if (status.st_nlink > 1)
+        return lc_error_new(-EMLINK, "the pid file %s has %ju names, and must have one", path,
+                            (uintmax_t)status.st_nlink);
+    /* One of another program, or of an older version, that others may open, and so lock. */
+    if (fchmod(descriptor, 0600) != 0)
+        return cannot_open(path, errno);
     return NULL;
 }
 
-void lc__pidfile_close(struct pidfh *pid_file)
+static lc_error *is_locked(int descriptor, const char *path)
 {
-    if (pid_file)
-        pidfile_remove(pid_file);
+    char text[24] = "";
+    ssize_t got = pread(descriptor, text, sizeof text - 1, 0);
+    long other = got > 0 ? strtol(text, NULL, 10) : 0;
+    if (other > 0 && other <= INT_MAX)
+        return lc_error_new(-EEXIST, "it is running already, as process %ld, which has locked %s",
+                            other, path);
+    return lc_error_new(-EEXIST, "it is running already: another process has locked %s", path);
+}
+
+/* Whether the file that is open is still the one at the path: an instance that ends removes it. */
+static bool is_at_path(int descriptor, const char *path)
+{
+    struct stat open_file, named;
+    return fstat(descriptor, &open_file) == 0 && lstat(path, &named) == 0 &&
+           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+/* @param descriptor  receives it; -1: the file was removed meanwhile, so it is to be tried again. */
+static lc_error *open_and_lock(const char *path, int *descriptor)
+{
+    /* Not to be held up by a FIFO. */
+    int opened = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    *descriptor = -1;
+    if (opened < 0)
+        return cannot_open(path, errno);
+    lc_error *error = check_found(opened, path);
+    if (!error && flock(opened, LOCK_EX | LOCK_NB) != 0)
+        error = errno == EWOULDBLOCK ? is_locked(opened, path) : cannot_open(path, errno);
+    if (!error && is_at_path(opened, path))
+        *descriptor = opened;
+    else
+        close(opened);
+    return error;
+}
+
+static lc_error *write_number(int descriptor, const char *path)
+{
+    char text[24];
+    int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(descriptor, 0) == 0 && pwrite(descriptor, text, (size_t)length, 0) == length)
+        return NULL;
+    return lc_error_new(-errno, "the pid file %s cannot be written: %s", path, strerror(errno));
+}
+
+lc_error *lc__pidfile_open(struct lc__pidfile *pid_file, const char *path)
+{
+    lc_error *error = NULL;
+    int descriptor = -1;
+    for (int i = 0; i < ATTEMPTS && !error && descriptor < 0; i++)
+        error = open_and_lock(path, &descriptor);
+    if (!error && descriptor < 0)
+        error = lc_error_new(-EAGAIN, "the pid file %s is removed again and again", path);
+    if (error)
+        return error;
+    *pid_file = (struct lc__pidfile){true, descriptor, path};
+    error = write_number(descriptor, path);
+    if (error)
+        lc__pidfile_close(pid_file);
+    return error;
+}
+
+void lc__pidfile_close(struct lc__pidfile *pid_file)
+{
+    if (!pid_file->is_open)
+        return;
+    if (is_at_path(pid_file->descriptor, pid_file->path))
+        unlink(pid_file->path); /* while it is locked, so that it is no other instance's */
+    close(pid_file->descriptor);
+    pid_file->is_open = false;
 }

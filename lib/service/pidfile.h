@@ -6,14 +6,21 @@
 
 #include <lifecycle/error.h>
 
-struct pidfh;
+#include <stdbool.h>
+
+/* Begin with zeros. */
+struct lc__pidfile {
+    bool is_open;
+    int descriptor;   /* holds the lock */
+    const char *path; /* borrowed */
+};
 
 /*
- * @param pid_file  receives it, for lc__pidfile_close; NULL if it fails.
- * @return NULL; -EEXIST naming the process that has it; or why it cannot be written.
+ * Opens, locks and writes the file at `path`, which is borrowed until it is closed.
+ * @return NULL; -EEXIST naming the process that has locked it; or why it cannot be used.
  */
-lc_error *lc__pidfile_open(const char *path, struct pidfh **pid_file);
-/* Removes it. NULL is allowed. */
-void lc__pidfile_close(struct pidfh *pid_file);
+lc_error *lc__pidfile_open(struct lc__pidfile *pid_file, const char *path);
+/* Removes it. One that is not open is allowed. */
+void lc__pidfile_close(struct lc__pidfile *pid_file);
 
 #endif

@@ -37,7 +37,7 @@ struct service {
     const lc_service_options *options;
     char name[LC_NAME_MAX + 1];
     struct lc__report report;
-    struct pidfh *pid_file;
+    struct lc__pidfile pid_file;
     lc_process_signals *signals;
     lc_supervisor *supervisor;
     lc_observer *observer;
@@ -421,7 +421,7 @@ static int conclude(struct service *service)
 /* Workers are alive, and what they use must stay: nothing is taken down but what others see. */
 static void leave(struct service *service, int status)
 {
-    lc__pidfile_close(service->pid_file);
+    lc__pidfile_close(&service->pid_file);
     lc_log_flush();
     _exit(status);
 }
@@ -493,7 +493,7 @@ static lc_error *start(struct service *service)
     /* First of all, so that a signal does not leave the pid file behind. */
     lc_error *error = watch_signals(service);
     if (!error && service->options->pid_file && !lc_simulated())
-        error = lc__pidfile_open(service->options->pid_file, &service->pid_file);
+        error = lc__pidfile_open(&service->pid_file, service->options->pid_file);
     if (error)
         return error;
     service->signaler = lc_signaler_new();
@@ -532,7 +532,7 @@ static void end(struct service *service, bool has_run)
     lc_context_unref(service->context);
     lc_signaler_unref(service->signaler);
     lc__report_end(&service->report);
-    lc__pidfile_close(service->pid_file);
+    lc__pidfile_close(&service->pid_file);
     lc_log_flush(); /* lines that were lost are told while there is time */
 }
 

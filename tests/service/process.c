@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- services to be run ---- */
@@ -339,7 +340,7 @@ static void halt_uses_no_cpu(void)
         printf("%s", child.errors);
 }
 
-/* ---- pid files, and the final deadline ---- */
+/* ---- pid files ---- */
 
 /* Tells the child where, by the environment. */
 static const char *pid_file_path(void)
@@ -397,6 +398,106 @@ static void second_instance_is_refused(void)
     CU_ASSERT_EQUAL(check_child("process_has_pid_file").status, 0);
     unsetenv("LC_CHECK_PID_FILE");
 }
+
+/* ---- pid files on a shared machine ---- */
+
+static bool is_refused_for(const char *path, const char *why)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    options.pid_file = path;
+    options.notify = terminate;
+    check_log_capture();
+    int status = lc_service_main(&options, supervisor_of(make_noop, NULL));
+    bool refused = status == LC_EXIT_ERROR && check_log_has(why);
+    check_log_release();
+    return refused;
+}
+
+static bool holds(const char *path, const char *text)
+{
+    char found[64] = "";
+    FILE *file = fopen(path, "r");
+    if (file && !fgets(found, sizeof found, file))
+        found[0] = '\0';
+    if (file)
+        fclose(file);
+    return strcmp(found, text) == 0;
+}
+
+static void put_text(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(text, file) < 0 || fchmod(fileno(file), mode) != 0)
+        abort();
+    fclose(file);
+}
+
+static mode_t mode_seen;
+
+static void look_at_pid_file(void *arg, const char *message)
+{
+    struct stat status;
+    if (strstr(message, "READY=1")) {
+        mode_seen = stat(arg, &status) == 0 ? status.st_mode & 07777 : 0;
+        kill(getpid(), SIGTERM);
+    }
+}
+
+static int runs_with_mode_0600(const char *path)
+{
+    lc_service_options options = LC_SERVICE_INIT;
+    options.pid_file = path;
+    options.notify = look_at_pid_file;
+    options.notify_arg = (void *)(uintptr_t)path;
+    STEP(20, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(21, mode_seen == 0600);
+    STEP(22, access(path, F_OK) != 0);
+    return 0;
+}
+
+CHECK_CHILD(process_has_safe_pid_file)
+{
+    const char *path = getenv("LC_CHECK_PID_FILE");
+    char other[128];
+    STEP(9, path != NULL);
+    snprintf(other, sizeof other, "%s.other", path);
+    umask(0);
+    put_text(other, "precious", 0644);
+    STEP(10, symlink(other, path) == 0);
+    STEP(11, is_refused_for(path, "is a symbolic link") && holds(other, "precious"));
+    STEP(12, unlink(path) == 0 && link(other, path) == 0);
+    STEP(13, is_refused_for(path, "has 2 names") && holds(other, "precious"));
+    STEP(14, unlink(path) == 0 && unlink(other) == 0);
+    STEP(15, mkfifo(path, 0600) == 0);
+    STEP(16, is_refused_for(path, "no regular file"));
+    STEP(17, unlink(path) == 0 && runs_with_mode_0600(path) == 0);
+    put_text(path, "12345", 0666); /* left behind, by an older version */
+    return runs_with_mode_0600(path);
+}
+
+/* Only root can give a file away; for others it is tried with a file of root's, in /proc. */
+CHECK_CHILD(process_has_foreign_pid_file)
+{
+    const char *path = getenv("LC_CHECK_PID_FILE");
+    STEP(9, path != NULL);
+    if (geteuid() != 0)
+        return is_refused_for("/proc/version", "/proc/version cannot be opened") ? 0 : 10;
+    put_text(path, "precious", 0666);
+    STEP(11, chown(path, 65534, 65534) == 0);
+    STEP(12, is_refused_for(path, "belongs to user 65534, and not to user 0"));
+    STEP(13, holds(path, "precious"));
+    return unlink(path);
+}
+
+static void pid_file_is_safe(void)
+{
+    pid_file_path();
+    CU_ASSERT_EQUAL(check_child("process_has_safe_pid_file").status, 0);
+    CU_ASSERT_EQUAL(check_child("process_has_foreign_pid_file").status, 0);
+    unsetenv("LC_CHECK_PID_FILE");
+}
+
+/* ---- the final deadline ---- */
 
 CHECK_CHILD(process_is_overdue)
 {
@@ -651,6 +752,7 @@ CHECK_SUITE(service_process, "service: the process",
             {"a halt uses no processor time, watchdog and all", halt_uses_no_cpu},
             {"a second instance is refused, and told which is the first",
              second_instance_is_refused},
+            {"a pid file is no link, no other user's, and for our user only", pid_file_is_safe},
             {"what is overdue is named, and the process exits with 1", overdue_exits_with_1},
             {"a log that is not read delays neither the stop nor the final deadline",
              log_that_is_not_read_delays_nothing},
