@@ -345,21 +345,27 @@ static bool is_to_stay_down(const struct lc__engine *engine, const struct lc__en
     return engine->ending || node->leaving || (node->stop_wanted && !node->again);
 }
 
-/* Has the node's handler asked about the node's error. */
-static void ask_handler(struct lc__engine *engine, struct lc__engine_node *node)
+/*
+ * Has the node's handler asked about the node's error, if it has one; but not for an overdue node
+ * that ends after the run, whose caller may have gone on. @return whether it is asked.
+ */
+static bool ask_handler(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    if (!node->policy.judged || engine->finished)
+        return false;
     lc__engine_active(engine, node);
     lc__engine_enter(engine, node, LC_NODE_JUDGED);
     lc__engine_do(engine, node, LC__ASK);
     limit_judgement(engine, node);
+    return true;
 }
 
 /* Its instance has failed of its own accord, and has ended. */
 static void judge(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (node->policy.judged) {
-        ask_handler(engine, node);
-    } else if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
+    if (ask_handler(engine, node))
+        return;
+    if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
         lc__engine_name_late(engine, node, node->error);
         lc__engine_do(engine, node, LC__TELL_STOPPED);
         settle(engine, node, LC_NODE_STOPPED);
@@ -510,9 +516,7 @@ static void failed_late(struct lc__engine *engine, struct lc__engine_node *node,
     lc__engine_keep_error(node, lc_error_ref(error));
     lc__engine_late(engine, node, error);
     node->fails_late = true;
-    if (node->policy.judged)
-        ask_handler(engine, node);
-    else
+    if (!ask_handler(engine, node))
         decide_late(engine, node, node->asked);
 }
 

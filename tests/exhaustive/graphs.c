@@ -165,6 +165,7 @@ static void immortalize_all(void)
     immortalize(&world.engine.first_error);
     immortalize(&world.engine.first_late);
     immortalize(&world.engine.result);
+    immortalize(&world.engine.trouble);
     for (size_t i = 0; i < graph->nodes; i++) {
         immortalize(&world.nodes[i].error);
         immortalize(&world.nodes[i].thrown);
@@ -820,15 +821,17 @@ static unsigned count_told(size_t i)
 /* A late error is told, and its handler is asked as well. */
 static unsigned count_errors(const struct event *event, bool failing, bool late, bool first)
 {
+    bool asked =
+        !world.finished; /* before the event: the handler of one that ends after the run is not */
     switch ((enum happening)event->happening) {
     case COMPLETE_PERMANENT:
         return is_exceeded(event->decision);
     case REFUSE:
-        return failing ? 2 : 1 + (late && !first);
+        return failing ? 2 : 1 + (late && !first && asked);
     case END_LATE_THROWN:
-        return 2;
+        return 1 + (failing || asked);
     case END_JUDGED:
-        return 1 + late;
+        return 1 + (late && asked);
     case END_LATE:
     case END_UNJUDGED:
         return 1;

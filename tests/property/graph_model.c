@@ -530,18 +530,22 @@ static void name_late(int error)
         model.first_late = error;
 }
 
-static void ask(struct model_node *node)
+/* @return whether a handler is asked; none is once all is over. */
+static bool ask(struct model_node *node)
 {
+    if (!node->policy.judged || model.finished)
+        return false;
     enter(node, LC_NODE_JUDGED);
     node->actions |= BIT(LC__ASK);
     node->deadline = model.ending ? after(node->policy.stop_timeout) : LC_FOREVER;
+    return true;
 }
 
 static void judge(struct model_node *node)
 {
-    if (node->policy.judged) {
-        ask(node);
-    } else if (stays_down(node) && node->asked == LC_RESTART) {
+    if (ask(node))
+        return;
+    if (stays_down(node) && node->asked == LC_RESTART) {
         name_late(node->error);
         node->actions |= BIT(LC__TELL_STOPPED);
         settle(node, LC_NODE_STOPPED);
@@ -607,9 +611,7 @@ static void model_ended(struct model_node *node, enum lc__engine_end_kind how, i
         node->error = error;
         fail_late(node, error);
         node->fails_late = true;
-        if (node->policy.judged)
-            ask(node);
-        else
+        if (!ask(node))
             decide_late(node, node->asked);
     } else if (how >= LC__ENDED_FAILED) {
         node->error = error;
