@@ -1,0 +1,761 @@
+/*
+ * naming.c: contract A18, A35: the one that holds everything up is named, down to the worker, through
+ * nested supervisors, trees and merged components; in the error, in the log, for a signal that comes
+ * again, in snapshots. And each line about a node says by its path whose it is.
+ */
+#include "support/check.h"
+#include "support/clock.h"
+#include "support/fake.h"
+#include "support/helper.h"
+#include "support/mode.h"
+
+#include <lifecycle.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- workers and what they are part of ---- */
+
+enum { MANAGERS = 8 };
+
+struct scene {
+    struct check_clock *clock; /* NULL: the usual one */
+    lc_supervisor *outer;
+    lc_context *context;
+    lc_handle *reached; /* the worker that is named runs */
+    lc_handle *told;    /* it has been told to stop */
+    lc_handle *go;      /* it may return */
+    lc_handle *done;    /* of the last manager that it is in */
+    lc_handle *finished;
+    lc_error *result;
+    lc_error *judged;
+    bool stays; /* the one that is named does not return when it is told to */
+    lc_manager *managers[MANAGERS];
+    atomic_uint manager_count;
+};
+
+/* Also in a child process, where nothing is asserted. */
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void succeed(lc_error *error)
+{
+    must(!error);
+}
+
+/* Not ready; or ready, but not done when it is told to stop. */
+static lc_error *hold_up(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct scene *scene = arg;
+    if (scene->stays)
+        lc_ready_signal(ready);
+    lc_handle_close(scene->reached);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    lc_handle_close(scene->told);
+    if (scene->stays)
+        lc_handle_wait(scene->go, LC_FOREVER);
+    return NULL;
+}
+
+static void note_manager(struct scene *scene, lc_manager *manager)
+{
+    unsigned count = atomic_load(&scene->manager_count);
+    must(count < MANAGERS);
+    scene->managers[count] = lc_manager_ref(manager);
+    atomic_store(&scene->manager_count, count + 1);
+}
+
+/* Whether all workers but the one that holds up have come as far as they will. */
+static bool others_are_fine(void *arg)
+{
+    struct scene *scene = arg;
+    lc_worker_status workers[2];
+    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++) {
+        must(lc_manager_workers(scene->managers[i], workers, 2) == 2);
+        for (unsigned j = 0; j < 2; j++)
+            if (workers[j].state < LC_WORKER_READY && strcmp(workers[j].name, "sync") != 0)
+                return false;
+    }
+    return true;
+}
+
+static lc_component *manager_of(struct scene *scene, const char *name, const char *worker,
+                                lc_worker_function run, const char *other)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder(name);
+    lc_manager_builder_add(builder, worker, run, scene);
+    lc_manager_builder_add(builder, other, lc_noop_worker, NULL);
+    succeed(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    note_manager(scene, manager);
+    if (run == hold_up) {
+        lc_handle_unref(scene->done);
+        scene->done = lc_handle_ref(lc_manager_done(manager));
+    }
+    return lc_manager_component(manager);
+}
+
+static lc_error *make_store(void *arg, lc_component **component)
+{
+    *component = manager_of(arg, "disk", "sync", hold_up, "open");
+    return NULL;
+}
+
+static lc_error *make_merged_store(void *arg, lc_component **component)
+{
+    lc_component *parts[] = {manager_of(arg, "net", "listen", lc_noop_worker, "accept"),
+                             manager_of(arg, "disk", "sync", hold_up, "open")};
+    must(lc_components_merge(parts, 2, component) == 0);
+    return NULL;
+}
+
+static lc_error *make_noop(void *arg, lc_component **component)
+{
+    *component = manager_of(arg, "noop", "noop", lc_noop_worker, "other");
+    return NULL;
+}
+
+static lc_node node_of(const char *name, lc_component_factory factory, void *arg)
+{
+    lc_node node = LC_NODE_INIT;
+    node.name = name;
+    node.factory = factory;
+    node.factory_arg = arg;
+    node.kind = check_kind();
+    return node;
+}
+
+static lc_supervisor *supervisor_named(const char *name)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    options.name = name;
+    options.halt = LC_HALT_RETURN;
+    succeed(lc_supervisor_new(&options, &supervisor));
+    return supervisor;
+}
+
+/* A graph "graph" of "store", which holds up, and "idle", which does not. */
+static lc_error *make_graph(void *arg, lc_component **component)
+{
+    lc_supervisor *graph = supervisor_named("graph");
+    lc_node store = node_of("store", make_merged_store, arg);
+    lc_node idle = node_of("idle", make_noop, arg);
+    succeed(lc_supervisor_add(graph, &idle));
+    succeed(lc_supervisor_add(graph, &store));
+    *component = lc_supervisor_component(graph);
+    return NULL;
+}
+
+static lc_error *run_slow(lc_context *context, void *arg)
+{
+    struct scene *scene = arg;
+    if (scene->stays)
+        lc_tree_signal_healthy(context);
+    lc_handle_close(scene->reached);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    lc_handle_close(scene->told);
+    if (scene->stays)
+        lc_handle_wait(scene->go, LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *run_root(lc_context *context, void *arg)
+{
+    lc_child child = LC_CHILD_INIT;
+    child.name = "slow";
+    child.run = run_slow;
+    child.arg = arg;
+    child.kind = check_kind();
+    succeed(lc_tree_run(context, &child));
+    if (((struct scene *)arg)->stays)
+        lc_tree_signal_healthy(context);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *make_tree(void *arg, lc_component **component)
+{
+    struct scene *scene = arg;
+    lc_tree *tree = NULL;
+    lc_tree_options options = LC_TREE_INIT;
+    options.root.run = run_root;
+    options.root.arg = scene;
+    options.root.kind = check_kind();
+    succeed(lc_tree_new(&options, &tree));
+    lc_handle_unref(scene->done);
+    scene->done = lc_handle_ref(lc_tree_done(tree));
+    *component = lc_tree_component(tree);
+    return NULL;
+}
+
+/* ---- a run ---- */
+
+static lc_behavior keep_error(void *arg, const lc_error *error)
+{
+    struct scene *scene = arg;
+    lc_error_unref(scene->judged);
+    scene->judged = lc_error_ref(error);
+    return LC_STOP;
+}
+
+static void scene_init(struct scene *scene, bool stays)
+{
+    *scene = (struct scene){.stays = stays};
+    scene->outer = supervisor_named("outer");
+    scene->context = lc_context_new(NULL);
+    scene->reached = lc_handle_new();
+    scene->told = lc_handle_new();
+    scene->go = lc_handle_new();
+    scene->finished = lc_handle_new();
+}
+
+static void scene_add(struct scene *scene, lc_node node)
+{
+    node.handler = keep_error;
+    node.handler_arg = scene;
+    succeed(lc_supervisor_add(scene->outer, &node));
+}
+
+static void scene_run(void *arg)
+{
+    struct scene *scene = arg;
+    check_clock_use(scene->clock);
+    scene->result = lc_supervisor_run(scene->outer, scene->context, NULL);
+    check_clock_use(NULL);
+    lc_handle_close(scene->finished);
+}
+
+/* Everything that it has made is over. */
+static void scene_drop(struct scene *scene)
+{
+    lc_handle_close(scene->go);
+    if (scene->done)
+        must(lc_handle_wait(scene->done, check_patience()) == 0);
+    must(lc_handle_wait(lc_supervisor_done(scene->outer), check_patience()) == 0);
+    lc_supervisor_unref(scene->outer);
+    lc_context_unref(scene->context);
+    lc_handle_unref(scene->reached);
+    lc_handle_unref(scene->told);
+    lc_handle_unref(scene->go);
+    lc_handle_unref(scene->done);
+    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++)
+        lc_manager_unref(scene->managers[i]);
+    lc_handle_unref(scene->finished);
+    lc_error_unref(scene->result);
+    lc_error_unref(scene->judged);
+    if (scene->clock)
+        check_clock_free(scene->clock);
+}
+
+struct passing {
+    struct scene *scene;
+    lc_handle *handle;
+};
+
+static bool has_closed(void *arg)
+{
+    const struct passing *passing = arg;
+    check_clock_advance(passing->scene->clock, 0);
+    return lc_handle_is_closed(passing->handle);
+}
+
+/* Lets time pass until the handle has closed. */
+static bool closes_after(struct scene *scene, lc_handle *handle, int64_t time)
+{
+    struct passing passing = {scene, handle};
+    check_clock_advance(scene->clock, time);
+    return lc_simulated() ? lc_handle_wait(handle, check_patience()) == 0
+                          : check_until(has_closed, &passing);
+}
+
+static bool message_has(const lc_error *error, const char *text)
+{
+    bool found = error && strstr(lc_error_message(error), text);
+    if (!found)
+        fprintf(stderr, "not in \"%s\": %s\n", lc_error_message(error), text);
+    return found;
+}
+
+/* The error of a node that is not ready in time. */
+static void not_ready_names(lc_node node, const char *named)
+{
+    struct scene scene;
+    struct helper helper;
+    scene_init(&scene, false);
+    scene.clock = check_clock_new();
+    node.factory_arg = node.factory_arg ? node.factory_arg : &scene;
+    node.start_timeout = 5 * LC_SECOND;
+    scene_add(&scene, node);
+    helper_start(&helper, scene_run, &scene);
+    CHECK_CLOSES(scene.reached);
+    CU_ASSERT_TRUE(check_until(others_are_fine, &scene));
+    CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 5 * LC_SECOND));
+    helper_join(&helper);
+    CU_ASSERT_TRUE(message_has(scene.judged, "was not ready within 5.0 s"));
+    CU_ASSERT_TRUE(message_has(scene.judged, named));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(scene.judged), "listen"));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(scene.judged), "open"));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(scene.judged), "idle"));
+    scene_drop(&scene);
+}
+
+/* The log, and the run's error, of a node that does not stop in time. */
+static void not_stopped_names(lc_node node, const char *named)
+{
+    char expected[200];
+    struct scene scene;
+    struct helper helper;
+    scene_init(&scene, true);
+    scene.clock = check_clock_new();
+    node.factory_arg = &scene;
+    node.stop_timeout = 3 * LC_SECOND;
+    scene_add(&scene, node);
+    check_log_capture();
+    helper_start(&helper, scene_run, &scene);
+    CHECK_CLOSES(scene.reached);
+    lc_context_cancel(scene.context, NULL);
+    CHECK_CLOSES(scene.told);
+    CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 3 * LC_SECOND));
+    helper_join(&helper);
+    snprintf(expected, sizeof expected,
+             "outer/%s: has not stopped in time, and is not waited for any longer; what still "
+             "runs: %s",
+             node.name, node.name);
+    CU_ASSERT_TRUE(check_log_has(expected));
+    CU_ASSERT_TRUE(check_log_has(named)); /* others may still be on their way */
+    snprintf(expected, sizeof expected, "not stopped in time: %s", node.name);
+    CU_ASSERT_TRUE(message_has(scene.result, expected));
+    CU_ASSERT_TRUE(message_has(scene.result, named));
+    check_log_release();
+    scene_drop(&scene);
+}
+
+static void a_start_deadline_names_the_worker(void)
+{
+    not_ready_names(node_of("store", make_store, NULL),
+                    "; not ready: store (starting for 5.0 s): sync (5.0 s)");
+    not_ready_names(node_of("merged", make_merged_store, NULL),
+                    "; not ready: merged/disk (starting): sync (5.0 s)");
+    not_ready_names(node_of("inner", make_graph, NULL),
+                    "; not ready: inner/store/disk (starting): sync (5.0 s)");
+    not_ready_names(node_of("tree", make_tree, NULL), "tree/root.slow (starting for 5.0 s)");
+}
+
+static void a_stop_deadline_names_the_worker(void)
+{
+    not_stopped_names(node_of("store", make_store, NULL), "sync (3.0 s)");
+    not_stopped_names(node_of("merged", make_merged_store, NULL),
+                      "merged/disk (stopping): sync (3.0 s)");
+    not_stopped_names(node_of("inner", make_graph, NULL),
+                      "inner/store/disk (stopping): sync (3.0 s)");
+    not_stopped_names(node_of("tree", make_tree, NULL), "tree/root.slow (stopping for 3.0 s)");
+}
+
+/* A worker that has returned before it was ready is what readiness waits for. */
+static lc_error *return_early(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    lc_handle_close(((struct scene *)arg)->reached);
+    return NULL;
+}
+
+static lc_error *make_early(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("early");
+    lc_manager_builder_add(builder, "gone", return_early, arg);
+    lc_manager_builder_add(builder, "stays", lc_noop_worker, arg);
+    succeed(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    note_manager(arg, manager);
+    *component = lc_manager_component(manager);
+    return NULL;
+}
+
+static void a_worker_that_returned_too_early_is_named(void)
+{
+    not_ready_names(node_of("early", make_early, NULL),
+                    "early (starting for 5.0 s): gone (returned)");
+}
+
+/* ---- components of the program's ---- */
+
+static void tell_parts(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    const lc_part ready = {.name = "ready half", .state = LC_NODE_READY};
+    const lc_part half = {.name = "half", .state = LC_NODE_STARTING, .waits_for = "the other half"};
+    (void)component;
+    visit(&ready, arg);
+    visit(&half, arg);
+}
+
+struct own {
+    struct fake fake; /* first */
+    lc_component_ops ops;
+    struct scene *scene;
+};
+
+static lc_error *note_start(struct fake *fake, lc_context *context)
+{
+    const struct own *own = (const struct own *)fake;
+    if (lc_handle_on_close(lc_context_done(context), (void (*)(void *))lc_handle_close, fake->done,
+                           NULL) != 0)
+        lc_handle_close(fake->done);
+    lc_handle_close(own->scene->reached);
+    return NULL;
+}
+
+static lc_error *give_own(void *arg, lc_component **component)
+{
+    *component = &((struct own *)arg)->fake.component;
+    return NULL;
+}
+
+static void not_ready_of_own(size_t size, const char *named)
+{
+    struct scene scene;
+    struct helper helper;
+    struct own own = {.scene = &scene};
+    fake_init(&own.fake, 0);
+    own.fake.start = note_start;
+    own.ops = *own.fake.component.ops;
+    own.ops.size = size;
+    own.ops.parts = tell_parts;
+    own.fake.component.ops = &own.ops;
+    scene_init(&scene, false);
+    scene.clock = check_clock_new();
+    lc_node node = node_of("own", give_own, &own);
+    node.start_timeout = 5 * LC_SECOND;
+    scene_add(&scene, node);
+    helper_start(&helper, scene_run, &scene);
+    CHECK_CLOSES(scene.reached);
+    CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 5 * LC_SECOND));
+    helper_join(&helper);
+    CU_ASSERT_TRUE(message_has(scene.judged, named));
+    scene_drop(&scene);
+    fake_drop(&own.fake);
+}
+
+static void a_component_of_the_programs_tells_of_its_parts(void)
+{
+    not_ready_of_own(sizeof(lc_component_ops), "own/half (starting, waits for the other half)");
+    not_ready_of_own(offsetof(lc_component_ops, parts), "; not ready: own (starting for 5.0 s)");
+}
+
+/* ---- paths in the log ---- */
+
+static lc_error *fail_at_once(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    return lc_error_new(-EIO, "broken");
+}
+
+static lc_error *make_broken(void *arg, lc_component **component)
+{
+    *component = manager_of(arg, "broken", "broken", fail_at_once, "other");
+    return NULL;
+}
+
+static lc_error *make_broken_graph(void *arg, lc_component **component)
+{
+    lc_supervisor *graph = supervisor_named("graph");
+    lc_node node = node_of("node", make_broken, arg);
+    node.restart = LC_TEMPORARY;
+    succeed(lc_supervisor_add(graph, &node));
+    *component = lc_supervisor_component(graph);
+    return NULL;
+}
+
+/* A runnable that dies, once a supervisor that it runs by hand has told of its node. */
+static lc_error *run_by_hand(lc_context *context, void *arg)
+{
+    lc_component *graph = NULL;
+    lc_error_unref(make_broken_graph(arg, &graph));
+    lc_error_unref(lc_supervisor_run((lc_supervisor *)graph, context, NULL));
+    lc_component_destroy(graph);
+    return lc_error_new(-EIO, "died");
+}
+
+static lc_error *make_dying_tree(void *arg, lc_component **component)
+{
+    lc_tree *tree = NULL;
+    lc_tree_options options = LC_TREE_INIT;
+    options.root.run = run_by_hand;
+    options.root.arg = arg;
+    options.root.kind = check_kind();
+    options.root.restart = LC_TEMPORARY;
+    succeed(lc_tree_new(&options, &tree));
+    *component = lc_tree_component(tree);
+    return NULL;
+}
+
+static bool log_names_all(void *arg)
+{
+    (void)arg;
+    return check_log_has("outer/left/node: ") && check_log_has("outer/right/node: ") &&
+           check_log_has("outer/tree/root/graph/node: ");
+}
+
+static void lines_about_nodes_name_them_by_their_path(void)
+{
+    struct scene scene;
+    struct helper helper;
+    scene_init(&scene, false);
+    scene_add(&scene, node_of("left", make_broken_graph, &scene));
+    scene_add(&scene, node_of("right", make_broken_graph, &scene));
+    scene_add(&scene, node_of("tree", make_dying_tree, &scene));
+    check_log_capture();
+    helper_start(&helper, scene_run, &scene);
+    CU_ASSERT_TRUE(check_until(log_names_all, NULL));
+    lc_context_cancel(scene.context, NULL);
+    helper_join(&helper);
+    check_log_release();
+    scene_drop(&scene);
+}
+
+/* ---- signals that come again ---- */
+
+/* In a child process nothing is asserted: a step that fails is the status it ends with. */
+#define STEP(number, condition)                                                                    \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return (number);                                                                       \
+    } while (0)
+
+static void interrupt(void)
+{
+    check_signal(SIGINT);
+}
+
+/* Others may still be stopping as well. */
+static bool is_answered(void *arg)
+{
+    return check_log_has(arg) && check_log_has("store/disk (stopping): sync (");
+}
+
+static void run_component(void *arg)
+{
+    struct scene *scene = arg;
+    lc_run_options options = LC_RUN_INIT;
+    options.name = "web";
+    options.factory = make_graph;
+    options.factory_arg = scene;
+    options.handle_signals = true;
+    scene->result = lc_run_component(NULL, &options, NULL);
+    lc_handle_close(scene->finished);
+}
+
+/* The first stops, the second is answered. @return whether all came in time. */
+static bool interrupt_twice(struct scene *scene, const char *answer)
+{
+    if (lc_handle_wait(scene->reached, check_patience()) != 0)
+        return false;
+    interrupt();
+    if (lc_handle_wait(scene->told, check_patience()) != 0)
+        return false;
+    interrupt();
+    return check_until(is_answered, (void *)(uintptr_t)answer);
+}
+
+static int end_interrupted(struct scene *scene, struct helper *helper)
+{
+    STEP(10, !lc_handle_is_closed(scene->finished));
+    lc_handle_close(scene->go);
+    helper_join(helper);
+    check_log_release();
+    STEP(11, lc_error_code(scene->result) == -ECANCELED);
+    scene_drop(scene);
+    return 0;
+}
+
+CHECK_CHILD(naming_interrupted_component)
+{
+    static struct scene scene;
+    static struct helper helper;
+    scene_init(&scene, true);
+    check_log_capture();
+    helper_start(&helper, run_component, &scene);
+    STEP(1, interrupt_twice(&scene, "web: received SIGINT; still stopping: web/"));
+    /* The supervisor of the scene is not used. */
+    lc_context_cancel(scene.context, NULL);
+    lc_error_unref(lc_supervisor_run(scene.outer, scene.context, NULL));
+    return end_interrupted(&scene, &helper);
+}
+
+static lc_supervisor *with_signals(void)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    options.name = "outer";
+    options.handle_signals = true;
+    succeed(lc_supervisor_new(&options, &supervisor));
+    return supervisor;
+}
+
+static bool begin_interrupted(struct scene *scene, struct helper *helper)
+{
+    scene_init(scene, true);
+    lc_supervisor_unref(scene->outer);
+    scene->outer = with_signals();
+    scene_add(scene, node_of("inner", make_graph, scene));
+    check_log_capture();
+    helper_start(helper, scene_run, scene);
+    return interrupt_twice(scene, "outer: received SIGINT; still stopping: inner/");
+}
+
+CHECK_CHILD(naming_interrupted_supervisor)
+{
+    static struct scene scene;
+    static struct helper helper;
+    STEP(1, begin_interrupted(&scene, &helper));
+    return end_interrupted(&scene, &helper);
+}
+
+static void a_second_signal_says_what_still_stops(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(naming_interrupted_component), 0);
+    CU_ASSERT_EQUAL(CHECK_APART(naming_interrupted_supervisor), 0);
+}
+
+/* Outside a simulation: it ends the process. */
+CHECK_CHILD(naming_third_interrupt)
+{
+    static struct scene scene;
+    static struct helper helper;
+    STEP(1, begin_interrupted(&scene, &helper));
+    interrupt();
+    lc_sleep(LC_MINUTE);
+    return 2;
+}
+
+CHECK_CHILD(naming_third_interrupt_of_component)
+{
+    static struct scene scene;
+    static struct helper helper;
+    scene_init(&scene, true);
+    check_log_capture();
+    helper_start(&helper, run_component, &scene);
+    STEP(1, interrupt_twice(&scene, "web: received SIGINT; still stopping: web/"));
+    interrupt();
+    lc_sleep(LC_MINUTE);
+    return 2;
+}
+
+static void a_third_signal_ends_the_process(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(naming_third_interrupt), 128 + SIGINT);
+    CU_ASSERT_EQUAL(CHECK_APART(naming_third_interrupt_of_component), 128 + SIGINT);
+}
+
+/* ---- snapshots ---- */
+
+static const lc_node_status *row_of(const lc_snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; snapshot && i < snapshot->count; i++)
+        if (strcmp(snapshot->nodes[i].name, name) == 0)
+            return &snapshot->nodes[i];
+    return NULL;
+}
+
+static void is_below(const lc_snapshot *snapshot, const char *name, const char *parent)
+{
+    const lc_node_status *row = row_of(snapshot, name);
+    CU_ASSERT_PTR_NOT_NULL(row);
+    if (row)
+        CU_ASSERT_STRING_EQUAL(snapshot->nodes[row->parent].name, parent);
+}
+
+static lc_error *make_two_graphs(void *arg, lc_component **component)
+{
+    lc_component *parts[2];
+    lc_error_unref(make_graph(arg, &parts[0]));
+    lc_supervisor *other = supervisor_named("other");
+    lc_node base = node_of("base", make_noop, arg), user = node_of("user", make_noop, arg);
+    const lc_dependency needs = {.name = "base"};
+    user.dependencies = &needs;
+    user.dependency_count = 1;
+    succeed(lc_supervisor_add(other, &base));
+    succeed(lc_supervisor_add(other, &user));
+    parts[1] = lc_supervisor_component(other);
+    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, component), 0);
+    return NULL;
+}
+
+static void look_at_nested(lc_snapshot *snapshot)
+{
+    CU_ASSERT_EQUAL(snapshot->count, 8);
+    is_below(snapshot, "graphs", "graphs");
+    is_below(snapshot, "tree", "tree");
+    is_below(snapshot, "graphs/graph/store", "graphs");
+    is_below(snapshot, "graphs/graph/idle", "graphs");
+    is_below(snapshot, "graphs/other/base", "graphs");
+    is_below(snapshot, "tree/root", "tree");
+    is_below(snapshot, "tree/root.slow", "tree/root");
+    const lc_node_status *user = row_of(snapshot, "graphs/other/user");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(user);
+    CU_ASSERT_EQUAL(user->link_count, 1);
+    const lc_node_link *link = &snapshot->links[user->first_link];
+    CU_ASSERT_STRING_EQUAL(snapshot->nodes[link->dependency].name, "graphs/other/base");
+    const char *text = lc_snapshot_print(snapshot, LC_SNAPSHOT_TEXT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "|-- graphs/graph/store  "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "`-- tree/root.slow "));
+    const char *json = lc_snapshot_print(snapshot, LC_SNAPSHOT_JSON);
+    CU_ASSERT_PTR_NOT_NULL(strstr(json, "{\"name\":\"graphs/graph/idle\","));
+    CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"parent\":\"tree/root\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(json, "{\"name\":\"graphs/other/base\",\"condition\":\"ready\""));
+    const char *dot = lc_snapshot_print(snapshot, LC_SNAPSHOT_DOT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(dot, "[label=\"graphs/other/user\\n"));
+}
+
+static void a_snapshot_shows_what_is_nested(void)
+{
+    struct scene graphs, tree;
+    struct helper helper;
+    scene_init(&graphs, true);
+    scene_init(&tree, true);
+    scene_add(&graphs, node_of("graphs", make_two_graphs, &graphs));
+    scene_add(&graphs, node_of("tree", make_tree, &tree));
+    helper_start(&helper, scene_run, &graphs);
+    CHECK_CLOSES(graphs.reached);
+    CHECK_CLOSES(tree.reached);
+    CHECK_CLOSES(lc_supervisor_ready(graphs.outer));
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graphs.outer);
+    look_at_nested(snapshot);
+    lc_snapshot_free(snapshot);
+    lc_handle_close(graphs.go);
+    lc_handle_close(tree.go);
+    lc_context_cancel(graphs.context, NULL);
+    helper_join(&helper);
+    /* The supervisor of the other scene is not used. */
+    lc_context_cancel(tree.context, NULL);
+    lc_error_unref(lc_supervisor_run(tree.outer, tree.context, NULL));
+    scene_drop(&graphs);
+    scene_drop(&tree);
+}
+
+CHECK_SUITE_IN_MODES(
+    naming, "conformance: naming",
+    {"A35 a start deadline names the worker, however nested", a_start_deadline_names_the_worker,
+     CHECK_EXACT},
+    {"A35 a stop deadline names the worker, however nested", a_stop_deadline_names_the_worker,
+     CHECK_EXACT},
+    {"A18 a worker that has returned too early is named", a_worker_that_returned_too_early_is_named,
+     CHECK_EXACT},
+    {"A18 a component of the program's own tells of its parts, or is named as a whole",
+     a_component_of_the_programs_tells_of_its_parts, CHECK_EXACT},
+    {"A35 a second signal says what still stops", a_second_signal_says_what_still_stops},
+    {"A35 a third signal ends the process", a_third_signal_ends_the_process, CHECK_KERNEL},
+    {"lines about nodes name them by their path", lines_about_nodes_name_them_by_their_path},
+    {"a snapshot shows what is nested", a_snapshot_shows_what_is_nested});
