@@ -15,6 +15,7 @@
 #include "base/spin.h"
 #include "component/plan.h"
 #include "context/context.h"
+#include "context/owner.h"
 #include "context/signaler.h"
 #include "context/worker.h"
 #include "executor/fiber.h"
@@ -181,8 +182,9 @@ static void relay_error(void *arg, lc_error *error)
 {
     lc_manager *manager = arg;
     if (!enter(manager)) {
-        lc_log(LC_LOG_ERROR, manager->plan->name, "unhandled error, thrown after it was done: %s",
-               lc_error_message(error));
+        char path[LC__PATH_SIZE];
+        lc_log(LC_LOG_ERROR, lc__owner_path_of(manager->context, manager->plan->name, path),
+               "unhandled error, thrown after it was done: %s", lc_error_message(error));
         lc_error_unref(error);
         return;
     }

@@ -3,6 +3,8 @@
  */
 #include "base/memory.h"
 #include "base/task.h"
+#include "context/context.h"
+#include "context/owner.h"
 #include "context/worker.h"
 
 #include <lifecycle/component.h>
@@ -10,6 +12,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+
+enum { PART_NAME_SIZE = 32 }; /* of a part whose kind has no name */
 
 struct merged {
     lc_component component; /* first */
@@ -19,6 +23,7 @@ struct merged {
      * and loaded with acquire by those who only look: they find the context complete.
      */
     _Atomic(lc_context *) context;
+    lc_context *starting; /* of the part that is being started; held, as its start may throw */
     lc_handle *ready;
     lc_handle *done;
     /* How far the start has come. Relaxed: those who only look need nothing else with it. */
@@ -45,6 +50,43 @@ static void stop_started(void *arg)
     lc__task_unshield();
 }
 
+static const char *part_name(const struct merged *merged, size_t i, char number[PART_NAME_SIZE])
+{
+    const char *name = lc_component_name(merged->parts[i]);
+    snprintf(number, PART_NAME_SIZE, "part %zu", i + 1);
+    return *name != '\0' ? name : number;
+}
+
+/*
+ * The context that a part is started under, which leads to an owner of the part's own: messages about
+ * what lies in it have its name in their path. Without an owner above, or memory, it is that of all.
+ */
+static lc_context *part_context(struct merged *merged, size_t i)
+{
+    char number[PART_NAME_SIZE], path[LC__PATH_SIZE];
+    lc_context *context = own_context(merged);
+    const lc_context *above = context;
+    const struct lc__owner *owner = lc__owner_next(&above);
+    if (!owner)
+        return lc_context_ref(context);
+    struct lc__owner *own =
+        lc__owner_new(NULL, lc__path_join(owner->path, part_name(merged, i, number), path));
+    lc_context *made =
+        own ? lc_context_with_value(context, &lc__owner_key, own, lc__owner_unref) : NULL;
+    if (!made)
+        lc__owner_unref(own);
+    return made ? made : lc_context_ref(context);
+}
+
+static lc_error *start_part(struct merged *merged, size_t i)
+{
+    merged->starting = part_context(merged, i);
+    lc_error *error = lc_component_start(merged->parts[i], merged->starting);
+    lc_context_unref(merged->starting);
+    merged->starting = NULL;
+    return error;
+}
+
 static lc_error *start_parts(struct merged *merged)
 {
     lc_error *error = NULL;
@@ -52,7 +94,7 @@ static lc_error *start_parts(struct merged *merged)
     if (lc_defer(stop_started, merged) < 0)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
     for (size_t i = 0; i < merged->count && !error; i++) {
-        error = lc_component_start(merged->parts[i], own_context(merged));
+        error = start_part(merged, i);
         if (!error)
             atomic_store_explicit(&merged->parts_started, i + 1, memory_order_relaxed);
     }
@@ -88,6 +130,7 @@ static void free_merged(struct merged *merged)
 {
     lc_handle_unref(merged->ready);
     lc_handle_unref(merged->done);
+    lc_context_unref(merged->starting);
     lc_context_unref(own_context(merged));
     lc__free(merged);
 }
@@ -120,10 +163,8 @@ static void parts(lc_component *component, lc_part_visitor visit, void *arg)
     const lc_context *context = atomic_load_explicit(&merged->context, memory_order_acquire);
     bool ended = lc_context_error(context) != NULL;
     for (size_t i = 0; i < merged->count; i++) {
-        char number[32];
-        const char *name = lc_component_name(merged->parts[i]);
-        snprintf(number, sizeof number, "part %zu", i + 1);
-        const lc_part part = {.name = *name != '\0' ? name : number,
+        char number[PART_NAME_SIZE];
+        const lc_part part = {.name = part_name(merged, i, number),
                               .state = state_of(merged, i, ended),
                               .component = merged->parts[i]};
         visit(&part, arg);

@@ -14,9 +14,9 @@
 #include "base/memory.h"
 #include "base/refs.h"
 #include "context/context.h"
+#include "context/owner.h"
 #include "context/signaler.h"
 #include "executor/thread.h"
-#include "supervise/owner.h"
 
 #include <lifecycle/log.h>
 

@@ -6,8 +6,8 @@
 
 #include "base/refs.h"
 #include "base/spin.h"
+#include "context/owner.h"
 #include "context/worker.h"
-#include "supervise/owner.h"
 #include "supervise/shell.h"
 
 #include <lifecycle/tree.h>

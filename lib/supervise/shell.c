@@ -9,10 +9,10 @@
 #include "base/refs.h"
 #include "base/task.h"
 #include "context/context.h"
+#include "context/owner.h"
 #include "executor/fiber.h"
 #include "executor/park.h"
 #include "executor/thread.h"
-#include "supervise/owner.h"
 
 #include <lifecycle/log.h>
 
@@ -491,21 +491,7 @@ lc_error *lc__shell_prepare(struct lc__shell *shell)
 const char *lc__shell_path(const struct lc__shell *shell, const char *name,
                            char path[LC__PATH_SIZE])
 {
-    enum { ROOM = LC__PATH_SIZE - 1, DOTS = 3 };
-    const char *own = lc__shell_own_path(shell);
-    size_t own_length = strlen(own);
-    size_t name_length = name ? strlen(name) + 1 : 0;
-    const char *dots = "";
-    if (own_length + name_length > ROOM) {
-        dots = "...";
-        size_t over = own_length + name_length + DOTS - ROOM;
-        size_t of_own = over < own_length ? over : own_length;
-        own += of_own;
-        if (name)
-            name += over - of_own;
-    }
-    snprintf(path, LC__PATH_SIZE, "%s%s%s%s", dots, own, name ? "/" : "", name ? name : "");
-    return path;
+    return lc__path_join(lc__shell_own_path(shell), name, path);
 }
 
 const char *lc__shell_own_path(const struct lc__shell *shell)

@@ -12,6 +12,7 @@
 #ifndef LIFECYCLE_SUPERVISE_SHELL_H
 #define LIFECYCLE_SUPERVISE_SHELL_H
 
+#include "context/owner.h"
 #include "executor/timers.h"
 #include "supervise/ended.h"
 #include "supervise/engine.h"
@@ -142,8 +143,6 @@ int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_execut
 
 /* The shell's path through all that it lies in: outer/inner. Lives as long as the shell. */
 const char *lc__shell_own_path(const struct lc__shell *shell);
-/* Room for the path of what is supervised; of a longer one the beginning is left out. */
-enum { LC__PATH_SIZE = 256 };
 /*
  * The shell's path, or with a name the path of that node or runnable: for messages. Written into
  * `path`, which is returned.

@@ -7,11 +7,11 @@
 #include "base/task.h"
 #include "component/awaited.h"
 #include "context/context.h"
+#include "context/owner.h"
 #include "context/worker.h"
 #include "supervise/again.h"
 #include "supervise/late.h"
 #include "supervise/node.h"
-#include "supervise/owner.h"
 #include "supervise/snapshot.h"
 
 #include <lifecycle/log.h>

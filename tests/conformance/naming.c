@@ -468,13 +468,25 @@ static lc_error *make_broken(void *arg, lc_component **component)
     return NULL;
 }
 
-static lc_error *make_broken_graph(void *arg, lc_component **component)
+static lc_component *broken_graph(const char *name, void *arg)
 {
-    lc_supervisor *graph = supervisor_named("graph");
+    lc_supervisor *graph = supervisor_named(name);
     lc_node node = node_of("node", make_broken, arg);
     node.restart = LC_TEMPORARY;
     succeed(lc_supervisor_add(graph, &node));
-    *component = lc_supervisor_component(graph);
+    return lc_supervisor_component(graph);
+}
+
+static lc_error *make_broken_graph(void *arg, lc_component **component)
+{
+    *component = broken_graph("graph", arg);
+    return NULL;
+}
+
+static lc_error *make_broken_graphs(void *arg, lc_component **component)
+{
+    lc_component *parts[] = {broken_graph("first", arg), broken_graph("second", arg)};
+    must(lc_components_merge(parts, 2, component) == 0);
     return NULL;
 }
 
@@ -505,6 +517,7 @@ static bool log_names_all(void *arg)
 {
     (void)arg;
     return check_log_has("outer/left/node: ") && check_log_has("outer/right/node: ") &&
+           check_log_has("outer/both/first/node: ") && check_log_has("outer/both/second/node: ") &&
            check_log_has("outer/tree/root/graph/node: ");
 }
 
@@ -515,6 +528,7 @@ static void lines_about_nodes_name_them_by_their_path(void)
     scene_init(&scene, false);
     scene_add(&scene, node_of("left", make_broken_graph, &scene));
     scene_add(&scene, node_of("right", make_broken_graph, &scene));
+    scene_add(&scene, node_of("both", make_broken_graphs, &scene));
     scene_add(&scene, node_of("tree", make_dying_tree, &scene));
     check_log_capture();
     helper_start(&helper, scene_run, &scene);

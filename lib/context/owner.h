@@ -1,0 +1,57 @@
+/*
+ * owner.h: whose a context is: the node of a supervisor, the runnable of a tree, the part of a
+ * merged component that a worker belongs to, and those above it. Two things are asked of it: the
+ * path by which messages name what is supervised, and whether the caller is part of what it wants
+ * to wait for. Floor 3.
+ *
+ * The context of each instance has a value that leads to its owner. A supervisor or tree that is
+ * started below such a context lies inside that owner; so the owners found upward from a context
+ * are the chain of all that the worker is part of.
+ */
+#ifndef LIFECYCLE_CONTEXT_OWNER_H
+#define LIFECYCLE_CONTEXT_OWNER_H
+
+#include <lifecycle/context.h>
+
+#include <stdatomic.h>
+
+struct lc__owner {
+    const void *whole; /* the supervisor or tree; compared only, may be gone. NULL: neither */
+    bool is_runnable;  /* it is the first member of a struct lc__run: runnable.h */
+    const char *path;  /* outer/inner/node */
+};
+
+/* Under which a context leads to its owner. */
+extern const char lc__owner_key;
+
+/* An owner by itself, counted, with a copy of the path. NULL: no memory. */
+struct lc__owner *lc__owner_new(const void *whole, const char *path);
+struct lc__owner *lc__owner_ref(struct lc__owner *owner);
+/* For a context's release. NULL is allowed. */
+void lc__owner_unref(void *owner);
+
+/* The nearest owner upward; *context becomes what is above. NULL: there is none. */
+struct lc__owner *lc__owner_next(const lc_context **context);
+
+/* Room for a path; of a longer one the beginning is left out. */
+enum { LC__PATH_SIZE = 256 };
+/* Joins two parts of a path, "above/name"; NULL for either leaves it out. @return `path`. */
+const char *lc__path_join(const char *above, const char *name, char path[LC__PATH_SIZE]);
+/*
+ * The path of something called `name` that was started under the context: its nearest owner's,
+ * followed by the name unless the owner is called so. @return `path`.
+ */
+const char *lc__owner_path_of(const lc_context *context, const char *name,
+                              char path[LC__PATH_SIZE]);
+
+/*
+ * Whether a task that works under `context`, its lc__worker_context, is part of what this owner
+ * owns: then its wait for the owner's end would never end. The one question that every call asks
+ * that waits for an end; it knows the library's workers, factories, starts and handlers, nested as
+ * they may be, and what they call through lc_blocking. False for NULL.
+ */
+bool lc__owner_owns(const struct lc__owner *owner, const lc_context *context);
+/* The same of all that a supervisor or tree owns. */
+bool lc__owner_is_in(const void *whole, const lc_context *context);
+
+#endif
