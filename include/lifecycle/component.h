@@ -118,7 +118,8 @@ LC_API LC_MUST_CHECK lc_handle *lc_all_done(lc_component *const *components, siz
 /**
  * Makes one component of several: started in order, ready when all are ready, done when all are
  * done. The first start error is returned; the rest are not started, and those started before it
- * are cancelled and waited for.
+ * are cancelled and waited for. The end of the context stops all parts at the same moment, in no
+ * order: a graph (supervisor.h) stops what depends on another part first.
  * @param parts   copied; the components themselves are taken over on success and destroyed with the
  * whole.
  * @param merged  receives the component.

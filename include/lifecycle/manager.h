@@ -11,7 +11,11 @@
  * has returned. A worker that fails, by returning an error or by throwing, reports to the context
  * the manager was started with and has the other workers cancelled; one that returns NULL leaves
  * the others be. A worker is a thread or a fiber (executor.h); the manager uses no thread beyond
- * them.
+ * them, and the library's one thread for timers if it is started by a thread.
+ *
+ * A worker that was told to stop, by the end of its context, ends well with NULL and with any error
+ * that has the code of the context's error (-ECANCELED, -ETIMEDOUT) in its chain: such an error is
+ * dropped. Any other is logged with the worker's name and reported like an error before the stop.
  *
  * The semantics are those of the ComponentManager in the Go component/lifecycle packages, from
  * which the names are taken as well.
@@ -38,6 +42,8 @@ typedef struct lc_ready lc_ready;
 #define LC_MANAGER_WORKERS_MAX 1048576
 /** The smallest stack a worker that is a thread can ask for, in bytes; see LC_FIBER_STACK_MIN. */
 #define LC_STACK_SIZE_MIN ((size_t)64 * 1024)
+/** After how long a manager names the workers that are not ready, in nanoseconds: the default. */
+#define LC_READY_WARNING (10 * LC_SECOND)
 
 /* ---- workers ---- */
 
@@ -52,6 +58,7 @@ typedef enum lc_worker_kind {
  * @param context  the manager's signaler context, shared by its workers; borrowed until the return.
  * @param ready    the worker's ready token, borrowed until the return.
  * @return NULL when it has finished, also when it was told to; an error, given over, if it failed.
+ * Once `context` has ended, an error with the code of the context's error is as good as NULL.
  */
 typedef lc_error *(*lc_worker_function)(lc_context *context, lc_ready *ready, void *arg);
 
@@ -103,6 +110,12 @@ LC_API void lc_manager_builder_free(lc_manager_builder *builder);
  * The kind of the workers that lc_manager_builder_add adds from here on; LC_WORKER_THREAD at first.
  */
 LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind);
+/**
+ * When a manager that is not ready warns of it: `timeout` nanoseconds after its start, on the clock
+ * of its starter, one log line names the workers that have not signalled ready. It is for people:
+ * nothing else comes of it. 0 for LC_READY_WARNING, LC_FOREVER for no warning.
+ */
+LC_API void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t timeout);
 /** Adds a worker of the builder's kind with a stack of the default size. */
 LC_API void lc_manager_builder_add(lc_manager_builder *builder, const char *name,
                                    lc_worker_function run, void *arg);
@@ -150,7 +163,11 @@ LC_API void *lc_manager_data(const lc_manager *manager);
  * done); -EINVAL; -ENOTSUP in a forked child.
  */
 LC_API LC_MUST_CHECK lc_error *lc_manager_start(lc_manager *manager, lc_context *context);
-/** Closes when every worker has signalled ready; never, if one returned before it did. */
+/**
+ * Closes when every worker has signalled ready; never, if one returned before it did. The log names
+ * a worker that returns without an error, and without having been told to stop, before it is ready;
+ * and those that are not ready in time, see lc_manager_builder_set_ready_warning.
+ */
 LC_API lc_handle *lc_manager_ready(lc_manager *manager);
 /** Closes when every worker has returned. The shutdown handle is closed by then. */
 LC_API lc_handle *lc_manager_done(lc_manager *manager);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 struct lc_manager_builder {
@@ -116,6 +117,24 @@ void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kin
 {
     if (builder)
         builder->kind = kind;
+}
+
+void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t timeout)
+{
+    if (!builder || builder->mistake)
+        return;
+    const char *name = builder->plan->name;
+    if (timeout < 0)
+        keep_mistake(builder, lc_error_new(-EINVAL,
+                                           "the ready warning of \"%s\" comes after %" PRId64
+                                           " ns: 0 for the default, LC_FOREVER for none, or a time "
+                                           "above 0",
+                                           name, timeout));
+    else if (own_plan(builder) < 0)
+        keep_mistake(builder,
+                     lc_error_new(-ENOMEM, "no memory for the ready warning of \"%s\"", name));
+    else
+        builder->plan->ready_warning = timeout > 0 ? timeout : LC_READY_WARNING;
 }
 
 void lc_manager_builder_add(lc_manager_builder *builder, const char *name, lc_worker_function run,

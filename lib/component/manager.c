@@ -6,7 +6,8 @@
  * last that returns closes shutdown and done.
  *
  * References to a manager: its owner's; one for all its activity, from the start until it is done;
- * one of the signaler, until that is sealed; one for each ready token kept by somebody.
+ * one of the signaler, until that is sealed; one for each ready token kept by somebody; one of the
+ * timer that warns of workers that are not ready, while it fires.
  */
 #include "base/clock.h"
 #include "base/fork.h"
@@ -20,12 +21,14 @@
 #include "context/worker.h"
 #include "executor/fiber.h"
 #include "executor/thread.h"
+#include "executor/timers.h"
 #include "wait/handle.h"
 
 #include <lifecycle/log.h>
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A worker's ready token: where it is found tells which worker's. */
@@ -37,6 +40,7 @@ struct worker {
     lc_ready ready;
     const lc_worker *plan;
     struct lc__worker_call call;
+    bool failed; /* it has had an error; on its own stack only */
     /* Under the manager's lock. */
     lc_worker_state state;
     bool was_ready;
@@ -63,12 +67,24 @@ struct lc_manager {
     struct lc__spinlock lock; /* for what follows, and the workers' states */
     bool started;
     size_t not_ready; /* workers */
-    size_t active;    /* workers that have not returned, and errors on their way upward */
+    size_t active;    /* workers that have not returned, errors on their way upward, the start */
     bool finished;    /* active has come to 0 */
     int64_t told_at;  /* when the workers' context ended; 0: it has not */
+    bool watched;     /* the timer was armed */
+
+    /*
+     * Warns of workers that are not ready. Disarmed before ready closes, or else before done does:
+     * until then there is the activity's reference.
+     */
+    struct lc__timer readiness;
 
     struct worker workers[];
 };
+
+static lc_manager *manager_of(const struct worker *worker)
+{
+    return worker->ready.manager;
+}
 
 /* ---- references ---- */
 
@@ -139,26 +155,67 @@ static void context_ended(struct lc__waiter *waiter)
     finish_half(manager);
 }
 
-/*
- * One worker, or one error on its way, less. After the last, nothing is left that the context is
- * for.
- */
-static void leave(lc_manager *manager, struct worker *worker)
+/* After the last activity nothing is left that the context is for. */
+static void end_activity(lc_manager *manager)
 {
-    int64_t now = worker ? lc__now_roughly() : 0;
-    lc__spinlock_lock(&manager->lock);
-    if (worker) {
-        worker->state = LC_WORKER_RETURNED;
-        worker->since = now;
-    }
-    bool last = --manager->active == 0;
-    manager->finished = last;
-    lc__spinlock_unlock(&manager->lock);
-    if (!last)
-        return;
+    if (manager->watched)
+        lc__timer_disarm(&manager->readiness);
     lc__signaler_seal(manager->signaler);
     lc_context_cancel(manager->context, NULL);
     finish_half(manager);
+}
+
+/* Under the lock: one activity less. @return whether it was the last. */
+static bool count_off(lc_manager *manager)
+{
+    manager->finished = --manager->active == 0;
+    return manager->finished;
+}
+
+/* Ends an activity that is no worker's. */
+static void leave(lc_manager *manager)
+{
+    lc__spinlock_lock(&manager->lock);
+    bool last = count_off(manager);
+    lc__spinlock_unlock(&manager->lock);
+    if (last)
+        end_activity(manager);
+}
+
+/* Under the lock. */
+static void enter_state(struct worker *worker, lc_worker_state state, int64_t now)
+{
+    worker->state = state;
+    worker->since = now;
+}
+
+static void tell_early_return(const struct worker *worker)
+{
+    const char *manager = manager_of(worker)->plan->name;
+    lc_log(LC_LOG_WARNING, manager,
+           "worker \"%s\" returned before it was ready: \"%s\" will never be ready",
+           worker->plan->name, manager);
+}
+
+/*
+ * A worker has returned. If it never said that it is ready, and neither failed nor was told to
+ * stop, no other line would say why its manager is not ready.
+ */
+static void leave_as_worker(struct worker *worker)
+{
+    lc_manager *manager = manager_of(worker);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
+    bool early = worker->state == LC_WORKER_STARTING && !lc_context_error(manager->context);
+    enter_state(worker, LC_WORKER_RETURNED, now);
+    bool last = !early && count_off(manager);
+    lc__spinlock_unlock(&manager->lock);
+    if (last)
+        end_activity(manager);
+    if (!early)
+        return;
+    tell_early_return(worker);
+    leave(manager);
 }
 
 /* ---- errors ---- */
@@ -191,7 +248,7 @@ static void relay_error(void *arg, lc_error *error)
     lc_error *cause = lc_error_ref(error);
     lc__signal_above(manager->parent, error);
     lc_context_cancel(manager->context, cause);
-    leave(manager, NULL);
+    leave(manager);
 }
 
 static void release_relay(void *arg)
@@ -201,15 +258,39 @@ static void release_relay(void *arg)
 
 /* ---- workers ---- */
 
-static lc_manager *manager_of(const struct worker *worker)
-{
-    return worker->ready.manager;
-}
-
 static lc_error *work(void *arg)
 {
     struct worker *worker = arg;
     return worker->plan->run(manager_of(worker)->context, &worker->ready, worker->plan->arg);
+}
+
+/*
+ * An error that comes after the worker was told to stop, and does not come of that, goes upward as
+ * any error if it is the first: it is told there. Else the log names the worker.
+ */
+static void report_late(const struct worker *worker, lc_error *error)
+{
+    lc_manager *manager = manager_of(worker);
+    char what[LC_NAME_MAX + 64];
+    if (lc__signaler_offer(manager->signaler, error))
+        return;
+    snprintf(what, sizeof what, "unhandled error: worker \"%s\" failed while being stopped",
+             worker->plan->name);
+    lc__signaler_log(LC_LOG_ERROR, manager->plan->name, what, error);
+    lc_error_unref(error);
+}
+
+static void worker_failed(void *arg, lc_error *error)
+{
+    struct worker *worker = arg;
+    lc_manager *manager = manager_of(worker);
+    bool late = lc_context_error(manager->context) && !worker->failed &&
+                !lc__context_is_clean_end(manager->context, error);
+    worker->failed = true; /* what comes after its own error does not come of a stop */
+    if (late)
+        report_late(worker, error);
+    else
+        lc__signaler_signal(manager->signaler, error);
 }
 
 static void worker_ended(void *arg)
@@ -217,7 +298,7 @@ static void worker_ended(void *arg)
     struct worker *worker = arg;
     /* Before done can close: who saw it closed may shut the library down. */
     lc__worker_finishing();
-    leave(manager_of(worker), worker);
+    leave_as_worker(worker);
 }
 
 static void run_worker(void *arg)
@@ -236,14 +317,17 @@ void lc_ready_signal(lc_ready *ready)
     int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
     if (worker->state == LC_WORKER_STARTING) {
-        worker->state = LC_WORKER_READY;
+        enter_state(worker, LC_WORKER_READY, now);
         worker->was_ready = true;
-        worker->since = now;
         all = --manager->not_ready == 0;
     }
+    bool watched = manager->watched;
     lc__spinlock_unlock(&manager->lock);
-    if (all)
-        lc_handle_close(&manager->ready);
+    if (!all)
+        return;
+    if (watched)
+        lc__timer_disarm(&manager->readiness);
+    lc_handle_close(&manager->ready);
 }
 
 lc_ready *lc_ready_ref(lc_ready *ready)
@@ -267,6 +351,75 @@ lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
+/* ---- readiness that does not come ---- */
+
+enum { NAMES_TOLD = 4 }; /* names in one warning */
+
+/*
+ * Writes which workers are starting: the first few by name. @return how many there are, 0 also if
+ * they have been told to stop.
+ */
+static size_t list_starting(lc_manager *manager, char *text, size_t size)
+{
+    size_t count = 0, used = 0;
+    text[0] = '\0';
+    lc__spinlock_lock(&manager->lock);
+    bool live = !lc_context_error(manager->context);
+    for (size_t i = 0; i < manager->plan->count && live; i++) {
+        const struct worker *worker = &manager->workers[i];
+        if (worker->state != LC_WORKER_STARTING || count++ >= NAMES_TOLD)
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s\"%s\"", used > 0 ? ", " : "",
+                                 worker->plan->name);
+    }
+    lc__spinlock_unlock(&manager->lock);
+    if (count > NAMES_TOLD)
+        snprintf(text + used, size - used, " and %zu more", count - NAMES_TOLD);
+    return count;
+}
+
+/* Under the timers' lock. */
+static bool readiness_due(struct lc__timer *timer)
+{
+    lc_manager_ref((lc_manager *)((char *)timer - offsetof(lc_manager, readiness)));
+    return true;
+}
+
+static void warn_of_starting(struct lc__timer *timer)
+{
+    lc_manager *manager = (lc_manager *)((char *)timer - offsetof(lc_manager, readiness));
+    char names[NAMES_TOLD * (LC_NAME_MAX + 4) + 32];
+    size_t count = list_starting(manager, names, sizeof names);
+    if (count > 0)
+        lc_log(LC_LOG_WARNING, manager->plan->name,
+               "\"%s\" is not ready after %.1f s: it waits for worker%s %s", manager->plan->name,
+               (double)manager->plan->ready_warning / (double)LC_SECOND, count > 1 ? "s" : "",
+               names);
+    lc_manager_unref(manager);
+}
+
+/*
+ * The start has launched the workers, and still counts as an activity, so done is not closed yet.
+ * Ready may be, or just closing: either its closer sees `watched`, or it is seen here that none is
+ * left to wait for. Without a timer there is no warning, and all else goes on.
+ */
+static void watch_readiness(lc_manager *manager)
+{
+    int64_t after = manager->plan->ready_warning;
+    if (after == LC_FOREVER || lc_handle_is_closed(&manager->ready))
+        return;
+    manager->readiness.due = readiness_due;
+    manager->readiness.fire = warn_of_starting;
+    if (lc__timer_arm(&manager->readiness, lc_deadline_after(after)) < 0)
+        return;
+    lc__spinlock_lock(&manager->lock);
+    manager->watched = true;
+    bool all_ready = manager->not_ready == 0;
+    lc__spinlock_unlock(&manager->lock);
+    if (all_ready)
+        lc__timer_disarm(&manager->readiness);
+}
+
 /* ---- starting ---- */
 
 /*
@@ -279,10 +432,8 @@ static bool claim_start(lc_manager *manager)
     int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
     bool first = !manager->started;
-    for (size_t i = 0; i < count && first; i++) {
-        manager->workers[i].state = LC_WORKER_STARTING;
-        manager->workers[i].since = now;
-    }
+    for (size_t i = 0; i < count && first; i++)
+        enter_state(&manager->workers[i], LC_WORKER_STARTING, now);
     if (first) {
         manager->started = true;
         manager->not_ready = count;
@@ -307,6 +458,7 @@ static int prepare(lc_manager *manager, lc_context *parent)
     }
     manager->parent = parent;
     manager->signaler = signaler;
+    lc__context_drop_clean_ends(manager->context);
     manager->context_ended.closed = context_ended;
     atomic_init(&manager->halves, 2);
     return 0;
@@ -315,8 +467,11 @@ static int prepare(lc_manager *manager, lc_context *parent)
 static int launch(struct worker *worker)
 {
     const lc_worker *plan = worker->plan;
-    worker->call = (struct lc__worker_call){
-        .context = manager_of(worker)->context, .work = work, .ended = worker_ended, .arg = worker};
+    worker->call = (struct lc__worker_call){.context = manager_of(worker)->context,
+                                            .work = work,
+                                            .failed = worker_failed,
+                                            .ended = worker_ended,
+                                            .arg = worker};
     if (plan->kind == LC_WORKER_FIBER) {
         const struct lc__fiber_options fiber = {
             .name = plan->name,
@@ -344,6 +499,16 @@ static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code
                         manager->plan->workers[index].name, manager->plan->name, strerror(-code));
 }
 
+static void leave_unlaunched(struct worker *worker)
+{
+    lc_manager *manager = manager_of(worker);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
+    enter_state(worker, LC_WORKER_RETURNED, now);
+    lc__spinlock_unlock(&manager->lock);
+    leave(manager);
+}
+
 /*
  * @return an error if none could be launched; once one runs, the failure of another is thrown, for
  * the others to end.
@@ -361,7 +526,7 @@ static lc_error *launch_all(lc_manager *manager)
         error = NULL;
     }
     for (size_t i = launched; i < count; i++)
-        leave(manager, &manager->workers[i]);
+        leave_unlaunched(&manager->workers[i]);
     return error;
 }
 
@@ -371,10 +536,8 @@ static void finish_unstarted(lc_manager *manager)
     int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
     manager->finished = true;
-    for (size_t i = 0; i < manager->plan->count; i++) {
-        manager->workers[i].state = LC_WORKER_RETURNED;
-        manager->workers[i].since = now;
-    }
+    for (size_t i = 0; i < manager->plan->count; i++)
+        enter_state(&manager->workers[i], LC_WORKER_RETURNED, now);
     lc__spinlock_unlock(&manager->lock);
     lc_handle_close(&manager->shutdown);
     lc_handle_close(&manager->done);
@@ -403,7 +566,9 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
     if (manager->plan->count == 0)
         lc_handle_close(&manager->ready);
     lc_error *error = launch_all(manager);
-    leave(manager, NULL);
+    if (!error)
+        watch_readiness(manager);
+    leave(manager);
     return error;
 }
 

@@ -112,6 +112,8 @@ static lc_error *start(lc_component *component, lc_context *context)
     lc_context *own = lc_context_new(context);
     if (!own)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
+    /* A part that answers stop_started() has not failed: that start's error comes first. */
+    lc__context_drop_clean_ends(own);
     atomic_store_explicit(&merged->context, own, memory_order_release);
     return start_parts(merged);
 }

@@ -143,6 +143,7 @@ struct lc__plan *lc__plan_new(const char *name)
     if (!plan)
         return NULL;
     atomic_init(&plan->refs, 1);
+    plan->ready_warning = LC_READY_WARNING;
     plan->workers = plan->few;
     plan->room = FEW;
     plan->first_names.size = FIRST_NAMES;
@@ -174,6 +175,7 @@ struct lc__plan *lc__plan_copy(const struct lc__plan *plan)
     struct lc__plan *copy = lc__plan_new(plan->name);
     if (!copy)
         return NULL;
+    copy->ready_warning = plan->ready_warning;
     for (size_t i = 0; i < plan->count; i++) {
         if (lc__plan_append(copy, &plan->workers[i]) == 0)
             continue;

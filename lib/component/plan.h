@@ -22,7 +22,8 @@ struct lc__names {
  */
 struct lc__plan {
     atomic_uint refs;
-    const char *name; /* the manager's */
+    const char *name;      /* the manager's */
+    int64_t ready_warning; /* after which workers that are not ready are named; LC_FOREVER: never */
     size_t count;
     size_t room;
     lc_worker *workers; /* their names are the plan's; `few`, or allocated */
@@ -37,7 +38,7 @@ struct lc__plan {
     struct lc__names first_names; /* last: its text lies behind the plan */
 };
 
-/* A plan of no workers yet, or NULL. */
+/* A plan of no workers yet, with the default of all else, or NULL. */
 struct lc__plan *lc__plan_new(const char *name);
 /*
  * Copies the worker behind the others. @return 0; -ENOMEM; -EEXIST: there is one of that name.

@@ -35,6 +35,7 @@ struct lc_context {
     bool linked;                  /* whether the parent has it; under the parent's lock */
     unsigned char kind;           /* never changes, as parent, deadline and signaler */
     atomic_bool settled;          /* ended by itself, not with its parent: and so is all below */
+    bool drops_clean_ends;        /* set before others have it */
     TAILQ_ENTRY(lc_context) link; /* in parent->children, under its lock; then the canceller's */
     _Atomic(lc_error *) error;    /* held; NULL while live; set once, under the lock */
     lc_handle done;               /* closes after `error` was set */
@@ -400,6 +401,22 @@ bool lc__context_is_clean_end(const lc_context *context, const lc_error *error)
 {
     const lc_error *ended = lc_context_error(context);
     return ended && (!error || lc_error_is(error, lc_error_code(ended)));
+}
+
+void lc__context_drop_clean_ends(lc_context *context)
+{
+    context->drops_clean_ends = true;
+}
+
+bool lc__context_drops(const lc_context *context, const lc_error *error)
+{
+    for (; context; context = context->parent) {
+        if (context->drops_clean_ends && lc__context_is_clean_end(context, error))
+            return true;
+        if (context->kind & WITH_SIGNALER)
+            return false;
+    }
+    return false;
 }
 
 lc_handle *lc_context_done(lc_context *context)

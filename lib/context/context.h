@@ -36,6 +36,17 @@ void lc__context_cancel_by(lc_context *context, lc_error *cancellation);
 bool lc__context_is_clean_end(const lc_context *context, const lc_error *error);
 
 /*
+ * From here on, a clean end of the context is no error: what is thrown or signalled on it, or below
+ * it, is dropped then. To be called before others have the context.
+ */
+void lc__context_drop_clean_ends(lc_context *context);
+/*
+ * Whether an error that is thrown on this context is dropped by it, or by one above it that has the
+ * same signaler.
+ */
+bool lc__context_drops(const lc_context *context, const lc_error *error);
+
+/*
  * As lc_context_new, but what ends the parent does not end it: it only inherits values and
  * signaler. For who stops what is below in an order.
  */

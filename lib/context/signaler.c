@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "base/refs.h"
-#include "context/context.h"
 #include "wait/handle.h"
 #include "wait/wait.h"
 
@@ -23,7 +22,6 @@ struct lc_signaler {
     _Atomic(lc_error *) error; /* thrown and not taken */
     lc_handle thrown;          /* closes after `error` was set */
     struct lc__relay relay;    /* relay.error is NULL if it has none */
-    const lc_context *told;    /* see lc__signaler_drop_clean_ends; NULL: nothing is dropped */
 };
 
 /* ---- the embedded handle ---- */
@@ -139,11 +137,6 @@ void lc__signaler_seal(lc_signaler *signaler)
         release_relay(signaler);
 }
 
-void lc__signaler_drop_clean_ends(lc_signaler *signaler, const lc_context *context)
-{
-    signaler->told = context;
-}
-
 /* For the one that has claimed it. Takes the error over. */
 static void keep_or_relay(lc_signaler *signaler, lc_error *error)
 {
@@ -162,10 +155,6 @@ static void keep_or_relay(lc_signaler *signaler, lc_error *error)
 
 bool lc__signaler_offer(lc_signaler *signaler, lc_error *error)
 {
-    if (signaler->told && lc__context_is_clean_end(signaler->told, error)) {
-        lc_error_unref(error);
-        return true;
-    }
     if (signaler->relay.repeats) {
         signaler->relay.error(signaler->relay.arg, error);
         return true;

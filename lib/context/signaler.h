@@ -32,12 +32,6 @@ void lc__signaler_seal(lc_signaler *signaler);
 void lc__signaler_signal(lc_signaler *signaler, lc_error *error);
 /* As above. @return false if it is not the first: then it is the caller's, and is not logged. */
 bool lc__signaler_offer(lc_signaler *signaler, lc_error *error);
-/*
- * From here on, what is a clean answer to the end of the context (lc__context_is_clean_end) is no
- * error: it is dropped. `context` is the one that carries the signaler, borrowed: who can signal
- * has it, or one below it. To be called before others have it.
- */
-void lc__signaler_drop_clean_ends(lc_signaler *signaler, const lc_context *context);
 /* Logs "what: message" of the component (may be NULL), and where the error was made. */
 void lc__signaler_log(lc_log_level level, const char *component, const char *what,
                       const lc_error *error);

@@ -165,12 +165,22 @@ static LC_NORETURN void end_unheard(const lc_error *error)
     end_process(error, "fatal error, and no signaler to report it to");
 }
 
+/* @return whether the error is none, a clean answer to a stop: then it was given back. */
+static bool is_dropped(const lc_context *context, lc_error *error)
+{
+    bool dropped = lc__context_drops(context, error);
+    if (dropped)
+        lc_error_unref(error);
+    return dropped;
+}
+
 void lc__signal_above(lc_context *context, lc_error *error)
 {
     lc_signaler *signaler = lc__context_signaler(context);
     if (!signaler)
         end_unheard(error);
-    lc__signaler_signal(signaler, error);
+    if (!is_dropped(context, error))
+        lc__signaler_signal(signaler, error);
 }
 
 /*
@@ -180,14 +190,16 @@ void lc__signal_above(lc_context *context, lc_error *error)
 void lc_signal_error(lc_context *context, lc_error *error)
 {
     const struct lc__worker_call *worker = lc__task_current()->worker;
-    lc_signaler *own = worker ? lc__context_signaler(worker->context) : NULL;
-    lc_signaler *signaler = lc__context_signaler(context);
+    lc_context *own = worker ? worker->context : NULL;
     error = something(error);
-    if (!signaler)
-        signaler = own;
+    if (!lc__context_signaler(context))
+        context = own;
+    lc_signaler *signaler = lc__context_signaler(context);
     if (!signaler)
         end_unheard(error);
-    if (signaler == own && worker->failed)
+    if (is_dropped(context, error))
+        return;
+    if (worker && worker->failed && signaler == lc__context_signaler(own))
         worker->failed(worker->arg, error);
     else
         lc__signaler_signal(signaler, error);

@@ -277,6 +277,48 @@ static void first_start_error_is_returned(void)
     scope_drop(&scope);
 }
 
+/* A component of the program's own, that says on its context that it was cancelled, and is done. */
+static void answer_the_stop(void *arg)
+{
+    struct fake *fake = arg;
+    int code = lc_error_code(lc_context_error(fake->context));
+    lc_signal_error(fake->context, lc_error_new(code, "the part was cancelled"));
+    lc_handle_close(fake->done);
+}
+
+static lc_error *start_answering(struct fake *fake, lc_context *context)
+{
+    int code = lc_handle_on_close(lc_context_done(context), answer_the_stop, fake, NULL);
+    return code < 0 ? lc_error_new(code, "no memory") : NULL;
+}
+
+/* The merged component itself has told it to stop: what comes of that is not the first error. */
+static void clean_answer_of_a_part_is_no_error(void)
+{
+    struct fake answering, failing;
+    struct scope scope = scope_new(NULL);
+    lc_component *merged = NULL;
+    lc_error *error = lc_error_new(-EIO, "cannot start");
+    fake_init(&answering, LC_START_INLINE);
+    fake_init(&failing, LC_START_INLINE);
+    answering.start = start_answering;
+    failing.start = start_with_error;
+    failing.arg = error;
+    lc_component *parts[] = {&answering.component, &failing.component};
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, &merged), 0);
+    CHECK_ERROR(lc_component_start(merged, scope.context), -EIO);
+    CU_ASSERT_TRUE(lc_handle_is_closed(answering.done));
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler));
+    CU_ASSERT_FALSE(check_log_has("the part was cancelled"));
+    check_log_release();
+    lc_error_unref(error);
+    lc_component_destroy(merged);
+    fake_drop(&answering);
+    fake_drop(&failing);
+    scope_drop(&scope);
+}
+
 static lc_error *start_throwing(struct fake *fake, lc_context *context)
 {
     lc_throw(context, lc_error_ref(fake->arg));
@@ -603,6 +645,8 @@ CHECK_SUITE_IN_MODES(
     {"A17 merged components are started in order", merged_starts_in_order},
     {"A17 the first start error of merged components is returned, the rest are not started",
      first_start_error_is_returned},
+    {"A17 a part's clean answer to the stop of a failed start is no error",
+     clean_answer_of_a_part_is_no_error},
     {"A17 a throw in the start of merged components leaves nothing running",
      throwing_start_leaves_nothing_running},
     {"A17 merged components pass errors up and cancels down", merged_passes_errors_and_cancels},

@@ -41,6 +41,7 @@ static void stage_start(struct stage *stage)
 
 static void stage_strike(struct stage *stage)
 {
+    scope_cancel(&stage->scope); /* what is not ready need not say why it returns */
     for (size_t i = 0; i < stage->count; i++)
         lc_channel_close(stage->puppets[i].orders); /* whoever still runs returns */
     CHECK_CLOSES(lc_manager_done(stage->manager));
@@ -179,6 +180,187 @@ static void return_before_ready_leaves_ready_open(void)
     CHECK_CLOSES(lc_manager_done(stage.manager));
     CHECK_OPEN(lc_manager_ready(stage.manager));
     stage_strike(&stage);
+}
+
+/* ---- A8: what is not ready is named ---- */
+
+static bool early_return_logged(void *arg)
+{
+    (void)arg;
+    return check_log_count("worker \"w0\" returned before it was ready: ") == 1;
+}
+
+static void early_return_is_named(void)
+{
+    struct stage stage = stage_set(2);
+    check_log_capture();
+    stage_start(&stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(check_until(early_return_logged, NULL));
+    CU_ASSERT_TRUE(check_log_has("\"puppets\" will never be ready"));
+    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_EQUAL(check_log_count("before it was ready"), 1);
+    check_log_release();
+    stage_strike(&stage);
+}
+
+/* Its error says enough, and so does the stop. */
+static void failure_and_stop_before_ready_are_not_named(void)
+{
+    struct stage stage = stage_set(3);
+    check_log_capture();
+    stage_start(&stage);
+    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
+    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
+    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_YIELD));
+    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_FALSE(check_log_has("before it was ready"));
+    check_log_release();
+    stage_strike(&stage);
+}
+
+/* A manager of so many puppets, that warns after so long. */
+static lc_manager *slow_manager(struct puppet *puppets, size_t count, int64_t timeout)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("slow");
+    lc_manager_builder_set_ready_warning(builder, timeout);
+    for (size_t i = 0; i < count; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "w%zu", i);
+        lc_manager_builder_add(builder, name, puppet_run, &puppets[i]);
+    }
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    return manager;
+}
+
+enum { SLOW = 6 };
+
+/* Puppets on a clock that the test moves, started, and none of them ready. */
+struct slow {
+    struct check_clock *clock;
+    struct scope scope;
+    struct puppet puppets[SLOW];
+    size_t count;
+    lc_manager *manager;
+};
+
+static void slow_start(struct slow *slow, size_t count, int64_t timeout)
+{
+    *slow = (struct slow){.clock = check_clock_new(), .scope = scope_new(NULL), .count = count};
+    for (size_t i = 0; i < count; i++)
+        puppet_init(&slow->puppets[i], -EIO);
+    slow->manager = slow_manager(slow->puppets, count, timeout);
+    check_log_capture();
+    check_clock_use(slow->clock);
+    CHECK_SUCCESS(lc_manager_start(slow->manager, slow->scope.context));
+    check_clock_use(NULL);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_TRUE(puppet_entered(&slow->puppets[i]));
+}
+
+static void slow_end(struct slow *slow)
+{
+    scope_cancel(&slow->scope);
+    for (size_t i = 0; i < slow->count; i++)
+        lc_channel_close(slow->puppets[i].orders);
+    CHECK_CLOSES(lc_manager_done(slow->manager));
+    CU_ASSERT_EQUAL(check_clock_waiting(slow->clock), 0);
+    check_log_release();
+    lc_manager_unref(slow->manager);
+    for (size_t i = 0; i < slow->count; i++)
+        puppet_drop(&slow->puppets[i]);
+    scope_drop(&slow->scope);
+    check_clock_free(slow->clock);
+}
+
+static void slow_workers_are_named(void)
+{
+    struct slow slow;
+    slow_start(&slow, 3, 0);
+    CU_ASSERT_TRUE(puppet_does(&slow.puppets[1], PUPPET_READY));
+    check_clock_advance(slow.clock, 10 * LC_SECOND - 1);
+    CU_ASSERT_FALSE(check_log_has("is not ready"));
+    check_clock_advance(slow.clock, 1);
+    CU_ASSERT_EQUAL(check_log_count("\"slow\" is not ready after 10.0 s: it waits for workers "
+                                    "\"w0\", \"w2\""),
+                    1);
+    check_clock_advance(slow.clock, LC_MINUTE);
+    CU_ASSERT_EQUAL(check_log_count("is not ready"), 1); /* once */
+    CU_ASSERT_TRUE(puppet_does(&slow.puppets[0], PUPPET_READY));
+    CU_ASSERT_TRUE(puppet_does(&slow.puppets[2], PUPPET_READY));
+    CHECK_CLOSES(lc_manager_ready(slow.manager));
+    slow_end(&slow);
+}
+
+static void many_slow_workers_are_counted(void)
+{
+    struct slow slow;
+    slow_start(&slow, SLOW, 50 * LC_MILLISECOND);
+    check_clock_advance(slow.clock, 50 * LC_MILLISECOND);
+    CU_ASSERT_EQUAL(check_log_count("after 0.1 s: it waits for workers \"w0\", \"w1\", \"w2\", "
+                                    "\"w3\" and 2 more"),
+                    1);
+    slow_end(&slow);
+}
+
+static void no_warning_when_ready_in_time(void)
+{
+    struct slow slow;
+    slow_start(&slow, 2, 0);
+    CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 1);
+    CU_ASSERT_TRUE(puppet_does(&slow.puppets[0], PUPPET_READY));
+    CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 1);
+    CU_ASSERT_TRUE(puppet_does(&slow.puppets[1], PUPPET_READY));
+    CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 0);
+    check_clock_advance(slow.clock, LC_MINUTE);
+    CU_ASSERT_FALSE(check_log_has("is not ready"));
+    slow_end(&slow);
+}
+
+static void no_warning_when_stopped_or_unwanted(void)
+{
+    struct slow slow;
+    slow_start(&slow, 1, 0);
+    scope_cancel(&slow.scope);
+    check_clock_advance(slow.clock, LC_MINUTE);
+    CU_ASSERT_FALSE(check_log_has("is not ready"));
+    slow_end(&slow);
+    slow_start(&slow, 1, LC_FOREVER);
+    CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 0);
+    check_clock_advance(slow.clock, LC_MINUTE);
+    CU_ASSERT_FALSE(check_log_has("is not ready"));
+    slow_end(&slow);
+}
+
+/* One that has returned is named when it does so, and not again. */
+static void returned_worker_is_not_waited_for(void)
+{
+    struct slow slow;
+    slow_start(&slow, 2, 0);
+    CU_ASSERT_TRUE(puppet_told(&slow.puppets[0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(check_until(early_return_logged, NULL));
+    check_clock_advance(slow.clock, LC_MINUTE);
+    CU_ASSERT_EQUAL(check_log_count("\"slow\" is not ready after 10.0 s: it waits for worker "
+                                    "\"w1\""),
+                    1);
+    slow_end(&slow);
+}
+
+static void ready_warning_is_checked(void)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("hasty");
+    lc_manager_builder_set_ready_warning(builder, -1);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "\"hasty\" comes after -1 ns"));
+    CHECK_ERROR(error, -EINVAL);
+    lc_manager_builder_free(builder);
+    lc_manager_builder_set_ready_warning(NULL, 1);
 }
 
 /* ---- A9, A10: what a callback sees at the very moment a handle closes ---- */
@@ -485,6 +667,296 @@ static void start_needs_its_arguments(void)
     stage_strike(&stage);
 }
 
+/* ---- A22, A32: what a worker says after it was told to stop ---- */
+
+/* How a worker answers the end of its context. */
+struct answer {
+    lc_error *(*make)(lc_context *context);
+    bool thrown;
+    bool in_deferred; /* by a deferred call, after a return without an error */
+    lc_context *context;
+    lc_handle *go; /* what it waits for besides the end */
+};
+
+static lc_error *same_object(lc_context *context)
+{
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *same_code(lc_context *context)
+{
+    int code = lc_error_code(lc_context_error(context));
+    return lc_error_new(code, "a wait has ended with %d", code);
+}
+
+static lc_error *wrapped(lc_context *context)
+{
+    return lc_error_wrap(same_code(context), -EPIPE, "the pump stopped");
+}
+
+static lc_error *full_disk(lc_context *context)
+{
+    (void)context;
+    return lc_error_new(-ENOSPC, "disk full");
+}
+
+static lc_error *hidden(lc_context *context)
+{
+    return lc_error_wrap_opaque(same_code(context));
+}
+
+static lc_error *own_cancel(lc_context *context)
+{
+    (void)context;
+    return lc_error_new(-ECANCELED, "the user has cancelled");
+}
+
+static void throw_answer(void *arg)
+{
+    struct answer *answer = arg;
+    lc_throw(answer->context, answer->make(answer->context));
+}
+
+static lc_error *answer_run(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct answer *answer = arg;
+    answer->context = context;
+    lc_ready_signal(ready);
+    lc_context_wait(context, answer->go);
+    if (answer->in_deferred) {
+        lc_defer(throw_answer, answer);
+        return NULL;
+    }
+    if (answer->thrown)
+        throw_answer(answer);
+    return answer->make(context);
+}
+
+/* Two workers of a manager: both answer the stop, or "first" fails by itself. */
+struct answers {
+    struct scope scope;
+    struct answer answers[2];
+    lc_manager *manager;
+};
+
+static void answers_start(struct answers *answers, const struct answer *answer)
+{
+    static const char *const names[] = {"first", "second"};
+    lc_manager_builder *builder = check_builder("answers");
+    for (size_t i = 0; i < 2; i++) {
+        answers->answers[i] = *answer;
+        answers->answers[i].go = lc_handle_new();
+        lc_manager_builder_add(builder, names[i], answer_run, &answers->answers[i]);
+    }
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &answers->manager));
+    lc_manager_builder_free(builder);
+    check_log_capture();
+}
+
+static void answers_drop(struct answers *answers)
+{
+    check_log_release();
+    for (size_t i = 0; i < 2; i++)
+        lc_handle_unref(answers->answers[i].go);
+    lc_manager_unref(answers->manager);
+    scope_drop(&answers->scope);
+}
+
+/* Runs them until they are ready, cancels, and waits until they are done. */
+static void answers_run(struct answers *answers, const struct answer *answer)
+{
+    answers->scope = scope_new(NULL);
+    answers_start(answers, answer);
+    CHECK_SUCCESS(lc_manager_start(answers->manager, answers->scope.context));
+    CHECK_CLOSES(lc_manager_ready(answers->manager));
+    scope_cancel(&answers->scope);
+    CHECK_CLOSES(lc_manager_done(answers->manager));
+}
+
+static const struct answer clean_answers[] = {
+    {.make = same_object},
+    {.make = same_code},
+    {.make = wrapped},
+    {.make = same_object, .thrown = true},
+    {.make = same_code, .thrown = true},
+    {.make = same_code, .in_deferred = true},
+};
+enum { CLEAN_ANSWERS = sizeof clean_answers / sizeof *clean_answers };
+
+static void clean_answers_are_dropped(void)
+{
+    for (size_t i = 0; i < CLEAN_ANSWERS; i++) {
+        struct answers answers;
+        answers_run(&answers, &clean_answers[i]);
+        CHECK_OPEN(lc_signaler_thrown(answers.scope.signaler));
+        CU_ASSERT_FALSE(check_log_has("answers"));
+        CU_ASSERT_FALSE(check_log_has("unhandled"));
+        answers_drop(&answers);
+    }
+}
+
+static void clean_answers_at_a_deadline_are_dropped(void)
+{
+    for (size_t i = 0; i < CLEAN_ANSWERS; i++) {
+        struct answers answers = {.scope = scope_new(NULL)};
+        answers_start(&answers, &clean_answers[i]);
+        lc_context *timed =
+            lc_context_with_deadline(answers.scope.context, lc_deadline_after(LC_MILLISECOND));
+        CHECK_SUCCESS(lc_manager_start(answers.manager, timed));
+        CHECK_CLOSES(lc_manager_done(answers.manager));
+        CU_ASSERT_EQUAL(lc_error_code(lc_context_error(timed)), -ETIMEDOUT);
+        CHECK_OPEN(lc_signaler_thrown(answers.scope.signaler));
+        CU_ASSERT_FALSE(check_log_has("unhandled"));
+        lc_context_unref(timed);
+        answers_drop(&answers);
+    }
+}
+
+/* The first one's own error stops the second, which answers as it should. */
+static void clean_answers_to_a_failure_are_dropped(void)
+{
+    for (size_t i = 0; i < CLEAN_ANSWERS; i++) {
+        struct answers answers = {.scope = scope_new(NULL)};
+        answers_start(&answers, &clean_answers[i]);
+        answers.answers[0] = (struct answer){.make = full_disk, .go = answers.answers[0].go};
+        CHECK_SUCCESS(lc_manager_start(answers.manager, answers.scope.context));
+        CHECK_CLOSES(lc_manager_ready(answers.manager));
+        lc_handle_close(answers.answers[0].go);
+        CHECK_CLOSES(lc_manager_done(answers.manager));
+        CHECK_ERROR(lc_signaler_take(answers.scope.signaler), -ENOSPC);
+        CU_ASSERT_FALSE(check_log_has("unhandled"));
+        CU_ASSERT_FALSE(check_log_has("while being stopped"));
+        answers_drop(&answers);
+    }
+}
+
+static void late_errors_are_named_and_told(void)
+{
+    const struct answer late[] = {
+        {.make = full_disk},
+        {.make = full_disk, .thrown = true},
+        {.make = full_disk, .in_deferred = true},
+    };
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+        struct answers answers;
+        answers_run(&answers, &late[i]);
+        CHECK_ERROR(lc_signaler_take(answers.scope.signaler), -ENOSPC);
+        CU_ASSERT_EQUAL(check_log_count("worker \"first\" failed while being stopped: disk full"),
+                        1);
+        CU_ASSERT_EQUAL(check_log_count("worker \"second\" failed while being stopped: disk full"),
+                        1);
+        /* One of them was the first, and is the signaler's; the other one's end is the log. */
+        CU_ASSERT_EQUAL(check_log_count("unhandled error: worker"), 1);
+        CU_ASSERT_EQUAL(check_log_count("lifecycle_manager.c:"), 2);
+        answers_drop(&answers);
+    }
+}
+
+static void opaque_answers_are_late_errors(void)
+{
+    struct answers answers;
+    answers_run(&answers, &(struct answer){.make = hidden});
+    CHECK_ERROR(lc_signaler_take(answers.scope.signaler), -EFAULT);
+    CU_ASSERT_EQUAL(check_log_count("failed while being stopped: [exception!]"), 2);
+    answers_drop(&answers);
+}
+
+static void late_errors_after_a_failure_are_named(void)
+{
+    struct answers answers = {.scope = scope_new(NULL)};
+    answers_start(&answers, &(struct answer){.make = full_disk});
+    answers.answers[0].make = own_cancel;
+    CHECK_SUCCESS(lc_manager_start(answers.manager, answers.scope.context));
+    CHECK_CLOSES(lc_manager_ready(answers.manager));
+    lc_handle_close(answers.answers[0].go);
+    CHECK_CLOSES(lc_manager_done(answers.manager));
+    CHECK_ERROR(lc_signaler_take(answers.scope.signaler), -ECANCELED);
+    CU_ASSERT_EQUAL(
+        check_log_count("unhandled error: worker \"second\" failed while being stopped: disk full"),
+        1);
+    CU_ASSERT_EQUAL(check_log_count("answers"), 1);
+    answers_drop(&answers);
+}
+
+/* While the context is live, an error is one, whatever its code. */
+static void live_cancellations_are_errors(void)
+{
+    for (int thrown = 0; thrown < 2; thrown++) {
+        struct answers answers = {.scope = scope_new(NULL)};
+        answers_start(&answers, &(struct answer){.make = own_cancel, .thrown = thrown});
+        answers.answers[1].make = same_object;
+        CHECK_SUCCESS(lc_manager_start(answers.manager, answers.scope.context));
+        lc_handle_close(answers.answers[0].go);
+        CHECK_CLOSES(lc_manager_done(answers.manager));
+        lc_error *error = lc_signaler_take(answers.scope.signaler);
+        CU_ASSERT_STRING_EQUAL(lc_error_message(error), "the user has cancelled");
+        CHECK_ERROR(error, -ECANCELED);
+        CU_ASSERT_FALSE(check_log_has("answers"));
+        answers_drop(&answers);
+    }
+}
+
+static lc_error *fail_twice(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct answer *answer = arg;
+    (void)ready;
+    answer->context = context;
+    lc_defer(throw_answer, answer);
+    return lc_error_new(-EIO, "the first of two");
+}
+
+/* The context has ended by the first error of the worker itself: nothing told it to stop. */
+static void second_error_of_a_worker_is_not_late(void)
+{
+    struct scope scope = scope_new(NULL);
+    struct answer answer = {.make = full_disk};
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("twice");
+    lc_manager_builder_add(builder, "only", fail_twice, &answer);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    check_log_capture();
+    CHECK_SUCCESS(lc_manager_start(manager, scope.context));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CHECK_ERROR(lc_signaler_take(scope.signaler), -EIO);
+    CU_ASSERT_EQUAL(check_log_count("unhandled error: disk full"), 1);
+    CU_ASSERT_FALSE(check_log_has("while being stopped"));
+    check_log_release();
+    lc_manager_unref(manager);
+    scope_drop(&scope);
+}
+
+static void signal_cancellation(void *arg)
+{
+    lc_context *context = arg;
+    lc_signal_error(context, lc_error_ref(lc_context_error(context)));
+}
+
+static lc_error *watch_own_end(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_handle_on_close(lc_context_done(context), signal_cancellation, context, NULL);
+    return lc_noop_worker(context, ready, NULL);
+}
+
+/* A callback on the canceller's stack answers for the worker. */
+static void clean_signal_by_a_callback_is_dropped(void)
+{
+    struct scope scope = scope_new(NULL);
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("watching");
+    lc_manager_builder_add(builder, "only", watch_own_end, NULL);
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    CHECK_SUCCESS(lc_manager_start(manager, scope.context));
+    CHECK_CLOSES(lc_manager_ready(manager));
+    scope_cancel(&scope);
+    CHECK_CLOSES(lc_manager_done(manager));
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler));
+    lc_manager_unref(manager);
+    scope_drop(&scope);
+}
+
 /* ---- A14, A15 ---- */
 
 static void builder_builds_several(void)
@@ -728,6 +1200,19 @@ CHECK_SUITE_IN_MODES(
     {"A8 a ready token that was kept outlives its manager", token_outlives_its_manager},
     {"A8 a worker that returns before signalling leaves ready open for ever",
      return_before_ready_leaves_ready_open},
+    {"A8 a worker that returns before signalling is named in the log", early_return_is_named},
+    {"A8 one that fails or is stopped before signalling is not named so",
+     failure_and_stop_before_ready_are_not_named},
+    {"A8 workers that have not signalled within 10 s are named, once", slow_workers_are_named,
+     CHECK_EXACT},
+    {"A8 of many that have not signalled the first are named", many_slow_workers_are_counted,
+     CHECK_EXACT},
+    {"A8 when all have signalled in time nothing is said, and no timer left",
+     no_warning_when_ready_in_time, CHECK_EXACT},
+    {"A8 nothing is said of a manager that is stopped, or that is to say nothing",
+     no_warning_when_stopped_or_unwanted, CHECK_EXACT},
+    {"A8 one that has returned is not waited for", returned_worker_is_not_waited_for, CHECK_EXACT},
+    {"A8 the time of the warning is checked", ready_warning_is_checked},
     {"A9 done closes when every worker has returned, and shutdown is closed by then",
      done_when_all_returned},
     {"A10 shutdown closes when the parent is cancelled, after the workers' context",
@@ -747,6 +1232,18 @@ CHECK_SUITE_IN_MODES(
     {"A11 the error of the only worker comes before done", only_worker_fails_before_done},
     {"A12 a worker's error cancels the context of all the others", error_cancels_the_others},
     {"A12 errors of further workers are logged", later_errors_are_logged},
+    {"A22 a clean answer to a cancel is no error", clean_answers_are_dropped},
+    {"A22 a clean answer to a deadline is no error", clean_answers_at_a_deadline_are_dropped},
+    {"A22 a clean answer to another worker's failure is no error",
+     clean_answers_to_a_failure_are_dropped},
+    {"A22 a clean answer given by a callback is no error", clean_signal_by_a_callback_is_dropped},
+    {"A22 an error of any code is one while the context is live", live_cancellations_are_errors},
+    {"A32 an error that comes after the stop is named in the log, and reaches the signaler",
+     late_errors_are_named_and_told},
+    {"A32 an opaque error is not looked into", opaque_answers_are_late_errors},
+    {"A32 an error that comes after another worker's failure is named in the log",
+     late_errors_after_a_failure_are_named},
+    {"A2 a worker's second error is logged as unhandled", second_error_of_a_worker_is_not_late},
     {"A12 a worker that simply returns cancels nobody", return_cancels_nobody},
     {"A13 starting twice answers EALREADY and changes nothing", second_start_changes_nothing},
     {"A13 without workers ready and done close at the start", no_workers_close_at_the_start},

@@ -33,6 +33,9 @@ struct model {
     bool failed;        /* some worker has */
     int first_error;    /* the worker whose error was first; -1: none */
     unsigned unhandled; /* errors after the first */
+    unsigned late;      /* errors after the stop, the first one included */
+    unsigned logged;    /* errors that are in the log, for either reason */
+    unsigned early;     /* workers that have returned before they were ready, told by none */
     enum phase phase[MOST];
     bool was_ready[MOST];
 };
@@ -131,6 +134,13 @@ static void compare_status(struct machine *machine)
     }
 }
 
+/* It is logged after the worker is said to have returned. */
+static bool has_told_early(void *arg)
+{
+    struct machine *machine = arg;
+    return check_log_count("returned before it was ready") == machine->model.early;
+}
+
 static void compare(struct machine *machine)
 {
     const struct model *model = &machine->model;
@@ -154,8 +164,14 @@ static void compare(struct machine *machine)
                   "whether the workers' context has ended");
     claim(machine, (lc_context_error(machine->scope.context) != NULL) == model->parent_cancelled,
           "whether the parent has ended");
-    claim(machine, check_log_count("puppet failed") == model->unhandled,
+    claim(machine, check_log_count("puppet failed") == model->logged,
           "the errors that were logged");
+    claim(machine, check_log_count("unhandled error") == model->unhandled,
+          "the errors that were logged as unhandled");
+    claim(machine, check_log_count("failed while being stopped") == model->late,
+          "the errors that were logged as late");
+    claim(machine, check_until(has_told_early, machine), "the workers that returned too early");
+    claim(machine, check_log_count("puppet yielded") == 0, "the clean answers, dropped");
 }
 
 /* ---- steps ---- */
@@ -216,23 +232,40 @@ static void step_notice(struct machine *machine, size_t worker)
     machine->model.phase[worker] = STOPPING;
 }
 
+/* The worker fails: is it the first error, and does it come after the stop? */
+static void model_failure(struct model *model, size_t worker)
+{
+    bool late = shutting_down(model);
+    bool first = model->first_error < 0;
+    if (first)
+        model->first_error = (int)worker;
+    model->failed = true;
+    model->unhandled += !first;
+    model->late += late;
+    model->logged += late || !first;
+}
+
+/* The worker returns without an error. */
+static void model_return(struct model *model, size_t worker)
+{
+    model->early += !model->was_ready[worker] && !shutting_down(model);
+}
+
 static void step_end(struct machine *machine, size_t worker)
 {
     static const enum puppet_order orders[] = {PUPPET_RETURN, PUPPET_RETURN, PUPPET_EXIT,
-                                               PUPPET_FAIL, PUPPET_THROW};
-    static const char *const names[] = {"return", "return", "exit", "fail", "throw"};
+                                               PUPPET_FAIL,   PUPPET_THROW,  PUPPET_YIELD};
+    static const char *const names[] = {"return", "return", "exit", "fail", "throw", "yield"};
     struct model *model = &machine->model;
-    size_t drawn = draw(machine, sizeof orders / sizeof *orders);
+    bool stopping = shutting_down(model);
+    size_t drawn = draw(machine, sizeof orders / sizeof *orders - !stopping);
     tell(machine, names[drawn], worker);
     claim(machine, puppet_told(&machine->puppets[worker], orders[drawn]), "the order to end");
-    model->phase[worker] = RETURNED;
-    if (orders[drawn] != PUPPET_FAIL && orders[drawn] != PUPPET_THROW)
-        return;
-    model->failed = true;
-    if (model->first_error < 0)
-        model->first_error = (int)worker;
+    if (orders[drawn] == PUPPET_FAIL || orders[drawn] == PUPPET_THROW)
+        model_failure(model, worker);
     else
-        model->unhandled++;
+        model_return(model, worker);
+    model->phase[worker] = RETURNED;
 }
 
 static void step_of_worker(struct machine *machine, size_t worker)
@@ -296,6 +329,7 @@ static void machine_finish(struct machine *machine)
             continue;
         tell(machine, "finish", i);
         claim(machine, puppet_told(&machine->puppets[i], PUPPET_RETURN), "the order to return");
+        model_return(model, i);
         model->phase[i] = RETURNED;
     }
     compare(machine);

@@ -85,6 +85,8 @@ lc_error *puppet_run(lc_context *context, lc_ready *ready, void *arg)
             return lc_error_ref(puppet->error);
         case PUPPET_THROW:
             lc_throw(context, lc_error_ref(puppet->error));
+        case PUPPET_YIELD:
+            return lc_error_new(lc_error_code(lc_context_error(context)), "puppet yielded");
         case PUPPET_EXIT:
             pthread_exit(NULL);
         case PUPPET_CANCEL:

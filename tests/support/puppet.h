@@ -24,8 +24,9 @@ enum puppet_order {
     PUPPET_RETURN,   /**< return NULL */
     PUPPET_FAIL,     /**< return its error */
     PUPPET_THROW,    /**< throw its error */
-    PUPPET_EXIT,     /**< pthread_exit */
-    PUPPET_CANCEL    /**< be cancelled by pthread_cancel */
+    PUPPET_YIELD, /**< return an error of its own with the code of its context's, which has ended */
+    PUPPET_EXIT,  /**< pthread_exit */
+    PUPPET_CANCEL /**< be cancelled by pthread_cancel */
 };
 
 struct puppet {
