@@ -33,7 +33,7 @@ struct model {
     bool failed;        /* some worker has */
     int first_error;    /* the worker whose error was first; -1: none */
     unsigned unhandled; /* errors after the first */
-    unsigned late;      /* errors after the stop, the first one included */
+    unsigned late;      /* errors after the stop, but for the first one, which goes upward */
     unsigned logged;    /* errors that are in the log, for either reason */
     unsigned early;     /* workers that have returned before they were ready, told by none */
     enum phase phase[MOST];
@@ -241,8 +241,8 @@ static void model_failure(struct model *model, size_t worker)
         model->first_error = (int)worker;
     model->failed = true;
     model->unhandled += !first;
-    model->late += late;
-    model->logged += late || !first;
+    model->late += late && !first;
+    model->logged += !first;
 }
 
 /* The worker returns without an error. */
