@@ -226,8 +226,33 @@ static struct {
     size_t holds;             /* not yet released; under the lock */
     sigset_t mask;            /* of threads that it makes */
     atomic_bool stopping;     /* set before the unpark that makes the thread look at it */
-    struct lc__parker parker; /* unparked when there is a new first timer */
+    struct lc__parker parker; /* unparked for a timer that is due before `looks_at` */
+    int64_t looks_at;         /* when it looks by itself, as it found last; under real.lock */
 } keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .parker = {.descriptor = -1}};
+
+/* Notes when the keeper is to look again. @return that time. */
+static int64_t next_look(void)
+{
+    pthread_mutex_lock(&real.lock);
+    keeper.looks_at = real.root ? real.root->deadline : LC_FOREVER;
+    int64_t deadline = keeper.looks_at;
+    pthread_mutex_unlock(&real.lock);
+    return deadline;
+}
+
+/*
+ * @return whether the keeper would look too late. Both sides hold the lock: either the timer is in
+ * before the keeper's look, which finds it, or the time of that look is seen here. Most timers never
+ * come to fire, so one armed and disarmed again and again wakes the keeper once, not each time.
+ */
+static bool arm_real(struct lc__timer *timer, int64_t deadline)
+{
+    pthread_mutex_lock(&real.lock);
+    put_in(&real, timer, deadline);
+    bool too_late = deadline < keeper.looks_at;
+    pthread_mutex_unlock(&real.lock);
+    return too_late;
+}
 
 static void *keep_time(void *arg)
 {
@@ -246,7 +271,7 @@ static void *keep_time(void *arg)
             return NULL;
         while (lc__timers_fire_one(&real, lc__clock_real.now(&lc__clock_real), NULL, NULL))
             continue;
-        lc__park(&keeper.parker, seen, lc__timers_next(&real), &reason);
+        lc__park(&keeper.parker, seen, next_look(), &reason);
     }
 }
 
@@ -316,7 +341,7 @@ static int need_keeper(size_t holds)
 static int arm_with_keeper(struct lc__timer *timer, int64_t deadline)
 {
     int result = need_keeper(0);
-    if (result == 0 && lc__timers_arm(&real, timer, deadline))
+    if (result == 0 && arm_real(timer, deadline))
         lc__unpark(&keeper.parker);
     return result;
 }
