@@ -63,6 +63,7 @@ struct lc_manager {
     lc_signaler *signaler; /* relays to the parent */
     struct lc__waiter context_ended;
     atomic_int halves; /* of what makes it done: see finish_half */
+    int64_t began;     /* when */
 
     struct lc__spinlock lock; /* for what follows, and the workers' states */
     bool started;
@@ -95,15 +96,20 @@ lc_manager *lc_manager_ref(lc_manager *manager)
     return manager;
 }
 
+static void release_data(const lc_manager *manager)
+{
+    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    manager->release(manager->data);
+    pthread_setcancelstate(cancelling, NULL);
+}
+
 void lc_manager_unref(lc_manager *manager)
 {
     if (!manager || !lc__refs_drop(&manager->refs))
         return;
-    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     if (manager->release)
-        manager->release(manager->data);
-    pthread_setcancelstate(cancelling, NULL);
+        release_data(manager);
     lc_context_unref(manager->context);
     lc__handle_destroy(&manager->ready);
     lc__handle_destroy(&manager->done);
@@ -410,7 +416,9 @@ static void watch_readiness(lc_manager *manager)
         return;
     manager->readiness.due = readiness_due;
     manager->readiness.fire = warn_of_starting;
-    if (lc__timer_arm(&manager->readiness, lc_deadline_after(after)) < 0)
+    int64_t began = manager->began; /* to ask the clock once more costs more than all else here */
+    int64_t deadline = began < LC_FOREVER - after ? began + after : LC_FOREVER;
+    if (lc__timer_arm(&manager->readiness, deadline) < 0)
         return;
     lc__spinlock_lock(&manager->lock);
     manager->watched = true;
@@ -436,6 +444,7 @@ static bool claim_start(lc_manager *manager)
         enter_state(&manager->workers[i], LC_WORKER_STARTING, now);
     if (first) {
         manager->started = true;
+        manager->began = now;
         manager->not_ready = count;
         manager->active = count + 1; /* 1: the launching itself */
     }
