@@ -78,11 +78,6 @@ bool lc__fiber_name_one(const lc_executor *executor, char *name)
     return false;
 }
 
-struct lc__timers *lc__fiber_timers(struct lc__fiber *fiber)
-{
-    return &fiber->loop->timers;
-}
-
 static void init(struct lc__fiber *fiber, const struct lc__fiber_options *options,
                  struct lc__loop *loop)
 {

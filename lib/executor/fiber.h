@@ -101,8 +101,6 @@ void lc__fiber_yield(void);
  * LC_NAME_MAX + 1. @return false if none is found.
  */
 bool lc__fiber_name_one(const lc_executor *executor, char *name);
-/* The timers of its thread. */
-struct lc__timers *lc__fiber_timers(struct lc__fiber *fiber);
 const char *lc__fiber_name(const struct lc__fiber *fiber);
 /* The name as others may read it, while the fiber may just be ending. Room for LC_NAME_MAX + 1. */
 void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name);

@@ -37,6 +37,8 @@ enum {
     STEAL_MAX = 64,
 };
 
+#define HAND_OVER_PAUSE (10 * LC_MILLISECOND)
+
 _Thread_local struct lc__loop *lc__loop_of_thread;
 
 /* ---- queues ---- */
@@ -596,6 +598,9 @@ static bool idle(struct lc__loop *loop, unsigned seen)
         retire = loop->executor->idle_timeout > LC_FOREVER - loop->now
                      ? LC_FOREVER
                      : loop->now + loop->executor->idle_timeout;
+    /* They could not be handed over: that is not to be tried again without a pause. */
+    if (deadline < LC_FOREVER && retire < loop->now + HAND_OVER_PAUSE)
+        retire = loop->now + HAND_OVER_PAUSE;
     if (!lc__jobs_is_empty(loop)) /* there was no memory for who would run them */
         retire = loop->now + LC_MILLISECOND;
     int64_t trim = trim_stacks(loop);

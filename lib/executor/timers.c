@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/task.h"
 #include "executor/callback.h"
-#include "executor/fiber.h"
+#include "executor/loop.h"
 #include "executor/park.h"
 #include "executor/thread.h"
 
@@ -349,9 +349,9 @@ static int arm_with_keeper(struct lc__timer *timer, int64_t deadline)
 int lc__timer_arm(struct lc__timer *timer, int64_t deadline)
 {
     struct lc__timers *timers = lc__clock_current()->timers;
-    struct lc__fiber *fiber = lc__task_current()->fiber;
-    if (!timers && fiber)
-        timers = lc__fiber_timers(fiber);
+    /* Also on the loop's own stack, where a deadline fires for which there was no fiber. */
+    if (!timers && lc__loop_of_thread && !lc__loop_of_thread->simulation)
+        timers = &lc__loop_of_thread->timers;
     if (!timers)
         return arm_with_keeper(timer, deadline);
     lc__timers_arm(timers, timer, deadline);

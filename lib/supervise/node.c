@@ -369,10 +369,9 @@ static struct lc__instance *new_instance(struct lc__node *node)
 /* There is nothing to run it in: an error like any other, so that it is tried again. */
 static void cannot_start(struct lc__node *node, int code)
 {
-    lc__engine_ended(
-        &node->shell->engine, &node->engine, node->engine.instance, LC__ENDED_FAILED,
-        lc_error_new(code, "nothing to start \"%s\" in: %s", node->name, strerror(-code)),
-        lc_now());
+    lc_error *error = lc__shell_no_task(node->name, code, ++node->starts_without_task);
+    lc__engine_ended(&node->shell->engine, &node->engine, node->engine.instance, LC__ENDED_FAILED,
+                     error, lc_now());
 }
 
 void lc__node_start(struct lc__node *node)
@@ -387,8 +386,10 @@ void lc__node_start(struct lc__node *node)
     node->awaited = NULL;
     int result =
         lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_start, instance);
-    if (result == 0)
+    if (result == 0) {
+        node->starts_without_task = 0;
         return;
+    }
     node->instance = NULL;
     lc__signaler_seal(instance->signaler);
     unref_instance(instance);

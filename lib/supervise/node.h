@@ -44,6 +44,7 @@ struct lc__node {
     struct lc__engine_intensity intensity;
     struct lc__owner *owner;       /* to which the contexts of all instances lead; NULL: none yet */
     struct lc__instance *instance; /* the present one; NULL: none. In the service */
+    unsigned starts_without_task;  /* in a row; in the service */
     struct lc__judgement judgement;
     char *awaited;   /* what held it up when its time was over; NULL: not known. In the service */
     lc_handle *gone; /* closes when it is forgotten; NULL: nobody waits for that. In the service */

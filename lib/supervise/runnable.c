@@ -307,10 +307,10 @@ void lc__runnable_let_go(struct lc__runnable *runnable)
 
 static void cannot_start(struct lc__runnable *runnable, int code)
 {
-    lc__engine_ended(
-        &runnable->shell->engine, &runnable->engine, runnable->engine.instance, LC__ENDED_FAILED,
-        lc_error_new(code, "nothing to run \"%s\" in: %s", runnable->engine.name, strerror(-code)),
-        lc_now());
+    lc_error *error =
+        lc__shell_no_task(runnable->engine.name, code, ++runnable->starts_without_task);
+    lc__engine_ended(&runnable->shell->engine, &runnable->engine, runnable->engine.instance,
+                     LC__ENDED_FAILED, error, lc_now());
 }
 
 void lc__runnable_start(struct lc__runnable *runnable)
@@ -328,8 +328,10 @@ void lc__runnable_start(struct lc__runnable *runnable)
         .context = run->context, .work = work, .ended = ended, .arg = ref_run(run)};
     int result = lc__shell_task(runnable->shell, runnable->kind, runnable->executor,
                                 runnable->stack_size, runnable->taken.name, run_work, run);
-    if (result == 0)
+    if (result == 0) {
+        runnable->starts_without_task = 0;
         return;
+    }
     run->of = NULL;
     unref_run(run);
     cannot_start(runnable, result);

@@ -42,7 +42,8 @@ struct lc__runnable {
     struct lc__taken_names names; /* of its children and logs */
     /* The present instance, or the last: its context is above the children's. NULL: none yet. */
     struct lc__run *last;
-    size_t index; /* among the nodes, for who numbers them */
+    unsigned starts_without_task; /* in a row; in the service */
+    size_t index;                 /* among the nodes, for who numbers them */
 };
 
 /* What an instance has signalled. In the service. */

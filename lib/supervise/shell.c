@@ -578,6 +578,13 @@ int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_execut
     return lc__thread_start(&thread);
 }
 
+lc_error *lc__shell_no_task(const char *name, int code, unsigned times)
+{
+    const char *what = code == -ENOMEM ? "memory" : "thread";
+    return lc_error_new(code, "no %s to start \"%s\", %u time%s in a row: %s", what, name, times,
+                        times == 1 ? "" : "s", strerror(-code));
+}
+
 /* ---- checking what both fronts are given ---- */
 
 lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff)

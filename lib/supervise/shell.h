@@ -149,6 +149,11 @@ const char *lc__shell_own_path(const struct lc__shell *shell);
  */
 const char *lc__shell_path(const struct lc__shell *shell, const char *name,
                            char path[LC__PATH_SIZE]);
+/*
+ * The error of a start for which there was no task. `times` counts such starts in a row, this one
+ * among them.
+ */
+lc_error *lc__shell_no_task(const char *name, int code, unsigned times);
 
 /* Whether more has been posted; in the service. */
 bool lc__shell_has_mail(struct lc__shell *shell);

@@ -404,7 +404,9 @@ static int spawn_and_talk(void)
         return result;
     }
     lc_handle *done = lc_isolate_done(isolate);
-    result = done ? talk(port, isolate, done) : lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
+    result = done ? talk(port, isolate, done) : -ENOMEM;
+    if (!done)
+        lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
     if (!check_until(has_ended, &isolate) || result == -ETIMEDOUT)
         result = HANGS;
     lc_handle_unref(done);
@@ -788,6 +790,109 @@ CHECK_CHILD(lack_of_own_memory)
     return lack(OWN);
 }
 
+/* ---- no further thread can be made ---- */
+
+/* What a supervisor runs: its first instance fails when no thread can be made any more. */
+struct starved {
+    atomic_uint instances;
+};
+
+static lc_error *fail_when_starved(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct starved *starved = arg;
+    (void)context;
+    lc_ready_signal(ready);
+    atomic_fetch_add(&starved->instances, 1);
+    begin_lack(LACK_THREAD, 1, true);
+    return lc_error_new(-EIO, "the first one");
+}
+
+static lc_error *make_starved(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("starved");
+    lc_manager_builder_add(builder, "work", fail_when_starved, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    if (!error)
+        *component = lc_manager_component(manager);
+    return error;
+}
+
+/* A thread of the program's own, made while there could be one: SIGTERM, after some attempts. */
+static void *end_after_attempts(void *unused)
+{
+    (void)unused;
+    while (lack_refusals(LACK_THREAD) < 3)
+        usleep(1000); /* the attempts have no handle; a child that waits in vain is ended */
+    kill(getpid(), SIGTERM);
+    return NULL;
+}
+
+/* Three attempts take 0.3 s; a loop would make thousands before the signal is dealt with. */
+CHECK_CHILD(starved_supervisor_hears_sigterm)
+{
+    enum { ATTEMPTS_MAX = 12 };
+    struct starved starved = {0};
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor *supervisor = NULL;
+    lc_node node = LC_NODE_INIT;
+    pthread_t helper;
+    if (!find_interposer() || pthread_create(&helper, NULL, end_after_attempts, NULL) != 0)
+        return 2;
+    options.handle_signals = true;
+    node.name = "starved";
+    node.factory = make_starved;
+    node.factory_arg = &starved;
+    check_log_capture();
+    int result = code_of(lc_supervisor_new(&options, &supervisor));
+    if (result == 0)
+        result = code_of(lc_supervisor_add(supervisor, &node));
+    if (result == 0)
+        result = code_of(lc_supervisor_run(supervisor, NULL, NULL));
+    pthread_join(helper, NULL);
+    unsigned long attempts = lack_refusals(LACK_THREAD);
+    bool counted = check_log_has("no thread to start \"starved\", 3 times in a row");
+    lc_supervisor_unref(supervisor);
+    check_log_release();
+    fprintf(stderr, "result %d, attempts %lu, counted %d\n", result, attempts, counted);
+    return result == -ECANCELED && attempts <= ATTEMPTS_MAX && counted ? 0 : 1;
+}
+
+static bool refuses(lc_error *error, const char *name)
+{
+    bool names = error && strstr(lc_error_message(error), "no thread for the timers of") &&
+                 strstr(lc_error_message(error), name);
+    return code_of(error) == -EAGAIN && names;
+}
+
+/* Nothing has been started: so without a lack it can be started later. */
+CHECK_CHILD(starts_without_timers_are_refused)
+{
+    struct plan plan = {.kind = LC_WORKER_FIBER};
+    struct growth growth = {.grown = lc_handle_new()};
+    lc_supervisor *supervisor = NULL;
+    lc_tree_options options = LC_TREE_INIT;
+    lc_tree *tree = NULL;
+    options.root = child_of(&growth, "root", die_once);
+    if (!find_interposer() || make_graph(&plan, true, &supervisor) < 0 ||
+        code_of(lc_tree_new(&options, &tree)) < 0)
+        return 2;
+    begin_lack(LACK_THREAD, 1, true);
+    bool well = refuses(lc_supervisor_run(supervisor, NULL, NULL), "supervisor");
+    well &= refuses(lc_tree_start(tree, NULL), "tree");
+    well &= atomic_load(&plan.instances) + atomic_load(&growth.instances) == 0;
+    begin_lack(LACK_THREAD, 0, false);
+    well &= code_of(lc_supervisor_run(supervisor, NULL, NULL)) == 0;
+    well &= code_of(lc_tree_start(tree, NULL)) == 0;
+    lc_tree_cancel(tree);
+    well &= code_of(lc_tree_wait(tree, check_patience())) == 0;
+    lc_supervisor_unref(supervisor);
+    lc_tree_unref(tree);
+    lc_handle_unref(growth.grown);
+    return well ? 0 : 1;
+}
+
 static void without(const char *child)
 {
     char seed[32];
@@ -824,9 +929,22 @@ static void without_own_memory(void)
     without("lack_of_own_memory");
 }
 
+static void starved_supervisor(void)
+{
+    without("starved_supervisor_hears_sigterm");
+}
+
+static void starts_without_timers(void)
+{
+    without("starts_without_timers_are_refused");
+}
+
 CHECK_SUITE(scarcity, "property: scarcity",
 #if !defined LC__ASAN && !defined LC__TSAN
             {"each allocation of libc fails", without_libc_memory},
 #endif
             {"each mapping fails", without_mappings}, {"each thread fails", without_threads},
-            {"each allocation of the library fails, and all that follow", without_own_memory});
+            {"each allocation of the library fails, and all that follow", without_own_memory},
+            {"without further threads a supervisor pauses, counts, and hears SIGTERM",
+             starved_supervisor},
+            {"without a thread for timers nothing is started", starts_without_timers});
