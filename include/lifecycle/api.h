@@ -70,8 +70,9 @@ LC_API const char *lc_version(void);
  * handle of each component, and dropping what one made, is how to be sure.
  *
  * @return 0, or -EBUSY if workers, fibers, isolates, ports of threads and fibers, executors that
- * were not freed, process-signal watches or deadlines to come are still there (the log says which, and nothing was taken down), -EDEADLK if
- * called from a worker's thread, -ENOTSUP in a forked child.
+ * were not freed, supervisors or trees that run, process-signal watches or deadlines to come are
+ * still there (the log says which, and nothing was taken down), -EDEADLK if called from a worker's
+ * thread, -ENOTSUP in a forked child.
  */
 LC_API int lc_library_shutdown(void);
 

@@ -192,8 +192,10 @@ typedef struct lc_isolate_options {
  * @param isolate  receives a reference with all capabilities; NULL if nobody wants it, which is
  *                 cheaper.
  * @return NULL; -EINVAL naming the option; -ESHUTDOWN: the executor is being freed, or the group has
- * been shut down; -EAGAIN: no thread could be made to run it; -EMFILE: there are LC_ISOLATES_MAX; -ENOMEM; -ENOTSUP in a forked child,
- * or from a simulation in a real executor, or the other way round. Then `release` is not called.
+ * been shut down; -EAGAIN: no thread could be made to run it; -EMFILE: there are LC_ISOLATES_MAX;
+ * -ENODATA: the kernel gives no random bytes for its capabilities; -ENOMEM; -ENOTSUP in a forked
+ * child, or from a simulation in a real executor, or the other way round. Then `release` is not
+ * called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn(const lc_isolate_options *options,
                                                 lc_isolate *isolate);

@@ -122,6 +122,26 @@ static void signal_watch_keeps_it_up(void)
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }
 
+/* It has no worker and no deadline, but may be given a node, for which it needs the timers' thread. */
+static void idle_supervisor_keeps_it_up(void)
+{
+    struct scope scope = scope_new(NULL);
+    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor *supervisor = NULL;
+    options.keep_running = true;
+    CHECK_SUCCESS(lc_supervisor_new(&options, &supervisor));
+    CHECK_SUCCESS(lc_component_start(lc_supervisor_component(supervisor), scope.context));
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
+    CU_ASSERT_TRUE(check_log_has("supervisors and trees that still run: 1"));
+    check_log_release();
+    lc_context_cancel(scope.context, NULL);
+    CHECK_CLOSES(lc_supervisor_done(supervisor));
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    lc_supervisor_unref(supervisor);
+    scope_drop(&scope);
+}
+
 static lc_error *shut_down(lc_context *context, lc_ready *ready, void *arg)
 {
     (void)context;
@@ -176,5 +196,6 @@ CHECK_SUITE(unit_library, "unit: library",
              shutdown_leaves_nothing},
             {"a running worker keeps the library up, and is named", running_worker_keeps_it_up},
             {"a watch of signals keeps the library up", signal_watch_keeps_it_up},
+            {"a supervisor that runs keeps the library up", idle_supervisor_keeps_it_up},
             {"a worker may not take the library down", worker_may_not_take_it_down},
             {"a shutdown releases the log sink", shutdown_releases_the_sink});
