@@ -70,11 +70,16 @@ static struct place parse(const char *uri)
 static lc_error *find(const struct place *place, const lc_isolate_program **exported)
 {
     dlerror();
+    errno = 0;
     /* Never unloaded: messages that it has moved carry functions of it. */
     void *object = dlopen(place->object, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!object)
-        return lc_error_new(-ENOENT, "the shared object \"%s\" could not be loaded: %s",
-                            place->object, dlerror());
+    if (!object) {
+        /* The linker has no codes. It leaves errno as what failed in it has set it. */
+        int code = errno == ENOMEM ? -ENOMEM : -ENOENT;
+        const char *why = dlerror(); /* NULL: there was no memory for the text */
+        return lc_error_new(code, "the shared object \"%s\" could not be loaded: %s", place->object,
+                            why ? why : strerror(ENOMEM));
+    }
     const lc_isolate_program *found = dlsym(object, place->entry);
     lc_error *error = NULL;
     if (!found)

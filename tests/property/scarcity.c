@@ -429,6 +429,61 @@ static int compute_once(void)
     return code == -ETIMEDOUT ? HANGS : code;
 }
 
+/* Has a periodic timer, and ends at its third message by a throw, if there is memory for that. */
+static lc_error *count_ticks(void *arg, lc_message *message)
+{
+    unsigned *ticks = arg;
+    (void)message;
+    if (++*ticks < 3)
+        return NULL;
+    lc_context *context = lc_isolate_context();
+    if (context)
+        lc_throw(context, lc_error_new(-ENOMEM, "enough"));
+    return lc_error_new(-ENOMEM, "no context to throw on");
+}
+
+static lc_error *begin_ticking(void *arg)
+{
+    lc_receive_port port;
+    lc_port_options options = LC_PORT_INIT;
+    options.handler = count_ticks;
+    options.arg = arg;
+    int result = lc_port_open(&options, &port);
+    if (result == 0)
+        result = lc_timer_start(port.send, NULL, LC_MILLISECOND, LC_MILLISECOND, NULL);
+    return result < 0 ? lc_error_new(result, "no timer") : NULL;
+}
+
+static int tick_and_throw(void)
+{
+    unsigned ticks = 0;
+    lc_isolate isolate;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_group *group = NULL;
+    int result = code_of(lc_isolate_group_new(NULL, &group));
+    options.entry = begin_ticking;
+    options.arg = &ticks;
+    options.group = group;
+    if (result == 0)
+        result = code_of(lc_isolate_spawn(&options, &isolate));
+    if (result == 0 && !check_until(has_ended, &isolate))
+        result = HANGS;
+    int down = group ? lc_isolate_group_shutdown(group, check_patience()) : 0;
+    lc_isolate_group_unref(group);
+    return down == -ETIMEDOUT ? HANGS : result;
+}
+
+static int spawn_program(void)
+{
+    lc_isolate isolate;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    const char *uri = "file://" CHECK_BUILD_DIR "/tests/programs/program.so";
+    int result = code_of(lc_isolate_spawn_uri(uri, 0, NULL, NULL, &options, &isolate));
+    if (result == 0 && !check_until(has_ended, &isolate))
+        return HANGS;
+    return result;
+}
+
 /* ---- time ---- */
 
 static int let_time_pass(void)
@@ -483,6 +538,39 @@ static int run_in_executor(void)
     return lc_executor_free(executor) == 0 ? result : WRONG;
 }
 
+static void close_it(void *arg)
+{
+    lc_handle_close(arg);
+}
+
+/* On an executor that wants four threads, of which there may be fewer. */
+static int spread_fibers(void)
+{
+    enum { FIBERS = 4 };
+    lc_executor *executor = NULL;
+    lc_executor_options options = LC_EXECUTOR_INIT;
+    options.threads = FIBERS;
+    lc_handle *run[FIBERS] = {NULL};
+    lc_fiber_options fiber = LC_FIBER_INIT;
+    int result = code_of(lc_executor_new(&options, &executor));
+    fiber.name = "spread";
+    fiber.run = close_it;
+    fiber.executor = executor;
+    fiber.spread = true;
+    for (int i = 0; i < FIBERS && result == 0; i++) {
+        run[i] = lc_handle_new();
+        fiber.arg = run[i];
+        int started = run[i] ? lc_fiber_start(&fiber) : -ENOMEM;
+        if (started == 0 && !closes(run[i]))
+            result = HANGS;
+        else
+            result = started;
+    }
+    for (int i = 0; i < FIBERS; i++)
+        lc_handle_unref(run[i]);
+    return lc_executor_free(executor) == 0 ? result : WRONG;
+}
+
 /* ---- the program's own threads ---- */
 
 static void count_call(void *arg)
@@ -517,6 +605,45 @@ static int end_foreign_thread(void)
     if (guest.calls != (guest.deferred == 0))
         return WRONG;
     return guest.deferred;
+}
+
+/* ---- handles and channels ---- */
+
+static int merge_and_wait(void)
+{
+    enum { SOURCES = 3 };
+    lc_channel *sources[SOURCES] = {NULL}, *merged = NULL;
+    lc_handle *handles[SOURCES] = {NULL};
+    lc_waitable waitables[SOURCES + 1];
+    unsigned calls = 0, expected = 0;
+    int result = 0;
+    for (int i = 0; i < SOURCES; i++) {
+        handles[i] = lc_handle_new();
+        int made = lc_channel_new(LC_CHANNEL_UNBOUNDED, NULL, &sources[i]);
+        result = result < 0 ? result : handles[i] ? made : -ENOMEM;
+        waitables[i] = lc_on_handle(handles[i]);
+    }
+    if (result == 0)
+        result = lc_channel_merge(sources, SOURCES, &merged);
+    waitables[SOURCES] = lc_on_receive(merged);
+    if (result == 0)
+        result = lc_channel_send(sources[1], &calls, LC_NOW);
+    if (result == 0)
+        result = lc_wait_any(waitables, SOURCES + 1, check_patience());
+    if (result == SOURCES)
+        result = lc_handle_on_close(handles[0], count_call, &calls, NULL);
+    expected = result == 0;
+    if (result == 0)
+        result = lc_handle_descriptor(handles[0]);
+    lc_handle_close(handles[0]);
+    for (int i = 0; i < SOURCES; i++) {
+        lc_channel_unref(sources[i]);
+        lc_handle_unref(handles[i]);
+    }
+    lc_channel_unref(merged);
+    if (calls < expected)
+        return WRONG;
+    return result > 0 ? 0 : result;
 }
 
 /* ---- texts ---- */
@@ -573,6 +700,10 @@ static const struct scenario scenarios[] = {
     {"a computation", compute_once, true},
     {"deadlines", let_time_pass, false},
     {"an executor", run_in_executor, false},
+    {"fibers that are spread", spread_fibers, false},
+    {"a timer and a throw", tick_and_throw, true},
+    {"a program", spawn_program, true},
+    {"handles and channels", merge_and_wait, false},
     {"a thread of the program", end_foreign_thread, false},
     {"log and errors", log_lines, false},
     {"a snapshot", print_snapshot, false},
@@ -644,7 +775,7 @@ static void watch_time(const struct request *request)
 {
     healed = request;
     signal(SIGALRM, request->scenario->waits && request->for_good ? heal : SIG_DFL);
-    const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+    const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
     if (request->scenario->waits && request->for_good)
         setitimer(ITIMER_REAL, &soon, NULL);
     else
@@ -729,7 +860,7 @@ static unsigned long try_some(struct request *request, struct outcome *outcome, 
 {
     unsigned long counted = outcome->counted;
     unsigned long refused = 0;
-    unsigned most = check_count(check_fewer(25), 100000);
+    unsigned most = check_count(check_fewer(16), 100000);
     for (unsigned long i = 0; i < counted + 2 && i < most && wrong < SHOWN_MAX; i++) {
         bool all = counted + 2 <= most;
         request->nth = 1 + (all ? i : check_random(seed) % (counted + 2));
