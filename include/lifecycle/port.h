@@ -141,6 +141,11 @@ LC_API const lc_error *lc_message_error(const lc_message *message);
  * it was returned. Lives as long as the message.
  */
 LC_API const char *lc_message_backtrace(const lc_message *message);
+/**
+ * Of a message that a timer sent: how many of the timer's periods it stands for, 1 or more; more if
+ * the one before was not received in time. 0: no timer sent it.
+ */
+LC_API uint64_t lc_message_periods(const lc_message *message);
 /** Frees a message that was received by lc_port_receive. NULL is allowed. */
 LC_API void lc_message_free(lc_message *message);
 
@@ -251,18 +256,19 @@ typedef struct lc_timer {
  * @param payload  NULL for empty messages. Data is moved as by lc_send_payload, and only by a timer
  *                 that fires once.
  * @param after    nanoseconds on the caller's clock, 0 or more.
- * @param period   nanoseconds from one message to the next; 0: there is only one. A time at which
- *                 it could not be sent is left out, not made up for. No limit of a mailbox stops
- *                 what a timer sends; a timer that finds its port closed ends.
+ * @param period   nanoseconds from one message to the next; 0: there is only one. Until a message is
+ *                 received no other is sent: lc_message_periods tells how many periods it stands for.
+ *                 What a timer sends counts against no limit of a mailbox, and no message gives way
+ *                 to it. A timer that finds its port closed ends.
  * @param timer    receives it, for lc_timer_cancel; may be NULL.
  * @return 0; -EINVAL; -ENOMEM; -EAGAIN (no thread to fire it); -ENOTSUP in a forked child.
  */
 LC_API int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after,
                           int64_t period, lc_timer *timer);
 /**
- * Cancels a timer. From anywhere.
- * @return whether it was armed: then it sends nothing any more, though what it has sent may still
- * be on its way.
+ * Cancels a timer: nothing that it sends, or has sent, is received from then on, unless the receiver
+ * has it already. From anywhere; one that fires once may have fired already.
+ * @return whether that prevented anything: the timer was armed, or a message of it was not received.
  */
 LC_API bool lc_timer_cancel(lc_timer timer);
 

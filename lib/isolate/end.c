@@ -204,20 +204,11 @@ void lc__isolate_die(void)
 }
 
 /* What was moved into a call that does not return is nobody's: its destructor is all that is left. */
-static void destroy(const lc_payload *payload)
-{
-    if (!payload || !payload->destroy)
-        return;
-    lc__callback_enter();
-    payload->destroy(payload->data);
-    lc__callback_leave();
-}
-
 void lc__isolate_die_with(const lc_payload *payload)
 {
     if (!lc__task_can_end(lc__task_current()))
         return;
-    destroy(payload);
+    lc__payload_destroy(payload);
     lc__worker_end();
 }
 
@@ -241,7 +232,7 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
     lc_message *message =
         extras && lc__payload_check(last) == 0 ? lc__message_new(port, last) : NULL;
     if (!message)
-        destroy(last);
+        lc__payload_destroy(last);
     if (sends && !message)
         lc_log(LC_LOG_ERROR, NULL,
                "no memory for the last message of an isolate, or it is not "

@@ -336,11 +336,15 @@ static void handle(struct run *run)
     struct lc__isolate *isolate = run->isolate;
     lc_message *message = isolate->taken;
     isolate->taken = message->next;
-    isolate->counted_off--;
+    isolate->counted_off -= !message->is_tick;
     __builtin_prefetch(isolate->taken); /* by now it has left the cache, or is in another's */
     const struct lc__port *port = lc__port_find(isolate, message->port.number);
     if (!port->handler) {
         lc__mailbox_let_wait(isolate, message);
+        return;
+    }
+    if (!lc__tick_deliver(message)) {
+        lc_message_free(message);
         return;
     }
     run->message = message;

@@ -150,7 +150,7 @@ struct lc__isolate {
     uint8_t when_full : 2;
     uint32_t counted_off; /* messages to be handled next, which do not count as queued any more */
     uint32_t place;
-    uint32_t queued;      /* messages that have come, less those counted off */
+    uint32_t queued;      /* messages that have come, less those counted off; ticks do not count */
     uint32_t waiting;     /* and went to wait for a handler: they count against the limit too */
     uint32_t limit;       /* UINT32_MAX: none */
     uint32_t last_number; /* of its ports */
@@ -252,6 +252,8 @@ int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadlin
  * calling task must end.
  */
 int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline);
+/* Takes ticks of cancelled timers away from the front of such a port's queue. */
+void lc__channel_port_purge(lc_send_port port);
 /* Whether the port is one of a fiber or a thread. */
 static inline bool lc__port_is_channel(lc_send_port port)
 {
@@ -292,6 +294,13 @@ bool lc__isolate_group_is_down(const lc_isolate_group *group);
 
 /* ---- timer.c ---- */
 
+/*
+ * A message is to be handed to its receiver. @return false: its timer was cancelled, and it is to be
+ * freed instead. From then on the next tick of its timer is another message.
+ */
+bool lc__tick_deliver(lc_message *message);
+/* Whether it is a tick whose timer was cancelled. */
+bool lc__tick_is_void(const lc_message *message);
 /* Cancels the timers of an isolate that has ended. */
 void lc__message_timers_end(struct lc__message_timers *list);
 /* Cancels those that were started in a simulation that was broken off. */

@@ -51,12 +51,30 @@ lc_message *lc__messages_of(struct lc__messages *from, uint32_t number)
 
 /* ---- putting ---- */
 
+/* Takes out the first that counts against the limit: ticks, of which each timer has one, do not. */
+static lc_message *shift_counted(struct lc__messages *list)
+{
+    lc_message *before = NULL, *found = list->first;
+    while (found && found->is_tick) {
+        before = found;
+        found = found->next;
+    }
+    if (!found)
+        return NULL;
+    if (!before)
+        return shift(list);
+    before->next = found->next;
+    if (list->last == found)
+        list->last = before;
+    return found;
+}
+
 /* To give way to another, which is counted in its stead. NULL: all that is full is in hand. */
 static lc_message *take_oldest(struct lc__isolate *isolate)
 {
-    lc_message *oldest = isolate->waiting > 0 ? shift(&isolate->extras->waiting) : NULL;
+    lc_message *oldest = isolate->waiting > 0 ? shift_counted(&isolate->extras->waiting) : NULL;
     if (!oldest)
-        return shift(&isolate->mailbox);
+        return isolate->queued > 0 ? shift_counted(&isolate->mailbox) : NULL;
     isolate->waiting--;
     isolate->queued++;
     return oldest;
@@ -98,7 +116,7 @@ int lc__mailbox_put(lc_message *message, bool urgent)
     if (full && isolate->limit != UINT32_MAX && !urgent)
         return meet_full(isolate, message);
     append(&isolate->mailbox, message);
-    isolate->queued++;
+    isolate->queued += !message->is_tick;
     /* Who runs it looks again, under the lock, before it stops running it. */
     bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
     isolate->posted |= idle;
@@ -125,18 +143,18 @@ bool lc__mailbox_take(struct lc__isolate *isolate)
     uint32_t most = isolate->one_by_one ? 1 : BATCH;
     if (!isolate->taken)
         take_list(isolate);
-    if (isolate->counted_off > 0)
+    if (isolate->counted_off > 0 || (isolate->one_by_one && isolate->taken->is_tick))
         return false;
     isolate->counted_off = isolate->queued < most ? isolate->queued : most;
     isolate->queued -= isolate->counted_off;
-    return true;
+    return isolate->counted_off > 0;
 }
 
 void lc__mailbox_let_wait(struct lc__isolate *isolate, lc_message *message)
 {
     lc__spinlock_lock(&isolate->lock);
     append(&isolate->extras->waiting, message);
-    isolate->waiting++;
+    isolate->waiting += !message->is_tick;
     lc__isolate_unlock(isolate);
 }
 

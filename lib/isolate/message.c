@@ -33,6 +33,15 @@ int lc__payload_check(const lc_payload *payload)
     return 0;
 }
 
+void lc__payload_destroy(const lc_payload *payload)
+{
+    if (!payload || !payload->destroy)
+        return;
+    lc__callback_enter();
+    payload->destroy(payload->data);
+    lc__callback_leave();
+}
+
 /* Not cleared: what is behind the header is written over, and the header is written here. */
 static lc_message *make(lc_send_port port, size_t bytes)
 {
@@ -42,6 +51,7 @@ static lc_message *make(lc_send_port port, size_t bytes)
     if (!message)
         return NULL;
     message->is_block = is_block;
+    message->is_tick = false;
     message->next = NULL;
     message->port = port;
     message->data = NULL;
@@ -51,11 +61,12 @@ static lc_message *make(lc_send_port port, size_t bytes)
     return message;
 }
 
-lc_message *lc__message_new(lc_send_port port, const lc_payload *payload)
+/* With a payload that is good, or NULL, behind the first `before` bytes. */
+static lc_message *make_with(lc_send_port port, const lc_payload *payload, size_t before)
 {
     bool moved = payload && payload->destroy;
     size_t bytes = payload && !moved ? payload->size : 0;
-    lc_message *message = make(port, bytes);
+    lc_message *message = make(port, before + bytes);
     if (!message || !payload)
         return message;
     message->size = payload->size;
@@ -63,7 +74,22 @@ lc_message *lc__message_new(lc_send_port port, const lc_payload *payload)
     if (moved)
         message->data = payload->data;
     else if (bytes > 0)
-        message->data = memcpy(message->bytes, payload->data, bytes);
+        message->data = memcpy(message->bytes + before, payload->data, bytes);
+    return message;
+}
+
+lc_message *lc__message_new(lc_send_port port, const lc_payload *payload)
+{
+    return make_with(port, payload, 0);
+}
+
+lc_message *lc__message_new_tick(lc_send_port port, const lc_payload *payload)
+{
+    lc_message *message = make_with(port, payload, sizeof(struct lc__tick));
+    if (!message)
+        return NULL;
+    message->is_tick = true;
+    *lc__tick_of(message) = (struct lc__tick){NULL, 0};
     return message;
 }
 
@@ -147,6 +173,11 @@ const char *lc_message_backtrace(const lc_message *message)
     return report ? report->backtrace : NULL;
 }
 
+uint64_t lc_message_periods(const lc_message *message)
+{
+    return message && message->is_tick ? lc__tick_of((lc_message *)(uintptr_t)message)->periods : 0;
+}
+
 void lc__message_disown(lc_message *message)
 {
     if (message)
@@ -158,11 +189,10 @@ void lc_message_free(lc_message *message)
 {
     if (!message)
         return;
-    if (message->destroy) {
-        lc__callback_enter();
-        message->destroy(message->data);
-        lc__callback_leave();
-    }
+    if (message->is_tick)
+        lc__tick_gone(message);
+    const lc_payload payload = {message->data, message->size, message->destroy};
+    lc__payload_destroy(&payload);
     free_memory(message);
 }
 

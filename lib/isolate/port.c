@@ -97,11 +97,12 @@ static struct lc__port *own_port(lc_receive_port port, int *error)
     return found;
 }
 
+/* Those of a list that count against the limit. */
 static uint32_t count(const lc_message *message)
 {
     uint32_t counted = 0;
     for (; message; message = message->next)
-        counted++;
+        counted += !message->is_tick;
     return counted;
 }
 
@@ -270,11 +271,47 @@ static void discard(void *message)
     lc__message_drop(message);
 }
 
+static bool is_tick(const void *message)
+{
+    return ((const lc_message *)message)->is_tick;
+}
+
+static bool is_void(const void *message)
+{
+    return lc__tick_is_void(message);
+}
+
+/*
+ * After each receive and each cancel, so that what is ready has something to be received: at the
+ * front there is no tick of a cancelled timer.
+ */
+static void purge(lc_channel *channel)
+{
+    void *message;
+    while (lc__channel_take_if(channel, is_void, &message))
+        lc_message_free(message);
+}
+
+/* Takes the oldest message that is still to be delivered. @return as lc_channel_receive, -EINTR. */
+static int take_message(lc_channel *channel, void **item, int64_t deadline)
+{
+    int result;
+    bool delivered = false;
+    while (!delivered &&
+           (result = lc__channel_transfer(channel, LC__RECEIVE, item, deadline)) == 0) {
+        delivered = lc__tick_deliver(*item);
+        if (!delivered)
+            lc_message_free(*item);
+    }
+    purge(channel);
+    return result;
+}
+
 int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opened)
 {
     lc_channel *channel;
     lc__facility_register(&facility);
-    int result = lc__channel_new_growing(options->limit, discard, &channel);
+    int result = lc__channel_new_growing(options->limit, discard, is_tick, &channel);
     struct channel_port *port =
         result == 0 ? lc__pool_take(&channel_ports, lc__isolate_shard()) : NULL;
     if (!port) {
@@ -345,7 +382,7 @@ static int drop_oldest(lc_channel *channel, lc_message *message)
     void *oldest, *item = message;
     int result;
     while ((result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW)) == -ETIMEDOUT)
-        if (lc__channel_transfer(channel, LC__RECEIVE, &oldest, LC_NOW) == 0)
+        if (lc__channel_take_counted(channel, &oldest))
             lc__message_drop(oldest);
     return result;
 }
@@ -397,6 +434,17 @@ int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline)
     return result;
 }
 
+void lc__channel_port_purge(lc_send_port port)
+{
+    struct channel_port *found = lock_channel_port(port);
+    if (!found)
+        return;
+    lc_channel *channel = lc_channel_ref(found->channel);
+    lc__spinlock_unlock(&found->lock);
+    purge(channel);
+    lc_channel_unref(channel);
+}
+
 int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadline)
 {
     int error;
@@ -404,7 +452,7 @@ int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadlin
     lc_channel *channel = own_channel(port, &error);
     if (!channel)
         return error;
-    int result = lc__channel_transfer(channel, LC__RECEIVE, &item, deadline);
+    int result = take_message(channel, &item, deadline);
     lc_channel_unref(channel);
     if (result < 0)
         return result == -EPIPE ? -EBADF : result;
@@ -450,7 +498,7 @@ static int receive_oldest(lc_channel *const *channels, lc_waitable *waitables, s
 {
     for (;;) {
         long found = oldest_of(channels, count);
-        int result = found < 0 ? -ETIMEDOUT : lc_channel_receive(channels[found], item, LC_NOW);
+        int result = found < 0 ? -ETIMEDOUT : take_message(channels[found], item, LC_NOW);
         if (result != -ETIMEDOUT) /* else a message has given way to others meanwhile */
             return result;
         result = lc_wait_any(waitables, count, deadline);

@@ -1,8 +1,13 @@
 /*
  * timer.c: messages that come later. See <lifecycle/port.h>.
  *
- * A timer is a record of a pool, as an isolate is. It is given back when nobody refers to it any
- * more: the clock while it is armed or firing, its isolate's list, and whoever is just cancelling it.
+ * A timer is a record of a pool, as an isolate is. It is given back when nothing refers to it any
+ * more: the clock while it is armed or firing, its isolate's list, a tick that was not delivered, and
+ * whoever is just cancelling it.
+ *
+ * A timer has at most one tick that was not delivered. While there is one, a period that passes only
+ * adds to `periods`; the tick takes that number along when it is delivered (lc__tick_deliver), and the
+ * next period sends another. A tick of a cancelled timer is not delivered: its receiver frees it.
  */
 #include "base/fork.h"
 #include "base/library.h"
@@ -21,12 +26,17 @@ struct lc__message_timer {
     uint32_t place;
     uint64_t serial;
     unsigned refs;
-    bool armed;          /* it is to send, or to send again */
-    lc_message *message; /* what it sends; of a periodic timer copies of it */
+    bool armed;            /* it is to send, or to send again */
+    bool has_tick;         /* one that was not delivered, which has a reference to the timer */
+    lc_message *moved;     /* that tick, if it may carry moved data: of a timer that fires once */
+    atomic_bool cancelled; /* set under the lock, once; no tick is delivered from then on */
+    uint64_t periods;      /* that have passed, less those that ticks were delivered for */
+    lc_message *message;   /* what it sends; of a periodic timer copies of it */
     /* Unchanging while it is armed. */
     struct lc__timer timer;
     int64_t deadline; /* who fires it changes that */
     int64_t period;
+    lc_send_port port;
     lc_executor *simulated;             /* the simulation it was started in; NULL: the real world */
     lc_send_port owner;                 /* the isolate's control port; LC_NO_PORT: nobody's */
     LIST_ENTRY(lc__message_timer) link; /* of the owner's; under the owner's lock */
@@ -88,32 +98,63 @@ static int64_t next_deadline(const struct lc__message_timer *timer, int64_t now)
     return add(timer->deadline + missed * timer->period, timer->period);
 }
 
+/* How many periods have passed with the one that is due. */
+static uint64_t periods_until(const struct lc__message_timer *timer, int64_t now)
+{
+    if (timer->period == 0 || now <= timer->deadline)
+        return 1;
+    return 1 + (uint64_t)((now - timer->deadline) / timer->period);
+}
+
+static void unset_tick(struct lc__message_timer *timer)
+{
+    lc__spinlock_lock(&timer->lock);
+    timer->has_tick = false;
+    timer->moved = NULL;
+    lc__spinlock_unlock(&timer->lock);
+    drop_ref(timer);
+}
+
+/* A copy of what a periodic timer sends. Without memory for it the next tick stands for this, too. */
+static lc_message *copy_message(struct lc__message_timer *timer)
+{
+    const lc_payload payload = {timer->message->data, timer->message->size, NULL};
+    lc_message *copy = lc__message_new_tick(timer->message->port, &payload);
+    if (!copy)
+        unset_tick(timer);
+    return copy;
+}
+
 /*
- * What it is to send now. @return NULL: it was cancelled, or there is no memory. *again: it is
- * periodic, and the caller gets a reference.
+ * What it is to send now. @return NULL: it was cancelled, its last tick was not delivered, or there
+ * is no memory. *again: it is periodic, and the caller gets a reference.
  */
-static lc_message *take_message(struct lc__message_timer *timer, bool *again)
+static lc_message *take_message(struct lc__message_timer *timer, int64_t now, bool *again)
 {
     lc_message *message = NULL;
     lc__spinlock_lock(&timer->lock);
-    bool armed = timer->armed;
-    *again = armed && timer->period > 0;
-    timer->refs += *again;
-    if (armed && !*again) {
-        message = timer->message;
+    bool sends = timer->armed && !timer->has_tick;
+    *again = timer->armed && timer->period > 0;
+    if (timer->armed)
+        timer->periods += periods_until(timer, now);
+    if (sends && !*again) {
+        message = timer->moved = timer->message;
         timer->message = NULL;
-        timer->armed = false;
     }
+    timer->armed = *again;
+    timer->has_tick |= sends;
+    timer->refs += (unsigned)*again + (unsigned)sends; /* the caller's, and the tick's */
     lc__spinlock_unlock(&timer->lock);
-    if (!*again)
-        return message;
-    const lc_payload payload = {timer->message->data, timer->message->size, NULL};
-    return lc__message_new(timer->message->port, &payload);
+    if (sends && *again)
+        message = copy_message(timer);
+    if (message)
+        lc__tick_of(message)->timer = timer;
+    return message;
 }
 
-static bool arm_again(struct lc__message_timer *timer)
+static bool arm_again(struct lc__message_timer *timer, int64_t now)
 {
-    timer->deadline = next_deadline(timer, lc_now());
+    timer->deadline = next_deadline(timer, now);
     int result = lc__timer_arm(&timer->timer, timer->deadline);
     if (result < 0) {
         lc_log(LC_LOG_ERROR, NULL, "a periodic message ends, its timer cannot be armed: %s",
@@ -142,11 +183,12 @@ static void fire(struct lc__timer *fired)
     struct lc__message_timer *timer =
         (struct lc__message_timer *)((char *)fired - offsetof(struct lc__message_timer, timer));
     bool periodic;
-    lc_message *message = take_message(timer, &periodic);
-    bool again = periodic && (!message || lc_port_is_open(message->port));
+    int64_t now = lc_now();
+    lc_message *message = take_message(timer, now, &periodic);
+    bool again = periodic && lc_port_is_open(timer->port);
     if (message)
         lc__send_own(message);
-    if (!again || !arm_again(timer))
+    if (!again || !arm_again(timer, now))
         end_timer(timer); /* after the message is there: the isolate lives for one or the other */
     /* Armed again, it may be cancelled, and the clock's reference is no longer ours. */
     if (periodic)
@@ -158,6 +200,40 @@ static bool is_due(struct lc__timer *timer)
 {
     (void)timer;
     return true;
+}
+
+/* ---- ticks ---- */
+
+bool lc__tick_is_void(const lc_message *message)
+{
+    if (!message->is_tick)
+        return false;
+    const struct lc__message_timer *timer = lc__tick_of((lc_message *)(uintptr_t)message)->timer;
+    return timer && atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
+}
+
+bool lc__tick_deliver(lc_message *message)
+{
+    struct lc__message_timer *timer = message->is_tick ? lc__tick_of(message)->timer : NULL;
+    if (!timer)
+        return true;
+    lc__spinlock_lock(&timer->lock);
+    bool delivered = !atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
+    timer->has_tick = false;
+    timer->moved = NULL;
+    *lc__tick_of(message) = (struct lc__tick){NULL, timer->periods};
+    timer->periods = 0;
+    lc__spinlock_unlock(&timer->lock);
+    drop_ref(timer);
+    return delivered;
+}
+
+void lc__tick_gone(lc_message *message)
+{
+    struct lc__message_timer *timer = lc__tick_of(message)->timer;
+    lc__tick_of(message)->timer = NULL;
+    if (timer)
+        unset_tick(timer);
 }
 
 /* ---- starting ---- */
@@ -184,9 +260,14 @@ static struct lc__message_timer *make(lc_message *message, int64_t after, int64_
         timer->serial = lc__pool_first_serial(&timers);
     timer->refs = owner ? 3 : 2; /* the clock's, the owner's, and ours until it is armed */
     timer->armed = true;
+    timer->has_tick = false;
+    timer->moved = NULL;
+    atomic_store_explicit(&timer->cancelled, false, memory_order_relaxed);
+    timer->periods = 0;
     timer->message = message;
     timer->deadline = add(lc_now(), after); /* not LC_NOW, since a period counts from it */
     timer->period = period;
+    timer->port = message->port;
     timer->owner = owner ? lc__isolate_control_port(owner) : LC_NO_PORT;
     timer->simulated = lc_simulated() ? lc_executor_current() : NULL;
     timer->timer.due = is_due;
@@ -222,7 +303,7 @@ int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after, 
         return -ENOTSUP;
     struct lc__isolate *owner = lc__isolate_running();
     struct lc__extras *extras = owner ? lc__isolate_extras(owner) : NULL;
-    lc_message *message = owner && !extras ? NULL : lc__message_new(port, payload);
+    lc_message *message = owner && !extras ? NULL : lc__message_new_tick(port, payload);
     struct lc__message_timer *timer = message ? make(message, after, period, owner) : NULL;
     if (!timer) {
         lc__message_disown(message);
@@ -255,6 +336,22 @@ static bool disarm(struct lc__message_timer *timer)
     return armed;
 }
 
+/*
+ * Under the lock: no tick is delivered from now on. One that is on its way stays there, until its
+ * receiver comes to it, but what it carries is given up at once: @return that.
+ */
+static lc_payload cancel(struct lc__message_timer *timer)
+{
+    lc_message *tick = timer->moved;
+    lc_payload payload = {NULL, 0, NULL};
+    atomic_store_explicit(&timer->cancelled, true, memory_order_relaxed);
+    if (tick) {
+        payload = (lc_payload){tick->data, tick->size, tick->destroy};
+        tick->destroy = NULL;
+    }
+    return payload;
+}
+
 bool lc_timer_cancel(lc_timer cancelled)
 {
     lc__task_check();
@@ -264,13 +361,20 @@ bool lc_timer_cancel(lc_timer cancelled)
         return false;
     lc__spinlock_lock(&timer->lock);
     bool there = timer->serial == cancelled.serial && timer->refs > 0;
-    timer->refs += there;
+    bool prevented = there && (timer->armed || timer->has_tick) &&
+                     !atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
+    lc_payload payload = prevented ? cancel(timer) : (lc_payload){NULL, 0, NULL};
+    timer->refs += prevented;
+    const lc_send_port port = prevented && timer->has_tick ? timer->port : LC_NO_PORT;
     lc__spinlock_unlock(&timer->lock);
-    if (!there)
+    if (!prevented)
         return false;
-    bool armed = disarm(timer);
+    lc__payload_destroy(&payload);
+    disarm(timer);
+    if (lc__port_is_channel(port))
+        lc__channel_port_purge(port);
     drop_ref(timer);
-    return armed;
+    return true;
 }
 
 void lc__message_timers_end(struct lc__message_timers *list)

@@ -50,8 +50,10 @@ struct lc_channel {
     size_t room;
     size_t head;
     size_t length;
+    size_t extra;         /* how many of them do not count against the capacity */
     struct side sides[2]; /* by enum lc__channel_side */
     void (*discard)(void *item);
+    bool (*is_extra)(const void *item); /* NULL: all count */
     /* A merged channel has sources, and no items. */
     bool is_merged;
     size_t source_count;
@@ -125,11 +127,17 @@ static void leave(struct lc__waiter **list, struct lc__waiter *waiter)
 
 static bool is_full(const lc_channel *channel)
 {
-    return channel->length >= channel->capacity; /* never, if unbounded */
+    return channel->length - channel->extra >= channel->capacity; /* never, if unbounded */
+}
+
+static bool is_extra(const lc_channel *channel, const void *item)
+{
+    return channel->is_extra && channel->is_extra(item);
 }
 
 static void append(lc_channel *channel, void *item)
 {
+    channel->extra += is_extra(channel, item);
     size_t at = channel->head + channel->length++;
     channel->items[at < channel->room ? at : at - channel->room] = item;
 }
@@ -164,6 +172,7 @@ static int take(lc_channel *channel, void **item, struct wake *wake)
     *item = channel->items[channel->head];
     channel->head = channel->head + 1 < channel->room ? channel->head + 1 : 0;
     channel->length--;
+    channel->extra -= is_extra(channel, *item);
     if (is_full(channel)) /* it held more than it should */
         return 0;
     const struct party *sender = serve_first(wake, &channel->sides[LC__SEND]);
@@ -190,6 +199,7 @@ static int put_back(lc_channel *channel, void *item, struct wake *wake)
     channel->head = (channel->head > 0 ? channel->head : channel->room) - 1;
     channel->items[channel->head] = item;
     channel->length++;
+    channel->extra += is_extra(channel, item);
     take_all(wake, &channel->sides[LC__RECEIVE].watchers);
     return 0;
 }
@@ -441,6 +451,45 @@ int lc__channel_peek(lc_channel *channel, void **item)
     return there ? 0 : -EAGAIN;
 }
 
+bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), void **item)
+{
+    struct wake wake = {NULL};
+    lc__spinlock_lock(&channel->lock);
+    bool taken = channel->length > 0 && asked(channel->items[channel->head]) &&
+                 take(channel, item, &wake) == 0;
+    unlock(channel, &wake);
+    return taken;
+}
+
+/* Moves the oldest item that counts to the front; the extra ones before it keep their order. */
+static bool bring_counted_to_front(lc_channel *channel)
+{
+    size_t at = channel->head;
+    for (size_t i = 0; i < channel->length; i++) {
+        void *found = channel->items[at];
+        if (!is_extra(channel, found)) {
+            for (; i > 0; i--) {
+                size_t before = (at > 0 ? at : channel->room) - 1;
+                channel->items[at] = channel->items[before];
+                at = before;
+            }
+            channel->items[at] = found;
+            return true;
+        }
+        at = at + 1 < channel->room ? at + 1 : 0;
+    }
+    return false;
+}
+
+bool lc__channel_take_counted(lc_channel *channel, void **item)
+{
+    struct wake wake = {NULL};
+    lc__spinlock_lock(&channel->lock);
+    bool taken = bring_counted_to_front(channel) && take(channel, item, &wake) == 0;
+    unlock(channel, &wake);
+    return taken;
+}
+
 void lc_channel_close(lc_channel *channel)
 {
     if (!channel)
@@ -589,12 +638,14 @@ int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **ch
     return 0;
 }
 
-int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel)
+int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
+                            bool (*is_extra_item)(const void *item), lc_channel **channel)
 {
     *channel = make(capacity, FIRST_ROOM, 0);
     if (!*channel)
         return -ENOMEM;
     (*channel)->discard = discard;
+    (*channel)->is_extra = is_extra_item;
     return 0;
 }
 

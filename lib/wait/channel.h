@@ -13,10 +13,16 @@ enum lc__channel_side { LC__RECEIVE, LC__SEND };
 
 /*
  * As lc_channel_new, of a bounded channel that takes room as it needs it: a send may fail with
- * -ENOMEM. It has room for the first items from the start, so that one who waits for a single
- * message gets it whatever memory there is.
+ * -ENOMEM. It has room for the first items from the start, so that one that waits for a single
+ * message gets it whatever memory there is. Items of which `is_extra` says so do not count against
+ * the capacity; it is asked under the channel's lock.
  */
-int lc__channel_new_growing(size_t capacity, void (*discard)(void *item), lc_channel **channel);
+int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
+                            bool (*is_extra)(const void *item), lc_channel **channel);
+/* Takes the oldest item out if `asked` says so, under the channel's lock. @return whether it did. */
+bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), void **item);
+/* Takes out the oldest item that counts against the capacity. @return false: there is none. */
+bool lc__channel_take_counted(lc_channel *channel, void **item);
 /*
  * As lc_channel_send or receive, of a channel that is not merged, for a caller that holds something:
  * begins with no lc__task_check, and where the calling task must end it returns -EINTR.

@@ -14,9 +14,27 @@ void oracle_claim(struct oracle *oracle, bool truth, const char *otherwise)
 
 /* ---- lists ---- */
 
-static void push(struct list *list, unsigned line, unsigned number)
+static void push(struct list *list, struct queued queued)
 {
-    list->items[list->count++] = (struct queued){line, number};
+    list->items[list->count++] = queued;
+}
+
+/* How many count against the limit: ticks do not. */
+static size_t counted(const struct list *list)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < list->count; i++)
+        found += list->items[i].tick == 0;
+    return found;
+}
+
+/* Where the tick of an alarm is, or the first that is none; the list's end: nowhere. */
+static size_t find(const struct list *list, unsigned tick)
+{
+    size_t at = 0;
+    while (at < list->count && list->items[at].tick != tick)
+        at++;
+    return at;
 }
 
 static struct queued take(struct list *list, size_t at)
@@ -47,13 +65,13 @@ static void bring(struct model_actor *actor, unsigned number)
     for (size_t i = 0; i < actor->waiting.count;) {
         if (actor->waiting.items[i].number == number) {
             struct queued moved = take(&actor->waiting, i);
-            push(&all, moved.line, moved.number);
+            push(&all, moved);
         } else {
             i++;
         }
     }
     for (size_t i = 0; i < actor->mailbox.count; i++)
-        push(&all, actor->mailbox.items[i].line, actor->mailbox.items[i].number);
+        push(&all, actor->mailbox.items[i]);
     actor->mailbox = all;
 }
 
@@ -157,20 +175,21 @@ int oracle_spawn(struct oracle *oracle, int index, const struct casting *casting
 }
 
 static int put(struct oracle *oracle, struct model_actor *actor, unsigned number, unsigned line,
-               bool urgent, bool from_itself)
+               bool from_itself)
 {
+    const struct queued message = {line, number, 0};
     if (!actor->alive || !find_port(actor, number)) {
         oracle->gone[line] = true;
         return 0;
     }
-    if (actor->mailbox.count + actor->waiting.count < actor->casting.limit || urgent) {
-        push(&actor->mailbox, line, number);
+    if (counted(&actor->mailbox) + counted(&actor->waiting) < actor->casting.limit) {
+        push(&actor->mailbox, message);
         return 0;
     }
     if (actor->casting.when_full == LC_FULL_DROP_OLDEST) {
-        struct list *oldest = actor->waiting.count > 0 ? &actor->waiting : &actor->mailbox;
-        oracle->gone[take(oldest, 0).line] = true;
-        push(&actor->mailbox, line, number);
+        struct list *oldest = counted(&actor->waiting) > 0 ? &actor->waiting : &actor->mailbox;
+        oracle->gone[take(oldest, find(oldest, 0)).line] = true;
+        push(&actor->mailbox, message);
         return 0;
     }
     oracle->gone[line] = true; /* it is the sender's */
@@ -187,7 +206,7 @@ int oracle_send(struct oracle *oracle, int index, int place, unsigned line, bool
         oracle->gone[line] = true;
         return -EINVAL;
     }
-    return put(oracle, actor, number, line, false, from_itself);
+    return put(oracle, actor, number, line, from_itself);
 }
 
 int oracle_pause(struct oracle *oracle, int actor, int key)
@@ -215,7 +234,7 @@ int oracle_ping(struct oracle *oracle, int index, int watcher, unsigned line, bo
         return -ESRCH;
     }
     if (next_event)
-        push(&actor->control, line, (unsigned)watcher);
+        push(&actor->control, (struct queued){line, (unsigned)watcher, 0});
     else
         expect(actor, watcher, SIGHT_PING, line);
     return 0;
@@ -322,6 +341,7 @@ int oracle_start_alarm(struct oracle *oracle, int index, int at, int place, unsi
         .foreign = at == ALARMS,
         .generation = actor->generation,
         .number = actor->ports[place].number,
+        .started = line,
         .line = started->load,
         .due = started->due,
         .period = started->period,
@@ -329,14 +349,32 @@ int oracle_start_alarm(struct oracle *oracle, int index, int at, int place, unsi
     return 0;
 }
 
+static bool has_tick(const struct list *list, const struct model_alarm *alarm)
+{
+    return find(list, alarm->started) < list->count;
+}
+
+/* It goes in whatever the limit is, unless the one before is still there. */
+static void tick(struct model_actor *actor, const struct model_alarm *alarm)
+{
+    if (!has_tick(&actor->mailbox, alarm) && !has_tick(&actor->waiting, alarm))
+        push(&actor->mailbox, (struct queued){alarm->line, alarm->number, alarm->started});
+}
+
 int oracle_cancel_alarm(struct oracle *oracle, int actor, int at)
 {
     struct model_alarm *alarm = &oracle->actors[actor].alarms[at];
-    if (!alarm->armed)
-        return 0;
+    struct list *lists[] = {&oracle->actors[actor].mailbox, &oracle->actors[actor].waiting};
+    bool prevented = alarm->armed;
+    for (int i = 0; i < 2; i++)
+        if (alarm->started && has_tick(lists[i], alarm)) {
+            take(lists[i], find(lists[i], alarm->started));
+            prevented = true;
+        }
     alarm->armed = false;
-    oracle->gone[alarm->line] = true;
-    return 1;
+    if (prevented)
+        oracle->gone[alarm->line] = true;
+    return prevented;
 }
 
 static void fire_one(struct oracle *oracle, struct model_actor *actor, struct model_alarm *alarm)
@@ -344,7 +382,7 @@ static void fire_one(struct oracle *oracle, struct model_actor *actor, struct mo
     bool open =
         actor->alive && actor->generation == alarm->generation && find_port(actor, alarm->number);
     if (open)
-        put(oracle, actor, alarm->number, alarm->line, true, false);
+        tick(actor, alarm);
     else
         oracle->gone[alarm->line] = true;
     alarm->due += alarm->period;
@@ -595,7 +633,7 @@ static bool run_one(struct oracle *oracle, int index)
         return false;
     struct queued message = take(&actor->mailbox, 0);
     if (find_port(actor, message.number)->deaf) {
-        push(&actor->waiting, message.line, message.number);
+        push(&actor->waiting, message);
     } else {
         actor->handled = message.line;
         play(oracle, index, message.line);

@@ -106,6 +106,7 @@ struct model_alarm {
     bool foreign;
     unsigned generation; /* of the actor whose port it is for */
     unsigned number;     /* of the port */
+    unsigned started;    /* the line that has started it */
     unsigned line;
     int64_t due, period;
 };
@@ -113,6 +114,7 @@ struct model_alarm {
 struct queued {
     unsigned line;
     unsigned number;
+    unsigned tick; /* of the alarm that this line has started; 0: of none */
 };
 
 struct list {
