@@ -173,7 +173,8 @@ typedef struct lc_isolate_options {
     lc_when_full when_full;
     /**
      * Hold the isolate before its first event, or after its last, until lc_isolate_end_hold: for
-     * isolate managers. While it is held control works.
+     * isolate managers. While it is held control works. The last message of lc_isolate_exit is sent
+     * before the hold. No hold holds when the group is shut down, or the component stopped.
      */
     bool hold_at_start;
     bool hold_at_exit;
@@ -378,7 +379,7 @@ LC_API int lc_isolate_end_hold(lc_isolate isolate);
 /**
  * Makes a component whose start spawns an isolate: ready when its entry has returned, done when it
  * has ended. An error that ends it is thrown on the context it was started with, after the error
- * listeners have been told; the end of that context kills it. Its lc_isolate_context is below that
+ * listeners have been told; the end of that context kills it, also if it is held. Its lc_isolate_context is below that
  * context.
  * @param options    copied, with the name; `release` is called when the isolate has ended, or when
  *                   the component is destroyed without having been started. exit_response must not

@@ -45,9 +45,10 @@ static void has_ended(void *arg)
     lc_handle_close(((struct isolate_component *)arg)->done);
 }
 
-static void kill_isolate(void *arg)
+/* No hold holds it: whoever stops the component waits for its end. */
+static void stop_isolate(void *arg)
 {
-    lc_isolate_kill(((struct isolate_component *)arg)->isolate, LC_PRIORITY_NEXT_EVENT);
+    lc__isolate_stop(((struct isolate_component *)arg)->isolate);
 }
 
 /* ---- the component ---- */
@@ -64,13 +65,13 @@ static lc_error *spawn(struct isolate_component *component)
         return error;
     component->isolate = isolate;
     component->spawned = true;
-    int result = lc_handle_on_close(lc_context_done(component->context), kill_isolate, component,
+    int result = lc_handle_on_close(lc_context_done(component->context), stop_isolate, component,
                                     &component->on_cancel);
     if (result == 0)
         return NULL;
     /* It could not be told to stop. */
     lc__task_shield(); /* it is not left alone */
-    lc_isolate_kill(isolate, LC_PRIORITY_NEXT_EVENT);
+    lc__isolate_stop(isolate);
     lc_handle_wait(component->done, LC_FOREVER);
     lc__task_unshield();
     return lc_error_new(result, "isolate \"%s\" cannot watch its context", component->options.name);

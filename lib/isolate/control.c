@@ -214,6 +214,18 @@ int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
     return 0;
 }
 
+int lc__isolate_stop(lc_isolate isolate)
+{
+    int error;
+    struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
+    if (!found)
+        return error;
+    found->bars |= LC__KILLED;
+    found->hold_at_exit = false;
+    lc__isolate_unlock_changed(found);
+    return 0;
+}
+
 int lc_isolate_set_errors_fatal(lc_isolate isolate, bool fatal)
 {
     int error;

@@ -206,9 +206,15 @@ static bool holds_at_exit(const struct lc__isolate *isolate)
     return isolate->hold_at_exit && !lc__isolate_group_is_down(isolate->group);
 }
 
+static bool has_last_message(const struct lc__isolate *isolate)
+{
+    return isolate->extras && isolate->extras->last;
+}
+
 bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate)
 {
-    return !isolate->running && is_over(isolate) && holds_at_exit(isolate);
+    return !isolate->running && is_over(isolate) && holds_at_exit(isolate) &&
+           !has_last_message(isolate);
 }
 
 enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
@@ -218,8 +224,10 @@ enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
         return LC__EVENT_MESSAGE;
     if (bars & LC__CONTROL_WAITS)
         return LC__EVENT_CONTROL;
+    if (is_over(isolate) && !holds_at_exit(isolate))
+        return LC__EVENT_END;
     if (is_over(isolate))
-        return holds_at_exit(isolate) ? LC__EVENT_NONE : LC__EVENT_END;
+        return has_last_message(isolate) ? LC__EVENT_LAST : LC__EVENT_NONE;
     if (bars & LC__PAUSED || lc__isolate_is_held_at_start(isolate))
         return LC__EVENT_NONE;
     return bars & LC__NOT_ENTERED ? LC__EVENT_ENTRY : LC__EVENT_NONE;
@@ -372,6 +380,15 @@ static bool is_turn_over(unsigned handled, int64_t *began)
     return over;
 }
 
+static void send_last(struct lc__isolate *isolate)
+{
+    lc__spinlock_lock(&isolate->lock);
+    lc_message *last = isolate->extras->last;
+    isolate->extras->last = NULL;
+    lc__isolate_unlock(isolate);
+    lc__send_own(last);
+}
+
 static lc_error *run_events(void *arg)
 {
     struct run *run = arg;
@@ -391,6 +408,9 @@ static lc_error *run_events(void *arg)
             break;
         case LC__EVENT_MESSAGE:
             handle(run);
+            break;
+        case LC__EVENT_LAST:
+            send_last(isolate);
             break;
         case LC__EVENT_END:
             run->isolate = NULL;

@@ -121,6 +121,7 @@ enum lc__event {
     LC__EVENT_CONTROL,
     LC__EVENT_ENTRY,
     LC__EVENT_MESSAGE,
+    LC__EVENT_LAST, /* the last message is sent, and then the end is held */
     LC__EVENT_END
 };
 
@@ -264,6 +265,9 @@ static inline bool lc__port_is_channel(lc_send_port port)
 
 /* Gives a reference back. NULL is allowed. */
 void lc__listeners_unref(struct lc__listeners *listeners);
+
+/* Kills it before its next event, and ends its holds; as lc_isolate_kill. */
+int lc__isolate_stop(lc_isolate isolate);
 
 /* ---- end.c ---- */
 

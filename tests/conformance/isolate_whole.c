@@ -819,6 +819,38 @@ static void ready_after_the_entry(void)
     stage_drop(&stage);
 }
 
+/* Stopped before its entry has run, while it runs, or while it is held at its exit. */
+static void stop_ends_holds(bool at_start, mime_act act, const void *arg)
+{
+    struct stage stage = {.scope = scope_new(NULL)};
+    mime_init(&stage.mime);
+    stage.mime.first = begins;
+    stage.mime.options.hold_at_start = at_start;
+    stage.mime.options.hold_at_exit = true;
+    CHECK_SUCCESS(lc_isolate_component_new(&stage.mime.options, &stage.component));
+    CHECK_SUCCESS(lc_component_start(stage.component, stage.scope.context));
+    CU_ASSERT_TRUE(at_start || hears(stage.mime.notes, "begins"));
+    if (act) {
+        CU_ASSERT_TRUE(mime_told(&stage.mime, act, arg));
+        CU_ASSERT_TRUE(mime_comes_to(&stage.mime, LC_ISOLATE_HELD_AT_EXIT));
+        CU_ASSERT_TRUE(!arg || hears(stage.mime.notes, arg));
+    }
+    CHECK_OPEN(lc_component_done(stage.component));
+    scope_cancel(&stage.scope);
+    CHECK_CLOSES(lc_component_done(stage.component));
+    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
+    stage.mime.options.hold_at_exit = false; /* there is no hold left for mime_drop to end */
+    stage_drop(&stage);
+}
+
+static void component_that_is_stopped_is_not_held(void)
+{
+    stop_ends_holds(true, NULL, NULL);
+    stop_ends_holds(false, NULL, NULL);
+    stop_ends_holds(false, mime_closes, NULL);
+    stop_ends_holds(false, mime_exits, "last");
+}
+
 static void not_ready_if_the_entry_fails(void)
 {
     struct stage stage;
@@ -1268,6 +1300,8 @@ CHECK_SUITE_IN_MODES(
     {"C17 a run has an isolate of its own, of that name", run_is_in_an_isolate_of_that_name},
     {"C17 a run may be within an isolate", run_within_an_isolate},
     {"C17 who waits for a run and is killed leaves nothing behind", waiting_for_a_run_and_killed},
+    {"C14 holds do not hold an isolate whose component is stopped",
+     component_that_is_stopped_is_not_held},
     {"C18 an isolate is ready after its entry returned", ready_after_the_entry},
     {"C18 an isolate whose entry fails is never ready", not_ready_if_the_entry_fails},
     {"C18 an isolate is done after its exit", done_after_the_exit},

@@ -113,7 +113,7 @@ static bool is_held_at_start(const struct model_actor *actor)
 
 static bool is_held_at_exit(const struct model_actor *actor)
 {
-    return actor->hold_at_exit && !actor->busy && is_over(actor);
+    return actor->hold_at_exit && !actor->busy && is_over(actor) && !actor->last;
 }
 
 lc_isolate_state oracle_state(const struct oracle *oracle, int index)
@@ -401,6 +401,13 @@ void oracle_fire(struct oracle *oracle)
 
 /* ---- its end ---- */
 
+static void say_last(struct model_actor *actor)
+{
+    if (actor->last)
+        expect(actor, actor->last_watcher, SIGHT_LAST, actor->last);
+    actor->last = 0;
+}
+
 static void end(struct oracle *oracle, int index)
 {
     struct model_actor *actor = &oracle->actors[index];
@@ -409,8 +416,7 @@ static void end(struct oracle *oracle, int index)
     drop_all(oracle, &actor->waiting);
     for (int i = 0; i < ALARMS; i++)
         oracle_cancel_alarm(oracle, index, i);
-    if (actor->last)
-        expect(actor, actor->last_watcher, SIGHT_LAST, actor->last);
+    say_last(actor);
     for (int i = 0; i < WATCHERS; i++)
         if (actor->exit_lines[i] >= 0)
             expect(actor, i, SIGHT_EXIT, (unsigned)actor->exit_lines[i]);
@@ -616,8 +622,11 @@ static bool run_one(struct oracle *oracle, int index)
         return true;
     }
     if (is_over(actor)) {
+        bool says = actor->last != 0;
         if (actor->hold_at_exit)
-            return false;
+            say_last(actor);
+        if (actor->hold_at_exit)
+            return says;
         end(oracle, index);
         return true;
     }
