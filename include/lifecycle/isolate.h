@@ -317,7 +317,7 @@ LC_API int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_paylo
  * whatever kind, is interrupted and does not return, nor does its next call that checks
  * (lc_isolate_check); of oneself, this one does not. Deferred calls and callbacks of the library are
  * not interrupted, and what lc_blocking runs may finish first.
- * @return 0; -EPERM; -ESRCH.
+ * @return 0; -EPERM; -ESRCH; -EINVAL: no lc_priority.
  */
 LC_API int lc_isolate_kill(lc_isolate isolate, lc_priority priority);
 /** Whether errors end the isolate; needs the terminate capability. @return 0; -EPERM; -ESRCH. */

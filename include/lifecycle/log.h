@@ -90,7 +90,10 @@ typedef struct lc_log_sink {
  */
 LC_API int lc_log_set_sink(const lc_log_sink *sink);
 
-/** Drops records that matter less than `level`. The default is LC_LOG_INFO. */
+/**
+ * Drops records that matter less than `level`; 0, or any number below LC_LOG_CRITICAL, all. The
+ * default is LC_LOG_INFO. A negative number, or one above LC_LOG_DEBUG, changes nothing and is logged.
+ */
 LC_API void lc_log_set_level(lc_log_level level);
 
 /**
@@ -99,9 +102,7 @@ LC_API void lc_log_set_level(lc_log_level level);
 LC_API void lc_log_flush(void);
 
 /**
- * Logs one record. errno is kept.
- * @param level      below LC_LOG_CRITICAL it is taken for that; above LC_LOG_DEBUG nothing is
- *                   logged.
+ * Logs one record; with a level that is no lc_log_level, as an error. errno is kept.
  * @param component  the speaker's name; NULL means the calling worker's name.
  * @param format     printf-style, without newline.
  */

@@ -391,8 +391,18 @@ int lc_log_set_sink(const lc_log_sink *calls)
     return 0;
 }
 
+static bool is_level(lc_log_level level)
+{
+    return level >= LC_LOG_CRITICAL && level <= LC_LOG_DEBUG;
+}
+
 void lc_log_set_level(lc_log_level level)
 {
+    if ((int)level < 0 || level > LC_LOG_DEBUG) {
+        lc_log(LC_LOG_ERROR, NULL,
+               "lc_log_set_level: the level is %d, not one of LC_LOG_..., nor 0", (int)level);
+        return;
+    }
     atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
 }
 
@@ -408,7 +418,9 @@ LC_PRINTF(5, 0)
 static void log_record(lc_log_level level, const char *component, const lc_log_field *fields,
                        size_t field_count, const char *format, va_list arguments)
 {
-    if (level > LC_LOG_DEBUG || (int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
+    if (!is_level(level))
+        level = LC_LOG_ERROR;
+    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
     char message[LC_LOG_LINE_MAX];
     int kept = errno;

@@ -139,6 +139,11 @@ int lc_isolate_end_hold(lc_isolate isolate)
     return held ? 0 : -ENOENT;
 }
 
+static bool is_priority(lc_priority priority)
+{
+    return (unsigned)priority <= LC_PRIORITY_NEXT_EVENT;
+}
+
 /* ---- ping ---- */
 
 static int queue_control(lc_send_port port, lc_message *response)
@@ -166,7 +171,7 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
                     lc_priority priority)
 {
     lc__isolate_check_with(response);
-    if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
+    if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0 || !is_priority(priority))
         return -EINVAL;
     lc_message *message = lc__message_new(port, response);
     int result = message ? 0 : -ENOMEM;
@@ -191,6 +196,9 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
 int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
 {
     int error;
+    lc__task_check();
+    if (!is_priority(priority))
+        return -EINVAL;
     struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
     if (!found)
         return error;

@@ -600,8 +600,8 @@ lc_error *lc__isolate_check(const lc_isolate_options *options)
                             ", or LC_MAILBOX_UNLIMITED",
                             name, options->mailbox_limit, UINT32_MAX - 1);
     if ((unsigned)options->when_full > LC_FULL_PARK_SENDER)
-        return lc_error_new(-EINVAL, "isolate \"%s\" has a when_full of %d, which is none", name,
-                            (int)options->when_full);
+        return lc_error_new(-EINVAL, "isolate \"%s\" has a when_full of %d, not one of LC_FULL_...",
+                            name, (int)options->when_full);
     if (lc__payload_check(&options->exit_response) < 0)
         return lc_error_new(-EINVAL, "isolate \"%s\" has an exit_response of bytes that are NULL",
                             name);

@@ -558,9 +558,13 @@ static int check(const lc_port_options *options, bool in_isolate)
                "a port with a handler is an isolate's: a fiber or a thread receives");
         return -EINVAL;
     }
-    if (options->limit == 0 || (unsigned)options->when_full > LC_FULL_PARK_SENDER) {
-        lc_log(LC_LOG_ERROR, NULL,
-               "a port needs a limit of 1 or more, or LC_MAILBOX_UNLIMITED, and an lc_when_full");
+    if (options->limit == 0) {
+        lc_log(LC_LOG_ERROR, NULL, "a port has a limit of 0: 1 or more, or LC_MAILBOX_UNLIMITED");
+        return -EINVAL;
+    }
+    if ((unsigned)options->when_full > LC_FULL_PARK_SENDER) {
+        lc_log(LC_LOG_ERROR, NULL, "a port has a when_full of %d, not one of LC_FULL_...",
+               (int)options->when_full);
         return -EINVAL;
     }
     return 0;

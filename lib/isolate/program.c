@@ -173,6 +173,10 @@ static lc_error *check(const char *uri, int count, const char *const *arguments,
                             "the options for \"%s\" have an entry, arg, release or group, "
                             "which are the shared object's",
                             uri);
+    if ((unsigned)options->when_full > LC_FULL_PARK_SENDER)
+        return lc_error_new(-EINVAL,
+                            "the options for \"%s\" have a when_full of %d, not one of LC_FULL_...",
+                            uri, (int)options->when_full);
     if (count < 0 || (count > 0 && !arguments))
         return lc_error_new(-EINVAL, "\"%s\" cannot be given %d arguments", uri, count);
     for (int i = 0; i < count; i++)

@@ -604,13 +604,16 @@ lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff)
 
 lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity)
 {
+    if (!lc_behavior_name(intensity->exceeded))
+        return lc_error_new(-EINVAL, "intensity.exceeded of \"%s\" is %d, not a behavior", name,
+                            (int)intensity->exceeded);
     if (intensity->restarts == 0)
         return NULL;
     if (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0)
         return lc_error_new(-EINVAL,
                             "intensity of \"%s\": restarts must be 0 to %d, and period above 0",
                             name, LC_INTENSITY_MAX);
-    if (!lc_behavior_name(intensity->exceeded) || intensity->exceeded == LC_RESTART)
+    if (intensity->exceeded == LC_RESTART)
         return lc_error_new(
             -EINVAL, "intensity.exceeded of \"%s\" must be a behavior other than restart", name);
     return NULL;

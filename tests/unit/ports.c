@@ -96,7 +96,7 @@ static lc_error *open_badly(void *port)
 
 static void bad_options_are_refused_and_logged(void)
 {
-    static const char *const told[MISTAKES] = {"LC_PORT_INIT", "limit", "lc_when_full"};
+    static const char *const told[MISTAKES] = {"LC_PORT_INIT", "a limit of 0", "LC_FULL_..."};
     lc_receive_port port;
     struct soloist soloist;
     lc_port_options options = LC_PORT_INIT;
