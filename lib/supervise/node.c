@@ -11,11 +11,13 @@
  */
 #include "supervise/node.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/refs.h"
 #include "context/context.h"
 #include "context/owner.h"
 #include "context/signaler.h"
+#include "executor/callback.h"
 #include "executor/thread.h"
 
 #include <lifecycle/log.h>
@@ -47,6 +49,7 @@ struct lc__instance {
     struct lc__post ready_post;
     struct lc__post failed_post;
     struct lc__post ended_post;
+    struct lc__timer destroyer; /* armed while there is no task to destroy it in */
 };
 
 #define OF(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -66,6 +69,30 @@ static void unref_instance(struct lc__instance *instance)
 static void ref_instance(struct lc__instance *instance)
 {
     atomic_fetch_add_explicit(&instance->refs, 1, memory_order_relaxed);
+}
+
+/* ---- when there is no task ---- */
+
+#define RETRY_PAUSE (100 * LC_MILLISECOND)
+
+/* Under the timers' lock. What the timer is part of stays until it has fired. */
+static bool is_due(struct lc__timer *timer)
+{
+    (void)timer;
+    return true;
+}
+
+/*
+ * Has `fire` called after a pause, on the timers' thread, to try once more. On a clock that is moved
+ * by hand, or simulated, it is not known whether that time comes. @return whether it will be called.
+ */
+static bool postpone(struct lc__timer *timer, void (*fire)(struct lc__timer *timer))
+{
+    if (lc__clock_current()->timers)
+        return false;
+    timer->due = is_due;
+    timer->fire = fire;
+    return lc__timer_arm_apart(timer, lc_deadline_after(RETRY_PAUSE)) == 0;
 }
 
 /* ---- what it tells ---- */
@@ -185,18 +212,32 @@ static void unwatch_ready(struct lc__instance *instance)
         unref_instance(instance);
 }
 
+static bool start_destroy(struct lc__instance *instance)
+{
+    const struct lc__node *node = instance->node;
+    return lc__shell_task(instance->shell, node->kind, node->executor, 0, node->name,
+                          destroy_in_task, instance) == 0;
+}
+
+static void destroy_by_timer(struct lc__timer *timer)
+{
+    struct lc__instance *instance = OF(struct lc__instance, destroyer, timer);
+    if (!start_destroy(instance))
+        destroy(instance);
+}
+
 /*
  * On the stack of whatever has closed its done handle, perhaps a thread that the destroy joins; or
- * of the last that has looked at the component.
+ * of the last that has looked at the component. So a destroy that may wait needs a task; if there is
+ * none, the thread has ended after a pause, and there may be room for another.
  */
 void lc__instance_release(struct lc__instance *instance)
 {
     if (!instance || !drop_user(instance))
         return;
-    const struct lc__node *node = instance->node;
-    if (instance->component->ops->flags & LC_START_INLINE ||
-        lc__shell_task(instance->shell, node->kind, node->executor, 0, node->name, destroy_in_task,
-                       instance) < 0)
+    bool never_waits = instance->component->ops->flags & LC_START_INLINE;
+    if (never_waits ||
+        (!start_destroy(instance) && !postpone(&instance->destroyer, destroy_by_timer)))
         destroy(instance);
 }
 
@@ -457,6 +498,29 @@ static lc_context *judgement_context(struct lc__node *node)
     return context;
 }
 
+static bool start_judgement(struct lc__judgement *judgement)
+{
+    const struct lc__node *node = of_judgement(judgement);
+    return lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_judgement,
+                          judgement) == 0;
+}
+
+/* Without a task: better to be held up than not to ask. A throw is as in any other callback. */
+static void ask_here(struct lc__judgement *judgement)
+{
+    lc__callback_enter();
+    ask(judgement);
+    lc__callback_leave();
+    lc__shell_post(of_judgement(judgement)->shell, &judgement->post);
+}
+
+static void ask_by_timer(struct lc__timer *timer)
+{
+    struct lc__judgement *judgement = OF(struct lc__judgement, asker, timer);
+    if (!start_judgement(judgement))
+        ask_here(judgement);
+}
+
 /* The error is the engine's until the verdict; the handler's task has a reference of its own. */
 void lc__node_ask(struct lc__node *node)
 {
@@ -469,12 +533,8 @@ void lc__node_ask(struct lc__node *node)
     judgement->error = lc_error_ref(node->engine.error);
     judgement->instance = node->engine.instance;
     judgement->answer = (lc_behavior)-1; /* if it ends its task instead of answering */
-    if (lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_judgement,
-                       judgement) == 0)
-        return;
-    /* No task to ask in: better to be held up than not to ask. */
-    ask(judgement);
-    lc__shell_post(node->shell, &judgement->post);
+    if (!start_judgement(judgement) && !postpone(&judgement->asker, ask_by_timer))
+        ask_here(judgement);
 }
 
 /* ---- making ---- */

@@ -24,8 +24,9 @@ struct lc__needed {
 struct lc__judgement {
     struct lc__worker_call call;
     struct lc__post post;
-    lc_context *context; /* leads to the node's owner; held. NULL: no memory for it */
-    lc_error *error;     /* held */
+    struct lc__timer asker; /* armed while there is no task to ask in */
+    lc_context *context;    /* leads to the node's owner; held. NULL: no memory for it */
+    lc_error *error;        /* held */
     uint64_t instance;
     lc_behavior answer;
 };

@@ -990,6 +990,112 @@ CHECK_CHILD(starved_supervisor_hears_sigterm)
     return result == -ECANCELED && attempts <= ATTEMPTS_MAX && counted ? 0 : 1;
 }
 
+/* ---- no task to destroy a component in, or to ask a handler in ---- */
+
+/* A component of the program's own kind: a thread, which its destroy joins. */
+struct joined {
+    lc_component component;
+    lc_handle *ready;
+    lc_handle *done;
+    pthread_t thread;
+    pthread_t destroyer;
+    pthread_t asker;
+    int join_result;
+    bool fails;
+    lc_context *context;
+};
+
+static void *end_without_threads(void *arg)
+{
+    struct joined *joined = arg;
+    lc_handle_close(joined->ready);
+    begin_lack(LACK_THREAD, 1, true);
+    if (joined->fails)
+        lc_signal_error(joined->context, lc_error_new(-EIO, "it fails"));
+    lc_handle_close(joined->done); /* the destroy must not run in here */
+    return NULL;
+}
+
+static lc_error *start_joined(lc_component *component, lc_context *context)
+{
+    struct joined *joined = (struct joined *)component;
+    joined->context = lc_context_ref(context);
+    int failed = pthread_create(&joined->thread, NULL, end_without_threads, joined);
+    return failed ? lc_error_new(-failed, "no thread") : NULL;
+}
+
+static lc_handle *ready_of_joined(lc_component *component)
+{
+    return ((struct joined *)component)->ready;
+}
+
+static lc_handle *done_of_joined(lc_component *component)
+{
+    return ((struct joined *)component)->done;
+}
+
+static void join(lc_component *component)
+{
+    struct joined *joined = (struct joined *)component;
+    joined->destroyer = pthread_self();
+    joined->join_result = pthread_join(joined->thread, NULL);
+    lc_context_unref(joined->context);
+}
+
+static lc_error *give_joined(void *arg, lc_component **component)
+{
+    *component = arg;
+    return NULL;
+}
+
+static lc_behavior stop_joined(void *arg, const lc_error *error)
+{
+    (void)error;
+    ((struct joined *)arg)->asker = pthread_self();
+    return LC_STOP;
+}
+
+static int run_joined(bool fails)
+{
+    static const lc_component_ops ops = {.size = sizeof ops,
+                                         .start = start_joined,
+                                         .ready = ready_of_joined,
+                                         .done = done_of_joined,
+                                         .destroy = join};
+    struct joined joined = {.component = {&ops}, .fails = fails, .join_result = -1};
+    lc_supervisor *supervisor = NULL;
+    lc_node node = LC_NODE_INIT;
+    joined.ready = lc_handle_new();
+    joined.done = lc_handle_new();
+    node.name = "joined";
+    node.factory = give_joined;
+    node.factory_arg = node.handler_arg = &joined;
+    node.handler = stop_joined;
+    int result = code_of(lc_supervisor_new(NULL, &supervisor));
+    if (result == 0)
+        result = code_of(lc_supervisor_add(supervisor, &node));
+    if (result == 0)
+        result = code_of(lc_supervisor_run(supervisor, NULL, NULL));
+    begin_lack(LACK_THREAD, 0, false);
+    lc_supervisor_unref(supervisor);
+    lc_handle_unref(joined.ready);
+    lc_handle_unref(joined.done);
+    bool elsewhere = !pthread_equal(joined.destroyer, joined.thread) &&
+                     (!fails || !pthread_equal(joined.asker, joined.thread));
+    fprintf(stderr, "result %d, join %d\n", result, joined.join_result);
+    return result == (fails ? -EIO : 0) && joined.join_result == 0 && elsewhere ? 0 : 1;
+}
+
+CHECK_CHILD(no_task_to_destroy_in)
+{
+    return find_interposer() ? run_joined(false) : 2;
+}
+
+CHECK_CHILD(no_task_to_ask_in)
+{
+    return find_interposer() ? run_joined(true) : 2;
+}
+
 static bool refuses(lc_error *error, const char *name)
 {
     bool names = error && strstr(lc_error_message(error), "no thread for the timers of") &&
@@ -1065,6 +1171,16 @@ static void starved_supervisor(void)
     without("starved_supervisor_hears_sigterm");
 }
 
+static void destroy_without_task(void)
+{
+    without("no_task_to_destroy_in");
+}
+
+static void ask_without_task(void)
+{
+    without("no_task_to_ask_in");
+}
+
 static void starts_without_timers(void)
 {
     without("starts_without_timers_are_refused");
@@ -1078,4 +1194,7 @@ CHECK_SUITE(scarcity, "property: scarcity",
             {"each allocation of the library fails, and all that follow", without_own_memory},
             {"without further threads a supervisor pauses, counts, and hears SIGTERM",
              starved_supervisor},
-            {"without a thread for timers nothing is started", starts_without_timers});
+            {"without a thread for timers nothing is started", starts_without_timers},
+            {"without a task no component is destroyed by a thread of its own",
+             destroy_without_task},
+            {"without a task no handler is asked by a thread of the component", ask_without_task});
