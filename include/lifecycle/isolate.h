@@ -228,13 +228,14 @@ typedef struct lc_isolate_program {
 /**
  * Spawns an isolate from a shared object, in a new group of its own. The object is never unloaded,
  * since messages it has moved may outlive its isolates.
- * @param uri        a path, or file: and a path; behind a '#' the name of the entry. A name without
- *                   a slash is looked for as dlopen(3) does.
+ * @param uri        a path, or file: and a path on this host, of a regular file; behind a '#' the name
+ *                   of the entry. A name without a slash is looked for as dlopen(3) does.
  * @param arguments  copied; `count` of them.
  * @param first      the first message; NULL: none. Copied, or moved if the spawn succeeds.
  * @param options    NULL for the defaults; without entry, arg, release and group.
  * @return as lc_isolate_spawn; -ENOENT naming the object, or the entry, that was not found;
- * -ENOEXEC naming the version that the entry is of, and the one it should be.
+ * -ENOEXEC naming what the entry is instead of a program, or the version that it is of and the one it
+ * should be; -EINVAL naming the URI if it has no path, is of another host, or of no regular file.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn_uri(const char *uri, int count,
                                                     const char *const *arguments,

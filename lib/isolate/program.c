@@ -10,7 +10,11 @@
 #include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
+#include <stdalign.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 /* What a URI names. */
 struct place {
@@ -33,68 +37,150 @@ static int hex_digit(char digit)
     return isdigit((unsigned char)digit) ? digit - '0' : tolower((unsigned char)digit) - 'a' + 10;
 }
 
-/* In place: each %XX becomes the byte it stands for. */
-static void decode(char *text)
+/* In place: each %XX becomes the byte it stands for. @return false: one is a zero. */
+static bool decode(char *text)
 {
+    bool whole = true;
     char *to = text;
     for (const char *from = text; *from; from++) {
         bool escaped =
             from[0] == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]);
-        *to++ = escaped ? (char)(hex_digit(from[1]) * 16 + hex_digit(from[2])) : *from;
+        *to = escaped ? (char)(hex_digit(from[1]) * 16 + hex_digit(from[2])) : *from;
+        whole &= *to++ != '\0';
         from += escaped ? 2 : 0;
     }
     *to = '\0';
+    return whole;
 }
 
-static struct place parse(const char *uri)
+/* Passes over the authority of a URI, which can only be this host. @return NULL: it is another. */
+static const char *skip_authority(const char *path)
+{
+    if (strncmp(path, "//", 2) != 0)
+        return path;
+    const char *authority = path + 2;
+    size_t length = strcspn(authority, "/#");
+    bool is_here = length == 0 || (length == strlen("localhost") &&
+                                   strncasecmp(authority, "localhost", length) == 0);
+    return is_here ? authority + length : NULL;
+}
+
+static lc_error *no_memory(const char *uri)
+{
+    return lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
+}
+
+/* What the URI names, if that can be a file. */
+static lc_error *parse(const char *uri, struct place *place)
 {
     bool is_file = strncmp(uri, "file:", strlen("file:")) == 0;
-    const char *path = is_file ? uri + strlen("file:") : uri;
-    if (is_file && strncmp(path, "//", 2) == 0) /* an authority, which is this host */
-        path = strchr(path + 2, '/') ? strchr(path + 2, '/') : path;
-    struct place place = {lc__duplicate(path), LC_ISOLATE_PROGRAM_DEFAULT};
-    if (!place.object)
-        return place;
-    char *fragment = strrchr(place.object, '#');
+    const char *path = is_file ? skip_authority(uri + strlen("file:")) : uri;
+    if (!path)
+        return lc_error_new(-EINVAL,
+                            "\"%s\" is of another host: the authority of a file is empty, or "
+                            "localhost",
+                            uri);
+    *place = (struct place){lc__duplicate(path), LC_ISOLATE_PROGRAM_DEFAULT};
+    if (!place->object)
+        return no_memory(uri);
+    char *fragment = strrchr(place->object, '#');
     if (fragment) {
         *fragment = '\0';
-        place.entry = fragment + 1;
+        place->entry = fragment + 1;
     }
-    if (is_file)
-        decode(place.object);
-    return place;
+    if (is_file && !decode(place->object))
+        return lc_error_new(-EINVAL, "the path of \"%s\" has a zero byte, %%00, in it", uri);
+    if (!place->object[0])
+        return lc_error_new(-EINVAL,
+                            "\"%s\" has no path: it is to name a shared object, not the program "
+                            "itself",
+                            uri);
+    return NULL;
 }
 
 /* ---- the object ---- */
 
+/*
+ * A file that is there and no regular one is not loaded: to open a FIFO, say, takes as long as its
+ * other end likes. A name without a slash is searched for, and what is missing told, by dlopen.
+ */
+static lc_error *check_file(const char *path)
+{
+    struct stat found;
+    if (!strchr(path, '/') || stat(path, &found) < 0 || S_ISREG(found.st_mode))
+        return NULL;
+    return lc_error_new(-EINVAL, "\"%s\" is no regular file: a shared object is one", path);
+}
+
+/* Whether the symbol can be a program: it is looked up, and not read. */
+static lc_error *check_symbol(const struct place *place, const void *found)
+{
+    Dl_info info;
+    void *entry = NULL;
+    if (!dladdr1(found, &info, &entry, RTLD_DL_SYMENT) || !entry || info.dli_saddr != found)
+        return lc_error_new(-ENOEXEC,
+                            "the symbol \"%s\" of \"%s\" is no object: define it by "
+                            "LC_ISOLATE_PROGRAM",
+                            place->entry, place->object);
+    const ElfW(Sym) *symbol = entry;
+    int type = ELF64_ST_TYPE(symbol->st_info); /* the same in ELF32 */
+    if (type != STT_OBJECT || symbol->st_size < sizeof(lc_isolate_program))
+        return lc_error_new(
+            -ENOEXEC,
+            "the symbol \"%s\" of \"%s\" is of type %d and %llu bytes, not an object "
+            "of %zu bytes: define it by LC_ISOLATE_PROGRAM",
+            place->entry, place->object, type, (unsigned long long)symbol->st_size,
+            sizeof(lc_isolate_program));
+    if ((uintptr_t)found % alignof(lc_isolate_program) != 0)
+        return lc_error_new(-ENOEXEC,
+                            "the symbol \"%s\" of \"%s\" is not aligned to %zu bytes: define it by "
+                            "LC_ISOLATE_PROGRAM",
+                            place->entry, place->object, alignof(lc_isolate_program));
+    return NULL;
+}
+
+static lc_error *check_program(const struct place *place, const lc_isolate_program *found)
+{
+    if (!found)
+        return lc_error_new(-ENOENT, "the shared object \"%s\" has no entry \"%s\"", place->object,
+                            place->entry);
+    lc_error *error = check_symbol(place, found);
+    if (error)
+        return error;
+    if (found->size != sizeof *found || found->version != LC_ISOLATE_PROGRAM_VERSION)
+        return lc_error_new(-ENOEXEC,
+                            "the entry \"%s\" of the shared object \"%s\" is of version %u and "
+                            "%u bytes, not of version %u and %zu bytes: compile it anew",
+                            place->entry, place->object, found->version, found->size,
+                            LC_ISOLATE_PROGRAM_VERSION, sizeof *found);
+    if (!found->entry)
+        return lc_error_new(-ENOEXEC, "the entry \"%s\" of the shared object \"%s\" is NULL",
+                            place->entry, place->object);
+    return NULL;
+}
+
+/* The linker has no codes. It leaves errno as what failed in it has set it. */
+static lc_error *not_loaded(const struct place *place)
+{
+    int code = errno == ENOMEM ? -ENOMEM : -ENOENT;
+    const char *why = dlerror(); /* NULL: there was no memory for the text */
+    return lc_error_new(code, "the shared object \"%s\" could not be loaded: %s", place->object,
+                        why ? why : strerror(ENOMEM));
+}
+
 static lc_error *find(const struct place *place, const lc_isolate_program **exported)
 {
+    lc_error *error = check_file(place->object);
+    if (error)
+        return error;
     dlerror();
     errno = 0;
     /* Never unloaded: messages that it has moved carry functions of it. */
     void *object = dlopen(place->object, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!object) {
-        /* The linker has no codes. It leaves errno as what failed in it has set it. */
-        int code = errno == ENOMEM ? -ENOMEM : -ENOENT;
-        const char *why = dlerror(); /* NULL: there was no memory for the text */
-        return lc_error_new(code, "the shared object \"%s\" could not be loaded: %s", place->object,
-                            why ? why : strerror(ENOMEM));
-    }
-    const lc_isolate_program *found = dlsym(object, place->entry);
-    lc_error *error = NULL;
-    if (!found)
-        error = lc_error_new(-ENOENT, "the shared object \"%s\" has no entry \"%s\"", place->object,
-                             place->entry);
-    else if (found->size != sizeof *found || found->version != LC_ISOLATE_PROGRAM_VERSION)
-        error = lc_error_new(-ENOEXEC,
-                             "the entry \"%s\" of the shared object \"%s\" is of version %u and "
-                             "%u bytes, not of version %u and %zu bytes: compile it anew",
-                             place->entry, place->object, found->version, found->size,
-                             LC_ISOLATE_PROGRAM_VERSION, sizeof *found);
-    else if (!found->entry)
-        error = lc_error_new(-ENOEXEC, "the entry \"%s\" of the shared object \"%s\" is NULL",
-                             place->entry, place->object);
-    *exported = found;
+    if (!object)
+        return not_loaded(place);
+    *exported = dlsym(object, place->entry);
+    error = check_program(place, *exported);
     dlclose(object);
     return error;
 }
@@ -197,14 +283,14 @@ lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *ar
     lc_error *error = check(uri, count, arguments, first, options);
     if (error)
         return error;
-    struct place place = parse(uri);
-    if (!place.object)
-        return lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
+    struct place place = {NULL, NULL};
     const lc_isolate_program *exported = NULL;
-    error = find(&place, &exported);
+    error = parse(uri, &place);
+    if (!error)
+        error = find(&place, &exported);
     struct program *program = error ? NULL : make(exported, count, arguments, first);
     if (!error && !program)
-        error = lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
+        error = no_memory(uri);
     lc__task_shield(); /* what was made is to be freed */
     if (program)
         error = spawn(program, options, &place, isolate);

@@ -17,6 +17,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- C15: the executor as a pool of threads ---- */
 
@@ -484,6 +486,50 @@ static void entries_of_another_version(void)
     refused(PROGRAM "#older", -ENOEXEC, "version 8", "version 1");
     refused(PROGRAM "#smaller", -ENOEXEC, "smaller", "program.so");
     refused(PROGRAM "#empty", -ENOEXEC, "empty", "program.so");
+}
+
+/* Their symbols are not read, unless they can be programs. */
+static void entries_that_are_no_programs(void)
+{
+    refused(PROGRAM "#a_function", -ENOEXEC, "a_function", "LC_ISOLATE_PROGRAM");
+    refused(PROGRAM "#tiny", -ENOEXEC, "tiny", "4 bytes");
+    refused(PROGRAM "#crooked", -ENOEXEC, "crooked", "aligned");
+    refused(PROGRAM "#of_each_thread", -ENOEXEC, "of_each_thread", "LC_ISOLATE_PROGRAM");
+    refused("libc.so.6#printf", -ENOEXEC, "printf", "LC_ISOLATE_PROGRAM");
+    refused("libc.so.6#environ", -ENOEXEC, "environ", "bytes");
+}
+
+static void uris_that_name_no_file(void)
+{
+    refused("#main", -EINVAL, "#main", "path");
+    refused("#lc_isolate_main", -EINVAL, "#lc_isolate_main", "path");
+    refused("file:", -EINVAL, "file:", "path");
+    refused("file:#main", -EINVAL, "file:#main", "path");
+    refused("file://", -EINVAL, "file://", "path");
+    refused("file://localhost", -EINVAL, "file://localhost", "path");
+    refused("file://localhost#main", -EINVAL, "file://localhost#main", "path");
+    refused("file://example.com" PROGRAM, -EINVAL, "example.com", "localhost");
+    refused("file://example.com", -EINVAL, "example.com", "localhost");
+    refused("file://localhostile" PROGRAM, -EINVAL, "localhostile", "localhost");
+    refused("file:" PROGRAM "%00.so", -EINVAL, "%00", "program.so");
+    refused("file:%00", -EINVAL, "%00", "path");
+}
+
+/* What is no regular file is not opened: a FIFO would hold its opener for ever. */
+static void files_that_are_not_regular(void)
+{
+    char place[] = "/tmp/lc-check-XXXXXX";
+    char fifo[64], uri[80];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(place));
+    snprintf(fifo, sizeof fifo, "%s/fifo.so", place);
+    snprintf(uri, sizeof uri, "file:%s", fifo);
+    CU_ASSERT_EQUAL(mkfifo(fifo, 0600), 0);
+    refused(fifo, -EINVAL, fifo, "regular file");
+    refused(uri, -EINVAL, fifo, "regular file");
+    refused(place, -EINVAL, place, "regular file");
+    refused("/dev/null", -EINVAL, "/dev/null", "regular file");
+    CU_ASSERT_EQUAL(unlink(fifo), 0);
+    CU_ASSERT_EQUAL(rmdir(place), 0);
 }
 
 static void first_message_is_moved(void)
@@ -1290,6 +1336,10 @@ CHECK_SUITE_IN_MODES(
     {"C16 a shared object that is not there is named", objects_that_are_not_there},
     {"C16 an entry that is not there is named", entries_that_are_not_there},
     {"C16 an entry of another version is refused", entries_of_another_version},
+    {"C16 a symbol that is no program is refused", entries_that_are_no_programs},
+    {"C16 a URI that names no file of this host is refused", uris_that_name_no_file},
+    {"C16 what is no regular file is refused, and not opened", files_that_are_not_regular,
+     CHECK_KERNEL},
     {"C16 a first message that is moved is destroyed once", first_message_is_moved},
     {"C17 a run gives the result", run_gives_the_result},
     {"C17 a run moves a result that can be destroyed", run_moves_the_result},

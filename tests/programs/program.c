@@ -100,3 +100,22 @@ const lc_isolate_program older = {sizeof(lc_isolate_program), LC_ISOLATE_PROGRAM
 const lc_isolate_program smaller = {sizeof(lc_isolate_program) - 1, LC_ISOLATE_PROGRAM_VERSION,
                                     fail};
 const lc_isolate_program empty = {sizeof(lc_isolate_program), LC_ISOLATE_PROGRAM_VERSION, NULL};
+
+/* Symbols that are no programs, though what is read there may look like one. */
+LC_API extern int a_function(void);
+int a_function(void)
+{
+    return 0;
+}
+LC_API extern const uint32_t tiny;
+const uint32_t tiny = sizeof(lc_isolate_program);
+LC_API extern _Thread_local lc_isolate_program of_each_thread;
+_Thread_local lc_isolate_program of_each_thread = {sizeof(lc_isolate_program),
+                                                   LC_ISOLATE_PROGRAM_VERSION, fail};
+LC_API extern lc_isolate_program two[2];
+lc_isolate_program two[2];
+/* An object of the right size that begins between two words. */
+__asm__(".globl crooked\n"
+        ".set crooked, two + 1\n"
+        ".type crooked, %object\n"
+        ".size crooked, 24\n");
