@@ -113,7 +113,8 @@ LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_k
 /**
  * When a manager that is not ready warns of it: `timeout` nanoseconds after its start, on the clock
  * of its starter, one log line names the workers that have not signalled ready. It is for people:
- * nothing else comes of it. 0 for LC_READY_WARNING, LC_FOREVER for no warning.
+ * nothing else comes of it, and it is left out if no timer can be had. 0 for LC_READY_WARNING,
+ * LC_FOREVER for no warning; below 0 is a mistake.
  */
 LC_API void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t timeout);
 /** Adds a worker of the builder's kind with a stack of the default size. */
