@@ -119,8 +119,8 @@ $(BUILD)/tests/check $(BUILD)/tests/bench:
 	@mkdir -p $(@D)
 	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
 
-# Preloaded into the ledger by its tests; never sanitized, since a sanitizer must not be loaded twice.
-$(BUILD)/tests/%.so: tests/ledger/%.c
+# Preloaded into programs by tests; never sanitized, since a sanitizer must not be loaded twice.
+$(BUILD)/tests/%.so: tests/ledger/%.c tests/ledger/lack.h
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -shared -pthread $(WARNINGS) $(WERROR) -O2 -g -o $@ $< -ldl
 
