@@ -44,8 +44,11 @@ LC_API uint64_t lc_random_below(uint64_t bound);
 
 /** The stack of a fiber that asks for none, in bytes; guard page and control block are part of it. */
 #define LC_FIBER_STACK_DEFAULT ((size_t)64 * 1024)
-/** The smallest stack a fiber gets, and the largest it can ask for, in bytes. */
-#define LC_FIBER_STACK_MIN ((size_t)16 * 1024)
+/**
+ * The smallest stack a fiber gets, and the largest it can ask for, in bytes. The smallest bears each
+ * call of the library, and leaves 8 KiB to its caller.
+ */
+#define LC_FIBER_STACK_MIN ((size_t)32 * 1024)
 #define LC_FIBER_STACK_MAX ((size_t)1 << 30)
 /** The most threads of one executor. */
 #define LC_EXECUTOR_THREADS_MAX 256

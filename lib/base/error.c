@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 
+#include "base/format.h"
 #include "base/memory.h"
 #include "base/refs.h"
 
@@ -65,7 +66,7 @@ static size_t format_short(char *text, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(text, SHORT, format, again);
+    int length = lc__format(text, SHORT, format, again);
     va_end(again);
     return length > 0 ? (size_t)length : 0;
 }
@@ -132,7 +133,7 @@ __attribute__((noinline)) static lc_error *make_long(const char *file, int line,
 {
     /* Of what is beyond the limit it counts only that there is some. */
     char text[LC_ERROR_MESSAGE_MAX + 2];
-    int length = vsnprintf(text, sizeof text, format, arguments);
+    int length = lc__format(text, sizeof text, format, arguments);
     return make_of(file, line, cause, code, text, smaller((size_t)length, sizeof text - 1));
 }
 

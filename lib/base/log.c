@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fork.h"
+#include "base/format.h"
 #include "base/memory.h"
 #include "base/output.h"
 #include "base/task.h"
@@ -424,8 +425,7 @@ static void log_record(lc_log_level level, const char *component, const lc_log_f
         return;
     char message[LC_LOG_LINE_MAX];
     int kept = errno;
-    level = level < LC_LOG_CRITICAL ? LC_LOG_CRITICAL : level;
-    vsnprintf(message, sizeof message, format ? format : "", arguments);
+    lc__format(message, sizeof message, format ? format : "", arguments);
     lc_log_record record = {
         .time = lc_now(),
         .level = level,

@@ -40,7 +40,9 @@ struct lc__task {
     const struct lc__task *client;       /* blocking.c: whose blocking call it runs; NULL: none's */
     struct lc__deferred *deferred;       /* worker.c: the last deferred call */
     void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
-    struct lc__isolate *isolate;         /* isolate.c: whose event it handles; NULL: no isolate's */
+    /* loop.c: calls what needs a large stack and does not wait; NULL: the task's own is large */
+    void (*with_room)(void (*run)(void *arg), void *arg);
+    struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
     unsigned shields;        /* how many there are: lc__task_shield */

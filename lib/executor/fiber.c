@@ -86,6 +86,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
         .name = lc__fiber_name(fiber),
         .clock = maker->clock,
         .fiber = fiber,
+        .with_room = lc__loop_call,
     };
     if (loop->simulation)
         lc__simulation_adopt(loop->simulation, &fiber->task);

@@ -220,6 +220,40 @@ static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *
     arrived(loop, left);
 }
 
+/*
+ * The thread's own stack was left in go(), which was called by pass(): there the call is made, before
+ * anything else is looked at. For the monitor it is no switch: the fiber has not waited.
+ */
+void lc__loop_call(void (*run)(void *arg), void *arg)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    struct lc__loop *loop = fiber->loop;
+    loop->call = run;
+    loop->call_arg = arg;
+    lc__sanitizer_release(&loop->call);
+    lc__task_running = loop->thread_task;
+    lc__sanitizer_leaving(&fiber->sanitizer, &loop->sanitizer, &loop->sanitizer, false);
+    lc__switch(&fiber->sp, loop->sp);
+    lc__sanitizer_arrived(&fiber->sanitizer);
+    lc__sanitizer_acquire(&loop->call);
+}
+
+/* On the thread's own stack: makes calls until the fiber has left for another reason. */
+static void make_calls(struct lc__loop *loop)
+{
+    for (void (*run)(void *arg); (run = loop->call);) {
+        struct lc__fiber *fiber = atomic_load_explicit(&loop->current, memory_order_relaxed);
+        loop->call = NULL;
+        lc__sanitizer_acquire(&loop->call);
+        run(loop->call_arg);
+        lc__sanitizer_release(&loop->call);
+        lc__task_running = &fiber->task;
+        lc__sanitizer_leaving(&loop->sanitizer, &fiber->sanitizer, &loop->sanitizer, false);
+        lc__switch(&loop->sp, fiber->sp);
+        arrived(loop, &loop->sanitizer);
+    }
+}
+
 void lc__loop_fiber_main(void *arg)
 {
     struct lc__fiber *fiber = arg;
@@ -641,6 +675,7 @@ static bool pass(struct lc__loop *loop)
     if (!next)
         return (loop->simulation && !served) || idle(loop, seen);
     go(loop, NULL, next, false);
+    make_calls(loop);
     if (lc__jobs_have_aged(loop) || has_aged_backlog(loop))
         lc__executor_call_help(loop->executor, false);
     return true;

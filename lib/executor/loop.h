@@ -45,10 +45,12 @@ struct lc__loop {
     struct lc__queue ready;
     struct lc__fiber *cached; /* free stacks of the default size, the warmest first */
     unsigned cached_count;
-    unsigned cached_unused;   /* so many of them have not been used since it was last looked at */
-    int64_t trim_at;          /* when it is to be looked at again; 0: there is no excess */
-    unsigned budget;          /* how many more may run before the next look around */
-    void *sp;                 /* the thread's own stack, on which it looks around */
+    unsigned cached_unused;  /* so many of them have not been used since it was last looked at */
+    int64_t trim_at;         /* when it is to be looked at again; 0: there is no excess */
+    unsigned budget;         /* how many more may run before the next look around */
+    void *sp;                /* the thread's own stack, on which it looks around */
+    void (*call)(void *arg); /* what the running fiber has called there: lc__loop_call */
+    void *call_arg;
     struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
     struct lc__task *thread_task;
     struct lc__jobs jobs; /* all but what is posted */
@@ -102,6 +104,11 @@ void lc__loop_run(struct lc__loop *loop);
 
 /* What a fiber enters its stack by; `arg` is the fiber. */
 void lc__loop_fiber_main(void *arg);
+/*
+ * By a fiber: calls `run(arg)`, which does not wait, on the stack of its thread, which is as large as
+ * threads' stacks are. The fiber counts as running meanwhile.
+ */
+void lc__loop_call(void (*run)(void *arg), void *arg);
 /* Takes over a guest's main fiber, which may not go to another thread; the loop's thread calls it. */
 void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
 /* Puts a new fiber where it waits for its start; from any thread. */

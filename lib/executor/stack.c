@@ -32,10 +32,10 @@
 #endif
 
 enum {
-    SMALLEST = 16 * 1024,
-    CLASSES = 17,              /* each twice the one before: up to 1 GiB */
-    COLOURS = 16,              /* how many places control blocks lie at */
-    COLOUR_STEP = 2 * 64,      /* bytes: two lines of the cache */
+    SMALLEST = LC__SANITIZED ? 64 * 1024 : 32 * 1024, /* sanitizers use up more for the same */
+    CLASSES = LC__SANITIZED ? 15 : 16,                /* each twice the one before: up to 1 GiB */
+    COLOURS = 16,                                     /* how many places control blocks lie at */
+    COLOUR_STEP = 2 * 64,                             /* bytes: two lines of the cache */
     GUARDS_BY_MPROTECT = 8192, /* each splits a mapping, of which the kernel allows 65,530 */
 };
 #define SLAB_SIZE_MAX ((size_t)64 * 1024 * 1024) /* of stacks larger than the default */

@@ -1,0 +1,18 @@
+/*
+ * format.h: formatting that any stack bears. Floor 0.
+ */
+#ifndef LIFECYCLE_BASE_FORMAT_H
+#define LIFECYCLE_BASE_FORMAT_H
+
+#include <lifecycle/api.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/*
+ * As vsnprintf. That takes tens of kilobytes of stack for a large number in "%Lf" or "%f", so for a
+ * fiber it is called on its thread's own stack.
+ */
+int lc__format(char *text, size_t size, const char *format, va_list arguments) LC_PRINTF(3, 0);
+
+#endif
