@@ -1160,6 +1160,9 @@ static void without_libc_memory(void)
 {
     without("lack_of_libc_memory");
 }
+#define LIBC_TEST {"each allocation of libc fails", without_libc_memory},
+#else
+#define LIBC_TEST
 #endif
 
 static void without_mappings(void)
@@ -1197,11 +1200,8 @@ static void starts_without_timers(void)
     without("starts_without_timers_are_refused");
 }
 
-CHECK_SUITE(scarcity, "property: scarcity",
-#if !defined LC__ASAN && !defined LC__TSAN
-            {"each allocation of libc fails", without_libc_memory},
-#endif
-            {"each mapping fails", without_mappings}, {"each thread fails", without_threads},
+CHECK_SUITE(scarcity, "property: scarcity", LIBC_TEST{"each mapping fails", without_mappings},
+            {"each thread fails", without_threads},
             {"each allocation of the library fails, and all that follow", without_own_memory},
             {"without further threads a supervisor pauses, counts, and hears SIGTERM",
              starved_supervisor},

@@ -93,7 +93,7 @@ CHECK_CHILD(secrets_after_a_fork)
         memset(&childs, 0, sizeof childs);
         childs.capability = lc_capability_new();
         childs.number = lc_random();
-        _exit(write(pipes[1], &childs, sizeof childs) != sizeof childs);
+        _exit(write(pipes[1], &childs, sizeof childs) == sizeof childs ? 0 : 1);
     }
     parents.capability = lc_capability_new();
     parents.number = lc_random();
