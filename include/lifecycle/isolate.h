@@ -286,8 +286,8 @@ LC_API void lc_isolate_check(void);
  * What does not carry the capability that it needs does nothing and answers -EPERM; what is for an
  * isolate that has ended answers -ESRCH, and nothing else happens. Control works while an isolate
  * is paused, overtakes all messages that wait, and takes effect before any message that its sender
- * sends afterwards. It does not reach into a simulation, nor out of one: pauses, pings and what needs
- * a capability answer -ENOTSUP there.
+ * sends afterwards. It does not reach into a simulation, nor out of one: -ENOTSUP, also where the
+ * port that is to be told is of another world.
  */
 
 /** When a ping is answered, and a kill takes effect. */

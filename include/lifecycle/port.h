@@ -261,7 +261,8 @@ typedef struct lc_timer {
  *                 What a timer sends counts against no limit of a mailbox, and no message gives way
  *                 to it. A timer that finds its port closed ends.
  * @param timer    receives it, for lc_timer_cancel; may be NULL.
- * @return 0; -EINVAL; -ENOMEM; -EAGAIN (no thread to fire it); -ENOTSUP in a forked child.
+ * @return 0; -EINVAL; -ENOMEM; -EAGAIN (no thread to fire it); -ENOTSUP in a forked child, or to a
+ * port of another world.
  */
 LC_API int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after,
                           int64_t period, lc_timer *timer);

@@ -53,6 +53,28 @@ static struct lc__isolate *lock_any(lc_send_port control, int *error)
     return *error == -ENOTSUP ? NULL : lc__isolate_lock(control);
 }
 
+/* As lock_any, of the caller's world. */
+static struct lc__isolate *lock_of_this_world(lc_send_port control, int *error)
+{
+    struct lc__isolate *isolate = lock_any(control, error);
+    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
+        return isolate;
+    lc__isolate_unlock(isolate);
+    *error = -ENOTSUP;
+    return NULL;
+}
+
+/* The same with extras, made if need be. NULL: why not, in *error. */
+static struct lc__isolate *lock_extras_of_this_world(lc_send_port control, int *error)
+{
+    struct lc__isolate *isolate = lc__isolate_lock_extras(control, error);
+    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
+        return isolate;
+    lc__isolate_unlock(isolate);
+    *error = -ENOTSUP;
+    return NULL;
+}
+
 /* The isolate, locked, if the capability is its. NULL: why not, in *error. */
 static struct lc__isolate *lock_for(lc_send_port control, lc_capability shown, bool to_end,
                                     int *error)
@@ -150,12 +172,7 @@ static int queue_control(lc_send_port port, lc_message *response)
 {
     int error;
     struct lc__control *control = lc__allocate(sizeof *control);
-    struct lc__isolate *isolate = control ? lc__isolate_lock_extras(port, &error) : NULL;
-    if (isolate && !lc__executor_is_of_this_world(isolate->job.executor)) {
-        lc__isolate_unlock(isolate);
-        isolate = NULL;
-        error = -ENOTSUP;
-    }
+    struct lc__isolate *isolate = control ? lock_extras_of_this_world(port, &error) : NULL;
     if (!isolate) {
         lc__free(control);
         return control ? error : -ENOMEM;
@@ -173,12 +190,15 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
     lc__isolate_check_with(response);
     if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0 || !is_priority(priority))
         return -EINVAL;
+    int result = lc__port_check_world(port);
+    if (result < 0)
+        return result;
     lc_message *message = lc__message_new(port, response);
-    int result = message ? 0 : -ENOMEM;
+    result = message ? 0 : -ENOMEM;
     if (message && priority == LC_PRIORITY_NEXT_EVENT) {
         result = queue_control(isolate.control, message);
     } else if (message) {
-        struct lc__isolate *found = lock_any(isolate.control, &result);
+        struct lc__isolate *found = lock_of_this_world(isolate.control, &result);
         result = found ? 0 : result;
         if (found) {
             /* It lives: that is what it is asked for, and we may as well say it. */
@@ -260,7 +280,7 @@ static struct lc__exit_listener *find_listener(struct lc__extras *extras, lc_sen
 static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
 {
     int error;
-    struct lc__isolate *isolate = lc__isolate_lock_extras(control, &error);
+    struct lc__isolate *isolate = lock_extras_of_this_world(control, &error);
     if (!isolate)
         return error;
     struct lc__exit_listener *there = find_listener(isolate->extras, (*spare)->response->port);
@@ -281,9 +301,12 @@ int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc
     lc__isolate_check_with(response);
     if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
         return -EINVAL;
+    int result = lc__port_check_world(port);
+    if (result < 0)
+        return result;
     struct lc__exit_listener *listener = lc__allocate(sizeof *listener);
     lc_message *message = listener ? lc__message_new(port, response) : NULL;
-    int result = -ENOMEM;
+    result = -ENOMEM;
     if (message) {
         listener->response = message;
         result = add_listener(isolate.control, &listener);
@@ -299,7 +322,7 @@ int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc
 int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
 {
     int error;
-    struct lc__isolate *found = lock_any(isolate.control, &error);
+    struct lc__isolate *found = lock_of_this_world(isolate.control, &error);
     if (!found)
         return error;
     struct lc__exit_listener *listener = found->extras ? find_listener(found->extras, port) : NULL;
@@ -328,7 +351,7 @@ void lc__listeners_unref(struct lc__listeners *listeners)
 static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
 {
     int error;
-    struct lc__isolate *isolate = lc__isolate_lock_extras(control, &error);
+    struct lc__isolate *isolate = lock_extras_of_this_world(control, &error);
     if (!isolate)
         return error;
     struct lc__listeners *before = isolate->extras->on_error;
@@ -378,6 +401,8 @@ int lc_isolate_add_error_listener(lc_isolate isolate, lc_send_port port)
     lc__task_check();
     if (!lc_send_port_is_one(port))
         return -EINVAL;
+    if ((result = lc__port_check_world(port)) < 0)
+        return result;
     while ((result = replace_listeners(isolate.control, port, true)) == -EAGAIN)
         continue;
     return result == -EALREADY ? 0 : result;

@@ -147,7 +147,7 @@ void lc__isolate_unlock_changed(struct lc__isolate *isolate)
     /* Seen by who runs it at its next look, or at the look under the lock before it stops. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
     bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
-    /* A timer may be cancelled from anywhere; but what runs in a simulation is its own. */
+    /* What is left of a simulation that was broken off is cleared away from outside, and runs nothing. */
     idle = idle && lc__executor_is_of_this_world(isolate->job.executor);
     isolate->posted |= idle;
     lc__isolate_unlock(isolate);
@@ -823,7 +823,8 @@ static int spawn(const lc_isolate_options *options, const struct lc__companion *
         return -ENOTSUP;
     if (!executor)
         return -ENOMEM;
-    if (!lc__executor_is_of_this_world(executor))
+    if (!lc__executor_is_of_this_world(executor) || lc__port_check_world(options->on_error) < 0 ||
+        lc__port_check_world(options->on_exit) < 0)
         return -ENOTSUP;
     struct lc__extras *extras = NULL;
     int result = get_extras(options, companion, reference, &extras);

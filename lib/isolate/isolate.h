@@ -253,6 +253,8 @@ int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadlin
  * calling task must end.
  */
 int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline);
+/* Whether what the caller sends could go there: 0, or -ENOTSUP, it is a port of another world. */
+int lc__port_check_world(lc_send_port port);
 /* Takes ticks of cancelled timers away from the front of such a port's queue. */
 void lc__channel_port_purge(lc_send_port port);
 /* Whether the port is one of a fiber or a thread. */

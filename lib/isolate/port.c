@@ -547,6 +547,24 @@ lc_waitable lc_on_port(lc_receive_port port)
 
 /* ---- both ---- */
 
+int lc__port_check_world(lc_send_port port)
+{
+    bool is_of_this = true;
+    if (lc__forked()) /* a lock may be held for ever */
+        return -ENOTSUP;
+    struct channel_port *found = lock_channel_port(port);
+    if (found) {
+        is_of_this = found->world == lc__task_current()->simulation;
+        lc__spinlock_unlock(&found->lock);
+    }
+    struct lc__isolate *isolate = lc__port_is_channel(port) ? NULL : lc__isolate_lock(port);
+    if (isolate) {
+        is_of_this = lc__executor_is_of_this_world(isolate->job.executor);
+        lc__isolate_unlock(isolate);
+    }
+    return is_of_this ? 0 : -ENOTSUP;
+}
+
 static int check(const lc_port_options *options, bool in_isolate)
 {
     if (options->size != sizeof *options) {

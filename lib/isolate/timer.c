@@ -248,6 +248,12 @@ static void enter_owner(struct lc__message_timer *timer, struct lc__isolate *own
     lc__isolate_unlock(owner);
 }
 
+/* The simulation that calls; NULL: the real world does. */
+static lc_executor *this_world(void)
+{
+    return lc_simulated() ? lc_executor_current() : NULL;
+}
+
 static struct lc__message_timer *make(lc_message *message, int64_t after, int64_t period,
                                       const struct lc__isolate *owner)
 {
@@ -269,7 +275,7 @@ static struct lc__message_timer *make(lc_message *message, int64_t after, int64_
     timer->period = period;
     timer->port = message->port;
     timer->owner = owner ? lc__isolate_control_port(owner) : LC_NO_PORT;
-    timer->simulated = lc_simulated() ? lc_executor_current() : NULL;
+    timer->simulated = this_world();
     timer->timer.due = is_due;
     timer->timer.fire = fire;
     lc__spinlock_unlock(&timer->lock);
@@ -299,7 +305,7 @@ int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after, 
     if (!lc_send_port_is_one(port) || lc__payload_check(payload) < 0 || after < 0 || period < 0 ||
         (period > 0 && payload && payload->destroy))
         return -EINVAL;
-    if (lc__forked())
+    if (lc__forked() || lc__port_check_world(port) < 0)
         return -ENOTSUP;
     struct lc__isolate *owner = lc__isolate_running();
     struct lc__extras *extras = owner ? lc__isolate_extras(owner) : NULL;
@@ -359,9 +365,10 @@ bool lc_timer_cancel(lc_timer cancelled)
         cancelled.serial && !lc__forked() ? lc__pool_at(&timers, cancelled.place) : NULL;
     if (!timer)
         return false;
+    const lc_executor *world = this_world();
     lc__spinlock_lock(&timer->lock);
     bool there = timer->serial == cancelled.serial && timer->refs > 0;
-    bool prevented = there && (timer->armed || timer->has_tick) &&
+    bool prevented = there && timer->simulated == world && (timer->armed || timer->has_tick) &&
                      !atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
     lc_payload payload = prevented ? cancel(timer) : (lc_payload){NULL, 0, NULL};
     timer->refs += prevented;

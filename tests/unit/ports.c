@@ -262,6 +262,109 @@ static void nothing_is_sent_from_one_world_to_another(void)
     probe_close(probe);
 }
 
+static lc_error *begin_nothing(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+/* What a real isolate, port or timer is asked for in a simulation. */
+struct beyond {
+    lc_isolate isolate;
+    lc_send_port port; /* real */
+    lc_timer timer;
+};
+
+static void check_control_beyond(const struct beyond *beyond, lc_send_port mine)
+{
+    static const lc_priority priorities[] = {LC_PRIORITY_DEFAULT, LC_PRIORITY_IMMEDIATE,
+                                             LC_PRIORITY_NEXT_EVENT};
+    lc_isolate isolate = beyond->isolate;
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(lc_isolate_ping(isolate, mine, NULL, priorities[i]), -ENOTSUP);
+        CU_ASSERT_EQUAL(lc_isolate_ping(isolate, beyond->port, NULL, priorities[i]), -ENOTSUP);
+        CU_ASSERT_EQUAL(lc_isolate_kill(isolate, priorities[i]), -ENOTSUP);
+    }
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolate, lc_capability_new()), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_end_hold(isolate), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(isolate, false), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, mine, NULL), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(isolate, beyond->port), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, mine), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(isolate, beyond->port), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_timer_start(beyond->port, NULL, 0, 0, NULL), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_timer_start(beyond->port, NULL, 0, 1, NULL), -ENOTSUP);
+    CU_ASSERT_FALSE(lc_timer_cancel(beyond->timer));
+}
+
+/* A simulated isolate is told to tell the real port. */
+static void check_listeners_beyond(const struct beyond *beyond)
+{
+    struct soloist own;
+    soloist_start(&own);
+    CU_ASSERT_EQUAL(lc_isolate_ping(own.isolate, beyond->port, NULL, LC_PRIORITY_DEFAULT),
+                    -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_ping(own.isolate, beyond->port, NULL, LC_PRIORITY_NEXT_EVENT),
+                    -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(own.isolate, beyond->port, NULL), -ENOTSUP);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(own.isolate, beyond->port), -ENOTSUP);
+    soloist_stop(&own);
+    struct soloist never;
+    soloist_init(&never);
+    never.options.entry = begin_nothing;
+    never.options.on_exit = beyond->port;
+    CHECK_ERROR(lc_isolate_spawn(&never.options, NULL), -ENOTSUP);
+    never.options.on_exit = LC_NO_PORT;
+    never.options.on_error = beyond->port;
+    CHECK_ERROR(lc_isolate_spawn(&never.options, NULL), -ENOTSUP);
+}
+
+static void *control_from_outside(void *arg)
+{
+    lc_receive_port mine = probe_open();
+    check_control_beyond(arg, mine.send);
+    CU_ASSERT_TRUE(probe_is_empty(mine));
+    probe_close(mine);
+    return NULL;
+}
+
+static lc_error *control_beyond(void *arg)
+{
+    pthread_t outside;
+    struct soloist soloist;
+    lc_receive_port mine = probe_open();
+    check_control_beyond(arg, mine.send);
+    check_listeners_beyond(arg);
+    soloist_start(&soloist);
+    struct beyond beyond = {soloist.isolate, mine.send, {0, 0}};
+    CU_ASSERT_EQUAL(lc_timer_start(mine.send, NULL, LC_HOUR, 0, &beyond.timer), 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&outside, NULL, control_from_outside, &beyond), 0);
+    pthread_join(outside, NULL);
+    CU_ASSERT_TRUE(lc_timer_cancel(beyond.timer));
+    CU_ASSERT_TRUE(probe_is_empty(mine));
+    soloist_stop(&soloist);
+    probe_close(mine);
+    return NULL;
+}
+
+static void nothing_is_controlled_from_one_world_to_another(void)
+{
+    struct soloist soloist;
+    lc_receive_port probe = probe_open();
+    soloist_start(&soloist);
+    struct beyond beyond = {soloist.isolate, probe.send, {0, 0}};
+    CU_ASSERT_EQUAL(lc_timer_start(probe.send, NULL, LC_HOUR, 0, &beyond.timer), 0);
+    lc_executor *world = lc_executor_simulated(1);
+    CHECK_SUCCESS(lc_executor_run(world, control_beyond, &beyond));
+    CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+    CU_ASSERT_TRUE(lc_timer_cancel(beyond.timer));
+    CU_ASSERT_TRUE(probe_is_empty(probe));
+    CU_ASSERT_EQUAL(lc_isolate_get_state(soloist.isolate), LC_ISOLATE_RUNNING);
+    soloist_stop(&soloist);
+    probe_close(probe);
+}
+
 /* ---- messages that wait for a handler ---- */
 
 /* An isolate with a port that has no handler, and one by which it is told to give it one. */
@@ -528,6 +631,8 @@ CHECK_SUITE(unit_ports, "unit: ports of isolates, threads and fibers",
             {"an isolate has 65,536 ports and no more", an_isolate_has_so_many_ports_and_no_more},
             {"nothing is sent from one world to another",
              nothing_is_sent_from_one_world_to_another},
+            {"nothing is controlled from one world to another",
+             nothing_is_controlled_from_one_world_to_another},
             {"what waits for a handler counts against the limit", what_waits_for_a_handler_counts},
             {"what has waited longest for a handler gives way first", what_waits_longest_gives_way},
             {"a forked child is refused", forked_child_is_refused},
