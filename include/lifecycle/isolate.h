@@ -228,14 +228,15 @@ typedef struct lc_isolate_program {
 /**
  * Spawns an isolate from a shared object, in a new group of its own. The object is never unloaded,
  * since messages it has moved may outlive its isolates.
- * @param uri        a path, or file: and a path on this host, of a regular file; behind a '#' the name
- *                   of the entry. A name without a slash is looked for as dlopen(3) does.
+ * @param uri        a path, or file: and a path on this host, of a regular file; behind a '#' the
+ *                   name of the entry. A name without a slash is looked for as dlopen(3) does.
  * @param arguments  copied; `count` of them.
  * @param first      the first message; NULL: none. Copied, or moved if the spawn succeeds.
  * @param options    NULL for the defaults; without entry, arg, release and group.
  * @return as lc_isolate_spawn; -ENOENT naming the object, or the entry, that was not found;
- * -ENOEXEC naming what the entry is instead of a program, or the version that it is of and the one it
- * should be; -EINVAL naming the URI if it has no path, is of another host, or of no regular file.
+ * -ENOEXEC naming what the entry is instead of a program, or the version that it is of and the one
+ * it should be; -EINVAL naming the URI if it has no path, is of another host, or of no regular
+ * file.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn_uri(const char *uri, int count,
                                                     const char *const *arguments,
@@ -251,8 +252,8 @@ LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn_uri(const char *uri, int count,
  * @param result   receives the message with the result, for lc_message_free.
  * @return NULL; the computation's error; an error of code -ENODATA, "computation ended without
  * result", if it ended with neither (it was killed, or has exited); as lc_isolate_spawn;
- * -ETIMEDOUT: then the isolate is killed at once, and may still use `arg` until it has ended. A caller
- * that is killed at once meanwhile takes the computation with it.
+ * -ETIMEDOUT: then the isolate is killed at once, and may still use `arg` until it has ended. A
+ * caller that is killed at once meanwhile takes the computation with it.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result),
                                               void *arg, const char *name, int64_t deadline,
@@ -316,8 +317,8 @@ LC_API int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_paylo
  * Kills an isolate: control that is queued is carried out, messages are dropped, exit listeners are
  * told. At once: the running handler's context is cancelled now; a wait that the handler is in, of
  * whatever kind, is interrupted and does not return, nor does its next call that checks
- * (lc_isolate_check); of oneself, this one does not. Deferred calls and callbacks of the library are
- * not interrupted, and what lc_blocking runs may finish first.
+ * (lc_isolate_check); of oneself, this one does not. Deferred calls and callbacks of the library
+ * are not interrupted, and what lc_blocking runs may finish first.
  * @return 0; -EPERM; -ESRCH; -EINVAL: no lc_priority.
  */
 LC_API int lc_isolate_kill(lc_isolate isolate, lc_priority priority);
@@ -380,8 +381,8 @@ LC_API int lc_isolate_end_hold(lc_isolate isolate);
 /**
  * Makes a component whose start spawns an isolate: ready when its entry has returned, done when it
  * has ended. An error that ends it is thrown on the context it was started with, after the error
- * listeners have been told; the end of that context kills it, also if it is held. Its lc_isolate_context is below that
- * context.
+ * listeners have been told; the end of that context kills it, also if it is held. Its
+ * lc_isolate_context is below that context.
  * @param options    copied, with the name; `release` is called when the isolate has ended, or when
  *                   the component is destroyed without having been started. exit_response must not
  *                   be moved data.

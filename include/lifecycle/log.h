@@ -92,7 +92,8 @@ LC_API int lc_log_set_sink(const lc_log_sink *sink);
 
 /**
  * Drops records that matter less than `level`; 0, or any number below LC_LOG_CRITICAL, all. The
- * default is LC_LOG_INFO. A negative number, or one above LC_LOG_DEBUG, changes nothing and is logged.
+ * default is LC_LOG_INFO. A negative number, or one above LC_LOG_DEBUG, changes nothing and is
+ * logged.
  */
 LC_API void lc_log_set_level(lc_log_level level);
 

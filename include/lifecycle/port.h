@@ -256,10 +256,10 @@ typedef struct lc_timer {
  * @param payload  NULL for empty messages. Data is moved as by lc_send_payload, and only by a timer
  *                 that fires once.
  * @param after    nanoseconds on the caller's clock, 0 or more.
- * @param period   nanoseconds from one message to the next; 0: there is only one. Until a message is
- *                 received no other is sent: lc_message_periods tells how many periods it stands for.
- *                 What a timer sends counts against no limit of a mailbox, and no message gives way
- *                 to it. A timer that finds its port closed ends.
+ * @param period   nanoseconds from one message to the next; 0: there is only one. Until a message
+ *                 is received no other is sent: lc_message_periods tells how many periods it stands
+ *                 for. What a timer sends counts against no limit of a mailbox, and no message
+ *                 gives way to it. A timer that finds its port closed ends.
  * @param timer    receives it, for lc_timer_cancel; may be NULL.
  * @return 0; -EINVAL; -ENOMEM; -EAGAIN (no thread to fire it); -ENOTSUP in a forked child, or to a
  * port of another world.
@@ -267,9 +267,10 @@ typedef struct lc_timer {
 LC_API int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after,
                           int64_t period, lc_timer *timer);
 /**
- * Cancels a timer: nothing that it sends, or has sent, is received from then on, unless the receiver
- * has it already. From anywhere; one that fires once may have fired already.
- * @return whether that prevented anything: the timer was armed, or a message of it was not received.
+ * Cancels a timer: nothing that it sends, or has sent, is received from then on, unless the
+ * receiver has it already. From anywhere; one that fires once may have fired already.
+ * @return whether that prevented anything: the timer was armed, or a message of it was not
+ * received.
  */
 LC_API bool lc_timer_cancel(lc_timer timer);
 

@@ -31,7 +31,9 @@ struct lc__task {
     struct lc__fiber *fiber;              /* fiber.c; NULL: the task is a thread */
     struct lc__simulation *simulation;    /* simulation.c; NULL: the world is real */
     const struct lc__park_reason *parked; /* park.c: what it waits for; NULL: it does not */
-    /* park.c: a thread's, by which it waits, or that of a wait that can be interrupted; NULL: none */
+    /*
+     * park.c: a thread's, by which it waits, or that of a wait that can be interrupted; NULL: none
+     */
     struct lc__parker *parker;
     struct lc__spinlock parker_lock; /* for that: others look at it */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */

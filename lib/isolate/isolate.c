@@ -147,7 +147,10 @@ void lc__isolate_unlock_changed(struct lc__isolate *isolate)
     /* Seen by who runs it at its next look, or at the look under the lock before it stops. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
     bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
-    /* What is left of a simulation that was broken off is cleared away from outside, and runs nothing. */
+    /*
+     * What is left of a simulation that was broken off is cleared away from outside, and runs
+     * nothing.
+     */
     idle = idle && lc__executor_is_of_this_world(isolate->job.executor);
     isolate->posted |= idle;
     lc__isolate_unlock(isolate);

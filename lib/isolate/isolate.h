@@ -249,8 +249,8 @@ int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opene
  */
 int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadline);
 /*
- * As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. -EINTR: the
- * calling task must end.
+ * As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. -EINTR:
+ * the calling task must end.
  */
 int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline);
 /* Whether what the caller sends could go there: 0, or -ENOTSUP, it is a port of another world. */
@@ -301,8 +301,8 @@ bool lc__isolate_group_is_down(const lc_isolate_group *group);
 /* ---- timer.c ---- */
 
 /*
- * A message is to be handed to its receiver. @return false: its timer was cancelled, and it is to be
- * freed instead. From then on the next tick of its timer is another message.
+ * A message is to be handed to its receiver. @return false: its timer was cancelled, and it is to
+ * be freed instead. From then on the next tick of its timer is another message.
  */
 bool lc__tick_deliver(lc_message *message);
 /* Whether it is a tick whose timer was cancelled. */

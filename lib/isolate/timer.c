@@ -2,12 +2,13 @@
  * timer.c: messages that come later. See <lifecycle/port.h>.
  *
  * A timer is a record of a pool, as an isolate is. It is given back when nothing refers to it any
- * more: the clock while it is armed or firing, its isolate's list, a tick that was not delivered, and
- * whoever is just cancelling it.
+ * more: the clock while it is armed or firing, its isolate's list, a tick that was not delivered,
+ * and whoever is just cancelling it.
  *
- * A timer has at most one tick that was not delivered. While there is one, a period that passes only
- * adds to `periods`; the tick takes that number along when it is delivered (lc__tick_deliver), and the
- * next period sends another. A tick of a cancelled timer is not delivered: its receiver frees it.
+ * A timer has at most one tick that was not delivered. While there is one, a period that passes
+ * only adds to `periods`; the tick takes that number along when it is delivered (lc__tick_deliver),
+ * and the next period sends another. A tick of a cancelled timer is not delivered: its receiver
+ * frees it.
  */
 #include "base/fork.h"
 #include "base/library.h"
@@ -115,7 +116,9 @@ static void unset_tick(struct lc__message_timer *timer)
     drop_ref(timer);
 }
 
-/* A copy of what a periodic timer sends. Without memory for it the next tick stands for this, too. */
+/*
+ * A copy of what a periodic timer sends. Without memory for it the next tick stands for this, too.
+ */
 static lc_message *copy_message(struct lc__message_timer *timer)
 {
     const lc_payload payload = {timer->message->data, timer->message->size, NULL};

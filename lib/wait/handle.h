@@ -66,8 +66,8 @@ bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter);
 bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter);
 
 /*
- * As lc_handle_wait, for a caller that holds something: begins with no lc__task_check, and where the
- * calling task must end it returns -EINTR, once it no longer waits.
+ * As lc_handle_wait, for a caller that holds something: begins with no lc__task_check, and where
+ * the calling task must end it returns -EINTR, once it no longer waits.
  */
 int lc__handle_wait(lc_handle *handle, int64_t deadline);
 
