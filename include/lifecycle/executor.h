@@ -63,7 +63,10 @@ typedef struct lc_executor_options {
      */
     unsigned threads;
     size_t stack_size; /**< of fibers that ask for none; 0: LC_FIBER_STACK_DEFAULT */
-    /** A thread with no fibers ends after this time, to come back when needed. */
+    /**
+     * A thread with no fibers ends after this time, to come back when needed. Memory of stacks that
+     * are not used goes back to the system in this time, or in ten seconds if that is less.
+     */
     int64_t idle_timeout;
     /**
      * A fiber that keeps its thread longer than this without waiting is named in the log, and a

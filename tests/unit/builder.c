@@ -89,7 +89,7 @@ static void what_does_not_go_with_the_kind_is_refused(void)
     fiber_is_refused(&worker, "kind 7");
     worker.kind = LC_WORKER_FIBER;
     worker.stack_size = LC_FIBER_STACK_MIN - 1;
-    fiber_is_refused(&worker, "16384");
+    fiber_is_refused(&worker, "32768");
     worker.stack_size = LC_FIBER_STACK_MAX + 1;
     fiber_is_refused(&worker, "1 GiB");
     worker.kind = LC_WORKER_THREAD;
