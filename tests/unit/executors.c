@@ -77,7 +77,7 @@ static void bad_options_are_refused(void)
     refused(&options, "257 threads");
     options = good;
     options.stack_size = LC_FIBER_STACK_MIN - 1;
-    refused(&options, "stacks of 16383 bytes");
+    refused(&options, "stacks of 32767 bytes");
     options.stack_size = LC_FIBER_STACK_MAX + 1;
     refused(&options, "stacks of 1073741825 bytes");
     options = good;
