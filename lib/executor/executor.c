@@ -217,8 +217,11 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
     if (!wants || !lc__loop_is_empty(loop))
         return false;
     /* Deadlines of contexts that outlive the fibers: they go to the thread for all others. */
-    if (lc__timers_hand_over(&loop->timers) < 0)
-        return false;
+    if (lc__timers_hand_over(&loop->timers) < 0) {
+        if (!loop->guest && !closing)
+            return false; /* it stays for them */
+        lc__timers_leave(&loop->timers);
+    }
     lc__loop_let_go(loop);
     pthread_mutex_lock(&executor->lock);
     /* Sequentially consistent: see lc__executor_need_thread. */
@@ -609,6 +612,7 @@ int lc_executor_free(lc_executor *executor)
         lc__jobs_drop(executor); /* they are lost with their world */
     await_jobs(executor);
     await_threads(executor);
+    lc__timers_attend(); /* there are fewer threads now */
     if (executor->simulation)
         lc__simulation_free(executor->simulation);
     lc__executor_destroy(executor);
@@ -781,6 +785,7 @@ static int run_loop(struct lc__loop *loop, struct guest *guest)
     /* Also if that failed: others may have put fibers here. */
     lc__loop_run(loop);
     lc__stacks_trim_all(); /* the executor's own threads may sleep, or not be there */
+    lc__timers_attend();
     lc__overflow_thread_ends();
     pthread_setcancelstate(cancelling, NULL);
     return result;

@@ -37,8 +37,6 @@ enum {
     STEAL_MAX = 64,
 };
 
-#define HAND_OVER_PAUSE (10 * LC_MILLISECOND)
-
 _Thread_local struct lc__loop *lc__loop_of_thread;
 
 /* ---- queues ---- */
@@ -632,9 +630,7 @@ static bool idle(struct lc__loop *loop, unsigned seen)
         retire = loop->executor->idle_timeout > LC_FOREVER - loop->now
                      ? LC_FOREVER
                      : loop->now + loop->executor->idle_timeout;
-    /* They could not be handed over: that is not to be tried again without a pause. */
-    if (deadline < LC_FOREVER && retire < loop->now + HAND_OVER_PAUSE)
-        retire = loop->now + HAND_OVER_PAUSE;
+    retire = retire > loop->stays_until ? retire : loop->stays_until;
     if (!lc__jobs_is_empty(loop)) /* there was no memory for who would run them */
         retire = loop->now + LC_MILLISECOND;
     int64_t trim = trim_stacks(loop);
@@ -646,7 +642,13 @@ static bool idle(struct lc__loop *loop, unsigned seen)
     /* Release: see lc__executor_call_help. */
     atomic_store_explicit(&loop->executor->helping, false, memory_order_release);
     loop->now = lc__clock_real.now(&lc__clock_real);
-    return loop->now < retire || !lc__executor_lets_go(loop, true);
+    if (loop->now < retire)
+        return true;
+    if (lc__executor_lets_go(loop, true))
+        return false;
+    /* With a short idle_timeout, or none, it would do nothing but ask. */
+    loop->stays_until = loop->now + LC_SECOND;
+    return true;
 }
 
 /* Some fibers, and then a look around. @return false if the thread is to leave. */

@@ -58,6 +58,7 @@ struct lc__loop {
     struct lc__cache cache;
     struct lc__simulation *simulation; /* NULL: real */
     int64_t now;                       /* as of the last look at the clock */
+    int64_t stays_until; /* so long it does not ask again whether it may leave; 0: it has not */
     struct lc__poller poller;
     struct lc__sanitizer_stack sanitizer;
 

@@ -375,14 +375,32 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
     return result;
 }
 
+/*
+ * A thread, until a deadline that the kernel knows. If the thread that fires timers could not be made,
+ * threads that wait do it; the wait then returns early.
+ */
+static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadline,
+                       struct sleeper *how)
+{
+    int64_t due = lc__timers_left_next();
+    if (due >= deadline)
+        return park_once(parker, seen, deadline, how);
+    int result = park_once(parker, seen, due, how);
+    if (result != -ETIMEDOUT)
+        return result;
+    lc__timers_left_fire();
+    return 0;
+}
+
 static int park_showing(struct lc__task *task, struct lc__parker *parker, unsigned seen,
                         int64_t deadline, struct sleeper *how)
 {
     show_parker(task, parker);
     struct lc__clock *clock = lc__clock_current();
     bool plain = deadline == LC_FOREVER || deadline == LC_NOW || (!clock->timers && !parker->fiber);
-    int result = plain ? park_once(parker, seen, deadline, how)
-                       : park_with_timer(parker, seen, deadline, how);
+    int result = !plain          ? park_with_timer(parker, seen, deadline, how)
+                 : parker->fiber ? park_once(parker, seen, deadline, how)
+                                 : park_thread(parker, seen, deadline, how);
     show_parker(task, NULL);
     return result;
 }

@@ -16,6 +16,7 @@
 #include <lifecycle/log.h>
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- the heap; under the lock ---- */
 
@@ -222,10 +223,15 @@ static struct lc__timers real = LC__TIMERS_INIT;
 static struct {
     pthread_mutex_t lock;
     pthread_t thread;
-    bool running;             /* under the lock */
-    size_t holds;             /* not yet released; under the lock */
-    sigset_t mask;            /* of threads that it makes */
-    atomic_bool stopping;     /* set before the unpark that makes the thread look at it */
+    bool running;         /* under the lock */
+    size_t holds;         /* not yet released; under the lock */
+    sigset_t mask;        /* of threads that it makes */
+    atomic_bool stopping; /* set before the unpark that makes the thread look at it */
+    /*
+     * There are timers and no thread. Set under the lock; a task that reads it without looks at the
+     * timers under theirs.
+     */
+    atomic_bool missing;
     struct lc__parker parker; /* unparked for a timer that is due before `looks_at` */
     int64_t looks_at;         /* when it looks by itself, as it found last; under real.lock */
 } keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .parker = {.descriptor = -1}};
@@ -321,6 +327,8 @@ static int make_keeper(void)
         return -EAGAIN;
     result = lc__thread_create_silent(&keeper.thread, keep_time, &keeper.mask);
     keeper.running = result == 0;
+    if (keeper.running)
+        atomic_store_explicit(&keeper.missing, false, memory_order_relaxed);
     return result;
 }
 
@@ -388,13 +396,8 @@ void lc__timers_release(bool *held)
     pthread_mutex_unlock(&keeper.lock);
 }
 
-int lc__timers_hand_over(struct lc__timers *timers)
+static void move_to_real(struct lc__timers *timers)
 {
-    if (lc__timers_count(timers) == 0)
-        return 0;
-    int result = need_keeper(0);
-    if (result < 0)
-        return result;
     /* Nobody else holds two of these locks. */
     pthread_mutex_lock(&timers->lock);
     pthread_mutex_lock(&real.lock);
@@ -405,5 +408,48 @@ int lc__timers_hand_over(struct lc__timers *timers)
     pthread_mutex_unlock(&real.lock);
     pthread_mutex_unlock(&timers->lock);
     lc__unpark(&keeper.parker);
-    return 0;
+}
+
+int lc__timers_hand_over(struct lc__timers *timers)
+{
+    if (lc__timers_count(timers) == 0)
+        return 0;
+    int result = need_keeper(0);
+    if (result == 0)
+        move_to_real(timers);
+    return result;
+}
+
+/* ---- timers without a thread ---- */
+
+void lc__timers_leave(struct lc__timers *timers)
+{
+    lc__facility_register(&keeper_facility);
+    move_to_real(timers);
+    pthread_mutex_lock(&keeper.lock);
+    atomic_store_explicit(&keeper.missing, !keeper.running, memory_order_relaxed);
+    pthread_mutex_unlock(&keeper.lock);
+}
+
+void lc__timers_attend(void)
+{
+    bool missing = atomic_load_explicit(&keeper.missing, memory_order_relaxed);
+    int result = missing && lc__timers_count(&real) > 0 ? need_keeper(0) : 0;
+    if (result < 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "no thread can be made for deadlines to come, so they come only while a thread "
+               "waits: %s",
+               strerror(-result));
+}
+
+int64_t lc__timers_left_next(void)
+{
+    bool left = atomic_load_explicit(&keeper.missing, memory_order_relaxed);
+    return left ? lc__timers_next(&real) : LC_FOREVER;
+}
+
+void lc__timers_left_fire(void)
+{
+    while (lc__timers_fire_one(&real, lc__clock_real.now(&lc__clock_real), NULL, NULL))
+        continue;
 }

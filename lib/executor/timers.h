@@ -99,6 +99,17 @@ void lc__timer_fire(struct lc__timer *timer);
  * executor's. @return 0, or what lc__timer_arm says if that thread could not be made.
  */
 int lc__timers_hand_over(struct lc__timers *timers);
+/*
+ * The same when that thread could not be made, and the caller's cannot stay: until it can be, they
+ * are fired by threads that wait. lc__timers_attend is to be called next, from outside.
+ */
+void lc__timers_leave(struct lc__timers *timers);
+/* Tries once more to make the thread, if timers were left without one. */
+void lc__timers_attend(void);
+/* The first deadline of timers that were left, or LC_FOREVER: none was, or the thread is there. */
+int64_t lc__timers_left_next(void);
+/* Fires those of them that are due, on this stack. By a thread that has waited. */
+void lc__timers_left_fire(void);
 /* Disarms all of them, which are about to be gone. */
 void lc__timers_drop(struct lc__timers *timers);
 /* The first deadline, or LC_FOREVER. */
