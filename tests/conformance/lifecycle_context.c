@@ -510,6 +510,26 @@ static void values_are_found_upward(void)
     CU_ASSERT_EQUAL(lower, 1);
 }
 
+/* Each child holds the parent, and gives back no more than that, also one of an ended parent. */
+static void dropped_children_leave_their_parent(void)
+{
+    static const char key;
+    unsigned released = 0;
+    lc_context *parent = lc_context_with_value(NULL, &key, &released, count_release);
+    lc_context *kept = lc_context_new(parent);
+    for (int i = 0; i < 3; i++)
+        lc_context_unref(lc_context_new(parent));
+    lc_context_cancel(kept, NULL);
+    lc_context_unref(kept);
+    CU_ASSERT_TRUE(is_live(parent));
+    lc_context_cancel(parent, NULL);
+    lc_context_unref(lc_context_new(parent));
+    CU_ASSERT_EQUAL(released, 0);
+    CU_ASSERT_TRUE(has_ended(parent, -ECANCELED));
+    lc_context_unref(parent);
+    CU_ASSERT_EQUAL(released, 1);
+}
+
 CHECK_SUITE_IN_MODES(
     lifecycle_context, "conformance: lifecycle: contexts",
     {"A1 a context's error is NULL while it is live, then ECANCELED", error_tells_the_end},
@@ -527,6 +547,7 @@ CHECK_SUITE_IN_MODES(
     {"A1 a child of an ended context is born ended", child_of_ended_is_born_ended},
     {"A1 cancelling a child leaves its parent and siblings", child_leaves_parent},
     {"A1 dropping a child neither cancels it nor frees the parent", dropped_child_is_not_cancelled},
+    {"A1 dropped children, live or ended, leave their parent", dropped_children_leave_their_parent},
     {"A1 a child keeps its parent", child_keeps_parent},
     {"A1 a reference to the done handle keeps the context, and a cancel still reaches it",
      handle_keeps_context},
