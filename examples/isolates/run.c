@@ -115,12 +115,14 @@ static void on_total(struct run *run, const struct part *part)
     run->has_result = true;
 }
 
-static void hear(struct run *run)
+/* Takes the next message, if there is one. Returns 0, or why none can be taken. */
+static int hear(struct run *run)
 {
     const lc_receive_port ports[] = {run->total, run->errors, run->news};
     lc_message *message = NULL;
-    if (lc_port_receive_any(ports, 3, &message, LC_NOW) != 0)
-        return;
+    int code = lc_port_receive_any(ports, 3, &message, LC_NOW);
+    if (code < 0)
+        return code == -ETIMEDOUT ? 0 : code;
     lc_send_port port = lc_message_port(message);
     if (lc_send_port_equal(port, run->news.send))
         on_news(run, lc_message_data(message));
@@ -129,6 +131,7 @@ static void hear(struct run *run)
     else
         on_total(run, lc_message_data(message));
     lc_message_free(message);
+    return 0;
 }
 
 static lc_error *wait_for_the_end(struct run *run)
@@ -143,8 +146,8 @@ static lc_error *wait_for_the_end(struct run *run)
         if (happened == SIGNAL)
             on_signal(run, lc_process_signals_next(run->signals, LC_NOW));
         else if (happened >= 0)
-            hear(run);
-        else if (happened != -ETIMEDOUT)
+            happened = hear(run);
+        if (happened < 0 && happened != -ETIMEDOUT)
             return lc_error_new(happened, "cannot wait: %s", strerror(-happened));
         progress_draw(&run->progress);
     }
