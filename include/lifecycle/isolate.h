@@ -77,7 +77,10 @@ static inline bool lc_capability_equal(lc_capability a, lc_capability b)
 {
     return a.id[0] == b.id[0] && a.id[1] == b.id[1];
 }
-/** A number for hash tables: equal capabilities have equal ones. */
+/**
+ * A number for hash tables: equal capabilities have equal ones. It tells nothing of the capability,
+ * and is another in each process; in a simulation it is the same in each.
+ */
 LC_API uint64_t lc_capability_hash(lc_capability capability);
 
 /* ---- references ---- */
@@ -298,10 +301,16 @@ typedef enum lc_priority {
     LC_PRIORITY_NEXT_EVENT, /**< after the running handler, and the control queued before */
 } lc_priority;
 
+/** The most pauses of an isolate, by different capabilities, at a time. */
+#define LC_ISOLATE_PAUSES_MAX 4096
+/** The most listeners of each kind, for errors and for the exit, that an isolate has at a time. */
+#define LC_ISOLATE_LISTENERS_MAX 4096
+
 /**
  * Pauses an isolate: no message, and no entry, is begun until it is resumed with the same resume
  * capability. Pausing twice with the same needs one resume; with different ones, one each.
- * @return 0; -EPERM; -ESRCH; -EINVAL: no resume capability; -ENOMEM.
+ * @return 0; -EPERM; -ESRCH; -EINVAL: no resume capability; -EMFILE: it has LC_ISOLATE_PAUSES_MAX;
+ * -ENOMEM.
  */
 LC_API int lc_isolate_pause(lc_isolate isolate, lc_capability resume);
 /** Ends a pause. @return 0; -EPERM; -ESRCH; -ENOENT: it is not paused with this capability. */
@@ -328,7 +337,7 @@ LC_API int lc_isolate_set_errors_fatal(lc_isolate isolate, bool fatal);
  * Has `port` told of the isolate's end, as its last act. The same port again replaces its response.
  * Added to an isolate that has ended, nothing is ever sent.
  * @param response  NULL for an empty one; moved data is taken over if 0 is returned.
- * @return 0; -ESRCH; -EINVAL; -ENOMEM.
+ * @return 0; -ESRCH; -EINVAL; -EMFILE: it has LC_ISOLATE_LISTENERS_MAX; -ENOMEM.
  */
 LC_API int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port,
                                         const lc_payload *response);
@@ -337,7 +346,7 @@ LC_API int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port
 /**
  * Has `port` told of each error of the isolate (lc_message_error); the same port twice counts once.
  * An error that nobody listens for is logged.
- * @return 0; -ESRCH; -EINVAL; -ENOMEM.
+ * @return 0; -ESRCH; -EINVAL; -EMFILE: it has LC_ISOLATE_LISTENERS_MAX; -ENOMEM.
  */
 LC_API int lc_isolate_add_error_listener(lc_isolate isolate, lc_send_port port);
 /** @return 0; -ESRCH; -ENOENT: it does not listen. */

@@ -19,6 +19,7 @@
 
 #include <bsd/string.h>
 #include <errno.h>
+#include <pthread.h>
 
 /* ---- capabilities ---- */
 
@@ -32,9 +33,59 @@ lc_capability lc_capability_new(void)
     return failed ? LC_NO_CAPABILITY : made;
 }
 
+/*
+ * What the hash is keyed with, so that it tells nothing of the capability. In a simulation, where
+ * nothing is secret and all is to come again with the seed, the key is zero.
+ */
+static uint64_t hash_key[2];
+static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
+
+static void draw_hash_key(void)
+{
+    lc__random_secret(hash_key, sizeof hash_key);
+}
+
+static uint64_t rotate(uint64_t word, unsigned by)
+{
+    return word << by | word >> (64 - by);
+}
+
+static void sip_rounds(uint64_t v[4], int rounds)
+{
+    for (; rounds > 0; rounds--) {
+        v[0] += v[1];
+        v[2] += v[3];
+        v[1] = rotate(v[1], 13) ^ v[0];
+        v[3] = rotate(v[3], 16) ^ v[2];
+        v[0] = rotate(v[0], 32) + v[3];
+        v[2] += v[1];
+        v[3] = rotate(v[3], 21) ^ v[0];
+        v[1] = rotate(v[1], 17) ^ v[2];
+        v[2] = rotate(v[2], 32);
+    }
+}
+
+/* SipHash-2-4 of three words, the last of which holds the length of what is before it. */
 uint64_t lc_capability_hash(lc_capability capability)
 {
-    return capability.id[0]; /* as good as any: they are random */
+    static const uint64_t no_key[2];
+    const uint64_t words[3] = {capability.id[0], capability.id[1],
+                               (uint64_t)sizeof capability.id << 56};
+    const uint64_t *key = no_key;
+    if (!lc__task_current()->simulation) {
+        pthread_once(&hash_key_once, draw_hash_key);
+        key = hash_key;
+    }
+    uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
+                     key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573)};
+    for (int i = 0; i < 3; i++) {
+        v[3] ^= words[i];
+        sip_rounds(v, 2);
+        v[0] ^= words[i];
+    }
+    v[2] ^= 0xff;
+    sip_rounds(v, 4);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 /* Whether it opens what was made for it; the empty one opens nothing. */
@@ -118,15 +169,18 @@ int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
         lc__free(pause);
         return error;
     }
-    if (!find_pause(found->extras, resume)) {
+    bool again = find_pause(found->extras, resume) != NULL;
+    bool full = !again && found->extras->pause_count == LC_ISOLATE_PAUSES_MAX;
+    if (!again && !full) {
         pause->resume = resume;
         STAILQ_INSERT_TAIL(&found->extras->pauses, pause, link);
+        found->extras->pause_count++;
         found->bars |= LC__PAUSED;
         pause = NULL;
     }
     lc__isolate_unlock_changed(found);
     lc__free(pause);
-    return 0;
+    return full ? -EMFILE : 0;
 }
 
 int lc_isolate_resume(lc_isolate isolate, lc_capability resume)
@@ -138,6 +192,7 @@ int lc_isolate_resume(lc_isolate isolate, lc_capability resume)
     struct lc__pause *pause = find_pause(found->extras, resume);
     if (pause)
         STAILQ_REMOVE(&found->extras->pauses, pause, lc__pause, link);
+    found->extras->pause_count -= pause != NULL;
     if (STAILQ_EMPTY(&found->extras->pauses))
         found->bars &= (uint8_t)~LC__PAUSED;
     lc__isolate_unlock_changed(found);
@@ -284,12 +339,17 @@ static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
     if (!isolate)
         return error;
     struct lc__exit_listener *there = find_listener(isolate->extras, (*spare)->response->port);
+    if (!there && isolate->extras->listener_count == LC_ISOLATE_LISTENERS_MAX) {
+        lc__isolate_unlock(isolate);
+        return -EMFILE;
+    }
     if (there) {
         lc_message *before = there->response;
         there->response = (*spare)->response;
         (*spare)->response = before;
     } else {
         STAILQ_INSERT_TAIL(&isolate->extras->at_exit, *spare, link);
+        isolate->extras->listener_count++;
         *spare = NULL;
     }
     lc__isolate_unlock(isolate);
@@ -326,8 +386,10 @@ int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
     if (!found)
         return error;
     struct lc__exit_listener *listener = found->extras ? find_listener(found->extras, port) : NULL;
-    if (listener)
+    if (listener) {
         STAILQ_REMOVE(&found->extras->at_exit, listener, lc__exit_listener, link);
+        found->extras->listener_count--;
+    }
     lc__isolate_unlock(found);
     if (!listener)
         return -ENOENT;
@@ -346,7 +408,8 @@ void lc__listeners_unref(struct lc__listeners *listeners)
 
 /*
  * A new list in the place of the one that is there, which may be read just now: with the port, or
- * without it. @return 0; -ENOENT; -EALREADY; -ESRCH; -ENOMEM; -EAGAIN: it was changed meanwhile.
+ * without it. @return 0; -ENOENT; -EALREADY; -ESRCH; -EMFILE; -ENOMEM; -EAGAIN: it was changed
+ * meanwhile.
  */
 static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
 {
@@ -372,6 +435,8 @@ static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
     int result = after ? 0 : -ENOMEM;
     if (after && there == with)
         result = with ? -EALREADY : -ENOENT;
+    else if (after && with && count == LC_ISOLATE_LISTENERS_MAX)
+        result = -EMFILE;
     if (result == 0) {
         atomic_init(&after->refs, 1);
         if (with)

@@ -652,6 +652,7 @@ static bool add_first_listeners(struct lc__extras *extras, const lc_isolate_opti
         if (!listener)
             return false;
         STAILQ_INSERT_TAIL(&extras->at_exit, listener, link);
+        extras->listener_count = 1;
         listener->response = lc__message_new(options->on_exit, &options->exit_response);
         return listener->response != NULL;
     }
@@ -680,6 +681,7 @@ static struct lc__extras *first_extras(const lc_isolate_options *options,
         if (pause) {
             pause->resume = extras->pause;
             STAILQ_INSERT_TAIL(&extras->pauses, pause, link);
+            extras->pause_count = 1;
         }
     }
     if (done && options->name) {

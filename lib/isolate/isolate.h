@@ -83,6 +83,8 @@ struct lc__extras {
     lc_capability pause; /* zero: not asked for yet, so nobody can have it */
     lc_capability terminate;
     STAILQ_HEAD(, lc__pause) pauses;
+    unsigned pause_count;    /* at most LC_ISOLATE_PAUSES_MAX: they are searched under the lock */
+    unsigned listener_count; /* in `at_exit`: the same, LC_ISOLATE_LISTENERS_MAX */
     STAILQ_HEAD(, lc__control) control;
     STAILQ_HEAD(, lc__exit_listener) at_exit;
     struct lc__listeners *on_error;

@@ -2,6 +2,7 @@
  * isolates.c: what <lifecycle/isolate.h> promises beside the contract: groups, what is refused and
  * how it is named, other worlds, and calls by who is no isolate.
  */
+#include "support/isolates.h"
 #include "support/check.h"
 #include "support/fibers.h"
 #include "support/helper.h"
@@ -797,6 +798,94 @@ static void capabilities_are_values(void)
     }
 }
 
+/* Neither half of a capability is in its hash, nor what one bit changes in it. */
+static void hash_gives_no_capability_away(void)
+{
+    enum { COUNT = 1000 };
+    unsigned ones = 0;
+    for (int i = 0; i < COUNT; i++) {
+        lc_capability made = lc_capability_new();
+        uint64_t hash = lc_capability_hash(made);
+        CU_ASSERT_NOT_EQUAL(hash, made.id[0]);
+        CU_ASSERT_NOT_EQUAL(hash, made.id[1]);
+        CU_ASSERT_NOT_EQUAL(hash, made.id[0] ^ made.id[1]);
+        made.id[i % 2] ^= UINT64_C(1) << i % 64;
+        ones += (unsigned)__builtin_popcountll(hash ^ lc_capability_hash(made));
+    }
+    /* Half of all bits: 32,000, of which the standard deviation is 127. */
+    CU_ASSERT_TRUE(ones > 31000 && ones < 33000);
+}
+
+static lc_error *hash_in_a_simulation(void *hash)
+{
+    *(uint64_t *)hash = lc_capability_hash((lc_capability){{1, 2}});
+    return NULL;
+}
+
+static void hash_is_repeated_by_a_simulation(void)
+{
+    uint64_t hashes[2];
+    for (unsigned i = 0; i < 2; i++) {
+        lc_executor *world = lc_executor_simulated(i + 1);
+        CHECK_SUCCESS(lc_executor_run(world, hash_in_a_simulation, &hashes[i]));
+        CU_ASSERT_EQUAL(lc_executor_free(world), 0);
+    }
+    CU_ASSERT_EQUAL(hashes[0], hashes[1]);
+    CU_ASSERT_NOT_EQUAL(hashes[0], lc_capability_hash((lc_capability){{1, 2}}));
+}
+
+/* ---- limits ---- */
+
+static void pauses_have_a_limit(void)
+{
+    struct soloist soloist;
+    static lc_capability keys[LC_ISOLATE_PAUSES_MAX];
+    lc_capability one_more = lc_capability_new();
+    soloist_start(&soloist);
+    for (size_t i = 0; i < LC_ISOLATE_PAUSES_MAX; i++) {
+        keys[i] = lc_capability_new();
+        CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, keys[i]), 0);
+    }
+    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, one_more), -EMFILE);
+    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, keys[7]), 0); /* it is there */
+    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, one_more), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, keys[7]), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, one_more), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, keys[7]), -EMFILE);
+    soloist_stop(&soloist);
+}
+
+static void listeners_have_a_limit(void)
+{
+    static lc_receive_port ports[LC_ISOLATE_LISTENERS_MAX + 1];
+    struct soloist soloist;
+    struct parcel parcel = {.number = 1};
+    const lc_payload payload = {&parcel, sizeof parcel, parcel_destroy};
+    soloist_start(&soloist);
+    lc_isolate isolate = soloist.isolate;
+    for (size_t i = 0; i < LC_ISOLATE_LISTENERS_MAX; i++) {
+        ports[i] = probe_open();
+        CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, ports[i].send, NULL), 0);
+        CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, ports[i].send), 0);
+    }
+    ports[LC_ISOLATE_LISTENERS_MAX] = probe_open();
+    lc_send_port more = ports[LC_ISOLATE_LISTENERS_MAX].send;
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, more, &payload), -EMFILE);
+    CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, more), -EMFILE);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, ports[7].send, NULL), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, ports[7].send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_exit_listener(isolate, ports[7].send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(isolate, ports[7].send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, more, NULL), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, more), 0);
+    soloist_stop(&soloist);
+    PROBE_GETS(ports[LC_ISOLATE_LISTENERS_MAX], 0);
+    CU_ASSERT_TRUE(probe_is_empty(ports[7]));
+    for (size_t i = 0; i <= LC_ISOLATE_LISTENERS_MAX; i++)
+        probe_close(ports[i]);
+}
+
 CHECK_SUITE_IN_MODES(
     isolate_groups, "unit: groups of isolates",
     {"isolates of a group share data", isolates_share_data},
@@ -832,4 +921,8 @@ CHECK_SUITE(isolates, "unit: isolates", {"bad groups are refused", bad_groups_ar
             {"an exit's last message is destroyed once", last_message_is_destroyed_once},
             {"an exit's last message that is none is logged", bad_last_message_is_logged},
             {"isolates are not spawned between a simulation and the real world", worlds_do_not_mix},
-            {"capabilities are values, unlike each other", capabilities_are_values});
+            {"capabilities are values, unlike each other", capabilities_are_values},
+            {"a capability's hash tells nothing of it", hash_gives_no_capability_away},
+            {"a simulation repeats the hash of a capability", hash_is_repeated_by_a_simulation},
+            {"an isolate has 4,096 pauses and no more", pauses_have_a_limit},
+            {"an isolate has 4,096 listeners of a kind and no more", listeners_have_a_limit});
