@@ -103,7 +103,7 @@ $(STATIC): $(LIB_OBJECTS)
 	$(call show,AR)$(AR) rcs $@ $^
 
 $(SHARED): $(LIB_OBJECTS)
-	$(call show,LD)$(LINK) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ $(BSD_LIBS)
+	$(call show,LD)$(LINK) -shared -Wl,-soname,$(SONAME) $(if $(findstring -fsanitize,$(LINK)),,-Wl,-z,defs) -o $@ $^ $(BSD_LIBS)
 	@ln -sf $(@F) $(BUILD)/$(SONAME)
 	@ln -sf $(SONAME) $(BUILD)/liblifecycle.so
 

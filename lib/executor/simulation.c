@@ -151,7 +151,10 @@ void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *f
     int64_t delay =
         1 + (int64_t)lc__random_below(&simulation->chance, (uint64_t)options->delay_max);
     lc__sanitizer_acquire(fiber->simulated);
-    lc__timers_arm(&simulation->late, &fiber->simulated->late, simulation->now + delay);
+    /* At the end of time at the latest, but not for ever: it is late, and not lost. */
+    int64_t left = LC_FOREVER - 1 - simulation->now;
+    int64_t deadline = simulation->now + (delay < left ? delay : left);
+    lc__timers_arm(&simulation->late, &fiber->simulated->late, deadline);
     lc__sanitizer_release(fiber->simulated);
 }
 

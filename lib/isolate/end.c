@@ -160,9 +160,10 @@ static void let_go(struct lc__extras *extras)
 
 static void end(struct lc__isolate *isolate, bool tells)
 {
+    /* Before its state is "ended": a thread that is told, or looks, may shut the library down. */
+    lc__job_finishing(isolate->job.executor);
     struct remains remains = take_remains(isolate);
     give_up_what_is_the_programs(&remains);
-    lc__job_finishing(remains.executor); /* who is told may shut the library down at once */
     if (remains.extras)
         tell(remains.extras, tells);
     lc__isolate_group_leave(remains.group);

@@ -127,7 +127,22 @@ static void uninstalls(void)
     removes();
 }
 
+/*
+ * A sanitizer's functions are in the program, not in a shared library that is linked by clang, which
+ * then cannot have all its symbols defined. The commands are looked at: to build all takes a minute.
+ */
+static void sanitized_library_may_leave_symbols_undefined(void)
+{
+    static const char links[] = "%s make -n libraries BUILD=/tmp/none %s | grep -q -e '-z,defs'";
+    CU_ASSERT_EQUAL(shell(links, "", ""), 0);
+    CU_ASSERT_EQUAL(
+        shell(links, "!", "CC=clang CFLAGS='-g -fsanitize=thread' LDFLAGS=-fsanitize=thread"), 0);
+    CU_ASSERT_EQUAL(shell(links, "!", "CFLAGS='-g -fsanitize=address'"), 0);
+}
+
 CHECK_SUITE(install_suite, "project: install",
+            {"a sanitized shared library may leave symbols undefined",
+             sanitized_library_may_leave_symbols_undefined},
             {"a program found by pkg-config runs with the shared library",
              runs_with_the_shared_library},
             {"a program found by pkg-config runs with the static library",

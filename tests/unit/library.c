@@ -5,8 +5,10 @@
 #include "support/puppet.h"
 
 #include "base/memory.h"
+#include "executor/executor.h"
 
 #include <lifecycle.h>
+#include <lifecycle/isolate.h>
 
 #include <errno.h>
 #include <glob.h>
@@ -190,7 +192,49 @@ static void shutdown_releases_the_sink(void)
     CU_ASSERT_EQUAL(released, 1);
 }
 
+/* ---- an isolate that has ended keeps nothing up ---- */
+
+struct ending {
+    bool is_ended;  /* by the state that others see while its argument is being released */
+    size_t keeping; /* how many jobs keep the library up then */
+    lc_isolate isolate;
+};
+
+static lc_error *end_at_once(void *arg)
+{
+    struct ending *ending = arg;
+    lc_isolate_current(&ending->isolate);
+    return NULL;
+}
+
+static void look_while_it_ends(void *arg)
+{
+    struct ending *ending = arg;
+    ending->is_ended = lc_isolate_get_state(ending->isolate) == LC_ISOLATE_ENDED;
+    ending->keeping = atomic_load(&lc_executor_current()->jobs);
+}
+
+static void ended_isolate_does_not_keep_it_up(void)
+{
+    struct ending ending = {.keeping = 1};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = end_at_once;
+    options.arg = &ending;
+    options.release = look_while_it_ends;
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    lc_isolate spawned;
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &spawned));
+    lc_handle *done = lc_isolate_done(spawned);
+    CHECK_CLOSES(done);
+    CU_ASSERT_TRUE(ending.is_ended);
+    CU_ASSERT_EQUAL(ending.keeping, 0);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    lc_handle_unref(done);
+}
+
 CHECK_SUITE(unit_library, "unit: library",
+            {"an isolate whose state is \"ended\" does not keep the library up",
+             ended_isolate_does_not_keep_it_up},
             {"the version is that of the headers", version_is_that_of_the_headers},
             {"a shutdown leaves no memory, thread or descriptor, and the library is usable again",
              shutdown_leaves_nothing},

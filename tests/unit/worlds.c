@@ -51,6 +51,33 @@ static void no_fiber_is_started_in_another_world(void)
     CU_ASSERT_EQUAL(lc_executor_free(real), 0);
 }
 
+/* ---- the end of time ---- */
+
+static lc_error *yield_to_the_end(void *unused)
+{
+    int64_t before = lc_now();
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        lc_yield();
+        int64_t now = lc_now();
+        CU_ASSERT_TRUE(now >= before);
+        before = now;
+    }
+    return NULL;
+}
+
+/* Each wake-up may be late by all the time there is: it comes at the end of time, and not before. */
+static void a_delay_ends_with_time(void)
+{
+    lc_simulation_options options = LC_SIMULATION_INIT;
+    options.delay_one_in = 1;
+    options.delay_max = LC_FOREVER;
+    for (options.seed = 0; options.seed < 20; options.seed++)
+        CHECK_SUCCESS(simulate(&options, yield_to_the_end, NULL));
+    options.start = LC_FOREVER;
+    CHECK_SUCCESS(simulate(&options, yield_to_the_end, NULL));
+}
+
 /* ---- descriptors ---- */
 
 static lc_error *forget(void *pipe)
@@ -221,6 +248,7 @@ static void an_ending_thread_is_not_waited_for(void)
 
 CHECK_SUITE(unit_worlds, "unit: worlds",
             {"no fiber is started in another world", no_fiber_is_started_in_another_world},
+            {"a wake-up is late until the end of time at most", a_delay_ends_with_time},
             {"a real wait is not ended by a simulation", a_real_wait_is_not_ended_by_a_simulation},
             {"a halt lost in a deadlock is forgotten", a_lost_halt_is_forgotten},
             {"steps are counted for each run", steps_are_counted_for_each_run},
