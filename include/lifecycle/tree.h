@@ -137,7 +137,10 @@ typedef struct lc_tree_options {
     size_t size;      /**< sizeof(lc_tree_options) */
     const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
     lc_child root;    /**< the root runnable; its name is the first part of all names */
-    /** How long a runnable may be busy, or blocked outside the library, before it counts as settled. */
+    /**
+     * How long a runnable may be busy, or blocked outside the library, before it counts as settled.
+     * Time in which it waits for a processor, or for its turn, is not counted.
+     */
     int64_t settle_grace;
 } lc_tree_options;
 

@@ -380,17 +380,18 @@ bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
     *own = *own || run->task == task;
     unsigned long parks = 0;
     bool waits = works && lc__task_waits(run->task, &parks);
+    int thread = works ? lc__task_thread(run->task) : LC__NO_THREAD;
     lc__spinlock_unlock(&run->lock);
     if (!works) /* its start is to be carried out yet, or its end to be dealt with */
         return false;
     bool same = run->parks == parks; /* it has not gone to wait since the last look */
-    bool waited = waits && run->busy_since == 0 && same;
+    bool waited = waits && run->busy.looked == 0 && same;
     run->parks = parks;
-    if (waits)
-        run->busy_since = 0;
-    else if (run->busy_since == 0 || !same)
-        run->busy_since = now;
-    return waited || (!waits && now - run->busy_since >= grace);
+    if (waits || !same)
+        run->busy = (struct lc__busy){0};
+    if (!waits)
+        lc__busy_look(&run->busy, thread, now);
+    return waited || (!waits && run->busy.had >= grace);
 }
 
 /* ---- making ---- */

@@ -8,6 +8,7 @@
 #include "base/spin.h"
 #include "context/owner.h"
 #include "context/worker.h"
+#include "executor/busy.h"
 #include "supervise/shell.h"
 
 #include <lifecycle/tree.h>
@@ -67,8 +68,8 @@ struct lc__run {
     enum lc__run_signal signalled;
     bool transient;
     struct lc__sublog *logs;  /* in the service */
-    int64_t busy_since;       /* 0: it waited when last looked at. In the service, as the next */
     int64_t told_at;          /* when its context was cancelled; 0: it was not. In the service */
+    struct lc__busy busy;     /* since it last waited. In the service, as the next */
     unsigned long parks;      /* how often it had gone to wait then */
     struct lc__spinlock lock; /* for the next */
     struct lc__task *task;    /* that runs it; NULL: none, or not any more */

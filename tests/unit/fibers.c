@@ -290,6 +290,13 @@ struct rounding {
     bool well;
 };
 
+/* Valgrind keeps the mode, and rounds all the same as it is used to: its manual names that limit. */
+static bool rounds_as_told(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return !preloaded || !strstr(preloaded, "vgpreload");
+}
+
 static double third(void)
 {
     volatile double one = 1, three = 3;
@@ -307,7 +314,8 @@ static void round_on_and_on(void *arg)
         lc_yield();
         rounding->well &= fegetround() == rounding->mode && third() == before;
     }
-    rounding->well &= rounding->mode == FE_UPWARD ? before * 3 > 1 : before * 3 <= 1;
+    if (rounds_as_told())
+        rounding->well &= rounding->mode == FE_UPWARD ? before * 3 > 1 : before * 3 <= 1;
 }
 
 static void start_rounding(void *arg)

@@ -1,0 +1,63 @@
+/*
+ * busy.c: see busy.h. proc(5) tells of a thread how long it has run, and whether it is blocked. How
+ * long it has waited for a processor is told only once it has got one.
+ */
+#include "executor/busy.h"
+
+#include "base/system.h"
+#include "base/task.h"
+#include "executor/loop.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int lc__task_thread(const struct lc__task *task)
+{
+    const struct lc__fiber *fiber = task->fiber;
+    if (task->simulation)
+        return LC__ANY_THREAD;
+    if (!fiber)
+        return task->thread_id;
+    if (atomic_load_explicit(&fiber->state, memory_order_relaxed) != LC__FIBER_RUNNING)
+        return LC__NO_THREAD;
+    return atomic_load_explicit(&fiber->loop->thread_id, memory_order_relaxed);
+}
+
+/* Reads /proc/self/task/THREAD/NAME. @return whether it is there. */
+static bool read_of_thread(int thread, const char *name, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/%s", thread, name);
+    int file = lc__open(path);
+    if (file < 0)
+        return false;
+    long got = lc__read(file, text, size - 1);
+    lc__close(file);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+/* The state follows the name, which is in parentheses, and may hold some. R: it runs, or would. */
+static bool is_blocked(const char *stat)
+{
+    const char *end = strrchr(stat, ')');
+    return end && strncmp(end, ") R", 3) != 0;
+}
+
+void lc__busy_look(struct lc__busy *busy, int thread, int64_t now)
+{
+    char stat[512] = "", used[96] = "";
+    int64_t passed = busy->looked != 0 ? now - busy->looked : 0;
+    bool known = thread > 0 && read_of_thread(thread, "schedstat", used, sizeof used) &&
+                 read_of_thread(thread, "stat", stat, sizeof stat);
+    int64_t ran = known ? strtoll(used, NULL, 10) : 0;
+    if (thread == LC__NO_THREAD)
+        passed = 0;
+    else if (known && !is_blocked(stat) && ran - busy->ran < passed)
+        passed = ran - busy->ran;
+    busy->had += passed;
+    busy->looked = now;
+    busy->ran = ran;
+}
