@@ -4,7 +4,10 @@
  *     0      4        8        16       24
  *     | crc  | length | number | batch  | text, `length` bytes
  *
- * all little-endian. `number` counts from 1 without gaps, `batch` is the number of the first record
+ * all little-endian. journal.end has one record of that kind, without a text: `number` is how many
+ * entries were promised, and where `batch` is otherwise stands the offset at which they end.
+ *
+ * `number` counts from 1 without gaps, `batch` is the number of the first record
  * that was committed together with this one, `crc` is the CRC-32 of all that follows it.
  */
 #define _GNU_SOURCE
@@ -45,7 +48,7 @@ _Static_assert(sizeof(struct header) == 24, "a header has no gaps");
 
 void journal_init(struct journal *journal)
 {
-    *journal = (struct journal){.file = -1};
+    *journal = (struct journal){.file = -1, .end_file = -1};
     pthread_mutex_init(&journal->writing, NULL);
     pthread_mutex_init(&journal->lock, NULL);
 }
@@ -65,16 +68,20 @@ static void close_file(struct journal *journal)
         flock(journal->file, LOCK_UN);
         close(journal->file); /* nothing unsynced is in it, so there is nothing this could lose */
     }
+    if (journal->end_file >= 0)
+        close(journal->end_file);
     free(journal->path);
     free(journal->offsets);
     free(journal->batch);
     journal->path = NULL;
     journal->file = -1;
+    journal->end_file = -1;
     journal->count = 0;
     journal->size = 0;
     journal->offsets = NULL;
     journal->capacity = 0;
     journal->batch = NULL;
+    journal->end_failed = false;
     journal->failed = false;
 }
 
@@ -225,28 +232,129 @@ static lc_error *find_later_batch(const struct journal *journal, struct window *
     }
 }
 
-/** Cuts off what follows the last good record, if a crash explains how it came there. */
-static lc_error *cut_tail(struct journal *journal, struct window *window, off_t end)
+/** @return an error if what follows the last good record was stored for good. */
+static lc_error *prove_torn(struct journal *journal, struct window *window)
 {
     off_t later = 0;
     lc_error *error = find_later_batch(journal, window, journal->count + 1, &later);
-    if (error)
+    if (error || !later)
         return error;
-    if (later)
-        return lc_error_new(
-            -EBADMSG,
-            "%s is damaged at byte %jd: entry %" PRIu64 " cannot be read, but was stored "
-            "for good, since a later one at byte %jd is whole; restore the file "
-            "from a copy",
-            journal->path, (intmax_t)journal->size, journal->count + 1, (intmax_t)later);
+    return lc_error_new(-EBADMSG,
+                        "%s is damaged at byte %jd: entry %" PRIu64
+                        " cannot be read, but was stored for good, since a later one at byte %jd "
+                        "is whole; restore the file from a copy",
+                        journal->path, (intmax_t)journal->size, journal->count + 1,
+                        (intmax_t)later);
+}
+
+/** Copies the bytes from `from` to `end` of the journal to a file. */
+static bool copy_tail(const struct journal *journal, struct window *window, off_t end, int to)
+{
+    off_t from = journal->size;
+    for (off_t at = from; at < end;) {
+        ssize_t got = read_at(journal->file, window->bytes, sizeof window->bytes, at);
+        if (got <= 0 || !write_at(to, window->bytes, (size_t)got, at - from))
+            return false;
+        at += got;
+    }
+    return true;
+}
+
+/** Keeps a torn tail for whoever wants to see it. No client was promised it: so a failure only warns. */
+static void keep_tail(const struct journal *journal, struct window *window, off_t end)
+{
+    enum { TAILS_MAX = 1000 };
+    char *path = NULL;
+    int file = -1;
+    errno = EEXIST;
+    for (int i = 1; i <= TAILS_MAX && file < 0 && errno == EEXIST; i++) {
+        free(path);
+        if (asprintf(&path, "%s.torn.%d", journal->path, i) < 0)
+            path = NULL;
+        file = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
+    }
+    if (file >= 0 && copy_tail(journal, window, end, file))
+        lc_log(LC_LOG_NOTICE, "journal", "what is cut off is kept in %s", path);
+    else
+        lc_log(LC_LOG_WARNING, "journal", "%s: what is cut off cannot be kept: %s", journal->path,
+               strerror(errno));
+    if (file >= 0)
+        close(file);
+    free(path);
+}
+
+/** Cuts off what follows the last good record; a crash explains how it came there. */
+static lc_error *cut_tail(struct journal *journal, struct window *window, off_t end)
+{
     lc_log(LC_LOG_WARNING, "journal",
            "%s: cut off a torn tail of %jd bytes at byte %jd, after entry %" PRIu64
            "; most likely a crash interrupted that write before it was acknowledged",
            journal->path, (intmax_t)(end - journal->size), (intmax_t)journal->size, journal->count);
+    keep_tail(journal, window, end);
     if (ftruncate(journal->file, journal->size) != 0)
         return CANNOT("truncate", journal->path);
     return NULL;
 }
+
+/* ---- the promised end ---- */
+
+/** Reads it. One that is not there promises nothing; one that is damaged neither, and is logged. */
+static lc_error *read_end(const struct journal *journal, struct header *end)
+{
+    unsigned char record[sizeof *end];
+    *end = (struct header){0};
+    ssize_t got = read_at(journal->end_file, record, sizeof record, 0);
+    if (got < 0)
+        return lc_error_new(-errno, "cannot read %s.end: %s", journal->path, strerror(errno));
+    if (got == 0)
+        return NULL;
+    memcpy(end, record, (size_t)got);
+    if (got == sizeof record && le32toh(end->crc) == checksum(record, 0)) {
+        end->number = le64toh(end->number);
+        end->batch = le64toh(end->batch);
+        return NULL;
+    }
+    lc_log(LC_LOG_WARNING, "journal",
+           "%s.end is damaged: whether the journal is whole cannot be told from it", journal->path);
+    *end = (struct header){0};
+    return NULL;
+}
+
+/** Refuses a journal that ends before what was promised. */
+static lc_error *check_end(const struct journal *journal)
+{
+    struct header end;
+    lc_error *error = read_end(journal, &end);
+    if (error || end.number == 0)
+        return error;
+    if (end.number <= journal->count && (off_t)end.batch == journal->offsets[end.number])
+        return NULL;
+    return lc_error_new(-EBADMSG,
+                        "%s has %" PRIu64 " entries up to byte %jd, but %" PRIu64
+                        " up to byte %ju were stored for good: entries are missing; restore the "
+                        "file from a copy",
+                        journal->path, journal->count, (intmax_t)journal->size, end.number,
+                        (uintmax_t)end.batch);
+}
+
+/** Notes what has been promised. It is a safety net: without it the journal goes on. */
+static void write_end(struct journal *journal)
+{
+    struct header end = {.number = htole64(journal->count),
+                         .batch = htole64((uint64_t)journal->size)};
+    unsigned char record[sizeof end];
+    memcpy(record, &end, sizeof end);
+    end.crc = htole32(checksum(record, 0));
+    memcpy(record, &end.crc, sizeof end.crc);
+    bool written = write_at(journal->end_file, record, sizeof record, 0);
+    if (!written && !journal->end_failed)
+        lc_log(LC_LOG_WARNING, "journal",
+               "%s.end cannot be written, so a loss of entries would not be noticed: %s",
+               journal->path, strerror(errno));
+    journal->end_failed = !written;
+}
+
+/* ---- reading all of it ---- */
 
 static lc_error *read_records(struct journal *journal, struct window *window, off_t end)
 {
@@ -262,7 +370,11 @@ static lc_error *read_records(struct journal *journal, struct window *window, of
             return lc_error_new(-ENOMEM, "%s: no memory for its index", journal->path);
         enter(journal, sizeof header + header.length);
     }
-    return journal->size == end ? NULL : cut_tail(journal, window, end);
+    bool torn = journal->size != end;
+    lc_error *error = torn ? prove_torn(journal, window) : NULL;
+    if (!error)
+        error = check_end(journal);
+    return error || !torn ? error : cut_tail(journal, window, end);
 }
 
 /** Brings an open file to where appending can go on. */
@@ -302,13 +414,17 @@ static lc_error *recover(struct journal *journal)
 
 static lc_error *open_file(struct journal *journal, int directory, int above)
 {
-    journal->file = openat(directory, "journal", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+    journal->file = openat(directory, "journal", flags, 0666);
     if (journal->file < 0)
         return CANNOT("open", journal->path);
     if (flock(journal->file, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK
                    ? lc_error_new(-EBUSY, "%s is in use by another ledger", journal->path)
                    : CANNOT("lock", journal->path);
+    journal->end_file = openat(directory, "journal.end", flags, 0666);
+    if (journal->end_file < 0)
+        return lc_error_new(-errno, "cannot open %s.end: %s", journal->path, strerror(errno));
     lc_error *error = recover(journal);
     if (error)
         return error;
@@ -321,6 +437,7 @@ static lc_error *open_file(struct journal *journal, int directory, int above)
         return CANNOT("sync", journal->path);
     if (fsync(directory) != 0 || fsync(above) != 0)
         return CANNOT("sync the directories of", journal->path);
+    write_end(journal);
     return NULL;
 }
 
@@ -395,6 +512,24 @@ static lc_error *take_back(struct journal *journal, lc_error *why)
     return why;
 }
 
+bool journal_is_full(const lc_error *error)
+{
+    int code = error ? lc_error_code(error) : 0;
+    return code == -ENOSPC || code == -EDQUOT || code == -EFBIG;
+}
+
+/**
+ * Undoes a write that has failed. If there was no room, no sync has failed: so once the cut is on
+ * disk the file is as it was, and another append may be tried. Takes over `why`.
+ */
+static lc_error *undo_write(struct journal *journal, lc_error *why)
+{
+    if (journal_is_full(why) && ftruncate(journal->file, journal->size) == 0 &&
+        fdatasync(journal->file) == 0)
+        return why;
+    return take_back(journal, why);
+}
+
 /** As journal_append, with `writing` held. */
 static lc_error *append(struct journal *journal, const struct iovec *texts, size_t count,
                         uint64_t *first)
@@ -415,7 +550,7 @@ static lc_error *append(struct journal *journal, const struct iovec *texts, size
         return lc_error_new(-ENOMEM, "%s: no memory for its index", journal->path);
 
     if (!write_at(journal->file, journal->batch, length, journal->size))
-        return take_back(journal, CANNOT("write", journal->path));
+        return undo_write(journal, CANNOT("write", journal->path));
     if (fdatasync(journal->file) != 0)
         return take_back(journal, CANNOT("sync", journal->path));
 
@@ -423,6 +558,7 @@ static lc_error *append(struct journal *journal, const struct iovec *texts, size
     for (size_t i = 0; i < count; i++)
         enter(journal, sizeof(struct header) + texts[i].iov_len);
     pthread_mutex_unlock(&journal->lock);
+    write_end(journal);
     return NULL;
 }
 
@@ -477,7 +613,9 @@ static lc_error *find(const struct journal *journal, uint64_t number, struct rea
     reading->at = journal->offsets[number - 1];
     reading->length = (size_t)(journal->offsets[number] - reading->at);
     reading->file = fcntl(journal->file, F_DUPFD_CLOEXEC, 0);
-    return reading->file < 0 ? CANNOT("open", journal->path) : NULL;
+    return reading->file < 0
+               ? lc_error_new(-errno, "cannot read entry %" PRIu64 ": %s", number, strerror(errno))
+               : NULL;
 }
 
 static void read_from_disk(void *arg)

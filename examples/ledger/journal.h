@@ -5,8 +5,14 @@
  * never closed in the midst of an append, whoever closes it. Any thread or fiber may read and count
  * at any time, also while the journal is closed; a fiber keeps nobody waiting by it.
  *
+ * Beside it lies "journal.end", which says how many entries were promised, and where the last of
+ * them ends. A journal that ends before that has lost entries, however clean its end looks. This
+ * file is written after each sync and not synced itself: so after a power failure it may promise
+ * less than the journal holds, and never more.
+ *
  * What is on disk is trusted like this: a batch is written only when the one before has been
- * synced. So a crash can tear the last batch and nothing else. Recovery cuts a torn last batch off;
+ * synced. So a crash can tear the last batch and nothing else. Recovery cuts a torn last batch off,
+ * and keeps what it cut in "journal.torn.1", or a higher number;
  * damage anywhere before was done to entries that clients had been promised, and is refused, not
  * repaired.
  */
@@ -37,11 +43,13 @@ struct journal {
     lc_handle *recovered;    /**< while it is being opened: closes at the end of that; else NULL */
     char *path;
     int file;             /**< -1 while closed */
+    int end_file;         /**< -1 while closed */
     uint64_t count;       /**< entries on disk */
     off_t size;           /**< where the next batch goes: the end of what has been synced */
     off_t *offsets;       /**< where each entry begins, and `size` at the end: count + 1 of them */
     size_t capacity;      /**< room in `offsets` */
     unsigned char *batch; /**< where a batch is put together */
+    bool end_failed;      /**< the promised end could not be written, which has been logged */
     bool failed;          /**< an append has: nothing is appended until it is opened anew */
 };
 
@@ -58,8 +66,9 @@ void journal_close(struct journal *journal);
 
 /**
  * Puts entries on disk: one write, one sync. They count, and can be read, when the call has
- * returned. On failure none of them does, the file is cut back to where it was, and all further
- * appends fail until the journal is opened anew.
+ * returned. On failure none of them does, and the file is cut back to where it was. If there was no
+ * room (journal_is_full) a later append may succeed; after any other failure all further appends
+ * fail until the journal is opened anew.
  * @param texts  1 to JOURNAL_BATCH_MAX, each of 1 to JOURNAL_TEXT_MAX bytes.
  * @param first  receives the number of the first.
  * @return NULL; or -EAGAIN: not open, and nothing else is wrong; -EIO and others: it failed.
@@ -67,8 +76,11 @@ void journal_close(struct journal *journal);
 lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
                          uint64_t *first);
 
+/** Whether an append failed since there was no room on the disk: nothing else is wrong. */
+bool journal_is_full(const lc_error *error);
+
 /**
- * Reads an entry.
+ * Reads an entry. The error is for clients: it does not tell where the journal is.
  * @param text  room for JOURNAL_TEXT_MAX + 1 bytes; receives the text and a NUL.
  * @return NULL; or -ENOENT: no such entry; -EAGAIN: not open; -EIO and others: it cannot be read.
  */

@@ -41,6 +41,7 @@ struct config {
     struct sockaddr_storage address; /**< once the listener has bound it, with the real port */
     socklen_t address_length;
     const char *data; /**< the directory of the journal */
+    int64_t idle;     /**< how long a client may send no line */
     bool allow_fail;  /**< whether clients may FAIL components */
 };
 

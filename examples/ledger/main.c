@@ -28,13 +28,15 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-    "usage: ledger [--listen ADDR] [--port N] [--data DIR] [--allow-fail] [--help]\n"
+    "usage: ledger [--listen ADDR] [--port N] [--data DIR] [--idle SECONDS] [--allow-fail] "
+    "[--help]\n"
     "\n"
     "Keeps lines on disk for clients that connect by TCP.\n"
     "\n"
     "  --listen ADDR  the IPv4 or IPv6 address to listen on (default 127.0.0.1)\n"
     "  --port N       the port, 0 to 65535; 0 picks a free one (default 7070)\n"
     "  --data DIR     the directory of the journal, made if missing (default ./ledger-data)\n"
+    "  --idle SECONDS how long a client may send no line, 1 to 86400 (default 600)\n"
     "  --allow-fail   let clients FAIL components, to watch what happens\n"
     "\n"
     "Commands, one a line: APPEND text, GET n, COUNT, STATUS [DOT|JSON], FAIL component behavior,\n"
@@ -59,22 +61,40 @@ static void set_address(struct config *config, const char *listen, const char *p
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    if (*listen == '\0' || getaddrinfo(listen, port, &hints, &found) != 0)
+    int result = *listen == '\0' ? EAI_NONAME : getaddrinfo(listen, port, &hints, &found);
+    if (result == EAI_MEMORY || result == EAI_SYSTEM || result == EAI_AGAIN) {
+        lc_log(LC_LOG_ERROR, "ledger", "cannot read the address %s: %s", listen,
+               result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
+        exit(EXIT_FAILURE);
+    }
+    if (result != 0)
         wrong_option("--listen", listen, "an IPv4 or IPv6 address, such as 127.0.0.1 or ::1");
     memcpy(&config->address, found->ai_addr, found->ai_addrlen);
     config->address_length = found->ai_addrlen;
     freeaddrinfo(found);
 }
 
+static void set_idle(struct config *config, const char *seconds)
+{
+    const char *wrong = NULL;
+    config->idle = strtonum(seconds, 1, 86400, &wrong) * LC_SECOND;
+    if (wrong)
+        wrong_option("--idle", seconds, "a number of seconds from 1 to 86400");
+}
+
 static void parse_options(int count, char **arguments, struct config *config)
 {
-    static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
-        {"data", required_argument, NULL, 'd'},   {"allow-fail", no_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
+                                            {"port", required_argument, NULL, 'p'},
+                                            {"data", required_argument, NULL, 'd'},
+                                            {"allow-fail", no_argument, NULL, 'f'},
+                                            {"idle", required_argument, NULL, 'i'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     const char *listen = "127.0.0.1";
     const char *port = "7070";
     config->data = "ledger-data";
+    config->idle = 10 * LC_MINUTE;
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
         switch (option) {
         case 'l':
@@ -85,6 +105,9 @@ static void parse_options(int count, char **arguments, struct config *config)
             break;
         case 'd':
             config->data = optarg;
+            break;
+        case 'i':
+            set_idle(config, optarg);
             break;
         case 'f':
             config->allow_fail = true;

@@ -3,11 +3,11 @@
  * the listener.
  *
  * The worker is a fiber, so a thousand of them share a few threads: the socket never blocks, all
- * waits are the library's, and who always has something to do lets the others in between.
+ * waits are the library's, and a session that always has something to do yields in between.
  *
  * Whatever the client does, the session ends by itself and takes nobody along: its worker never
- * fails. The only waits without a deadline are for the client's next line, for the store's answer and
- * for the journal's recovery, which are certain to come.
+ * fails. The only waits without a deadline are for the store's answer and for the journal's
+ * recovery, which are certain to come. A client that sends nothing for long loses its place.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -45,6 +45,7 @@ struct session {
     int socket;
     bool over;       /**< nothing more is to be done for this client */
     bool vanished;   /**< and nothing more can reach it */
+    int64_t line_by; /**< when the client's next line is to be here */
     int64_t stop_by; /**< once told to stop: when to be done; 0 before */
     struct request request;
     /*
@@ -132,6 +133,21 @@ static void answer_text(struct session *session, const char *text)
     send_all(session, session->output, used);
 }
 
+/** By when the next line is to be here: a place is not for one that says nothing. */
+static void await_line(struct session *session)
+{
+    session->line_by = lc_deadline_after(session->ledger->config.idle);
+}
+
+/** Takes leave of a client that has sent no whole line for too long. */
+static void drop_silent(struct session *session)
+{
+    int seconds = (int)(session->ledger->config.idle / LC_SECOND);
+    lc_log(LC_LOG_INFO, NULL, "dropped: it has sent no line for %d s", seconds);
+    answer(session, "ERR no line came for %d s", seconds);
+    session->over = true;
+}
+
 /** Receives more of the input; the session is over if there will be none. */
 static void receive(struct session *session)
 {
@@ -147,7 +163,11 @@ static void receive(struct session *session)
         session->end = 0;
     }
     lc_waitable wait = lc_on_descriptor(session->socket, POLLIN);
-    if (session->over || lc_context_wait_any(session->context, &wait, 1, LC_FOREVER) != 0) {
+    int ready = session->over ? -ECANCELED
+                              : lc_context_wait_any(session->context, &wait, 1, session->line_by);
+    if (ready == -ETIMEDOUT || (ready == 0 && lc_now() >= session->line_by))
+        drop_silent(session);
+    if (ready != 0 || session->over) {
         session->over = true;
         return;
     }
@@ -195,9 +215,11 @@ static void linger(struct session *session)
 {
     shutdown(session->socket, SHUT_WR);
     int64_t deadline = lc_deadline_after(LINGER_PATIENCE);
-    while (lc_now() < deadline && lc_wait_fd(session->socket, POLLIN, deadline) > 0)
+    while (lc_now() < deadline && lc_wait_fd(session->socket, POLLIN, deadline) > 0) {
         if (recv(session->socket, session->input, sizeof session->input, 0) <= 0 && errno != EAGAIN)
             break;
+        lc_yield(); /* one that never stops sending is always ready */
+    }
 }
 
 /* ---- commands ---- */
@@ -424,16 +446,19 @@ static lc_error *session_worker(lc_context *context, lc_ready *ready, void *arg)
 {
     struct session *session = arg;
     session->context = context;
+    await_line(session);
     lc_ready_signal(ready);
     while (!session->over) {
         size_t length = 0;
         char *line = next_line(session, &length);
-        if (line)
+        if (line) {
             execute(session, line, length);
-        else if (!lc_context_error(context))
+            await_line(session);
+        } else if (!lc_context_error(context)) {
             receive(session);
-        else
+        } else {
             session->over = true; /* everything received has been answered */
+        }
         lc_yield(); /* a client that never pauses must not keep this thread from all others */
     }
     if (!session->vanished)
@@ -485,9 +510,13 @@ lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
     session->finished = finished;
     /*
      * Answers are short, and each is waited for: none may be held back to be sent together with the
-     * next.
+     * next. A client whose machine is gone says nothing any more: after two minutes it is known.
      */
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int));
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &(int){10}, sizeof(int));
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &(int){6}, sizeof(int));
     atomic_fetch_add(&ledger->clients, 1);
     lc_error *error = build(session);
     if (!error)

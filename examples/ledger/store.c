@@ -35,13 +35,16 @@ static void put_back(struct ledger *ledger, struct request **batch, size_t count
             refuse(batch[i]);
 }
 
-/** Answers the requests: they have the numbers from `first` on, or are refused for `error`. */
-static void answer(struct request **batch, size_t count, uint64_t first, lc_error *error)
+/**
+ * Answers the requests: they have the numbers from `first` on, or are refused for `error`. What it
+ * says is for the log: a client need not know where the journal is.
+ */
+static void answer(struct request **batch, size_t count, uint64_t first, const lc_error *error)
 {
+    int code = error ? lc_error_code(error) : 0;
     for (size_t i = 0; i < count; i++) {
         if (error)
-            batch[i]->refused =
-                lc_error_wrap(lc_error_ref(error), lc_error_code(error), "not stored");
+            batch[i]->refused = lc_error_new(code, "not stored: %s", strerror(-code));
         else
             batch[i]->number = first + i;
         give_back(batch[i]);
@@ -77,6 +80,26 @@ static lc_error *commit(struct ledger *ledger, struct request *first)
     return error;
 }
 
+/**
+ * A disk that is full is no failure of ours: what is there can be read, and when there is room
+ * again more can be stored. So it is only told, once each time.
+ * @return what else is wrong.
+ */
+static lc_error *bear_full_disk(lc_error *error, bool *full)
+{
+    bool was_full = *full;
+    *full = journal_is_full(error);
+    if (*full && !was_full)
+        lc_log(LC_LOG_ERROR, "store", "nothing can be stored until there is room: %s",
+               lc_error_message(error));
+    if (!error && was_full)
+        lc_log(LC_LOG_NOTICE, "store", "there is room again");
+    if (!*full)
+        return error;
+    lc_error_unref(error);
+    return NULL;
+}
+
 /** Why nothing comes from the channel. -EAGAIN: it is closed, since nothing will be stored. */
 static lc_error *cannot_receive(int code)
 {
@@ -89,7 +112,7 @@ static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
     struct ledger *ledger = arg;
     lc_ready_signal(ready);
     lc_error *error = NULL;
-    bool stopping = false;
+    bool stopping = false, full = false;
     while (!error && !stopping) {
         void *request = NULL;
         int code = lc_context_receive(context, ledger->requests, &request);
@@ -99,7 +122,7 @@ static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
          */
         stopping = lc_context_error(context) != NULL;
         if (code == 0)
-            error = commit(ledger, request);
+            error = bear_full_disk(commit(ledger, request), &full);
         else if (!stopping)
             error = cannot_receive(code);
     }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,8 +158,82 @@ static void one_that_never_pauses_keeps_nobody_waiting(void)
     scratch_remove(data);
 }
 
+/*
+ * ---- clients that go on sending when they have said QUIT ----
+ *
+ * Real ones may be slower than the ledger reads: so what they have sent stays there.
+ */
+
+struct leaving {
+    struct client *client;
+    pthread_t says;
+    atomic_bool over; /* the server has closed the connection */
+};
+
+static void *say_after_quit(void *arg)
+{
+    struct leaving *leaving = arg;
+    static const char nothing[65536];
+    while (client_send(leaving->client, nothing, sizeof nothing))
+        continue;
+    atomic_store(&leaving->over, true);
+    return NULL;
+}
+
+static void leaving_start(struct leaving *leaving, const struct server *server)
+{
+    atomic_store(&leaving->over, false);
+    leaving->client = client_new(server);
+    CU_ASSERT_TRUE(client_say(leaving->client, "QUIT"));
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&leaving->says, NULL, say_after_quit, leaving), 0);
+}
+
+/* Whether others are answered while some of the leaving are still listened to. */
+static bool are_answered_meanwhile(const struct server *server, struct client **asking,
+                                   unsigned count)
+{
+    enum { LEAVING = 6 };
+    static struct leaving leaving[LEAVING];
+    bool over = true;
+    for (unsigned i = 0; i < LEAVING; i++)
+        leaving_start(&leaving[i], server);
+    for (unsigned i = 0; i < LEAVING; i++)
+        CU_ASSERT_TRUE(client_sees_end(leaving[i].client)); /* from now on it lingers */
+    for (unsigned i = 0; i < count; i++)
+        CU_ASSERT_STRING_EQUAL(client_ask(asking[i], "COUNT"), "OK 0");
+    for (unsigned i = 0; i < LEAVING; i++)
+        over = atomic_load(&leaving[i].over) && over;
+    for (unsigned i = 0; i < LEAVING; i++) {
+        pthread_join(leaving[i].says, NULL);
+        client_free(leaving[i].client);
+    }
+    return !over;
+}
+
+static void those_who_leave_keep_no_client_waiting(void)
+{
+    enum { ASKING = 8, TRIES = 3 };
+    char *data = scratch_new();
+    struct server *server = server_start(
+        data, &(struct setup){.preload = "interpose_fault", .environment = {"FLOOD=1"}});
+    struct client *asking[ASKING];
+    bool answered = false; /* a machine that is busy may need longer than they linger */
+    for (unsigned i = 0; i < ASKING; i++)
+        asking[i] = client_new(server);
+    for (unsigned round = 0; round < TRIES && !answered; round++)
+        answered = are_answered_meanwhile(server, asking, ASKING);
+    CU_ASSERT_TRUE(answered);
+    for (unsigned i = 0; i < ASKING; i++)
+        client_free(asking[i]);
+    CU_ASSERT_EQUAL(server_end(server, SIGTERM), 0);
+    server_free(server);
+    scratch_remove(data);
+}
+
 CHECK_SUITE(crowd, "ledger: crowds",
             {"1,000 clients share a few threads, and kill -9 loses nothing they were promised",
              a_thousand_share_a_few_threads},
             {"clients that never pause keep nobody waiting",
-             one_that_never_pauses_keeps_nobody_waiting});
+             one_that_never_pauses_keeps_nobody_waiting},
+            {"clients that send on after QUIT keep no other waiting",
+             those_who_leave_keep_no_client_waiting});

@@ -3,18 +3,21 @@
  *
  * FAULT_SYNC=n  the n-th fdatasync fails with EIO, without anything being synced. A later sync of
  * any kind is told on stderr. HOLD_SYNC=n:FIFO  the n-th fdatasync says "interpose: held" and goes
- * on when somebody has opened FIFO for writing.
+ * on when somebody has opened FIFO for writing. FAULT_ADDRESS=1  getaddrinfo finds no memory.
+ * FLOOD=1  a socket that was shut down always has something to receive, once it had.
  */
 /* The system's headers give the parameters other names, and a type's name takes no parentheses. */
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-macro-parentheses) */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static _Atomic unsigned calls;
@@ -63,5 +66,35 @@ int fsync(int file)
     if (atomic_load(&failed))
         tell("interpose: a sync after the failed one\n");
     return REAL(fsync)(file);
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    return getenv("FAULT_ADDRESS") ? EAI_MEMORY : REAL(getaddrinfo)(host, service, hints, found);
+}
+
+static _Atomic bool shut_down[4096];
+
+int shutdown(int socket, int how)
+{
+    if (socket >= 0 && socket < 4096)
+        atomic_store(&shut_down[socket], true);
+    return REAL(shutdown)(socket, how);
+}
+
+ssize_t recv(int socket, void *bytes, size_t length, int flags)
+{
+    bool flooded = socket >= 0 && socket < 4096 && atomic_load(&shut_down[socket]);
+    if (getenv("FLOOD") && flooded)
+        flags |= MSG_PEEK; /* it stays there */
+    return REAL(recv)(socket, bytes, length, flags);
+}
+
+int close(int file)
+{
+    if (file >= 0 && file < 4096)
+        atomic_store(&shut_down[file], false);
+    return REAL(close)(file);
 }
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name,bugprone-macro-parentheses) */

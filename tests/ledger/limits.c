@@ -101,6 +101,43 @@ static void clients_have_a_limit(void)
     scratch_remove(data);
 }
 
+/** Whether the server's end of some connection has its keep-alive timer running. */
+static bool keeps_alive(int port)
+{
+    FILE *table = fopen("/proc/net/tcp", "r");
+    char line[512];
+    bool found = false;
+    while (table && fgets(line, sizeof line, table)) {
+        unsigned local = 0, state = 0, timer = 0;
+        if (sscanf(line, " %*d: %*x:%x %*x:%*x %x %*x:%*x %x:", &local, &state, &timer) == 3 &&
+            local == (unsigned)port && state == 1)
+            found = found || timer == 2;
+    }
+    if (table)
+        fclose(table);
+    return found;
+}
+
+static void a_silent_client_is_dropped(void)
+{
+    char *data = scratch_new();
+    struct server *server = server_start(data, &(struct setup){.options = {"--idle", "1"}});
+    struct client *silent = client_new(server), *slow = client_new(server);
+    CU_ASSERT_STRING_EQUAL(client_ask(silent, "COUNT"), "OK 0");
+    CU_ASSERT_TRUE(client_send(slow, "COU", 3)); /* a part of a line is none */
+    CU_ASSERT_TRUE(keeps_alive(server->port));
+    CU_ASSERT_STRING_EQUAL(client_hear(silent), "ERR no line came for 1 s");
+    CU_ASSERT_TRUE(client_sees_end(silent));
+    CU_ASSERT_STRING_EQUAL(client_hear(slow), "ERR no line came for 1 s");
+    CU_ASSERT_TRUE(client_sees_end(slow));
+    client_free(silent);
+    client_free(slow);
+    CU_ASSERT_STRING_EQUAL(ask(server, "COUNT"), "OK 0");
+    CU_ASSERT_EQUAL(server_end(server, SIGTERM), 0);
+    server_free(server);
+    scratch_remove(data);
+}
+
 static void too_few_descriptors_are_refused(void)
 {
     char *data = scratch_new();
@@ -210,6 +247,8 @@ CHECK_SUITE(limits, "ledger: limits",
             {"a status for which there is no memory is refused", a_status_needs_memory},
             {"a line has at most 4096 bytes", a_line_has_a_limit},
             {"there are at most 1,000 clients", clients_have_a_limit},
+            {"a client that sends no line is dropped, and one that is gone is noticed",
+             a_silent_client_is_dropped},
             {"a descriptor limit too low is raised, or refused with the number",
              too_few_descriptors_are_refused},
             {"a client that never reads does not delay the end",

@@ -307,9 +307,24 @@ static void wrong_options_are_refused(void)
     refuses((const char *[]){"--listen", "localhost", NULL}, "--listen 'localhost'", "127.0.0.1");
     refuses((const char *[]){"--listen", "", NULL}, "--listen ''", "127.0.0.1");
     refuses((const char *[]){"--data", "", NULL}, "--data ''", "directory");
+    refuses((const char *[]){"--idle", "0", NULL}, "--idle '0'", "1 to 86400");
     refuses((const char *[]){"extra", NULL}, "'extra'", "--help");
     refuses((const char *[]){"--colour", NULL}, "--colour", "usage: ledger");
     refuses((const char *[]){"--port", NULL}, "--port", "usage: ledger");
+}
+
+/** It is no wrong option. */
+static void no_memory_for_the_address_is_told(void)
+{
+    char program[] = CHECK_BUILD_DIR "/examples/ledger";
+    char *arguments[] = {program, NULL};
+    struct server *server =
+        server_spawn(arguments, &(struct setup){.preload = "interpose_fault",
+                                                .environment = {"FAULT_ADDRESS=1"}});
+    CU_ASSERT_EQUAL(server_wait(server), 1);
+    CU_ASSERT_TRUE(server_said(server, "cannot read the address 127.0.0.1: Memory allocation"));
+    CU_ASSERT_FALSE(server_said(server, "--listen"));
+    server_free(server);
 }
 
 CHECK_SUITE(protocol, "ledger: protocol", {"each command is answered", answers_each_command},
@@ -322,4 +337,5 @@ CHECK_SUITE(protocol, "ledger: protocol", {"each command is answered", answers_e
             {"the end is orderly, whatever is unread", says_goodbye_in_an_orderly_way},
             {"garbage, half lines and vanishing clients harm nobody", bad_clients_harm_nobody},
             {"200 clients append at once", many_clients_append_at_once},
-            {"wrong options are refused with what is right", wrong_options_are_refused});
+            {"wrong options are refused with what is right", wrong_options_are_refused},
+            {"no memory to read the address is told as that", no_memory_for_the_address_is_told});
