@@ -415,9 +415,8 @@ void lc_log_flush(void)
     leave_sink(sink);
 }
 
-LC_PRINTF(5, 0)
-static void log_record(lc_log_level level, const char *component, const lc_log_field *fields,
-                       size_t field_count, const char *format, va_list arguments)
+void lc__log_list(lc_log_level level, const char *component, const lc_log_field *fields,
+                  size_t field_count, const char *format, va_list arguments)
 {
     if (!is_level(level))
         level = LC_LOG_ERROR;
@@ -448,7 +447,7 @@ void lc_log(lc_log_level level, const char *component, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    log_record(level, component, NULL, 0, format, arguments);
+    lc__log_list(level, component, NULL, 0, format, arguments);
     va_end(arguments);
 }
 
@@ -457,6 +456,6 @@ void lc_log_fields(lc_log_level level, const char *component, const lc_log_field
 {
     va_list arguments;
     va_start(arguments, format);
-    log_record(level, component, fields, field_count, format, arguments);
+    lc__log_list(level, component, fields, field_count, format, arguments);
     va_end(arguments);
 }

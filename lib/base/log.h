@@ -1,10 +1,14 @@
 /*
- * log.h (internal): who speaks, and taking the sink down. Floor 0.
+ * log.h (internal): the speaker's name, and lines of which there may be very many. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_LOG_H
 #define LIFECYCLE_BASE_LOG_H
 
 #include <lifecycle/log.h>
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /*
  * The name under which the calling thread logs when none is given, and lc_worker_name; borrowed.
@@ -13,5 +17,35 @@
 void lc__log_set_speaker(const char *name);
 /* Never NULL. */
 const char *lc__log_speaker(void);
+
+/* As lc_log_fields. */
+void lc__log_list(lc_log_level level, const char *component, const lc_log_field *fields,
+                  size_t field_count, const char *format, va_list arguments) LC_PRINTF(5, 0);
+
+/*
+ * Lines of one kind about one subject, the failures of a node say, which may come in a storm: five
+ * in ten seconds are logged, the others are counted, and the next that is logged says how many.
+ * Begin with zeros. Not thread-safe: it belongs to what the lines are about, and to its lock.
+ */
+struct lc__log_repeated {
+    int64_t since;     /* the present ten seconds have begun, on the clock of lc_now */
+    unsigned lines;    /* logged in them */
+    uint64_t left_out; /* not logged since the last that was */
+};
+
+/*
+ * Whether the next line is to be logged, now. If so, *left_out receives how many were not since the
+ * last: the line is to say that. For lines that lc__log_repeated does not suit. Calls nothing.
+ */
+bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out);
+/*
+ * Logs one of them or counts it. Calls the sink: so hold no lock but that of a single thread's
+ * state. How many were left out goes into the field "left_out".
+ */
+void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
+                      const char *format, ...) LC_PRINTF(4, 5);
+/* There will be no more soon: logs how many were left out, if any, and begins anew. */
+void lc__log_repeated_end(struct lc__log_repeated *repeated, lc_log_level level,
+                          const char *component);
 
 #endif

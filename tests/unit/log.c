@@ -1,6 +1,7 @@
 /*
  * log.c: the log: levels, sinks, and what the default sink writes.
  */
+#include "base/log.h"
 #include "support/check.h"
 #include "support/mode.h"
 #include "support/race.h"
@@ -265,6 +266,65 @@ CHECK_CHILD(log_sink_replaced)
 static void sink_is_not_called_after_release(void)
 {
     CU_ASSERT_EQUAL(check_child("log_sink_replaced").status, 0);
+}
+
+/* ---- lines that come in a storm ---- */
+
+/* A thousand a second, for a minute. */
+static lc_error *storm(void *arg)
+{
+    static struct lc__log_repeated repeated;
+    (void)arg;
+    repeated = (struct lc__log_repeated){0};
+    check_log_capture();
+    for (int i = 0; i < 5; i++)
+        lc__log_repeated(&repeated, LC_LOG_ERROR, "node", "failed for the %d. time", i);
+    CU_ASSERT_EQUAL(check_log_count("failed for the"), 5);
+    CU_ASSERT_FALSE(check_log_has("left_out"));
+    for (int i = 5; i < 60000; i++) {
+        lc__log_repeated(&repeated, LC_LOG_ERROR, "node", "failed for the %d. time", i);
+        lc_sleep(LC_MILLISECOND);
+    }
+    CU_ASSERT_EQUAL(check_log_count("failed for the"), 30);
+    CU_ASSERT_EQUAL(check_log_count("left_out"), 5); /* one in each ten seconds but the first */
+    lc__log_repeated_end(&repeated, LC_LOG_ERROR, "node");
+    CU_ASSERT_EQUAL(check_log_count("more such lines were left out"), 1);
+    lc__log_repeated_end(&repeated, LC_LOG_ERROR, "node");
+    CU_ASSERT_EQUAL(check_log_count("more such lines were left out"), 1);
+    lc__log_repeated(&repeated, LC_LOG_ERROR, "node", "failed again");
+    CU_ASSERT_EQUAL(check_log_count("failed again"), 1);
+    check_log_release();
+    return NULL;
+}
+
+static void a_storm_is_counted(void)
+{
+    lc_executor *world = lc_executor_simulated(1);
+    CHECK_SUCCESS(lc_executor_run(world, storm, NULL));
+    lc_executor_free(world);
+}
+
+/* Logged and left out are together all there were; two subjects do not disturb each other. */
+static void each_line_of_a_storm_is_accounted_for(void)
+{
+    struct lc__log_repeated one = {0}, other = {0};
+    uint64_t random = check_seed(), logged = 0, told = 0, left_out = 0, all = 0;
+    int64_t now = 0;
+    for (int i = 0; i < 10000; i++, all++) {
+        now += (int64_t)(check_random(&random) % (4 * LC_SECOND));
+        for (uint64_t burst = check_random(&random) % 20; burst > 0; burst--, all++)
+            if (lc__log_repeated_admits(&one, now, &left_out)) {
+                logged++;
+                told += left_out;
+            }
+        if (lc__log_repeated_admits(&one, now, &left_out)) {
+            logged++;
+            told += left_out;
+        }
+    }
+    CU_ASSERT_EQUAL(logged + told + one.left_out, all);
+    CU_ASSERT_TRUE(logged < all / 2);
+    CU_ASSERT_TRUE(lc__log_repeated_admits(&other, now, &left_out) && left_out == 0);
 }
 
 /* ---- the default sink ---- */
@@ -811,6 +871,8 @@ CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_th
              sink_is_called_without_a_lock},
             {"a worker speaks by its name", worker_speaks_by_its_name},
             {"a sink is not called after its release", sink_is_not_called_after_release},
+            {"of a storm of like lines a few are logged, the others counted", a_storm_is_counted},
+            {"each line of a storm is logged or counted", each_line_of_a_storm_is_accounted_for},
             {"the default is a line on stderr", default_is_a_line_on_stderr},
             {"the date is the date", the_date_is_the_date},
             {"the default names the level", default_names_the_level},

@@ -1,0 +1,56 @@
+/*
+ * log_repeated.c: see log.h.
+ *
+ * A storm of like lines is held back by their number and not by their text: each failure of a node
+ * may have another text, and a pause in it that is drawn at random.
+ */
+#include "base/log.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define LINES 5
+#define PERIOD (10 * LC_SECOND)
+
+bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out)
+{
+    if (repeated->lines == 0 || now - repeated->since >= PERIOD) {
+        repeated->since = now;
+        repeated->lines = 0;
+    }
+    if (repeated->lines == LINES) {
+        repeated->left_out++;
+        return false;
+    }
+    repeated->lines++;
+    *left_out = repeated->left_out;
+    repeated->left_out = 0;
+    return true;
+}
+
+void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
+                      const char *format, ...)
+{
+    uint64_t left_out;
+    if (!lc__log_repeated_admits(repeated, lc_now(), &left_out))
+        return;
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, left_out);
+    const lc_log_field field = {"left_out", text};
+    va_list arguments;
+    va_start(arguments, format);
+    lc__log_list(level, component, &field, left_out > 0, format, arguments);
+    va_end(arguments);
+}
+
+void lc__log_repeated_end(struct lc__log_repeated *repeated, lc_log_level level,
+                          const char *component)
+{
+    uint64_t left_out = repeated->left_out;
+    *repeated = (struct lc__log_repeated){0};
+    if (left_out > 0)
+        lc_log(level, component, "%" PRIu64 " more such lines were left out", left_out);
+}
