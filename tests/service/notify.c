@@ -116,7 +116,7 @@ static void lines_are_not_forged(void)
     CU_ASSERT_EQUAL(notification.length, strlen(notification.text));
 }
 
-/* As in the log. */
+/* As in the log. NOLINTBEGIN(misc-misleading-bidirectional) */
 static void status_does_not_act(void)
 {
     struct lc__notification notification = {0};
@@ -124,6 +124,8 @@ static void status_does_not_act(void)
                          "a\xc2\x9b\x62\xe2\x80\xa8\x63\xe2\x80\xae\x64\x9b\xff \xe2\x82\xac");
     CU_ASSERT_STRING_EQUAL(notification.text, "STATUS=a  b   c   d   \xe2\x82\xac");
 }
+
+/* NOLINTEND(misc-misleading-bidirectional) */
 
 static bool ends_in(const char *text, const char *end)
 {

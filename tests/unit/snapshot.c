@@ -263,6 +263,7 @@ static void a_deep_tree_is_printed(void)
 
 /* ---- texts with anything in them ---- */
 
+/* NOLINTBEGIN(misc-misleading-bidirectional): that is what the test is about */
 static void each_format_escapes(void)
 {
     struct lc__snapshot *made = lc__snapshot_new("a\\b\"c&lt;", 0, 2, 0);
@@ -284,6 +285,8 @@ static void each_format_escapes(void)
                                        "\\\\u007f\\\\u009b\\\\u202e\\nwaiting"));
     lc_snapshot_free(snapshot);
 }
+
+/* NOLINTEND(misc-misleading-bidirectional) */
 
 #define FUZZ_NAMES 4000
 #define FUZZ_LONGEST 24
