@@ -55,15 +55,22 @@ typedef struct lc_backoff {
 
 /** The most restarts that an intensity can count. */
 #define LC_INTENSITY_MAX 1000
+/** For lc_intensity.restarts: not even the first restart is borne. Erlang/OTP's intensity 0. */
+#define LC_RESTARTS_NONE 4294967295U
 
-/** How many restarts are too many. */
+/**
+ * How many restarts are too many. A graph's intensity is a node's, and counts its restarts. A tree's
+ * is a group's, and counts the failures of its members; what one failure takes along counts once.
+ */
 typedef struct lc_intensity {
-    unsigned restarts; /**< so many within any `period` are borne; 0: any number is */
+    /** So many within any `period` are borne; 0: any number is, unlike in Erlang/OTP, where that
+     * means LC_RESTARTS_NONE. */
+    unsigned restarts;
     int64_t period;    /**< nanoseconds, above 0 */
     /**
      * What happens instead of the one too many. In a graph what a handler may answer, but
-     * LC_RESTART; in a tree LC_STOP: the node stays down, LC_STOP_PARENTS: its parent dies of it,
-     * LC_SHUTDOWN: the whole tree ends with the error.
+     * LC_RESTART; in a tree LC_STOP: the node stays down with all that its failure takes along,
+     * LC_STOP_PARENTS: its parent dies of it, LC_SHUTDOWN: the whole tree ends with the error.
      */
     lc_behavior exceeded;
 } lc_intensity;

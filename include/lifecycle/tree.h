@@ -15,10 +15,18 @@
  *     }
  *
  * A runnable starts its children while it is NEW, says that it is healthy, and works until its
- * context ends; then it returns the context's error, or one that wraps it. One whose work is over
- * says done and returns NULL. Anything else is a death: the runnable's context is cancelled, its
- * children's with it, and its group siblings'. What has been cancelled is started again once all
- * below it has ended, after a pause if it has died; it starts its children anew.
+ * context ends; then it returns NULL, or an error whose chain has the code of the context's error.
+ * One whose work is over says done and returns NULL. Anything else is a death: the runnable's
+ * context is cancelled, its children's with it, and its group siblings'. What has been cancelled is
+ * started again once all below it has ended; it starts its children anew.
+ *
+ * What one death takes along is one *unit*. Nothing of it starts before all of it has ended, with
+ * all that is below it. It pauses once, as the one that has died has to, and counts once against an
+ * intensity. If it is given up, all of it is.
+ *
+ * Each death is logged at once, whatever follows. A runnable that was told to stop and ends with an
+ * error of its own is logged too, but its error counts for nothing; if the whole tree is being
+ * stopped, lc_tree_wait names it.
  *
  * States: NEW (LC_NODE_STARTING), HEALTHY (LC_NODE_READY), DEAD, DONE, CANCELED.
  *
@@ -26,8 +34,10 @@
  * without end, or signals out of order, leaves the others supervised; a fiber that never waits
  * keeps the other fibers of its executor's thread waiting (executor.h).
  *
- * The semantics are those of Monogon's supervisor; strategies, restart types and intensity are
- * those of Erlang/OTP's.
+ * The semantics are those of Monogon's supervisor. Strategies, restart types, intensity, significant
+ * children and children of one description are those of Erlang/OTP's, with two differences: an
+ * intensity's 0 restarts means no limit (LC_RESTARTS_NONE is OTP's 0), and a runnable that does not
+ * stop in time is named and waited for, since nothing in C can kill it.
  */
 #ifndef LIFECYCLE_TREE_H
 #define LIFECYCLE_TREE_H
@@ -67,25 +77,51 @@ typedef struct lc_child {
     size_t stack_size; /**< bytes; 0 for the default of its kind */
     /** Of a fiber: NULL for that of the fiber that starts it first. Borrowed: it outlives the tree. */
     lc_executor *executor;
-    lc_restart_type restart; /**< LC_TRANSIENT: also NULL without done ends it; see docs */
+    /**
+     * Unless it is LC_PERMANENT it may return NULL without having said done. LC_TRANSIENT: not
+     * started again either if it ends as told after its context was ended by other hands than the
+     * tree's, its own say. LC_TEMPORARY: forgotten once it and all below it have ended; its name may
+     * then be given again.
+     */
+    lc_restart_type restart;
     lc_backoff backoff;
     /** Not ended so long after it was told to: it is named in the log. It is not started again
      * before it has ended. */
     int64_t stop_timeout;
+    /** Its end may stop its parent: lc_child_group.automatic_shutdown. Not of LC_PERMANENT. */
+    bool significant;
 } lc_child;
 
 #define LC_CHILD_INIT                                                                              \
     {                                                                                              \
         sizeof(lc_child), NULL, NULL, NULL, LC_WORKER_THREAD, 0, NULL, LC_PERMANENT,               \
-            LC_BACKOFF_TREE_INIT, LC_FOREVER                                                       \
+            LC_BACKOFF_TREE_INIT, LC_FOREVER, false                                                \
     }
 
-/** Whom the death of a child takes along. */
+/** What the death of a child takes along. That of a temporary child takes nothing along. */
 typedef enum lc_strategy {
     LC_ONE_FOR_ALL = 0, /**< all of its group */
-    LC_ONE_FOR_ONE = 1, /**< nobody */
-    LC_REST_FOR_ONE = 2 /**< those that come after it in its group */
+    LC_ONE_FOR_ONE = 1, /**< no other */
+    /**
+     * Those that come after it in its group. They depend on it: each starts, and is started again,
+     * after the one before it is healthy, or is over for good. What a death takes along is told to
+     * stop in the reverse order, each when those after it have ended. One whose turn has not come
+     * when the group is told to stop is not started.
+     */
+    LC_REST_FOR_ONE = 2
 } lc_strategy;
+
+/**
+ * When the ends of significant children stop their parent: its context is cancelled, as if by its
+ * own hands. What then becomes of it its own restart type says: a transient parent that ends as told
+ * is not started again. An end counts if the child is over for good, and the tree had not told it to
+ * stop: that of a temporary child, and that of a transient one without an error.
+ */
+typedef enum lc_automatic_shutdown {
+    LC_AUTOMATIC_SHUTDOWN_NEVER = 0, /**< they do not */
+    LC_AUTOMATIC_SHUTDOWN_ANY = 1,   /**< the first of them does */
+    LC_AUTOMATIC_SHUTDOWN_ALL = 2    /**< the last of them does */
+} lc_automatic_shutdown;
 
 /** Children that share their fate. Begin with LC_CHILD_GROUP_INIT. */
 typedef struct lc_child_group {
@@ -94,12 +130,17 @@ typedef struct lc_child_group {
     size_t count;
     lc_strategy strategy;
     lc_intensity intensity; /**< of restarts after a death, in the whole group */
+    lc_automatic_shutdown automatic_shutdown;
 } lc_child_group;
 
 #define LC_CHILD_GROUP_INIT                                                                        \
     {                                                                                              \
-        sizeof(lc_child_group), NULL, 0, LC_ONE_FOR_ALL, LC_INTENSITY_INIT                         \
+        sizeof(lc_child_group), NULL, 0, LC_ONE_FOR_ALL, LC_INTENSITY_INIT,                        \
+            LC_AUTOMATIC_SHUTDOWN_NEVER                                                            \
     }
+
+/** Children of one description, started one by one: lc_tree_children. */
+typedef struct lc_children lc_children;
 
 /* ---- for runnables: with their context, or one below it ---- */
 
@@ -112,6 +153,30 @@ typedef struct lc_child_group {
 LC_API LC_MUST_CHECK lc_error *lc_tree_run(lc_context *context, const lc_child *child);
 /** Starts a group of children: all of them, or, if it is refused, none. As lc_tree_run. */
 LC_API LC_MUST_CHECK lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *group);
+/**
+ * Describes children that are to be started one by one, also when the caller is healthy: jobs, or
+ * connections. Only while the caller is NEW.
+ * @param description  a group of exactly one child, of strategy LC_ONE_FOR_ONE; its intensity is that
+ * of all of them together. The child's name and arg are defaults: lc_children_start. Copied.
+ * @param children  receives them, with one reference for the caller.
+ * @return as lc_tree_run.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_tree_children(lc_context *context,
+                                                const lc_child_group *description,
+                                                lc_children **children);
+/**
+ * Starts one more, below the runnable that has described them. Thread-safe, from anywhere.
+ * @param name  its name; NULL for that of the description followed by "-1", "-2" and so on.
+ * @param arg  handed to its `run`; NULL for that of the description.
+ * @return NULL; -ESHUTDOWN (the instance that described them has ended, or was told to stop);
+ * -EEXIST, -EINVAL naming the child; -ENOSPC, -ENOMEM; -ENOTSUP in a forked child.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_children_start(lc_children *children, const char *name,
+                                                 void *arg);
+/** One more reference. NULL gives NULL. */
+LC_API lc_children *lc_children_ref(lc_children *children);
+/** Gives a reference back; the children that run are left alone. NULL is allowed. */
+LC_API void lc_children_unref(lc_children *children);
 /** Says that the caller is healthy: once, while it is NEW. Out of order it throws. */
 LC_API void lc_tree_signal_healthy(lc_context *context);
 /** Says that the caller is done and will return NULL: once, when it is healthy; else it throws. */
@@ -136,20 +201,25 @@ LC_API LC_MUST_CHECK lc_error *lc_tree_sublog(lc_context *context, const char *n
 typedef struct lc_tree_options {
     size_t size;      /**< sizeof(lc_tree_options) */
     const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
-    lc_child root;    /**< the root runnable; its name is the first part of all names */
+    /**
+     * The root runnable; its name is the first part of all names. If it is over for good, as its
+     * restart type and the intensity have it, the tree is done.
+     */
+    lc_child root;
     /**
      * How long a runnable may be busy, or blocked outside the library, before it counts as settled.
      * Time in which it waits for a processor, or for its turn, is not counted.
      */
     int64_t settle_grace;
+    lc_intensity intensity; /**< of restarts of the root after a death */
 } lc_tree_options;
 
 #define LC_TREE_INIT                                                                               \
     {                                                                                              \
         sizeof(lc_tree_options), "tree",                                                           \
             {sizeof(lc_child),     "root",    NULL, NULL, LC_WORKER_THREAD, 0, NULL, LC_PERMANENT, \
-             LC_BACKOFF_TREE_INIT, LC_FOREVER},                                                    \
-            50 * LC_MILLISECOND                                                                    \
+             LC_BACKOFF_TREE_INIT, LC_FOREVER, false},                                             \
+            50 * LC_MILLISECOND, LC_INTENSITY_INIT                                                 \
     }
 
 /**
@@ -166,19 +236,22 @@ LC_API lc_tree *lc_tree_ref(lc_tree *tree);
 LC_API void lc_tree_unref(lc_tree *tree);
 
 /**
- * Starts the root. The tree runs until `context` ends, and restarts the root while it has not.
- * @param context  NULL for none: then only lc_tree_cancel ends the tree. If its intensity says so,
- * the tree ends by itself; what then is to be told goes to the context's signaler, if it has one.
+ * Starts the root. The tree runs until `context` ends or the root is over for good, and restarts the
+ * root until then. The error that it ends by, and what failed while it was being stopped, goes to
+ * the context's signaler; without one it is logged.
+ * @param context  NULL for none.
  * @return NULL; -EALREADY; -EAGAIN: no thread can be made to measure pauses and deadlines; -ENOMEM,
  * -ENOTSUP.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_start(lc_tree *tree, lc_context *context);
-/** Cancels every runnable and returns at once. Thread-safe. */
+/** Cancels every runnable and returns at once; before the start, nothing will be started. Thread-safe. */
 LC_API void lc_tree_cancel(lc_tree *tree);
 /**
  * Waits until nothing of it runs any more.
- * @return NULL; -ETIMEDOUT naming those that still run; -EDEADLK, at once, from one of its runnables,
- * from what is nested in one, and from what they call through lc_blocking.
+ * @return NULL if it ended as told, or its root is done; the error that it ended by, or one that
+ * names the runnables that failed while they were being stopped; -ETIMEDOUT naming those that still
+ * run; -EDEADLK, at once, from one of its runnables, from what is nested in one, and from what they
+ * call through lc_blocking.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline);
 /**
@@ -194,12 +267,18 @@ LC_API int lc_tree_settle(lc_tree *tree, int64_t deadline);
  * ready when its root is healthy, and done when its context has ended and all of it has.
  */
 LC_API lc_component *lc_tree_component(lc_tree *tree);
-/** Closes when the root has signalled healthy for the first time. Lent. */
+/**
+ * Closes when the root has signalled healthy for the first time. It stays open if the tree ends
+ * before that, which is logged: wait for done beside it. Lent.
+ */
 LC_API lc_handle *lc_tree_ready(lc_tree *tree);
-/** Closes when it is cancelled and nothing of it runs any more. Lent. */
+/** Closes when it is cancelled, or its root over for good, and nothing of it runs. Lent. */
 LC_API lc_handle *lc_tree_done(lc_tree *tree);
 
-/** All runnables at this moment, parents before children, for lc_snapshot_free. NULL: no memory. */
+/**
+ * All runnables at this moment, parents before children, and of each the last temporary children that
+ * have ended (LC_SNAPSHOT_ENDED_MAX). For lc_snapshot_free. NULL: no memory.
+ */
 LC_API LC_MUST_CHECK lc_snapshot *lc_tree_snapshot(lc_tree *tree);
 /** Only those that run: which still live. NULL: no memory. */
 LC_API LC_MUST_CHECK lc_snapshot *lc_tree_live(lc_tree *tree);

@@ -63,7 +63,7 @@ size_t lc__ended_count(const struct lc__ended *ended)
     return count;
 }
 
-void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot)
+void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot, size_t parent)
 {
     for (size_t i = 0; ended && i < LC_SNAPSHOT_ENDED_MAX; i++) {
         const struct record *record = &ended->records[(ended->next + i) % LC_SNAPSHOT_ENDED_MAX];
@@ -75,6 +75,8 @@ void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot
         row->instance = record->instance;
         row->restarts = record->instance > 0 ? record->instance - 1 : 0;
         row->error = lc_error_ref(record->error);
+        if (parent != SIZE_MAX)
+            row->parent = parent;
     }
 }
 

@@ -18,9 +18,9 @@ struct lc__ended; /* made with the first node; NULL: there has been none */
 void lc__ended_keep(struct lc__ended **ended, const char *name, const struct lc__engine_node *node);
 /* A node of that name exists again: drops what is kept of the last one. */
 void lc__ended_drop(struct lc__ended *ended, const char *name);
-/* How many are kept, and their rows. */
+/* How many are kept, and their rows: below the row `parent`, or SIZE_MAX, below none. */
 size_t lc__ended_count(const struct lc__ended *ended);
-void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot);
+void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot, size_t parent);
 void lc__ended_free(struct lc__ended *ended);
 
 #endif

@@ -239,6 +239,8 @@ bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node 
     struct lc__engine_intensity *intensity = node->intensity;
     if (!intensity || intensity->limit.restarts == 0)
         return true;
+    if (intensity->limit.restarts == LC_RESTARTS_NONE)
+        return false;
     bool full = intensity->count == intensity->limit.restarts;
     int64_t *oldest = &intensity->times[intensity->next];
     if (full && engine->now - *oldest < intensity->limit.period)
@@ -252,9 +254,12 @@ bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node 
 lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const lc_intensity *limit = &node->intensity->limit;
+    int code = node->error ? lc_error_code(node->error) : -EAGAIN;
     lc__engine_do(engine, node, LC__TELL_EXCEEDED);
-    return lc_error_wrap(lc_error_ref(node->error),
-                         node->error ? lc_error_code(node->error) : -EAGAIN,
+    if (limit->restarts == LC_RESTARTS_NONE)
+        return lc_error_wrap(lc_error_ref(node->error), code,
+                             "\"%s\" would be restarted, and no restart is borne", node->name);
+    return lc_error_wrap(lc_error_ref(node->error), code,
                          "\"%s\" would be restarted more than %u times in %.1f s", node->name,
                          limit->restarts, (double)limit->period / (double)LC_SECOND);
 }
@@ -334,6 +339,8 @@ static void end_step(struct lc__engine *engine)
         return;
     if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
         return;
+    if (engine->root.children_up > 0) /* a runnable pauses */
+        return;
     engine->finished = true;
     conclude(engine);
 }
@@ -362,7 +369,7 @@ void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
     lc__graph_unlink(engine, node);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
     if (node->group)
-        TAILQ_REMOVE(&node->group->members, node, in_group);
+        lc__tree_leave_group(node);
     engine->not_good -= !node->policy.runnable && !node->counted_good;
     engine->given_up -= !node->policy.runnable && node->state == LC_NODE_STOPPED;
     engine->count--;
@@ -406,7 +413,7 @@ void lc__engine_end(struct lc__engine *engine)
 
 void lc__engine_group_init(struct lc__engine_group *group)
 {
-    *group = (struct lc__engine_group){.strategy = LC_ONE_FOR_ALL};
+    *group = (struct lc__engine_group){.ordered = false};
     TAILQ_INIT(&group->members);
 }
 
@@ -482,6 +489,8 @@ void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, u
         if (!node->policy.runnable)
             lc__engine_disarm(engine, &node->timer);
         lc__engine_enter(engine, node, LC_NODE_READY);
+        if (node->policy.runnable)
+            lc__tree_ready(engine, node);
     }
     end_step(engine);
 }
@@ -598,7 +607,7 @@ bool lc__engine_gives_up(const struct lc__engine *engine, int64_t now)
 static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->state == LC_NODE_BACKOFF && node->policy.runnable) {
-        lc__engine_launch(engine, node);
+        lc__tree_pause_over(engine, node);
     } else if (node->state == LC_NODE_BACKOFF) {
         lc__engine_enter(engine, node, LC_NODE_WAITING);
         lc__graph_consider(engine, node);

@@ -22,6 +22,8 @@
  *  7. An event costs what it touches: the node, its edges, those that it starts or stops.
  *  8. Each death and each late error is told once, in the step in which the instance ends, whatever
  *     is decided about it. A late error is one of an instance that had been told to stop.
+ *  9. What one failure takes along in a tree is one unit: it stops as one, nothing of it starts
+ *     before all of it has ended, it pauses once, counts once, and is given up as one.
  * 10. A condition that can no longer come true is reported once, with its reason.
  * 11. A restart follows at once only a steady life: see lc_backoff.
  */
@@ -78,11 +80,27 @@ struct lc__engine_edge {
     bool along;
 };
 
-/* Runnables that share their fate. */
+/*
+ * Runnables that share their fate: the failure of one takes all along, or, if they are ordered,
+ * those that come after it. A runnable whose failure takes none along is in a group by itself.
+ *
+ * The *unit* is what a failure has taken along, until it has ended: then `failed` is not NULL. A
+ * later failure before it in the order makes the unit larger. Members whose `taken` is set are
+ * started when all of it has ended, and `failed` has paused.
+ */
 struct lc__engine_group {
-    TAILQ_HEAD(, lc__engine_node) members; /* in order */
-    lc_strategy strategy;
-    struct lc__engine_intensity intensity;
+    TAILQ_HEAD(lc__engine_members, lc__engine_node) members; /* in order */
+    struct lc__engine_node *failed;        /* the first of an ordered unit; NULL: no unit ends */
+    struct lc__engine_node *next; /* ordered: is told to stop next while a unit ends, else starts
+                                     next; NULL: none */
+    size_t awaited;               /* members of the unit that have not ended */
+    bool ordered; /* each starts after the one before it is ready, and stops before it */
+};
+
+/* Which ends of children end their parent. One for each set of children added together. */
+struct lc__engine_significance {
+    lc_automatic_shutdown when;
+    size_t left; /* significant children that are not over for good */
 };
 
 /* What a front says about a node before it adds it. */
@@ -91,12 +109,14 @@ struct lc__engine_policy {
     lc_backoff backoff;
     int64_t start_timeout;
     int64_t stop_timeout;
-    bool runnable; /* a tree's; else a component of a graph */
-    bool judged;   /* a handler is asked about its errors */
+    bool runnable;    /* a tree's; else a component of a graph */
+    bool significant; /* of a runnable: its own end may end its parent */
+    bool judged;      /* a handler is asked about its errors */
 };
 
 /* Bits of what is to be done about a node, in the order in which it is. */
 enum lc__engine_action_kind {
+    LC__TELL_DIED,     /* log: it has died, whatever follows; `error` */
     LC__TELL_LATE,     /* log: it failed while it was being stopped; `error` */
     LC__TELL_REFUSED,  /* log: its factory failed; `error` */
     LC__TELL_OVERDUE,  /* log: it should have stopped by now */
@@ -122,8 +142,9 @@ struct lc__engine_node {
     /* Set before it is added. */
     const char *name;
     struct lc__engine_policy policy;
-    struct lc__engine_group *group;         /* of a runnable; NULL: none */
-    struct lc__engine_intensity *intensity; /* NULL: none; a group's may be shared */
+    struct lc__engine_group *group;         /* of a runnable; of a component NULL */
+    struct lc__engine_intensity *intensity; /* NULL: none; may be shared */
+    struct lc__engine_significance *significance; /* NULL: its end is not significant */
 
     /* To be read by all. */
     lc_node_state state;
@@ -163,7 +184,7 @@ struct lc__engine_node {
     int64_t ready_for;             /* how long the last instance to leave READY had been so */
     lc_behavior asked;             /* what its error itself asks for, if nobody is asked */
     unsigned todo;                 /* bits by enum lc__engine_action_kind */
-    bool settled;                  /* of a component: it will not run again */
+    bool settled;                  /* it will not run again; a runnable: it is not taken along */
     bool stop_wanted;              /* of a component: it is to stop */
     bool again;                    /* and then to start again */
     bool cancel_sent;              /* its instance has been told */
@@ -173,6 +194,10 @@ struct lc__engine_node {
     bool awaits_turn;    /* it is in the queue of those whose turn may have come */
     bool cancelled;      /* of a runnable: its context has ended */
     bool down;           /* of a runnable: it and all below it have ended */
+    bool taken;          /* a failure in its group has taken it along; until it starts */
+    bool awaited;        /* its group's unit waits for its end */
+    bool stays_down;     /* its unit has been given up */
+    bool counted_significant;
     bool counted_good;   /* ready, or done */
     bool counted_active; /* see engine->active */
     bool leaving;        /* to be forgotten once it is settled */

@@ -72,8 +72,11 @@ void lc__graph_forget_gone(struct lc__engine *engine);
 /* ---- engine_tree.c ---- */
 
 void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__tree_ready(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error);
+void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node);
+void lc__tree_leave_group(struct lc__engine_node *node);
 /* Marks it and all below it as cancelled. What comes of that: lc__tree_propagate. */
 void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top);
 void lc__tree_cancel_all(struct lc__engine *engine);

@@ -1,15 +1,21 @@
 /*
- * engine_tree.c: runnables: their deaths, whom those take along, and when what is below them may be
+ * engine_tree.c: runnables: their deaths, what those take along, and when what is below them may be
  * started anew. See engine.h.
  *
  * A node is *down* when it and all below it have ended. Each node counts its children that are not,
  * so that what has to be done after an end is found by going up from it, as far as things have
- * ended. A subtree is restarted at the topmost node that was cancelled: below a cancelled node
- * everything is cancelled, so that is the one whose parent was not.
+ * ended. Below a cancelled node everything is cancelled; what is restarted is the topmost cancelled
+ * node, the one whose parent was not.
  *
- * First all that an event ends is marked, then the node that has ended is considered, and last
- * those that were at rest when they were marked: so what dies of too many restarts, up to the whole
- * tree, is known before anything is started in it.
+ * A group goes through three phases. *Up*: nothing to do. *Ending*: a member has failed, what it
+ * takes along is told to stop, and the group counts how many of those are not down. *Starting*: the
+ * failed member pauses, then what was taken along starts: all at once, or, in an ordered group, each
+ * after the one before it is ready. The first start of an ordered group goes through the last phase
+ * too.
+ *
+ * First all that an event ends is marked, and counted, so what dies of too many restarts, up to the
+ * whole tree, is known before anything is started in it. Then the node that has ended is considered,
+ * and last those that were at rest when they were marked.
  */
 #include "supervise/engine_parts.h"
 
@@ -25,6 +31,13 @@ static void came_up(struct lc__engine_node *node)
         node->down = false;
         node->parent->children_up++;
     }
+}
+
+static void went_down(struct lc__engine_node *node)
+{
+    assert(!node->down && !node->running && node->children_up == 0);
+    node->down = true;
+    node->parent->children_up--;
 }
 
 /* The node after `node` below `top`, without what is below `node`; NULL at the end. */
@@ -92,28 +105,266 @@ void lc__tree_cancel_all(struct lc__engine *engine)
             lc__tree_cancel(engine, node);
 }
 
-/* Its group shares the fate of one that has died. */
-static void take_along(struct lc__engine *engine, struct lc__engine_node *dead)
+/* ---- a unit ends ---- */
+
+static bool has_stopped(const struct lc__engine_node *member)
+{
+    return (member->cancelled && member->down) || member->state == LC_NODE_BACKOFF;
+}
+
+/* The last of an ordered unit that has not ended is told to stop, once those after it have. */
+static void stop_next(struct lc__engine *engine, struct lc__engine_group *group)
+{
+    struct lc__engine_node *member = group->next;
+    while (member && has_stopped(member))
+        member = member == group->failed ? NULL : TAILQ_PREV(member, lc__engine_members, in_group);
+    group->next = member;
+    if (member)
+        lc__tree_cancel(engine, member);
+}
+
+static void stop_at_once(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member;
-    bool after = false;
-    if (!dead->group || dead->group->strategy == LC_ONE_FOR_ONE ||
-        dead->policy.restart == LC_TEMPORARY)
+    TAILQ_FOREACH (member, &group->members, in_group)
+        lc__tree_cancel(engine, member);
+}
+
+/* One that pauses goes on pausing, unless it will not be started. */
+static void take(struct lc__engine_group *group, struct lc__engine_node *member)
+{
+    bool pauses = member->state == LC_NODE_BACKOFF && !member->stays_down;
+    member->taken = true;
+    if (member->awaited || pauses || (member->cancelled && member->down))
         return;
-    TAILQ_FOREACH (member, &dead->group->members, in_group) {
-        if (member != dead && (after || dead->group->strategy == LC_ONE_FOR_ALL))
+    member->awaited = true;
+    group->awaited++;
+}
+
+/* Its group shares the fate of one that has failed: it ends, and starts again or stays down. */
+static void take_along(struct lc__engine *engine, struct lc__engine_node *failed, bool for_good)
+{
+    struct lc__engine_group *group = failed->group;
+    struct lc__engine_node *member = group->ordered ? failed : TAILQ_FIRST(&group->members);
+    group->failed = failed;
+    for (; member; member = TAILQ_NEXT(member, in_group)) {
+        member->stays_down = member->stays_down || for_good;
+        take(group, member);
+        if (for_good && member->state == LC_NODE_BACKOFF)
             lc__tree_cancel(engine, member);
-        after = after || member == dead;
+    }
+    group->next = group->ordered ? TAILQ_LAST(&group->members, lc__engine_members) : NULL;
+    if (group->ordered)
+        stop_next(engine, group);
+    else
+        stop_at_once(engine, group);
+}
+
+/* ---- a unit starts ---- */
+
+static bool comes_back(const struct lc__engine_node *node)
+{
+    return !node->stays_down && (node->policy.restart != LC_TEMPORARY || node->instance == 0);
+}
+
+static void count_significant(struct lc__engine_node *node)
+{
+    if (!node->policy.significant || node->counted_significant)
+        return;
+    node->counted_significant = true;
+    node->significance->left++;
+}
+
+static void begin(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    assert(!node->taken || node->group->awaited == 0); /* all of its unit has ended */
+    came_up(node);
+    node->taken = false;
+    node->cancelled = false;
+    count_significant(node);
+    lc__engine_launch(engine, node);
+}
+
+/* Whether the one after it in its ordered group may start: it is ready, or will not be. */
+static bool lets_next_start(const struct lc__engine_node *node)
+{
+    return !node || node->down || node->state == LC_NODE_READY || node->state == LC_NODE_DONE;
+}
+
+/* Whether it is its turn to start. */
+static bool is_next(const struct lc__engine_node *node)
+{
+    const struct lc__engine_group *group = node->group;
+    return group->next == node && !group->failed && !node->parent->cancelled &&
+           lets_next_start(TAILQ_PREV(node, lc__engine_members, in_group));
+}
+
+/* Of an ordered group: something has changed for which the next may have waited. */
+static void start_next(struct lc__engine *engine, struct lc__engine_group *group)
+{
+    struct lc__engine_node *node;
+    while ((node = group->next) && is_next(node) && node->state != LC_NODE_BACKOFF) {
+        group->next = TAILQ_NEXT(node, in_group);
+        if (comes_back(node))
+            begin(engine, node);
     }
 }
 
-/* It has ended, with that error, taken over. */
+static void start_at_once(struct lc__engine *engine, struct lc__engine_group *group)
+{
+    struct lc__engine_node *member;
+    TAILQ_FOREACH (member, &group->members, in_group)
+        if (member->taken && comes_back(member))
+            begin(engine, member);
+}
+
+static void start_unit(struct lc__engine *engine, struct lc__engine_group *group)
+{
+    if (group->ordered)
+        start_next(engine, group);
+    else
+        start_at_once(engine, group);
+}
+
+/* The pause of one that has failed is over. In an ordered group it may still not be its turn. */
+void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->group->ordered) {
+        lc__engine_enter(engine, node, LC_NODE_WAITING);
+        went_down(node);
+        node->cancelled = true; /* its last context has ended long since */
+    }
+    start_unit(engine, node->group);
+}
+
+/* ---- over for good ---- */
+
+static void leaves_significance(struct lc__engine *engine, struct lc__engine_node *node, bool told)
+{
+    struct lc__engine_significance *significance = node->significance;
+    if (!node->counted_significant)
+        return;
+    node->counted_significant = false;
+    significance->left--;
+    if (told || significance->when == LC_AUTOMATIC_SHUTDOWN_NEVER)
+        return;
+    if (significance->when == LC_AUTOMATIC_SHUTDOWN_ANY || significance->left == 0)
+        lc__tree_cancel(engine, node->parent);
+}
+
+/* It will not run again, unless a failure in its group takes it along. */
+static void is_over(struct lc__engine *engine, struct lc__engine_node *node, bool told)
+{
+    leaves_significance(engine, node, told);
+    if (node->group->ordered && !node->group->failed)
+        start_next(engine, node->group);
+}
+
+static void give_up_unit(struct lc__engine *engine, struct lc__engine_group *group,
+                         struct lc__engine_node *failed)
+{
+    struct lc__engine_node *member = group->ordered ? failed : TAILQ_FIRST(&group->members);
+    group->next = NULL;
+    for (; member; member = TAILQ_NEXT(member, in_group)) {
+        member->taken = false;
+        if (member->policy.restart != LC_TEMPORARY || member->instance == 0)
+            is_over(engine, member, false);
+    }
+}
+
+static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *group)
+{
+    struct lc__engine_node *failed = group->failed;
+    group->failed = NULL;
+    if (failed->stays_down) {
+        give_up_unit(engine, group, failed);
+        return;
+    }
+    group->next = group->ordered ? failed : NULL;
+    failed->pause = lc__engine_draw_pause(engine, failed);
+    if (failed->pause == 0) {
+        start_unit(engine, group);
+        return;
+    }
+    came_up(failed);
+    failed->cancelled = false;
+    lc__engine_do(engine, failed, LC__TELL_RESTART);
+    lc__engine_back_off(engine, failed);
+}
+
+/* ---- dying ---- */
+
 static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     lc__engine_keep_error(node, error);
     lc__engine_enter(engine, node, LC_NODE_DEAD);
+    lc__engine_do(engine, node, LC__TELL_DIED);
     lc__tree_cancel(engine, node);
-    take_along(engine, node);
+}
+
+/* A root that is not started again leaves nothing to run: this is what the tree has ended by. */
+static void keep_as_result(struct lc__engine *engine, const struct lc__engine_node *node,
+                           const lc_error *error)
+{
+    if (node->parent == &engine->root && !engine->first_error)
+        engine->first_error = lc_error_ref(error);
+}
+
+/*
+ * Too many have died: what the limit says happens. @return the node that has died of it in turn,
+ * and *error the error, taken over in any case; NULL: none has.
+ */
+static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__engine_node *node,
+                                        lc_error **error)
+{
+    struct lc__engine_node *parent = node->parent;
+    lc_behavior exceeded = node->intensity->limit.exceeded;
+    *error = lc__engine_exceeded(engine, node);
+    if (exceeded == LC_STOP) {
+        keep_as_result(engine, node, *error);
+        lc_error_unref(*error);
+        take_along(engine, node, true);
+    } else if (exceeded >= LC_SHUTDOWN || parent == &engine->root) {
+        lc__engine_end_all(engine, *error,
+                           exceeded == LC_SPIN_HALT ? LC_SPIN_HALT : LC_SHUTDOWN);
+    } else if (parent->running) {
+        lc_error_unref(parent->doom);
+        parent->doom = *error;
+        lc__tree_cancel(engine, parent);
+    } else {
+        return parent;
+    }
+    return NULL;
+}
+
+/*
+ * It has failed, of that error, taken over. What has been taken along by a failure before, or lies
+ * below what has been told to stop, is part of what is stopped: it counts no more.
+ */
+static void fail(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    while (node) {
+        die(engine, node, error);
+        if (node->taken || node->parent->cancelled)
+            return;
+        if (node->policy.restart == LC_TEMPORARY) {
+            keep_as_result(engine, node, error);
+            return;
+        }
+        if (lc__engine_count_restart(engine, node)) {
+            take_along(engine, node, false);
+            return;
+        }
+        node = escalate(engine, node, &error);
+    }
+}
+
+/* It has been told to stop, and has failed nevertheless. */
+static void fail_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc__engine_keep_error(node, lc_error_ref(error));
+    lc__engine_enter(engine, node, LC_NODE_DEAD);
+    lc__engine_late(engine, node, error);
 }
 
 /* ---- going up ---- */
@@ -135,63 +386,78 @@ static void forget_children(struct lc__engine *engine, struct lc__engine_node *t
     }
 }
 
-/* Too many of its kind have died: what its group's limit says happens. */
-static void escalate(struct lc__engine *engine, struct lc__engine_node *node)
+void lc__tree_leave_group(struct lc__engine_node *node)
 {
-    struct lc__engine_node *parent = node->parent;
-    lc_behavior exceeded = node->intensity->limit.exceeded;
-    lc_error *error = lc__engine_exceeded(engine, node);
-    if (exceeded >= LC_SHUTDOWN || (exceeded == LC_STOP_PARENTS && parent == &engine->root)) {
-        lc__engine_end_all(engine, error, exceeded == LC_SPIN_HALT ? LC_SPIN_HALT : LC_SHUTDOWN);
-    } else if (exceeded == LC_STOP_PARENTS && parent->running) {
-        lc_error_unref(parent->doom);
-        parent->doom = error;
-        lc__tree_cancel(engine, parent);
-    } else if (exceeded == LC_STOP_PARENTS) {
-        die(engine, parent, error);
-    } else {
-        lc_error_unref(error);
-    }
+    struct lc__engine_group *group = node->group;
+    if (group->next == node)
+        group->next = group->failed ? TAILQ_PREV(node, lc__engine_members, in_group)
+                                    : TAILQ_NEXT(node, in_group);
+    TAILQ_REMOVE(&group->members, node, in_group);
+}
+
+/* One that the unit waits for is down. */
+static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    struct lc__engine_group *group = node->group;
+    if (!node->awaited)
+        return;
+    node->awaited = false;
+    group->awaited--;
+    if (group->ordered)
+        stop_next(engine, group);
+    if (group->awaited == 0)
+        unit_has_ended(engine, group);
+}
+
+/* Of a permanent one no end is the last, but that of a unit that is given up. */
+static bool is_over_by_type(const struct lc__engine_node *node)
+{
+    lc_restart_type type = node->policy.restart;
+    if (!node->down || node->instance == 0)
+        return false;
+    return type == LC_TEMPORARY || (type == LC_TRANSIENT && !node->taken && !node->stays_down);
+}
+
+/* It is down, and its parent's context is live. */
+static void is_at_rest(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    bool told = node->taken;
+    if (node->cancelled)
+        forget_children(engine, node);
+    if (is_over_by_type(node)) /* first: its unit may be over by this, too */
+        is_over(engine, node, told);
+    if (told)
+        unit_member_is_down(engine, node);
+    else if (node->cancelled && node->policy.restart == LC_PERMANENT && !node->stays_down)
+        begin(engine, node);
 }
 
 /*
- * The topmost cancelled node, and all below it has ended. @return false if it is to stay so: then
- * it is not considered again.
+ * It is down for good, and its name may be taken again; but if it was cancelled just now, it is
+ * considered once more. The root is kept, to be looked at.
  */
-static bool restart(struct lc__engine *engine, struct lc__engine_node *node)
+static bool is_to_be_forgotten(const struct lc__engine *engine, const struct lc__engine_node *node)
 {
-    bool died = node->state == LC_NODE_DEAD;
-    forget_children(engine, node);
-    if (node->policy.restart == LC_TEMPORARY)
-        return false;
-    if (died && !lc__engine_count_restart(engine, node)) {
-        escalate(engine, node);
-        return false;
-    }
-    assert(!node->down);
-    node->cancelled = false;
-    node->pause = died ? lc__engine_draw_pause(engine, node) : 0;
-    if (died)
-        lc__engine_do(engine, node, LC__TELL_RESTART);
-    if (node->pause > 0)
-        lc__engine_back_off(engine, node);
-    else
-        lc__engine_launch(engine, node);
-    return true;
+    return node->down && node->policy.restart == LC_TEMPORARY && node->instance > 0 &&
+           node->parent != &engine->root;
 }
 
 /* The node, or the last of those below it, has just ended, or was at rest when cancelled. */
 static void consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     while (node != &engine->root) {
+        struct lc__engine_node *parent = node->parent;
         if (node->running || node->children_up > 0)
             return;
-        if (node->cancelled && !node->parent->cancelled && restart(engine, node))
-            return;
-        assert(!node->down);
-        node->down = true;
-        node->parent->children_up--;
-        node = node->parent;
+        went_down(node);
+        if (!parent->cancelled)
+            is_at_rest(engine, node);
+        if (is_to_be_forgotten(engine, node)) {
+            node->settled = !parent->cancelled;
+            forget_children(engine, node);
+            lc__engine_forget(engine, node);
+        }
+        node = parent;
     }
 }
 
@@ -208,33 +474,70 @@ void lc__tree_propagate(struct lc__engine *engine)
 
 void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    struct lc__engine_group *group = node->group;
     /* Accepted, so it starts; if its parent has been cancelled meanwhile it will see that. */
     node->cancelled = node->parent->cancelled;
-    assert(!node->parent->down);
-    node->parent->children_up++;
+    node->down = true;
+    count_significant(node);
+    if (group->ordered &&
+        (group->next || !lets_next_start(TAILQ_PREV(node, lc__engine_members, in_group)))) {
+        group->next = group->next ? group->next : node;
+        return;
+    }
+    came_up(node);
     lc__engine_launch(engine, node);
     if (node->cancelled)
         lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
 }
 
+void lc__tree_ready(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    if (node->group->ordered && !node->group->failed)
+        start_next(engine, node->group);
+}
+
+/* @return whether it had been told to stop: then an error comes late. */
+static bool was_told(const struct lc__engine_node *node)
+{
+    return node->parent->cancelled || (node->taken && node->cancelled);
+}
+
+/* It has not failed, or has failed although it had been told to stop. */
+static void end_as_told(struct lc__engine *engine, struct lc__engine_node *node,
+                        enum lc__engine_end_kind how, lc_error *error)
+{
+    if (how >= LC__ENDED_FAILED) {
+        fail_late(engine, node, error);
+        return;
+    }
+    lc_error_unref(error);
+    lc__engine_enter(engine, node, how == LC__ENDED_DONE ? LC_NODE_DONE : LC_NODE_CANCELED);
+    if (how == LC__ENDED_CANCELED)
+        lc__tree_cancel(engine, node);
+}
+
+/* It dies of what has happened below it, whatever it says itself. */
+static void end_doomed(struct lc__engine *engine, struct lc__engine_node *node,
+                       enum lc__engine_end_kind how, lc_error *error)
+{
+    lc_error *doom = node->doom;
+    node->doom = NULL;
+    fail(engine, node, doom);
+    if (how >= LC__ENDED_FAILED)
+        lc__engine_late(engine, node, error);
+    else
+        lc_error_unref(error);
+}
+
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error)
 {
-    if (node->doom) {
-        lc_error_unref(error);
-        error = node->doom;
-        node->doom = NULL;
-        how = LC__ENDED_FAILED;
-    }
-    if (how == LC__ENDED_DONE) {
-        lc__engine_enter(engine, node, LC_NODE_DONE);
-    } else if (how == LC__ENDED_CANCELED) {
-        lc__engine_enter(engine, node, LC_NODE_CANCELED);
-        lc__tree_cancel(engine, node);
-    } else {
-        die(engine, node, error);
-        error = NULL;
-    }
-    lc_error_unref(error);
+    if (node->doom)
+        end_doomed(engine, node, how, error);
+    else if (how >= LC__ENDED_FAILED && !was_told(node))
+        fail(engine, node, error);
+    else
+        end_as_told(engine, node, how, error);
     consider(engine, node);
+    lc__tree_ready(engine, node); /* one that is done keeps the next no longer from starting */
 }

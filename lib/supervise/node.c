@@ -553,7 +553,6 @@ static void copy_options(struct lc__node *node, const lc_node *options)
     node->handler_arg = options->handler_arg;
     node->kind = options->kind;
     node->executor = options->executor;
-    node->intensity.limit = options->intensity;
     node->engine.intensity = &node->intensity;
     node->engine.name = node->name;
     strlcpy(node->name, options->name, sizeof node->name);
@@ -573,9 +572,7 @@ struct lc__node *lc__node_new(struct lc__shell *shell, const lc_node *options)
     struct lc__node *node = lc__allocate(sizeof *node + size);
     if (!node)
         return NULL;
-    unsigned restarts = options->intensity.restarts;
-    node->intensity.times = restarts > 0 ? lc__allocate_array(restarts, sizeof(int64_t)) : NULL;
-    if (restarts > 0 && !node->intensity.times) {
+    if (!lc__intensity_init(&node->intensity, &options->intensity)) {
         lc__free(node);
         return NULL;
     }

@@ -55,9 +55,11 @@ static int take_name(struct lc__runnable *runnable, struct lc__taken *taken)
 int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child)
 {
     int taken = take_name(parent, &child->taken);
-    if (taken == 0)
-        child->parent = parent;
-    return taken;
+    if (taken < 0)
+        return taken;
+    child->parent = parent;
+    lc__ended_drop(parent->ended, child->engine.name);
+    return 0;
 }
 
 void lc__runnable_put_out(struct lc__runnable *child)
@@ -110,9 +112,8 @@ static void log_unhandled(const struct lc__run *run, lc_error *error)
     lc_error_unref(error);
 }
 
-static void unref_run(void *arg)
+void lc__run_unref(struct lc__run *run)
 {
-    struct lc__run *run = arg;
     if (!run || !lc__refs_drop(&run->refs))
         return;
     struct lc__shell *shell = run->shell;
@@ -126,7 +127,12 @@ static void unref_run(void *arg)
     lc__shell_unref(shell);
 }
 
-static void *ref_run(struct lc__run *run)
+static void unref_run(void *arg)
+{
+    lc__run_unref(arg);
+}
+
+struct lc__run *lc__run_ref(struct lc__run *run)
 {
     atomic_fetch_add_explicit(&run->refs, 1, memory_order_relaxed);
     return run;
@@ -148,6 +154,7 @@ static void relay_error(void *arg, lc_error *error)
 {
     struct lc__run *run = arg;
     run->backtrace = lc__backtrace(" < ");
+    run->threw_clean = lc__context_is_clean_end(run->context, error);
     /* Release: who finds the error finds the backtrace. */
     atomic_store_explicit(&run->thrown, error, memory_order_release);
     lc_context_cancel(run->context, lc_error_ref(error));
@@ -195,26 +202,27 @@ static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
     lc_error *returned = run->returned;
     run->returned = NULL;
     lc_error *thrown = atomic_exchange_explicit(&run->thrown, NULL, memory_order_acq_rel);
-    const lc_error *cancelled = lc_context_error(run->context);
+    bool clean = lc__context_is_clean_end(run->context, returned);
     *how = LC__ENDED_FAILED;
     if (thrown) {
         run->died_of_throw = true;
+        *how = run->threw_clean ? LC__ENDED_CANCELED : LC__ENDED_FAILED;
         /* It came later: of the throw, which has ended the context, or of something else. */
-        if (returned && cancelled && lc_error_contains(returned, cancelled))
-            lc_error_unref(returned);
-        else if (returned)
+        if (returned && !clean)
             log_unhandled(run, returned);
+        else
+            lc_error_unref(returned);
         return thrown;
     }
-    if (returned) {
-        if (cancelled && lc_error_contains(returned, cancelled))
-            *how = LC__ENDED_CANCELED;
-        return returned;
-    }
-    if (run->signalled != LC__RUN_DONE && !run->transient)
+    if (!returned && run->signalled == LC__RUN_DONE)
+        *how = LC__ENDED_DONE;
+    else if (clean)
+        *how = LC__ENDED_CANCELED;
+    else if (!returned && run->may_return)
+        *how = LC__ENDED_DONE;
+    else if (!returned)
         return lc_error_new(-ECHILD, "returned when %s", state_name(run));
-    *how = LC__ENDED_DONE;
-    return NULL;
+    return returned;
 }
 
 /*
@@ -248,14 +256,14 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 /* Makes the context of an instance, by which it is told to end, can throw, and is found. */
 static lc_context *new_context(struct lc__run *run, lc_context *above)
 {
-    const struct lc__relay relay = {relay_error, unref_run, ref_run(run), false};
+    const struct lc__relay relay = {relay_error, unref_run, lc__run_ref(run), false};
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler) {
         unref_run(run);
         return NULL;
     }
-    lc_context *context = lc__context_with_own_signaler_and_value(above, signaler, &lc__owner_key,
-                                                                  ref_run(run), unref_run);
+    lc_context *context = lc__context_with_own_signaler_and_value(
+        above, signaler, &lc__owner_key, lc__run_ref(run), unref_run);
     if (!context) {
         unref_run(run);
         lc_signaler_unref(signaler); /* gives the relay's reference back */
@@ -277,7 +285,7 @@ static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
     run->shell = lc__shell_ref(runnable->shell);
     run->of = runnable;
     run->number = runnable->engine.instance;
-    run->transient = runnable->engine.policy.restart == LC_TRANSIENT;
+    run->may_return = runnable->engine.policy.restart != LC_PERMANENT;
     run->ended.deal = deal_with_end;
     snprintf(run->path, size, "%s/%s", above_all, name);
     run->name = run->path + name_at;
@@ -323,9 +331,11 @@ void lc__runnable_start(struct lc__runnable *runnable)
         return;
     }
     lc__runnable_let_go(runnable);
+    lc__ended_free(runnable->ended);
+    runnable->ended = NULL;
     runnable->last = run;
     run->call = (struct lc__worker_call){
-        .context = run->context, .work = work, .ended = ended, .arg = ref_run(run)};
+        .context = run->context, .work = work, .ended = ended, .arg = lc__run_ref(run)};
     int result = lc__shell_task(runnable->shell, runnable->kind, runnable->executor,
                                 runnable->stack_size, runnable->taken.name, run_work, run);
     if (result == 0) {
@@ -357,17 +367,15 @@ int64_t lc__runnable_told_at(const struct lc__runnable *runnable)
     return runnable ? runnable->last->told_at : 0;
 }
 
-void lc__runnable_tell_death(const struct lc__runnable *runnable)
+void lc__runnable_tell(const struct lc__runnable *runnable, const char *what,
+                       const lc_error *error)
 {
-    const struct lc__engine_node *node = &runnable->engine;
-    char after[LC__PAUSE_TEXT_SIZE];
     const struct lc__run *last = runnable->last;
     const char *backtrace = last && last->died_of_throw ? last->backtrace : NULL;
-    const lc_log_field fields[] = {{"restart_after", lc__engine_pause_text(node, after)},
-                                   {"backtrace", backtrace}};
+    const lc_log_field field = {"backtrace", backtrace};
     char path[LC__PATH_SIZE];
-    lc_log_fields(LC_LOG_ERROR, lc__shell_path(runnable->shell, node->name, path), fields,
-                  backtrace ? 2 : 1, "died: %s", lc_error_message(node->error));
+    lc_log_fields(LC_LOG_ERROR, lc__shell_path(runnable->shell, runnable->engine.name, path),
+                  &field, backtrace ? 1 : 0, "%s: %s", what, lc_error_message(error));
 }
 
 /* ---- settled ---- */
@@ -396,8 +404,42 @@ bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
 
 /* ---- making ---- */
 
+struct lc__child_group *lc__child_group_new(const lc_child_group *options)
+{
+    struct lc__child_group *group = lc__allocate(sizeof *group);
+    if (!group)
+        return NULL;
+    atomic_init(&group->refs, 1);
+    lc__engine_group_init(&group->engine);
+    group->engine.ordered = options->strategy == LC_REST_FOR_ONE;
+    group->one_for_one = options->strategy == LC_ONE_FOR_ONE;
+    group->significance.when = options->automatic_shutdown;
+    if (lc__intensity_init(&group->intensity, &options->intensity))
+        return group;
+    lc__free(group);
+    return NULL;
+}
+
+void lc__child_group_unref(struct lc__child_group *group)
+{
+    if (!group || !lc__refs_drop(&group->refs))
+        return;
+    lc__free(group->intensity.times);
+    lc__free(group);
+}
+
+static void join_group(struct lc__runnable *runnable, struct lc__child_group *group)
+{
+    atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
+    lc__engine_group_init(&runnable->alone);
+    runnable->group = group;
+    runnable->engine.group = group->one_for_one ? &runnable->alone : &group->engine;
+    runnable->engine.intensity = &group->intensity;
+    runnable->engine.significance = &group->significance;
+}
+
 struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
-                                      const lc_child *options)
+                                      const lc_child *options, struct lc__child_group *group)
 {
     struct lc__runnable *runnable = lc__allocate(sizeof *runnable);
     if (!runnable)
@@ -412,7 +454,9 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
                                                          .backoff = options->backoff,
                                                          .start_timeout = LC_FOREVER,
                                                          .stop_timeout = options->stop_timeout,
-                                                         .runnable = true};
+                                                         .runnable = true,
+                                                         .significant = options->significant};
+    join_group(runnable, group);
     runnable->taken.name = name + strlen(name) - strlen(options->name);
     runnable->shell = shell;
     runnable->run = options->run;
@@ -424,21 +468,14 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
     return runnable;
 }
 
-static void leave_group(struct lc__child_group *group)
-{
-    if (!group || --group->members > 0)
-        return;
-    lc__free(group->engine.intensity.times);
-    lc__free(group);
-}
-
 void lc__runnable_free(struct lc__runnable *runnable)
 {
     if (runnable->parent &&
         RB_FIND(lc__taken_names, &runnable->parent->names, &runnable->taken) == &runnable->taken)
         RB_REMOVE(lc__taken_names, &runnable->parent->names, &runnable->taken);
     lc__runnable_let_go(runnable);
-    leave_group(runnable->group);
+    lc__ended_free(runnable->ended);
+    lc__child_group_unref(runnable->group);
     lc__engine_node_end(&runnable->engine);
     lc__free((char *)(uintptr_t)runnable->engine.name);
     lc__free(runnable);

@@ -9,6 +9,7 @@
 #include "context/owner.h"
 #include "context/worker.h"
 #include "executor/busy.h"
+#include "supervise/ended.h"
 #include "supervise/shell.h"
 
 #include <lifecycle/tree.h>
@@ -23,18 +24,25 @@ struct lc__taken {
 
 RB_HEAD(lc__taken_names, lc__taken);
 
-/* Children that were started together. */
+/*
+ * Children that were added together, or are of one description: what they share. It goes with the
+ * last of them, and of those that can add more.
+ */
 struct lc__child_group {
-    struct lc__engine_group engine;
-    size_t members; /* that are there; it goes with the last */
+    atomic_uint refs;
+    struct lc__engine_group engine; /* unless each is in a group by itself */
+    struct lc__engine_intensity intensity;
+    struct lc__engine_significance significance;
+    bool one_for_one; /* each is in a group by itself */
 };
 
 struct lc__runnable {
     struct lc__engine_node engine; /* first; engine.name is the distinguished name, owned */
     struct lc__shell *shell;
     struct lc__runnable *parent; /* NULL: the root, or not taken in */
-    struct lc__child_group *group;
-    struct lc__taken taken; /* among the parent's */
+    struct lc__child_group *group; /* held */
+    struct lc__engine_group alone; /* what it is in, if that is to take no other along */
+    struct lc__taken taken;        /* among the parent's */
     lc_runnable run;
     void *arg;
     lc_worker_kind kind;
@@ -45,6 +53,7 @@ struct lc__runnable {
     struct lc__run *last;
     unsigned starts_without_task; /* in a row; in the service */
     size_t index;                 /* among the nodes, for who numbers them */
+    struct lc__ended *ended;      /* the last of its temporary children that have */
 };
 
 /* What an instance has signalled. In the service. */
@@ -64,9 +73,10 @@ struct lc__run {
     lc_error *returned;
     _Atomic(lc_error *) thrown; /* the first */
     char *backtrace;            /* of that; NULL: none. To be read if it has died of it */
+    bool threw_clean;           /* it answers the end of the context; to be read with `thrown` */
     bool died_of_throw;         /* in the service */
     enum lc__run_signal signalled;
-    bool transient;
+    bool may_return; /* NULL, without having said done */
     struct lc__sublog *logs;  /* in the service */
     int64_t told_at;          /* when its context was cancelled; 0: it was not. In the service */
     struct lc__busy busy;     /* since it last waited. In the service, as the next */
@@ -77,14 +87,24 @@ struct lc__run {
     char path[];              /* the owner's */
 };
 
-/* Makes a runnable of good options, below one of that name; NULL: the root. NULL: no memory. */
+/* Makes what children share, with one reference. NULL: no memory. */
+struct lc__child_group *lc__child_group_new(const lc_child_group *options);
+void lc__child_group_unref(struct lc__child_group *group);
+
+/*
+ * Makes a runnable of good options, in that group, below one of that name; NULL: the root. NULL: no
+ * memory.
+ */
 struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
-                                      const lc_child *options);
+                                      const lc_child *options, struct lc__child_group *group);
 /* In the service, if it has a parent. */
 void lc__runnable_free(struct lc__runnable *runnable);
 
 /* The instance that a context belongs to, or one above it; NULL: none. Borrowed. */
 struct lc__run *lc__run_of(const lc_context *context);
+
+struct lc__run *lc__run_ref(struct lc__run *run);
+void lc__run_unref(struct lc__run *run);
 
 /* ---- in the service ---- */
 
@@ -95,8 +115,9 @@ void lc__runnable_cancel(struct lc__runnable *runnable);
 int64_t lc__runnable_told_at(const struct lc__runnable *runnable);
 /* Gives its last instance back, which has ended, and which refers to the tree. */
 void lc__runnable_let_go(struct lc__runnable *runnable);
-/* Logs that it has died, and when it will run again. */
-void lc__runnable_tell_death(const struct lc__runnable *runnable);
+/* Logs that it has died, or failed while it was being stopped, of that error. */
+void lc__runnable_tell(const struct lc__runnable *runnable, const char *what,
+                       const lc_error *error);
 
 /* Gives a child its parent. @return 0; -EEXIST if the parent has another of that name. */
 int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child);

@@ -604,19 +604,38 @@ lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff)
 
 lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity)
 {
+    bool none = intensity->restarts == LC_RESTARTS_NONE;
     if (!lc_behavior_name(intensity->exceeded))
         return lc_error_new(-EINVAL, "intensity.exceeded of \"%s\" is %d, not a behavior", name,
                             (int)intensity->exceeded);
     if (intensity->restarts == 0)
         return NULL;
-    if (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0)
+    if (!none && (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0))
         return lc_error_new(-EINVAL,
-                            "intensity of \"%s\": restarts must be 0 to %d, and period above 0",
-                            name, LC_INTENSITY_MAX);
+                            "intensity of \"%s\": restarts is %u, and must be 0 to %d or "
+                            "LC_RESTARTS_NONE; period must be above 0",
+                            name, intensity->restarts, LC_INTENSITY_MAX);
     if (intensity->exceeded == LC_RESTART)
         return lc_error_new(
             -EINVAL, "intensity.exceeded of \"%s\" must be a behavior other than restart", name);
     return NULL;
+}
+
+bool lc__intensity_init(struct lc__engine_intensity *intensity, const lc_intensity *limit)
+{
+    size_t room = limit->restarts == LC_RESTARTS_NONE ? 0 : limit->restarts;
+    *intensity = (struct lc__engine_intensity){.limit = *limit};
+    intensity->times = room > 0 ? lc__allocate_array(room, sizeof *intensity->times) : NULL;
+    return room == 0 || intensity->times;
+}
+
+const char *lc__intensity_text(const lc_intensity *limit, char text[LC__INTENSITY_TEXT_SIZE])
+{
+    if (limit->restarts == LC_RESTARTS_NONE)
+        return "none is borne";
+    snprintf(text, LC__INTENSITY_TEXT_SIZE, "%u in %.1f s are borne", limit->restarts,
+             (double)limit->period / (double)LC_SECOND);
+    return text;
 }
 
 /* ---- observers ---- */

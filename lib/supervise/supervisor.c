@@ -250,9 +250,11 @@ static void forget(struct lc__node *node)
 static void act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__node *node = of_engine(action->node);
-    char buffer[LC__PATH_SIZE];
+    char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(shell, node->name, buffer);
     switch (action->kind) {
+    case LC__TELL_DIED: /* of trees */
+        break;
     case LC__TELL_LATE:
         lc_log(LC_LOG_ERROR, path, "failed while it was being stopped: %s",
                lc_error_message(action->error));
@@ -268,9 +270,8 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
         tell_unable(node, path);
         break;
     case LC__TELL_EXCEEDED:
-        lc_log(LC_LOG_ERROR, path, "too many restarts (%u in %.1f s are borne): %s%s%s",
-               node->intensity.limit.restarts,
-               (double)node->intensity.limit.period / (double)LC_SECOND,
+        lc_log(LC_LOG_ERROR, path, "too many restarts (%s): %s%s%s",
+               lc__intensity_text(&node->intensity.limit, borne),
                lc_behavior_name(node->intensity.limit.exceeded), action->error ? ": " : "",
                action->error ? lc_error_message(action->error) : "");
         break;
@@ -813,7 +814,7 @@ static void take_survey(struct lc__shell *shell, void *arg)
     }
     TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
         add_row(supervisor, survey->snapshot, of_engine(node));
-    lc__ended_show(shell->ended, survey->snapshot);
+    lc__ended_show(shell->ended, survey->snapshot, SIZE_MAX);
 }
 
 lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)

@@ -5,6 +5,7 @@
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/task.h"
+#include "context/context.h"
 #include "supervise/node.h"
 #include "supervise/runnable.h"
 #include "supervise/snapshot.h"
@@ -24,6 +25,7 @@ struct lc_tree {
     struct lc__shell shell;
     int64_t settle_grace;
     struct lc__runnable *root; /* NULL: forgotten. In the service */
+    bool cancelled_before;     /* it was started. In the service */
 };
 
 static lc_tree *of_shell(struct lc__shell *shell)
@@ -61,6 +63,11 @@ static lc_error *check_child(const lc_child *child)
     if ((unsigned)child->restart > LC_TEMPORARY)
         return lc_error_new(-EINVAL, "restart of \"%s\" is %d, not a restart type", child->name,
                             (int)child->restart);
+    if (child->significant && child->restart == LC_PERMANENT)
+        return lc_error_new(-EINVAL,
+                            "significant of \"%s\" is true, which needs restart LC_TRANSIENT or "
+                            "LC_TEMPORARY",
+                            child->name);
     if (child->stop_timeout <= 0)
         return lc_error_new(-EINVAL, "stop_timeout of \"%s\" must be above 0", child->name);
     return lc__check_backoff(child->name, &child->backoff);
@@ -78,6 +85,11 @@ static lc_error *check_group(const lc_child_group *group)
     if ((unsigned)group->strategy > LC_REST_FOR_ONE)
         return lc_error_new(-EINVAL, "strategy of the group is %d, not a strategy",
                             (int)group->strategy);
+    if ((unsigned)group->automatic_shutdown > LC_AUTOMATIC_SHUTDOWN_ALL)
+        return lc_error_new(-EINVAL,
+                            "automatic_shutdown of the group is %d, not one of "
+                            "LC_AUTOMATIC_SHUTDOWN_...",
+                            (int)group->automatic_shutdown);
     lc_error *error = NULL;
     for (size_t i = 0; i < group->count && !error; i++)
         error = check_child(&group->children[i]);
@@ -175,16 +187,11 @@ static void take_in(struct request *request)
         lc__runnable_put_out(request->children[taken]);
 }
 
-static void run_children(struct lc__shell *shell, void *arg)
+/* In the service, of a caller that may. */
+static void add_children(struct lc__shell *shell, struct request *request)
 {
-    struct request *request = arg;
-    if (!caller_runs(request))
-        return;
     struct lc__run *run = request->run;
-    if (run->signalled != LC__RUN_NEW)
-        request->error =
-            lc_error_new(-EPERM, "\"%s\" has signalled, and may start no more children", run->name);
-    else if (shell->engine.ending)
+    if (shell->engine.ending)
         request->error =
             lc_error_new(-ESHUTDOWN, "the tree is cancelled: \"%s\" starts no children", run->name);
     else if (request->count > LC_TREE_NODES_MAX - shell->engine.count)
@@ -198,21 +205,16 @@ static void run_children(struct lc__shell *shell, void *arg)
         lc__engine_add(&shell->engine, &request->children[i]->engine, &run->of->engine, lc_now());
 }
 
-static struct lc__child_group *new_group(const lc_child_group *options)
+static void run_children(struct lc__shell *shell, void *arg)
 {
-    struct lc__child_group *group = lc__allocate(sizeof *group);
-    if (!group)
-        return NULL;
-    unsigned restarts = options->intensity.restarts;
-    lc__engine_group_init(&group->engine);
-    group->engine.strategy = options->strategy;
-    group->engine.intensity.limit = options->intensity;
-    group->engine.intensity.times =
-        restarts > 0 ? lc__allocate_array(restarts, sizeof(int64_t)) : NULL;
-    if (restarts == 0 || group->engine.intensity.times)
-        return group;
-    lc__free(group);
-    return NULL;
+    struct request *request = arg;
+    if (!caller_runs(request))
+        return;
+    if (request->run->signalled != LC__RUN_NEW)
+        request->error = lc_error_new(
+            -EPERM, "\"%s\" has signalled, and may start no more children", request->run->name);
+    else
+        add_children(shell, request);
 }
 
 static void free_children(struct lc__runnable **children, size_t count)
@@ -222,22 +224,18 @@ static void free_children(struct lc__runnable **children, size_t count)
     lc__free(children);
 }
 
-/* @return how many could be made; the group belongs to the first of them. */
+/* @return how many could be made. */
 static size_t make_children(struct lc__run *run, const lc_child_group *options,
                             struct lc__child_group *group, struct lc__runnable **children)
 {
     size_t made = 0;
     while (made < options->count) {
         struct lc__runnable *child =
-            lc__runnable_new(run->shell, run->name, &options->children[made]);
+            lc__runnable_new(run->shell, run->name, &options->children[made], group);
         if (!child)
             break;
         if (!child->executor && lc_in_fiber())
             child->executor = lc_executor_current();
-        child->group = group;
-        child->engine.group = &group->engine;
-        child->engine.intensity = &group->engine.intensity;
-        group->members++;
         children[made++] = child;
     }
     return made;
@@ -257,14 +255,11 @@ lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *options)
             lc_error_new(-ENOTSUP, "no children in a child process forked when there were workers");
     if (error || options->count == 0 || !request.run)
         return error ? error : call_tree(context, &request, run_children);
-    struct lc__child_group *group = new_group(options);
+    struct lc__child_group *group = lc__child_group_new(options);
     request.children = lc__allocate_array(options->count, sizeof *request.children);
     if (group && request.children)
         request.count = make_children(request.run, options, group, request.children);
-    if (request.count == 0 && group) {
-        lc__free(group->engine.intensity.times);
-        lc__free(group);
-    }
+    lc__child_group_unref(group); /* the children have theirs */
     if (request.count < options->count)
         request.error = no_memory(request.run);
     else
@@ -281,6 +276,145 @@ lc_error *lc_tree_run(lc_context *context, const lc_child *child)
     group.count = 1;
     return lc_tree_run_group(context, &group);
 }
+
+/* ---- children of one description ---- */
+
+struct lc_children {
+    atomic_uint refs;
+    struct lc__run *run; /* the instance that has described them; held */
+    struct lc__child_group *group;
+    lc_executor *executor; /* of the fiber that has; NULL: none */
+    lc_child child;        /* its name is `name` */
+    char name[LC_TREE_NAME_MAX + 1];
+    atomic_uint_fast64_t started; /* to number those without a name of their own */
+};
+
+lc_children *lc_children_ref(lc_children *children)
+{
+    if (children)
+        atomic_fetch_add_explicit(&children->refs, 1, memory_order_relaxed);
+    return children;
+}
+
+void lc_children_unref(lc_children *children)
+{
+    if (!children || !lc__refs_drop(&children->refs))
+        return;
+    lc__run_unref(children->run);
+    lc__child_group_unref(children->group);
+    lc__free(children);
+}
+
+/* In the service: whether the caller may describe children. */
+static void may_describe(struct lc__shell *shell, void *arg)
+{
+    struct request *request = arg;
+    (void)shell;
+    if (caller_runs(request) && request->run->signalled != LC__RUN_NEW)
+        request->error = lc_error_new(
+            -EPERM, "\"%s\" has signalled, and may describe no more children", request->run->name);
+}
+
+static lc_children *new_children(struct lc__run *run, const lc_child_group *description)
+{
+    lc_children *children = lc__allocate(sizeof *children);
+    struct lc__child_group *group = children ? lc__child_group_new(description) : NULL;
+    if (!group) {
+        lc__free(children);
+        return NULL;
+    }
+    atomic_init(&children->refs, 1);
+    atomic_init(&children->started, 0);
+    children->run = lc__run_ref(run);
+    children->group = group;
+    children->executor = lc_in_fiber() ? lc_executor_current() : NULL;
+    children->child = description->children[0];
+    strlcpy(children->name, children->child.name, sizeof children->name);
+    children->child.name = children->name;
+    return children;
+}
+
+static lc_error *check_description(const lc_child_group *description)
+{
+    lc_error *error = check_group(description);
+    if (error)
+        return error;
+    if (description->count != 1)
+        return lc_error_new(-EINVAL, "count of the description is %zu, and must be 1",
+                            description->count);
+    if (description->strategy != LC_ONE_FOR_ONE)
+        return lc_error_new(-EINVAL,
+                            "strategy of the description is %d, and must be LC_ONE_FOR_ONE",
+                            (int)description->strategy);
+    return NULL;
+}
+
+lc_error *lc_tree_children(lc_context *context, const lc_child_group *description,
+                           lc_children **result)
+{
+    struct request request = {.run = NULL};
+    if (!result)
+        return lc_error_new(-EINVAL, "lc_tree_children has nowhere to put the children");
+    *result = NULL;
+    lc_error *error = check_description(description);
+    if (error)
+        return error;
+    error = call_tree(context, &request, may_describe);
+    if (error)
+        return error;
+    *result = new_children(request.run, description);
+    return *result ? NULL : no_memory(request.run);
+}
+
+/* In the service: starts one, below an instance that runs and was not told to stop. */
+static void start_one(struct lc__shell *shell, void *arg)
+{
+    struct request *request = arg;
+    struct lc__run *run = request->run;
+    if (!run->of || run->of->engine.cancelled)
+        request->error = lc_error_new(-ESHUTDOWN, "\"%s\" %s, and starts no children", run->name,
+                                      run->of ? "was told to stop" : "has ended");
+    else
+        add_children(shell, request);
+}
+
+/* Its name: the given one, or the next that the description gives. */
+static const char *name_child(lc_children *children, const char *name, char *next, size_t size)
+{
+    if (name)
+        return name;
+    uint64_t number = atomic_fetch_add_explicit(&children->started, 1, memory_order_relaxed) + 1;
+    snprintf(next, size, "%s-%llu", children->name, (unsigned long long)number);
+    return next;
+}
+
+lc_error *lc_children_start(lc_children *children, const char *name, void *arg)
+{
+    char next[LC_TREE_NAME_MAX + 24];
+    if (!children)
+        return lc_error_new(-EINVAL, "lc_children_start needs children");
+    if (lc__forked())
+        return lc_error_new(-ENOTSUP,
+                            "no children in a child process forked when there were workers");
+    lc_child child = children->child;
+    child.name = name_child(children, name, next, sizeof next);
+    child.arg = arg ? arg : child.arg;
+    lc_error *error = check_child(&child);
+    if (error)
+        return error;
+    struct lc__runnable *made =
+        lc__runnable_new(children->run->shell, children->run->name, &child, children->group);
+    if (!made)
+        return no_memory(children->run);
+    made->executor = made->executor ? made->executor : children->executor;
+    struct request request = {.run = children->run, .children = &made, .count = 1};
+    lc__shell_call(children->run->shell, start_one, &request);
+    if (request.error)
+        lc__runnable_free(made);
+    return request.error;
+}
+
+/* ---- signals ---- */
 
 static void take_signal(struct lc__shell *shell, void *arg)
 {
@@ -358,26 +492,39 @@ static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
     lc_tree *tree = of_shell(shell);
     if (runnable == tree->root)
         tree->root = NULL;
+    if (runnable->engine.settled) /* else it goes since its parent is to start anew */
+        lc__ended_keep(&runnable->parent->ended, runnable->engine.name, &runnable->engine);
     lc__runnable_free(runnable);
+}
+
+static void tell_pause(const struct lc__engine_node *node, const char *path)
+{
+    char after[LC__PAUSE_TEXT_SIZE];
+    const lc_log_field field = {"restart_after", lc__engine_pause_text(node, after)};
+    lc_log_fields(LC_LOG_NOTICE, path, &field, 1, "pauses before a restart");
 }
 
 static void act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__runnable *runnable = of_engine(action->node);
-    char path[LC__PATH_SIZE];
+    char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
+    const char *path = lc__shell_path(shell, runnable->engine.name, buffer);
     switch (action->kind) {
+    case LC__TELL_DIED:
+        lc__runnable_tell(runnable, "died", action->error);
+        break;
+    case LC__TELL_LATE:
+        lc__runnable_tell(runnable, "failed while it was being stopped", action->error);
+        break;
     case LC__TELL_RESTART:
-        lc__runnable_tell_death(runnable);
+        tell_pause(&runnable->engine, path);
         break;
     case LC__TELL_OVERDUE:
-        lc_log(LC_LOG_ERROR, lc__shell_path(shell, runnable->engine.name, path),
-               "has not ended in time, and blocks its restart");
+        lc_log(LC_LOG_ERROR, path, "has not ended in time, and blocks its restart");
         break;
     case LC__TELL_EXCEEDED:
-        lc_log(LC_LOG_ERROR, lc__shell_path(shell, runnable->engine.name, path),
-               "too many restarts (%u in %.1f s are borne): %s",
-               runnable->engine.intensity->limit.restarts,
-               (double)runnable->engine.intensity->limit.period / (double)LC_SECOND,
+        lc_log(LC_LOG_ERROR, path, "too many restarts (%s): %s",
+               lc__intensity_text(&runnable->engine.intensity->limit, borne),
                lc_error_message(action->error));
         break;
     case LC__START:
@@ -389,7 +536,6 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
     case LC__FORGET:
         forget(shell, runnable);
         break;
-    case LC__TELL_LATE:
     case LC__TELL_REFUSED:
     case LC__TELL_UNABLE:
     case LC__TELL_STOPPED:
@@ -404,10 +550,10 @@ static const char *name_of(struct lc__engine_node *node)
     return node->name;
 }
 
-/* A pause before a restart is no state of its own: it is dead meanwhile. */
+/* A pause before a restart is no state of its own, nor is what comes after: it is dead meanwhile. */
 static bool shows(lc_node_state state)
 {
-    return state != LC_NODE_BACKOFF;
+    return state != LC_NODE_BACKOFF && state != LC_NODE_WAITING;
 }
 
 static void finished(struct lc__shell *shell)
@@ -416,6 +562,8 @@ static void finished(struct lc__shell *shell)
     struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
         lc__runnable_let_go(of_engine(node));
+    if (!shell->engine.ending && !lc_handle_is_closed(&shell->ready))
+        lc_log(LC_LOG_WARNING, shell->name, "its root has ended before it was healthy");
     lc__node_report(shell);
     lc_handle_close(&shell->done);
 }
@@ -473,6 +621,8 @@ static void start_in_service(struct lc__shell *shell, void *arg)
         return;
     }
     lc__shell_start(shell, start->above, context, start->is_component);
+    if (tree->cancelled_before)
+        lc__engine_cancel(&shell->engine, NULL, lc_now());
     if (!shell->engine.ending)
         lc__engine_add(&shell->engine, &tree->root->engine, NULL, lc_now());
 }
@@ -501,6 +651,8 @@ static void cancel_in_service(struct lc__shell *shell, void *arg)
     (void)arg;
     if (shell->started)
         lc__engine_cancel(&shell->engine, NULL, lc_now());
+    else
+        of_shell(shell)->cancelled_before = true;
 }
 
 void lc_tree_cancel(lc_tree *tree)
@@ -519,18 +671,28 @@ static void list_living(struct lc__shell *shell, void *arg)
             lc__engine_list_name(names, LC_ERROR_MESSAGE_MAX / 2, node->name);
 }
 
+/* What it has ended by, unless that is just what it was told: then what went wrong meanwhile. */
+static void take_result(struct lc__shell *shell, void *arg)
+{
+    lc_error **result = arg;
+    const struct lc__engine *engine = &shell->engine;
+    bool clean = lc__context_is_clean_end(shell->above, engine->result);
+    *result = lc_error_ref(clean ? engine->trouble : engine->result);
+}
+
 lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
 {
     if (!tree)
         return lc_error_new(-EINVAL, "lc_tree_wait needs a tree");
-    if (lc_handle_is_closed(&tree->shell.done))
-        return NULL;
-    if (lc__owner_is_in(&tree->shell, lc__worker_context()))
+    if (!lc_handle_is_closed(&tree->shell.done) && lc__owner_is_in(&tree->shell, lc__worker_context()))
         return lc_error_new(-EDEADLK, "\"%s\" is waited for by a task that is part of it, \"%s\"",
                             lc__shell_own_path(&tree->shell), lc_worker_name());
     int result = lc_handle_wait(&tree->shell.done, deadline);
-    if (result == 0)
-        return NULL;
+    if (result == 0) {
+        lc_error *error = NULL;
+        lc__shell_call(&tree->shell, take_result, &error);
+        return error;
+    }
     char names[LC_ERROR_MESSAGE_MAX / 2] = "";
     lc__shell_call(&tree->shell, list_living, names);
     return lc_error_new(result, "\"%s\" has not ended; what still runs: %s", tree->shell.name,
@@ -588,13 +750,26 @@ int lc_tree_settle(lc_tree *tree, int64_t deadline)
 
 /* ---- looking ---- */
 
+/* The one before it in an ordered group. */
+static const struct lc__engine_node *node_before(const struct lc__engine_node *node)
+{
+    return node->group->ordered ? TAILQ_PREV(node, lc__engine_members, in_group) : NULL;
+}
+
 static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__engine_node *node)
 {
+    const struct lc__engine_node *before = node_before(node);
     if (node->state == LC_NODE_BACKOFF)
         return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
                                  (double)node->pause / (double)LC_SECOND);
     if (node->cancelled && !node->running && node->children_up > 0)
         return lc__snapshot_text(snapshot, "%zu children to end", node->children_up);
+    if (node->taken && node->down && node->group->failed)
+        return lc__snapshot_text(snapshot, "%zu of its group to end", node->group->awaited);
+    if (node->down && before && (node->taken || node->state == LC_NODE_WAITING))
+        return lc__snapshot_text(snapshot, "%s to be healthy", before->name);
+    if (node->taken && node->down)
+        return "the pause of its group to end";
     return node->running && node->cancelled ? "its end" : "";
 }
 
@@ -621,24 +796,35 @@ static void add_row(struct lc__snapshot *snapshot, struct lc__engine_node *node)
         row->parent = parent->index;
 }
 
+static size_t count_rows(struct picture *picture, struct lc__engine_node *top)
+{
+    size_t count = 0, ended = 0;
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
+        struct lc__runnable *runnable = of_engine(node);
+        if (node->running || !picture->live_only)
+            runnable->index = count++;
+        else /* its children are shown where it would be */
+            runnable->index = runnable->parent ? runnable->parent->index : NOWHERE;
+        ended += picture->live_only ? 0 : lc__ended_count(runnable->ended);
+    }
+    return count + ended;
+}
+
 static void take_snapshot(struct lc__shell *shell, void *arg)
 {
     struct picture *picture = arg;
     lc_tree *tree = of_shell(shell);
     struct lc__engine_node *top = tree->root && shell->started ? &tree->root->engine : NULL;
-    size_t count = 0;
-    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
-        if (node->running || !picture->live_only)
-            of_engine(node)->index = count++;
-        else /* its children are shown where it would be */
-            of_engine(node)->index =
-                of_engine(node)->parent ? of_engine(node)->parent->index : NOWHERE;
-    struct lc__snapshot *snapshot = lc__snapshot_new(shell->name, lc_now(), count, 0);
+    struct lc__snapshot *snapshot =
+        lc__snapshot_new(shell->name, lc_now(), count_rows(picture, top), 0);
     if (!snapshot)
         return;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
         if (node->running || !picture->live_only)
             add_row(snapshot, node);
+    for (struct lc__engine_node *node = top; node && !picture->live_only;
+         node = lc__engine_after(top, node))
+        lc__ended_show(of_engine(node)->ended, snapshot, of_engine(node)->index);
     picture->result = lc__snapshot_finish(snapshot);
 }
 
@@ -772,7 +958,22 @@ static lc_error *check_options(const lc_tree_options *options)
                             LC_NAME_MAX);
     if (options->settle_grace < 0)
         return lc_error_new(-EINVAL, "lc_tree_new: options.settle_grace must be 0 or more");
-    return check_child(&options->root);
+    if (options->root.significant)
+        return lc_error_new(-EINVAL, "lc_tree_new: options.root.significant is true, and the root "
+                                     "has no parent to stop");
+    lc_error *error = check_child(&options->root);
+    return error ? error : lc__check_intensity(options->root.name, &options->intensity);
+}
+
+static struct lc__runnable *new_root(lc_tree *tree, const lc_tree_options *options)
+{
+    lc_child_group alone = LC_CHILD_GROUP_INIT;
+    alone.intensity = options->intensity;
+    struct lc__child_group *group = lc__child_group_new(&alone);
+    struct lc__runnable *root =
+        group ? lc__runnable_new(&tree->shell, NULL, &options->root, group) : NULL;
+    lc__child_group_unref(group); /* the root has its own */
+    return root;
 }
 
 lc_error *lc_tree_new(const lc_tree_options *options, lc_tree **result)
@@ -785,7 +986,7 @@ lc_error *lc_tree_new(const lc_tree_options *options, lc_tree **result)
         return error;
     lc_tree *tree = lc__allocate(sizeof *tree);
     if (tree)
-        tree->root = lc__runnable_new(&tree->shell, NULL, &options->root);
+        tree->root = new_root(tree, options);
     if (!tree || !tree->root) {
         lc__free(tree);
         return lc_error_new(-ENOMEM, "no memory for tree \"%s\"", options->name);
@@ -793,7 +994,6 @@ lc_error *lc_tree_new(const lc_tree_options *options, lc_tree **result)
     tree->component.ops = &component_ops;
     tree->settle_grace = options->settle_grace;
     lc__shell_init(&tree->shell, &front, options->name);
-    tree->shell.engine.keep_running = true;
     /* Until it is added it has no children, and lists to show that. */
     TAILQ_INIT(&tree->root->engine.children);
     *result = tree;

@@ -164,7 +164,7 @@ static void parents_context_must_live(void)
 {
     ended_by_own_hands(ACTOR_YIELD, LC_NODE_CANCELED);
     ended_by_own_hands(ACTOR_FAIL, LC_NODE_DEAD);
-    ended_by_own_hands(ACTOR_RETURN, LC_NODE_DEAD);
+    ended_by_own_hands(ACTOR_RETURN, LC_NODE_CANCELED);
 }
 
 static void done_subtree_is_taken_along(void)
@@ -177,12 +177,12 @@ static void done_subtree_is_taken_along(void)
     CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
     CU_ASSERT_TRUE(completes(&troupe, a, "root.a"));
     CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
-    CU_ASSERT_TRUE(actor_entered(b));
     CHECK_CLOSES(lc_context_done(c->context));
     CU_ASSERT_TRUE(troupe_settles(&troupe));
     CU_ASSERT_TRUE(actor_absent(a)); /* which is DONE, but for what is below it */
+    CU_ASSERT_TRUE(actor_absent(b));
     CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
     CU_ASSERT_FALSE(actor_ended(a));
     CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.c"), -1);
     troupe_strike(&troupe);
@@ -197,14 +197,13 @@ static void said_done_is_restarted_once_it_has_returned(void)
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
     CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
     CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
-    CU_ASSERT_TRUE(actor_entered(b));
     CHECK_CLOSES(lc_context_done(a->context));
     CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a));
+    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
     CU_ASSERT_TRUE(actor_does(a, ACTOR_LOOK));
     CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
     CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
     CU_ASSERT_EQUAL(instance_of(&troupe, "root.a"), 2);
     troupe_strike(&troupe);
 }
@@ -217,7 +216,7 @@ static void siblings_are_restarted(void)
     troupe_set(&troupe);
     struct actor *actors = troupe.actors;
     for (size_t i = A; i <= C; i++) /* who has not died does not pause */
-        actors[i].child.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0};
+        actors[i].child.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
     actors[C].child.backoff.first = 0;
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 3));
     CU_ASSERT_TRUE(completes(&troupe, &actors[A], "root.a"));
@@ -410,17 +409,22 @@ static void only_the_dead_pause(void)
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 3));
     CU_ASSERT_TRUE(completes(&troupe, &actors[A], "root.a"));
     CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
-    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[C])); /* no time passes */
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.c", LC_NODE_CANCELED));
     pauses_for(&troupe, &actors[B], clock, 500 * LC_MILLISECOND);
-    CU_ASSERT_TRUE(dies(&troupe, &actors[C], "root.c")); /* its first */
-    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[B]));
+    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[C])); /* with it */
+    CU_ASSERT_TRUE(dies(&troupe, &actors[C], "root.c"));                    /* its first */
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
     pauses_for(&troupe, &actors[C], clock, 500 * LC_MILLISECOND);
+    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[B]));
     CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b")); /* being cancelled has changed nothing */
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.c", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
     pauses_for(&troupe, &actors[B], clock, 750 * LC_MILLISECOND);
     strike_from(&troupe, clock);
 }
 
-/* What pauses is cancelled: the pause is over at once, and it has not died of this. */
+/* What pauses is cancelled with the tree: the pause is over at once, and it has not died of this. */
 static void cancelled_while_pausing(void)
 {
     struct check_clock *clock = check_clock_new();
@@ -431,17 +435,13 @@ static void cancelled_while_pausing(void)
     actors[A].child.backoff.first = actors[A].child.backoff.most = LC_HOUR;
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
     CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
-    CU_ASSERT_TRUE(actor_entered(&actors[B]));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
+    await_timer(clock);
     CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[B]));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
-    CU_ASSERT_TRUE(actor_entered(&actors[B]));
     lc_tree_cancel(troupe.tree);
     CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
     CHECK_SUCCESS(lc_tree_wait(troupe.tree, LC_FOREVER));
-    CU_ASSERT_TRUE(actor_absent(&actors[A]));
+    CU_ASSERT_TRUE(actor_absent(&actors[A]) && actor_absent(&actors[B]));
     strike_from(&troupe, clock);
 }
 
@@ -476,12 +476,20 @@ static unsigned restarted_along(lc_strategy strategy, lc_restart_type restart)
     struct actor *actors = troupe.actors;
     actors[ROOT].group.strategy = strategy;
     actors[B].child.restart = restart;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 4));
+    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&actors[ROOT], 4));
+    for (unsigned i = A; i <= D; i++)
+        CU_ASSERT_TRUE(actor_entered(&actors[i]) &&
+                       (i == D || actor_does(&actors[i], ACTOR_HEALTHY)));
     CU_ASSERT_TRUE(completes(&troupe, &actors[D], "root.d"));
     CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
     CU_ASSERT_TRUE(troupe_settles(&troupe));
-    for (unsigned i = A; i <= D; i++)
-        restarted |= (unsigned)!actor_absent(&actors[i]) << i;
+    for (unsigned i = A; i <= D; i++) {
+        CU_ASSERT_TRUE(troupe_settles(&troupe));
+        if (actor_absent(&actors[i]))
+            continue;
+        restarted |= 1u << i;
+        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
+    }
     CU_ASSERT_EQUAL(troupe_count(&troupe), 5);
     troupe_strike(&troupe);
     return restarted;
@@ -623,10 +631,9 @@ static void only_deaths_count(void)
             CU_ASSERT_TRUE(actor_entered(&actors[i]));
     }
     CU_ASSERT_TRUE(dies(&troupe, &actors[D], "root.d"));
-    for (size_t i = A; i < D; i++)
-        CU_ASSERT_TRUE(actor_entered(&actors[i]));
     CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(&actors[D]));
+    for (size_t i = A; i <= D; i++)
+        CU_ASSERT_TRUE(actor_absent(&actors[i]));
     troupe_strike(&troupe);
 }
 
@@ -699,7 +706,7 @@ static void exceeded_ends_the_tree(lc_behavior exceeded, bool at_the_root)
     CU_ASSERT_TRUE(dies(&troupe, &actors[B], name) && actor_entered(&actors[B]));
     CU_ASSERT_TRUE(dies(&troupe, &actors[B], name));
     if (exceeded == LC_SHUTDOWN) {
-        CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+        CHECK_ERROR(lc_tree_wait(troupe.tree, check_patience()), -102);
         lc_error *error = lc_signaler_take(scope.signaler);
         CU_ASSERT_TRUE(lc_error_is(error, -102));
         CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "more than 1 times"));
@@ -734,7 +741,7 @@ static void without_a_signaler_it_is_logged(void)
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
     CU_ASSERT_TRUE(dies(&troupe, a, "root.a") && actor_entered(a));
     CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    CHECK_ERROR(lc_tree_wait(troupe.tree, check_patience()), -101);
     CU_ASSERT_TRUE(check_log_has("tree: ended by an error: \"root.a\" would be restarted"));
     troupe_strike(&troupe);
 }
@@ -751,7 +758,6 @@ static void overdue_is_named_and_blocks(void)
     a->child.stop_timeout = LC_SECOND;
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
     CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
-    CU_ASSERT_TRUE(actor_entered(b));
     await_timer(clock);
     check_clock_advance(clock, LC_SECOND - 1);
     CU_ASSERT_FALSE(troupe_status(&troupe, "root.a").overdue);
@@ -760,10 +766,10 @@ static void overdue_is_named_and_blocks(void)
     CU_ASSERT_TRUE(troupe_status(&troupe, "root.a").overdue);
     CU_ASSERT_EQUAL(check_log_count("root.a: has not ended in time"), 1);
     check_clock_advance(clock, LC_HOUR);
-    CU_ASSERT_TRUE(actor_absent(a));
+    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
     CU_ASSERT_TRUE(actor_does(a, ACTOR_LOOK));
     CU_ASSERT_TRUE(actor_told(a, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
     CU_ASSERT_FALSE(troupe_status(&troupe, "root.a").overdue);
     check_clock_advance(clock, LC_HOUR);
     CU_ASSERT_FALSE(troupe_status(&troupe, "root.a").overdue);

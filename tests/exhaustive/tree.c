@@ -26,6 +26,7 @@ struct shape {
     lc_restart_type restart[MOST_NODES];
     lc_strategy strategy[MOST_NODES]; /* of the groups */
     lc_intensity limit[MOST_NODES];
+    lc_automatic_shutdown automatic[MOST_NODES];
 };
 
 static uint64_t mix(uint64_t value)
@@ -105,13 +106,31 @@ static void may(struct events *events, enum event_kind kind, int which)
     events->all[events->count++] = (struct event){kind, which};
 }
 
+static bool any_present(const struct shape *shape, const struct twins *twins, int group)
+{
+    for (int i = 0; i < shape->nodes; i++)
+        if (shape->group[i] == group && twins->slow.nodes[i].present)
+            return true;
+    return false;
+}
+
 /* The next group that the node would start; 0: it has started them all. */
 static int next_group(const struct shape *shape, const struct twins *twins, int node)
 {
     for (int i = node + 1; i < shape->nodes; i++)
-        if (shape->parent[i] == node && !twins->slow.nodes[i].present)
+        if (shape->parent[i] == node && !any_present(shape, twins, shape->group[i]))
             return shape->group[i];
     return 0;
+}
+
+/* Temporary ones that have ended need not be started again. */
+static bool has_started_all(const struct shape *shape, const struct twins *twins, int node)
+{
+    for (int i = node + 1; i < shape->nodes; i++)
+        if (shape->parent[i] == node && shape->restart[i] != LC_TEMPORARY &&
+            !any_present(shape, twins, shape->group[i]))
+            return false;
+    return true;
 }
 
 static void what_may_start(const struct shape *shape, const struct twins *twins, int at,
@@ -120,11 +139,11 @@ static void what_may_start(const struct shape *shape, const struct twins *twins,
     int group = next_group(shape, twins, at);
     if (group > 0)
         may(events, ADD_GROUP, group);
-    else
+    if (has_started_all(shape, twins, at))
         may(events, READY, at);
     if (TAILQ_EMPTY(&twins->nodes[at].children))
         may(events, REFUSE, at);
-    if (shape->restart[at] == LC_TRANSIENT)
+    if (shape->restart[at] != LC_PERMANENT)
         may(events, RETURN_DONE, at);
 }
 
@@ -159,6 +178,8 @@ static bool any_limit(const struct shape *shape)
 static struct events what_may_happen(const struct shape *shape, const struct twins *twins)
 {
     struct events events = {.count = 0};
+    if (twins->engine.finished)
+        return events;
     for (int i = 0; i < shape->nodes; i++)
         if (twins->slow.nodes[i].present)
             what_may_happen_to(shape, twins, i, &events);
@@ -172,12 +193,13 @@ static struct events what_may_happen(const struct shape *shape, const struct twi
 static bool add_group(const struct shape *shape, struct twins *twins, int group)
 {
     bool well = true;
-    twins_group(twins, group, shape->strategy[group], shape->limit[group]);
+    twins_group(twins, group, shape->strategy[group], shape->limit[group], shape->automatic[group]);
     for (int i = 0; i < shape->nodes && well; i++)
         if (shape->group[i] == group)
             well = twins_add(twins, i,
                              &(const struct twins_plan){shape->parent[i], group, shape->restart[i],
-                                                        LC_BACKOFF_TREE_INIT, LC_FOREVER});
+                                                        LC_BACKOFF_TREE_INIT, LC_FOREVER,
+                                                        shape->automatic[group] > 0});
     return well;
 }
 
@@ -212,7 +234,7 @@ static bool happen(const struct shape *shape, struct twins *twins, struct event 
 /* ---- what must hold, in the engine alone ---- */
 
 struct sight {
-    bool there, running, cancelled;
+    bool there, running, cancelled, taken;
     lc_node_state state;
     uint64_t instance;
 };
@@ -223,7 +245,8 @@ static void look_below(const struct twins *twins, const struct lc__engine_node *
     const struct lc__engine_node *child;
     TAILQ_FOREACH (child, &node->children, among_children) {
         sights[child - twins->nodes] =
-            (struct sight){true, child->running, child->cancelled, child->state, child->instance};
+            (struct sight){true,         child->running, child->cancelled,
+                           child->taken, child->state,   child->instance};
         look_below(twins, child, sights);
     }
 }
@@ -259,13 +282,11 @@ static bool above_is_live(const struct shape *shape, const struct twins *twins,
     return node == 0 ? !twins->engine.ending : !sights[shape->parent[node]].cancelled;
 }
 
-/* A node that was there and ran, or had ended, has begun anew, or pauses before it does. */
-static const char *judge_restart(const struct shape *shape, const struct twins *twins,
-                                 const struct sight *before, const struct sight *after, int node,
-                                 struct event event)
+/* Before what follows from the event: what it ends itself has ended. */
+static void look_past(const struct shape *shape, const struct sight *before, struct event event,
+                      struct sight *ended)
 {
-    struct sight ended[MOST_NODES];
-    memcpy(ended, before, sizeof ended);
+    memcpy(ended, before, MOST_NODES * sizeof *ended);
     for (int i = 0; i < shape->nodes; i++) {
         bool pause_ended = ended[i].state == LC_NODE_BACKOFF;
         if ((event.kind != ADD_GROUP && i == event.which && ended[i].running) || pause_ended) {
@@ -273,6 +294,36 @@ static const char *judge_restart(const struct shape *shape, const struct twins *
             ended[i].state = LC_NODE_CANCELED;
         }
     }
+}
+
+/* Invariant 9: all that the failure took along with it has ended, and in an ordered group all that
+ * is before it is healthy, or will not be. */
+static const char *judge_unit(const struct shape *shape, const struct sight *ended,
+                              const struct sight *after, int node)
+{
+    int group = shape->group[node];
+    lc_node_state before = LC_NODE_READY;
+    for (int i = 0; i < shape->nodes; i++) {
+        if (shape->group[i] != group || i == node || !ended[i].there)
+            continue;
+        if (ended[node].taken && ended[i].taken && shape->strategy[group] != LC_ONE_FOR_ONE &&
+            after[i].instance == ended[i].instance && !all_ended(shape, ended, i))
+            return "started before all that was taken along had ended";
+        if (i < node && after[i].there)
+            before = after[i].state;
+    }
+    if (shape->strategy[group] == LC_REST_FOR_ONE && before <= LC_NODE_STARTING)
+        return "started before the one before it was healthy";
+    return NULL;
+}
+
+/* A node that was there and ran, or had ended, has begun anew, or pauses before it does. */
+static const char *judge_restart(const struct shape *shape, const struct twins *twins,
+                                 const struct sight *before, const struct sight *after, int node,
+                                 struct event event)
+{
+    struct sight ended[MOST_NODES];
+    look_past(shape, before, event, ended);
     if (!all_ended(shape, ended, node))
         return "restarted before all below it had ended";
     if (!above_is_live(shape, twins, after, node))
@@ -300,8 +351,16 @@ static const char *judge_node(const struct shape *shape, const struct twins *twi
         return "started although the tree is cancelled";
     if (parent >= 0 && is->there && after[parent].cancelled && !is->cancelled)
         return "not cancelled below a cancelled node";
-    if ((started && was->there && event.kind != PAUSE_OVER) || paused)
-        return judge_restart(shape, twins, before, after, node, event);
+    if ((started && was->there && event.kind != PAUSE_OVER) || paused) {
+        const char *wrong = judge_restart(shape, twins, before, after, node, event);
+        if (wrong)
+            return wrong;
+    }
+    if (started && was->there && (was->taken || was->instance == 0)) {
+        struct sight ended[MOST_NODES];
+        look_past(shape, before, event, ended);
+        return judge_unit(shape, ended, after, node);
+    }
     return NULL;
 }
 
@@ -309,7 +368,8 @@ static const char *judge_node(const struct shape *shape, const struct twins *twi
 static const char *judge_rest(const struct shape *shape, const struct twins *twins,
                               const struct sight *after, int node)
 {
-    bool stays = shape->restart[node] == LC_TEMPORARY || twins->slow.nodes[node].stays_down;
+    bool stays = shape->restart[node] != LC_PERMANENT || twins->slow.nodes[node].stays_down ||
+                 after[node].taken;
     if (after[node].there && after[node].cancelled && !stays && all_ended(shape, after, node) &&
         above_is_live(shape, twins, after, node))
         return "not restarted although it could be";
@@ -328,11 +388,11 @@ static bool takes_along(const struct shape *shape, int dead, int sibling)
 static const char *judge_group(const struct shape *shape, const struct sight *before,
                                const struct sight *after, struct event event)
 {
-    if (event.kind != DIE && event.kind != REFUSE)
+    if ((event.kind != DIE && event.kind != REFUSE) || before[event.which].cancelled)
         return NULL;
     for (int i = 0; i < shape->nodes; i++) {
         bool untouched = before[i].there && after[i].there && !after[i].cancelled &&
-                         after[i].instance == before[i].instance;
+                         !after[i].taken && after[i].instance == before[i].instance;
         if (untouched && takes_along(shape, event.which, i))
             return "outlived a sibling whose fate it shares";
     }
@@ -350,9 +410,9 @@ static const char *judge(const struct shape *shape, const struct twins *twins,
         wrong = wrong ? wrong : judge_rest(shape, twins, after, i);
         if (wrong)
             return wrong;
-        any_runs |= after[i].running;
+        any_runs |= after[i].running || after[i].state == LC_NODE_BACKOFF;
     }
-    if (twins->engine.finished != (twins->engine.ending && !any_runs))
+    if (twins->engine.finished == any_runs)
         return "finished at the wrong time";
     return judge_group(shape, before, after, event);
 }
@@ -366,18 +426,21 @@ static uint64_t state_of(const struct shape *shape, const struct twins *twins)
     uint64_t state = (uint64_t)slow->ending | (uint64_t)slow->behavior << 1;
     for (int i = 0; i < shape->nodes; i++) {
         const struct slow_node *node = &slow->nodes[i];
-        state <<= 7;
+        uint64_t bits = 0;
         if (node->present)
-            state |= (1u + node->state) | (unsigned)node->cancelled << 4 |
-                     (unsigned)node->doomed << 5 | (unsigned)node->stays_down << 6;
+            bits = (1u + node->state) | (unsigned)node->cancelled << 4 |
+                   (unsigned)node->doomed << 5 | (unsigned)node->stays_down << 6 |
+                   (unsigned)node->taken << 7 | (unsigned)node->fails << 8 |
+                   (unsigned)node->over << 9 | (unsigned)(node->instance > 0) << 10;
+        state = mix(state ^ bits); /* more bits than there is room for: the sums will differ */
     }
     for (int i = 0; i < shape->groups; i++) {
         const struct slow_group *group = &slow->groups[i];
         unsigned recent = 0;
         for (int at = 0; at < SLOW_RESTARTS; at++)
-            recent += slow->now - group->restarted[at] < group->limit.period;
+            recent += slow->now - group->failures[at] < group->limit.period;
         recent = shape->limit[i].restarts > 0 ? recent : 0;
-        state = state << 2 | (recent < 3 ? recent : 3);
+        state = mix(state ^ (recent < 3 ? recent : 3) ^ (unsigned)(group->failed + 1) << 2);
     }
     return state | UINT64_C(1) << 63;
 }
@@ -570,8 +633,9 @@ static bool has_siblings(const struct shape *shape, int group)
 
 /* What nodes and groups may be like, in every combination. */
 static struct {
-    lc_restart_type types[2];
+    lc_restart_type types[3];
     int type_count;
+    lc_automatic_shutdown automatic;
     lc_intensity limits[6];
     int limit_count;
 } choices;
@@ -615,24 +679,27 @@ static void choose_types(struct shape *shape, int node)
 
 static void explore_policies(struct shape *shape)
 {
+    for (int group = 1; group < MOST_NODES; group++)
+        shape->automatic[group] = choices.automatic;
     choose_types(shape, 0);
 }
 
-/* To the engine a permanent node is a transient one that does not return early. */
 static void every_policy(void)
 {
     memset(&visited, 0, sizeof visited);
-    memcpy(choices.types, (lc_restart_type[]){LC_TRANSIENT, LC_TEMPORARY}, sizeof choices.types);
-    choices.type_count = 2;
+    memcpy(choices.types, (lc_restart_type[]){LC_PERMANENT, LC_TRANSIENT, LC_TEMPORARY},
+           sizeof choices.types);
+    choices.type_count = 3;
+    choices.automatic = LC_AUTOMATIC_SHUTDOWN_NEVER;
     memcpy(choices.limits,
            (lc_intensity[]){LC_INTENSITY_INIT,
                             {1, 1, LC_STOP},
                             {1, 1, LC_STOP_PARENTS},
                             {1, 1, LC_SHUTDOWN},
                             {1, 1, LC_SPIN_HALT},
-                            {2, 1, LC_STOP_PARENTS}},
+                            {LC_RESTARTS_NONE, 1, LC_STOP_PARENTS}},
            sizeof choices.limits);
-    choices.limit_count = count_unless_slowed(4, 6, 2);
+    choices.limit_count = count_unless_slowed(3, 6, 2);
     for (int nodes = 1; nodes <= 3; nodes++)
         for_each_shape(nodes, explore_policies);
     report("policies for trees", 3);
@@ -645,6 +712,7 @@ static void escalation(void)
     memset(&visited, 0, sizeof visited);
     choices.types[0] = LC_PERMANENT;
     choices.type_count = 1;
+    choices.automatic = LC_AUTOMATIC_SHUTDOWN_NEVER;
     choices.limits[0] = (lc_intensity)LC_INTENSITY_INIT;
     choices.limits[1] = (lc_intensity){1, 1, LC_STOP_PARENTS};
     choices.limit_count = 2;
@@ -653,7 +721,27 @@ static void escalation(void)
     report("escalation in trees", most);
 }
 
+/* Ends of children that end their parents, the root among them. */
+static void significance(void)
+{
+    memset(&visited, 0, sizeof visited);
+    memcpy(choices.types, (lc_restart_type[]){LC_TRANSIENT, LC_TEMPORARY},
+           2 * sizeof *choices.types);
+    choices.type_count = 2;
+    choices.limits[0] = (lc_intensity)LC_INTENSITY_INIT;
+    choices.limits[1] = (lc_intensity){LC_RESTARTS_NONE, 1, LC_STOP};
+    choices.limit_count = count_unless_slowed(2, 2, 1);
+    for (lc_automatic_shutdown automatic = LC_AUTOMATIC_SHUTDOWN_ANY;
+         automatic <= LC_AUTOMATIC_SHUTDOWN_ALL; automatic++) {
+        choices.automatic = automatic;
+        for (int nodes = 2; nodes <= 3; nodes++)
+            for_each_shape(nodes, explore_policies);
+    }
+    report("significant children in trees", 3);
+}
+
 CHECK_SUITE(exhaustive_tree, "exhaustive: supervision trees",
             {"every small tree, one for all, in every state", every_small_tree},
             {"strategies, restart types and limits, in every state", every_policy},
-            {"deaths that go from child to parent, in every state", escalation});
+            {"deaths that go from child to parent, in every state", escalation},
+            {"ends that stop the parent, in every state", significance});

@@ -49,6 +49,8 @@ static lc_intensity draw_limit(struct walk *walk)
     if (chance(walk, 50))
         return limit;
     limit.restarts = 1 + draw(walk, chance(walk, 80) ? 2 : SLOW_RESTARTS);
+    if (chance(walk, 5))
+        limit.restarts = LC_RESTARTS_NONE;
     limit.period = (int64_t)(1 + draw(walk, 20)) * LC_SECOND;
     limit.exceeded = behaviors[draw(walk, chance(walk, 98) ? 2 : 4)];
     return limit;
@@ -68,6 +70,7 @@ static struct twins_plan draw_plan(struct walk *walk, int parent, int group)
         .restart = draw_type(walk),
         .backoff = draw_backoff(walk),
         .stop_timeout = chance(walk, 50) ? LC_FOREVER : (int64_t)(1 + draw(walk, 5)) * LC_SECOND,
+        .significant = parent >= 0 && chance(walk, 30),
     };
 }
 
@@ -102,7 +105,10 @@ static bool add_group(struct walk *walk, int parent)
     static const lc_strategy strategies[] = {LC_ONE_FOR_ALL, LC_ONE_FOR_ONE, LC_REST_FOR_ONE};
     int group = free_group(twins);
     unsigned members = 1 + draw(walk, (unsigned)walk->most_group);
-    twins_group(twins, group, strategies[draw(walk, 3)], draw_limit(walk));
+    if (members > 1) /* a start that fails is dealt with when all of them have been added */
+        twins->refused = -1;
+    twins_group(twins, group, strategies[draw(walk, 3)], draw_limit(walk),
+                (lc_automatic_shutdown)(chance(walk, 60) ? 0 : draw(walk, 3)));
     for (int at = free_node(twins, 0); at >= 0 && members > 0; members--) {
         const struct twins_plan plan = draw_plan(walk, parent, group);
         if (!twins_add(twins, at, &plan))
@@ -120,7 +126,7 @@ static bool return_somehow(struct walk *walk, int at)
         return twins_end(twins, at, LC__ENDED_CANCELED);
     if (chance(walk, 3)) /* its context has ended, of which the engine has not heard */
         return twins_end(twins, at, LC__ENDED_CANCELED);
-    bool may_be_done = node->state == LC_NODE_READY || node->restart == LC_TRANSIENT;
+    bool may_be_done = node->state == LC_NODE_READY || node->restart != LC_PERMANENT;
     if (may_be_done && chance(walk, 40))
         return twins_say_done(twins, at) && twins_end(twins, at, LC__ENDED_DONE);
     return twins_end(twins, at, LC__ENDED_FAILED);
@@ -180,6 +186,8 @@ static bool wind_up(struct walk *walk)
 {
     struct twins *twins = walk->twins;
     twins->refused = -1;
+    if (twins->engine.finished)
+        return true;
     if (!twins_cancel_all(twins))
         return false;
     for (int left = slow_tree_count_running(&twins->slow); left > 0;) {
@@ -199,7 +207,8 @@ static bool wander(struct walk *walk, unsigned steps)
     struct twins_plan root = draw_plan(walk, -1, 0);
     root.restart = chance(walk, 90) ? LC_PERMANENT : root.restart;
     twins_group(twins, 0, LC_ONE_FOR_ALL,
-                chance(walk, 20) ? draw_limit(walk) : (lc_intensity)LC_INTENSITY_INIT);
+                chance(walk, 20) ? draw_limit(walk) : (lc_intensity)LC_INTENSITY_INIT,
+                LC_AUTOMATIC_SHUTDOWN_NEVER);
     bool well = twins_add(twins, 0, &root);
     for (unsigned i = 0; i < steps && well && !twins->engine.finished; i++)
         well = step(walk);

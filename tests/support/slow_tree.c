@@ -13,10 +13,9 @@ bool slow_tree_runs(const struct slow_node *node)
     return node->present && (node->state == LC_NODE_STARTING || node->state == LC_NODE_READY);
 }
 
-static bool has_ended(const struct slow_node *node)
+static bool pauses(const struct slow_node *node)
 {
-    return node->state == LC_NODE_DONE || node->state == LC_NODE_DEAD ||
-           node->state == LC_NODE_CANCELED;
+    return node->present && node->state == LC_NODE_BACKOFF;
 }
 
 bool slow_tree_is_below(const struct slow_tree *tree, int node, int top)
@@ -50,32 +49,66 @@ int64_t slow_tree_deadline(const struct slow_tree *tree)
     return first;
 }
 
+static bool comes_back(const struct slow_node *node)
+{
+    return !node->stays_down && (node->restart != LC_TEMPORARY || node->instance == 0);
+}
+
+/* It does not run, and will. */
+static bool is_to_run(const struct slow_tree *tree, int at)
+{
+    const struct slow_node *node = &tree->nodes[at];
+    bool ripe = node->cancelled && node->restart == LC_PERMANENT;
+    return node->present && parent_is_live(tree, at) && comes_back(node) &&
+           (node->taken || node->state == LC_NODE_WAITING || ripe);
+}
+
 void slow_tree_mark_busy(const struct slow_tree *tree, bool *busy)
 {
     for (int i = 0; i < tree->room; i++)
         busy[i] = false;
-    for (int i = 0; i < tree->room; i++)
-        if (tree->nodes[i].present && !has_ended(&tree->nodes[i]))
-            for (int above = i; above >= 0; above = tree->nodes[above].parent)
-                busy[above] = true;
+    for (int i = 0; i < tree->room; i++) {
+        bool up = slow_tree_runs(&tree->nodes[i]) || pauses(&tree->nodes[i]);
+        if (!up && !is_to_run(tree, i))
+            continue;
+        for (int above = up ? i : tree->nodes[i].parent; above >= 0;
+             above = tree->nodes[above].parent)
+            busy[above] = true;
+    }
 }
 
 double slow_tree_pause(const struct slow_node *node)
 {
     const lc_backoff *backoff = &node->backoff;
     double pause = (double)backoff->first;
-    unsigned steps = node->deaths - 1;
-    if (backoff->first_at_once && steps == 0)
-        return 0;
-    for (steps -= backoff->first_at_once; steps > 0 && pause < (double)backoff->most; steps--)
+    for (unsigned steps = node->deaths - 1; steps > 0 && pause < (double)backoff->most; steps--)
         pause *= backoff->factor;
     return pause < (double)backoff->most ? pause : (double)backoff->most;
+}
+
+bool slow_tree_is_over(const struct slow_tree *tree)
+{
+    for (int i = 0; i < tree->room; i++)
+        if (slow_tree_runs(&tree->nodes[i]) || pauses(&tree->nodes[i]))
+            return false;
+    return true;
+}
+
+int slow_tree_significant(const struct slow_tree *tree, int group)
+{
+    int left = 0;
+    for (int i = 0; i < tree->room; i++)
+        left += tree->nodes[i].present && tree->nodes[i].group == group &&
+                tree->nodes[i].significant && !tree->nodes[i].over;
+    return left;
 }
 
 /* ---- what is done to one ---- */
 
 static void enter(struct slow_node *node, lc_node_state state)
 {
+    if (node->state == state)
+        return;
     node->state = state;
     assert(node->went_count < sizeof node->went / sizeof *node->went);
     node->went[node->went_count++] = state;
@@ -85,7 +118,9 @@ static void start(struct slow_node *node)
 {
     node->instance++;
     node->ready = false;
+    node->healthy_for = 0;
     node->started = true;
+    node->taken = node->over = node->fails = false;
     enter(node, LC_NODE_STARTING);
 }
 
@@ -110,34 +145,99 @@ static void cancel_one(struct slow_tree *tree, struct slow_node *node)
 
 static void cancel(struct slow_tree *tree, int top)
 {
+    if (tree->nodes[top].cancelled)
+        return;
     for (int i = 0; i < tree->room; i++)
         if (tree->nodes[i].present && (i == top || slow_tree_is_below(tree, i, top)))
             cancel_one(tree, &tree->nodes[i]);
 }
 
-/* ---- deaths ---- */
-
-static void cancel_siblings(struct slow_tree *tree, int dead)
+static void forget(struct slow_node *node)
 {
-    const struct slow_node *node = &tree->nodes[dead];
-    lc_strategy strategy = tree->groups[node->group].strategy;
+    node->present = false;
+    node->forgotten = true;
+}
+
+static void forget_below(struct slow_tree *tree, int top)
+{
+    for (int i = 0; i < tree->room; i++)
+        if (tree->nodes[i].present && slow_tree_is_below(tree, i, top))
+            forget(&tree->nodes[i]);
+}
+
+/* ---- units ---- */
+
+static struct slow_group *group_of(const struct slow_tree *tree, int node)
+{
+    return &tree->groups[tree->nodes[node].group];
+}
+
+/* The node whose unit it is that `node` is of, if it ends; -1: none does. */
+static int unit_of(const struct slow_tree *tree, int node)
+{
+    const struct slow_group *group = group_of(tree, node);
+    if (group->strategy == LC_ONE_FOR_ONE)
+        return tree->nodes[node].fails ? node : -1;
+    return group->failed;
+}
+
+static bool takes_along(const struct slow_tree *tree, int failed, int other)
+{
+    const struct slow_node *node = &tree->nodes[other];
+    if (!node->present || node->group != tree->nodes[failed].group)
+        return false;
+    switch (group_of(tree, failed)->strategy) {
+    case LC_ONE_FOR_ALL:
+        return true;
+    case LC_REST_FOR_ONE:
+        return other >= failed;
+    default:
+        return other == failed;
+    }
+}
+
+static void begin_unit(struct slow_tree *tree, int failed, bool for_good)
+{
+    struct slow_group *group = group_of(tree, failed);
+    if (group->strategy == LC_ONE_FOR_ONE)
+        tree->nodes[failed].fails = true;
+    else
+        group->failed = failed;
     for (int i = 0; i < tree->room; i++) {
-        const struct slow_node *sibling = &tree->nodes[i];
-        if (!sibling->present || sibling->group != node->group)
+        struct slow_node *node = &tree->nodes[i];
+        if (!takes_along(tree, failed, i))
             continue;
-        if (strategy == LC_ONE_FOR_ALL || (strategy == LC_REST_FOR_ONE && i > dead))
+        node->taken = true;
+        node->stays_down |= for_good;
+        bool in_turn = group->strategy == LC_REST_FOR_ONE;
+        if (!in_turn || (for_good && node->state == LC_NODE_BACKOFF))
             cancel(tree, i);
     }
 }
 
-static void die(struct slow_tree *tree, int dead, enum slow_cause cause)
+static bool has_stopped(const struct slow_node *node, bool busy)
 {
-    struct slow_node *node = &tree->nodes[dead];
-    node->cause = cause;
-    enter(node, LC_NODE_DEAD);
-    cancel(tree, dead);
-    if (node->restart != LC_TEMPORARY)
-        cancel_siblings(tree, dead);
+    return (node->cancelled && !busy) || node->state == LC_NODE_BACKOFF;
+}
+
+/* ---- deaths ---- */
+
+static bool is_too_many(const struct slow_tree *tree, const struct slow_node *node)
+{
+    const struct slow_group *group = &tree->groups[node->group];
+    unsigned recent = 0;
+    for (int i = 0; i < SLOW_RESTARTS; i++)
+        recent += tree->now - group->failures[i] < group->limit.period;
+    if (group->limit.restarts == LC_RESTARTS_NONE)
+        return true;
+    return group->limit.restarts > 0 && recent >= group->limit.restarts;
+}
+
+static void count_failure(struct slow_group *group, int64_t now)
+{
+    for (int i = 1; i < SLOW_RESTARTS; i++)
+        group->failures[i - 1] = group->failures[i];
+    group->failures[SLOW_RESTARTS - 1] = now;
 }
 
 static void end_all(struct slow_tree *tree, bool exceeded, lc_behavior behavior)
@@ -152,58 +252,16 @@ static void end_all(struct slow_tree *tree, bool exceeded, lc_behavior behavior)
             cancel_one(tree, &tree->nodes[i]);
 }
 
-/* ---- restarts ---- */
-
-/* All of it has ended, it was cancelled, and nothing above it was. */
-static bool is_ripe(const struct slow_tree *tree, const bool *busy, int node)
-{
-    return tree->nodes[node].present && !busy[node] && tree->nodes[node].cancelled &&
-           parent_is_live(tree, node);
-}
-
-static bool comes_back(const struct slow_node *node)
-{
-    return node->restart != LC_TEMPORARY && !node->stays_down;
-}
-
-static bool is_too_many(const struct slow_tree *tree, const struct slow_node *node)
-{
-    const struct slow_group *group = &tree->groups[node->group];
-    unsigned recent = 0;
-    for (int i = 0; i < SLOW_RESTARTS; i++)
-        recent += tree->now - group->restarted[i] < group->limit.period;
-    return group->limit.restarts > 0 && recent >= group->limit.restarts;
-}
-
-static void note_restart(struct slow_tree *tree, const struct slow_node *node)
-{
-    struct slow_group *group = &tree->groups[node->group];
-    for (int i = 1; i < SLOW_RESTARTS; i++)
-        group->restarted[i - 1] = group->restarted[i];
-    group->restarted[SLOW_RESTARTS - 1] = tree->now;
-}
-
-static void forget_below(struct slow_tree *tree, int top)
-{
-    for (int i = 0; i < tree->room; i++) {
-        struct slow_node *node = &tree->nodes[i];
-        if (node->present && slow_tree_is_below(tree, i, top)) {
-            node->present = false;
-            node->forgotten = true;
-        }
-    }
-}
+static void die(struct slow_tree *tree, int dead, enum slow_cause cause);
 
 static void give_up(struct slow_tree *tree, int up)
 {
     struct slow_node *node = &tree->nodes[up];
     lc_behavior exceeded = tree->groups[node->group].limit.exceeded;
-    node->stays_down = true;
     node->told_exceeded = true;
-    forget_below(tree, up);
-    if (exceeded == LC_STOP)
-        return;
-    if (exceeded == LC_SPIN_HALT) {
+    if (exceeded == LC_STOP) {
+        begin_unit(tree, up, true);
+    } else if (exceeded == LC_SPIN_HALT) {
         end_all(tree, true, LC_SPIN_HALT);
     } else if (exceeded == LC_SHUTDOWN || node->parent < 0) {
         end_all(tree, true, LC_SHUTDOWN);
@@ -215,58 +273,249 @@ static void give_up(struct slow_tree *tree, int up)
     }
 }
 
-/* Before anything is started, which it might end at once. @return whether there was one. */
-static bool give_up_one(struct slow_tree *tree, const bool *busy)
+static void die(struct slow_tree *tree, int dead, enum slow_cause cause)
 {
-    for (int i = 0; i < tree->room; i++) {
+    struct slow_node *node = &tree->nodes[dead];
+    node->cause = cause;
+    node->told_died = true;
+    enter(node, LC_NODE_DEAD);
+    cancel(tree, dead);
+    if (node->taken || !parent_is_live(tree, dead) || node->restart == LC_TEMPORARY)
+        return;
+    if (is_too_many(tree, node)) {
+        give_up(tree, dead);
+        return;
+    }
+    count_failure(&tree->groups[node->group], tree->now);
+    begin_unit(tree, dead, false);
+}
+
+/* ---- what follows: what ends, first ---- */
+
+/* The last of a unit that is to stop in turn, and has not. */
+static bool stops_next(const struct slow_tree *tree, const bool *busy, int failed)
+{
+    if (group_of(tree, failed)->strategy != LC_REST_FOR_ONE)
+        return false;
+    for (int i = tree->room - 1; i >= failed; i--) {
         const struct slow_node *node = &tree->nodes[i];
-        if (is_ripe(tree, busy, i) && comes_back(node) && node->state == LC_NODE_DEAD &&
-            is_too_many(tree, node)) {
-            give_up(tree, i);
-            return true;
-        }
+        if (takes_along(tree, failed, i) && !has_stopped(node, busy[i]))
+            return !node->cancelled;
     }
     return false;
 }
 
-static void restart(struct slow_tree *tree, struct slow_node *node)
+static void stop_next(struct slow_tree *tree, const bool *busy, int failed)
 {
-    bool died = node->state == LC_NODE_DEAD;
-    node->cancelled = false;
-    if (died) {
-        note_restart(tree, node);
-        node->told_restart = true;
-        node->deaths++;
-    }
-    if (died && slow_tree_pause(node) > 0) {
-        node->pauses = true;
-        enter(node, LC_NODE_BACKOFF);
-    } else {
-        start(node);
+    for (int i = tree->room - 1; i >= failed; i--) {
+        if (!takes_along(tree, failed, i) || has_stopped(&tree->nodes[i], busy[i]))
+            continue;
+        cancel(tree, i);
+        return;
     }
 }
 
-/* Finds the subtrees that can be started anew, and starts them. */
+static bool has_ended(const struct slow_tree *tree, const bool *busy, int failed)
+{
+    for (int i = 0; i < tree->room; i++)
+        if (takes_along(tree, failed, i) && !has_stopped(&tree->nodes[i], busy[i]))
+            return false;
+    return true;
+}
+
+/* It will not run again, unless it is taken along. */
+static void is_over(struct slow_tree *tree, int over, bool told)
+{
+    struct slow_node *node = &tree->nodes[over];
+    const struct slow_group *group = &tree->groups[node->group];
+    bool was_over = node->over;
+    node->over = true;
+    if (was_over || !node->significant || told || node->parent < 0 || !parent_is_live(tree, over))
+        return;
+    if (group->automatic == LC_AUTOMATIC_SHUTDOWN_ANY ||
+        (group->automatic == LC_AUTOMATIC_SHUTDOWN_ALL &&
+         slow_tree_significant(tree, node->group) == 0))
+        cancel(tree, node->parent);
+}
+
+/* All of it stays down, from now on. */
+static void end_unit_for_good(struct slow_tree *tree, int failed)
+{
+    group_of(tree, failed)->failed = -1;
+    tree->nodes[failed].fails = false;
+    for (int i = 0; i < tree->room; i++)
+        if (takes_along(tree, failed, i))
+            forget_below(tree, i);
+    for (int i = 0; i < tree->room; i++) {
+        if (!takes_along(tree, failed, i))
+            continue;
+        tree->nodes[i].taken = false;
+        if (tree->nodes[i].restart != LC_TEMPORARY || tree->nodes[i].instance == 0)
+            is_over(tree, i, false);
+    }
+}
+
+static bool is_over_by_type(const struct slow_node *node)
+{
+    if (node->over || node->instance == 0)
+        return false;
+    return node->restart == LC_TEMPORARY ||
+           (node->restart == LC_TRANSIENT && !node->taken && !node->stays_down);
+}
+
+/* One thing that ends. @return whether there was one. */
+static bool end_one(struct slow_tree *tree, const bool *busy, int at)
+{
+    struct slow_node *node = &tree->nodes[at];
+    bool live = parent_is_live(tree, at);
+    int failed = live ? unit_of(tree, at) : -1;
+    if (!busy[at] && live && is_over_by_type(node)) {
+        if (node->cancelled)
+            forget_below(tree, at);
+        is_over(tree, at, node->taken);
+        return true;
+    }
+    if (!busy[at] && node->restart == LC_TEMPORARY && node->instance > 0 && node->parent >= 0) {
+        forget_below(tree, at);
+        forget(node);
+        return true;
+    }
+    if (failed == at && stops_next(tree, busy, at)) {
+        stop_next(tree, busy, at);
+        return true;
+    }
+    if (failed == at && node->stays_down && has_ended(tree, busy, at)) {
+        end_unit_for_good(tree, at);
+        return true;
+    }
+    return false;
+}
+
+/* ---- what starts ---- */
+
+static void restart(struct slow_tree *tree, int at)
+{
+    forget_below(tree, at);
+    tree->nodes[at].cancelled = false;
+    start(&tree->nodes[at]);
+}
+
+static bool lived_steadily(const struct slow_node *node)
+{
+    return node->ready && node->healthy_for >= node->backoff.steady;
+}
+
+/* The unit has ended: it pauses, or waits to be started. */
+static void end_unit(struct slow_tree *tree, int failed)
+{
+    struct slow_node *node = &tree->nodes[failed];
+    group_of(tree, failed)->failed = -1;
+    node->fails = false;
+    for (int i = 0; i < tree->room; i++)
+        if (takes_along(tree, failed, i))
+            forget_below(tree, i);
+    if (node->backoff.first == 0 || (node->backoff.first_at_once && lived_steadily(node)))
+        return;
+    node->deaths++;
+    node->told_restart = true;
+    node->pauses = true;
+    node->cancelled = false;
+    enter(node, LC_NODE_BACKOFF);
+}
+
+static bool waits(const struct slow_tree *tree, const bool *busy, int at)
+{
+    const struct slow_node *node = &tree->nodes[at];
+    return node->present && !busy[at] && comes_back(node) && unit_of(tree, at) < 0 &&
+           (node->taken || node->state == LC_NODE_WAITING);
+}
+
+/* Of an ordered group: whether nothing before it has still to start, or to become healthy. */
+static bool is_its_turn(const struct slow_tree *tree, const bool *busy, int at)
+{
+    int before = -1;
+    for (int i = 0; i < at; i++) {
+        if (!tree->nodes[i].present || tree->nodes[i].group != tree->nodes[at].group)
+            continue;
+        if (waits(tree, busy, i) || pauses(&tree->nodes[i]))
+            return false;
+        before = i;
+    }
+    return before < 0 || !busy[before] || tree->nodes[before].state == LC_NODE_READY ||
+           tree->nodes[before].state == LC_NODE_DONE;
+}
+
+static bool its_unit_pauses(const struct slow_tree *tree, int at)
+{
+    for (int i = 0; i < tree->room; i++)
+        if (pauses(&tree->nodes[i]) && takes_along(tree, i, at))
+            return true;
+    return false;
+}
+
+static bool may_start(const struct slow_tree *tree, const bool *busy, int at)
+{
+    const struct slow_node *node = &tree->nodes[at];
+    if (busy[at] || !parent_is_live(tree, at))
+        return false;
+    if (group_of(tree, at)->strategy == LC_REST_FOR_ONE)
+        if (waits(tree, busy, at))
+            return is_its_turn(tree, busy, at);
+    if (node->taken)
+        return waits(tree, busy, at) && !its_unit_pauses(tree, at);
+    return node->cancelled && node->restart == LC_PERMANENT && !node->stays_down;
+}
+
+/* @return whether there was one. */
+static bool start_one(struct slow_tree *tree, const bool *busy, int at)
+{
+    if (parent_is_live(tree, at) && unit_of(tree, at) == at && has_ended(tree, busy, at)) {
+        end_unit(tree, at);
+        return true;
+    }
+    if (!may_start(tree, busy, at))
+        return false;
+    restart(tree, at);
+    return true;
+}
+
+static int depth_of(const struct slow_tree *tree, int node)
+{
+    int depth = 0;
+    while ((node = tree->nodes[node].parent) >= 0)
+        depth++;
+    return depth;
+}
+
+/* Applies the rule to one node, the lowest that it can be applied to. @return whether there was. */
+static bool any(struct slow_tree *tree, bool *busy,
+                bool (*rule)(struct slow_tree *tree, const bool *busy, int at))
+{
+    int deepest = 0;
+    slow_tree_mark_busy(tree, busy);
+    for (int i = 0; i < tree->room; i++)
+        if (tree->nodes[i].present && depth_of(tree, i) > deepest)
+            deepest = depth_of(tree, i);
+    for (int depth = deepest; depth >= 0; depth--)
+        for (int i = 0; i < tree->room; i++)
+            if (tree->nodes[i].present && depth_of(tree, i) == depth && rule(tree, busy, i))
+                return true;
+    return false;
+}
+
+/* Does what follows, one thing at a time, until nothing does; what ends comes before all starts. */
 static void collect(struct slow_tree *tree)
 {
     bool *busy = calloc((size_t)tree->room, sizeof *busy);
-    bool *ripe = calloc((size_t)tree->room, sizeof *ripe);
-    if (!busy || !ripe)
+    if (!busy)
         abort();
-    do
-        slow_tree_mark_busy(tree, busy);
-    while (give_up_one(tree, busy));
+    while (any(tree, busy, end_one) || any(tree, busy, start_one))
+        continue;
     for (int i = 0; i < tree->room; i++)
-        ripe[i] = is_ripe(tree, busy, i);
-    for (int i = 0; i < tree->room; i++) {
-        if (!ripe[i])
-            continue;
-        forget_below(tree, i);
-        if (comes_back(&tree->nodes[i]))
-            restart(tree, &tree->nodes[i]);
-    }
+        if (tree->nodes[i].present && !busy[i] && tree->nodes[i].cancelled &&
+            parent_is_live(tree, i))
+            forget_below(tree, i);
     free(busy);
-    free(ripe);
 }
 
 /* ---- events ---- */
@@ -277,6 +526,7 @@ void slow_tree_begin_step(struct slow_tree *tree, int64_t now)
     for (int i = 0; i < tree->room; i++) {
         struct slow_node *node = &tree->nodes[i];
         node->started = node->forgotten = node->newly_cancelled = false;
+        node->told_died = node->told_late = false;
         node->told_restart = node->told_exceeded = node->told_overdue = false;
         node->pauses = false;
         node->went_count = 0;
@@ -286,14 +536,17 @@ void slow_tree_begin_step(struct slow_tree *tree, int64_t now)
 void slow_tree_added(struct slow_tree *tree, int added)
 {
     struct slow_node *node = &tree->nodes[added];
+    bool ordered = tree->groups[node->group].strategy == LC_REST_FOR_ONE;
     node->present = true;
     node->instance = 0;
     node->deadline = LC_FOREVER;
+    node->cancelled = !parent_is_live(tree, added);
+    for (int i = 0; i < added && ordered; i++)
+        if (tree->nodes[i].present && tree->nodes[i].group == node->group)
+            return; /* none is healthy yet */
     start(node);
-    if (!parent_is_live(tree, added)) {
-        node->cancelled = true;
+    if (node->cancelled)
         set_stop_deadline(tree, node);
-    }
 }
 
 void slow_tree_ready(struct slow_tree *tree, int ready)
@@ -301,6 +554,7 @@ void slow_tree_ready(struct slow_tree *tree, int ready)
     struct slow_node *node = &tree->nodes[ready];
     node->ready = true;
     node->deaths = 0;
+    node->healthy_at = tree->now;
     enter(node, LC_NODE_READY);
     collect(tree);
 }
@@ -310,42 +564,65 @@ void slow_tree_said_done(struct slow_tree *tree, int node)
     tree->nodes[node].deaths = 0;
 }
 
-static void returned(struct slow_node *node)
+static void returned(const struct slow_tree *tree, struct slow_node *node)
 {
+    if (node->state == LC_NODE_READY)
+        node->healthy_for = tree->now - node->healthy_at;
     node->deadline = LC_FOREVER;
     node->overdue = false;
+}
+
+static void fail_late(struct slow_tree *tree, struct slow_node *node)
+{
+    node->told_late = true;
+    tree->late |= tree->ending;
 }
 
 void slow_tree_died(struct slow_tree *tree, int dead)
 {
     struct slow_node *node = &tree->nodes[dead];
-    returned(node);
-    die(tree, dead, node->doomed ? SLOW_EXCEEDED : SLOW_OWN_ERROR);
-    node->doomed = false;
+    bool told = !parent_is_live(tree, dead) || (node->taken && node->cancelled);
+    returned(tree, node);
+    if (node->doomed) {
+        node->doomed = false;
+        die(tree, dead, SLOW_EXCEEDED);
+        fail_late(tree, node);
+    } else if (told) {
+        node->cause = SLOW_OWN_ERROR;
+        enter(node, LC_NODE_DEAD);
+        fail_late(tree, node);
+    } else {
+        die(tree, dead, SLOW_OWN_ERROR);
+    }
     collect(tree);
+}
+
+/* @return whether it has died all the same, of what has happened below it. */
+static bool died_doomed(struct slow_tree *tree, int at)
+{
+    struct slow_node *node = &tree->nodes[at];
+    returned(tree, node);
+    if (!node->doomed)
+        return false;
+    node->doomed = false;
+    die(tree, at, SLOW_EXCEEDED);
+    collect(tree);
+    return true;
 }
 
 void slow_tree_returned_done(struct slow_tree *tree, int done)
 {
-    struct slow_node *node = &tree->nodes[done];
-    if (node->doomed) {
-        slow_tree_died(tree, done);
+    if (died_doomed(tree, done))
         return;
-    }
-    returned(node);
-    enter(node, LC_NODE_DONE);
+    enter(&tree->nodes[done], LC_NODE_DONE);
     collect(tree);
 }
 
 void slow_tree_returned_cancelled(struct slow_tree *tree, int cancelled)
 {
-    struct slow_node *node = &tree->nodes[cancelled];
-    if (node->doomed) {
-        slow_tree_died(tree, cancelled);
+    if (died_doomed(tree, cancelled))
         return;
-    }
-    returned(node);
-    enter(node, LC_NODE_CANCELED);
+    enter(&tree->nodes[cancelled], LC_NODE_CANCELED);
     cancel(tree, cancelled);
     collect(tree);
 }
@@ -358,6 +635,8 @@ void slow_tree_cancelled(struct slow_tree *tree, int node)
 
 void slow_tree_all_cancelled(struct slow_tree *tree)
 {
+    if (slow_tree_is_over(tree)) /* too late: it has ended by itself */
+        return;
     end_all(tree, false, LC_STOP);
     collect(tree);
 }
@@ -366,10 +645,15 @@ void slow_tree_due(struct slow_tree *tree, int due)
 {
     struct slow_node *node = &tree->nodes[due];
     node->deadline = LC_FOREVER;
-    if (node->state == LC_NODE_BACKOFF) {
-        start(node);
-    } else {
+    if (node->state != LC_NODE_BACKOFF) {
         node->overdue = true;
         node->told_overdue = true;
+        return;
     }
+    if (tree->groups[node->group].strategy == LC_REST_FOR_ONE)
+        enter(node, LC_NODE_WAITING);
+    else
+        node->state = LC_NODE_CANCELED; /* it starts in this step */
+    node->cancelled = true;
+    collect(tree);
 }

@@ -16,7 +16,9 @@
 struct slow_group {
     lc_strategy strategy;
     lc_intensity limit;
-    int64_t restarted[SLOW_RESTARTS]; /* when it last was, the latest last */
+    lc_automatic_shutdown automatic;
+    int failed;                     /* whose unit ends; -1: none does. Of one for one: a node's */
+    int64_t failures[SLOW_RESTARTS]; /* when one was last counted, the latest last */
 };
 
 /* What a node has died of. */
@@ -33,6 +35,7 @@ struct slow_node {
     lc_restart_type restart;
     lc_backoff backoff;
     int64_t stop_timeout;
+    bool significant;
 
     lc_node_state state;
     enum slow_cause cause; /* of its last death */
@@ -40,14 +43,19 @@ struct slow_node {
     bool ready;
     bool cancelled;  /* its context has ended */
     bool doomed;     /* it will have died of too many restarts below it */
-    bool stays_down; /* it has been restarted too often */
+    bool fails;      /* its own unit ends: of one for one */
+    bool taken;      /* it is of a unit that ends, or waits to start again */
+    bool stays_down; /* its unit has been given up */
+    bool over;       /* for good, and that has been noted */
     bool overdue;
-    unsigned deaths;  /* since it last was healthy, or said done */
+    unsigned deaths;    /* that it paused after, since it last was healthy, or said done */
+    int64_t healthy_at; /* when it last was */
+    int64_t healthy_for; /* until it returned */
     int64_t deadline; /* of its pause, or for its end; LC_FOREVER: none */
 
     /* What this step has done to it. */
     bool started, forgotten, newly_cancelled;
-    bool told_restart, told_exceeded, told_overdue;
+    bool told_died, told_late, told_restart, told_exceeded, told_overdue;
     bool pauses;           /* the one who knows for how long sets the deadline */
     lc_node_state went[8]; /* through these states */
     unsigned went_count;
@@ -60,6 +68,7 @@ struct slow_tree {
     int64_t now;
     bool ending;
     bool exceeded; /* why it is ending */
+    bool late;     /* one has failed while everything was being stopped */
     lc_behavior behavior;
 };
 
@@ -82,7 +91,11 @@ bool slow_tree_runs(const struct slow_node *node);
 bool slow_tree_is_below(const struct slow_tree *tree, int node, int top);
 int slow_tree_count_running(const struct slow_tree *tree);
 int64_t slow_tree_deadline(const struct slow_tree *tree);
-/* Sets busy[node] for all that have not ended, or have something below them that has not. */
+/* The whole tree is over: nothing runs, or will. */
+bool slow_tree_is_over(const struct slow_tree *tree);
+/* How many significant children of a group are not over for good. */
+int slow_tree_significant(const struct slow_tree *tree, int group);
+/* Sets busy[node] for all that run or pause, or have something below them that does. */
 void slow_tree_mark_busy(const struct slow_tree *tree, bool *busy);
 /* The pause for which it backs off, but for the jitter, in nanoseconds. */
 double slow_tree_pause(const struct slow_node *node);

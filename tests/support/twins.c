@@ -43,6 +43,9 @@ struct twins *twins_new(int nodes, int groups, uint64_t seed)
     size_t busy_at = lay(&size, (size_t)nodes, sizeof(bool));
     size_t group_at = lay(&size, (size_t)groups, sizeof(struct lc__engine_group));
     size_t slow_group_at = lay(&size, (size_t)groups, sizeof(struct slow_group));
+    size_t alone_at = lay(&size, (size_t)nodes, sizeof(struct lc__engine_group));
+    size_t intensity_at = lay(&size, (size_t)groups, sizeof(struct lc__engine_intensity));
+    size_t significance_at = lay(&size, (size_t)groups, sizeof(struct lc__engine_significance));
     size_t times_at = lay(&size, (size_t)groups, sizeof(int64_t[SLOW_RESTARTS]));
     char *all = calloc(1, size);
     if (!all)
@@ -58,6 +61,9 @@ struct twins *twins_new(int nodes, int groups, uint64_t seed)
     twins->busy = (void *)(all + busy_at);
     twins->groups = (void *)(all + group_at);
     twins->slow.groups = (void *)(all + slow_group_at);
+    twins->alone = (void *)(all + alone_at);
+    twins->intensities = (void *)(all + intensity_at);
+    twins->significances = (void *)(all + significance_at);
     twins->times = (void *)(all + times_at);
     twins_reset(twins, seed);
     return twins;
@@ -78,7 +84,6 @@ void twins_reset(struct twins *twins, uint64_t seed)
     *slow = (struct slow_tree){.nodes = slow->nodes, .room = slow->room, .groups = slow->groups};
     slow->behavior = LC_STOP;
     lc__engine_init(&twins->engine, seed);
-    twins->engine.keep_running = true;
     twins->engine.changed_state = note_state;
     twins->wrong = NULL;
     twins->wrong_node = twins->refused = -1;
@@ -90,23 +95,27 @@ void twins_free(struct twins *twins)
     free(twins);
 }
 
-void twins_group(struct twins *twins, int group, lc_strategy strategy, lc_intensity limit)
+void twins_group(struct twins *twins, int group, lc_strategy strategy, lc_intensity limit,
+                 lc_automatic_shutdown automatic)
 {
     struct lc__engine_group *made = &twins->groups[group];
     lc__engine_group_init(made);
-    made->strategy = strategy;
-    made->intensity = (struct lc__engine_intensity){.times = twins->times[group], .limit = limit};
+    made->ordered = strategy == LC_REST_FOR_ONE;
+    twins->intensities[group] =
+        (struct lc__engine_intensity){.times = twins->times[group], .limit = limit};
+    twins->significances[group] = (struct lc__engine_significance){.when = automatic};
     struct slow_group *slow = &twins->slow.groups[group];
-    *slow = (struct slow_group){.strategy = strategy, .limit = limit};
+    *slow = (struct slow_group){
+        .strategy = strategy, .limit = limit, .automatic = automatic, .failed = -1};
     for (int i = 0; i < SLOW_RESTARTS; i++)
-        slow->restarted[i] = -LC_FOREVER / 2;
+        slow->failures[i] = -LC_FOREVER / 2;
 }
 
 void twins_let_errors_go(struct twins *twins)
 {
-    lc_error **errors[] = {&twins->engine.why, &twins->engine.result};
+    lc_error **errors[] = {&twins->engine.why, &twins->engine.result, &twins->engine.first_error};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        if (*errors[i] && *errors[i] != &cancel_error) {
+        if (*errors[i] && *errors[i] != &cancel_error && *errors[i] != &own_error) {
             lc_error_unref(*errors[i]);
             *errors[i] = &exceeded_error;
         }
@@ -181,11 +190,13 @@ static void compare_wish(const struct claims *claims, const struct slow_node *sl
     unsigned actions = wish->actions;
     CLAIM(slow->started == ((actions & 1u << LC__START) != 0));
     CLAIM(slow->forgotten == ((actions & 1u << LC__FORGET) != 0));
+    CLAIM(slow->told_died == ((actions & 1u << LC__TELL_DIED) != 0));
+    CLAIM(slow->told_late == ((actions & 1u << LC__TELL_LATE) != 0));
     CLAIM(slow->told_restart == ((actions & 1u << LC__TELL_RESTART) != 0));
     CLAIM(slow->told_exceeded == ((actions & 1u << LC__TELL_EXCEEDED) != 0));
     CLAIM(slow->told_overdue == ((actions & 1u << LC__TELL_OVERDUE) != 0));
-    CLAIM(!(actions & (1u << LC__ASK | 1u << LC__TELL_LATE | 1u << LC__TELL_REFUSED |
-                       1u << LC__TELL_UNABLE)));
+    CLAIM(!(actions &
+            (1u << LC__ASK | 1u << LC__TELL_REFUSED | 1u << LC__TELL_UNABLE | 1u << LC__TELL_STOPPED)));
     compare_cancel(claims, slow, actions);
     CLAIM(slow->went_count == wish->went_count);
     for (unsigned i = 0; i < slow->went_count && !claims->twins->wrong; i++)
@@ -218,6 +229,23 @@ static void compare_counters(const struct claims *claims, const struct lc__engin
         CLAIM(node->down == !twins->busy[claims->node]);
 }
 
+/* Invariant 9, from within: which unit ends, and what is left of what is significant. */
+static void compare_unit(const struct claims *claims, const struct lc__engine_node *node,
+                         const struct slow_node *slow)
+{
+    const struct slow_tree *tree = &claims->twins->slow;
+    const struct lc__engine_node *failed = node->group->failed;
+    int at = failed ? (int)(failed - claims->twins->nodes) : -1;
+    if (slow->parent < 0 ? tree->ending : tree->nodes[slow->parent].cancelled)
+        return;
+    if (tree->groups[slow->group].strategy == LC_ONE_FOR_ONE)
+        CLAIM((failed == node) == slow->fails);
+    else
+        CLAIM(at == tree->groups[slow->group].failed);
+    if (slow->significant)
+        CLAIM((int)node->significance->left == slow_tree_significant(tree, slow->group));
+}
+
 static void compare_node(struct twins *twins, int at)
 {
     const struct claims here = {twins, at}, *claims = &here;
@@ -234,9 +262,26 @@ static void compare_node(struct twins *twins, int at)
     CLAIM(node->was_ready == slow->ready);
     CLAIM(node->cancelled == slow->cancelled);
     CLAIM(node->overdue == slow->overdue);
+    CLAIM(node->stays_down == slow->stays_down);
     CLAIM((node->timer.armed ? node->timer.deadline : LC_FOREVER) == slow->deadline);
     CLAIM(node->counted_active == slow_tree_runs(slow));
     compare_error(claims, node, slow);
+    compare_unit(claims, node, slow);
+}
+
+/* What failed while everything was being stopped is part of what it ends by. */
+static void compare_result(struct twins *twins)
+{
+    const struct claims here = {twins, -1}, *claims = &here;
+    const struct lc__engine *engine = &twins->engine;
+    const lc_error *main = engine->ending ? engine->why : engine->first_error;
+    CLAIM((engine->failed_late[0] != '\0') == twins->slow.late);
+    if (!engine->finished)
+        CLAIM(engine->result == NULL);
+    else if (!twins->slow.late)
+        CLAIM(engine->result == main);
+    else
+        CLAIM(engine->result && engine->result != main);
 }
 
 static void compare_engine(struct twins *twins)
@@ -247,7 +292,7 @@ static void compare_engine(struct twins *twins)
     size_t running = (size_t)slow_tree_count_running(slow);
     CLAIM(engine->active == running);
     CLAIM(engine->ending == slow->ending);
-    CLAIM(engine->finished == (slow->ending && running == 0));
+    CLAIM(engine->finished == slow_tree_is_over(slow));
     CLAIM(engine->behavior == slow->behavior);
     CLAIM(engine->halting == (slow->behavior == LC_SPIN_HALT));
     CLAIM(lc__engine_deadline(&twins->engine) == slow_tree_deadline(slow));
@@ -257,7 +302,7 @@ static void compare_engine(struct twins *twins)
         CLAIM(is_exceeded(engine->why));
     else
         CLAIM(engine->why == &cancel_error);
-    CLAIM(engine->result == (engine->finished ? engine->why : NULL));
+    compare_result(twins);
 }
 
 static void count_children(struct twins *twins)
@@ -322,22 +367,27 @@ bool twins_add(struct twins *twins, int at, const struct twins_plan *plan)
 {
     struct lc__engine_node *node = &twins->nodes[at];
     struct slow_node *slow = &twins->slow.nodes[at];
+    bool alone = twins->slow.groups[plan->group].strategy == LC_ONE_FOR_ONE;
     begin(twins);
+    lc__engine_group_init(&twins->alone[at]);
     *node = (struct lc__engine_node){
         .name = "node",
         .policy = {.restart = plan->restart,
                    .backoff = plan->backoff,
                    .start_timeout = LC_FOREVER,
                    .stop_timeout = plan->stop_timeout,
-                   .runnable = true},
-        .group = &twins->groups[plan->group],
-        .intensity = &twins->groups[plan->group].intensity,
+                   .runnable = true,
+                   .significant = plan->significant},
+        .group = alone ? &twins->alone[at] : &twins->groups[plan->group],
+        .intensity = &twins->intensities[plan->group],
+        .significance = &twins->significances[plan->group],
     };
     *slow = (struct slow_node){.parent = plan->parent,
                                .group = plan->group,
                                .restart = plan->restart,
                                .backoff = plan->backoff,
-                               .stop_timeout = plan->stop_timeout};
+                               .stop_timeout = plan->stop_timeout,
+                               .significant = plan->significant};
     lc__engine_add(&twins->engine, node, plan->parent < 0 ? NULL : &twins->nodes[plan->parent],
                    twins->slow.now);
     slow_tree_added(&twins->slow, at);

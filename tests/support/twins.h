@@ -28,6 +28,9 @@ struct twins {
     int group_room;
     struct lc__engine_node *nodes;
     struct lc__engine_group *groups;
+    struct lc__engine_group *alone; /* a node's own, of one for one */
+    struct lc__engine_intensity *intensities;         /* of the groups */
+    struct lc__engine_significance *significances;    /* of the groups */
     int64_t (*times)[SLOW_RESTARTS]; /* of the groups */
     struct twins_wish *wishes;
     size_t *children; /* how many each has, after those of none */
@@ -44,6 +47,7 @@ struct twins_plan {
     lc_restart_type restart;
     lc_backoff backoff;
     int64_t stop_timeout;
+    bool significant;
 };
 
 /* Room for so many; to be freed by twins_free. */
@@ -52,7 +56,8 @@ struct twins *twins_new(int nodes, int groups, uint64_t seed);
 void twins_reset(struct twins *twins, uint64_t seed);
 void twins_free(struct twins *twins);
 /* Makes a group, or one anew that has no members any more. */
-void twins_group(struct twins *twins, int group, lc_strategy strategy, lc_intensity limit);
+void twins_group(struct twins *twins, int group, lc_strategy strategy, lc_intensity limit,
+                 lc_automatic_shutdown automatic);
 
 /* The events, each of them about the present instance. @return whether the twins still agree. */
 bool twins_add(struct twins *twins, int node, const struct twins_plan *plan);
