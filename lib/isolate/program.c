@@ -286,9 +286,9 @@ lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *ar
     struct place place = {NULL, NULL};
     const lc_isolate_program *exported = NULL;
     error = parse(uri, &place);
-    if (!error)
+    if (!error && place.object)
         error = find(&place, &exported);
-    struct program *program = error ? NULL : make(exported, count, arguments, first);
+    struct program *program = error || !exported ? NULL : make(exported, count, arguments, first);
     if (!error && !program)
         error = no_memory(uri);
     lc__task_shield(); /* what was made is to be freed */
