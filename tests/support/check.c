@@ -75,6 +75,12 @@ uint64_t check_random(uint64_t *state)
 #define SLOWED 0
 #endif
 
+bool check_in_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
 unsigned check_fewer(unsigned count)
 {
     return SLOWED && count > 20 ? count / 20 : count;

@@ -76,6 +76,9 @@ unsigned check_count(unsigned usual, unsigned thorough);
  */
 unsigned check_fewer(unsigned count);
 
+/** Whether Valgrind runs the program. */
+bool check_in_valgrind(void);
+
 /** The seed of this run: LC_CHECK_SEED from the environment, else drawn; printed when the run
  * starts. */
 uint64_t check_seed(void);

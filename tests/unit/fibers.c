@@ -290,13 +290,6 @@ struct rounding {
     bool well;
 };
 
-/* Valgrind keeps the mode, and rounds all the same as it is used to: its manual names that limit. */
-static bool rounds_as_told(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD");
-    return !preloaded || !strstr(preloaded, "vgpreload");
-}
-
 static double third(void)
 {
     volatile double one = 1, three = 3;
@@ -314,7 +307,7 @@ static void round_on_and_on(void *arg)
         lc_yield();
         rounding->well &= fegetround() == rounding->mode && third() == before;
     }
-    if (rounds_as_told())
+    if (!check_in_valgrind()) /* which keeps the mode, and does not round by it: see its manual */
         rounding->well &= rounding->mode == FE_UPWARD ? before * 3 > 1 : before * 3 <= 1;
 }
 
