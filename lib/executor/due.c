@@ -7,7 +7,8 @@
  * keeps the fiber that it is called in until it returns; another firer then goes on with the rest.
  *
  * ThreadSanitizer does not see this file, as it does not see loop.c, and for the same reason. It is
- * told that what was done until a timer fell due comes before what that timer calls.
+ * told that what was done until a timer fell due, and what the timers before it have called, comes
+ * before what that timer calls.
  */
 #include "executor/due.h"
 
@@ -72,6 +73,7 @@ static void fire_all(void *arg)
         lc__timer_fire(timer);
         if (self->task.unwind) /* what the program's function has deferred is of that function */
             self->task.unwind();
+        lc__sanitizer_release(due);
         /* After one that waited, another may be the firer. */
         if (due->firer == self)
             lc__loop_turn(loop, self, true);
