@@ -29,10 +29,10 @@ struct scene {
     lc_handle *reached; /* the worker that is named runs */
     lc_handle *told;    /* it has been told to stop */
     lc_handle *go;      /* it may return */
-    lc_handle *done;    /* of the last manager that it is in */
+    lc_handle *done;    /* closes when its manager is freed, or its tree is done */
     lc_handle *finished;
     lc_error *result;
-    lc_error *judged;
+    _Atomic(lc_error *) judged;
     bool stays; /* the one that is named does not return when it is told to */
     lc_manager *managers[MANAGERS];
     atomic_uint manager_count;
@@ -62,6 +62,13 @@ static lc_error *hold_up(lc_context *context, lc_ready *ready, void *arg)
     if (scene->stays)
         lc_handle_wait(scene->go, LC_FOREVER);
     return NULL;
+}
+
+/* What the manager was part of is being taken down. */
+static void note_freed(void *data)
+{
+    lc_handle_close(data);
+    lc_handle_unref(data);
 }
 
 static void note_manager(struct scene *scene, lc_manager *manager)
@@ -97,8 +104,8 @@ static lc_component *manager_of(struct scene *scene, const char *name, const cha
     lc_manager_builder_free(builder);
     note_manager(scene, manager);
     if (run == hold_up) {
-        lc_handle_unref(scene->done);
-        scene->done = lc_handle_ref(lc_manager_done(manager));
+        scene->done = lc_handle_new();
+        must(lc_manager_set_data(manager, lc_handle_ref(scene->done), note_freed) == 0);
     }
     return lc_manager_component(manager);
 }
@@ -191,7 +198,6 @@ static lc_error *make_tree(void *arg, lc_component **component)
     options.root.arg = scene;
     options.root.kind = check_kind();
     succeed(lc_tree_new(&options, &tree));
-    lc_handle_unref(scene->done);
     scene->done = lc_handle_ref(lc_tree_done(tree));
     *component = lc_tree_component(tree);
     return NULL;
@@ -202,8 +208,8 @@ static lc_error *make_tree(void *arg, lc_component **component)
 static lc_behavior keep_error(void *arg, const lc_error *error)
 {
     struct scene *scene = arg;
-    lc_error_unref(scene->judged);
-    scene->judged = lc_error_ref(error);
+    /* Several nodes may be judged at a time. */
+    lc_error_unref(atomic_exchange(&scene->judged, lc_error_ref(error)));
     return LC_STOP;
 }
 
@@ -238,6 +244,8 @@ static void scene_run(void *arg)
 static void scene_drop(struct scene *scene)
 {
     lc_handle_close(scene->go);
+    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++)
+        lc_manager_unref(scene->managers[i]);
     if (scene->done)
         must(lc_handle_wait(scene->done, check_patience()) == 0);
     must(lc_handle_wait(lc_supervisor_done(scene->outer), check_patience()) == 0);
@@ -247,8 +255,6 @@ static void scene_drop(struct scene *scene)
     lc_handle_unref(scene->told);
     lc_handle_unref(scene->go);
     lc_handle_unref(scene->done);
-    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++)
-        lc_manager_unref(scene->managers[i]);
     lc_handle_unref(scene->finished);
     lc_error_unref(scene->result);
     lc_error_unref(scene->judged);
@@ -759,6 +765,53 @@ static void a_snapshot_shows_what_is_nested(void)
     scene_drop(&tree);
 }
 
+/* ---- looking from within ---- */
+
+static struct {
+    lc_supervisor *outer;
+    atomic_uint looks;
+} watcher;
+
+/* Called in the service of a nested supervisor: looks at the outer one, and so at all others. */
+static void look_at_all(void *arg, const lc_log_record *record)
+{
+    (void)arg;
+    if (strncmp(record->component, "outer/", 6) != 0)
+        return;
+    lc_snapshot *snapshot = lc_supervisor_snapshot(watcher.outer);
+    atomic_fetch_add(&watcher.looks, snapshot && row_of(snapshot, "left"));
+    lc_snapshot_free(snapshot);
+}
+
+static bool both_were_told(void *arg)
+{
+    (void)arg;
+    return atomic_load(&watcher.looks) >= 2;
+}
+
+static void looking_at_all_from_a_log_sink_holds_nothing_up(void)
+{
+    enum { ROUNDS = 20 };
+    const lc_log_sink sink = {look_at_all, NULL, NULL, NULL};
+    check_log_capture(); /* so that its release puts the sink back */
+    must(lc_log_set_sink(&sink) == 0);
+    for (int i = 0; i < (lc_simulated() ? 1 : ROUNDS); i++) {
+        struct scene scene;
+        struct helper helper;
+        scene_init(&scene, false);
+        scene_add(&scene, node_of("left", make_broken_graph, &scene));
+        scene_add(&scene, node_of("right", make_broken_graph, &scene));
+        watcher.outer = scene.outer;
+        atomic_store(&watcher.looks, 0);
+        helper_start(&helper, scene_run, &scene);
+        CU_ASSERT_TRUE(check_until(both_were_told, NULL));
+        lc_context_cancel(scene.context, NULL);
+        helper_join(&helper);
+        scene_drop(&scene);
+    }
+    check_log_release();
+}
+
 CHECK_SUITE_IN_MODES(
     naming, "conformance: naming",
     {"A35 a start deadline names the worker, however nested", a_start_deadline_names_the_worker,
@@ -772,4 +825,6 @@ CHECK_SUITE_IN_MODES(
     {"A35 a second signal says what still stops", a_second_signal_says_what_still_stops},
     {"A35 a third signal ends the process", a_third_signal_ends_the_process, CHECK_KERNEL},
     {"lines about nodes name them by their path", lines_about_nodes_name_them_by_their_path},
-    {"a snapshot shows what is nested", a_snapshot_shows_what_is_nested});
+    {"a snapshot shows what is nested", a_snapshot_shows_what_is_nested},
+    {"looking at all from a log sink holds nothing up",
+     looking_at_all_from_a_log_sink_holds_nothing_up});
