@@ -29,12 +29,13 @@ struct scene {
     lc_handle *reached; /* the worker that is named runs */
     lc_handle *told;    /* it has been told to stop */
     lc_handle *go;      /* it may return */
-    lc_handle *done;    /* closes when its manager is freed, or its tree is done */
+    lc_handle *done;    /* of the tree; NULL: there is none */
     lc_handle *finished;
     lc_error *result;
     _Atomic(lc_error *) judged;
     bool stays; /* the one that is named does not return when it is told to */
     lc_manager *managers[MANAGERS];
+    lc_handle *freed[MANAGERS]; /* close when the managers are gone */
     atomic_uint manager_count;
 };
 
@@ -76,6 +77,8 @@ static void note_manager(struct scene *scene, lc_manager *manager)
     unsigned count = atomic_load(&scene->manager_count);
     must(count < MANAGERS);
     scene->managers[count] = lc_manager_ref(manager);
+    scene->freed[count] = lc_handle_new();
+    must(lc_manager_set_data(manager, lc_handle_ref(scene->freed[count]), note_freed) == 0);
     atomic_store(&scene->manager_count, count + 1);
 }
 
@@ -103,10 +106,6 @@ static lc_component *manager_of(struct scene *scene, const char *name, const cha
     succeed(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     note_manager(scene, manager);
-    if (run == hold_up) {
-        scene->done = lc_handle_new();
-        must(lc_manager_set_data(manager, lc_handle_ref(scene->done), note_freed) == 0);
-    }
     return lc_manager_component(manager);
 }
 
@@ -244,8 +243,11 @@ static void scene_run(void *arg)
 static void scene_drop(struct scene *scene)
 {
     lc_handle_close(scene->go);
-    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++)
+    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++) {
         lc_manager_unref(scene->managers[i]);
+        must(lc_handle_wait(scene->freed[i], check_patience()) == 0);
+        lc_handle_unref(scene->freed[i]);
+    }
     if (scene->done)
         must(lc_handle_wait(scene->done, check_patience()) == 0);
     must(lc_handle_wait(lc_supervisor_done(scene->outer), check_patience()) == 0);
@@ -330,6 +332,8 @@ static void not_stopped_names(lc_node node, const char *named)
     CHECK_CLOSES(scene.reached);
     lc_context_cancel(scene.context, NULL);
     CHECK_CLOSES(scene.told);
+    for (unsigned i = 0; i < atomic_load(&scene.manager_count); i++)
+        CHECK_CLOSES(lc_manager_shutdown(scene.managers[i]));
     CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 3 * LC_SECOND));
     helper_join(&helper);
     snprintf(expected, sizeof expected,
