@@ -34,7 +34,7 @@ static lc_error *check(const lc_component_ops *ops)
 
 /* Whether the kind of component fills in this member, which came after the first version. */
 #define HAS(ops, member)                                                                           \
-    ((ops)->size >= offsetof(lc_component_ops, member) + sizeof(ops)->member && (ops)->member)
+    ((ops)->size >= offsetof(lc_component_ops, member) + sizeof((ops)->member) && (ops)->member)
 
 lc_error *lc_component_start(lc_component *component, lc_context *context)
 {
