@@ -90,6 +90,40 @@ static void answer_fits_the_time_slept(void)
     lc_context_unref(context);
 }
 
+/* ---- an end that comes while a wait begins ---- */
+
+static int cancel_context(void *arg)
+{
+    lc_context_cancel(((struct sleeper *)arg)->context, NULL);
+    return 0;
+}
+
+/* The context ends as a wait under it begins: the wait hears of it, whatever it waits for. */
+static void end_is_heard_by_a_wait_that_begins(void)
+{
+    enum { ROUNDS = 20 };
+    lc_handle *never = lc_handle_new();
+    lc_channel *channel = channel_of(1);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct sleeper sleeper = {.context = lc_context_new(NULL), .timeout = LC_FOREVER};
+        struct beside canceller;
+        void *item = NULL;
+        int result = 0;
+        beside_start(&canceller, cancel_context, &sleeper);
+        if (i % 3 == 0)
+            result = lc_context_wait(sleeper.context, never);
+        else if (i % 3 == 1)
+            result = lc_context_receive(sleeper.context, channel, &item);
+        else
+            result = sleep_under_context(&sleeper);
+        CU_ASSERT_EQUAL(result, -ECANCELED);
+        beside_ends(&canceller);
+        lc_context_unref(sleeper.context);
+    }
+    lc_handle_unref(never);
+    lc_channel_unref(channel);
+}
+
 /* ---- a wait that has timed out leaves nothing behind ---- */
 
 struct twice {
@@ -172,6 +206,8 @@ CHECK_SUITE_IN_MODES(
     {"brpc#617 a deadline that comes while the wait begins is met", shortest_deadlines_are_met},
     {"brpc#721 a context that has ended ends every sleep under it", ended_context_ends_every_sleep},
     {"brpc#2511 what a sleep answers fits how long it was", answer_fits_the_time_slept},
+    {"brpc#3551 an end is heard by a wait that begins at the same moment",
+     end_is_heard_by_a_wait_that_begins},
     {"boost-fiber#133 a close after a time-out does not wake the next wait",
      late_close_does_not_wake_the_next_wait},
     {"boost-fiber#114 a send that does not wait wakes a parked receiver",
@@ -260,6 +296,48 @@ static void waker_outlives_the_fibers_thread(void)
     }
 }
 
+struct timed_traffic {
+    lc_channel *channel;
+    atomic_uint received, timed_out;
+    atomic_bool over;
+};
+
+static void timed_receive(void *arg)
+{
+    struct timed_traffic *traffic = arg;
+    while (!atomic_load(&traffic->over)) {
+        void *item = NULL;
+        int result =
+            lc_channel_receive(traffic->channel, &item, lc_deadline_after(20 * LC_MICROSECOND));
+        if (result == 0)
+            atomic_fetch_add(&traffic->received, 1);
+        else if (result == -ETIMEDOUT)
+            atomic_fetch_add(&traffic->timed_out, 1);
+        else
+            break;
+    }
+}
+
+/* Fibers of two threads receive with deadlines that pass just as items come: none is lost. */
+static void timed_receives_lose_nothing(void)
+{
+    enum { ITEMS = 300, RECEIVERS = 6 };
+    struct timed_traffic traffic = {.channel = channel_of(2)};
+    lc_executor *executor = fibers_executor(2);
+    for (int i = 0; i < RECEIVERS; i++)
+        fibers_spread(executor, timed_receive, &traffic);
+    for (size_t i = 0; i < ITEMS; i++) {
+        CU_ASSERT_EQUAL(lc_channel_send(traffic.channel, item_of(i), check_patience()), 0);
+        if (i % 10 == 0)
+            lc_sleep(20 * LC_MICROSECOND);
+    }
+    lc_channel_close(traffic.channel);
+    fibers_end(executor);
+    CU_ASSERT_EQUAL(atomic_load(&traffic.received), ITEMS);
+    CU_ASSERT_EQUAL(lc_channel_length(traffic.channel), 0);
+    lc_channel_unref(traffic.channel);
+}
+
 static void count_visit(void *arg)
 {
     atomic_fetch_add(&((struct visit *)arg)->visits, 1);
@@ -290,5 +368,7 @@ CHECK_SUITE(report_brpc_fiber_executors, "report: brpc and boost.fiber, executor
              deadlines_come_though_all_wait},
             {"boost-fiber#260 what wakes the last fiber of a thread may outlive that thread",
              waker_outlives_the_fibers_thread},
+            {"boost-fiber#212 receives whose deadlines pass as items come lose nothing",
+             timed_receives_lose_nothing},
             {"boost-fiber#217 executors side by side and one after the other are independent",
              executors_are_independent});

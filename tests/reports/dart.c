@@ -640,6 +640,81 @@ static void small_mailbox_does_not_stop_a_start(void)
     probe_close(port);
 }
 
+/* ---- the end of a whole group ---- */
+
+enum { MEMBERS = 4 };
+
+struct family {
+    lc_isolate_group *group;
+    lc_send_port report;
+    atomic_uint released;
+};
+
+static void family_released(void *arg)
+{
+    atomic_fetch_add(&((struct family *)arg)->released, 1);
+}
+
+static lc_error *member_ticks(void *arg)
+{
+    lc_receive_port port = port_with(throws_number, arg);
+    int result = lc_timer_start(port.send, NULL, LC_HOUR, LC_HOUR, NULL);
+    return result == 0 ? NULL : lc_error_new(result, "no timer");
+}
+
+static lc_error *member_parks(void *arg)
+{
+    port_with(throws_number, arg);
+    lc_sleep(LC_HOUR);
+    return NULL;
+}
+
+static lc_error *member_computes(void *arg)
+{
+    while (lc_isolate_group_current() == ((struct family *)arg)->group)
+        lc_yield();
+    return NULL;
+}
+
+/*
+ * Members that tick, park, compute, and are paused. A shutdown of their group waits for the handlers
+ * that run; once these are killed at once, it ends.
+ */
+static void group_ends_whatever_its_members_do(void)
+{
+    static lc_error *(*const entries[MEMBERS])(void *) = {member_ticks, member_parks,
+                                                          member_computes, member_ticks};
+    struct family family = {.report = LC_NO_PORT};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate isolates[MEMBERS];
+    CHECK_SUCCESS(lc_isolate_group_new(NULL, &family.group));
+    for (int i = 0; i < MEMBERS; i++) {
+        options.entry = entries[i];
+        options.arg = &family;
+        options.release = family_released;
+        options.group = family.group;
+        options.paused = i == MEMBERS - 1;
+        options.hold_at_exit = i == 0;
+        CHECK_SUCCESS(lc_isolate_spawn(&options, &isolates[i]));
+    }
+    CU_ASSERT_EQUAL(lc_isolate_group_count(family.group), MEMBERS);
+    int result = lc_isolate_group_shutdown(family.group, LC_NOW);
+    CU_ASSERT_TRUE(result == -ETIMEDOUT || result == 0);
+    for (int i = 0; i < MEMBERS; i++) {
+        result = lc_isolate_kill(isolates[i], LC_PRIORITY_IMMEDIATE);
+        CU_ASSERT_TRUE(result == 0 || result == -ESRCH);
+    }
+    int64_t begin = lc_now();
+    CU_ASSERT_EQUAL(lc_isolate_group_shutdown(family.group, check_patience()), 0);
+    CU_ASSERT_TRUE(lc_now() - begin < LC_MINUTE);
+    CU_ASSERT_EQUAL(lc_isolate_group_count(family.group), 0);
+    CU_ASSERT_EQUAL(atomic_load(&family.released), MEMBERS);
+    CHECK_ERROR(lc_isolate_spawn(&options, NULL), -ESHUTDOWN);
+    for (int i = 0; i < MEMBERS; i++)
+        CU_ASSERT_EQUAL(lc_isolate_kill(isolates[i], LC_PRIORITY_DEFAULT), -ESRCH);
+    lc_isolate_group_unref(family.group);
+}
+
 CHECK_SUITE_IN_MODES(
     report_dart, "report: dart",
     {"dart-sdk#23819 the end of a short-lived isolate is heard, by no listener that comes late",
@@ -673,4 +748,6 @@ CHECK_SUITE_IN_MODES(
      timers_of_others_go_on},
     {"dart-sdk#49083 a weak port keeps its messages, but no isolate",
      weak_port_keeps_messages_but_no_isolate},
+    {"flutter-isolate#107 a group ends, whatever its members do",
+     group_ends_whatever_its_members_do},
     {"flutter#174835 a kill at once ends a parked handler", kill_ends_a_parked_handler});

@@ -14,6 +14,7 @@
 #include <lifecycle/isolate.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -267,6 +268,99 @@ static void parent_dies_while_its_group_restarts(void)
     troupe_strike(&troupe);
 }
 
+/* ---- a tree that gives up, below a supervisor ---- */
+
+enum { BAD_RUNS = 5 };
+
+struct branch {
+    atomic_uint trees, roots, children;
+    atomic_bool misjudged; /* its handler was asked about another error */
+};
+
+static lc_error *branch_child(lc_context *context, void *arg)
+{
+    struct branch *branch = arg;
+    if (atomic_fetch_add(&branch->children, 1) < BAD_RUNS)
+        return lc_error_new(-EIO, "the child has crashed");
+    lc_tree_signal_healthy(context);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *branch_root(lc_context *context, void *arg)
+{
+    struct branch *branch = arg;
+    lc_child child = LC_CHILD_INIT;
+    lc_child_group group = LC_CHILD_GROUP_INIT;
+    child.name = "child";
+    child.run = branch_child;
+    child.arg = branch;
+    child.kind = check_kind();
+    child.backoff.first = 0;
+    group.children = &child;
+    group.count = 1;
+    group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
+    atomic_fetch_add(&branch->roots, 1);
+    lc_error *error = lc_tree_run_group(context, &group);
+    if (error)
+        return error;
+    lc_tree_signal_healthy(context);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *make_branch(void *arg, lc_component **component)
+{
+    struct branch *branch = arg;
+    lc_tree *tree = NULL;
+    lc_tree_options options = LC_TREE_INIT;
+    options.root.run = branch_root;
+    options.root.arg = branch;
+    options.root.kind = check_kind();
+    options.root.backoff.first = 0;
+    atomic_fetch_add(&branch->trees, 1);
+    lc_error *error = lc_tree_new(&options, &tree);
+    *component = tree ? lc_tree_component(tree) : NULL;
+    return error;
+}
+
+static bool child_lives(void *arg)
+{
+    return atomic_load(&((struct branch *)arg)->children) > BAD_RUNS;
+}
+
+static lc_behavior restart_branch(void *arg, const lc_error *error)
+{
+    if (!lc_error_is(error, -EIO))
+        atomic_store(&((struct branch *)arg)->misjudged, true);
+    return LC_RESTART;
+}
+
+/* Each tree bears one restart of its child, and ends at the next; the node makes another tree. */
+static void tree_that_gives_up_is_made_anew(void)
+{
+    struct branch branch = {0};
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "branch", "");
+    player->node.factory = make_branch;
+    player->node.factory_arg = &branch;
+    player->node.handler = restart_branch;
+    player->node.handler_arg = &branch;
+    player->node.backoff.first = 0;
+    check_log_capture();
+    crew_begin(crew);
+    CU_ASSERT_TRUE(check_until(child_lives, &branch));
+    CU_ASSERT_EQUAL(atomic_load(&branch.trees), 3);
+    CU_ASSERT_EQUAL(atomic_load(&branch.roots), 3);
+    CU_ASSERT_EQUAL(atomic_load(&branch.children), BAD_RUNS + 1);
+    CU_ASSERT_FALSE(atomic_load(&branch.misjudged));
+    crew_cancel(crew);
+    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    CU_ASSERT_EQUAL(atomic_load(&branch.trees), 3);
+    check_log_release();
+    crew_drop(crew);
+}
+
 CHECK_SUITE_IN_MODES(report_erlang, "report: erlang",
                      {"otp#2884 the reply to a call that was given up reaches no later call",
                       late_reply_reaches_nothing},
@@ -279,6 +373,8 @@ CHECK_SUITE_IN_MODES(report_erlang, "report: erlang",
                      {"otp#636 a stop bears nodes that never ran", stop_bears_nodes_that_never_ran},
                      {"rabbitmq-common#201 an attempt to restart that fails is followed by another",
                       failed_restart_is_tried_again},
+                     {"atomvm#1915 a tree that gives up is made anew by the supervisor above it",
+                      tree_that_gives_up_is_made_anew},
                      {"elle#1210 a child that dies while its parent is new is restarted alone",
                       child_dies_while_its_parent_is_new},
                      {"otp#5201 a child that dies as the tree is cancelled is not restarted",

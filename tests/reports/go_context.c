@@ -133,6 +133,49 @@ static void callback_runs_or_is_prevented(void)
     lc_handle_unref(after.handle);
 }
 
+/* ---- contexts that end each other ---- */
+
+struct mutual {
+    lc_context *own, *other;
+};
+
+static void end_the_other(void *arg)
+{
+    lc_context_cancel(((struct mutual *)arg)->other, lc_error_new(-EPIPE, "by the other"));
+}
+
+static int end_own(void *arg)
+{
+    lc_context_cancel(((struct mutual *)arg)->own, lc_error_new(-EIO, "by itself"));
+    return 0;
+}
+
+/* The end of each ends the other one, and both are ended at once by two callers. */
+static void contexts_may_end_each_other(void)
+{
+    struct mutual sides[2];
+    struct beside enders[2];
+    lc_handle_callback *callbacks[2];
+    lc_context *contexts[] = {lc_context_new(NULL), lc_context_new(NULL)};
+    for (int i = 0; i < 2; i++) {
+        sides[i] = (struct mutual){contexts[i], contexts[1 - i]};
+        CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(contexts[i]), end_the_other, &sides[i],
+                                           &callbacks[i]),
+                        0);
+    }
+    for (int i = 0; i < 2; i++)
+        beside_start(&enders[i], end_own, &sides[i]);
+    for (int i = 0; i < 2; i++)
+        beside_ends(&enders[i]);
+    for (int i = 0; i < 2; i++) {
+        CHECK_CLOSES(lc_context_done(contexts[i]));
+        CU_ASSERT_EQUAL(lc_error_code(lc_context_error(contexts[i])), -ECANCELED);
+        CU_ASSERT_FALSE(lc_handle_callback_cancel(callbacks[i]));
+    }
+    lc_context_unref(contexts[0]);
+    lc_context_unref(contexts[1]);
+}
+
 /* ---- values ---- */
 
 /* The nearest value counts, and an ended context still gives its values. */
@@ -323,6 +366,7 @@ CHECK_SUITE_IN_MODES(
      cause_after_the_deadline_is_ignored},
     {"go#51075 what sees a context closed finds all below it ended", cancellation_has_no_gaps},
     {"go#57928 a callback runs or is prevented", callback_runs_or_is_prevented},
+    {"sing-box#4328 contexts may end each other at the same time", contexts_may_end_each_other},
     {"go#51365 values and causes outlive the end of their context", values_outlive_the_end},
     {"go#27837 a failure is not hidden by its consequences",
      failure_is_not_hidden_by_its_consequences},

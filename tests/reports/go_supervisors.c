@@ -451,6 +451,90 @@ static void next_instance_waits_for_the_last_to_go(void)
     crew_drop(crew);
 }
 
+/* A node joins a run whose dependency is not ready yet: it runs when that is, and once. */
+static void late_node_waits_and_runs_once(void)
+{
+    struct crew *crew = crew_new();
+    struct player *leader = crew_player(crew, "leader", ""),
+                  *first = crew_player(crew, "first", "");
+    leader->slow = true;
+    crew_begin(crew);
+    RUNS(leader, 1);
+    RUNS(first, 1);
+    struct player *late = crew_player(crew, "late", "leader first");
+    CHECK_SUCCESS(crew_join(late));
+    MADE(late, 0);
+    crew_order(leader, 1, CREW_READY);
+    RUNS(late, 1);
+    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    MADE(late, 1);
+    BEFORE(crew, "leader!1", "late*1");
+    crew_cancel(crew);
+    MADE(late, 1);
+    crew_drop(crew);
+}
+
+static lc_error *start_throws(struct fake *fake, lc_context *context)
+{
+    (void)fake;
+    lc_throw(context, lc_error_new(-ENOEXEC, "great sadness"));
+}
+
+static void done_with_the_context(void *arg)
+{
+    lc_handle_close(arg);
+}
+
+static lc_error *start_until_cancelled(struct fake *fake, lc_context *context)
+{
+    int result =
+        lc_handle_on_close(lc_context_done(context), done_with_the_context, fake->done, NULL);
+    lc_handle_close(fake->ready);
+    return result == 0 ? NULL : lc_error_new(result, "not started");
+}
+
+struct merged_parts {
+    struct fake fakes[3];
+};
+
+static lc_error *make_merged(void *arg, lc_component **component)
+{
+    struct merged_parts *parts = arg;
+    lc_component *const components[] = {&parts->fakes[0].component, &parts->fakes[1].component,
+                                        &parts->fakes[2].component};
+    int result = lc_components_merge(components, 3, component);
+    return result == 0 ? NULL : lc_error_new(result, "not merged");
+}
+
+/* Of three merged parts the second one throws as it starts: the throw is what the run returns. */
+static void throw_in_a_start_is_what_is_told(void)
+{
+    static struct merged_parts parts;
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "merged", "");
+    memset(&parts, 0, sizeof parts);
+    for (int i = 0; i < 3; i++)
+        fake_init(&parts.fakes[i], 0);
+    parts.fakes[0].start = start_until_cancelled;
+    parts.fakes[1].start = start_throws;
+    player->node.factory = make_merged;
+    player->node.factory_arg = &parts;
+    player->node.handler = NULL;
+    player->node.restart = LC_TEMPORARY;
+    check_log_capture();
+    crew_begin(crew);
+    crew_end(crew);
+    CU_ASSERT_TRUE(lc_error_is(crew->result, -ENOEXEC));
+    CU_ASSERT_EQUAL(atomic_load(&parts.fakes[2].starts), 0);
+    CU_ASSERT_TRUE(lc_handle_is_closed(parts.fakes[0].done));
+    check_log_release();
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(atomic_load(&parts.fakes[i].destroys), 1);
+        fake_drop(&parts.fakes[i]);
+    }
+    crew_drop(crew);
+}
+
 /* ---- nested ---- */
 
 static lc_error *make_inner_supervisor(void *arg, lc_component **component)
@@ -527,6 +611,10 @@ CHECK_SUITE_IN_MODES(
      start_timeout_stops_what_had_started},
     {"fx#1059 a shutdown that is asked for during the start is not lost",
      shutdown_asked_for_during_the_start},
+    {"fx#1116 a throw in the start of a part is what the run returns",
+     throw_in_a_start_is_what_is_told},
+    {"controller-runtime#478 a node that joins waits for its dependencies, and runs once",
+     late_node_waits_and_runs_once},
     {"run#22 one that is stuck keeps the stop from none it has no path to",
      stop_reaches_all_at_once},
     {"controller-runtime#1457 a stop right after the start is clean", stop_right_after_the_start},

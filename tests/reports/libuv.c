@@ -2,6 +2,7 @@
  * libuv.c: scenarios from public bug reports of libuv (libuv/libuv, joyent/libuv), rebuilt in our
  * own terms. tests/reports.md lists them with their verdicts.
  */
+#include "reports/beside.h"
 #include "support/check.h"
 #include "support/helper.h"
 #include "support/isolates.h"
@@ -188,6 +189,43 @@ static void no_message_is_left_asleep(void)
     probe_close(port);
 }
 
+/* ---- a send while the receiver closes ---- */
+
+enum { PARCELS = 20 };
+
+struct closing_race {
+    lc_send_port port;
+    struct parcel parcels[PARCELS];
+    int accepted;
+};
+
+static int send_until_closed(void *arg)
+{
+    struct closing_race *race = arg;
+    for (int i = 0; i < PARCELS; i++)
+        race->accepted += send_parcel(race->port, &race->parcels[i]) == 0;
+    return 0;
+}
+
+/* A port is closed while moved data comes: each piece is destroyed once, received or not. */
+static void send_races_with_the_close(void)
+{
+    struct closing_race race = {.accepted = 0};
+    struct beside sender;
+    lc_receive_port port = probe_open();
+    lc_message *message = NULL;
+    race.port = port.send;
+    beside_start(&sender, send_until_closed, &race);
+    if (lc_port_receive(port, &message, LC_NOW) == 0)
+        lc_message_free(message);
+    probe_close(port);
+    beside_ends(&sender);
+    CU_ASSERT_EQUAL(race.accepted, PARCELS);
+    for (int i = 0; i < PARCELS; i++)
+        CU_ASSERT_EQUAL(atomic_load(&race.parcels[i].destroyed), 1);
+    CU_ASSERT_EQUAL(lc_port_close(port), -EBADF);
+}
+
 CHECK_SUITE_IN_MODES(
     report_libuv, "report: libuv",
     {"libuv#4245 a timer of zero that is armed again and again starves nothing",
@@ -195,6 +233,7 @@ CHECK_SUITE_IN_MODES(
     {"joyent-libuv#574 a timer of zero comes at once", zero_timer_comes_before_the_next},
     {"libuv#1439 hundreds of timers are stopped and started by the handlers of others",
      many_timers_stop_and_start_in_handlers},
+    {"libuv#5058 what is sent while the port closes is destroyed once", send_races_with_the_close},
     {"joyent-libuv#1453 no message is left asleep", no_message_is_left_asleep});
 
 /* ---- the time of a handler is no part of the period ---- */
