@@ -535,6 +535,179 @@ static void throw_in_a_start_is_what_is_told(void)
     crew_drop(crew);
 }
 
+/* ---- what a worker does to its own supervisor ---- */
+
+struct meddler {
+    struct crew *crew;
+    lc_handle *go;
+    int removed; /* what the removal of its own node answered */
+    int added;
+    size_t seen; /* nodes in its snapshot */
+    struct player *other;
+};
+
+static lc_error *remove_itself(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct meddler *meddler = arg;
+    lc_ready_signal(ready);
+    lc_handle_wait(meddler->go, LC_FOREVER);
+    lc_error *error = lc_supervisor_remove(meddler->crew->supervisor, "meddler", LC_FOREVER);
+    meddler->removed = lc_error_code(error);
+    lc_error_unref(error);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return NULL;
+}
+
+/* Looks at the supervisor, adds a node, and cancels the run that it is a part of. */
+static lc_error *cancel_its_run(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct meddler *meddler = arg;
+    lc_ready_signal(ready);
+    lc_handle_wait(meddler->go, LC_FOREVER);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(meddler->crew->supervisor);
+    meddler->seen = snapshot ? snapshot->count : 0;
+    lc_snapshot_free(snapshot);
+    lc_error *error = crew_join(meddler->other);
+    meddler->added = lc_error_code(error);
+    lc_error_unref(error);
+    for (int i = 0; i < 3; i++)
+        lc_context_cancel(meddler->crew->context, lc_error_new(-EOWNERDEAD, "by a worker"));
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static lc_error *make_meddler(void *arg, lc_component **component, lc_worker_function run)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("meddler");
+    lc_manager_builder_add(builder, "meddler", run, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_error *make_remover(void *arg, lc_component **component)
+{
+    return make_meddler(arg, component, remove_itself);
+}
+
+static lc_error *make_canceller(void *arg, lc_component **component)
+{
+    return make_meddler(arg, component, cancel_its_run);
+}
+
+static bool is_gone(void *arg)
+{
+    struct crew *crew = arg;
+    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    bool gone = snapshot->count == 1;
+    lc_snapshot_free(snapshot);
+    return gone;
+}
+
+/* A worker removes its own node: it is told at once that it cannot wait for that, and is stopped. */
+static void worker_removes_its_own_node(void)
+{
+    struct crew *crew = crew_new();
+    struct meddler meddler = {.crew = crew, .go = lc_handle_new()};
+    struct player *player = crew_player(crew, "meddler", ""), *other = crew_player(crew, "o", "");
+    player->node.factory = make_remover;
+    player->node.factory_arg = &meddler;
+    player->node.handler = NULL;
+    crew_begin(crew);
+    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    lc_handle_close(meddler.go);
+    CU_ASSERT_TRUE(check_until(is_gone, crew));
+    CU_ASSERT_EQUAL(meddler.removed, -EDEADLK);
+    NOT_TOLD(other, 1);
+    crew_cancel(crew);
+    lc_handle_unref(meddler.go);
+    crew_drop(crew);
+}
+
+/* The cancel is carried out on the stack of a worker that it stops. */
+static void worker_cancels_its_own_run(void)
+{
+    struct crew *crew = crew_new();
+    struct meddler meddler = {.crew = crew, .go = lc_handle_new()};
+    struct player *base = crew_player(crew, "base", "");
+    struct player *player = crew_player(crew, "meddler", "base");
+    player->node.factory = make_canceller;
+    player->node.factory_arg = &meddler;
+    player->node.handler = NULL;
+    crew_begin(crew);
+    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    meddler.other = crew_player(crew, "other", "meddler");
+    lc_handle_close(meddler.go);
+    crew_end(crew);
+    CU_ASSERT_EQUAL(meddler.added, 0);
+    CU_ASSERT_EQUAL(meddler.seen, 2);
+    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    CU_ASSERT_TRUE(lc_error_is(crew->result, -EOWNERDEAD));
+    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(base, 1).left));
+    lc_handle_unref(meddler.go);
+    crew_drop(crew);
+}
+
+/* ---- names that come free ---- */
+
+static bool joins_at_last(void *arg)
+{
+    lc_error *error = crew_join(arg);
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code == 0;
+}
+
+/* A temporary node has ended, well or not: another one of its name can be added, again and again. */
+static void temporary_nodes_leave_their_names(void)
+{
+    struct crew *crew = crew_new();
+    struct player *other = crew_player(crew, "other", "");
+    check_log_capture();
+    crew_begin(crew);
+    RUNS(other, 1);
+    for (int i = 0; i < 6; i++) {
+        struct player *job = crew_player(crew, "job", i % 2 ? "other" : "");
+        job->node.restart = LC_TEMPORARY;
+        CU_ASSERT_TRUE(check_until(joins_at_last, job)); /* until the last one has gone */
+        crew_order(job, 1, i % 3 ? CREW_RETURN : CREW_FAIL);
+        LEAVES(job, 1);
+        MADE(job, 1);
+    }
+    NOT_TOLD(other, 1);
+    crew_cancel(crew);
+    check_log_release();
+    crew_drop(crew);
+}
+
+/* ---- after the run ---- */
+
+/* Calls for a run that is over return, whatever they ask for. */
+static void calls_after_the_run_return(void)
+{
+    struct crew *crew = crew_new();
+    struct player *player = crew_player(crew, "node", ""), *user = crew_player(crew, "u", "node");
+    crew_begin(crew);
+    RUNS(user, 1);
+    crew_cancel(crew);
+    lc_error *error = lc_supervisor_remove(crew->supervisor, "node", check_patience());
+    CU_ASSERT_EQUAL(lc_error_code(error), -EBUSY);
+    lc_error_unref(error);
+    struct removing removing = {crew, "u"};
+    int code = removing_removes(&removing);
+    CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
+    removing.name = "node";
+    code = removing_removes(&removing);
+    CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
+    REFUSED(lc_supervisor_run(crew->supervisor, NULL, NULL), -EALREADY, "");
+    CHECK_CLOSES(lc_supervisor_done(crew->supervisor));
+    lc_snapshot_free(lc_supervisor_snapshot(crew->supervisor));
+    MADE(player, 1);
+    crew_drop(crew);
+}
+
 /* ---- nested ---- */
 
 static lc_error *make_inner_supervisor(void *arg, lc_component **component)
@@ -630,6 +803,11 @@ CHECK_SUITE_IN_MODES(
      end_after_the_run_asks_no_handler},
     {"otp#6843 an instance whose start failed is gone before the next one is made",
      next_instance_waits_for_the_last_to_go},
+    {"pykka#76 a worker that removes its own node is stopped, and does not wait for itself",
+     worker_removes_its_own_node},
+    {"autopsy#1588 a worker cancels the run that it is a part of", worker_cancels_its_own_run},
+    {"otp#1287 temporary nodes leave their names to others", temporary_nodes_leave_their_names},
+    {"suture#37 calls after the run return", calls_after_the_run_return},
     {"supervisord#118 a node is removed in its pause, and does not come back", removed_in_a_pause},
     {"tokio-graceful-shutdown#104 a nested supervisor is removed while it starts",
      inner_supervisor_is_removed_while_it_starts});

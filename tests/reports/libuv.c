@@ -226,6 +226,76 @@ static void send_races_with_the_close(void)
     CU_ASSERT_EQUAL(lc_port_close(port), -EBADF);
 }
 
+/* ---- a timer that ends itself ---- */
+
+struct self_ending {
+    lc_send_port report;
+    lc_receive_port port;
+    lc_timer timer;
+    int ticks;
+};
+
+enum { LAST_TICK = 3 };
+
+/* At the third tick the handler cancels its own timer, twice, and closes its own port. */
+static lc_error *self_ending_tick(void *arg, lc_message *message)
+{
+    struct self_ending *self = arg;
+    (void)message;
+    send_number(self->report, ++self->ticks);
+    if (self->ticks == LAST_TICK) {
+        lc_timer_cancel(self->timer);
+        lc_timer_cancel(self->timer);
+        lc_port_close(self->port);
+    }
+    return NULL;
+}
+
+static lc_error *self_ending_entry(void *arg)
+{
+    struct self_ending *self = arg;
+    self->port = port_with(self_ending_tick, self);
+    int result =
+        lc_timer_start(self->port.send, NULL, LC_MILLISECOND, LC_MILLISECOND, &self->timer);
+    return result == 0 ? NULL : lc_error_new(result, "no timer");
+}
+
+static void timer_ends_in_its_own_handler(void)
+{
+    static const int ended = 99;
+    lc_receive_port port = probe_open();
+    struct self_ending self = {.report = port.send};
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = self_ending_entry;
+    options.arg = &self;
+    options.on_exit = port.send;
+    options.exit_response = (lc_payload){(void *)(uintptr_t)&ended, sizeof ended, NULL};
+    CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
+    PROBE_GETS(port, 1, 2, LAST_TICK, 99);
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    probe_close(port);
+}
+
+/* Nothing is received for a hundred periods: one message stands for all that were missed. */
+static void missed_periods_are_one_message(void)
+{
+    lc_receive_port port = probe_open();
+    lc_timer timer;
+    CU_ASSERT_EQUAL(lc_timer_start(port.send, NULL, LC_MILLISECOND, LC_MILLISECOND, &timer), 0);
+    lc_sleep(100 * LC_MILLISECOND);
+    lc_message *first = probe_next(port), *second = NULL;
+    CU_ASSERT_TRUE(lc_message_periods(first) >= 2);
+    lc_message_free(first);
+    second = probe_next(port);
+    CU_ASSERT_TRUE(lc_message_periods(second) >= 1);
+    lc_message_free(second);
+    lc_sleep(10 * LC_MILLISECOND); /* so that one is not received */
+    CU_ASSERT_TRUE(lc_timer_cancel(timer));
+    CU_ASSERT_TRUE(probe_is_empty(port));
+    CU_ASSERT_FALSE(lc_timer_cancel(timer));
+    probe_close(port);
+}
+
 CHECK_SUITE_IN_MODES(
     report_libuv, "report: libuv",
     {"libuv#4245 a timer of zero that is armed again and again starves nothing",
@@ -233,6 +303,8 @@ CHECK_SUITE_IN_MODES(
     {"joyent-libuv#574 a timer of zero comes at once", zero_timer_comes_before_the_next},
     {"libuv#1439 hundreds of timers are stopped and started by the handlers of others",
      many_timers_stop_and_start_in_handlers},
+    {"sdl-core#789 a timer ends in its own handler", timer_ends_in_its_own_handler},
+    {"libuv#181 the periods that were missed are one message", missed_periods_are_one_message},
     {"libuv#5058 what is sent while the port closes is destroyed once", send_races_with_the_close},
     {"joyent-libuv#1453 no message is left asleep", no_message_is_left_asleep});
 
