@@ -179,7 +179,7 @@ static lc_behavior restart(void *arg, const lc_error *error)
     return LC_RESTART;
 }
 
-static const lc_backoff short_pauses = {true, 100 * LC_MICROSECOND, LC_MILLISECOND, 2.0, 0};
+static const lc_backoff short_pauses = {true, 100 * LC_MICROSECOND, LC_MILLISECOND, 2.0, 0, 0};
 
 static int add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
                struct plan *plan, const lc_dependency *dependency)

@@ -75,9 +75,12 @@ static void a_cancel_amid_a_restart_counts(void)
 static void look_and_read(void *arg, const lc_log_record *record)
 {
     struct restart *restart = arg;
-    if (record->field_count < 2 || restart->looks++ > 0)
+    const char *backtrace = NULL;
+    for (size_t i = 0; i < record->field_count; i++)
+        if (strcmp(record->fields[i].key, "backtrace") == 0)
+            backtrace = record->fields[i].value;
+    if (!backtrace || restart->looks++ > 0)
         return;
-    const char *backtrace = record->fields[1].value;
     size_t component = strlen(record->component), length = strlen(backtrace);
     lc_snapshot_free(lc_tree_snapshot(restart->tree));
     restart->same = strlen(record->component) == component && strlen(backtrace) == length;
