@@ -642,6 +642,88 @@ static void crowd_on_threads(void)
     free(crowd);
 }
 
+/* ---- a kill against what wakes the wait ---- */
+
+struct waiting {
+    lc_channel *channel;
+    lc_isolate isolate;
+    lc_handle *done;
+    atomic_uint received;
+};
+
+static lc_error *receive_one(void *arg)
+{
+    struct waiting *waiting = arg;
+    void *item;
+    if (lc_channel_receive(waiting->channel, &item, LC_FOREVER) == 0)
+        atomic_fetch_add(&waiting->received, 1);
+    return NULL;
+}
+
+static void spawn_receiver(void *arg)
+{
+    struct waiting *waiting = arg;
+    lc_isolate_options options = LC_ISOLATE_INIT;
+    options.entry = receive_one;
+    options.arg = waiting;
+    atomic_store(&waiting->received, 0);
+    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &waiting->channel), 0);
+    CHECK_SUCCESS(lc_isolate_spawn(&options, &waiting->isolate));
+    waiting->done = lc_isolate_done(waiting->isolate);
+}
+
+static void kill_receiver(void *arg)
+{
+    lc_isolate_kill(((struct waiting *)arg)->isolate, LC_PRIORITY_IMMEDIATE);
+}
+
+static void send_item(void *arg)
+{
+    struct waiting *waiting = arg;
+    CU_ASSERT_EQUAL(lc_channel_send(waiting->channel, waiting, LC_NOW), 0);
+}
+
+/* The item was received, or is still there. */
+static bool judge_receiver(void *arg)
+{
+    struct waiting *waiting = arg;
+    void *item;
+    bool ended = lc_handle_wait(waiting->done, check_patience()) == 0;
+    bool left = lc_channel_receive(waiting->channel, &item, LC_NOW) == 0;
+    lc_handle_unref(waiting->done);
+    lc_channel_unref(waiting->channel);
+    return ended && left + atomic_load(&waiting->received) == 1;
+}
+
+static void kill_against_a_send(void)
+{
+    struct waiting waiting;
+    struct race race = {spawn_receiver, kill_receiver, send_item, judge_receiver};
+    CU_ASSERT_EQUAL(race_run(&race, &waiting, ROUNDS), 0);
+}
+
+static void stand_by(void *arg)
+{
+    (void)arg;
+}
+
+static bool judge_killed(void *arg)
+{
+    struct waiting *waiting = arg;
+    bool ended = lc_handle_wait(waiting->done, check_patience()) == 0;
+    lc_handle_unref(waiting->done);
+    lc_channel_unref(waiting->channel);
+    return ended;
+}
+
+/* Whether the wait has begun or not. */
+static void kill_against_the_beginning_of_a_wait(void)
+{
+    struct waiting waiting;
+    struct race race = {spawn_receiver, kill_receiver, stand_by, judge_killed};
+    CU_ASSERT_EQUAL(race_run(&race, &waiting, ROUNDS), 0);
+}
+
 /* ---- timers ---- */
 
 struct timing {
@@ -724,6 +806,8 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"isolates behind a busy one go to another thread", busy_one_lets_others_past},
             {"two isolates that talk keep no fiber from its turn", talk_of_two_lets_fibers_in},
             {"a kill in the midst of a wait for several", killed_in_a_wait_for_several},
+            {"a kill against what its wait is for", kill_against_a_send},
+            {"a kill against the beginning of a wait", kill_against_the_beginning_of_a_wait},
             {"control stays in its world", control_stays_in_its_world},
             {"a crowd that talks on several threads", crowd_on_threads},
             {"cancel of a periodic timer against its firing", cancel_against_fire},
