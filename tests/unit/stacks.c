@@ -25,6 +25,7 @@
 static atomic_uint taken_back; /* calls that had memory taken back */
 
 /* The library's calls come here, and go on to the system. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the system's are reserved */
 int madvise(void *address, size_t length, int advice)
 {
     if (advice == MADV_DONTNEED)
