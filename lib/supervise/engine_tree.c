@@ -195,7 +195,7 @@ static bool lets_next_start(const struct lc__engine_node *node)
 static bool is_next(const struct lc__engine_node *node)
 {
     const struct lc__engine_group *group = node->group;
-    return group->next == node && !group->failed && !node->parent->cancelled &&
+    return !group->failed && group->next == node && !node->parent->cancelled &&
            lets_next_start(TAILQ_PREV(node, lc__engine_members, in_group));
 }
 
@@ -239,7 +239,11 @@ void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node
 
 /* ---- over for good ---- */
 
-static void leaves_significance(struct lc__engine *engine, struct lc__engine_node *node, bool told)
+/*
+ * It will not run again, unless a failure in its group takes it along. If it is significant, and was
+ * not told to stop, that may end its parent.
+ */
+static void is_over(struct lc__engine *engine, struct lc__engine_node *node, bool told)
 {
     struct lc__engine_significance *significance = node->significance;
     if (!node->counted_significant)
@@ -250,14 +254,6 @@ static void leaves_significance(struct lc__engine *engine, struct lc__engine_nod
         return;
     if (significance->when == LC_AUTOMATIC_SHUTDOWN_ANY || significance->left == 0)
         lc__tree_cancel(engine, node->parent);
-}
-
-/* It will not run again, unless a failure in its group takes it along. */
-static void is_over(struct lc__engine *engine, struct lc__engine_node *node, bool told)
-{
-    leaves_significance(engine, node, told);
-    if (node->group->ordered && !node->group->failed)
-        start_next(engine, node->group);
 }
 
 static void give_up_unit(struct lc__engine *engine, struct lc__engine_group *group,
@@ -447,6 +443,7 @@ static void consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     while (node != &engine->root) {
         struct lc__engine_node *parent = node->parent;
+        struct lc__engine_group *group = node->group;
         if (node->running || node->children_up > 0)
             return;
         went_down(node);
@@ -457,6 +454,8 @@ static void consider(struct lc__engine *engine, struct lc__engine_node *node)
             forget_children(engine, node);
             lc__engine_forget(engine, node);
         }
+        if (group->ordered) /* one that is over keeps the next no longer from starting */
+            start_next(engine, group);
         node = parent;
     }
 }
@@ -492,7 +491,7 @@ void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
 
 void lc__tree_ready(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (node->group->ordered && !node->group->failed)
+    if (node->group->ordered)
         start_next(engine, node->group);
 }
 
