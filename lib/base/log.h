@@ -23,7 +23,7 @@ void lc__log_list(lc_log_level level, const char *component, const lc_log_field 
                   size_t field_count, const char *format, va_list arguments) LC_PRINTF(5, 0);
 
 /*
- * Lines of one kind about one subject, the failures of a node say, which may come in a storm: five
+ * Lines of one kind about one subject, the failures of a node say, which may come in a storm: ten
  * in ten seconds are logged, the others are counted, and the next that is logged says how many.
  * Begin with zeros. Not thread-safe: it belongs to what the lines are about, and to its lock.
  */
@@ -39,11 +39,11 @@ struct lc__log_repeated {
  */
 bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out);
 /*
- * Logs one of them or counts it. Calls the sink: so hold no lock but that of a single thread's
- * state. How many were left out goes into the field "left_out".
+ * Logs one of them, with `field` (NULL: none), or counts it. Calls the sink: so hold no lock but that
+ * of a single thread's state. How many were left out goes into the field "left_out".
  */
 void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
-                      const char *format, ...) LC_PRINTF(4, 5);
+                      const lc_log_field *field, const char *format, ...) LC_PRINTF(5, 6);
 /* There will be no more soon: logs how many were left out, if any, and begins anew. */
 void lc__log_repeated_end(struct lc__log_repeated *repeated, lc_log_level level,
                           const char *component);

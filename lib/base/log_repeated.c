@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define LINES 5
+#define LINES 10
 #define PERIOD (10 * LC_SECOND)
 
 bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out)
@@ -32,17 +32,22 @@ bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uin
 }
 
 void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
-                      const char *format, ...)
+                      const lc_log_field *field, const char *format, ...)
 {
     uint64_t left_out;
     if (!lc__log_repeated_admits(repeated, lc_now(), &left_out))
         return;
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, left_out);
-    const lc_log_field field = {"left_out", text};
+    lc_log_field fields[2];
+    size_t count = 0;
+    if (field)
+        fields[count++] = *field;
+    if (left_out > 0)
+        fields[count++] = (lc_log_field){"left_out", text};
     va_list arguments;
     va_start(arguments, format);
-    lc__log_list(level, component, &field, left_out > 0, format, arguments);
+    lc__log_list(level, component, fields, count, format, arguments);
     va_end(arguments);
 }
 

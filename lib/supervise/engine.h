@@ -90,10 +90,10 @@ struct lc__engine_edge {
  */
 struct lc__engine_group {
     TAILQ_HEAD(lc__engine_members, lc__engine_node) members; /* in order */
-    struct lc__engine_node *failed;        /* the first of an ordered unit; NULL: no unit ends */
-    struct lc__engine_node *next; /* ordered: is told to stop next while a unit ends, else starts
+    struct lc__engine_node *failed; /* the first of an ordered unit; NULL: no unit ends */
+    struct lc__engine_node *next;   /* ordered: is told to stop next while a unit ends, else starts
                                      next; NULL: none */
-    size_t awaited;               /* members of the unit that have not ended */
+    size_t awaited;                 /* members of the unit that have not ended */
     bool ordered; /* each starts after the one before it is ready, and stops before it */
 };
 
@@ -142,8 +142,8 @@ struct lc__engine_node {
     /* Set before it is added. */
     const char *name;
     struct lc__engine_policy policy;
-    struct lc__engine_group *group;         /* of a runnable; of a component NULL */
-    struct lc__engine_intensity *intensity; /* NULL: none; may be shared */
+    struct lc__engine_group *group;               /* of a runnable; of a component NULL */
+    struct lc__engine_intensity *intensity;       /* NULL: none; may be shared */
     struct lc__engine_significance *significance; /* NULL: its end is not significant */
 
     /* To be read by all. */
@@ -190,13 +190,13 @@ struct lc__engine_node {
     bool cancel_sent;              /* its instance has been told */
     bool blocks;                   /* it counts among the blockers of its dependencies */
     bool passes_on;                /* it is in the queue of those that may block or not, now */
-    bool has_changed;    /* it is in the queue of those whose edges have to be looked at */
-    bool awaits_turn;    /* it is in the queue of those whose turn may have come */
-    bool cancelled;      /* of a runnable: its context has ended */
-    bool down;           /* of a runnable: it and all below it have ended */
-    bool taken;          /* a failure in its group has taken it along; until it starts */
-    bool awaited;        /* its group's unit waits for its end */
-    bool stays_down;     /* its unit has been given up */
+    bool has_changed; /* it is in the queue of those whose edges have to be looked at */
+    bool awaits_turn; /* it is in the queue of those whose turn may have come */
+    bool cancelled;   /* of a runnable: its context has ended */
+    bool down;        /* of a runnable: it and all below it have ended */
+    bool taken;       /* a failure in its group has taken it along; until it starts */
+    bool awaited;     /* its group's unit waits for its end */
+    bool stays_down;  /* its unit has been given up */
     bool counted_significant;
     bool counted_good;   /* ready, or done */
     bool counted_active; /* see engine->active */

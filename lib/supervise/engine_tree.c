@@ -321,8 +321,7 @@ static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__en
         lc_error_unref(*error);
         take_along(engine, node, true);
     } else if (exceeded >= LC_SHUTDOWN || parent == &engine->root) {
-        lc__engine_end_all(engine, *error,
-                           exceeded == LC_SPIN_HALT ? LC_SPIN_HALT : LC_SHUTDOWN);
+        lc__engine_end_all(engine, *error, exceeded == LC_SPIN_HALT ? LC_SPIN_HALT : LC_SHUTDOWN);
     } else if (parent->running) {
         lc_error_unref(parent->doom);
         parent->doom = *error;

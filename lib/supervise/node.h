@@ -5,6 +5,7 @@
 #ifndef LIFECYCLE_SUPERVISE_NODE_H
 #define LIFECYCLE_SUPERVISE_NODE_H
 
+#include "base/log.h"
 #include "context/worker.h"
 #include "supervise/shell.h"
 
@@ -43,7 +44,8 @@ struct lc__node {
     lc_worker_kind kind;
     lc_executor *executor;
     struct lc__engine_intensity intensity;
-    struct lc__owner *owner;       /* to which the contexts of all instances lead; NULL: none yet */
+    struct lc__owner *owner; /* to which the contexts of all instances lead; NULL: none yet */
+    struct lc__log_repeated restart_lines, late_lines; /* there may be many; in the service */
     struct lc__instance *instance; /* the present one; NULL: none. In the service */
     unsigned starts_without_task;  /* in a row; in the service */
     struct lc__judgement judgement;

@@ -4,6 +4,7 @@
  * error, and waits for what happens next. See <lifecycle/run.h>.
  */
 #include "base/fork.h"
+#include "base/log.h"
 #include "base/task.h"
 #include "component/awaited.h"
 #include "context/context.h"
@@ -154,9 +155,10 @@ struct run {
     unsigned signals_taken;
     struct lc__engine engine;
     struct lc__engine_node node;
-    struct instance instance; /* while the node runs */
-    lc_behavior behavior;     /* the handler's last answer */
-    lc_error *broken;         /* why the run itself cannot go on; NULL */
+    struct instance instance;              /* while the node runs */
+    lc_behavior behavior;                  /* the handler's last answer */
+    struct lc__log_repeated restart_lines; /* there may be many */
+    lc_error *broken;                      /* why the run itself cannot go on; NULL */
 };
 
 /* A signal that comes when the run has ended already: what still stops is named. */
@@ -290,8 +292,8 @@ static void tell_restart(struct run *run, const lc_error *error)
 {
     char after[LC__PAUSE_TEXT_SIZE];
     const lc_log_field field = {"after", lc__engine_pause_text(&run->node, after)};
-    lc_log_fields(LC_LOG_ERROR, run->options->name, &field, 1,
-                  "restarting, since no handler says otherwise: %s", lc_error_message(error));
+    lc__log_repeated(&run->restart_lines, LC_LOG_ERROR, run->options->name, &field,
+                     "restarting, since no handler says otherwise: %s", lc_error_message(error));
     run->behavior = LC_RESTART;
 }
 
@@ -457,6 +459,7 @@ static lc_error *supervise(struct run *run)
     lc__task_shield(); /* what runs is not left alone */
     lc_error *result = run_loop(run);
     lc__task_unshield();
+    lc__log_repeated_end(&run->restart_lines, LC_LOG_ERROR, run->options->name);
     lc__engine_node_end(&run->node);
     lc__engine_end(&run->engine);
     return result;

@@ -262,8 +262,8 @@ static lc_context *new_context(struct lc__run *run, lc_context *above)
         unref_run(run);
         return NULL;
     }
-    lc_context *context = lc__context_with_own_signaler_and_value(
-        above, signaler, &lc__owner_key, lc__run_ref(run), unref_run);
+    lc_context *context = lc__context_with_own_signaler_and_value(above, signaler, &lc__owner_key,
+                                                                  lc__run_ref(run), unref_run);
     if (!context) {
         unref_run(run);
         lc_signaler_unref(signaler); /* gives the relay's reference back */
@@ -367,15 +367,14 @@ int64_t lc__runnable_told_at(const struct lc__runnable *runnable)
     return runnable ? runnable->last->told_at : 0;
 }
 
-void lc__runnable_tell(const struct lc__runnable *runnable, const char *what,
-                       const lc_error *error)
+void lc__runnable_tell(const struct lc__runnable *runnable, struct lc__log_repeated *lines,
+                       const char *path, const char *what, const lc_error *error)
 {
     const struct lc__run *last = runnable->last;
     const char *backtrace = last && last->died_of_throw ? last->backtrace : NULL;
     const lc_log_field field = {"backtrace", backtrace};
-    char path[LC__PATH_SIZE];
-    lc_log_fields(LC_LOG_ERROR, lc__shell_path(runnable->shell, runnable->engine.name, path),
-                  &field, backtrace ? 1 : 0, "%s: %s", what, lc_error_message(error));
+    lc__log_repeated(lines, LC_LOG_ERROR, path, backtrace ? &field : NULL, "%s: %s", what,
+                     lc_error_message(error));
 }
 
 /* ---- settled ---- */

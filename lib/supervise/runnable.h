@@ -4,6 +4,7 @@
 #ifndef LIFECYCLE_SUPERVISE_RUNNABLE_H
 #define LIFECYCLE_SUPERVISE_RUNNABLE_H
 
+#include "base/log.h"
 #include "base/refs.h"
 #include "base/spin.h"
 #include "context/owner.h"
@@ -39,7 +40,7 @@ struct lc__child_group {
 struct lc__runnable {
     struct lc__engine_node engine; /* first; engine.name is the distinguished name, owned */
     struct lc__shell *shell;
-    struct lc__runnable *parent; /* NULL: the root, or not taken in */
+    struct lc__runnable *parent;   /* NULL: the root, or not taken in */
     struct lc__child_group *group; /* held */
     struct lc__engine_group alone; /* what it is in, if that is to take no other along */
     struct lc__taken taken;        /* among the parent's */
@@ -51,9 +52,10 @@ struct lc__runnable {
     struct lc__taken_names names; /* of its children and logs */
     /* The present instance, or the last: its context is above the children's. NULL: none yet. */
     struct lc__run *last;
-    unsigned starts_without_task; /* in a row; in the service */
-    size_t index;                 /* among the nodes, for who numbers them */
-    struct lc__ended *ended;      /* the last of its temporary children that have */
+    unsigned starts_without_task; /* in a row; in the service, as the next */
+    struct lc__log_repeated death_lines, pause_lines, late_lines; /* there may be many */
+    size_t index;            /* among the nodes, for who numbers them */
+    struct lc__ended *ended; /* the last of its temporary children that have */
 };
 
 /* What an instance has signalled. In the service. */
@@ -76,7 +78,7 @@ struct lc__run {
     bool threw_clean;           /* it answers the end of the context; to be read with `thrown` */
     bool died_of_throw;         /* in the service */
     enum lc__run_signal signalled;
-    bool may_return; /* NULL, without having said done */
+    bool may_return;          /* NULL, without having said done */
     struct lc__sublog *logs;  /* in the service */
     int64_t told_at;          /* when its context was cancelled; 0: it was not. In the service */
     struct lc__busy busy;     /* since it last waited. In the service, as the next */
@@ -115,9 +117,12 @@ void lc__runnable_cancel(struct lc__runnable *runnable);
 int64_t lc__runnable_told_at(const struct lc__runnable *runnable);
 /* Gives its last instance back, which has ended, and which refers to the tree. */
 void lc__runnable_let_go(struct lc__runnable *runnable);
-/* Logs that it has died, or failed while it was being stopped, of that error. */
-void lc__runnable_tell(const struct lc__runnable *runnable, const char *what,
-                       const lc_error *error);
+/*
+ * Logs that it has died, or failed while it was being stopped, of that error; or counts that among
+ * the lines.
+ */
+void lc__runnable_tell(const struct lc__runnable *runnable, struct lc__log_repeated *lines,
+                       const char *path, const char *what, const lc_error *error);
 
 /* Gives a child its parent. @return 0; -EEXIST if the parent has another of that name. */
 int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child);

@@ -207,23 +207,24 @@ static void tell_unable(const struct lc__node *node, const char *path)
            because->error && !done ? lc_error_message(because->error) : "");
 }
 
-static void tell_restart(const struct lc__node *node, const char *path)
+static void tell_restart(struct lc__node *node, const char *path)
 {
     char after[LC__PAUSE_TEXT_SIZE];
     const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
-    lc_log_fields(LC_LOG_ERROR, path, &field, 1, "restarting, since no handler says otherwise: %s",
-                  lc_error_message(node->engine.error));
+    lc__log_repeated(&node->restart_lines, LC_LOG_ERROR, path, &field,
+                     "restarting, since no handler says otherwise: %s",
+                     lc_error_message(node->engine.error));
 }
 
-static void tell_ended(const struct lc__node *node, const char *path)
+static void tell_ended(struct lc__node *node, const char *path)
 {
     char after[LC__PAUSE_TEXT_SIZE];
     const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
     if (node->engine.settled)
         lc_log(LC_LOG_INFO, path, "has ended without an error");
     else
-        lc_log_fields(LC_LOG_INFO, path, &field, 1,
-                      "has ended without an error, and is restarted, since it is permanent");
+        lc__log_repeated(&node->restart_lines, LC_LOG_INFO, path, &field,
+                         "has ended without an error, and is restarted, since it is permanent");
 }
 
 static void tell_overdue(const struct lc__node *node, const char *path)
@@ -231,6 +232,15 @@ static void tell_overdue(const struct lc__node *node, const char *path)
     const char *awaited = node->awaited;
     lc_log(LC_LOG_ERROR, path, "has not stopped in time, and is not waited for any longer%s%s",
            awaited ? "; what still runs: " : "", awaited ? awaited : "");
+}
+
+/* No more lines of a kind will come of the node: says how many were left out. */
+static void end_lines(struct lc__node *node)
+{
+    char buffer[LC__PATH_SIZE];
+    const char *path = lc__shell_path(node->shell, node->name, buffer);
+    lc__log_repeated_end(&node->restart_lines, LC_LOG_ERROR, path);
+    lc__log_repeated_end(&node->late_lines, LC_LOG_ERROR, path);
 }
 
 static void forget(struct lc__node *node)
@@ -242,26 +252,24 @@ static void forget(struct lc__node *node)
     RB_REMOVE(names, &supervisor->names, node);
     if (!node->engine.leaving && node->engine.settled)
         lc__ended_keep(&supervisor->shell.ended, node->name, &node->engine);
+    end_lines(node);
     lc__node_free(node);
     lc_handle_close(gone);
     lc_handle_unref(gone);
 }
 
-static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+static void tell(struct lc__node *node, const struct lc__engine_action *action)
 {
-    struct lc__node *node = of_engine(action->node);
     char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
-    const char *path = lc__shell_path(shell, node->name, buffer);
+    const char *path = lc__shell_path(node->shell, node->name, buffer);
+    const char *message = lc_error_message(action->error);
     switch (action->kind) {
-    case LC__TELL_DIED: /* of trees */
-        break;
     case LC__TELL_LATE:
-        lc_log(LC_LOG_ERROR, path, "failed while it was being stopped: %s",
-               lc_error_message(action->error));
+        lc__log_repeated(&node->late_lines, LC_LOG_ERROR, path, NULL,
+                         "failed while it was being stopped: %s", message);
         break;
     case LC__TELL_REFUSED:
-        lc_log(LC_LOG_ERROR, path, "stopped for good, since its factory failed: %s",
-               lc_error_message(action->error));
+        lc_log(LC_LOG_ERROR, path, "stopped for good, since its factory failed: %s", message);
         break;
     case LC__TELL_OVERDUE:
         tell_overdue(node, path);
@@ -273,17 +281,27 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
         lc_log(LC_LOG_ERROR, path, "too many restarts (%s): %s%s%s",
                lc__intensity_text(&node->intensity.limit, borne),
                lc_behavior_name(node->intensity.limit.exceeded), action->error ? ": " : "",
-               action->error ? lc_error_message(action->error) : "");
+               action->error ? message : "");
         break;
     case LC__TELL_RESTART:
         tell_restart(node, path);
         break;
     case LC__TELL_STOPPED:
-        lc_log(LC_LOG_ERROR, path, "stopped for good: %s", lc_error_message(action->error));
+        lc_log(LC_LOG_ERROR, path, "stopped for good: %s", message);
         break;
     case LC__TELL_ENDED:
         tell_ended(node, path);
         break;
+    default: /* LC__TELL_DIED: of trees */
+        break;
+    }
+}
+
+static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+{
+    struct lc__node *node = of_engine(action->node);
+    (void)shell;
+    switch (action->kind) {
     case LC__START:
         lc__node_start(node);
         break;
@@ -295,6 +313,9 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
         break;
     case LC__FORGET:
         forget(node);
+        break;
+    default:
+        tell(node, action);
         break;
     }
 }
@@ -313,6 +334,9 @@ static bool shows(lc_node_state state)
 static void finished(struct lc__shell *shell)
 {
     lc_supervisor *supervisor = of_shell(shell);
+    struct lc__node *node;
+    RB_FOREACH (node, names, &supervisor->names)
+        end_lines(node);
     if (supervisor->is_component)
         lc__node_report(shell);
     lc_handle_close(&shell->done);

@@ -487,9 +487,20 @@ lc_error *lc_tree_sublog(lc_context *context, const char *name, const char **log
 
 /* ---- what the engine asks for ---- */
 
+/* No more lines of a kind will come of the runnable: says how many were left out. */
+static void end_lines(struct lc__runnable *runnable)
+{
+    char buffer[LC__PATH_SIZE];
+    const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
+    lc__log_repeated_end(&runnable->death_lines, LC_LOG_ERROR, path);
+    lc__log_repeated_end(&runnable->pause_lines, LC_LOG_NOTICE, path);
+    lc__log_repeated_end(&runnable->late_lines, LC_LOG_ERROR, path);
+}
+
 static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
 {
     lc_tree *tree = of_shell(shell);
+    end_lines(runnable);
     if (runnable == tree->root)
         tree->root = NULL;
     if (runnable->engine.settled) /* else it goes since its parent is to start anew */
@@ -497,27 +508,28 @@ static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
     lc__runnable_free(runnable);
 }
 
-static void tell_pause(const struct lc__engine_node *node, const char *path)
+static void tell_pause(struct lc__runnable *runnable, const char *path)
 {
     char after[LC__PAUSE_TEXT_SIZE];
-    const lc_log_field field = {"restart_after", lc__engine_pause_text(node, after)};
-    lc_log_fields(LC_LOG_NOTICE, path, &field, 1, "pauses before a restart");
+    const lc_log_field field = {"restart_after", lc__engine_pause_text(&runnable->engine, after)};
+    lc__log_repeated(&runnable->pause_lines, LC_LOG_NOTICE, path, &field,
+                     "pauses before a restart");
 }
 
-static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+static void tell(struct lc__runnable *runnable, const struct lc__engine_action *action)
 {
-    struct lc__runnable *runnable = of_engine(action->node);
     char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
-    const char *path = lc__shell_path(shell, runnable->engine.name, buffer);
+    const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
     switch (action->kind) {
     case LC__TELL_DIED:
-        lc__runnable_tell(runnable, "died", action->error);
+        lc__runnable_tell(runnable, &runnable->death_lines, path, "died", action->error);
         break;
     case LC__TELL_LATE:
-        lc__runnable_tell(runnable, "failed while it was being stopped", action->error);
+        lc__runnable_tell(runnable, &runnable->late_lines, path,
+                          "failed while it was being stopped", action->error);
         break;
     case LC__TELL_RESTART:
-        tell_pause(&runnable->engine, path);
+        tell_pause(runnable, path);
         break;
     case LC__TELL_OVERDUE:
         lc_log(LC_LOG_ERROR, path, "has not ended in time, and blocks its restart");
@@ -527,6 +539,15 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
                lc__intensity_text(&runnable->engine.intensity->limit, borne),
                lc_error_message(action->error));
         break;
+    default: /* of graphs */
+        break;
+    }
+}
+
+static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+{
+    struct lc__runnable *runnable = of_engine(action->node);
+    switch (action->kind) {
     case LC__START:
         lc__runnable_start(runnable);
         break;
@@ -536,11 +557,8 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
     case LC__FORGET:
         forget(shell, runnable);
         break;
-    case LC__TELL_REFUSED:
-    case LC__TELL_UNABLE:
-    case LC__TELL_STOPPED:
-    case LC__TELL_ENDED:
-    case LC__ASK: /* of graphs */
+    default:
+        tell(runnable, action);
         break;
     }
 }
@@ -560,8 +578,10 @@ static void finished(struct lc__shell *shell)
 {
     lc_tree *tree = of_shell(shell);
     struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
-    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
+    for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
         lc__runnable_let_go(of_engine(node));
+        end_lines(of_engine(node));
+    }
     if (!shell->engine.ending && !lc_handle_is_closed(&shell->ready))
         lc_log(LC_LOG_WARNING, shell->name, "its root has ended before it was healthy");
     lc__node_report(shell);
@@ -684,7 +704,8 @@ lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
 {
     if (!tree)
         return lc_error_new(-EINVAL, "lc_tree_wait needs a tree");
-    if (!lc_handle_is_closed(&tree->shell.done) && lc__owner_is_in(&tree->shell, lc__worker_context()))
+    if (!lc_handle_is_closed(&tree->shell.done) &&
+        lc__owner_is_in(&tree->shell, lc__worker_context()))
         return lc_error_new(-EDEADLK, "\"%s\" is waited for by a task that is part of it, \"%s\"",
                             lc__shell_own_path(&tree->shell), lc_worker_name());
     int result = lc_handle_wait(&tree->shell.done, deadline);

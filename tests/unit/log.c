@@ -277,21 +277,21 @@ static lc_error *storm(void *arg)
     (void)arg;
     repeated = (struct lc__log_repeated){0};
     check_log_capture();
-    for (int i = 0; i < 5; i++)
-        lc__log_repeated(&repeated, LC_LOG_ERROR, "node", "failed for the %d. time", i);
-    CU_ASSERT_EQUAL(check_log_count("failed for the"), 5);
+    for (int i = 0; i < 10; i++)
+        lc__log_repeated(&repeated, LC_LOG_ERROR, "node", NULL, "failed for the %d. time", i);
+    CU_ASSERT_EQUAL(check_log_count("failed for the"), 10);
     CU_ASSERT_FALSE(check_log_has("left_out"));
-    for (int i = 5; i < 60000; i++) {
-        lc__log_repeated(&repeated, LC_LOG_ERROR, "node", "failed for the %d. time", i);
+    for (int i = 10; i < 60000; i++) {
+        lc__log_repeated(&repeated, LC_LOG_ERROR, "node", NULL, "failed for the %d. time", i);
         lc_sleep(LC_MILLISECOND);
     }
-    CU_ASSERT_EQUAL(check_log_count("failed for the"), 30);
+    CU_ASSERT_EQUAL(check_log_count("failed for the"), 60);
     CU_ASSERT_EQUAL(check_log_count("left_out"), 5); /* one in each ten seconds but the first */
     lc__log_repeated_end(&repeated, LC_LOG_ERROR, "node");
     CU_ASSERT_EQUAL(check_log_count("more such lines were left out"), 1);
     lc__log_repeated_end(&repeated, LC_LOG_ERROR, "node");
     CU_ASSERT_EQUAL(check_log_count("more such lines were left out"), 1);
-    lc__log_repeated(&repeated, LC_LOG_ERROR, "node", "failed again");
+    lc__log_repeated(&repeated, LC_LOG_ERROR, "node", NULL, "failed again");
     CU_ASSERT_EQUAL(check_log_count("failed again"), 1);
     check_log_release();
     return NULL;
