@@ -85,7 +85,7 @@ static long write_to_device(const void *bytes, size_t size)
     struct iovec all = {(void *)(uintptr_t)bytes, size};
     /* Without an offset, which is -1 in both halves of it. */
     long written = syscall(SYS_pwritev2, STDERR_FILENO, &all, 1, -1L, -1L, RWF_NOWAIT);
-    if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+    if (written < 0 && errno != EAGAIN && errno != EPIPE && errno != EINTR)
         written = write_to_own(bytes, size);
     return written;
 }
