@@ -66,7 +66,7 @@ typedef struct lc_intensity {
     /** So many within any `period` are borne; 0: any number is, unlike in Erlang/OTP, where that
      * means LC_RESTARTS_NONE. */
     unsigned restarts;
-    int64_t period;    /**< nanoseconds, above 0 */
+    int64_t period; /**< nanoseconds, above 0 */
     /**
      * What happens instead of the one too many. In a graph what a handler may answer, but
      * LC_RESTART; in a tree LC_STOP: the node stays down with all that its failure takes along,

@@ -161,9 +161,8 @@ LC_API LC_MUST_CHECK lc_error *lc_tree_run_group(lc_context *context, const lc_c
  * @param children  receives them, with one reference for the caller.
  * @return as lc_tree_run.
  */
-LC_API LC_MUST_CHECK lc_error *lc_tree_children(lc_context *context,
-                                                const lc_child_group *description,
-                                                lc_children **children);
+LC_API LC_MUST_CHECK lc_error *
+lc_tree_children(lc_context *context, const lc_child_group *description, lc_children **children);
 /**
  * Starts one more, below the runnable that has described them. Thread-safe, from anywhere.
  * @param name  its name; NULL for that of the description followed by "-1", "-2" and so on.
@@ -216,9 +215,9 @@ typedef struct lc_tree_options {
 
 #define LC_TREE_INIT                                                                               \
     {                                                                                              \
-        sizeof(lc_tree_options), "tree",                                                           \
-            {sizeof(lc_child),     "root",    NULL, NULL, LC_WORKER_THREAD, 0, NULL, LC_PERMANENT, \
-             LC_BACKOFF_TREE_INIT, LC_FOREVER, false},                                             \
+        sizeof(lc_tree_options), "tree", {sizeof(lc_child),     "root",     NULL, NULL,            \
+                                          LC_WORKER_THREAD,     0,          NULL, LC_PERMANENT,    \
+                                          LC_BACKOFF_TREE_INIT, LC_FOREVER, false},                \
             50 * LC_MILLISECOND, LC_INTENSITY_INIT                                                 \
     }
 

@@ -834,8 +834,7 @@ static void throw_has_a_backtrace(void)
     CHECK_CLOSES(deferred);
     CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
     CU_ASSERT_EQUAL(troupe.last.code, -EXDEV);
-    CU_ASSERT_TRUE(
-        check_log_has("root.a: died: thrown deep inside backtrace="));
+    CU_ASSERT_TRUE(check_log_has("root.a: died: thrown deep inside backtrace="));
     CU_ASSERT_TRUE(check_log_has(" < "));                      /* of more than one frame */
     CU_ASSERT_TRUE(actor_told(&troupe.actors[A], ACTOR_FAIL)); /* another instance has none */
     CU_ASSERT_TRUE(actor_entered(&troupe.actors[A]));
@@ -950,7 +949,8 @@ CHECK_SUITE_IN_MODES(
     {"B4 done: the context stays live, and children go on, supervised", done_keeps_what_is_below},
     {"B5 cancelled, with its context's error: canceled", canceled_returns_its_contexts_error},
     {"B5 the error's chain decides whether it is the context's", chain_decides},
-    {"B5, B6 cancelled, with none: canceled; with another error: dead", cancelled_and_other_error_is_dead},
+    {"B5, B6 cancelled, with none: canceled; with another error: dead",
+     cancelled_and_other_error_is_dead},
     {"B6 anything else is a death, which cancels what is below and beside", anything_else_is_dead},
     {"B11 a throw is a death with that error", throw_is_a_death},
     {"B11 the log has the backtrace of a throw", throw_has_a_backtrace},

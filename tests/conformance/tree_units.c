@@ -364,8 +364,7 @@ struct description {
 static void describe(lc_context *context, void *arg)
 {
     struct description *description = arg;
-    lc_error *error =
-        lc_tree_children(context, &description->group, &description->children);
+    lc_error *error = lc_tree_children(context, &description->group, &description->children);
     description->code = lc_error_code(error);
     lc_error_unref(error);
 }

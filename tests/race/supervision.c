@@ -103,8 +103,9 @@ static void start_group(lc_context *context, struct grove *grove, const char *co
     group.count = count;
     group.strategy = (lc_strategy)(draw(grove) % 3);
     lc_error *error = lc_tree_run_group(context, &group);
+    bool in_turn = group.strategy == LC_REST_FOR_ONE; /* of these the first is sure to start */
     if (!error)
-        atomic_fetch_add(&grove->accepted, (unsigned)count);
+        atomic_fetch_add(&grove->accepted, in_turn ? 1 : (unsigned)count);
     else if (lc_error_code(error) != -ESHUTDOWN || !atomic_load(&grove->over))
         atomic_fetch_add(&grove->wrong, 1);
     lc_error_unref(error);

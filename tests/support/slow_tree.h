@@ -17,7 +17,7 @@ struct slow_group {
     lc_strategy strategy;
     lc_intensity limit;
     lc_automatic_shutdown automatic;
-    int failed;                     /* whose unit ends; -1: none does. Of one for one: a node's */
+    int failed;                      /* whose unit ends; -1: none does. Of one for one: a node's */
     int64_t failures[SLOW_RESTARTS]; /* when one was last counted, the latest last */
 };
 
@@ -48,10 +48,10 @@ struct slow_node {
     bool stays_down; /* its unit has been given up */
     bool over;       /* for good, and that has been noted */
     bool overdue;
-    unsigned deaths;    /* that it paused after, since it last was healthy, or said done */
-    int64_t healthy_at; /* when it last was */
+    unsigned deaths;     /* that it paused after, since it last was healthy, or said done */
+    int64_t healthy_at;  /* when it last was */
     int64_t healthy_for; /* until it returned */
-    int64_t deadline; /* of its pause, or for its end; LC_FOREVER: none */
+    int64_t deadline;    /* of its pause, or for its end; LC_FOREVER: none */
 
     /* What this step has done to it. */
     bool started, forgotten, newly_cancelled;

@@ -195,8 +195,8 @@ static void compare_wish(const struct claims *claims, const struct slow_node *sl
     CLAIM(slow->told_restart == ((actions & 1u << LC__TELL_RESTART) != 0));
     CLAIM(slow->told_exceeded == ((actions & 1u << LC__TELL_EXCEEDED) != 0));
     CLAIM(slow->told_overdue == ((actions & 1u << LC__TELL_OVERDUE) != 0));
-    CLAIM(!(actions &
-            (1u << LC__ASK | 1u << LC__TELL_REFUSED | 1u << LC__TELL_UNABLE | 1u << LC__TELL_STOPPED)));
+    CLAIM(!(actions & (1u << LC__ASK | 1u << LC__TELL_REFUSED | 1u << LC__TELL_UNABLE |
+                       1u << LC__TELL_STOPPED)));
     compare_cancel(claims, slow, actions);
     CLAIM(slow->went_count == wish->went_count);
     for (unsigned i = 0; i < slow->went_count && !claims->twins->wrong; i++)

@@ -28,10 +28,10 @@ struct twins {
     int group_room;
     struct lc__engine_node *nodes;
     struct lc__engine_group *groups;
-    struct lc__engine_group *alone; /* a node's own, of one for one */
-    struct lc__engine_intensity *intensities;         /* of the groups */
-    struct lc__engine_significance *significances;    /* of the groups */
-    int64_t (*times)[SLOW_RESTARTS]; /* of the groups */
+    struct lc__engine_group *alone;                /* a node's own, of one for one */
+    struct lc__engine_intensity *intensities;      /* of the groups */
+    struct lc__engine_significance *significances; /* of the groups */
+    int64_t (*times)[SLOW_RESTARTS];               /* of the groups */
     struct twins_wish *wishes;
     size_t *children; /* how many each has, after those of none */
     bool *busy;
