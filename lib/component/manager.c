@@ -197,10 +197,11 @@ static void enter_state(struct worker *worker, lc_worker_state state, int64_t no
 
 static void tell_early_return(const struct worker *worker)
 {
-    const char *manager = manager_of(worker)->plan->name;
-    lc_log(LC_LOG_WARNING, manager,
+    const lc_manager *manager = manager_of(worker);
+    char path[LC__PATH_SIZE];
+    lc_log(LC_LOG_WARNING, lc__owner_path_of(manager->context, manager->plan->name, path),
            "worker \"%s\" returned before it was ready: \"%s\" will never be ready",
-           worker->plan->name, manager);
+           worker->plan->name, manager->plan->name);
 }
 
 /*
@@ -395,9 +396,10 @@ static void warn_of_starting(struct lc__timer *timer)
 {
     lc_manager *manager = (lc_manager *)((char *)timer - offsetof(lc_manager, readiness));
     char names[NAMES_TOLD * (LC_NAME_MAX + 4) + 32];
+    char path[LC__PATH_SIZE];
     size_t count = list_starting(manager, names, sizeof names);
     if (count > 0)
-        lc_log(LC_LOG_WARNING, manager->plan->name,
+        lc_log(LC_LOG_WARNING, lc__owner_path_of(manager->context, manager->plan->name, path),
                "\"%s\" is not ready after %.1f s: it waits for worker%s %s", manager->plan->name,
                (double)manager->plan->ready_warning / (double)LC_SECOND, count > 1 ? "s" : "",
                names);
