@@ -66,9 +66,10 @@ typedef struct lc_run_options {
     lc_component_factory factory; /**< required */
     void *factory_arg;
     /**
-     * NULL: the error is logged and the answer is LC_RESTART, at once if the instance had been
-     * ready; for one that fails before, the next restart comes after 100 ms, then after twice as
-     * long each time, up to 30 s.
+     * NULL: the error is logged and the answer is LC_RESTART: after 100 ms, then after twice as
+     * long each time, up to 30 s. An instance that was ready for 10 s, and for as long as the next
+     * pause, sets the pause back, and the restart after it comes at once. With a handler each
+     * restart comes at once.
      */
     lc_error_handler handler;
     void *handler_arg;
@@ -99,12 +100,14 @@ typedef struct lc_run_options {
  * worker or from main. No instance is running when it returns.
  *
  * - Completed without error: NULL.
- * - Context ended: its error, once the instance is done. An error thrown meanwhile is still put to
- * the handler, but nothing is restarted.
+ * - Context ended: its error, once the instance is done. An error thrown meanwhile that has the code
+ * of the context's error in its chain is the answer to that, and is dropped. Any other is still put
+ * to the handler, but nothing is restarted; without a handler the result names it.
  * - The handler answered stop, stop-parents, shutdown, spin-halt: the error thrown, unwrapped.
  * - It answered none of the five: an error of code -EINVAL that wraps the error thrown and names
  * the value.
- * - The factory failed: its error.
+ * - The factory failed for the first instance: its error. For a later one that is a failure like any
+ * other.
  * - Bad options: -EINVAL naming the field.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.

@@ -30,8 +30,10 @@
  *
  * What is stopped on purpose stops in order: a node is told to when what depends on it is done, and
  * what depends on it by way of nodes that do not run, such as one that has failed.
- * A node whose error the supervisor brought about itself, by stopping it, is not judged: an error
- * that wraps the context's is expected, any other is logged and named in what the run returns.
+ * A node that was told to stop ends cleanly without an error, or with one that has the code of its
+ * context's error in its chain. Any other error is logged and, if everything is being stopped, named
+ * in what the run returns. Its handler is asked, too, but of the answers only shutdown and spin-halt
+ * count: they turn the stop into that.
  *
  * The supervisor has no thread of its own. What happens is dealt with by whoever makes it happen,
  * one at a time: a worker that fails carries its error to the supervisor itself. Factories, starts
@@ -62,9 +64,10 @@ typedef struct lc_supervisor lc_supervisor;
 
 /** What must be true of a dependency before its dependant starts. */
 typedef enum lc_condition {
-    LC_WHEN_READY = 0,    /**< its present instance has become ready */
-    LC_WHEN_STARTED = 1,  /**< its present instance has been started */
-    LC_WHEN_COMPLETED = 2 /**< it has ended without an error */
+    LC_WHEN_READY = 0,   /**< its present instance has become ready */
+    LC_WHEN_STARTED = 1, /**< its present instance has been started */
+    /** It has ended without an error. Refused for a permanent dependency, which never does. */
+    LC_WHEN_COMPLETED = 2
 } lc_condition;
 
 /** One thing that a node depends on. */
@@ -77,9 +80,13 @@ typedef struct lc_dependency {
 
 /** A component to be supervised. Begin with LC_NODE_INIT. */
 typedef struct lc_node {
-    size_t size;                  /**< sizeof(lc_node) */
-    const char *name;             /**< 1 to LC_NAME_MAX bytes; unique in the supervisor; copied */
-    lc_component_factory factory; /**< required; an error from it stops the node for good */
+    size_t size;      /**< sizeof(lc_node) */
+    const char *name; /**< 1 to LC_NAME_MAX bytes; unique in the supervisor; copied */
+    /**
+     * Required. An error from it stops the node for good at the first instance, and is judged as any
+     * other failure at a later one.
+     */
+    lc_component_factory factory;
     void *factory_arg;
     /** Asked about each fatal error, when the instance is done. NULL: the answer is LC_RESTART. */
     lc_error_handler handler;
@@ -93,9 +100,13 @@ typedef struct lc_node {
      * Borrowed: it must outlive the run.
      */
     lc_executor *executor;
-    lc_restart_type restart; /**< LC_TEMPORARY: a restart that is answered stops the node instead */
+    /**
+     * LC_TEMPORARY: a restart that is answered stops the node instead. When it has ended and nothing
+     * depends on it, it is forgotten, and its name is free; snapshots still show the last few.
+     */
+    lc_restart_type restart;
     lc_backoff backoff;
-    lc_intensity intensity;
+    lc_intensity intensity; /**< of this node alone */
     /**
      * Not ready so long after its start: it has failed, with -ETIMEDOUT. The error names what of it
      * is not ready, through nested supervisors, trees and merged components down to the worker.
@@ -162,7 +173,7 @@ LC_API void lc_supervisor_unref(lc_supervisor *supervisor);
  * permit. Before, nodes may be added in any order; the run checks that all dependencies are there.
  * Thread-safe.
  * @return NULL; -EINVAL naming the field; -EEXIST (the name is taken); while it runs also -ENOENT
- * (a dependency is not there) and -ESHUTDOWN (everything is being stopped); -ENOSPC, -ENOMEM;
+ * (a dependency is not there), -EINVAL (it waits for a permanent node to complete) and -ESHUTDOWN (everything is being stopped); -ENOSPC, -ENOMEM;
  * -ENOTSUP in a forked child, as those that follow.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *node);
@@ -179,8 +190,8 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, c
                                                     int64_t deadline);
 /**
  * Says whether the graph can be run.
- * @return NULL; -ENOENT naming the node and the dependency that is not there; -ELOOP with the
- * cycle, as a -> b -> a; -ENOMEM.
+ * @return NULL; -ENOENT naming the node and the dependency that is not there; -EINVAL naming a node
+ * that waits for a permanent one to complete; -ELOOP with the cycle, as a -> b -> a; -ENOMEM.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_check(lc_supervisor *supervisor);
 
@@ -206,13 +217,16 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_c
 
 /**
  * The supervisor as a component, to be a node of another, say: takes over the caller's reference.
- * It is ready when all its nodes are, or have ended well. What lc_supervisor_run would return goes
- * to the signaler it was started with, unless it is that context's own error. A spin-halt is not
+ * It is ready as lc_supervisor_ready says. What lc_supervisor_run would return goes to the signaler
+ * it was started with; of that context's own error only what went wrong besides. A spin-halt is not
  * waited out here: if this is a node without a handler, the supervisor above halts in its stead,
  * as it shuts down for a shutdown.
  */
 LC_API lc_component *lc_supervisor_component(lc_supervisor *supervisor);
-/** Closes when every node is ready, or has ended without an error. Lent. */
+/**
+ * Closes when every node is ready or over for good, and not all of them have been given up. If some
+ * have, a warning names them and their errors. Lent.
+ */
 LC_API lc_handle *lc_supervisor_ready(lc_supervisor *supervisor);
 /** Closes when nothing runs any more. Lent. */
 LC_API lc_handle *lc_supervisor_done(lc_supervisor *supervisor);
