@@ -11,6 +11,7 @@
 #include "service/reload.h"
 #include "service/remaining.h"
 #include "service/report.h"
+#include "supervise/given_up.h"
 #include "supervise/halt.h"
 #include "wait/signals.h"
 
@@ -45,9 +46,11 @@ struct service {
     lc_context *context; /* the supervisor's; ended by a signal */
     struct lc__reload reload;
     bool reload_wanted;
+    lc_error *reload_error; /* of the last reload; NULL: it went well, or there was none */
     /* What the supervisor has said. */
     bool is_stopping;
     bool is_halting;
+    bool gave_up;   /* a node has stopped for good, which the status does not say yet */
     bool is_done;   /* it has ended */
     bool is_silent; /* there are no more events */
     lc_error *why;  /* it stops, or halts */
@@ -131,6 +134,7 @@ static void take_events(struct service *service)
             return;
         if (event->kind == LC_EVENT_STOPPING || event->kind == LC_EVENT_HALTING)
             note(service, event->kind == LC_EVENT_HALTING, event->error);
+        service->gave_up |= event->kind == LC_EVENT_STATE && event->state == LC_NODE_STOPPED;
         lc_event_free(event);
     }
 }
@@ -144,10 +148,22 @@ static void take_result(struct service *service)
     lc_error_unref(result);
 }
 
+/* What has been given up, and a reload that has failed, are part of the status. */
+static void report_running(struct service *service)
+{
+    char without[REMAINING_MAX];
+    const lc_error *failed = service->reload_error;
+    lc__supervisor_given_up(service->supervisor, without, sizeof without);
+    lc__report_set(&service->report, LC__RUNNING, "ready%s%s%s%s",
+                   without[0] != '\0' ? ", without: " : "", without,
+                   failed ? "; the last reload has failed: " : "",
+                   failed ? lc_error_message(failed) : "");
+}
+
 static void become_ready(struct service *service)
 {
     lc_log(LC_LOG_NOTICE, service->name, "ready");
-    lc__report_set(&service->report, LC__RUNNING, "ready");
+    report_running(service);
 }
 
 /*
@@ -167,9 +183,19 @@ static void heed_events(struct service *service)
         become_ready(service);
     if (service->is_stopping && report->phase < LC__STOPPING)
         stop_by_itself(service);
+    if (service->gave_up && report->phase == LC__RUNNING)
+        report_running(service);
+    service->gave_up = false;
 }
 
 /* ---- reloads ---- */
+
+/* Takes the error of the last reload over; NULL: there was none. */
+static void keep_reload_error(struct service *service, lc_error *error)
+{
+    lc_error_unref(service->reload_error);
+    service->reload_error = error;
+}
 
 static void end_reload(struct service *service)
 {
@@ -182,19 +208,16 @@ static void end_reload(struct service *service)
         lc_log(LC_LOG_ERROR, service->name, "the reload has failed: %s", lc_error_message(error));
     else
         lc_log(LC_LOG_NOTICE, service->name, goes_on ? "reloaded" : "the reload has ended");
-    if (goes_on && error)
-        lc__report_set(&service->report, LC__RUNNING, "ready; the last reload has failed: %s",
-                       lc_error_message(error));
-    else if (goes_on)
-        lc__report_set(&service->report, LC__RUNNING, "ready");
-    lc_error_unref(error);
+    keep_reload_error(service, error);
+    if (goes_on)
+        report_running(service);
 }
 
 /* There is nothing to do, but the manager waits until it is told so. */
 static void answer_reload(struct service *service)
 {
     lc__report_set(&service->report, LC__RELOADING, "reloading");
-    lc__report_set(&service->report, LC__RUNNING, "ready");
+    report_running(service);
 }
 
 static void begin_reload(struct service *service)
@@ -212,9 +235,8 @@ static void begin_reload(struct service *service)
     if (!error)
         return;
     lc_log(LC_LOG_ERROR, service->name, "the reload cannot be begun: %s", lc_error_message(error));
-    lc__report_set(&service->report, LC__RUNNING, "ready; the last reload has failed: %s",
-                   lc_error_message(error));
-    lc_error_unref(error);
+    keep_reload_error(service, error);
+    report_running(service);
 }
 
 /* ---- signals ---- */
@@ -527,6 +549,7 @@ static void end(struct service *service, bool has_run)
     if (service->signaler)
         lc_error_unref(lc_signaler_take(service->signaler));
     lc_error_unref(service->why);
+    lc_error_unref(service->reload_error);
     if (lc__reload_done(&service->reload)) /* overdue, in a simulation */
         lc_error_unref(lc__reload_end(&service->reload));
     lc_context_unref(service->context);

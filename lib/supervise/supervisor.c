@@ -10,6 +10,7 @@
 #include "context/owner.h"
 #include "context/worker.h"
 #include "supervise/again.h"
+#include "supervise/given_up.h"
 #include "supervise/late.h"
 #include "supervise/node.h"
 #include "supervise/snapshot.h"
@@ -879,6 +880,23 @@ static void parts(lc_component *component, lc_part_visitor visit, void *arg)
         visit(&lc__part_unknown, arg);
     lc_snapshot_free(snapshot);
     lc__free(survey.held);
+}
+
+struct list {
+    char *text;
+    size_t size;
+};
+
+static void list_given_up(struct lc__shell *shell, void *arg)
+{
+    struct list *list = arg;
+    lc__engine_list_given_up(&shell->engine, list->text, list->size);
+}
+
+void lc__supervisor_given_up(lc_supervisor *supervisor, char *text, size_t size)
+{
+    struct list list = {text, size};
+    lc__shell_call(&supervisor->shell, list_given_up, &list);
 }
 
 lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)

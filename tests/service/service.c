@@ -110,6 +110,37 @@ static void completed_was_ready(void)
     CU_ASSERT_EQUAL(CHECK_APART(service_completed), 0);
 }
 
+/* What has been given up before all were ready, and after. */
+CHECK_CHILD(service_gave_up)
+{
+    static struct staged staged;
+    staged_init(&staged, 3);
+    staged.nodes[2].behavior = staged.nodes[1].behavior = LC_STOP;
+    check_log_capture();
+    staged_start(&staged);
+    for (unsigned i = 0; i < 2; i++) {
+        STEP(1, puppet_entered(&staged.nodes[i].puppet));
+        STEP(2, puppet_does(&staged.nodes[i].puppet, PUPPET_READY));
+    }
+    STEP(3, puppet_entered(&staged.nodes[2].puppet));
+    STEP(4, staged_told(&staged, "READY=1") == 0);
+    puppet_told(&staged.nodes[2].puppet, PUPPET_FAIL);
+    STEP(5, staged_tells(&staged, "READY=1\nSTATUS=ready, without: n2 (puppet failed", 1));
+    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
+    STEP(6, staged_tells(&staged, "[STATUS=ready, without: n1 (puppet failed", 1));
+    staged_obeys(&staged.nodes[0]);
+    check_signal(SIGTERM);
+    STEP(7, staged_ends(&staged, LC_EXIT_CLEAN));
+    check_log_release();
+    staged_drop(&staged);
+    return 0;
+}
+
+static void what_is_given_up_does_not_hold_back_ready(void)
+{
+    CU_ASSERT_EQUAL(CHECK_APART(service_gave_up), 0);
+}
+
 CHECK_CHILD(service_failed)
 {
     static struct staged staged;
@@ -667,6 +698,8 @@ CHECK_SUITE_IN_MODES(
     {"SIGINT stops as well; MAINPID= is told if asked for", sigint_stops_as_well},
     {"what is stopped before it is ready never says READY=1", stopped_before_ready_is_never_ready},
     {"what completes says READY=1 before it ends, and 0 is returned", completed_was_ready},
+    {"a node that is given up does not hold back READY=1, and the status names it",
+     what_is_given_up_does_not_hold_back_ready},
     {"an error ends it with 1, and is told", error_ends_with_1},
     {"a failure while it stops ends it with 1", failure_while_stopping_ends_with_1},
     {"a second SIGTERM names what is still stopping", second_signal_names_what_stops},
