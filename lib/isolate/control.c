@@ -407,6 +407,31 @@ void lc__listeners_unref(struct lc__listeners *listeners)
 }
 
 /*
+ * A copy of the listeners, to which the port is to be added, or without it. @return 0, or what is in
+ * the way, as replace_listeners.
+ */
+static int copy_listeners(const struct lc__listeners *before, lc_send_port port, bool with,
+                          struct lc__listeners **copied)
+{
+    size_t count = before ? before->count : 0;
+    struct lc__listeners *after =
+        lc__allocate(sizeof *after + (count + 1) * sizeof after->ports[0]);
+    bool there = false;
+    *copied = after;
+    if (!after)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        bool same = lc_send_port_equal(before->ports[i], port);
+        there |= same;
+        if (!same || with)
+            after->ports[after->count++] = before->ports[i];
+    }
+    if (there == with)
+        return with ? -EALREADY : -ENOENT;
+    return with && count == LC_ISOLATE_LISTENERS_MAX ? -EMFILE : 0;
+}
+
+/*
  * A new list in the place of the one that is there, which may be read just now: with the port, or
  * without it. @return 0; -ENOENT; -EALREADY; -ESRCH; -EMFILE; -ENOMEM; -EAGAIN: it was changed
  * meanwhile.
@@ -422,21 +447,8 @@ static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
         atomic_fetch_add_explicit(&before->refs, 1, memory_order_relaxed);
     lc__isolate_unlock(isolate);
 
-    size_t count = before ? before->count : 0;
-    struct lc__listeners *after =
-        lc__allocate(sizeof *after + (count + 1) * sizeof after->ports[0]);
-    bool there = false;
-    for (size_t i = 0; i < count && after; i++) {
-        bool same = lc_send_port_equal(before->ports[i], port);
-        there |= same;
-        if (!same || with)
-            after->ports[after->count++] = before->ports[i];
-    }
-    int result = after ? 0 : -ENOMEM;
-    if (after && there == with)
-        result = with ? -EALREADY : -ENOENT;
-    else if (after && with && count == LC_ISOLATE_LISTENERS_MAX)
-        result = -EMFILE;
+    struct lc__listeners *after = NULL;
+    int result = copy_listeners(before, port, with, &after);
     if (result == 0) {
         atomic_init(&after->refs, 1);
         if (with)
