@@ -407,8 +407,8 @@ void lc__listeners_unref(struct lc__listeners *listeners)
 }
 
 /*
- * A copy of the listeners, to which the port is to be added, or without it. @return 0, or what is in
- * the way, as replace_listeners.
+ * A copy of the listeners, to which the port is to be added, or without it. @return 0, or what is
+ * in the way, as replace_listeners.
  */
 static int copy_listeners(const struct lc__listeners *before, lc_send_port port, bool with,
                           struct lc__listeners **copied)
