@@ -53,17 +53,27 @@ static lc_error *make_failing(void *arg, lc_component **component)
     return make_with(fail, arg, component);
 }
 
-static lc_error *throw_at_nobody(lc_context *context, lc_ready *ready, void *arg)
+/* In a fiber that is no worker, so there is no context of its own to fall back on. */
+static void throw_alone(void *arg)
 {
-    (void)context;
-    (void)ready;
     (void)arg;
-    lc_throw(lc_context_new(NULL), lc_error_new(-EIO, "nobody takes this"));
+    lc_throw(NULL, lc_error_new(-EIO, "no signaler takes this"));
+}
+
+static lc_error *throw_without_signaler(lc_context *context, lc_ready *ready, void *arg)
+{
+    lc_fiber_options fiber = LC_FIBER_INIT;
+    (void)arg;
+    fiber.run = throw_alone;
+    lc_ready_signal(ready);
+    if (lc_fiber_start(&fiber) == 0)
+        lc_context_sleep(context, LC_FOREVER);
+    return NULL;
 }
 
 static lc_error *make_throwing(void *arg, lc_component **component)
 {
-    return make_with(throw_at_nobody, arg, component);
+    return make_with(throw_without_signaler, arg, component);
 }
 
 static lc_error *hang(lc_context *context, lc_ready *ready, void *arg)
@@ -261,11 +271,11 @@ CHECK_CHILD(process_throws)
     return lc_service_main(NULL, supervisor_of(make_throwing, NULL));
 }
 
-static void throw_nobody_takes_exits_with_70(void)
+static void throw_without_signaler_exits_with_70(void)
 {
     struct check_exit child = check_child("process_throws");
     CU_ASSERT_EQUAL(child.status, 70);
-    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "nobody takes this"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "no signaler takes this"));
 }
 
 CHECK_CHILD(process_halts)
@@ -762,7 +772,7 @@ CHECK_SUITE(service_process, "service: the process",
             {"its manager hears of its life over a socket; all is put back", manager_hears_a_life},
             {"no signal replaces the exit status, up to the end", no_signal_replaces_the_status},
             {"an error exits with 1", error_exits_with_1},
-            {"a throw that nobody takes exits with 70", throw_nobody_takes_exits_with_70},
+            {"a throw with no signaler above exits with 70", throw_without_signaler_exits_with_70},
             {"a halt exits with 75", halt_exits_with_75},
             {"a halt uses no processor time, watchdog and all", halt_uses_no_cpu},
             {"a second instance is refused, and told which is the first",
