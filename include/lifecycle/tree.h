@@ -243,7 +243,7 @@ LC_API void lc_tree_unref(lc_tree *tree);
  * -ENOTSUP.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_start(lc_tree *tree, lc_context *context);
-/** Cancels every runnable and returns at once; before the start, nothing will be started. Thread-safe. */
+/** Cancels every runnable and returns at once. Before the start: nothing starts. Thread-safe. */
 LC_API void lc_tree_cancel(lc_tree *tree);
 /**
  * Waits until nothing of it runs any more.

@@ -214,11 +214,10 @@ static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
             lc_error_unref(returned);
         return thrown;
     }
-    if (!returned && run->signalled == LC__RUN_DONE)
-        *how = LC__ENDED_DONE;
-    else if (clean)
+    bool said_done = !returned && run->signalled == LC__RUN_DONE;
+    if (clean && !said_done)
         *how = LC__ENDED_CANCELED;
-    else if (!returned && run->may_return)
+    else if (said_done || (!returned && run->may_return))
         *how = LC__ENDED_DONE;
     else if (!returned)
         return lc_error_new(-ECHILD, "returned when %s", state_name(run));
