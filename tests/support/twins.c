@@ -113,7 +113,8 @@ void twins_group(struct twins *twins, int group, lc_strategy strategy, lc_intens
 
 void twins_let_errors_go(struct twins *twins)
 {
-    lc_error **errors[] = {&twins->engine.why, &twins->engine.result, &twins->engine.first_error};
+    struct lc__engine *engine = &twins->engine;
+    lc_error **errors[] = {&engine->why, &engine->result, &engine->first_error, &engine->trouble};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         if (*errors[i] && *errors[i] != &cancel_error && *errors[i] != &own_error) {
             lc_error_unref(*errors[i]);
