@@ -59,8 +59,9 @@ typedef struct lc_backoff {
 #define LC_RESTARTS_NONE 4294967295U
 
 /**
- * How many restarts are too many. A graph's intensity is a node's, and counts its restarts. A tree's
- * is a group's, and counts the failures of its members; what one failure takes along counts once.
+ * How many restarts are too many. A graph's intensity is a node's, and counts its restarts. A
+ * tree's is a group's, and counts the failures of its members; what one failure takes along counts
+ * once.
  */
 typedef struct lc_intensity {
     /** So many within any `period` are borne; 0: any number is, unlike in Erlang/OTP, where that

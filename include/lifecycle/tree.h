@@ -34,9 +34,9 @@
  * without end, or signals out of order, leaves the others supervised; a fiber that never waits
  * keeps the other fibers of its executor's thread waiting (executor.h).
  *
- * The semantics are those of Monogon's supervisor. Strategies, restart types, intensity, significant
- * children and children of one description are those of Erlang/OTP's, with two differences: an
- * intensity's 0 restarts means no limit (LC_RESTARTS_NONE is OTP's 0), and a runnable that does not
+ * The semantics are those of Monogon's supervisor. Strategies, restart types, intensity,
+ * significant children and children of one description are those of Erlang/OTP's, with two
+ * differences: an intensity's 0 restarts means no limit (LC_RESTARTS_NONE is OTP's 0), and a runnable that does not
  * stop in time is named and waited for, since nothing in C can kill it.
  */
 #ifndef LIFECYCLE_TREE_H
@@ -113,9 +113,9 @@ typedef enum lc_strategy {
 
 /**
  * When the ends of significant children stop their parent: its context is cancelled, as if by its
- * own hands. What then becomes of it its own restart type says: a transient parent that ends as told
- * is not started again. An end counts if the child is over for good, and the tree had not told it to
- * stop: that of a temporary child, and that of a transient one without an error.
+ * own hands. What then becomes of it its own restart type says: a transient parent that ends as
+ * told is not started again. An end counts if the child is over for good, and the tree had not told
+ * it to stop: that of a temporary child, and that of a transient one without an error.
  */
 typedef enum lc_automatic_shutdown {
     LC_AUTOMATIC_SHUTDOWN_NEVER = 0, /**< they do not */
@@ -156,8 +156,8 @@ LC_API LC_MUST_CHECK lc_error *lc_tree_run_group(lc_context *context, const lc_c
 /**
  * Describes children that are to be started one by one, also when the caller is healthy: jobs, or
  * connections. Only while the caller is NEW.
- * @param description  a group of exactly one child, of strategy LC_ONE_FOR_ONE; its intensity is that
- * of all of them together. The child's name and arg are defaults: lc_children_start. Copied.
+ * @param description  a group of exactly one child, of strategy LC_ONE_FOR_ONE; its intensity is
+ * that of all of them together. The child's name and arg are defaults: lc_children_start. Copied.
  * @param children  receives them, with one reference for the caller.
  * @return as lc_tree_run.
  */
@@ -235,8 +235,8 @@ LC_API lc_tree *lc_tree_ref(lc_tree *tree);
 LC_API void lc_tree_unref(lc_tree *tree);
 
 /**
- * Starts the root. The tree runs until `context` ends or the root is over for good, and restarts the
- * root until then. The error that it ends by, and what failed while it was being stopped, goes to
+ * Starts the root. The tree runs until `context` ends or the root is over for good, and restarts
+ * the root until then. The error that it ends by, and what failed while it was being stopped, goes to
  * the context's signaler; without one it is logged.
  * @param context  NULL for none.
  * @return NULL; -EALREADY; -EAGAIN: no thread can be made to measure pauses and deadlines; -ENOMEM,
@@ -275,8 +275,8 @@ LC_API lc_handle *lc_tree_ready(lc_tree *tree);
 LC_API lc_handle *lc_tree_done(lc_tree *tree);
 
 /**
- * All runnables at this moment, parents before children, and of each the last temporary children that
- * have ended (LC_SNAPSHOT_ENDED_MAX). For lc_snapshot_free. NULL: no memory.
+ * All runnables at this moment, parents before children, and of each the last temporary children
+ * that have ended (LC_SNAPSHOT_ENDED_MAX). For lc_snapshot_free. NULL: no memory.
  */
 LC_API LC_MUST_CHECK lc_snapshot *lc_tree_snapshot(lc_tree *tree);
 /** Only those that run: which still live. NULL: no memory. */

@@ -9,13 +9,13 @@
  *
  * A group goes through three phases. *Up*: nothing to do. *Ending*: a member has failed, what it
  * takes along is told to stop, and the group counts how many of those are not down. *Starting*: the
- * failed member pauses, then what was taken along starts: all at once, or, in an ordered group, each
- * after the one before it is ready. The first start of an ordered group goes through the last phase
- * too.
+ * failed member pauses, then what was taken along starts: all at once, or, in an ordered group,
+ * each after the one before it is ready. The first start of an ordered group goes through the last
+ * phase too.
  *
  * First all that an event ends is marked, and counted, so what dies of too many restarts, up to the
- * whole tree, is known before anything is started in it. Then the node that has ended is considered,
- * and last those that were at rest when they were marked.
+ * whole tree, is known before anything is started in it. Then the node that has ended is
+ * considered, and last those that were at rest when they were marked.
  */
 #include "supervise/engine_parts.h"
 
@@ -240,8 +240,8 @@ void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node
 /* ---- over for good ---- */
 
 /*
- * It will not run again, unless a failure in its group takes it along. If it is significant, and was
- * not told to stop, that may end its parent.
+ * It will not run again, unless a failure in its group takes it along. If it is significant, and
+ * was not told to stop, that may end its parent.
  */
 static void is_over(struct lc__engine *engine, struct lc__engine_node *node, bool told)
 {

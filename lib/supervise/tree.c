@@ -568,7 +568,7 @@ static const char *name_of(struct lc__engine_node *node)
     return node->name;
 }
 
-/* A pause before a restart is no state of its own, nor is what comes after: it is dead meanwhile. */
+/* A pause before a restart is no state of its own, nor is a wait after it: it is dead meanwhile. */
 static bool shows(lc_node_state state)
 {
     return state != LC_NODE_BACKOFF && state != LC_NODE_WAITING;
