@@ -16,6 +16,7 @@
 #include "base/sanitizer.h"
 #include "executor/fiber.h"
 #include "executor/loop.h"
+#include "executor/simulation.h"
 
 #ifdef LC__TSAN
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
@@ -59,6 +60,8 @@ static struct lc__timer *take(struct lc__due *due)
 }
 
 /* ---- the firer ---- */
+
+enum { REFUSED_MAX = 100 };
 
 static void fire_all(void *arg)
 {
@@ -106,15 +109,35 @@ static bool need_firer(struct lc__loop *loop)
     return false;
 }
 
+/* On the thread's own stack, which for as long as this belongs to the loop's world. */
+static void fire_here(struct lc__loop *loop, struct lc__timer *timer)
+{
+    struct lc__task *task = loop->thread_task;
+    struct lc__clock *clock = task->clock;
+    struct lc__random *random = task->random;
+    if (!loop->simulation) {
+        lc__timer_fire(timer);
+        return;
+    }
+    lc__simulation_adopt(loop->simulation, task);
+    lc__timer_fire(timer);
+    task->clock = clock;
+    task->random = random;
+    task->faults = NULL;
+    task->simulation = NULL;
+}
+
 bool lc__due_serve(struct lc__loop *loop)
 {
-    if (need_firer(loop))
-        return true;
-    if (loop->simulation)
+    struct lc__due *due = &loop->due;
+    bool served = need_firer(loop);
+    /* What a simulation makes fail by chance will not fail each time. */
+    if (!served && loop->simulation && ++due->refused < REFUSED_MAX)
         return false;
+    due->refused = 0;
     /* Without memory for a fiber they are called here, where one that waits keeps the thread. */
-    for (struct lc__timer *timer; (timer = take(&loop->due));)
-        lc__timer_fire(timer);
+    for (struct lc__timer *timer; !served && (timer = take(due));)
+        fire_here(loop, timer);
     return true;
 }
 

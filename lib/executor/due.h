@@ -16,6 +16,7 @@ struct lc__loop;
 
 /* Timers that have fallen due and whose `fire` has not been called yet. The loop's thread's alone. */
 struct lc__due {
+    unsigned refused;        /* how often in a row there was no memory for a firer */
     struct lc__timer *first; /* linked by `next_due` */
     struct lc__timer *last;
     struct lc__fiber *firer; /* the fiber that calls them, one after the other; NULL: none */

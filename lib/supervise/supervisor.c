@@ -787,7 +787,8 @@ static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__nod
         return unmet(snapshot, node);
     if (engine->blockers > 0 && !engine->cancel_sent &&
         (engine->stop_wanted || engine->state == LC_NODE_WAITING))
-        return lc__snapshot_text(snapshot, "%zu dependants to stop", engine->blockers);
+        return lc__snapshot_text(snapshot, "%zu dependant%s to stop", engine->blockers,
+                                 engine->blockers == 1 ? "" : "s");
     if (engine->state == LC_NODE_BACKOFF)
         return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
                                  (double)engine->pause / (double)LC_SECOND);
