@@ -424,7 +424,7 @@ void lc__log_list(lc_log_level level, const char *component, const lc_log_field 
         return;
     char message[LC_LOG_LINE_MAX];
     int kept = errno;
-    lc__format(message, sizeof message, format ? format : "", arguments);
+    lc__format(message, sizeof message, format, arguments);
     lc_log_record record = {
         .time = lc_now(),
         .level = level,

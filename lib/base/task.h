@@ -38,10 +38,10 @@ struct lc__task {
     struct lc__spinlock parker_lock; /* for that: others look at it */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
     atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
-    struct lc__worker_call *worker;      /* worker.c: the work it does; NULL: it is no worker */
-    const struct lc__task *client;       /* blocking.c: whose blocking call it runs; NULL: none's */
-    struct lc__deferred *deferred;       /* worker.c: the last deferred call */
-    void (*unwind)(void);                /* worker.c: runs what is deferred; NULL: nothing is */
+    struct lc__worker_call *worker; /* worker.c: the work it does; NULL: it is no worker */
+    const struct lc__task *client;  /* blocking.c: whose blocking call it runs; NULL: none's */
+    struct lc__deferred *deferred;  /* worker.c: the last deferred call */
+    void (*unwind)(void);           /* worker.c: runs what is deferred; NULL: nothing is */
     /* loop.c: calls what needs a large stack and does not wait; NULL: the task's own is large */
     void (*with_room)(void (*run)(void *arg), void *arg);
     struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */

@@ -728,7 +728,9 @@ static void look_at_nested(lc_snapshot *snapshot)
     is_below(snapshot, "tree/root", "tree");
     is_below(snapshot, "tree/root.slow", "tree/root");
     const lc_node_status *user = row_of(snapshot, "graphs/other/user");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(user);
+    CU_ASSERT_PTR_NOT_NULL(user);
+    if (!user)
+        return;
     CU_ASSERT_EQUAL(user->link_count, 1);
     const lc_node_link *link = &snapshot->links[user->first_link];
     CU_ASSERT_STRING_EQUAL(snapshot->nodes[link->dependency].name, "graphs/other/base");
