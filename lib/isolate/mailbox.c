@@ -243,12 +243,13 @@ int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadli
     if (!message)
         return -ENOMEM;
     int result = send_message(message, deadline);
-    if (result == -EINTR) {
+    if (result == -EINTR)
         lc_message_free(message); /* what was moved goes with it */
-        lc__task_check();         /* does not return */
-    } else if (result < 0) {
+    else if (result < 0)
         lc__message_disown(message);
-    }
+    /* Who was doomed while it waited for room does not come back, whether it has got some or not. */
+    if (result == -EINTR || lc__port_is_channel(port))
+        lc__task_check();
     return result;
 }
 

@@ -284,9 +284,10 @@ static int park_in_queue(lc_channel *channel, enum lc__channel_side side, struct
         return waited;
     /* Taken in the last moment: the unpark is still to come. */
     lc__park_until(parker, 1);
-    if (waited != -EINTR)
+    bool sent = side == LC__SEND && party->served; /* the item is not the sender's any more */
+    if (waited != -EINTR || sent)
         return 0;
-    if (side == LC__RECEIVE && party->served)
+    if (party->served)
         give_back(channel, party->item);
     return waited;
 }
@@ -398,12 +399,12 @@ static int receive_merged(lc_channel *merged, void **item, int64_t deadline)
 
 /* ---- what users call ---- */
 
-/* Of a worker that goes on only if it may. */
+/* Of a worker that goes on only if it may; it may be doomed when its item has just been sent. */
 static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
 {
     int result = lc__channel_transfer(channel, side, item, deadline);
-    if (result == -EINTR)
-        lc__task_check(); /* does not return */
+    if (result == -EINTR || side == LC__SEND)
+        lc__task_check();
     return result;
 }
 

@@ -389,6 +389,50 @@ static void items_for_killed_receivers(void)
         item_for_a_killed_receiver(i & 1, i & 2);
 }
 
+static lc_error *sends_for_ever(struct mime *mime, void *arg)
+{
+    struct never *never = arg;
+    mime->self = doer_self();
+    mime_say(mime, "waits");
+    wait_port(never);
+    mime_say(mime, "goes on");
+    return NULL;
+}
+
+static void message_of_a_killed_sender(void)
+{
+    struct never never = {.handle = NULL};
+    struct mime mime;
+    lc_message *first, *second = NULL;
+    lc_port_options options = LC_PORT_INIT;
+    options.limit = 1;
+    options.when_full = LC_FULL_PARK_SENDER;
+    mime_begin(&mime);
+    CU_ASSERT_EQUAL(lc_port_open(&options, &never.port), 0);
+    CU_ASSERT_EQUAL(lc_send(never.port.send, "x", 1), 0);
+    CU_ASSERT_TRUE(mime_told(&mime, sends_for_ever, &never));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_EQUAL(lc_port_receive(never.port, &first, LC_NOW), 0);
+    CU_ASSERT_TRUE(hears(mime.notes, "exit") && mime_has_ended(&mime));
+    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    bool received = lc_port_receive(never.port, &second, LC_NOW) == 0;
+    CU_ASSERT_EQUAL(atomic_load(&never.load.destroyed), received ? 0 : 1);
+    lc_message_free(second);
+    CU_ASSERT_EQUAL(atomic_load(&never.load.destroyed), 1);
+    lc_message_free(first);
+    CU_ASSERT_EQUAL(lc_port_close(never.port), 0);
+    mime_drop(&mime);
+}
+
+/* Room comes to a sender that was killed while it waited: its message is sent, or destroyed. */
+static void messages_of_killed_senders(void)
+{
+    enum { ROUNDS = 20 };
+    for (int i = 0; i < ROUNDS; i++)
+        message_of_a_killed_sender();
+}
+
 /* Each sends to the other, whose mailbox is full and who parks. */
 static lc_error *sends_without_end(struct mime *mime, void *other)
 {
@@ -598,6 +642,8 @@ CHECK_SUITE_IN_MODES(
     {"C9 an immediate kill interrupts a wait for descriptors",
      kill_interrupts_a_wait_for_descriptors, CHECK_KERNEL},
     {"C9 an item handed to a receiver that is killed is not lost", items_for_killed_receivers},
+    {"C9 a message of a sender that is killed is sent or destroyed, not both",
+     messages_of_killed_senders},
     {"C9 two isolates that park each other can be killed", two_that_park_each_other},
     {"C9 a deferred call of a killed handler may wait", deferred_calls_may_wait},
     {"C9 a callback in a killed handler may wait", callbacks_may_wait},
