@@ -98,7 +98,7 @@ static lc_error *start_parts(struct merged *merged)
         if (!error)
             atomic_store_explicit(&merged->parts_started, i + 1, memory_order_relaxed);
     }
-    lc__undefer();
+    lc__undefer(stop_started, merged); /* the parts' starts may have deferred calls of their own */
     if (error)
         stop_started(merged);
     return error;

@@ -125,12 +125,16 @@ int lc_defer(void (*function)(void *arg), void *arg)
     return 0;
 }
 
-void lc__undefer(void)
+void lc__undefer(void (*function)(void *arg), const void *arg)
 {
-    struct lc__task *task = lc__task_current();
-    struct lc__deferred *last = task->deferred;
-    task->deferred = last->before;
-    lc__free(last);
+    struct lc__deferred **at = &lc__task_current()->deferred;
+    while (*at && ((*at)->function != function || (*at)->arg != arg))
+        at = &(*at)->before;
+    struct lc__deferred *found = *at;
+    if (!found)
+        return;
+    *at = found->before;
+    lc__free(found);
 }
 
 /* ---- throwing ---- */

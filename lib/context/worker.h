@@ -42,7 +42,7 @@ LC_NORETURN void lc__worker_end(void);
 /* Runs the deferred calls of the calling worker, which goes on: one piece of its work is over. */
 void lc__worker_run_deferred(void);
 
-/* Takes the last deferred call off again, which is the caller's: it is not run. */
-void lc__undefer(void);
+/* Takes the last deferred call of this function and argument off again: it is not run. */
+void lc__undefer(void (*function)(void *arg), const void *arg);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "support/check.h"
 #include "support/fake.h"
+#include "support/helper.h"
 #include "support/later.h"
 #include "support/mode.h"
 #include "support/puppet.h"
@@ -363,6 +364,58 @@ static void throwing_start_leaves_nothing_running(void)
     scope_drop(&scope);
 }
 
+static void count_start(void *arg)
+{
+    atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+static lc_error *start_deferring(struct fake *fake, lc_context *context)
+{
+    (void)context;
+    lc_handle_close(fake->done);
+    int failed = lc_defer(count_start, fake->arg);
+    return failed < 0 ? lc_error_new(failed, "no memory") : NULL;
+}
+
+struct starting {
+    lc_component *component;
+    lc_context *context;
+};
+
+static void start_it(void *arg)
+{
+    const struct starting *starting = arg;
+    CHECK_SUCCESS(lc_component_start(starting->component, starting->context));
+}
+
+/* What a part's start has deferred runs when the worker that it ran in ends; and nothing else does. */
+static void start_may_defer(void)
+{
+    struct fake deferring[2];
+    struct scope scope = scope_new(NULL);
+    lc_manager *first = lc_manager_ref(noop_manager());
+    lc_component *parts[] = {lc_manager_component(first), &deferring[0].component,
+                             &deferring[1].component};
+    struct starting starting = {.context = scope.context};
+    atomic_uint calls = 0;
+    for (int i = 0; i < 2; i++) {
+        fake_init(&deferring[i], 0);
+        deferring[i].start = start_deferring;
+        deferring[i].arg = &calls;
+    }
+    CU_ASSERT_EQUAL(lc_components_merge(parts, 3, &starting.component), 0);
+    helper_do(start_it, &starting);
+    CU_ASSERT_EQUAL(atomic_load(&calls), 2);
+    CHECK_OPEN(lc_manager_done(first));
+    scope_cancel(&scope);
+    CHECK_CLOSES(lc_component_done(starting.component));
+    lc_component_destroy(starting.component);
+    lc_manager_unref(first);
+    for (int i = 0; i < 2; i++)
+        fake_drop(&deferring[i]);
+    scope_drop(&scope);
+}
+
 static void merged_passes_errors_and_cancels(void)
 {
     struct puppet puppets[2];
@@ -649,6 +702,7 @@ CHECK_SUITE_IN_MODES(
      clean_answer_of_a_part_is_no_error},
     {"A17 a throw in the start of merged components leaves nothing running",
      throwing_start_leaves_nothing_running},
+    {"A17 what a part's start defers runs when its worker ends", start_may_defer},
     {"A17 merged components pass errors up and cancels down", merged_passes_errors_and_cancels},
     {"A17 merged components start once", merged_starts_once},
     {"A17 no components merged are ready and done at the start",
