@@ -471,6 +471,11 @@ int lc_port_receive(lc_receive_port port, lc_message **message, int64_t deadline
     return result;
 }
 
+static void read_stamp(const void *message, void *stamp)
+{
+    *(uint64_t *)stamp = ((const lc_message *)message)->stamp;
+}
+
 /* Which of the channels has the oldest message. @return -1: none has one. */
 static long oldest_of(lc_channel *const *channels, size_t count)
 {
@@ -480,14 +485,11 @@ static long oldest_of(lc_channel *const *channels, size_t count)
     do {
         before = found;
         for (size_t i = 0; i < count; i++) {
-            void *item;
-            if (lc__channel_peek(channels[i], &item) < 0)
+            uint64_t stamp;
+            if (!lc__channel_look(channels[i], read_stamp, &stamp) || stamp >= lowest)
                 continue;
-            const lc_message *message = item;
-            if (message->stamp < lowest) {
-                lowest = message->stamp;
-                found = (long)i;
-            }
+            lowest = stamp;
+            found = (long)i;
         }
     } while (found != before);
     return found;

@@ -442,14 +442,14 @@ int lc__channel_send_beyond(lc_channel *channel, void *item)
     return result;
 }
 
-int lc__channel_peek(lc_channel *channel, void **item)
+bool lc__channel_look(lc_channel *channel, void (*look)(const void *item, void *arg), void *arg)
 {
     lc__spinlock_lock(&channel->lock);
     bool there = channel->length > 0;
     if (there)
-        *item = channel->items[channel->head];
+        look(channel->items[channel->head], arg);
     lc__spinlock_unlock(&channel->lock);
-    return there ? 0 : -EAGAIN;
+    return there;
 }
 
 bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), void **item)

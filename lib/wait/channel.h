@@ -32,8 +32,11 @@ int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void *
                          int64_t deadline);
 /* Sends an item though the channel may be full. @return 0, -EPIPE, -ENOMEM. */
 int lc__channel_send_beyond(lc_channel *channel, void *item);
-/* The oldest item, which stays where it is; of a channel that is not merged. @return 0, -EAGAIN. */
-int lc__channel_peek(lc_channel *channel, void **item);
+/*
+ * Shows the oldest item, under the channel's lock, as another thread may take it and free it; of a
+ * channel that is not merged. @return whether there is one.
+ */
+bool lc__channel_look(lc_channel *channel, void (*look)(const void *item, void *arg), void *arg);
 
 /* Whether a receive, or a send, would not wait now. */
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side);

@@ -8,6 +8,7 @@
 
 #include <bsd/string.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -795,6 +796,47 @@ static void period_without_end(void)
     CU_ASSERT_EQUAL(lc_port_close(port), 0);
 }
 
+/* ---- a message that gives way while the receiver looks which is the oldest ---- */
+
+struct crowded {
+    lc_send_port port;
+    atomic_bool over;
+};
+
+/* Larger than what messages are recycled in. */
+static void *send_into_full(void *arg)
+{
+    static const char bytes[512];
+    struct crowded *crowded = arg;
+    while (!atomic_load(&crowded->over))
+        lc_send(crowded->port, bytes, sizeof bytes);
+    return NULL;
+}
+
+static void oldest_gives_way_while_it_is_looked_at(void)
+{
+    struct crowded crowded = {.over = false};
+    lc_receive_port ports[2];
+    lc_port_options options = LC_PORT_INIT;
+    options.limit = 1;
+    options.when_full = LC_FULL_DROP_OLDEST;
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(lc_port_open(&options, &ports[i]), 0);
+    crowded.port = ports[0].send;
+    pthread_t sender;
+    CU_ASSERT_EQUAL(pthread_create(&sender, NULL, send_into_full, &crowded), 0);
+    for (long i = 0; i < ROUNDS * 50; i++) {
+        lc_message *message;
+        CU_ASSERT_EQUAL(lc_port_receive_any(ports, 2, &message, LC_FOREVER), 0);
+        CU_ASSERT_EQUAL(lc_message_size(message), 512);
+        lc_message_free(message);
+    }
+    atomic_store(&crowded.over, true);
+    pthread_join(sender, NULL);
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(lc_port_close(ports[i]), 0);
+}
+
 CHECK_SUITE(isolate_races, "race: isolates",
             {"behind an exit no message is handled", nothing_comes_behind_an_exit},
             {"a parked sender goes on when a close has made room", parked_sender_goes_on},
@@ -811,4 +853,5 @@ CHECK_SUITE(isolate_races, "race: isolates",
             {"control stays in its world", control_stays_in_its_world},
             {"a crowd that talks on several threads", crowd_on_threads},
             {"cancel of a periodic timer against its firing", cancel_against_fire},
-            {"a period that never passes", period_without_end});
+            {"a period that never passes", period_without_end},
+            {"the oldest gives way while it is looked at", oldest_gives_way_while_it_is_looked_at});
