@@ -13,9 +13,12 @@
 
 LC_BEGIN_DECLARATIONS
 
-/** Which ends are followed by a restart. */
+/**
+ * Which ends are followed by a restart. In a tree a runnable that has said done and has returned
+ * NULL is not restarted, whatever its type.
+ */
 typedef enum lc_restart_type {
-    LC_PERMANENT = 0, /**< all */
+    LC_PERMANENT = 0, /**< all, but a tree's done */
     LC_TRANSIENT = 1, /**< those with an error */
     LC_TEMPORARY = 2  /**< none */
 } lc_restart_type;
@@ -55,7 +58,10 @@ typedef struct lc_backoff {
 
 /** The most restarts that an intensity can count. */
 #define LC_INTENSITY_MAX 1000
-/** For lc_intensity.restarts: not even the first restart is borne. Erlang/OTP's intensity 0. */
+/**
+ * For lc_intensity.restarts: the first restart is one too many already. It is what 0 means as the
+ * intensity of an Erlang/OTP supervisor.
+ */
 #define LC_RESTARTS_NONE 4294967295U
 
 /**
@@ -64,8 +70,10 @@ typedef struct lc_backoff {
  * once.
  */
 typedef struct lc_intensity {
-    /** So many within any `period` are borne; 0: any number is, unlike in Erlang/OTP, where that
-     * means LC_RESTARTS_NONE. */
+    /**
+     * So many within any `period` are allowed. 0: there is no limit; in Erlang/OTP 0 means what
+     * LC_RESTARTS_NONE means here.
+     */
     unsigned restarts;
     int64_t period; /**< nanoseconds, above 0 */
     /**
@@ -76,7 +84,7 @@ typedef struct lc_intensity {
     lc_behavior exceeded;
 } lc_intensity;
 
-/** None. */
+/** No limit. */
 #define LC_INTENSITY_INIT                                                                          \
     {                                                                                              \
         0, 5 * LC_SECOND, LC_STOP_PARENTS                                                          \

@@ -31,13 +31,13 @@
  * What is stopped on purpose stops in order: a node is told to when what depends on it is done, and
  * what depends on it by way of nodes that do not run, such as one that has failed.
  * A node that was told to stop ends cleanly without an error, or with one that has the code of its
- * context's error in its chain. Any other error is logged and, if everything is being stopped, named
- * in what the run returns. Its handler is asked, too, but of the answers only shutdown and spin-halt
- * count: they turn the stop into that.
+ * context's error in its chain. Any other error is logged and, if everything is being stopped,
+ * named in what the run returns. Its handler is asked too, but only the answers shutdown and
+ * spin-halt count: they turn the stop into that.
  *
- * The supervisor has no thread of its own. What happens is dealt with by whoever makes it happen,
- * one at a time: a worker that fails carries its error to the supervisor itself. Factories, starts
- * and handlers run in tasks of their own, so that one that blocks holds up nobody.
+ * The supervisor has no thread of its own. The thread or fiber that brings an event about deals
+ * with it, one event at a time: a worker that fails carries its error to the supervisor itself.
+ * Factories, starts and handlers run in tasks of their own, so one that blocks holds up no other.
  *
  * The semantics are those of the supervisor of the Go component/lifecycle packages; where they
  * differ, docs/behaviors.md says how.
@@ -83,8 +83,8 @@ typedef struct lc_node {
     size_t size;      /**< sizeof(lc_node) */
     const char *name; /**< 1 to LC_NAME_MAX bytes; unique in the supervisor; copied */
     /**
-     * Required. An error from it stops the node for good at the first instance, and is judged as any
-     * other failure at a later one.
+     * Required. An error from it stops the node for good at the first instance. At a later one it
+     * is judged as any other failure.
      */
     lc_component_factory factory;
     void *factory_arg;
@@ -101,8 +101,8 @@ typedef struct lc_node {
      */
     lc_executor *executor;
     /**
-     * LC_TEMPORARY: a restart that is answered stops the node instead. When it has ended and nothing
-     * depends on it, it is forgotten, and its name is free; snapshots still show the last few.
+     * LC_TEMPORARY: if the handler answers restart, the node is stopped instead. Once it has ended
+     * and nothing depends on it, it is forgotten and its name is free; snapshots show the last few.
      */
     lc_restart_type restart;
     lc_backoff backoff;
@@ -142,7 +142,12 @@ typedef struct lc_supervisor_options {
     lc_halt_mode halt;
     /** Goes on when nothing is left that could ever run, until it is cancelled. */
     bool keep_running;
-    /** Once everything is being stopped: what is not done so long after is overdue. */
+    /**
+     * Once everything is being stopped: a node that is not done so long after is overdue. So is one
+     * whose error handler has not answered: the run returns while the handler still runs, and its
+     * error names the node and says that it waits for "its error handler". What a handler uses must
+     * then outlive the run.
+     */
     int64_t stop_timeout;
     /** Called when a halt has begun to wait, on the caller's stack; must not throw; may be NULL. */
     void (*on_halt)(void *arg, const lc_error *error);
@@ -173,8 +178,9 @@ LC_API void lc_supervisor_unref(lc_supervisor *supervisor);
  * permit. Before, nodes may be added in any order; the run checks that all dependencies are there.
  * Thread-safe.
  * @return NULL; -EINVAL naming the field; -EEXIST (the name is taken); while it runs also -ENOENT
- * (a dependency is not there), -EINVAL (it waits for a permanent node to complete) and -ESHUTDOWN (everything is being stopped); -ENOSPC, -ENOMEM;
- * -ENOTSUP in a forked child, as those that follow.
+ * (a dependency is not there), -EINVAL (it waits for a permanent node to complete) and -ESHUTDOWN
+ * (everything is being stopped); -ENOSPC, -ENOMEM; -ENOTSUP in a forked child, as those that
+ * follow.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *node);
 /**
@@ -182,9 +188,9 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
  * @return NULL once it is gone; -ENOENT; -EBUSY naming a node that depends on it; -ETIMEDOUT if it
  * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if
  * the node's end waits for the caller: the removal is begun, and the node is forgotten once it has
- * stopped. So a worker, factory, start, handler or isolate of the node is answered, one of a
- * supervisor or tree nested in it, what they call through lc_blocking, and a callback, or a log
- * sink, that the supervisor itself has called.
+ * stopped. This is the answer to a worker, factory, start, handler or isolate of the node, or of a
+ * supervisor or tree nested in it; to what they call through lc_blocking; and to a callback, or a
+ * log sink, that the supervisor itself has called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,
                                                     int64_t deadline);
