@@ -64,7 +64,9 @@ void journal_free(struct journal *journal)
 static void close_file(struct journal *journal)
 {
     if (journal->file >= 0) {
-        /* Who still reads has the file open: see find. The next instance must get the lock at once. */
+        /*
+         * Who still reads has the file open: see find. The next instance must get the lock at once.
+         */
         flock(journal->file, LOCK_UN);
         close(journal->file); /* nothing unsynced is in it, so there is nothing this could lose */
     }
@@ -260,7 +262,7 @@ static bool copy_tail(const struct journal *journal, struct window *window, off_
     return true;
 }
 
-/** Keeps a torn tail for whoever wants to see it. No client was promised it: so a failure only warns. */
+/** Keeps a torn tail for an operator. It was promised to no client, so a failure only warns. */
 static void keep_tail(const struct journal *journal, struct window *window, off_t end)
 {
     enum { TAILS_MAX = 1000 };
@@ -298,7 +300,7 @@ static lc_error *cut_tail(struct journal *journal, struct window *window, off_t 
 
 /* ---- the promised end ---- */
 
-/** Reads it. One that is not there promises nothing; one that is damaged neither, and is logged. */
+/** Reads it. A missing one promises nothing. A damaged one promises nothing and is logged. */
 static lc_error *read_end(const struct journal *journal, struct header *end)
 {
     unsigned char record[sizeof *end];

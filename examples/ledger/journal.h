@@ -1,9 +1,9 @@
 /*
  * journal.h: the file that holds the entries: append-only, checksummed, recovered after a crash.
  *
- * Threads open, append and close, and wait for the disk by it, and for each other: so the journal is
- * never closed in the midst of an append, whoever closes it. Any thread or fiber may read and count
- * at any time, also while the journal is closed; a fiber keeps nobody waiting by it.
+ * Threads open, append and close, and wait for the disk by it, and for each other: so the journal
+ * is never closed in the midst of an append, whoever closes it. Any thread or fiber may read and
+ * count at any time, also while the journal is closed; a fiber keeps nobody waiting by it.
  *
  * Beside it lies "journal.end", which says how many entries were promised, and where the last of
  * them ends. A journal that ends before that has lost entries, however clean its end looks. This
@@ -68,7 +68,7 @@ void journal_close(struct journal *journal);
  * Puts entries on disk: one write, one sync. They count, and can be read, when the call has
  * returned. On failure none of them does, and the file is cut back to where it was. If there was no
  * room (journal_is_full) a later append may succeed; after any other failure all further appends
- * fail until the journal is opened anew.
+ * fail until the journal is opened again.
  * @param texts  1 to JOURNAL_BATCH_MAX, each of 1 to JOURNAL_TEXT_MAX bytes.
  * @param first  receives the number of the first.
  * @return NULL; or -EAGAIN: not open, and nothing else is wrong; -EIO and others: it failed.

@@ -133,13 +133,13 @@ static void answer_text(struct session *session, const char *text)
     send_all(session, session->output, used);
 }
 
-/** By when the next line is to be here: a place is not for one that says nothing. */
+/** When the next line must be here: a client that sends nothing loses its place. */
 static void await_line(struct session *session)
 {
     session->line_by = lc_deadline_after(session->ledger->config.idle);
 }
 
-/** Takes leave of a client that has sent no whole line for too long. */
+/** Ends the session of a client that has sent no whole line for too long. */
 static void drop_silent(struct session *session)
 {
     int seconds = (int)(session->ledger->config.idle / LC_SECOND);
@@ -218,7 +218,7 @@ static void linger(struct session *session)
     while (lc_now() < deadline && lc_wait_fd(session->socket, POLLIN, deadline) > 0) {
         if (recv(session->socket, session->input, sizeof session->input, 0) <= 0 && errno != EAGAIN)
             break;
-        lc_yield(); /* one that never stops sending is always ready */
+        lc_yield(); /* a client that never stops sending is always ready */
     }
 }
 
@@ -510,7 +510,7 @@ lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
     session->finished = finished;
     /*
      * Answers are short, and each is waited for: none may be held back to be sent together with the
-     * next. A client whose machine is gone says nothing any more: after two minutes it is known.
+     * next. A client whose machine is gone sends nothing: keep-alive finds it after two minutes.
      */
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));

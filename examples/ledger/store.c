@@ -81,8 +81,8 @@ static lc_error *commit(struct ledger *ledger, struct request *first)
 }
 
 /**
- * A disk that is full is no failure of ours: what is there can be read, and when there is room
- * again more can be stored. So it is only told, once each time.
+ * A full disk does not end the store: entries can still be read, and can be appended once there is
+ * room. It is only logged, once each time.
  * @return what else is wrong.
  */
 static lc_error *bear_full_disk(lc_error *error, bool *full)

@@ -77,10 +77,10 @@ LC_API const char *lc_version(void);
 LC_API int lc_library_shutdown(void);
 
 /**
- * Opens /dev/null at each of the descriptors 0, 1 and 2 that is closed, so that no file of the
- * program gets one of these numbers and then what is written to standard output or error.
- * lc_service_main begins with it. A main that opens files, or calls the library, before that calls
- * it first thing. Call it while the process has one thread.
+ * Opens /dev/null at each of the descriptors 0, 1 and 2 that is closed. Otherwise a file of the
+ * program could get one of these numbers, and then what is written to standard output or error.
+ * lc_service_main begins with it. A main that opens files, or calls the library, before
+ * lc_service_main calls it first thing. Call it while the process has one thread.
  *
  * @return 0, or a negative errno: /dev/null cannot be opened.
  */

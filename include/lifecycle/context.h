@@ -35,8 +35,8 @@ LC_API LC_MUST_CHECK lc_context *lc_context_new(lc_context *parent);
 
 /**
  * As lc_context_new; the context ends with -ETIMEDOUT at `deadline` on the caller's clock,
- * or with its parent if that is sooner. Also NULL if the deadline needs the thread for timers, and no
- * thread can be made.
+ * or with its parent if that is sooner. Also NULL if the deadline needs the thread for timers, and
+ * no thread can be made.
  */
 LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline);
 

@@ -42,11 +42,13 @@ LC_API uint64_t lc_random_below(uint64_t bound);
 
 /* ---- executors ---- */
 
-/** The stack of a fiber that asks for none, in bytes; guard page and control block are part of it. */
+/**
+ * The stack of a fiber that asks for none, in bytes; guard page and control block are part of it.
+ */
 #define LC_FIBER_STACK_DEFAULT ((size_t)64 * 1024)
 /**
- * The smallest stack a fiber gets, and the largest it can ask for, in bytes. The smallest bears each
- * call of the library, and leaves 8 KiB to its caller.
+ * The smallest stack a fiber gets, and the largest it can ask for, in bytes. On the smallest each
+ * call of the library has room, and 8 KiB are left to its caller.
  */
 #define LC_FIBER_STACK_MIN ((size_t)32 * 1024)
 #define LC_FIBER_STACK_MAX ((size_t)1 << 30)
@@ -124,9 +126,9 @@ LC_API unsigned lc_executor_threads(const lc_executor *executor);
  * With a simulated executor (simulate.h) this is how a simulation runs.
  * @param executor  NULL: the default one.
  * @return once `run` has ended and all fibers of this thread have (isolates go on, on other
- * threads, once none has anything to do here; in a simulation they too must have ended): what `run` returned, NULL if it threw;
- * -EDEADLK from a fiber; -EINVAL without a function; -EAGAIN if the executor has as many threads as
- * it can have; -ENOMEM; -ENOTSUP in a forked child.
+ * threads, once none has anything to do here; in a simulation they too must have ended): what `run`
+ * returned, NULL if it threw; -EDEADLK from a fiber; -EINVAL without a function; -EAGAIN if the
+ * executor has as many threads as it can have; -ENOMEM; -ENOTSUP in a forked child.
  */
 LC_API LC_MUST_CHECK lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg),
                                                void *arg);

@@ -32,8 +32,8 @@
  * What an isolate runs may call all of the library; see executor.h for what code in a fiber must
  * keep to, which holds here too.
  *
- * The semantics are those of Dart's isolates. All calls are thread-safe. In a forked child there are
- * no isolates (api.h), and calls that can say so answer -ENOTSUP.
+ * The semantics are those of Dart's isolates. All calls are thread-safe. In a forked child there
+ * are no isolates (api.h), and calls that can say so answer -ENOTSUP.
  */
 #ifndef LIFECYCLE_ISOLATE_H
 #define LIFECYCLE_ISOLATE_H
@@ -195,11 +195,11 @@ typedef struct lc_isolate_options {
  * the isolate's.
  * @param isolate  receives a reference with all capabilities; NULL if nobody wants it, which is
  *                 cheaper.
- * @return NULL; -EINVAL naming the option; -ESHUTDOWN: the executor is being freed, or the group has
- * been shut down; -EAGAIN: no thread could be made to run it; -EMFILE: there are LC_ISOLATES_MAX;
- * -ENODATA: the kernel gives no random bytes for its capabilities; -ENOMEM; -ENOTSUP in a forked
- * child, or from a simulation in a real executor, or the other way round. Then `release` is not
- * called.
+ * @return NULL; -EINVAL naming the option; -ESHUTDOWN: the executor is being freed, or the group
+ * has been shut down; -EAGAIN: no thread could be made to run it; -EMFILE: there are
+ * LC_ISOLATES_MAX; -ENODATA: the kernel gives no random bytes for its capabilities; -ENOMEM;
+ * -ENOTSUP in a forked child, or from a simulation in a real executor, or the other way round. Then
+ * `release` is not called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn(const lc_isolate_options *options,
                                                 lc_isolate *isolate);
@@ -268,8 +268,8 @@ LC_API LC_MUST_CHECK lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc
 LC_API bool lc_isolate_current(lc_isolate *isolate);
 /**
  * The context of the calling isolate: it ends when the isolate does, or is killed at once; what is
- * thrown on it, or below, is an error of the isolate. NULL: no isolate calls, or memory has run out.
- * Borrowed: lives as long as the isolate.
+ * thrown on it, or below, is an error of the isolate. NULL: no isolate calls, or memory has run
+ * out. Borrowed: lives as long as the isolate.
  */
 LC_API lc_context *lc_isolate_context(void);
 /**
@@ -290,8 +290,8 @@ LC_API void lc_isolate_check(void);
  * What does not carry the capability that it needs does nothing and answers -EPERM; what is for an
  * isolate that has ended answers -ESRCH, and nothing else happens. Control works while an isolate
  * is paused, overtakes all messages that wait, and takes effect before any message that its sender
- * sends afterwards. It does not reach into a simulation, nor out of one: -ENOTSUP, also where the
- * port that is to be told is of another world.
+ * sends afterwards. It does not reach into a simulation, nor out of one: the answer is -ENOTSUP,
+ * also where the port that would get a message is of another world.
  */
 
 /** When a ping is answered, and a kill takes effect. */
@@ -377,7 +377,9 @@ LC_API int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size);
  * @return a reference, or NULL if memory has run out.
  */
 LC_API LC_MUST_CHECK lc_handle *lc_isolate_ready(lc_isolate isolate);
-/** A handle that closes when it has ended; closed already if it has. @return as lc_isolate_ready. */
+/**
+ * A handle that closes when it has ended; closed already if it has. @return as lc_isolate_ready.
+ */
 LC_API LC_MUST_CHECK lc_handle *lc_isolate_done(lc_isolate isolate);
 /**
  * Ends a hold at start or at exit; for isolate managers, and no business of others. Needs the pause

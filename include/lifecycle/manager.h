@@ -112,8 +112,8 @@ LC_API void lc_manager_builder_free(lc_manager_builder *builder);
 LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind);
 /**
  * When a manager that is not ready warns of it: `timeout` nanoseconds after its start, on the clock
- * of its starter, one log line names the workers that have not signalled ready. It is for people:
- * nothing else comes of it, and it is left out if no timer can be had. 0 for LC_READY_WARNING,
+ * of its starter, one log line names the workers that have not signalled ready. The line is for
+ * people: it has no other effect, and is left out if no timer can be made. 0 for LC_READY_WARNING,
  * LC_FOREVER for no warning; below 0 is a mistake.
  */
 LC_API void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t timeout);

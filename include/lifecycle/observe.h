@@ -48,8 +48,7 @@ typedef struct lc_node_status {
     const lc_error *error; /**< the last it had; NULL: none */
     const char *waits_for; /**< for a person; "": nothing */
     bool overdue;          /**< it should have stopped by now */
-    size_t
-        parent; /**< of a runnable, or what is nested: its parent's index; its own: it has none */
+    size_t parent;     /**< index of its parent, of a runnable or a nested node; its own: none */
     size_t first_link; /**< index of the first of its dependencies among the links */
     size_t link_count; /**< how many dependencies it has */
 } lc_node_status;
@@ -130,7 +129,8 @@ typedef struct lc_observer lc_observer;
  */
 LC_API int lc_observer_next(lc_observer *observer, int64_t deadline, lc_event **event);
 /**
- * For lc_wait_any: there is an event, or there will be none any more; then ask lc_observer_next with LC_NOW.
+ * For lc_wait_any: there is an event, or there will be none any more; then ask lc_observer_next
+ * with LC_NOW.
  */
 LC_API lc_waitable lc_on_observer(lc_observer *observer);
 /** Frees an event. NULL is allowed. */

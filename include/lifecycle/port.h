@@ -3,8 +3,8 @@
  *
  * A receive port is where messages arrive, and has one owner: an isolate (isolate.h), a fiber or a
  * thread. Its send port is its address: a plain value that may be copied, compared, stored, sent in
- * a message, and that stays harmless when the receiver is gone. So workers of all kinds talk to each
- * other:
+ * a message, and that stays harmless when the receiver is gone. So workers of all kinds talk to
+ * each other:
  *
  *     lc_receive_port answers;
  *     lc_port_open(NULL, &answers);
@@ -102,14 +102,14 @@ LC_API void lc_keep(void *data);
 
 /**
  * Sends a message. In an isolate that was killed at once it does not return, and moved data is
- * destroyed; so in all calls that take a payload. If the receiver's mailbox is full it does what the receiver has chosen
- * (lc_when_full); only where that is to park the sender, this waits.
+ * destroyed; so in all calls that take a payload. If the receiver's mailbox is full it does what
+ * the receiver has chosen (lc_when_full); only where that is to park the sender, this waits.
  * @param payload   NULL for an empty message. Moved data is taken over if 0 is returned, and stays
  *                  the caller's if not.
  * @param deadline  for that wait; LC_NOW does not wait.
  * @return 0: handed over, or dropped, because the port is closed or drops what is too much;
- * -EINVAL: no port, too many bytes, bytes that are NULL; -ENOBUFS: its mailbox is full; -EDEADLK: it
- * is full, would park the sender, and is the sender's own; -ETIMEDOUT: it was full until the
+ * -EINVAL: no port, too many bytes, bytes that are NULL; -ENOBUFS: its mailbox is full; -EDEADLK:
+ * it is full, would park the sender, and is the sender's own; -ETIMEDOUT: it was full until the
  * deadline; -ENOMEM; -ENOTSUP: in a forked child, or between a simulation and the real world.
  */
 LC_API int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadline);
@@ -118,7 +118,9 @@ LC_API int lc_send(lc_send_port port, const void *data, size_t size);
 /** Moves data to the receiver: lc_send_payload with no deadline. */
 LC_API int lc_send_moved(lc_send_port port, void *data, size_t size, void (*destroy)(void *data));
 
-/** How many messages have been dropped since the process began: sent to closed ports, or too many. */
+/**
+ * How many messages have been dropped since the process began: sent to closed ports, or too many.
+ */
 LC_API uint64_t lc_messages_dropped(void);
 
 /* ---- messages ---- */
@@ -251,8 +253,8 @@ typedef struct lc_timer {
 
 /**
  * Sends a message after a while, once or again and again. A timer started by an isolate is its own:
- * the isolate lives while it is armed, and it ends with the isolate. Another one's timer is nobody's,
- * and ends when it is cancelled, or finds its port closed.
+ * the isolate lives while it is armed, and it ends with the isolate. Another one's timer is
+ * nobody's, and ends when it is cancelled, or finds its port closed.
  * @param payload  NULL for empty messages. Data is moved as by lc_send_payload, and only by a timer
  *                 that fires once.
  * @param after    nanoseconds on the caller's clock, 0 or more.

@@ -100,14 +100,14 @@ typedef struct lc_run_options {
  * worker or from main. No instance is running when it returns.
  *
  * - Completed without error: NULL.
- * - Context ended: its error, once the instance is done. An error thrown meanwhile that has the code
- * of the context's error in its chain is the answer to that, and is dropped. Any other is still put
- * to the handler, but nothing is restarted; without a handler the result names it.
+ * - Context ended: its error, once the instance is done. An error thrown meanwhile that has the
+ * code of the context's error in its chain is the answer to that, and is dropped. Any other is
+ * still put to the handler, but nothing is restarted; without a handler the result names it.
  * - The handler answered stop, stop-parents, shutdown, spin-halt: the error thrown, unwrapped.
  * - It answered none of the five: an error of code -EINVAL that wraps the error thrown and names
  * the value.
- * - The factory failed for the first instance: its error. For a later one that is a failure like any
- * other.
+ * - The factory failed for the first instance: its error. For a later instance it is a failure like
+ * any other.
  * - Bad options: -EINVAL naming the field.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.

@@ -125,7 +125,7 @@ typedef struct lc_service_options {
  *
  * At the end the signal dispositions found are put back, but for a service that has run, where the
  * default action was found: SIGTERM, SIGINT and SIGHUP are then ignored, so that one that comes in
- * the last moment does not replace the exit status. A program that goes on sets them anew.
+ * the last moment does not replace the exit status. A program that goes on sets them again.
  *
  * In a simulation it uses neither the environment nor a pid file nor a title, and takes signals of
  * lc_simulation_signal; at the final deadline it returns.

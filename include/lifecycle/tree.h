@@ -18,7 +18,7 @@
  * context ends; then it returns NULL, or an error whose chain has the code of the context's error.
  * One whose work is over says done and returns NULL. Anything else is a death: the runnable's
  * context is cancelled, its children's with it, and its group siblings'. What has been cancelled is
- * started again once all below it has ended; it starts its children anew.
+ * started again once all below it has ended; it then starts its children again.
  *
  * What one death takes along is one *unit*. Nothing of it starts before all of it has ended, with
  * all that is below it. It pauses once, as the one that has died has to, and counts once against an
@@ -36,8 +36,8 @@
  *
  * The semantics are those of Monogon's supervisor. Strategies, restart types, intensity,
  * significant children and children of one description are those of Erlang/OTP's, with two
- * differences: an intensity's 0 restarts means no limit (LC_RESTARTS_NONE is OTP's 0), and a runnable that does not
- * stop in time is named and waited for, since nothing in C can kill it.
+ * differences. An intensity's 0 restarts means no limit; LC_RESTARTS_NONE is OTP's 0. A runnable
+ * that does not stop in time is named and waited for, since nothing in C can kill it.
  */
 #ifndef LIFECYCLE_TREE_H
 #define LIFECYCLE_TREE_H
@@ -75,13 +75,15 @@ typedef struct lc_child {
     void *arg;        /**< handed to `run`, at each start */
     lc_worker_kind kind;
     size_t stack_size; /**< bytes; 0 for the default of its kind */
-    /** Of a fiber: NULL for that of the fiber that starts it first. Borrowed: it outlives the tree. */
+    /**
+     * Of a fiber: NULL for that of the fiber that starts it first. Borrowed: it outlives the tree.
+     */
     lc_executor *executor;
     /**
-     * Unless it is LC_PERMANENT it may return NULL without having said done. LC_TRANSIENT: not
-     * started again either if it ends as told after its context was ended by other hands than the
-     * tree's, its own say. LC_TEMPORARY: forgotten once it and all below it have ended; its name may
-     * then be given again.
+     * A child that is not LC_PERMANENT may return NULL without having said done. A transient child
+     * is not started again either if its context was cancelled by something else than the tree, by
+     * the child itself for instance, and it then ends as told. A temporary child is forgotten once
+     * it and all below it have ended; its name may then be given again.
      */
     lc_restart_type restart;
     lc_backoff backoff;
@@ -98,24 +100,25 @@ typedef struct lc_child {
             LC_BACKOFF_TREE_INIT, LC_FOREVER, false                                                \
     }
 
-/** What the death of a child takes along. That of a temporary child takes nothing along. */
+/** What the death of a child takes along. The death of a temporary child takes nothing along. */
 typedef enum lc_strategy {
     LC_ONE_FOR_ALL = 0, /**< all of its group */
     LC_ONE_FOR_ONE = 1, /**< no other */
     /**
-     * Those that come after it in its group. They depend on it: each starts, and is started again,
+     * The members after it in its group. They depend on it: each starts, and is started again,
      * after the one before it is healthy, or is over for good. What a death takes along is told to
-     * stop in the reverse order, each when those after it have ended. One whose turn has not come
-     * when the group is told to stop is not started.
+     * stop in the reverse order, each member when those after it have ended. A member whose turn to
+     * start has not come when the group is told to stop is not started.
      */
     LC_REST_FOR_ONE = 2
 } lc_strategy;
 
 /**
- * When the ends of significant children stop their parent: its context is cancelled, as if by its
- * own hands. What then becomes of it its own restart type says: a transient parent that ends as
- * told is not started again. An end counts if the child is over for good, and the tree had not told
- * it to stop: that of a temporary child, and that of a transient one without an error.
+ * When the ends of significant children stop their parent: its context is cancelled, as if the
+ * parent had cancelled it. The parent's own restart type says what follows: a transient parent that
+ * ends as told is not started again. An end counts if the child is over for good and the tree had
+ * not told it to stop: the end of a temporary child, and that of a transient child without an
+ * error.
  */
 typedef enum lc_automatic_shutdown {
     LC_AUTOMATIC_SHUTDOWN_NEVER = 0, /**< they do not */
@@ -181,8 +184,8 @@ LC_API void lc_tree_signal_healthy(lc_context *context);
 /** Says that the caller is done and will return NULL: once, when it is healthy; else it throws. */
 LC_API void lc_tree_signal_done(lc_context *context);
 /**
- * The distinguished name of the caller, root.a.b; also once its instance has ended. Lives as long as
- * the context.
+ * The distinguished name of the caller, root.a.b; also once its instance has ended. Lives as long
+ * as the context.
  */
 LC_API const char *lc_tree_name(lc_context *context);
 /**
@@ -201,8 +204,8 @@ typedef struct lc_tree_options {
     size_t size;      /**< sizeof(lc_tree_options) */
     const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
     /**
-     * The root runnable; its name is the first part of all names. If it is over for good, as its
-     * restart type and the intensity have it, the tree is done.
+     * The root runnable; its name is the first part of all names. Once it is over for good, by its
+     * restart type or by the intensity, the tree is done.
      */
     lc_child root;
     /**
@@ -236,8 +239,8 @@ LC_API void lc_tree_unref(lc_tree *tree);
 
 /**
  * Starts the root. The tree runs until `context` ends or the root is over for good, and restarts
- * the root until then. The error that it ends by, and what failed while it was being stopped, goes to
- * the context's signaler; without one it is logged.
+ * the root until then. The error that it ends by, and what failed while it was being stopped, goes
+ * to the context's signaler; without a signaler it is logged.
  * @param context  NULL for none.
  * @return NULL; -EALREADY; -EAGAIN: no thread can be made to measure pauses and deadlines; -ENOMEM,
  * -ENOTSUP.

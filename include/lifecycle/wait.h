@@ -89,8 +89,9 @@ static inline lc_waitable lc_on_signals(lc_process_signals *signals)
  * @return the index; -ETIMEDOUT; -EINVAL (a waitable without its object, a signal watch twice, too
  *         many of them); -EBADF (a descriptor that is not open, or was forgotten by lc_fd_forget);
  *         -ENOMEM (more than a few); -EMFILE, -ENFILE (waiting for descriptors needs one
- *         more, and an executor thread, for all its fibers, two); -ENOTSUP in a forked child, and for descriptors in a
- *         simulation without a source of them. With no waitables it waits for the deadline.
+ *         more, and an executor thread, for all its fibers, two); -ENOTSUP in a forked child, and
+ *         for descriptors in a simulation without a source of them. With no waitables it waits for
+ *         the deadline.
  */
 LC_API int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline);
 

@@ -1,5 +1,5 @@
 /*
- * format.h: formatting that any stack bears. Floor 0.
+ * format.h: formatting for which any stack is large enough. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_FORMAT_H
 #define LIFECYCLE_BASE_FORMAT_H

@@ -245,8 +245,8 @@ static void add_head(struct line *line, lc_log_level level, int64_t time)
 static atomic_uint_least64_t lost;
 
 /*
- * Says how many lines were lost. Others may be lost meanwhile, or be told by another thread: each
- * is counted once. @return 0: no line waits to be told; or why this one cannot be put out.
+ * Logs how many lines were lost. Further lines may be lost meanwhile, and another thread may log
+ * their number: each is counted once. @return 0: all are logged; or why the line was not put out.
  */
 static int tell_lost(void)
 {

@@ -39,12 +39,12 @@ struct lc__log_repeated {
  */
 bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out);
 /*
- * Logs one of them, with `field` (NULL: none), or counts it. Calls the sink: so hold no lock but that
- * of a single thread's state. How many were left out goes into the field "left_out".
+ * Logs one of them, with `field` (NULL: none), or counts it. It calls the sink, so the caller holds
+ * no lock but that of a single thread's state. The field "left_out" says how many were left out.
  */
 void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
                       const lc_log_field *field, const char *format, ...) LC_PRINTF(5, 6);
-/* There will be no more soon: logs how many were left out, if any, and begins anew. */
+/* For the end of a storm: logs how many were left out, if any, and starts counting from zero. */
 void lc__log_repeated_end(struct lc__log_repeated *repeated, lc_log_level level,
                           const char *component);
 

@@ -49,7 +49,7 @@ size_t lc__memory_in_use(void);
 void lc__memory_fail_at(size_t nth);
 /** The same, and all later ones fail too, until lc__memory_fail_at is called. */
 void lc__memory_fail_from(size_t nth);
-/** How many allocations, threads and descriptors were asked for since one of these two was called. */
+/** How many allocations, threads and descriptors were asked for since the last of these calls. */
 size_t lc__memory_asked(void);
 /** Whether the failure that was last asked for has happened. */
 bool lc__memory_has_failed(void);

@@ -4,10 +4,10 @@
  * Writing without waiting. O_NONBLOCK cannot be set on standard error: other processes share the
  * open file, and a program that does not expect EAGAIN loses what it writes. So each write says by
  * itself that it does not block: a socket takes MSG_DONTWAIT, a pipe RWF_NOWAIT. A terminal, and a
- * pipe of a Linux before 6.4, knows neither; it is opened once more, by which O_NONBLOCK is ours
- * alone. Where even that is refused, to a process that has given up its rights say, poll(2) tells
- * whether there is room; what then may still block is a pipe that another process fills in the
- * moment between. Files have no reader to wait for.
+ * pipe of a Linux before 6.4, takes neither; it is opened once more, so that O_NONBLOCK is set on
+ * our own open file only. Where even that is refused, to a process that has given up its rights
+ * say, poll(2) tells whether there is room; what then may still block is a pipe that another
+ * process fills in the moment between. Files have no reader to wait for.
  */
 #include "base/standard.h"
 

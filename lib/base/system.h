@@ -29,9 +29,9 @@ void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */
 long lc__read(int descriptor, void *bytes, size_t size);
 /*
- * Fills the bytes with random ones of the kernel's, as getrandom(2); waits while the kernel has none
- * yet, early in the boot. @return 0 or a negative errno: -ENOSYS, or -EPERM where a filter of system
- * calls forbids it.
+ * Fills the buffer with random bytes of the kernel, as getrandom(2). Waits while the kernel has
+ * none yet, early in the boot. @return 0 or a negative errno: -ENOSYS, or -EPERM where a filter of
+ * system calls forbids it.
  */
 int lc__getrandom(void *bytes, size_t size);
 /*

@@ -18,7 +18,7 @@ enum lc__awaited {
 /*
  * Writes the parts that are not yet what is waited for, as a list for a person:
  *
- *     inner/store (stopping for 2.0 s): commit (2.0 s) and compact (1.5 s), web (stopping for 1.0 s)
+ *   inner/store (stopping for 2.0 s): commit (2.0 s) and compact (1.5 s), web (stopping for 1.0 s)
  *
  * Each entry is a leaf: its path through nested components, its state, what it waits for, and its
  * workers. Parts that wait for others come last; of a long list the rest is counted. Asks the

@@ -6,7 +6,7 @@
  * last that returns closes shutdown and done.
  *
  * References to a manager: its owner's; one for all its activity, from the start until it is done;
- * one of the signaler, until that is sealed; one for each ready token kept by somebody; one of the
+ * one of the signaler, until that is sealed; one for each ready token that is kept; one of the
  * timer that warns of workers that are not ready, while it fires.
  */
 #include "base/clock.h"
@@ -272,8 +272,8 @@ static lc_error *work(void *arg)
 }
 
 /*
- * An error that comes after the worker was told to stop, and does not come of that, goes upward as
- * any error if it is the first: it is told there. Else the log names the worker.
+ * A late error is one that comes after the worker was told to stop and is no answer to that. The
+ * first goes upward as any error does, and is logged or judged there. Further ones are logged here.
  */
 static void report_late(const struct worker *worker, lc_error *error)
 {

@@ -20,13 +20,13 @@ struct merged {
     atomic_bool started;    /* only its atomicity counts: one start goes on */
     /*
      * The parts', so that they can be cancelled if one of them does not start. Stored with release
-     * and loaded with acquire by those who only look: they find the context complete.
+     * and loaded with acquire by readers of the parts: they find the context complete.
      */
     _Atomic(lc_context *) context;
     lc_context *starting; /* of the part that is being started; held, as its start may throw */
     lc_handle *ready;
     lc_handle *done;
-    /* How far the start has come. Relaxed: those who only look need nothing else with it. */
+    /* How far the start has come. Relaxed: readers of the parts need nothing else with it. */
     atomic_size_t parts_started;
     size_t count;
     lc_component *parts[];
@@ -58,8 +58,9 @@ static const char *part_name(const struct merged *merged, size_t i, char number[
 }
 
 /*
- * The context that a part is started under, which leads to an owner of the part's own: messages about
- * what lies in it have its name in their path. Without an owner above, or memory, it is that of all.
+ * The context that a part is started under. It leads to an owner of the part's own, so messages
+ * about what lies in the part have its name in their path. Without an owner above, or without
+ * memory, it is the context of all parts.
  */
 static lc_context *part_context(struct merged *merged, size_t i)
 {

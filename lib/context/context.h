@@ -31,7 +31,7 @@ void lc__context_cancel_by(lc_context *context, lc_error *cancellation);
  * Whether `error` is a clean answer to the end of the context: the context has ended, and `error`
  * is NULL or has the code of the context's error in its chain. The code counts and not the object,
  * so that a worker may make an error of its own from the number that a wait has returned. This is
- * the one rule by which what was told to stop is judged. False while the context is live.
+ * the one rule that judges the end of what was told to stop. False while the context is live.
  */
 bool lc__context_is_clean_end(const lc_context *context, const lc_error *error);
 

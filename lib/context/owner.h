@@ -1,8 +1,8 @@
 /*
- * owner.h: whose a context is: the node of a supervisor, the runnable of a tree, the part of a
- * merged component that a worker belongs to, and those above it. Two things are asked of it: the
- * path by which messages name what is supervised, and whether the caller is part of what it wants
- * to wait for. Floor 3.
+ * owner.h: the owner of a context: the node of a supervisor, the runnable of a tree, or the part of
+ * a merged component that a worker belongs to, and the owners above that. An owner answers two
+ * questions: by which path messages name what is supervised, and whether the caller is part of what
+ * it wants to wait for. Floor 3.
  *
  * The context of each instance has a value that leads to its owner. A supervisor or tree that is
  * started below such a context lies inside that owner; so the owners found upward from a context

@@ -34,7 +34,9 @@ void lc__worker_run(struct lc__worker_call *call);
  */
 lc_context *lc__worker_context(void);
 
-/* As lc_signal_error, but does not fall back on the signaler of the calling worker's own context. */
+/*
+ * As lc_signal_error, but does not fall back on the signaler of the calling worker's own context.
+ */
 void lc__signal_above(lc_context *context, lc_error *error);
 
 /* Ends the calling worker as a throw does, without an error. */

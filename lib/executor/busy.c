@@ -1,6 +1,6 @@
 /*
- * busy.c: see busy.h. proc(5) tells of a thread how long it has run, and whether it is blocked. How
- * long it has waited for a processor is told only once it has got one.
+ * busy.c: see busy.h. proc(5) tells how long a thread has run, and whether it is blocked. It tells
+ * how long the thread has waited for a processor only once the thread has got one.
  */
 #include "executor/busy.h"
 

@@ -24,8 +24,8 @@ struct lc__busy {
 /* The thread, as the system counts, that the task runs on; or one of these. The task is there. */
 int lc__task_thread(const struct lc__task *task);
 /*
- * Looks at a task that runs on that thread. What has passed since the last look counts if the thread
- * is blocked, and as far as it has run; not while it waits for a processor.
+ * Looks at a task that runs on that thread. What has passed since the last look counts if the
+ * thread is blocked, and as far as it has run; not while it waits for a processor.
  */
 void lc__busy_look(struct lc__busy *busy, int thread, int64_t now);
 

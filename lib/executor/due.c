@@ -2,13 +2,14 @@
  * due.c: see due.h.
  *
  * What a deadline calls may be the program's, and may wait, so it is called in a fiber. One fiber,
- * the *firer*, calls one timer after the other: with a fiber for each they would run in the order in
- * which the scheduler takes fibers, and a simulation takes them in any. A timer whose function waits
- * keeps the fiber that it is called in until it returns; another firer then goes on with the rest.
+ * the *firer*, calls one timer after the other: with a fiber for each they would run in the order
+ * in which the scheduler takes fibers, and a simulation takes them in any. A timer whose function
+ * waits keeps the fiber that it is called in until it returns; another firer then goes on with the
+ * rest.
  *
- * ThreadSanitizer does not see this file, as it does not see loop.c, and for the same reason. It is
- * told that what was done until a timer fell due, and what the timers before it have called, comes
- * before what that timer calls.
+ * ThreadSanitizer does not see this file, as it does not see loop.c, and for the same reason. This
+ * file tells it that what was done until a timer fell due, and what the timers before it have
+ * called, comes before what that timer calls.
  */
 #include "executor/due.h"
 

@@ -14,7 +14,9 @@
 struct lc__fiber;
 struct lc__loop;
 
-/* Timers that have fallen due and whose `fire` has not been called yet. The loop's thread's alone. */
+/*
+ * Timers that have fallen due and whose `fire` has not been called yet. The loop's thread's alone.
+ */
 struct lc__due {
     unsigned refused;        /* how often in a row there was no memory for a firer */
     struct lc__timer *first; /* linked by `next_due` */

@@ -5,9 +5,9 @@
  * enough have run, the thread goes back to its own stack and looks around: for what others have
  * woken, for timers, for descriptors, for work of others, and then it sleeps.
  *
- * ThreadSanitizer does not see this file (nor fiber.c and stack.c): the queues are one thread's, but
- * it takes each fiber for a thread. What orders one worker's doings before another's is the parker,
- * in park.c, which it does see.
+ * ThreadSanitizer does not see this file (nor fiber.c and stack.c): the queues are one thread's,
+ * but it takes each fiber for a thread. What orders one worker's doings before another's is the
+ * parker, in park.c, which it does see.
  */
 #include "executor/loop.h"
 
@@ -146,8 +146,8 @@ static bool has_excess(const struct lc__loop *loop)
 
 /*
  * Gives back the memory of stacks that no fiber has used for some time. As of loop->now. First the
- * stacks go from the thread to all threads, where those of one slab come together; then, a period or
- * two later, their memory goes.
+ * stacks go from the thread to all threads, where those of one slab come together; then, a period
+ * or two later, their memory goes.
  * @return when there may be more of them; LC_FOREVER: no stack is kept that need not be.
  */
 static int64_t trim_stacks(struct lc__loop *loop)
@@ -219,8 +219,8 @@ static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *
 }
 
 /*
- * The thread's own stack was left in go(), which was called by pass(): there the call is made, before
- * anything else is looked at. For the monitor it is no switch: the fiber has not waited.
+ * The thread's own stack was left in go(), which was called by pass(): there the call is made,
+ * before anything else is looked at. For the monitor it is no switch: the fiber has not waited.
  */
 void lc__loop_call(void (*run)(void *arg), void *arg)
 {
@@ -497,7 +497,9 @@ void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber)
         return;
     }
     lc__spinlock_lock(&loop->fresh_lock);
-    /* A backlog is as old as its first; what our thread last read of the clock may be old itself. */
+    /*
+     * A backlog is as old as its first; what our thread last read of the clock may be old itself.
+     */
     if (!loop->fresh.first && loop->executor->threads > 1)
         loop->fresh_since = lc__clock_real.now(&lc__clock_real);
     fiber->born = loop->fresh_since;
@@ -558,7 +560,9 @@ bool lc__loop_steal(struct lc__loop *thief, struct lc__loop *victim, int64_t now
     return true;
 }
 
-/* Whether what waits to be started has waited long enough for another thread to be worth its wake. */
+/*
+ * Whether what waits to be started has waited long enough for another thread to be worth its wake.
+ */
 static bool has_aged_backlog(struct lc__loop *loop)
 {
     if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) < 2)

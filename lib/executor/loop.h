@@ -106,11 +106,13 @@ void lc__loop_run(struct lc__loop *loop);
 /* What a fiber enters its stack by; `arg` is the fiber. */
 void lc__loop_fiber_main(void *arg);
 /*
- * By a fiber: calls `run(arg)`, which does not wait, on the stack of its thread, which is as large as
- * threads' stacks are. The fiber counts as running meanwhile.
+ * By a fiber: calls `run(arg)` on the stack of its thread, which is as large as threads' stacks
+ * are. `run` does not wait. The fiber counts as running meanwhile.
  */
 void lc__loop_call(void (*run)(void *arg), void *arg);
-/* Takes over a guest's main fiber, which may not go to another thread; the loop's thread calls it. */
+/*
+ * Takes over a guest's main fiber, which may not go to another thread; the loop's thread calls it.
+ */
 void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
 /* Puts a new fiber where it waits for its start; from any thread. */
 void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber);
@@ -121,9 +123,9 @@ bool lc__loop_is_empty(struct lc__loop *loop);
 /* Takes out what is due, and has it fired: see due.h. By the loop's thread. */
 void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
 /*
- * The fiber, which is the loop's and running, has done one piece of work of several: lets the thread
- * look around when it is time, and others run that are ready, unless they are `patient`. @return
- * whether others had their turn.
+ * The fiber, which is the loop's and running, has done one piece of work of several: lets the
+ * thread look around when it is time, and others run that are ready, unless they are `patient`.
+ * @return whether others had their turn.
  */
 bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient);
 /* Wakes its thread if it sleeps. From any thread, and signal handlers. */

@@ -376,8 +376,8 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
 }
 
 /*
- * A thread, until a deadline that the kernel knows. If the thread that fires timers could not be made,
- * threads that wait do it; the wait then returns early.
+ * A thread, until a deadline that the kernel knows. If the thread that fires timers could not be
+ * made, threads that wait do it; the wait then returns early.
  */
 static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadline,
                        struct sleeper *how)
@@ -416,9 +416,10 @@ static void set_interruptible(struct lc__task *task, struct lc__parker *parker)
 }
 
 /*
- * The handshake with lc__task_interrupt, by the order of the two under the parker's lock: either it
- * finds the parker, and its READY ends the sleep, or the next one; or it was before us, and we find
- * the doom that it was called for. The parker is taken back under the lock before it goes.
+ * The handshake with lc__task_interrupt, by the order of the two under the parker's lock. Either
+ * that call finds the parker, and its READY ends this sleep or the next one. Or it came before, and
+ * this function finds the task's `doom` set. The parker is taken back under the lock before it
+ * goes.
  */
 static int park_interruptible(struct lc__task *task, struct lc__parker *parker, unsigned seen,
                               int64_t deadline, struct sleeper *how)

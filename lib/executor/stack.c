@@ -6,10 +6,10 @@
  *
  * A free stack is *warm* while it keeps its memory, and is then used again as it is; it is *cold*
  * when that has been given back. To give it back is a call of the kernel that interrupts all
- * processors, so that it is made for many at a time: while fibers end, for a whole slab whose stacks
- * are all free, and only if more are warm than the budget bears; and after some time without use for
- * what is left. So what an end costs does not depend on how many end together, and the memory goes
- * all the same. The lock is not held during that call: those stacks are then neither warm nor cold.
+ * processors, so it is made for many stacks at a time. While fibers end, it is made for a whole
+ * slab whose stacks are all free, and only if more are warm than the budget allows. What is left is
+ * given back after some time without use. So the cost of an end does not depend on how many end
+ * together. The lock is not held during that call: those stacks are then neither warm nor cold.
  */
 #include "executor/stack.h"
 
@@ -56,7 +56,8 @@ struct class
 
 /*
  * How many bytes may be warm, of stacks up to the default size and of larger ones. Few fibers touch
- * all of their stack, but those that do are to be borne. A small stack counts as one of the default.
+ * all of their stack, but a budget must hold for those as well. A small stack counts as a default
+ * one.
  */
 struct budget {
     size_t most;  /* above it, what ends gives memory back */
@@ -127,8 +128,8 @@ struct lc__slab *lc__slabs(void)
 /* ---- guards; under the lock ---- */
 
 /*
- * Emulators take the advice and do not follow it. So the kernel is asked to write there: that tells,
- * and does not end the process.
+ * Emulators take the advice and do not follow it. So the kernel is asked to write there: that
+ * tells, and does not end the process.
  */
 static bool is_out_of_reach(char *low)
 {
@@ -238,7 +239,7 @@ static struct budget *budget_of(const struct lc__slab *slab)
     return slab->stack_size <= LC__STACK_DEFAULT ? &small_budget : &large_budget;
 }
 
-/* Relaxed: who reads it without the lock wants to know about how many bytes there are. */
+/* Relaxed: a reader without the lock needs only an estimate of the bytes. */
 static size_t warm_bytes(const struct budget *budget)
 {
     return atomic_load_explicit(&budget->warm, memory_order_relaxed);
@@ -310,8 +311,8 @@ static struct lc__fiber *take_cold(struct class *class, size_t stack_size)
 }
 
 /*
- * ThreadSanitizer remembers who has written to a stack, and would take its next user to be in a race
- * with him. A new mapping it knows to be nobody's.
+ * ThreadSanitizer remembers who has written to a stack, and would take its next user to be in a
+ * race with him. A new mapping it knows to be nobody's.
  */
 static void forget_use(struct lc__fiber *fiber)
 {
@@ -349,7 +350,7 @@ struct lc__fiber *lc__stack_take(size_t size)
 
 /* ---- giving back ---- */
 
-/* Without the lock: these stacks are nobody else's. Control blocks go too; the guards stay. */
+/* Without the lock: no list holds these stacks. Control blocks go too; the guards stay. */
 static void give_memory_back(struct lc__slab *slab, uint64_t stacks)
 {
     for (unsigned from = 0, to; from < slab->count; from = to + 1) {

@@ -35,8 +35,8 @@ struct lc__slab {
  *     low                                                                      low + size
  *      | guard |                       <--- frames |  struct lc__fiber  | colour |
  *
- * What fibers use most would lie at the same place of each page, and so in the same few lines of the
- * cache: the colour differs from stack to stack.
+ * What fibers use most would lie at the same place of each page, and so in the same few lines of
+ * the cache: the colour differs from stack to stack.
  */
 struct lc__stack {
     struct lc__slab *slab;
@@ -58,7 +58,7 @@ bool lc__stacks_have_excess(void);
  * now and then. @return when to be called next; LC_FOREVER: there is no excess.
  */
 int64_t lc__stacks_trim(int64_t now, int64_t after);
-/* Gives back the whole excess: nobody is left who would call lc__stacks_trim. */
+/* Gives back the whole excess: no thread is left that would call lc__stacks_trim. */
 void lc__stacks_trim_all(void);
 
 /* The lowest byte that may be used, and how many there are up to the control block. */

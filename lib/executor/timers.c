@@ -248,8 +248,9 @@ static int64_t next_look(void)
 
 /*
  * @return whether the keeper would look too late. Both sides hold the lock: either the timer is in
- * before the keeper's look, which finds it, or the time of that look is seen here. Most timers never
- * come to fire, so one armed and disarmed again and again wakes the keeper once, not each time.
+ * before the keeper's look, which finds it, or the time of that look is seen here. Most timers
+ * never come to fire, so one armed and disarmed again and again wakes the keeper once, not each
+ * time.
  */
 static bool arm_real(struct lc__timer *timer, int64_t deadline)
 {

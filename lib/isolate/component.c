@@ -45,7 +45,7 @@ static void has_ended(void *arg)
     lc_handle_close(((struct isolate_component *)arg)->done);
 }
 
-/* No hold holds it: whoever stops the component waits for its end. */
+/* It ends the holds too: what stops the component waits for the isolate's end. */
 static void stop_isolate(void *arg)
 {
     lc__isolate_stop(((struct isolate_component *)arg)->isolate);

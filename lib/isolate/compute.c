@@ -14,7 +14,7 @@ struct computation {
     void *arg;
     lc_payload result; /* the isolate's */
     lc_send_port answer;
-    /* Written by the isolate, read once it has told that it has ended. */
+    /* Written by the isolate, read once its exit message has come. */
     lc_error *failed; /* what the computation has returned; held */
     bool is_lost;     /* there was no memory to send the result */
 };

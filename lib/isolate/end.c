@@ -1,10 +1,10 @@
 /*
  * end.c: how an isolate ends. See isolate.h.
  *
- * First it is alive no more, in one step under its lock: what is sent from then on is dropped by its
- * sender. Then what it had is given up in an order that others can rely on: messages, context, argument;
- * the last message; the exit listeners; its group; whoever waits for it to be done. Only then its
- * record is another's.
+ * First it is alive no more, in one step under its lock: what is sent from then on is dropped by
+ * its sender. Then what it had is given up in an order that others can rely on: messages, context,
+ * argument; the last message; the exit listeners; its group; whoever waits for it to be done. Only
+ * then its record is another's.
  */
 #include "base/memory.h"
 #include "context/worker.h"
@@ -53,7 +53,9 @@ static struct remains take_remains(struct lc__isolate *isolate)
     return remains;
 }
 
-/* The record is nobody's. @return its extras, in which somebody may have asked for `done`; or NULL. */
+/*
+ * The record is nobody's. @return its extras, in which somebody may have asked for `done`; or NULL.
+ */
 static struct lc__extras *vacate(struct lc__isolate *isolate)
 {
     lc__spinlock_lock(&isolate->lock);
@@ -160,7 +162,7 @@ static void let_go(struct lc__extras *extras)
 
 static void end(struct lc__isolate *isolate, bool tells)
 {
-    /* Before its state is "ended": a thread that is told, or looks, may shut the library down. */
+    /* Before its state is "ended": a thread that learns of that may shut the library down. */
     lc__job_finishing(isolate->job.executor);
     struct remains remains = take_remains(isolate);
     give_up_what_is_the_programs(&remains);
@@ -204,7 +206,9 @@ void lc__isolate_die(void)
         lc__worker_end();
 }
 
-/* What was moved into a call that does not return is nobody's: its destructor is all that is left. */
+/*
+ * What was moved into a call that does not return is nobody's: its destructor is all that is left.
+ */
 void lc__isolate_die_with(const lc_payload *payload)
 {
     if (!lc__task_can_end(lc__task_current()))

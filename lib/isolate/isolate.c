@@ -1,12 +1,12 @@
 /*
  * isolate.c: spawning isolates, and running them. See isolate.h and <lifecycle/isolate.h>.
  *
- * An isolate that has something to do is posted to its executor as a job. A run handles some events,
- * one after the other, and then lets others run. Before each event it asks what comes next: without
- * a lock while it has messages in its hand and nobody has asked for its attention.
+ * An isolate that has something to do is posted to its executor as a job. A run handles some
+ * events, one after the other, and then lets others run. Before each event it asks what comes next:
+ * without a lock while it has messages in its hand and nobody has asked for its attention.
  *
- * Each run is a worker's (context/worker.h), so that a throw in a handler ends that run and no more:
- * what is left of the event is cleared away, and the isolate is posted again.
+ * Each run is a worker's (context/worker.h), so that a throw in a handler ends that run and no
+ * more: what is left of the event is cleared away, and the isolate is posted again.
  */
 #include "isolate/isolate.h"
 
@@ -32,7 +32,9 @@
 enum {
     TURN = 64,  /* events that are handled before others run */
     GLANCE = 8, /* events that are handled between two looks at the clock */
-    /* Below this limit they are taken one by one, so that those in hand do not make it much higher. */
+    /*
+     * Below this limit they are taken one by one, so that those in hand do not make it much higher.
+     */
     EXACT_LIMIT = 1024,
 };
 
@@ -265,7 +267,7 @@ static void hold(struct run *run)
     isolate->running = run->task;
     /* Lives until the isolate ends, which is in this run or later. */
     run->task->name = name_of(isolate);
-    /* For who asks what the task is part of; an error does not go there. */
+    /* For the question what the task is part of (owner.h); an error does not go there. */
     run->call.context = isolate->extras ? isolate->extras->companion.parent : NULL;
 }
 
@@ -279,13 +281,15 @@ static void let_go(struct run *run)
     atomic_store_explicit(&task->doom, NULL, memory_order_relaxed);
 }
 
-/* What comes next, and what it takes. If there is nothing the isolate is let go in the same step. */
+/*
+ * What comes next, and what it takes. If there is nothing the isolate is let go in the same step.
+ */
 static enum lc__event next_event(struct run *run, struct lc__control **control)
 {
     struct lc__isolate *isolate = run->isolate;
     /*
-     * Relaxed: of what was asked for before a message was sent, the lock under which the message was
-     * taken has told us; anything else may be seen a little later.
+     * Relaxed: of what was asked for before a message was sent, the lock under which the message
+     * was taken has told us; anything else may be seen a little later.
      */
     if (run->has_looked && isolate->taken && isolate->counted_off > 0 &&
         !atomic_load_explicit(&isolate->attention, memory_order_relaxed))
@@ -732,7 +736,9 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->alive = true;
     isolate->bars = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
                               (options->hold_at_start ? LC__HELD_AT_START : 0));
-    /* Who shuts the group down has looked for its isolates, or will: he finds this one, or we him. */
+    /*
+     * Who shuts the group down has looked for its isolates, or will: he finds this one, or we him.
+     */
     if (lc__isolate_group_is_down(group))
         isolate->bars |= LC__KILLED;
     isolate->ready = false;

@@ -36,9 +36,11 @@ static inline struct lc__tick *lc__tick_of(struct lc_message *message)
 
 /* What is wrong with a payload: 0, or -EINVAL. */
 int lc__payload_check(const lc_payload *payload);
-/* Destroys what was moved and is nobody's any more. NULL is allowed. */
+/* Destroys what was moved and has no owner any more. NULL is allowed. */
 void lc__payload_destroy(const lc_payload *payload);
-/* A message to a port; of a payload that is good, or NULL. NULL: no memory; the data is not moved. */
+/*
+ * A message to a port; of a payload that is good, or NULL. NULL: no memory; the data is not moved.
+ */
 lc_message *lc__message_new(lc_send_port port, const lc_payload *payload);
 /* The same, of a timer that has yet to be set. */
 lc_message *lc__message_new_tick(lc_send_port port, const lc_payload *payload);

@@ -3,7 +3,7 @@
  *
  * A timer is a record of a pool, as an isolate is. It is given back when nothing refers to it any
  * more: the clock while it is armed or firing, its isolate's list, a tick that was not delivered,
- * and whoever is just cancelling it.
+ * and a call that is just cancelling it.
  *
  * A timer has at most one tick that was not delivered. While there is one, a period that passes
  * only adds to `periods`; the tick takes that number along when it is delivered (lc__tick_deliver),

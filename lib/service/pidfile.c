@@ -2,8 +2,8 @@
  * pidfile.c: see pidfile.h.
  *
  * The file may lie where other users can write. A symbolic link or a further name of another file
- * would have that file overwritten, and any user who may open the file may lock it: so none is
- * followed, the file must be ours, with one name, and its mode is 0600.
+ * would have that file overwritten, and any user who may open the file may lock it. So links are
+ * not followed, the file must belong to our user and have one name, and its mode is 0600.
  */
 #include "service/pidfile.h"
 
@@ -67,7 +67,9 @@ static bool is_at_path(int descriptor, const char *path)
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
-/* @param descriptor  receives it; -1: the file was removed meanwhile, so it is to be tried again. */
+/*
+ * @param descriptor  receives it; -1: the file was removed meanwhile, so it is to be tried again.
+ */
 static lc_error *open_and_lock(const char *path, int *descriptor)
 {
     /* Not to be held up by a FIFO. */

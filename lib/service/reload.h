@@ -22,8 +22,8 @@ lc_handle *lc__reload_done(const struct lc__reload *reload);
 /* Has it end soon, if one goes on. */
 void lc__reload_cancel(struct lc__reload *reload);
 /*
- * Forgets it. @return what it has failed with; NULL: it has not. One that was told to end, and says
- * no more than that it was, has not failed.
+ * Forgets it. @return what it has failed with; NULL: it has not failed. A reload that was told to
+ * end and returns the code of its context's error has not failed.
  */
 lc_error *lc__reload_end(struct lc__reload *reload);
 

@@ -1,8 +1,8 @@
 /*
  * report.c: see report.h.
  *
- * What is owed to the manager follows from what it knows and what is so, not from a queue: a manager
- * that was too busy for a while hears what is true when it listens again.
+ * What is owed to the manager follows from what it knows and what is so, not from a queue: a
+ * manager that was too busy for a while hears what is true when it listens again.
  */
 #include "service/report.h"
 
@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 /*
- * A phase may last: each time the manager is asked for this much more. Told three times as often,
- * so that one that is told late does no harm; the first time after a moment, as most phases are
- * over by then.
+ * A phase may last: each request asks the manager for this much more time. Requests go out three
+ * times as often, so that a late one does no harm. The first goes out after a moment, since most
+ * phases are over by then.
  */
 #define EXTENSION LC_MINUTE
 #define EXTENSION_EVERY (20 * LC_SECOND)
@@ -32,12 +32,12 @@
 #define RETRY_AFTER LC_SECOND
 /* A shorter watchdog would take the processor's time for itself. */
 #define WATCHDOG_EVERY_LEAST (10 * LC_MILLISECOND)
-/* And a manager that is too busy to be told is not asked again sooner. */
+/* A manager that is too busy to take a message is not tried again sooner. */
 #define WATCHDOG_RETRY_AFTER (100 * LC_MILLISECOND)
 
 /* ---- what is owed ---- */
 
-/* A reload that is over before the manager was told of it is told all the same: it waits for it. */
+/* A reload that is over before it could be announced is announced all the same: systemd waits. */
 static enum lc__phase phase_to_tell(const struct lc__report *report)
 {
     return report->reload_untold ? LC__RELOADING : report->phase;
@@ -50,7 +50,7 @@ static bool phase_is_owed(const struct lc__report *report)
     return phase != report->told && phase != LC__HALTING;
 }
 
-/* What is so now; it does not go with a phase that is told late. */
+/* The present status; it does not go with a phase that is announced late. */
 static bool status_is_owed(const struct lc__report *report)
 {
     return !report->status_told && phase_to_tell(report) == report->phase;
@@ -156,7 +156,7 @@ static int64_t next_beat(const struct lc__report *report)
     return next;
 }
 
-/* What was owed has been told, or cannot be told for good. */
+/* What was owed has been sent, or can never be sent. */
 static void note_told(struct lc__report *report)
 {
     if (status_is_owed(report))

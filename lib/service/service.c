@@ -213,7 +213,7 @@ static void end_reload(struct service *service)
         report_running(service);
 }
 
-/* There is nothing to do, but the manager waits until it is told so. */
+/* There is nothing to do, but the service manager waits for a message that says so. */
 static void answer_reload(struct service *service)
 {
     lc__report_set(&service->report, LC__RELOADING, "reloading");
@@ -556,7 +556,7 @@ static void end(struct service *service, bool has_run)
     lc_signaler_unref(service->signaler);
     lc__report_end(&service->report);
     lc__pidfile_close(&service->pid_file);
-    lc_log_flush(); /* lines that were lost are told while there is time */
+    lc_log_flush(); /* logs how many lines were lost while there is time */
 }
 
 static int serve(const lc_service_options *options, lc_supervisor *supervisor)

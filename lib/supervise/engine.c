@@ -305,9 +305,9 @@ static lc_error *name_overdue(struct lc__engine *engine, lc_error *error)
 }
 
 /*
- * What the run returns: why it has ended, with what else has to be known added; and that alone, for
- * a run above, to which the reason may be its own order to stop. Not inlined: each event would pay
- * for its stack.
+ * Makes what the run returns: the reason of its end, together with what else went wrong. And what
+ * went wrong alone, for a run above, to which the reason may be its own order to stop. Not inlined:
+ * each event would pay for its stack.
  */
 static __attribute__((noinline)) void conclude(struct lc__engine *engine)
 {

@@ -20,8 +20,8 @@
  *  6. Once the end of everything has begun nothing starts; it is over when every node is done, or
  *     has been told to be overdue.
  *  7. An event costs what it touches: the node, its edges, those that it starts or stops.
- *  8. Each death and each late error is told once, in the step in which the instance ends, whatever
- *     is decided about it. A late error is one of an instance that had been told to stop.
+ *  8. The engine tells each death and each late error once, in the step in which the instance ends,
+ *     whatever follows. A late error is one of an instance that had been told to stop.
  *  9. What one failure takes along in a tree is one unit: it stops as one, nothing of it starts
  *     before all of it has ended, it pauses once, counts once, and is given up as one.
  * 10. A condition that can no longer come true is reported once, with its reason.
@@ -202,7 +202,7 @@ struct lc__engine_node {
     bool counted_active; /* see engine->active */
     bool leaving;        /* to be forgotten once it is settled */
     bool named_late;     /* in engine->failed_late */
-    bool fails_late; /* its handler is asked about an error that came after it was told to stop */
+    bool fails_late;     /* its handler is asked about a late error */
 };
 
 struct lc__engine {
@@ -329,7 +329,9 @@ struct lc__engine_node *lc__engine_overdue(struct lc__engine *engine, struct lc_
 /* Whether the time for everything to stop is over at `now`. */
 bool lc__engine_gives_up(const struct lc__engine *engine, int64_t now);
 
-/* The runnable that comes after `node` when all below `top` are gone through, parents first; NULL. */
+/*
+ * The runnable that comes after `node` when all below `top` are gone through, parents first; NULL.
+ */
 struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
                                          struct lc__engine_node *node);
 

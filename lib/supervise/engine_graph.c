@@ -415,7 +415,7 @@ static void stop_as_decided(struct lc__engine *engine, struct lc__engine_node *n
     stop_for_good(engine, node, behavior, lc_error_ref(node->error));
 }
 
-/* It has ended as it was told to, or at least after. */
+/* It has ended after it had been told to stop, cleanly or not. */
 static void stopped(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (is_to_stay_down(engine, node)) {
@@ -437,8 +437,8 @@ static lc_error *not_a_behavior(const struct lc__engine_node *node, lc_behavior 
 }
 
 /*
- * About an error that came after the node had been told to stop, which has been told already. The
- * node is stopped as it was to be; only an answer that concerns everything counts.
+ * The verdict about a late error, which has been logged already. The node is stopped as it was to
+ * be; only an answer that concerns the whole graph counts.
  */
 static void decide_late(struct lc__engine *engine, struct lc__engine_node *node,
                         lc_behavior behavior)

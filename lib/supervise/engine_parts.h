@@ -21,11 +21,11 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node);
 void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node);
 /*
- * The node, which had been told to stop, has ended with an error that is not the answer to that.
+ * The node had been told to stop, and has ended with an error that is not the answer to that.
  * It is logged, and, if everything is being stopped, named in the result. Takes the error over.
  */
 void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
-/* The same, of an error that is told in another way. */
+/* The same, of an error that another line logs. */
 void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
                           const lc_error *error);
 /* Takes the error over as the node's last. */

@@ -13,9 +13,9 @@
  * each after the one before it is ready. The first start of an ordered group goes through the last
  * phase too.
  *
- * First all that an event ends is marked, and counted, so what dies of too many restarts, up to the
- * whole tree, is known before anything is started in it. Then the node that has ended is
- * considered, and last those that were at rest when they were marked.
+ * First the engine marks and counts all that an event ends. So it knows what dies of too many
+ * restarts, up to the whole tree, before it starts anything. Then it considers the node that has
+ * ended, and last those that were at rest when they were marked.
  */
 #include "supervise/engine_parts.h"
 
@@ -112,7 +112,7 @@ static bool has_stopped(const struct lc__engine_node *member)
     return (member->cancelled && member->down) || member->state == LC_NODE_BACKOFF;
 }
 
-/* The last of an ordered unit that has not ended is told to stop, once those after it have. */
+/* Tells the last member of an ordered unit to stop, once those after it have ended. */
 static void stop_next(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member = group->next;
@@ -333,8 +333,8 @@ static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__en
 }
 
 /*
- * It has failed, of that error, taken over. What has been taken along by a failure before, or lies
- * below what has been told to stop, is part of what is stopped: it counts no more.
+ * The node has failed with that error, which is taken over. A node that an earlier failure has
+ * taken along, or that lies below one told to stop, is part of what is stopped: it does not count.
  */
 static void fail(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
@@ -354,7 +354,7 @@ static void fail(struct lc__engine *engine, struct lc__engine_node *node, lc_err
     }
 }
 
-/* It has been told to stop, and has failed nevertheless. */
+/* It has failed after it had been told to stop. */
 static void fail_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     lc__engine_keep_error(node, lc_error_ref(error));

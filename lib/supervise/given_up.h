@@ -1,6 +1,6 @@
 /*
- * given_up.h: which nodes of a supervisor have stopped for good while the rest goes on. Floor 5: the
- * main program's status.
+ * given_up.h: which nodes of a supervisor have stopped for good while the rest goes on. Floor 5:
+ * the main program's status.
  */
 #ifndef LIFECYCLE_SUPERVISE_GIVEN_UP_H
 #define LIFECYCLE_SUPERVISE_GIVEN_UP_H

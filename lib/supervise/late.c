@@ -62,7 +62,7 @@ static void keep(struct lc__node *node, char *text)
     node->awaited = text;
 }
 
-/* Without a component there is nobody to ask, and the node itself need not stay. */
+/* Without a component there is nothing to ask, and the node itself need not stay. */
 static void gather_one(struct look *look, struct lc__engine_node *engine)
 {
     struct lc__node *node = of_engine(engine);

@@ -1,5 +1,5 @@
 /*
- * late.h: what holds a node up whose time is over: found out before the deadline is dealt with, so
+ * late.h: finds out what holds a node up whose time is over, before the deadline is dealt with, so
  * that log and error can name it down to the worker. Floor 5: supervisor.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_LATE_H

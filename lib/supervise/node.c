@@ -35,9 +35,8 @@ struct lc__instance {
     lc_signaler *signaler;
     struct lc__owner *owner; /* held */
     lc_component *component;
-    _Atomic(lc_component *) shown; /* the same, for those who look; NULL: it is not made yet */
-    atomic_uint
-        users; /* of the component: the instance, and those who look; the last destroys it */
+    _Atomic(lc_component *) shown; /* the same, for other threads; NULL: it is not made yet */
+    atomic_uint users; /* of the component: the instance, and its readers; the last destroys it */
     struct lc__worker_call call; /* of the task that makes and starts it */
     lc_error *refused;           /* what the factory has said */
     bool start_returned;
@@ -83,8 +82,9 @@ static bool is_due(struct lc__timer *timer)
 }
 
 /*
- * Has `fire` called after a pause, on the timers' thread, to try once more. On a clock that is moved
- * by hand, or simulated, it is not known whether that time comes. @return whether it will be called.
+ * Has `fire` called after a pause, on the timers' thread, to try once more. On a clock that is
+ * moved by hand, or simulated, it is not known whether that time comes. @return whether it will be
+ * called.
  */
 static bool postpone(struct lc__timer *timer, void (*fire)(struct lc__timer *timer))
 {
@@ -111,7 +111,7 @@ static void is_ready(struct lc__waiter *waiter)
     lc__shell_post(instance->shell, &instance->ready_post);
 }
 
-/* Whether it only answers that the instance has been told to stop. */
+/* Whether the error is only the answer to the order to stop. */
 static bool is_cancellation(const struct lc__instance *instance, const lc_error *error)
 {
     return instance->node->engine.cancel_sent && lc__context_is_clean_end(instance->context, error);
@@ -227,9 +227,10 @@ static void destroy_by_timer(struct lc__timer *timer)
 }
 
 /*
- * On the stack of whatever has closed its done handle, perhaps a thread that the destroy joins; or
- * of the last that has looked at the component. So a destroy that may wait needs a task; if there is
- * none, the thread has ended after a pause, and there may be room for another.
+ * Runs on the stack of the task that has closed the done handle, or of the last reader of the
+ * component. The destroy may join that very thread, so one that may wait needs a task of its own.
+ * If there is none, it is tried again after a pause: the thread has ended, and there is room for
+ * another.
  */
 void lc__instance_release(struct lc__instance *instance)
 {
@@ -248,12 +249,12 @@ static void is_done(struct lc__waiter *waiter)
     lc__instance_release(instance);
 }
 
-/* ---- those who look ---- */
+/* ---- readers of the component ---- */
 
 struct lc__instance *lc__node_hold(struct lc__node *node)
 {
     struct lc__instance *instance = node->instance;
-    /* Acquire: whoever finds the component finds it complete. */
+    /* Acquire: a reader that finds the component finds it complete. */
     if (!instance || !atomic_load_explicit(&instance->shown, memory_order_acquire))
         return NULL;
     unsigned users = atomic_load_explicit(&instance->users, memory_order_relaxed);
@@ -505,7 +506,7 @@ static bool start_judgement(struct lc__judgement *judgement)
                           judgement) == 0;
 }
 
-/* Without a task: better to be held up than not to ask. A throw is as in any other callback. */
+/* Without a task: to be held up is better than not to ask. A throw counts as in any callback. */
 static void ask_here(struct lc__judgement *judgement)
 {
     lc__callback_enter();

@@ -243,7 +243,9 @@ static lc_error *make_component(const lc_run_options *options, struct instance *
     return error;
 }
 
-/* Tells the engine that everything stops, if the run's context has ended. @return whether it has. */
+/*
+ * Tells the engine that everything stops, if the run's context has ended. @return whether it has.
+ */
 static bool stop_if_cancelled(struct run *run)
 {
     const lc_error *ended = lc_context_error(run->context);
@@ -335,9 +337,10 @@ static lc_error *take_failure(struct run *run)
 }
 
 /*
- * Waits until nothing of the instance runs any more. If the run's context has ended, the instance's,
- * which lies below, has ended with it, and the engine learns of that here: but not before a handler
- * has judged an error of the instance's, whose answer may be another result than the context's.
+ * Waits until nothing of the instance runs any more. If the run's context has ended, the
+ * instance's, which lies below, has ended with it. The engine learns of that here, but after a
+ * handler has judged an error of the instance, since the answer may be another result than the
+ * context's.
  */
 static void end_instance(struct run *run)
 {

@@ -54,7 +54,7 @@ struct lc__runnable {
     struct lc__run *last;
     unsigned starts_without_task; /* in a row; in the service, as the next */
     struct lc__log_repeated death_lines, pause_lines, late_lines; /* there may be many */
-    size_t index;            /* among the nodes, for who numbers them */
+    size_t index;            /* among the nodes, while a snapshot numbers them */
     struct lc__ended *ended; /* the last of its temporary children that have */
 };
 
@@ -94,8 +94,8 @@ struct lc__child_group *lc__child_group_new(const lc_child_group *options);
 void lc__child_group_unref(struct lc__child_group *group);
 
 /*
- * Makes a runnable of good options, in that group, below one of that name; NULL: the root. NULL: no
- * memory.
+ * Makes a runnable of checked options, in that group, below the runnable of that name (NULL: it is
+ * the root). @return NULL: no memory.
  */
 struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
                                       const lc_child *options, struct lc__child_group *group);

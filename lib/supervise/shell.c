@@ -160,7 +160,7 @@ static void finish(struct lc__shell *shell)
     /* For those that are overdue, and whatever else lies below it. */
     lc__shell_cancel(shell, shell->context);
     lc__timer_disarm(&shell->timer);
-    /* Before it is told that it is done: the library may be shut down as soon as that is known. */
+    /* Before done closes: the library may be shut down as soon as that is known. */
     lc__timers_release(&shell->holds_timers);
     shell->front->finished(shell);
     /* The server gives back the shell's own reference: end_service. */
@@ -499,7 +499,7 @@ const char *lc__shell_own_path(const struct lc__shell *shell)
     return shell->path ? shell->path : shell->name;
 }
 
-/* Without memory for it, it is named as if it lay in nothing. */
+/* Without memory for the path, the shell is named as if it were nested in nothing. */
 static void set_path(struct lc__shell *shell, const lc_context *above, bool is_part)
 {
     const struct lc__owner *owner = lc__owner_next(&above);

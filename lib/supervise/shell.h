@@ -114,7 +114,9 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
  */
 bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                    void *arg);
-/* Whether the caller is within the service: nothing of this shell goes on before the caller does. */
+/*
+ * Whether the caller is within the service: nothing of this shell goes on before the caller does.
+ */
 bool lc__shell_serves(struct lc__shell *shell);
 
 /*
@@ -163,7 +165,7 @@ lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff);
 lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity);
 /* Makes room for what it counts, for lc__free(intensity->times). @return false: no memory. */
 bool lc__intensity_init(struct lc__engine_intensity *intensity, const lc_intensity *limit);
-/* What is borne, for a person, in `text`: "2 in 1.0 s are borne". */
+/* Writes the limit for a person into `text`: "2 in 1.0 s are borne". */
 enum { LC__INTENSITY_TEXT_SIZE = 48 };
 const char *lc__intensity_text(const lc_intensity *limit, char text[LC__INTENSITY_TEXT_SIZE]);
 

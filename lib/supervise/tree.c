@@ -114,8 +114,8 @@ struct request {
 };
 
 /*
- * The context is that of no runnable which runs: the mistake is the caller's own, and costs the
- * caller its life, but not the one whose context it has passed.
+ * The context belongs to no runnable that runs. The mistake is the caller's, so the error goes to
+ * the caller, and not to the runnable whose context was passed.
  */
 static LC_NORETURN void die_of_foreign(lc_context *context, lc_error *error)
 {
@@ -503,7 +503,7 @@ static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
     end_lines(runnable);
     if (runnable == tree->root)
         tree->root = NULL;
-    if (runnable->engine.settled) /* else it goes since its parent is to start anew */
+    if (runnable->engine.settled) /* else it goes since its parent is restarted */
         lc__ended_keep(&runnable->parent->ended, runnable->engine.name, &runnable->engine);
     lc__runnable_free(runnable);
 }
@@ -691,7 +691,7 @@ static void list_living(struct lc__shell *shell, void *arg)
             lc__engine_list_name(names, LC_ERROR_MESSAGE_MAX / 2, node->name);
 }
 
-/* What it has ended by, unless that is just what it was told: then what went wrong meanwhile. */
+/* What it has ended by; if that is the answer to a stop, what went wrong meanwhile. */
 static void take_result(struct lc__shell *shell, void *arg)
 {
     lc_error **result = arg;
@@ -870,10 +870,10 @@ lc_observer *lc_tree_observe(lc_tree *tree, size_t capacity)
     return tree ? lc__shell_observe(&tree->shell, capacity) : NULL;
 }
 
-/* A snapshot of all, and since when those that still run have been told to end. */
+/* A snapshot of all, and when those that still run were told to end. */
 struct survey {
     struct picture picture;
-    int64_t *told; /* of each node; 0: it has not been told, or since when is not known */
+    int64_t *told; /* of each node: when; 0: it was not told, or the time is not known */
 };
 
 static void take_survey(struct lc__shell *shell, void *arg)

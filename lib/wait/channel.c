@@ -2,9 +2,9 @@
  * channel.c: queues of pointers. See <lifecycle/channel.h> and channel.h.
  *
  * Two kinds wait on a channel. Workers in lc_channel_receive or send stand in a queue; who comes
- * from the other side serves the first of them, hands it the item or takes it from it, and wakes it:
- * it has nothing left to do. Watchers, which wait for several things and may not take the item in
- * the end, are all woken when an item, or a place, is there for anybody.
+ * from the other side serves the first of them, hands it the item or takes it from it, and wakes
+ * it: it has nothing left to do. Watchers, which wait for several things and may not take the item
+ * in the end, are all woken when an item, or a place, is there for anybody.
  */
 #include "wait/channel.h"
 
@@ -184,8 +184,9 @@ static int take(lc_channel *channel, void **item, struct wake *wake)
 }
 
 /*
- * Puts back in front what was handed to a receiver that does not return, and before it to the next
- * receiver in the queue. Beyond the capacity, since its place may be taken. @return as put.
+ * Takes an item that was handed to a receiver that does not return. Gives it to the next receiver
+ * in the queue, or puts it back in front: beyond the capacity, since its place may be taken.
+ * @return as put.
  */
 static int put_back(lc_channel *channel, void *item, struct wake *wake)
 {
@@ -258,7 +259,7 @@ static bool gives_up(lc_channel *channel, enum lc__channel_side side, struct par
     return mine;
 }
 
-/* Without memory for it, it goes where the items of a channel go that nobody receives. */
+/* Without memory for it, the channel's discard function gets it, as an item never received. */
 static void give_back(lc_channel *channel, void *item)
 {
     struct wake wake = {NULL};

@@ -19,7 +19,9 @@ enum lc__channel_side { LC__RECEIVE, LC__SEND };
  */
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
                             bool (*is_extra)(const void *item), lc_channel **channel);
-/* Takes the oldest item out if `asked` says so, under the channel's lock. @return whether it did. */
+/*
+ * Takes the oldest item out if `asked` says so, under the channel's lock. @return whether it did.
+ */
 bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), void **item);
 /* Takes out the oldest item that counts against the capacity. @return false: there is none. */
 bool lc__channel_take_counted(lc_channel *channel, void **item);

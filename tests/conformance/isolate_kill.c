@@ -433,7 +433,7 @@ static void messages_of_killed_senders(void)
         message_of_a_killed_sender();
 }
 
-/* Each sends to the other, whose mailbox is full and who parks. */
+/* Each sends to the other, whose mailbox is full, and parks. */
 static lc_error *sends_without_end(struct mime *mime, void *other)
 {
     lc_defer(mime_count_deferred, mime);

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* A call that waits for an end, and who makes it. */
+/* A call that waits for an end, and its caller. */
 struct scene {
     void (*ask)(void *arg); /* the call; sets `code` */
     bool blocking;          /* it is made through lc_blocking */
@@ -68,7 +68,7 @@ static void make_the_call(struct scene *scene)
     lc_handle_close(scene->asked);
 }
 
-/* ---- who calls ---- */
+/* ---- callers ---- */
 
 static lc_error *call_in_worker(lc_context *context, lc_ready *ready, void *arg)
 {
@@ -379,7 +379,7 @@ static void an_isolate_shuts_its_group_down(void)
     }
 }
 
-/* ---- who is no part of it ---- */
+/* ---- callers that are no part of it ---- */
 
 static lc_error *remove_other(lc_context *context, lc_ready *ready, void *arg)
 {

@@ -424,7 +424,9 @@ static void only_the_dead_pause(void)
     strike_from(&troupe, clock);
 }
 
-/* What pauses is cancelled with the tree: the pause is over at once, and it has not died of this. */
+/*
+ * What pauses is cancelled with the tree: the pause is over at once, and it has not died of this.
+ */
 static void cancelled_while_pausing(void)
 {
     struct check_clock *clock = check_clock_new();

@@ -305,7 +305,7 @@ static void dies_of(const enum actor_order *orders, size_t count)
     CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
     CU_ASSERT_EQUAL(troupe.last.code, -EPROTO);
     CU_ASSERT_EQUAL(lc_channel_length(a->answers), 0);
-    CU_ASSERT_TRUE(actor_entered(a)); /* anew */
+    CU_ASSERT_TRUE(actor_entered(a)); /* again */
     CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_LOOK));
     troupe_strike(&troupe);
 }
@@ -432,7 +432,7 @@ static void call_foreign(lc_context *context, void *arg)
     call_from_outside(arg);
 }
 
-/* The caller dies of it; its sibling, and whoever holds the foreign context, hear nothing. */
+/* The caller dies of it. Its sibling, and the owner of the foreign context, are not affected. */
 static void foreign_call_kills_the_caller(lc_context *foreign_context)
 {
     struct troupe troupe;

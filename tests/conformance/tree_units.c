@@ -1,7 +1,7 @@
 /*
  * tree_units.c: contract B5, B6, B8, B13, B17: what one failure takes along is one unit; which
- * errors are told; children of one description, significant children, temporary children; a tree that is
- * over, or cancelled before its start.
+ * errors are told; children of one description, significant children, temporary children; a tree
+ * that is over, or cancelled before its start.
  */
 #include "support/check.h"
 #include "support/mode.h"

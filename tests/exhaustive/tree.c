@@ -316,7 +316,7 @@ static const char *judge_unit(const struct shape *shape, const struct sight *end
     return NULL;
 }
 
-/* A node that was there and ran, or had ended, has begun anew, or pauses before it does. */
+/* A node that was there and ran, or had ended, runs again, or pauses before it does. */
 static const char *judge_restart(const struct shape *shape, const struct twins *twins,
                                  const struct sight *before, const struct sight *after, int node,
                                  struct event event)

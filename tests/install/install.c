@@ -1,6 +1,6 @@
 /*
- * install.c: what `make install` puts down can be found by pkg-config, compiled against and run: with the
- * shared library, and with the static one.
+ * install.c: what `make install` puts down can be found by pkg-config, compiled against and run:
+ * with the shared library, and with the static one.
  */
 #include "support/check.h"
 
@@ -38,7 +38,10 @@ static const char program[] =
 /** Where it is installed to. */
 static char root[32];
 
-/** Runs a shell command and returns its exit status; a command that fails is shown with what it said. */
+/**
+ * Runs a shell command and returns its exit status; a command that fails is shown with what it
+ * said.
+ */
 static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int shell(const char *format, ...)
 {
@@ -73,7 +76,10 @@ static int shell(const char *format, ...)
     return status;
 }
 
-/** Installs into a fresh directory. A sanitized build is no user's: under one, an ordinary one is made beside it. */
+/**
+ * Installs into a fresh directory. A sanitized build is no user's: under one, an ordinary one is
+ * made beside it.
+ */
 static bool install(void)
 {
     snprintf(root, sizeof root, "/tmp/lifecycle-install-XXXXXX");
@@ -128,8 +134,9 @@ static void uninstalls(void)
 }
 
 /*
- * A sanitizer's functions are in the program, not in a shared library that is linked by clang, which
- * then cannot have all its symbols defined. The commands are looked at: to build all takes a minute.
+ * A sanitizer's functions are in the program, not in a shared library that is linked by clang,
+ * which then cannot have all its symbols defined. The commands are looked at: to build all takes a
+ * minute.
  */
 static void sanitized_library_may_leave_symbols_undefined(void)
 {

@@ -408,7 +408,7 @@ static void an_old_end_is_borne(void)
     opens_with_three(data, false);
     write_end_file(data, 1, first, true);
     opens_with_three(data, true);
-    opens_with_three(data, false); /* it has been written anew */
+    opens_with_three(data, false); /* it has been written again */
     write_end_file(data, 1, first + 1, false);
     is_refused_as_cut(data, "has 3 entries up to byte ");
     scratch_remove(data);

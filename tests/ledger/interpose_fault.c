@@ -3,7 +3,7 @@
  *
  * FAULT_SYNC=n  the n-th fdatasync fails with EIO, without anything being synced. A later sync of
  * any kind is told on stderr. HOLD_SYNC=n:FIFO  the n-th fdatasync says "interpose: held" and goes
- * on when somebody has opened FIFO for writing. FAULT_ADDRESS=1  getaddrinfo finds no memory.
+ * on when a process has opened FIFO for writing. FAULT_ADDRESS=1  getaddrinfo finds no memory.
  * FLOOD=1  a socket that was shut down always has something to receive, once it had.
  */
 /* The system's headers give the parameters other names, and a type's name takes no parentheses. */

@@ -1,10 +1,10 @@
 /*
- * interpose_lack.c: preloaded into a program, makes the n-th allocation of libc, the n-th mapping or
- * the n-th thread of the process fail, alone or with all that follow. The program asks for that by
- * lack_begin, which it finds by dlsym.
+ * interpose_lack.c: preloaded into a program, makes the n-th allocation of libc, the n-th mapping
+ * or the n-th thread of the process fail, alone or with all that follow. The program asks for that
+ * by lack_begin, which it finds by dlsym.
  *
- * LACK_MEMSTREAM=1  each stream of open_memstream is closed as libc closes one when it has no memory
- * for the text: fclose answers 0, and the text is NULL.
+ * LACK_MEMSTREAM=1  each stream of open_memstream is closed as libc closes one when it has no
+ * memory for the text: fclose answers 0, and the text is NULL.
  */
 /* Names, of functions and parameters, are those of the C library. A type takes no parentheses. */
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,bugprone-*) */

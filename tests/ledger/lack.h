@@ -10,8 +10,8 @@ enum { LACK_MEMORY, LACK_MAPPING, LACK_THREAD, LACK_KINDS };
 
 /**
  * Makes the nth request of that kind from now on fail, counted from 1 over all threads; with
- * `for_good` those that follow it fail too. 0 makes none fail. The counts begin anew, with 0 only
- * that of the requests. May be called in a signal handler.
+ * `for_good` those that follow it fail too. 0 makes none fail. The counts begin at zero, with 0
+ * only that of the requests. May be called in a signal handler.
  */
 void lack_begin(int kind, unsigned long nth, bool for_good);
 /** How many requests there were, and how many of them failed. */

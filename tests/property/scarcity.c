@@ -1,6 +1,6 @@
 /*
  * scarcity.c: whole scenarios in which something cannot be had: the n-th allocation of the library,
- * the n-th allocation of libc (whoever asks for it), the n-th mapping, the n-th thread; alone, or
+ * the n-th allocation of libc (by any caller), the n-th mapping, the n-th thread; alone, or
  * with all that follow. Each attempt runs in a process of its own, with a time limit. It must not
  * crash, hang or turn in a loop, must leave nothing behind, and must answer with success or with an
  * error that names the lack.

@@ -1,6 +1,6 @@
 /*
- * idle.c: a process with everything in it, in which nothing happens, uses no processor time: nothing
- * looks again and again.
+ * idle.c: a process with everything in it, in which nothing happens, uses no processor time:
+ * nothing looks again and again.
  */
 #include "support/check.h"
 #include "support/fibers.h"

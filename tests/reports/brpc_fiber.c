@@ -98,7 +98,7 @@ static int cancel_context(void *arg)
     return 0;
 }
 
-/* The context ends as a wait under it begins: the wait hears of it, whatever it waits for. */
+/* The context ends as a wait under it begins: the wait ends, whatever it waits for. */
 static void end_is_heard_by_a_wait_that_begins(void)
 {
     enum { ROUNDS = 20 };
@@ -144,7 +144,9 @@ static int wait_then_sleep(void *arg)
     return result;
 }
 
-/* The handle closes after the wait for it has timed out: the sleep that follows is not cut short. */
+/*
+ * The handle closes after the wait for it has timed out: the sleep that follows is not cut short.
+ */
 static void late_close_does_not_wake_the_next_wait(void)
 {
     struct twice twice = {.handle = lc_handle_new(), .timed_out = lc_handle_new()};

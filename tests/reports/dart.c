@@ -40,7 +40,9 @@ static lc_error *entry_returns(void *arg)
     return NULL;
 }
 
-/* It ends as soon as it may. What listens from its spawn on hears of the end; a late one does not. */
+/*
+ * It ends as soon as it may. A listener from its spawn on gets the exit message; a late one none.
+ */
 static void short_lived_is_heard_to_end(void)
 {
     lc_receive_port port = probe_open(), late = probe_open();
@@ -445,7 +447,7 @@ static lc_error *compute_and_exit(void *arg, lc_payload *result)
     lc_isolate_exit(LC_NO_PORT, NULL);
 }
 
-/* Whatever becomes of the computation, the caller hears of it, and nothing stays behind. */
+/* Whatever becomes of the computation, the caller is told, and nothing stays behind. */
 static void run_without_a_result_is_told(void)
 {
     lc_message *result = NULL;
@@ -677,8 +679,8 @@ static lc_error *member_computes(void *arg)
 }
 
 /*
- * Members that tick, park, compute, and are paused. A shutdown of their group waits for the handlers
- * that run; once these are killed at once, it ends.
+ * Members that tick, park, compute, and are paused. A shutdown of their group waits for the
+ * handlers that run; once these are killed at once, it ends.
  */
 static void group_ends_whatever_its_members_do(void)
 {

@@ -1,7 +1,7 @@
 /*
  * erlang.c: scenarios from public bug reports of Erlang/OTP's supervisor and gen_server
- * (erlang/otp), and of two that do as these do (rabbitmq/rabbitmq-common, elle-lisp/elle), rebuilt in our own terms. tests/reports.md
- * lists them with their verdicts.
+ * (erlang/otp), and of two that do as these do (rabbitmq/rabbitmq-common, elle-lisp/elle), rebuilt
+ * in our own terms. tests/reports.md lists them with their verdicts.
  */
 #include "reports/beside.h"
 #include "support/check.h"
@@ -84,7 +84,7 @@ static void late_reply_reaches_nothing(void)
     gate_drop(&server.gate);
 }
 
-/* The server ends while a call waits: who listens for the end hears of it on the reply's port. */
+/* The server ends while a call waits: its exit listener gets the end on the reply's port. */
 static void caller_hears_that_the_server_ends(void)
 {
     static const int gone = -1;
@@ -210,7 +210,9 @@ static void failed_restart_is_tried_again(void)
 
 /* ---- trees ---- */
 
-/* A child dies while its parent is still NEW: it alone is restarted, and the parent gets healthy. */
+/*
+ * A child dies while its parent is still NEW: it alone is restarted, and the parent gets healthy.
+ */
 static void child_dies_while_its_parent_is_new(void)
 {
     struct troupe troupe;

@@ -75,7 +75,7 @@ static void look_below(void *arg)
         level->seen_below &= lc_context_error(level->contexts[i]) != NULL;
 }
 
-/* Whoever sees a context closed finds every context below it ended. */
+/* A worker that sees a context closed finds every context below it ended. */
 static void cancellation_has_no_gaps(void)
 {
     lc_context *contexts[DEPTH];

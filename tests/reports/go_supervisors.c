@@ -606,7 +606,9 @@ static bool is_gone(void *arg)
     return gone;
 }
 
-/* A worker removes its own node: it is told at once that it cannot wait for that, and is stopped. */
+/*
+ * A worker removes its own node: it is told at once that it cannot wait for that, and is stopped.
+ */
 static void worker_removes_its_own_node(void)
 {
     struct crew *crew = crew_new();
@@ -660,7 +662,9 @@ static bool joins_at_last(void *arg)
     return code == 0;
 }
 
-/* A temporary node has ended, well or not: another one of its name can be added, again and again. */
+/*
+ * A temporary node has ended, well or not: another one of its name can be added, again and again.
+ */
 static void temporary_nodes_leave_their_names(void)
 {
     struct crew *crew = crew_new();

@@ -109,7 +109,7 @@ static int field_arm(struct field *field, int number)
     return lc_timer_start(field->port.send, &payload, after, 0, &field->timers[number]);
 }
 
-/* Each message cancels another timer and starts both anew, until there were enough messages. */
+/* Each message cancels another timer and starts both again, until there were enough messages. */
 static lc_error *field_tick(void *arg, lc_message *message)
 {
     struct field *field = arg;

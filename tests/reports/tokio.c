@@ -45,7 +45,7 @@ static void full_and_closed_is_closed(void)
     lc_channel_unref(channel);
 }
 
-/* Two park in a send, one in a wait for room. Each must hear of the close. */
+/* Two park in a send, one in a wait for room. The close must end each wait. */
 static void close_wakes_all_senders(void)
 {
     lc_channel *channel = channel_of(1);

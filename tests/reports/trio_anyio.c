@@ -41,7 +41,9 @@ static void item_goes_to_the_next_receiver(void)
     lc_channel_unref(channel);
 }
 
-/* Neither a deadline that has passed nor a context that has ended keeps an item out of free room. */
+/*
+ * Neither a deadline that has passed nor a context that has ended keeps an item out of free room.
+ */
 static void room_wins_over_a_past_deadline(void)
 {
     lc_channel *channel = channel_of(3);

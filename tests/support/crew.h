@@ -2,8 +2,8 @@
  * crew.h: a supervisor whose nodes do what a test tells them, and a history of what they did.
  *
  * A player is a node, which restarts without a pause. Each of its instances is a stint: a component
- * of one worker, which by default is ready at once and returns its context's error when that ends. The test changes what it likes
- * (player->node, player->slow, ...) before the player joins.
+ * of one worker, which by default is ready at once and returns its context's error when that ends.
+ * The test changes what it likes (player->node, player->slow, ...) before the player joins.
  */
 #ifndef LIFECYCLE_TESTS_CREW_H
 #define LIFECYCLE_TESTS_CREW_H
@@ -161,7 +161,9 @@ bool crew_comes(struct crew *crew, lc_handle *handle);
 #define ASKED(player, number) CU_ASSERT_EQUAL(atomic_load(&(player)->asked), (number))
 #define BEFORE(crew, first, second) CU_ASSERT_TRUE(crew_before((crew), (first), (second)))
 
-/** That an error is one of some code whose message has the text in it. The error is looked at only. */
+/**
+ * That an error is one of some code whose message has the text in it. The error is looked at only.
+ */
 #define TELLS(error, wanted, text)                                                                 \
     do {                                                                                           \
         CU_ASSERT_EQUAL(lc_error_code(error), (wanted));                                           \

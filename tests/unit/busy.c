@@ -1,6 +1,6 @@
 /*
- * busy.c: executor/busy.h: a thread that runs, or is blocked, has had its time; one that waits for a
- * processor has not.
+ * busy.c: executor/busy.h: a thread that runs, or is blocked, has had its time; one that waits for
+ * a processor has not.
  */
 #include "support/check.h"
 

@@ -752,7 +752,9 @@ static void other_answers_about_late_errors_change_nothing(void)
     }
 }
 
-/* F28: what depends on the one that stops its parents fails an instant after it was told to stop. */
+/*
+ * F28: what depends on the one that stops its parents fails an instant after it was told to stop.
+ */
 static void a_halt_is_not_lost_to_a_stop(void)
 {
     begin_with_two();

@@ -241,7 +241,7 @@ static void told_and_fails(void)
     dies(&world, b);
     CHECK_STATE(b, LC_NODE_DEAD);
     CU_ASSERT_TRUE(b->late && !b->died);
-    CHECK_STATE(a, LC_NODE_BACKOFF); /* it was borne, so it was counted once */
+    CHECK_STATE(a, LC_NODE_BACKOFF); /* within the limit, so it was counted once */
     CU_ASSERT_EQUAL(world.intensities[0].count, 1);
     let_pause_pass(&world);
     CHECK_STATE(a, LC_NODE_STARTING);
@@ -294,7 +294,7 @@ static void ordered_start(void)
     is_healthy(&world, four[0]);
     CU_ASSERT_TRUE(four[1]->started);
     CU_ASSERT_FALSE(four[2]->started);
-    dies(&world, four[1]); /* before it was healthy: it begins anew with itself */
+    dies(&world, four[1]); /* before it was healthy: the start begins again with it */
     CU_ASSERT_FALSE(four[0]->told);
     let_pause_pass(&world);
     CU_ASSERT_EQUAL(four[1]->node.instance, 2);

@@ -534,7 +534,7 @@ static void cancel_in_a_callback_does_not_wait(void)
     lc_handle_unref(gate);
 }
 
-/* A library callback of another kind: the end of a deadline, on the stack of who fires timers. */
+/* A library callback of another kind: the end of a deadline, on the stack of the timers. */
 static void cancel_at_a_deadline_does_not_wait(void)
 {
     struct running running, canceller;

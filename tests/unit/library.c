@@ -28,7 +28,9 @@ static unsigned entries_in(const char *path)
     return count;
 }
 
-/* No more than these: one that was joined is gone from /proc a moment later, also before we count. */
+/*
+ * No more than these: one that was joined is gone from /proc a moment later, also before we count.
+ */
 static bool threads_are(void *count)
 {
     return entries_in("/proc/self/task") <= *(unsigned *)count;
@@ -124,7 +126,9 @@ static void signal_watch_keeps_it_up(void)
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }
 
-/* It has no worker and no deadline, but may be given a node, for which it needs the timers' thread. */
+/*
+ * It has no worker and no deadline, but may be given a node, for which it needs the timers' thread.
+ */
 static void idle_supervisor_keeps_it_up(void)
 {
     struct scope scope = scope_new(NULL);

@@ -20,7 +20,10 @@ static void *end_at_once(void *arg)
     return arg;
 }
 
-/* From here on this process, which is a child for that, makes no thread. The superuser is not bound. */
+/*
+ * From here on this process, which is a child for that, makes no thread. The superuser is not
+ * bound.
+ */
 static void forbid_threads(void)
 {
     const struct rlimit one = {1, 1};

@@ -141,7 +141,7 @@ struct measure {
     bool returned;
 };
 
-/* What lies below the frame is nobody's to sanitizers, whose stacks are larger, and to Valgrind. */
+/* Sanitizers, whose stacks are larger, and Valgrind take what lies below the frame for unused. */
 static bool is_painted(void)
 {
     return !LC__SANITIZED && !check_in_valgrind();

@@ -66,7 +66,9 @@ static lc_error *yield_to_the_end(void *unused)
     return NULL;
 }
 
-/* Each wake-up may be late by all the time there is: it comes at the end of time, and not before. */
+/*
+ * Each wake-up may be late by all the time there is: it comes at the end of time, and not before.
+ */
 static void a_delay_ends_with_time(void)
 {
     lc_simulation_options options = LC_SIMULATION_INIT;
