@@ -149,7 +149,7 @@ static void guide_says_what_it_says(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(found);
     while (fgets(program, sizeof program, found)) {
         program[strcspn(program, "\n")] = '\0';
-        says(program, programs == 0 ? 9 : 5); /* the graph, the tree */
+        says(program, programs == 0 ? 9 : 6); /* the graph, the tree */
         programs++;
     }
     pclose(found);
