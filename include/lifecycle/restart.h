@@ -35,7 +35,7 @@ typedef enum lc_restart_type {
  */
 typedef struct lc_backoff {
     bool first_at_once; /**< the first restart after a steady life comes without a pause */
-    int64_t first;      /**< nanoseconds; 0: never a pause */
+    int64_t first;      /**< nanoseconds; 0: no pause, but 100 ms for want of a thread or memory */
     int64_t most;       /**< nanoseconds; at least `first` */
     double factor;      /**< 1 or more */
     double jitter;      /**< 0 to 1 */

@@ -162,6 +162,7 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
     node->stop_wanted = false;
     node->again = false;
     node->cancel_sent = false;
+    node->lacked_task = false;
     lc__engine_active(engine, node);
     lc__engine_arm(engine, &node->timer,
                    node->policy.runnable ? LC_FOREVER : node->policy.start_timeout);
@@ -207,6 +208,9 @@ static int64_t nanoseconds(double value)
     return value < (double)LC_FOREVER ? (int64_t)value : LC_FOREVER;
 }
 
+/* Also of one that wants no pauses: at once there would be no more to run it in than just now. */
+#define PAUSE_OF_LACK (100 * LC_MILLISECOND)
+
 /* Whether the last instance was ready for long enough to take its end for an accident. */
 static bool lived_steadily(const struct lc__engine *engine, const struct lc__engine_node *node)
 {
@@ -221,7 +225,7 @@ int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node 
     const lc_backoff *backoff = &node->policy.backoff;
     bool steady = lived_steadily(engine, node);
     if (backoff->first == 0)
-        return 0;
+        return node->lacked_task ? PAUSE_OF_LACK : 0;
     if (steady || node->next_pause == 0)
         node->next_pause = (double)backoff->first;
     if (steady && backoff->first_at_once)

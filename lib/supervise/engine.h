@@ -202,6 +202,7 @@ struct lc__engine_node {
     bool counted_active; /* see engine->active */
     bool leaving;        /* to be forgotten once it is settled */
     bool named_late;     /* in engine->failed_late */
+    bool lacked_task;    /* of the last start: there was nothing to run it in; set by the front */
     bool fails_late;     /* its handler is asked about a late error */
 };
 

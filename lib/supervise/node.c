@@ -412,6 +412,7 @@ static struct lc__instance *new_instance(struct lc__node *node)
 static void cannot_start(struct lc__node *node, int code)
 {
     lc_error *error = lc__shell_no_task(node->name, code, ++node->starts_without_task);
+    node->engine.lacked_task = true;
     lc__engine_ended(&node->shell->engine, &node->engine, node->engine.instance, LC__ENDED_FAILED,
                      error, lc_now());
 }

@@ -316,6 +316,7 @@ static void cannot_start(struct lc__runnable *runnable, int code)
 {
     lc_error *error =
         lc__shell_no_task(runnable->engine.name, code, ++runnable->starts_without_task);
+    runnable->engine.lacked_task = true;
     lc__engine_ended(&runnable->shell->engine, &runnable->engine, runnable->engine.instance,
                      LC__ENDED_FAILED, error, lc_now());
 }

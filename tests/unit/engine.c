@@ -1065,6 +1065,25 @@ static void steady_state_allocates_nothing(void)
     lc_error_unref(error);
 }
 
+/* Else it would be started again and again, in one step that does not end. */
+static void lack_of_a_task_pauses(void)
+{
+    begin();
+    struct lc__engine_node *node = add("node");
+    start();
+    node->lacked_task = true;
+    die(node, -EAGAIN);
+    CU_ASSERT_EQUAL(node->state, LC_NODE_BACKOFF);
+    CU_ASSERT_EQUAL(lc__engine_deadline(&graph.engine), graph.now + 100 * LC_MILLISECOND);
+    graph.now += 100 * LC_MILLISECOND;
+    lc__engine_advance(&graph.engine, graph.now);
+    take_actions();
+    CU_ASSERT_EQUAL(node->instance, 2);
+    die(node, -EIO); /* of something else: as the node wants it */
+    CU_ASSERT_EQUAL(node->instance, 3);
+    end();
+}
+
 CHECK_SUITE(
     engine, "unit: engine",
     {"a node starts when each dependency is started, ready or completed, as its edge says",
@@ -1072,6 +1091,8 @@ CHECK_SUITE(
     {"what completes without having been ready keeps others from ever starting",
      never_starts_after_unready_completion},
     {"what its factory refuses has stopped, and no handler is asked", refused_stops_for_good},
+    {"one that there is nothing to run in pauses, though it wants no pauses",
+     lack_of_a_task_pauses},
     {"the factory of a later instance fails like anything else",
      a_later_factory_fails_like_anything_else},
     {"pauses: 100 ms, doubling, 30 s at most", pauses_grow},
