@@ -700,13 +700,20 @@ static void take_result(struct lc__shell *shell, void *arg)
     *result = lc_error_ref(clean ? engine->trouble : engine->result);
 }
 
+/* A task that is part of the tree, or now carries out what is to happen in it: a callback's. */
+static bool is_caller_awaited(lc_tree *tree)
+{
+    return lc__shell_serves(&tree->shell) || lc__owner_is_in(&tree->shell, lc__worker_context());
+}
+
 lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
 {
     if (!tree)
         return lc_error_new(-EINVAL, "lc_tree_wait needs a tree");
-    if (!lc_handle_is_closed(&tree->shell.done) &&
-        lc__owner_is_in(&tree->shell, lc__worker_context()))
-        return lc_error_new(-EDEADLK, "\"%s\" is waited for by a task that is part of it, \"%s\"",
+    if (!lc_handle_is_closed(&tree->shell.done) && is_caller_awaited(tree))
+        return lc_error_new(-EDEADLK,
+                            "\"%s\" is waited for by a task that is part of it, or in a callback "
+                            "that it calls, \"%s\"",
                             lc__shell_own_path(&tree->shell), lc_worker_name());
     int result = lc_handle_wait(&tree->shell.done, deadline);
     if (result == 0) {
@@ -753,7 +760,7 @@ int lc_tree_settle(lc_tree *tree, int64_t deadline)
     if (lc__forked())
         return -ENOTSUP;
     for (;;) {
-        if (lc__owner_is_in(&tree->shell, lc__worker_context()))
+        if (is_caller_awaited(tree))
             return -EDEADLK;
         struct look look = {.task = lc__task_current()};
         lc__shell_call(&tree->shell, look_whether_settled, &look);

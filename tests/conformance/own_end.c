@@ -358,6 +358,45 @@ static void a_runnable_waits_until_its_tree_is_settled(void)
     play_tree(run_deep_supervisor, settle_tree, false);
 }
 
+/* Called where the tree carries out what it was asked for, by a thread that is no part of it. */
+static void ask_in_callback(void *arg)
+{
+    struct scene *scene = arg;
+    scene->ask(scene);
+    lc_handle_close(scene->asked);
+}
+
+static lc_error *ask_when_cancelled(lc_context *context, void *arg)
+{
+    lc_handle_callback *callback = NULL;
+    CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(context), ask_in_callback, arg, &callback),
+                    0);
+    lc_tree_signal_healthy(context);
+    lc_handle_wait(((struct scene *)arg)->asked, LC_FOREVER); /* else it may be passed over */
+    lc_handle_callback_cancel(callback);
+    return lc_error_ref(lc_context_error(context));
+}
+
+static void a_callback_within_waits(void (*ask)(void *arg))
+{
+    struct scene scene = scene_of(ask);
+    scene.tree = tree_of(ask_when_cancelled, &scene);
+    CHECK_SUCCESS(lc_tree_start(scene.tree, NULL));
+    CHECK_CLOSES(lc_tree_ready(scene.tree));
+    lc_tree_cancel(scene.tree);
+    CHECK_CLOSES(scene.asked);
+    CU_ASSERT_EQUAL(scene.code, -EDEADLK);
+    CHECK_SUCCESS(lc_tree_wait(scene.tree, check_patience()));
+    lc_tree_unref(scene.tree);
+    lc_handle_unref(scene.asked);
+}
+
+static void a_callback_waits_for_the_tree_that_calls_it(void)
+{
+    a_callback_within_waits(wait_for_tree);
+    a_callback_within_waits(settle_tree);
+}
+
 /* ---- groups of isolates ---- */
 
 static void an_isolate_shuts_its_group_down(void)
@@ -470,5 +509,7 @@ CHECK_SUITE_IN_MODES(
     {"B12 a runnable that waits for its tree is refused", a_runnable_waits_for_its_tree},
     {"B13 one that waits until its tree is settled is refused",
      a_runnable_waits_until_its_tree_is_settled},
+    {"B12 a callback that the tree calls is refused, too",
+     a_callback_waits_for_the_tree_that_calls_it},
     {"C1 an isolate that waits for its group's shutdown is refused",
      an_isolate_shuts_its_group_down});
