@@ -69,7 +69,8 @@ typedef struct lc_run_options {
      * NULL: the error is logged and the answer is LC_RESTART: after 100 ms, then after twice as
      * long each time, up to 30 s. An instance that was ready for 10 s, and for as long as the next
      * pause, sets the pause back, and the restart after it comes at once. With a handler each
-     * restart comes at once.
+     * restart comes at once. A supervisor that ends in shutdown or spin-halt is not restarted
+     * without a handler: the run ends in the same way.
      */
     lc_error_handler handler;
     void *handler_arg;
@@ -111,7 +112,8 @@ typedef struct lc_run_options {
  * - Bad options: -EINVAL naming the field.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.
- * @param behavior  NULL, or receives the handler's last answer; LC_STOP where it was not asked.
+ * @param behavior  NULL, or receives the handler's last answer, or how a supervisor run without a handler
+ *                  has ended; LC_STOP where there is neither.
  * @return NULL or an error, given to the caller.
  */
 LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_run_options *options,

@@ -336,6 +336,12 @@ static lc_error *take_failure(struct run *run)
     return NULL;
 }
 
+/* What the instance's error asks for if there is no handler: of a supervisor, how it has ended. */
+static lc_behavior asked(const struct run *run)
+{
+    return (lc_behavior)lc__signaler_asked(run->instance.signaler);
+}
+
 /*
  * Waits until nothing of the instance runs any more. If the run's context has ended, the
  * instance's, which lies below, has ended with it. The engine learns of that here, but after a
@@ -349,6 +355,8 @@ static void end_instance(struct run *run)
     uint64_t number = run->node.instance;
     lc_error *error = take_failure(run);
     bool failed = error || run->node.state == LC_NODE_FAILING;
+    if (error)
+        run->node.asked = asked(run);
     free_instance(&run->instance);
     run->instance = (struct instance){0};
     if (!failed || !run->options->handler)
@@ -388,7 +396,7 @@ static void await_instance(struct run *run)
     } while (index != THROWN && index != DONE && !lc_context_error(run->context));
     lc_error *error = take_failure(run);
     if (error)
-        lc__engine_failed(&run->engine, &run->node, run->node.instance, error, LC_RESTART,
+        lc__engine_failed(&run->engine, &run->node, run->node.instance, error, asked(run),
                           present(run));
     else
         end_instance(run);
@@ -435,6 +443,8 @@ static lc_error *run_loop(struct run *run)
     const lc_error *result = run->engine.result;
     if (!result)
         result = lc_context_error(run->context);
+    if (!options->handler && run->engine.behavior >= LC_SHUTDOWN)
+        run->behavior = run->engine.behavior;
     if (run->engine.halting && options->halt == LC_HALT_WAIT)
         lc_spin_halt(result, options->on_halt, options->on_halt_arg);
     return lc_error_ref(result);

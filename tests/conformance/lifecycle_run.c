@@ -413,6 +413,67 @@ static void no_handler_restarts(void)
     run_drop(run);
 }
 
+static lc_error *fail_at_once(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    return lc_error_new(-EIO, "a restart would do harm");
+}
+
+static lc_error *make_failing(void *arg, lc_component **component)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = check_builder("failing");
+    lc_manager_builder_add(builder, "work", fail_at_once, arg);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    if (!error)
+        *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_behavior answer_given(void *arg, const lc_error *error)
+{
+    (void)error;
+    return *(const lc_behavior *)arg;
+}
+
+static lc_error *make_supervisor(void *arg, lc_component **component)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_node node = LC_NODE_INIT;
+    node.name = "failing";
+    node.kind = check_kind();
+    node.factory = make_failing;
+    node.handler = answer_given;
+    node.handler_arg = arg;
+    CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
+    CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
+    *component = lc_supervisor_component(supervisor);
+    return NULL;
+}
+
+static void supervisor_ends_the_run(lc_behavior answer)
+{
+    lc_behavior behavior = LC_STOP;
+    lc_run_options options = LC_RUN_INIT;
+    options.factory = make_supervisor;
+    options.factory_arg = &answer;
+    options.halt = LC_HALT_RETURN;
+    lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(5 * LC_SECOND));
+    CHECK_ERROR(lc_run_component(context, &options, &behavior), -EIO);
+    CU_ASSERT_EQUAL(behavior, answer);
+    lc_context_unref(context);
+}
+
+/* A halt that a nested handler asks for must not become a restart. */
+static void no_handler_ends_as_the_supervisor_did(void)
+{
+    supervisor_ends_the_run(LC_SHUTDOWN);
+    supervisor_ends_the_run(LC_SPIN_HALT);
+}
+
 static lc_error *signal_and_stay(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
@@ -863,6 +924,8 @@ CHECK_SUITE_IN_MODES(
     {"A20 stop, stop-parents and shutdown return the error unwrapped, and the behavior",
      stopping_verdicts_return_the_error},
     {"A20 without a handler every error restarts", no_handler_restarts},
+    {"A31 without a handler the run ends as the supervisor that it runs",
+     no_handler_ends_as_the_supervisor_did},
     {"A20 the loop waits for done before it asks", loop_waits_for_done},
     {"A21 spin-halt with LC_HALT_RETURN returns the error at once",
      halt_without_waiting_returns_the_error},
