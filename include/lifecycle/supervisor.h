@@ -190,7 +190,7 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
  * the node's end waits for the caller: the removal is begun, and the node is forgotten once it has
  * stopped. This is the answer to a worker, factory, start, handler or isolate of the node, or of a
  * supervisor or tree nested in it; to what they call through lc_blocking; and to a callback, or a
- * log sink, that the supervisor itself has called.
+ * log sink, that the supervisor itself or one nested in the node has called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,
                                                     int64_t deadline);

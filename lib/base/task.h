@@ -47,11 +47,11 @@ struct lc__task {
     struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */
     /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
     void (*_Atomic doom)(void);
-    int thread_id;           /* of a thread's own task, as the system counts */
-    unsigned shields;        /* how many there are: lc__task_shield */
-    unsigned services;       /* shell.c: in how many it serves */
-    unsigned callback_depth; /* callback.c: in how many callbacks of the library it is */
-    bool running_deferred;   /* worker.c */
+    int thread_id;               /* of a thread's own task, as the system counts */
+    unsigned shields;            /* how many there are: lc__task_shield */
+    struct lc__service *service; /* shell.c: the innermost in which it serves; NULL: none */
+    unsigned callback_depth;     /* callback.c: in how many callbacks of the library it is */
+    bool running_deferred;       /* worker.c */
 };
 
 /*

@@ -257,8 +257,10 @@ static void deal_with_mail(struct lc__shell *shell)
  * What there is to remember about a service, from its beginning to its end. It needs a reference to
  * the shell, which from its start until it is over has one to itself: that will do.
  */
-struct service {
+struct lc__service {
     struct lc__task *task;
+    struct lc__shell *shell;
+    struct lc__service *before; /* in which the task serves another shell; NULL: none */
     struct lc__clock *clock;
     int cancelling;
     bool was_over;
@@ -269,19 +271,24 @@ struct service {
  * Begins to serve, if nobody does: as the task that calls, on the shell's clock, and not to be
  * cancelled, or killed, half-way. Acquire: what earlier servers did is seen.
  */
-static bool begin_service(struct lc__shell *shell, struct service *service)
+static bool begin_service(struct lc__shell *shell, struct lc__service *service)
 {
     struct lc__post *mail = IDLE;
     if (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, BUSY, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
     struct lc__task *task = lc__task_current();
-    *service = (struct service){task, task->clock, PTHREAD_CANCEL_ENABLE, shell->over,
-                                !shell->started || shell->over};
+    *service = (struct lc__service){.task = task,
+                                    .shell = shell,
+                                    .before = task->service,
+                                    .clock = task->clock,
+                                    .cancelling = PTHREAD_CANCEL_ENABLE,
+                                    .was_over = shell->over,
+                                    .holds = !shell->started || shell->over};
     if (!task->fiber)
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &service->cancelling);
     lc__task_shield();
-    task->services++;
+    task->service = service;
     if (shell->clock)
         task->clock = shell->clock;
     if (service->holds)
@@ -291,7 +298,7 @@ static bool begin_service(struct lc__shell *shell, struct service *service)
 }
 
 /* Deals with what has been posted meanwhile, until there is nothing more. */
-static void end_service(struct lc__shell *shell, const struct service *service)
+static void end_service(struct lc__shell *shell, const struct lc__service *service)
 {
     struct lc__post *mail;
     bool is_over;
@@ -307,7 +314,7 @@ static void end_service(struct lc__shell *shell, const struct service *service)
     } while (!atomic_compare_exchange_strong_explicit(&shell->mail, &mail, IDLE,
                                                       memory_order_release, memory_order_relaxed));
     service->task->clock = service->clock;
-    service->task->services--;
+    service->task->service = service->before;
     lc__task_unshield();
     if (service->holds)
         lc__shell_unref(shell);
@@ -332,7 +339,7 @@ static bool leave_post(struct lc__shell *shell, struct lc__post *post)
 
 void lc__shell_post(struct lc__shell *shell, struct lc__post *post)
 {
-    struct service service;
+    struct lc__service service;
     while (!begin_service(shell, &service))
         if (leave_post(shell, post))
             return;
@@ -360,8 +367,16 @@ bool lc__shell_serves(struct lc__shell *shell)
     return atomic_load_explicit(&shell->server, memory_order_relaxed) == lc__task_current();
 }
 
+bool lc__shell_serves_part_of(const struct lc__owner *owner)
+{
+    const struct lc__service *service = lc__task_current()->service;
+    while (service && !lc__owner_owns(owner, service->shell->above))
+        service = service->before;
+    return service != NULL;
+}
+
 /* As the server. */
-static void serve_call(struct lc__shell *shell, const struct service *service,
+static void serve_call(struct lc__shell *shell, const struct lc__service *service,
                        void (*function)(struct lc__shell *shell, void *arg), void *arg)
 {
     lc__shell_look_above(shell);
@@ -378,7 +393,7 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
         act(shell);
         return;
     }
-    struct service service;
+    struct lc__service service;
     struct call call = {.post.deal = deal_with_call, .function = function, .arg = arg};
     lc__parker_init(&call.parker);
     while (!begin_service(shell, &service))
@@ -392,8 +407,8 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
 bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                    void *arg)
 {
-    struct service service;
-    if (lc__shell_serves(shell) || lc__task_current()->services == 0) {
+    struct lc__service service;
+    if (lc__shell_serves(shell) || !lc__task_current()->service) {
         lc__shell_call(shell, function, arg);
         return true;
     }

@@ -118,6 +118,8 @@ bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *s
  * Whether the caller is within the service: nothing of this shell goes on before the caller does.
  */
 bool lc__shell_serves(struct lc__shell *shell);
+/* Whether the caller is within the service of a shell that is part of what the owner owns. */
+bool lc__shell_serves_part_of(const struct lc__owner *owner);
 
 /*
  * Gets the thread that fires the shell's timer, so that neither a pause nor a deadline can fail

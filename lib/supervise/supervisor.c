@@ -676,7 +676,7 @@ struct removal {
     const char *name;
     const lc_context *context; /* that the caller works under; NULL: none */
     lc_handle *gone;           /* given to the caller */
-    bool is_own;               /* the caller is part of the node */
+    struct lc__owner *owner;   /* the node's, held; NULL: it has not run */
     lc_error *error;
 };
 
@@ -701,7 +701,7 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
     removal->error = may_remove(supervisor, node, removal->name);
     if (removal->error)
         return;
-    removal->is_own = lc__owner_owns(node->owner, removal->context);
+    removal->owner = lc__owner_ref(node->owner);
     if (!shell->started) {
         lc__engine_drop(&shell->engine, &node->engine);
         forget(node);
@@ -717,14 +717,15 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
 }
 
 /*
- * Within the service, in a callback, say, and as a part of the node, the caller would wait for what
- * only goes on after it.
+ * Within the service, or that of a part of the node, in a callback, say, and as a part of the node,
+ * the caller would wait for what only goes on after it.
  */
 static int await_gone(lc_supervisor *supervisor, const struct removal *removal, int64_t deadline)
 {
     if (lc_handle_is_closed(removal->gone))
         return 0;
-    if (lc__shell_serves(&supervisor->shell) || removal->is_own)
+    if (lc__shell_serves(&supervisor->shell) || lc__shell_serves_part_of(removal->owner) ||
+        lc__owner_owns(removal->owner, removal->context))
         return -EDEADLK;
     return lc_handle_wait(removal->gone, deadline);
 }
@@ -759,6 +760,7 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
             removal.error = still_stops(&removal, result);
     }
     lc_handle_unref(removal.gone);
+    lc__owner_unref(removal.owner);
     return removal.error;
 }
 

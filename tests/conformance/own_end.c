@@ -326,6 +326,57 @@ static void what_is_nested_removes_a_node_above(void)
     removal_by(make_tree, NULL, true);
 }
 
+/* Called where it is carried out that something ends, by a thread that is no part of it. */
+static void ask_in_callback(void *arg)
+{
+    struct scene *scene = arg;
+    scene->ask(scene);
+    lc_handle_close(scene->asked);
+}
+
+static lc_error *ask_when_stopped(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct scene *scene = arg;
+    lc_handle_callback *callback = NULL;
+    CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(context), ask_in_callback, scene, &callback),
+                    0);
+    lc_ready_signal(ready);
+    lc_handle_wait(scene->asked, LC_FOREVER); /* else it may be passed over */
+    lc_handle_callback_cancel(callback);
+    return NULL;
+}
+
+static lc_error *make_asking(void *arg, lc_component **component)
+{
+    *component = component_of(ask_when_stopped, arg);
+    return NULL;
+}
+
+static lc_error *make_inner_that_asks(void *arg, lc_component **component)
+{
+    struct scene *scene = arg;
+    scene->inner = supervisor_of("inner", "deep", make_asking, NULL, scene);
+    *component = lc_supervisor_component(lc_supervisor_ref(scene->inner));
+    return NULL;
+}
+
+/* Called by the inner supervisor, in the test, which is no part of anything. */
+static void a_callback_of_what_is_nested_removes_the_node_above(void)
+{
+    struct scene scene = scene_of(remove_own);
+    lc_context *context = lc_context_new(NULL);
+    scene.outer = supervisor_of("outer", "own", make_inner_that_asks, NULL, &scene);
+    CHECK_SUCCESS(lc_component_start(lc_supervisor_component(scene.outer), context));
+    CHECK_CLOSES(lc_supervisor_ready(scene.outer));
+    CHECK_SUCCESS(lc_supervisor_remove(scene.inner, "deep", check_patience()));
+    CU_ASSERT_EQUAL(scene.code, -EDEADLK);
+    CHECK_CLOSES(lc_supervisor_done(scene.outer));
+    lc_supervisor_unref(scene.inner);
+    lc_supervisor_unref(scene.outer);
+    lc_context_unref(context);
+    lc_handle_unref(scene.asked);
+}
+
 /* ---- trees ---- */
 
 static void play_tree(lc_runnable root, void (*ask)(void *arg), bool blocking)
@@ -356,14 +407,6 @@ static void a_runnable_waits_until_its_tree_is_settled(void)
     play_tree(run_parent, settle_tree, false);
     play_tree(run_caller, settle_tree, true);
     play_tree(run_deep_supervisor, settle_tree, false);
-}
-
-/* Called where the tree carries out what it was asked for, by a thread that is no part of it. */
-static void ask_in_callback(void *arg)
-{
-    struct scene *scene = arg;
-    scene->ask(scene);
-    lc_handle_close(scene->asked);
 }
 
 static lc_error *ask_when_cancelled(lc_context *context, void *arg)
@@ -504,6 +547,8 @@ CHECK_SUITE_IN_MODES(
     {"A38 so is a handler", a_handler_removes_its_node},
     {"A38 so is an isolate", an_isolate_removes_its_node},
     {"A38 so is what is nested in the node", what_is_nested_removes_a_node_above},
+    {"A38 so is a callback that a nested supervisor calls",
+     a_callback_of_what_is_nested_removes_the_node_above},
     {"A38 others wait for the removal", others_wait_for_the_end},
     {"A38 what is above the removed waits for it", what_is_above_waits_for_the_end},
     {"B12 a runnable that waits for its tree is refused", a_runnable_waits_for_its_tree},
