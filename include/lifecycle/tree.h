@@ -252,8 +252,8 @@ LC_API void lc_tree_cancel(lc_tree *tree);
  * Waits until nothing of it runs any more.
  * @return NULL if it ended as told, or its root is done; the error that it ended by, or one that
  * names the runnables that failed while they were being stopped; -ETIMEDOUT naming those that still
- * run; -EDEADLK, at once, from one of its runnables, from what is nested in one, from what they call
- * through lc_blocking, and from a callback or log sink that the tree calls.
+ * run; -EDEADLK, at once, from one of its runnables, from what is nested in one, from what they
+ * call through lc_blocking, and from a callback or log sink that the tree calls.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline);
 /**
