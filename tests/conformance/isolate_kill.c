@@ -389,6 +389,32 @@ static void items_for_killed_receivers(void)
         item_for_a_killed_receiver(i & 1, i & 2);
 }
 
+/* It comes back to a channel that has been closed meanwhile, and on which a merged one waits. */
+static void item_comes_back_to_a_closed_channel(void)
+{
+    static int item;
+    struct mime mime;
+    lc_channel *channels[2], *merged;
+    void *received = NULL;
+    mime_begin(&mime);
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channels[i]), 0);
+    CU_ASSERT_EQUAL(lc_channel_merge(channels, 2, &merged), 0);
+    CU_ASSERT_TRUE(mime_told(&mime, receives_for_ever, channels[0]));
+    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_EQUAL(lc_channel_send(channels[0], &item, LC_NOW), 0);
+    lc_channel_close(channels[0]);
+    int64_t deadline = check_patience();
+    CU_ASSERT_EQUAL(lc_channel_receive(merged, &received, deadline), 0);
+    CU_ASSERT_PTR_EQUAL(received, &item);
+    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    lc_channel_unref(merged);
+    for (int i = 0; i < 2; i++)
+        lc_channel_unref(channels[i]);
+    mime_drop(&mime);
+}
+
 static lc_error *sends_for_ever(struct mime *mime, void *arg)
 {
     struct never *never = arg;
@@ -642,6 +668,8 @@ CHECK_SUITE_IN_MODES(
     {"C9 an immediate kill interrupts a wait for descriptors",
      kill_interrupts_a_wait_for_descriptors, CHECK_KERNEL},
     {"C9 an item handed to a receiver that is killed is not lost", items_for_killed_receivers},
+    {"C9 an item that comes back to a closed channel wakes a merged one",
+     item_comes_back_to_a_closed_channel},
     {"C9 a message of a sender that is killed is sent or destroyed, not both",
      messages_of_killed_senders},
     {"C9 two isolates that park each other can be killed", two_that_park_each_other},
