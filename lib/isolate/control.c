@@ -164,7 +164,9 @@ int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
     struct lc__pause *pause = lc__allocate(sizeof *pause);
     if (!pause)
         return -ENOMEM;
+    lc__task_shield(); /* a caller that is doomed here would leave the pause behind */
     struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    lc__task_unshield();
     if (!found) {
         lc__free(pause);
         return error;
@@ -253,7 +255,9 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
     if (message && priority == LC_PRIORITY_NEXT_EVENT) {
         result = queue_control(isolate.control, message);
     } else if (message) {
+        lc__task_shield(); /* a caller that is doomed here would leave the message behind */
         struct lc__isolate *found = lock_of_this_world(isolate.control, &result);
+        lc__task_unshield();
         result = found ? 0 : result;
         if (found) {
             /* It lives: that is what it is asked for, and we may as well say it. */
