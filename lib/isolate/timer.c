@@ -181,6 +181,18 @@ static void end_timer(struct lc__message_timer *timer)
     drop_ref(timer);
 }
 
+/*
+ * The caller has a reference. A cancel that came before the tick was in its queue has not found it
+ * there, but is seen here, as both have held the channel's lock.
+ */
+static void send_tick(const struct lc__message_timer *timer, lc_message *tick)
+{
+    const lc_send_port port = timer->port;
+    lc__send_own(tick);
+    if (lc__port_is_channel(port) && atomic_load_explicit(&timer->cancelled, memory_order_relaxed))
+        lc__channel_port_purge(port);
+}
+
 static void fire(struct lc__timer *fired)
 {
     struct lc__message_timer *timer =
@@ -190,7 +202,7 @@ static void fire(struct lc__timer *fired)
     lc_message *message = take_message(timer, now, &periodic);
     bool again = periodic && lc_port_is_open(timer->port);
     if (message)
-        lc__send_own(message);
+        send_tick(timer, message);
     if (!again || !arm_again(timer, now))
         end_timer(timer); /* after the message is there: the isolate lives for one or the other */
     /* Armed again, it may be cancelled, and the clock's reference is no longer ours. */
