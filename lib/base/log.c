@@ -409,10 +409,13 @@ void lc_log_set_level(lc_log_level level)
 
 void lc_log_flush(void)
 {
+    int cancelling; /* as in a write */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     struct sink *sink = enter_sink();
     if (sink->calls.flush)
         sink->calls.flush(sink->calls.arg);
     leave_sink(sink);
+    pthread_setcancelstate(cancelling, NULL);
 }
 
 void lc__log_list(lc_log_level level, const char *component, const lc_log_field *fields,

@@ -123,6 +123,36 @@ static void flush_reaches_the_sink(void)
     CU_ASSERT_EQUAL(sink.flushes, 1);
 }
 
+static void flush_and_test_cancel(void *arg)
+{
+    sink_flush(arg);
+    pthread_testcancel();
+}
+
+static void *cancel_and_flush(void *unused)
+{
+    pthread_cancel(pthread_self());
+    lc_log_flush();
+    pthread_testcancel();
+    return unused;
+}
+
+/* As a write: the thread leaves the sink, which can then be released. */
+static void flush_is_not_cancelled(void)
+{
+    struct sink sink = {.writes = 0};
+    const lc_log_sink calls = {sink_write, flush_and_test_cancel, sink_release, &sink};
+    pthread_t thread;
+    void *result;
+    CU_ASSERT_EQUAL(lc_log_set_sink(&calls), 0);
+    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, cancel_and_flush, NULL), 0);
+    CU_ASSERT_EQUAL(pthread_join(thread, &result), 0);
+    CU_ASSERT_PTR_EQUAL(result, PTHREAD_CANCELED);
+    CU_ASSERT_EQUAL(sink.flushes, 1);
+    CU_ASSERT_EQUAL(lc_log_set_sink(NULL), 0);
+    CU_ASSERT_EQUAL(atomic_load(&sink.releases), 1);
+}
+
 static void level_drops_what_matters_less(void)
 {
     struct sink sink;
@@ -846,6 +876,7 @@ CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_th
             {"a sink without write is refused and the old one stays",
              sink_without_write_is_refused},
             {"a flush reaches the sink", flush_reaches_the_sink},
+            {"a thread is not cancelled in a flush", flush_is_not_cancelled},
             {"the level drops what matters less", level_drops_what_matters_less},
             {"logging keeps errno", errno_is_kept},
             {"a sink is called without a lock: it may log and replace itself",
