@@ -365,9 +365,12 @@ static void leave_sink(struct sink *sink)
     pthread_mutex_unlock(&sink_lock);
     if (!last)
         return;
+    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     if (sink->calls.release)
         sink->calls.release(sink->calls.arg);
     lc__free(sink);
+    pthread_setcancelstate(cancelling, NULL);
 }
 
 int lc_log_set_sink(const lc_log_sink *calls)

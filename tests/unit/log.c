@@ -153,6 +153,31 @@ static void flush_is_not_cancelled(void)
     CU_ASSERT_EQUAL(atomic_load(&sink.releases), 1);
 }
 
+static void release_and_test_cancel(void *arg)
+{
+    pthread_testcancel();
+    sink_release(arg);
+}
+
+static void *cancel_and_replace(void *unused)
+{
+    pthread_cancel(pthread_self());
+    CU_ASSERT_EQUAL(lc_log_set_sink(NULL), 0);
+    pthread_testcancel();
+    return unused;
+}
+
+static void release_is_not_cancelled(void)
+{
+    struct sink sink = {.writes = 0};
+    const lc_log_sink calls = {sink_write, sink_flush, release_and_test_cancel, &sink};
+    pthread_t thread;
+    CU_ASSERT_EQUAL(lc_log_set_sink(&calls), 0);
+    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, cancel_and_replace, NULL), 0);
+    CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+    CU_ASSERT_EQUAL(atomic_load(&sink.releases), 1);
+}
+
 static void level_drops_what_matters_less(void)
 {
     struct sink sink;
@@ -877,6 +902,7 @@ CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_th
              sink_without_write_is_refused},
             {"a flush reaches the sink", flush_reaches_the_sink},
             {"a thread is not cancelled in a flush", flush_is_not_cancelled},
+            {"nor where a sink is released", release_is_not_cancelled},
             {"the level drops what matters less", level_drops_what_matters_less},
             {"logging keeps errno", errno_is_kept},
             {"a sink is called without a lock: it may log and replace itself",
