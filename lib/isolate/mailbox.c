@@ -247,7 +247,7 @@ int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadli
         lc_message_free(message); /* what was moved goes with it */
     else if (result < 0)
         lc__message_disown(message);
-    /* Who was doomed while it waited for room does not come back, whether it has got some or not. */
+    /* A caller that was doomed while it waited for room ends, whether it has got some or not. */
     if (result == -EINTR || lc__port_is_channel(port))
         lc__task_check();
     return result;

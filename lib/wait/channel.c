@@ -555,8 +555,8 @@ size_t lc__channel_watch_size(const lc_channel *channel)
 }
 
 /*
- * A source that is spent is not ready: the merged channel looks at all of them. It is watched all the
- * same, since an item may come back to it that was handed to a receiver which did not return.
+ * A source that is spent is not ready: the merged channel looks at all of them. It is watched all
+ * the same, since an item may come back to it that was handed to a receiver which did not return.
  */
 static bool watch_one(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiter,
                       bool is_source)

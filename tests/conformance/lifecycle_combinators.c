@@ -388,7 +388,7 @@ static void start_it(void *arg)
     CHECK_SUCCESS(lc_component_start(starting->component, starting->context));
 }
 
-/* What a part's start has deferred runs when the worker that it ran in ends; and nothing else does. */
+/* What a part's start has deferred runs when the worker that it ran in ends; nothing else does. */
 static void start_may_defer(void)
 {
     struct fake deferring[2];
