@@ -248,8 +248,8 @@ int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadli
     else if (result < 0)
         lc__message_disown(message);
     /* A caller that was doomed while it waited for room ends, whether it has got some or not. */
-    if (result == -EINTR || lc__port_is_channel(port))
-        lc__task_check();
+    if (result == -EINTR || result > 0)
+        lc__task_check(); /* does not return */
     return result;
 }
 

@@ -287,7 +287,7 @@ static int park_in_queue(lc_channel *channel, enum lc__channel_side side, struct
     lc__park_until(parker, 1);
     bool sent = side == LC__SEND && party->served; /* the item is not the sender's any more */
     if (waited != -EINTR || sent)
-        return 0;
+        return waited == -EINTR; /* 1: see lc__channel_transfer */
     if (party->served)
         give_back(channel, party->item);
     return waited;
@@ -319,7 +319,7 @@ static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, void *
     if (!party.served)
         return -EPIPE;
     *item = party.item;
-    return 0;
+    return waited;
 }
 
 int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
@@ -404,8 +404,8 @@ static int receive_merged(lc_channel *merged, void **item, int64_t deadline)
 static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
 {
     int result = lc__channel_transfer(channel, side, item, deadline);
-    if (result == -EINTR || side == LC__SEND)
-        lc__task_check();
+    if (result == -EINTR || result > 0)
+        lc__task_check(); /* does not return */
     return result;
 }
 
