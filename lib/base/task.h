@@ -32,10 +32,10 @@ struct lc__task {
     struct lc__simulation *simulation;    /* simulation.c; NULL: the world is real */
     const struct lc__park_reason *parked; /* park.c: what it waits for; NULL: it does not */
     /*
-     * park.c: a thread's, by which it waits, or that of a wait that can be interrupted; NULL: none
+     * park.c: the parker of a thread, or of a wait that can be interrupted; NULL: there is none.
      */
     struct lc__parker *parker;
-    struct lc__spinlock parker_lock; /* for that: others look at it */
+    struct lc__spinlock parker_lock; /* for `parker`, which other tasks read */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
     atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
     struct lc__worker_call *worker; /* worker.c: the work it does; NULL: it is no worker */
@@ -45,7 +45,9 @@ struct lc__task {
     /* loop.c: calls what needs a large stack and does not wait; NULL: the task's own is large */
     void (*with_room)(void (*run)(void *arg), void *arg);
     struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */
-    /* isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing */
+    /*
+     * isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing
+     */
     void (*_Atomic doom)(void);
     int thread_id;               /* of a thread's own task, as the system counts */
     unsigned shields;            /* how many there are: lc__task_shield */

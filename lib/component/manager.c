@@ -408,8 +408,9 @@ static void warn_of_starting(struct lc__timer *timer)
 
 /*
  * The start has launched the workers, and still counts as an activity, so done is not closed yet.
- * Ready may be, or just closing: either its closer sees `watched`, or it is seen here that none is
- * left to wait for. Without a timer there is no warning, and all else goes on.
+ * Ready may be closed, or just closing: either the closer of ready sees `watched`, or this function
+ * sees that no worker is left to wait for. Without a timer there is no warning, and all else goes
+ * on.
  */
 static void watch_readiness(lc_manager *manager)
 {

@@ -169,7 +169,7 @@ static LC_NORETURN void end_unheard(const lc_error *error)
     end_process(error, "fatal error, and no signaler to report it to");
 }
 
-/* @return whether the error is none, a clean answer to a stop: then it was given back. */
+/* Drops an error that is only the clean answer to a stop. @return whether it has. */
 static bool is_dropped(const lc_context *context, lc_error *error)
 {
     bool dropped = lc__context_drops(context, error);
@@ -188,8 +188,9 @@ void lc__signal_above(lc_context *context, lc_error *error)
 }
 
 /*
- * A context with no signaler above is a mistake of the caller: it costs a worker its own life, as
- * an error of its own does, and not the process's.
+ * A context with no signaler above is a mistake of the caller. In a worker the error then goes to
+ * the signaler of the worker's own context, so that the mistake ends the worker and not the
+ * process.
  */
 void lc_signal_error(lc_context *context, lc_error *error)
 {

@@ -98,7 +98,7 @@ static bool need_firer(struct lc__loop *loop)
         .arg = loop,
         .executor = loop->executor,
         .pinned = true,
-        .finishing = true, /* what keeps the library up is what is due, which is counted */
+        .finishing = true, /* the due timers, which are counted, keep the library up */
         .late = true,
     };
     if (!due->first || due->firer || due->firer_starting)

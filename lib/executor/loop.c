@@ -33,7 +33,7 @@
 enum {
     BUDGET = 64,       /* fibers that run between two looks around */
     CACHED_MAX = 2048, /* free stacks that a thread keeps to itself */
-    CACHED_MIN = 64,   /* and for how many of them it does so for ever */
+    CACHED_MIN = 64,   /* and of these the ones that it keeps for ever */
     STEAL_MAX = 64,
 };
 
@@ -460,8 +460,8 @@ void lc__fiber_yield(void)
 }
 
 /*
- * As many as may run before the next look around have their turn, too, before the fiber that gives
- * way.
+ * Fresh fibers have their turn before the fiber that yields: as many as may run before the next
+ * look around.
  */
 static void let_fresh_in(struct lc__loop *loop)
 {

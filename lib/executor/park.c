@@ -167,7 +167,7 @@ bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
 {
     const struct lc__task *task = lc__task_current();
     lc__parker_init(parker);
-    /* What an isolate's handler waits for may be interrupted, which takes the word. */
+    /* The wait of an isolate's handler may be interrupted: that needs the parker's word. */
     parker->direct = parker->fiber && deadline == LC_FOREVER && !task->simulation && !task->isolate;
     return parker->direct;
 }

@@ -228,8 +228,8 @@ static struct {
     sigset_t mask;        /* of threads that it makes */
     atomic_bool stopping; /* set before the unpark that makes the thread look at it */
     /*
-     * There are timers and no thread. Set under the lock; a task that reads it without looks at the
-     * timers under theirs.
+     * There are timers and no thread. Set under the lock. A task that reads it without the lock
+     * then looks at the timers under the timers' own lock.
      */
     atomic_bool missing;
     struct lc__parker parker; /* unparked for a timer that is due before `looks_at` */

@@ -100,8 +100,8 @@ void lc__timer_fire(struct lc__timer *timer);
  */
 int lc__timers_hand_over(struct lc__timers *timers);
 /*
- * The same when that thread could not be made, and the caller's cannot stay: until it can be, they
- * are fired by threads that wait. lc__timers_attend is to be called next, from outside.
+ * The same when that thread could not be made and the caller's thread cannot stay: until it can be
+ * made, threads that wait fire the timers. lc__timers_attend is to be called next, from outside.
  */
 void lc__timers_leave(struct lc__timers *timers);
 /* Tries once more to make the thread, if timers were left without one. */

@@ -346,8 +346,9 @@ static bool is_to_stay_down(const struct lc__engine *engine, const struct lc__en
 }
 
 /*
- * Has the node's handler asked about the node's error, if it has one; but not for an overdue node
- * that ends after the run, whose caller may have gone on. @return whether it is asked.
+ * Has the node's handler asked about the node's error, if there is a handler. Not after the run is
+ * over: an overdue node may end then, when the run's caller has freed what the handler uses.
+ * @return whether it is asked.
  */
 static bool ask_handler(struct lc__engine *engine, struct lc__engine_node *node)
 {

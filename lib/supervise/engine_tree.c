@@ -307,8 +307,9 @@ static void keep_as_result(struct lc__engine *engine, const struct lc__engine_no
 }
 
 /*
- * Too many have died: what the limit says happens. @return the node that has died of it in turn,
- * and *error the error, taken over in any case; NULL: none has.
+ * Too many have died: makes the error that says so, in *error, and carries out what the limit says.
+ * @return the node that dies of this in turn, which *error is for; NULL: none, and *error is used
+ * up.
  */
 static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__engine_node *node,
                                         lc_error **error)
@@ -404,7 +405,7 @@ static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_nod
         unit_has_ended(engine, group);
 }
 
-/* Of a permanent one no end is the last, but that of a unit that is given up. */
+/* A permanent node is never over by its type: only a unit that is given up ends it for good. */
 static bool is_over_by_type(const struct lc__engine_node *node)
 {
     lc_restart_type type = node->policy.restart;
@@ -514,7 +515,7 @@ static void end_as_told(struct lc__engine *engine, struct lc__engine_node *node,
         lc__tree_cancel(engine, node);
 }
 
-/* It dies of what has happened below it, whatever it says itself. */
+/* It dies of what has happened below it, whatever it returns. */
 static void end_doomed(struct lc__engine *engine, struct lc__engine_node *node,
                        enum lc__engine_end_kind how, lc_error *error)
 {

@@ -50,7 +50,7 @@ struct lc__node {
     unsigned starts_without_task;  /* in a row; in the service */
     struct lc__judgement judgement;
     char *awaited;   /* what held it up when its time was over; NULL: not known. In the service */
-    lc_handle *gone; /* closes when it is forgotten; NULL: nobody waits for that. In the service */
+    lc_handle *gone; /* closes when it is forgotten; NULL: no call waits. In the service */
     size_t index;    /* among the nodes, for who numbers them */
     /* For the search for cycles. */
     struct lc__node *via;

@@ -218,7 +218,7 @@ static void break_off(struct run *run, int code)
     lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
-/* Only without a handler there are pauses, and only to these time and readiness matter. */
+/* Only a run without a handler pauses, and only pauses depend on time and readiness. */
 static bool has_pauses(const struct run *run)
 {
     return !run->options->handler;

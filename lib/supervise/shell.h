@@ -128,8 +128,8 @@ bool lc__shell_serves_part_of(const struct lc__owner *owner);
 lc_error *lc__shell_prepare(struct lc__shell *shell);
 /*
  * Makes it begin, in the service: it takes over the caller's clock and is cancelled when `above`
- * ends. `context`: above all instances, taken over. `is_part`: it is the component of what `above`
- * belongs to, and goes by that name. An engine that has nothing to do may finish right after this.
+ * ends. `context`: above all instances, taken over. `is_part`: it is the component of the owner of
+ * `above`, and has the owner's name. An engine that has nothing to do may finish right after this.
  */
 void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context, bool is_part);
 /* Cancels what is below the context, for the reason for which everything is stopped, if it is. */

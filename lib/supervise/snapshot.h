@@ -14,8 +14,7 @@
  *             lc__snapshot_link(snapshot, index, condition, along, met);
  *     return lc__snapshot_finish(snapshot);
  *
- * None of it but lc__snapshot_nest waits or calls the program, so the rest may be done under a
- * lock.
+ * Only lc__snapshot_nest waits or calls the program; the other calls may be made under a lock.
  */
 #ifndef LIFECYCLE_SUPERVISE_SNAPSHOT_H
 #define LIFECYCLE_SUPERVISE_SNAPSHOT_H
@@ -28,7 +27,9 @@
 
 struct lc__snapshot;
 
-/* With room for so many nodes, and so many dependencies of all of them together. NULL: no memory. */
+/*
+ * With room for so many nodes, and so many dependencies of all of them together. NULL: no memory.
+ */
 struct lc__snapshot *lc__snapshot_new(const char *name, int64_t time, size_t nodes, size_t links);
 /*
  * The row of the next node; the name is copied. It says: waiting, for nothing, with no parent, no
