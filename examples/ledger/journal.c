@@ -64,9 +64,7 @@ void journal_free(struct journal *journal)
 static void close_file(struct journal *journal)
 {
     if (journal->file >= 0) {
-        /*
-         * Who still reads has the file open: see find. The next instance must get the lock at once.
-         */
+        /* A reader may still have the file open: see find. The next instance needs the lock now. */
         flock(journal->file, LOCK_UN);
         close(journal->file); /* nothing unsynced is in it, so there is nothing this could lose */
     }

@@ -1,9 +1,9 @@
 /*
  * journal.h: the file that holds the entries: append-only, checksummed, recovered after a crash.
  *
- * Threads open, append and close, and wait for the disk by it, and for each other: so the journal
- * is never closed in the midst of an append, whoever closes it. Any thread or fiber may read and
- * count at any time, also while the journal is closed; a fiber keeps nobody waiting by it.
+ * Threads open, append and close. These calls wait for the disk and for each other, so no thread
+ * closes the journal in the midst of an append. Any thread or fiber may read and count at any time,
+ * also while the journal is closed; a fiber that does keeps no other fiber waiting.
  *
  * Beside it lies "journal.end", which says how many entries were promised, and where the last of
  * them ends. A journal that ends before that has lost entries, however clean its end looks. This

@@ -253,8 +253,8 @@ typedef struct lc_timer {
 
 /**
  * Sends a message after a while, once or again and again. A timer started by an isolate is its own:
- * the isolate lives while it is armed, and it ends with the isolate. Another one's timer is
- * nobody's, and ends when it is cancelled, or finds its port closed.
+ * the isolate lives while it is armed, and it ends with the isolate. A timer started elsewhere has
+ * no owner, and ends when it is cancelled, or finds its port closed.
  * @param payload  NULL for empty messages. Data is moved as by lc_send_payload, and only by a timer
  *                 that fires once.
  * @param after    nanoseconds on the caller's clock, 0 or more.

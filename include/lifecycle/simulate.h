@@ -9,8 +9,8 @@
  * What runs in it: fibers; isolates; workers of kind thread, as fibers with large stacks;
  * lc_blocking, right where it is called. When nothing can run, the clock jumps to the next timer:
  * an hour of time-outs takes as long as the work in it. When nothing can ever run again, the run
- * ends with an error that names every worker that waits, and what for; isolates that nobody will
- * send to any more are among them.
+ * ends with an error that names every worker that waits, and what for; isolates that will get no
+ * message any more are among them.
  *
  * What does not: the program's own threads must stay outside, pthread_exit ends the process with
  * status 0, descriptors answer -ENOTSUP unless a source for them is given, and process signals are

@@ -311,8 +311,8 @@ static struct lc__fiber *take_cold(struct class *class, size_t stack_size)
 }
 
 /*
- * ThreadSanitizer remembers who has written to a stack, and would take its next user to be in a
- * race with him. A new mapping it knows to be nobody's.
+ * ThreadSanitizer remembers which fiber has written to a stack, and would report a race with the
+ * next fiber that uses it. Of a new mapping it remembers nothing.
  */
 static void forget_use(struct lc__fiber *fiber)
 {

@@ -3,8 +3,8 @@
  *
  * First it is alive no more, in one step under its lock: what is sent from then on is dropped by
  * its sender. Then what it had is given up in an order that others can rely on: messages, context,
- * argument; the last message; the exit listeners; its group; whoever waits for it to be done. Only
- * then its record is another's.
+ * argument; the last message; the exit listeners; its group; the workers that wait for it to be
+ * done. Only then another isolate may get its record.
  */
 #include "base/memory.h"
 #include "context/worker.h"
@@ -54,7 +54,8 @@ static struct remains take_remains(struct lc__isolate *isolate)
 }
 
 /*
- * The record is nobody's. @return its extras, in which somebody may have asked for `done`; or NULL.
+ * From here on the record belongs to no isolate. @return its extras, which hold `done` if a caller
+ * has asked for it; or NULL.
  */
 static struct lc__extras *vacate(struct lc__isolate *isolate)
 {
@@ -207,7 +208,7 @@ void lc__isolate_die(void)
 }
 
 /*
- * What was moved into a call that does not return is nobody's: its destructor is all that is left.
+ * Data that was moved into a call that does not return has no owner: its destructor is called.
  */
 void lc__isolate_die_with(const lc_payload *payload)
 {

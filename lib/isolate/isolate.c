@@ -3,7 +3,7 @@
  *
  * An isolate that has something to do is posted to its executor as a job. A run handles some
  * events, one after the other, and then lets others run. Before each event it asks what comes next:
- * without a lock while it has messages in its hand and nobody has asked for its attention.
+ * without a lock while it has messages in its hand and no call has asked for its attention.
  *
  * Each run is a worker's (context/worker.h), so that a throw in a handler ends that run and no
  * more: what is left of the event is cleared away, and the isolate is posted again.
@@ -737,7 +737,8 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     isolate->bars = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
                               (options->hold_at_start ? LC__HELD_AT_START : 0));
     /*
-     * Who shuts the group down has looked for its isolates, or will: he finds this one, or we him.
+     * Either a shutdown of the group has yet to look for its isolates, and finds this one; or it
+     * has looked, and is seen here.
      */
     if (lc__isolate_group_is_down(group))
         isolate->bars |= LC__KILLED;

@@ -1,10 +1,10 @@
 /*
  * channel.c: queues of pointers. See <lifecycle/channel.h> and channel.h.
  *
- * Two kinds wait on a channel. Workers in lc_channel_receive or send stand in a queue; who comes
- * from the other side serves the first of them, hands it the item or takes it from it, and wakes
- * it: it has nothing left to do. Watchers, which wait for several things and may not take the item
- * in the end, are all woken when an item, or a place, is there for anybody.
+ * Two kinds wait on a channel. Workers in lc_channel_receive or send stand in a queue. A call from
+ * the other side serves the first of them: hands it the item or takes it from it, and wakes it,
+ * with nothing left to do. Watchers, which wait for several things and may not take the item in the
+ * end, are all woken when there is an item, or a place.
  */
 #include "wait/channel.h"
 

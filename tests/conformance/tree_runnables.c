@@ -446,7 +446,7 @@ static void foreign_call_kills_the_caller(lc_context *foreign_context)
         CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
         CU_ASSERT_EQUAL(troupe.last.code, -EINVAL);
         CU_ASSERT_FALSE(atomic_load(&foreign.went_on));
-        CU_ASSERT_TRUE(actor_entered(&troupe.actors[A])); /* anew */
+        CU_ASSERT_TRUE(actor_entered(&troupe.actors[A])); /* again */
         CU_ASSERT_TRUE(actor_does(&troupe.actors[B], ACTOR_LOOK));
         CU_ASSERT_TRUE(actor_absent(&troupe.actors[B]));
     }
