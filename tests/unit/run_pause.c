@@ -46,6 +46,7 @@ static lc_error *make_failing(void *arg, lc_component **component)
         return lc_error_new(-EADDRINUSE, "failed on purpose");
     }
     lc_manager_builder *builder = lc_manager_builder_new("failing");
+    lc_manager_builder_set_ready_warning(builder, LC_FOREVER); /* no timer but that of pauses */
     lc_manager_builder_add(builder, "fail", fail, arg);
     if (pausing->ready_late)
         lc_manager_builder_add(builder, "late", become_ready_late, arg);
@@ -91,6 +92,7 @@ static void is_restarted_more_slowly(struct pausing pausing)
     pausing.expected = 1;
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("runner");
+    lc_manager_builder_set_ready_warning(builder, LC_FOREVER);
     lc_manager_builder_add(builder, "run", run, &pausing);
     CU_ASSERT_PTR_NULL(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
