@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -90,6 +92,27 @@ static long write_to_device(const void *bytes, size_t size)
     return written;
 }
 
+/*
+ * A reader that has gone is no reason to end the process. The signal is the writing thread's own, so
+ * it is held back and taken, unless one was pending already.
+ */
+static long write_without_signal(const void *bytes, size_t size)
+{
+    static const struct timespec none = {0, 0};
+    sigset_t broken, before, pending;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &before);
+    sigpending(&pending);
+    long written = write_to_device(bytes, size);
+    int kept = errno;
+    if (written < 0 && kept == EPIPE && !sigismember(&pending, SIGPIPE))
+        syscall(SYS_rt_sigtimedwait, &broken, NULL, &none, (size_t)(_NSIG / 8));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = kept;
+    return written;
+}
+
 static long write_without_waiting(const void *bytes, size_t size)
 {
     struct stat status;
@@ -99,7 +122,7 @@ static long write_without_waiting(const void *bytes, size_t size)
         return syscall(SYS_sendto, STDERR_FILENO, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL,
                        0);
     if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
-        return write_to_device(bytes, size);
+        return write_without_signal(bytes, size);
     return write_to_file(bytes, size);
 }
 

@@ -100,10 +100,23 @@ static void stop_to_halt(struct service *service)
                    lc_error_message(service->why));
 }
 
+/* What holds up the stop: of the supervisor, and the reload. */
+static void describe_remaining(struct service *service, char *text, size_t size)
+{
+    bool reloads = lc__reload_done(&service->reload) != NULL;
+    lc__remaining(service->supervisor, text, size);
+    if (!reloads)
+        return;
+    if (service->is_done)
+        strlcpy(text, "the reload", size);
+    else
+        strlcat(text, "; and the reload", size);
+}
+
 static void tell_remaining(struct service *service, int number)
 {
     char remaining[REMAINING_MAX];
-    lc__remaining(service->supervisor, remaining, sizeof remaining);
+    describe_remaining(service, remaining, sizeof remaining);
     lc_log(LC_LOG_WARNING, service->name, "received SIG%s; still stopping: %s",
            sigabbrev_np(number), remaining);
     lc__report_set(&service->report, LC__STOPPING, "still stopping: %s", remaining);
@@ -398,13 +411,11 @@ static int halt(struct service *service, const lc_error *why)
 static void name_overdue(struct service *service)
 {
     char remaining[REMAINING_MAX];
-    lc__remaining(service->supervisor, remaining, sizeof remaining);
-    const char *reload = lc__reload_done(&service->reload) ? "; and the reload" : "";
+    describe_remaining(service, remaining, sizeof remaining);
     lc_log(LC_LOG_CRITICAL, service->name,
-           "has not stopped in %.1f s, and is not waited for any longer: %s%s",
-           (double)service->options->stop_timeout / (double)LC_SECOND, remaining, reload);
-    lc__report_set(&service->report, service->report.phase, "not stopped in time: %s%s", remaining,
-                   reload);
+           "has not stopped in %.1f s, and is not waited for any longer: %s",
+           (double)service->options->stop_timeout / (double)LC_SECOND, remaining);
+    lc__report_set(&service->report, service->report.phase, "not stopped in time: %s", remaining);
 }
 
 /* It has stopped because it was told to, and with no other error than that. */

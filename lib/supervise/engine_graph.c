@@ -407,11 +407,14 @@ static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *nod
     lc_error_unref(error);
 }
 
-/* Nobody else may hear of its error: the result holds but one. */
+/*
+ * The result holds but one error, so this one may have to be told here. An answer that concerns
+ * everything is told by the run.
+ */
 static void stop_as_decided(struct lc__engine *engine, struct lc__engine_node *node,
                             lc_behavior behavior)
 {
-    if (!node->policy.judged)
+    if (!node->policy.judged || behavior < LC_SHUTDOWN)
         lc__engine_do(engine, node, LC__TELL_STOPPED);
     stop_for_good(engine, node, behavior, lc_error_ref(node->error));
 }

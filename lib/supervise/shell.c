@@ -375,6 +375,14 @@ bool lc__shell_serves_part_of(const struct lc__owner *owner)
     return service != NULL;
 }
 
+bool lc__shell_serves_inside(const struct lc__shell *whole)
+{
+    const struct lc__service *service = lc__task_current()->service;
+    while (service && !lc__owner_is_in(whole, service->shell->above))
+        service = service->before;
+    return service != NULL;
+}
+
 /* As the server. */
 static void serve_call(struct lc__shell *shell, const struct lc__service *service,
                        void (*function)(struct lc__shell *shell, void *arg), void *arg)

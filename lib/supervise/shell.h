@@ -120,6 +120,8 @@ bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *s
 bool lc__shell_serves(struct lc__shell *shell);
 /* Whether the caller is within the service of a shell that is part of what the owner owns. */
 bool lc__shell_serves_part_of(const struct lc__owner *owner);
+/* The same of a shell that lies inside this one. */
+bool lc__shell_serves_inside(const struct lc__shell *whole);
 
 /*
  * Gets the thread that fires the shell's timer, so that neither a pause nor a deadline can fail

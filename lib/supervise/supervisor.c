@@ -288,7 +288,8 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
         tell_restart(node, path);
         break;
     case LC__TELL_STOPPED:
-        lc_log(LC_LOG_ERROR, path, "stopped for good: %s", message);
+        lc_log(node->engine.policy.judged ? LC_LOG_WARNING : LC_LOG_ERROR, path,
+               "stopped for good: %s", message);
         break;
     case LC__TELL_ENDED:
         tell_ended(node, path);

@@ -703,7 +703,8 @@ static void take_result(struct lc__shell *shell, void *arg)
 /* A task that is part of the tree, or now carries out what is to happen in it: a callback's. */
 static bool is_caller_awaited(lc_tree *tree)
 {
-    return lc__shell_serves(&tree->shell) || lc__owner_is_in(&tree->shell, lc__worker_context());
+    return lc__shell_serves(&tree->shell) || lc__shell_serves_inside(&tree->shell) ||
+           lc__owner_is_in(&tree->shell, lc__worker_context());
 }
 
 lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)

@@ -114,7 +114,8 @@ static void subject_end(struct subject *subject)
  * pauses from 100 ms come to eight or nine attempts; a loop would come to very many. Half a minute
  * after there is memory again, the second instance must be there.
  */
-static void starve(struct subject *subject, struct check_clock *clock, struct lines *lines)
+static void starve(struct subject *subject, struct check_clock *clock, struct lines *lines,
+                   lc_snapshot *(*look)(void *arg), void *arg)
 {
     CHECK_CLOSES(subject->first);
     lc__memory_fail_from(1);
@@ -122,10 +123,13 @@ static void starve(struct subject *subject, struct check_clock *clock, struct li
     CU_ASSERT_TRUE(await_restarts(lines, 1));
     for (int i = 0; i < 200; i++)
         check_clock_advance(clock, 100 * LC_MILLISECOND);
-    unsigned restarts = atomic_load(&lines->restarts);
     lc__memory_fail_at(0);
-    CU_ASSERT_TRUE(restarts >= 3);
-    CU_ASSERT_TRUE(restarts <= 20);
+    /* Lines of a storm are left out, so the starts themselves are counted. */
+    lc_snapshot *snapshot = look(arg);
+    uint64_t starts = snapshot && snapshot->count > 0 ? snapshot->nodes[0].instance : 0;
+    lc_snapshot_free(snapshot);
+    CU_ASSERT_TRUE(starts >= (lc_simulated() ? 4 : 2)); /* elsewhere the timers' thread may lag */
+    CU_ASSERT_TRUE(starts <= 20);
     CU_ASSERT_EQUAL(atomic_load(&subject->instances), 1);
     for (int i = 0; i < 300; i++)
         check_clock_advance(clock, 100 * LC_MILLISECOND);
@@ -133,6 +137,16 @@ static void starve(struct subject *subject, struct check_clock *clock, struct li
 }
 
 /* ---- the two fronts ---- */
+
+static lc_snapshot *look_at_supervisor(void *arg)
+{
+    return lc_supervisor_snapshot(arg);
+}
+
+static lc_snapshot *look_at_tree(void *arg)
+{
+    return lc_tree_snapshot(arg);
+}
 
 static void node_pauses(void)
 {
@@ -152,7 +166,7 @@ static void node_pauses(void)
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
     count_lines(&lines);
     CHECK_SUCCESS(lc_component_start(lc_supervisor_component(supervisor), context));
-    starve(&subject, clock, &lines);
+    starve(&subject, clock, &lines, look_at_supervisor, supervisor);
     lc_context_cancel(context, NULL);
     CHECK_CLOSES(lc_supervisor_done(supervisor));
     lc_supervisor_unref(supervisor);
@@ -178,7 +192,7 @@ static void runnable_pauses(void)
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     count_lines(&lines);
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
-    starve(&subject, clock, &lines);
+    starve(&subject, clock, &lines, look_at_tree, tree);
     lc_tree_cancel(tree);
     CHECK_SUCCESS(lc_tree_wait(tree, check_patience()));
     lc_tree_unref(tree);

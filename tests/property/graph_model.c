@@ -516,7 +516,7 @@ static void decide(struct model_node *node, lc_behavior behavior)
         settle(node, LC_NODE_STOPPED);
         return;
     }
-    if (!node->policy.judged)
+    if (!node->policy.judged || behavior < LC_SHUTDOWN)
         node->actions |= BIT(LC__TELL_STOPPED);
     if ((int)behavior == NONSENSE)
         stop_for_good(node, LC_SHUTDOWN, -EINVAL);

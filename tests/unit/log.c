@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -896,35 +897,58 @@ static void a_file_is_not_taken_for_stderr(void)
     CU_ASSERT_EQUAL(check_child("log_stderr_is_close_on_exec").status, 0);
 }
 
-CHECK_SUITE(unit_log, "unit: log", {"a sink gets the whole record", sink_gets_the_record},
-            {"a sink is released once, when it is replaced", sink_is_released_once},
-            {"a sink without write is refused and the old one stays",
-             sink_without_write_is_refused},
-            {"a flush reaches the sink", flush_reaches_the_sink},
-            {"a thread is not cancelled in a flush", flush_is_not_cancelled},
-            {"nor where a sink is released", release_is_not_cancelled},
-            {"the level drops what matters less", level_drops_what_matters_less},
-            {"logging keeps errno", errno_is_kept},
-            {"a sink is called without a lock: it may log and replace itself",
-             sink_is_called_without_a_lock},
-            {"a worker speaks by its name", worker_speaks_by_its_name},
-            {"a sink is not called after its release", sink_is_not_called_after_release},
-            {"of a storm of like lines a few are logged, the others counted", a_storm_is_counted},
-            {"each line of a storm is logged or counted", each_line_of_a_storm_is_accounted_for},
-            {"the default is a line on stderr", default_is_a_line_on_stderr},
-            {"the date is the date", the_date_is_the_date},
-            {"the default names the level", default_names_the_level},
-            {"control characters are escaped", control_characters_are_escaped},
-            {"long lines are cut and say so", long_lines_are_cut},
-            {"the systemd journal gets priorities and no time", journal_gets_priorities},
-            {"a journal that is not stderr does not count", another_journal_does_not_count},
-            {"lines of several threads do not mix", lines_do_not_mix},
-            {"what acts on a terminal is escaped", acting_characters_are_escaped},
-            {"neither a message nor a component nor a value fakes a field", fields_are_not_faked},
-            {"wrong arguments are borne", wrong_arguments_are_borne},
-            {"a reader that does not read delays nothing; what it misses is counted",
-             a_reader_that_hangs_delays_nothing},
-            {"a reader that is slow gets a moment", a_slow_reader_gets_a_moment},
-            {"a child forked while other threads log can log", a_forked_child_logs},
-            {"a file with the number of stderr is not taken for it",
-             a_file_is_not_taken_for_stderr});
+/* ---- a reader that has gone ---- */
+
+CHECK_CHILD(log_without_reader)
+{
+    int ends[2];
+    sigset_t pending;
+    unsetenv("JOURNAL_STREAM");
+    if (pipe(ends) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        return 1;
+    close(ends[0]);
+    close(ends[1]);
+    signal(SIGPIPE, SIG_DFL);
+    lc_log(LC_LOG_INFO, "test", "no reader is there");
+    lc_log_flush();
+    return sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE) ? 0 : 2;
+}
+
+static void a_reader_that_has_gone_ends_nothing(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_without_reader").status, 0);
+}
+
+CHECK_SUITE(
+    unit_log, "unit: log",
+    {"a reader that has gone does not end the process", a_reader_that_has_gone_ends_nothing},
+    {"a sink gets the whole record", sink_gets_the_record},
+    {"a sink is released once, when it is replaced", sink_is_released_once},
+    {"a sink without write is refused and the old one stays", sink_without_write_is_refused},
+    {"a flush reaches the sink", flush_reaches_the_sink},
+    {"a thread is not cancelled in a flush", flush_is_not_cancelled},
+    {"nor where a sink is released", release_is_not_cancelled},
+    {"the level drops what matters less", level_drops_what_matters_less},
+    {"logging keeps errno", errno_is_kept},
+    {"a sink is called without a lock: it may log and replace itself",
+     sink_is_called_without_a_lock},
+    {"a worker speaks by its name", worker_speaks_by_its_name},
+    {"a sink is not called after its release", sink_is_not_called_after_release},
+    {"of a storm of like lines a few are logged, the others counted", a_storm_is_counted},
+    {"each line of a storm is logged or counted", each_line_of_a_storm_is_accounted_for},
+    {"the default is a line on stderr", default_is_a_line_on_stderr},
+    {"the date is the date", the_date_is_the_date},
+    {"the default names the level", default_names_the_level},
+    {"control characters are escaped", control_characters_are_escaped},
+    {"long lines are cut and say so", long_lines_are_cut},
+    {"the systemd journal gets priorities and no time", journal_gets_priorities},
+    {"a journal that is not stderr does not count", another_journal_does_not_count},
+    {"lines of several threads do not mix", lines_do_not_mix},
+    {"what acts on a terminal is escaped", acting_characters_are_escaped},
+    {"neither a message nor a component nor a value fakes a field", fields_are_not_faked},
+    {"wrong arguments are borne", wrong_arguments_are_borne},
+    {"a reader that does not read delays nothing; what it misses is counted",
+     a_reader_that_hangs_delays_nothing},
+    {"a reader that is slow gets a moment", a_slow_reader_gets_a_moment},
+    {"a child forked while other threads log can log", a_forked_child_logs},
+    {"a file with the number of stderr is not taken for it", a_file_is_not_taken_for_stderr});
