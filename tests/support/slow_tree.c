@@ -338,7 +338,15 @@ static void is_over(struct slow_tree *tree, int over, bool told)
         cancel(tree, node->parent);
 }
 
-/* All of it stays down, from now on. */
+static bool is_over_by_type(const struct slow_node *node)
+{
+    if (node->over || node->instance == 0)
+        return false;
+    return node->restart == LC_TEMPORARY ||
+           (node->restart == LC_TRANSIENT && !node->taken && !node->stays_down);
+}
+
+/* All of it stays down, from now on. What was over by its own end was so before the unit is. */
 static void end_unit_for_good(struct slow_tree *tree, int failed)
 {
     group_of(tree, failed)->failed = -1;
@@ -346,21 +354,15 @@ static void end_unit_for_good(struct slow_tree *tree, int failed)
     for (int i = 0; i < tree->room; i++)
         if (takes_along(tree, failed, i))
             forget_below(tree, i);
+    for (int i = 0; i < tree->room; i++)
+        if (takes_along(tree, failed, i) && is_over_by_type(&tree->nodes[i]))
+            is_over(tree, i, true);
     for (int i = 0; i < tree->room; i++) {
         if (!takes_along(tree, failed, i))
             continue;
         tree->nodes[i].taken = false;
-        if (tree->nodes[i].restart != LC_TEMPORARY || tree->nodes[i].instance == 0)
-            is_over(tree, i, false);
+        is_over(tree, i, false);
     }
-}
-
-static bool is_over_by_type(const struct slow_node *node)
-{
-    if (node->over || node->instance == 0)
-        return false;
-    return node->restart == LC_TEMPORARY ||
-           (node->restart == LC_TRANSIENT && !node->taken && !node->stays_down);
 }
 
 /* One thing that ends. @return whether there was one. */
