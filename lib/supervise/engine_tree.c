@@ -391,11 +391,24 @@ void lc__tree_leave_group(struct lc__engine_node *node)
     TAILQ_REMOVE(&group->members, node, in_group);
 }
 
-/* One that the unit waits for is down. */
+/*
+ * It is down for good, and its name may be taken again; but if it was cancelled just now, it is
+ * considered once more. The root is kept, to be looked at.
+ */
+static bool is_to_be_forgotten(const struct lc__engine *engine, const struct lc__engine_node *node)
+{
+    return node->down && node->policy.restart == LC_TEMPORARY && node->instance > 0 &&
+           node->parent != &engine->root;
+}
+
+/*
+ * One that the unit waits for is down. In an ordered unit one may say done before its turn to stop:
+ * the unit waits for it until stop_next ends its context, and goes on from there.
+ */
 static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_group *group = node->group;
-    if (!node->awaited)
+    if (!node->awaited || (!node->cancelled && !is_to_be_forgotten(engine, node)))
         return;
     node->awaited = false;
     group->awaited--;
@@ -426,16 +439,6 @@ static void is_at_rest(struct lc__engine *engine, struct lc__engine_node *node)
         unit_member_is_down(engine, node);
     else if (node->cancelled && node->policy.restart == LC_PERMANENT && !node->stays_down)
         begin(engine, node);
-}
-
-/*
- * It is down for good, and its name may be taken again; but if it was cancelled just now, it is
- * considered once more. The root is kept, to be looked at.
- */
-static bool is_to_be_forgotten(const struct lc__engine *engine, const struct lc__engine_node *node)
-{
-    return node->down && node->policy.restart == LC_TEMPORARY && node->instance > 0 &&
-           node->parent != &engine->root;
 }
 
 /* The node, or the last of those below it, has just ended, or was at rest when cancelled. */

@@ -323,6 +323,64 @@ static void ordered_stop(void)
     end_world(&world);
 }
 
+/* The third of four says done before its turn to stop: the second is told all the same. */
+static void ordered_stop_goes_on(lc_restart_type type)
+{
+    struct world world;
+    struct runnable *four[4];
+    make_world(&world);
+    world.groups[0].ordered = true;
+    struct runnable *root = add(&world, NULL, -1);
+    for (int i = 0; i < 4; i++) {
+        four[i] = add_typed(&world, root, 0, i == 2 ? type : LC_PERMANENT);
+        is_healthy(&world, four[i]);
+    }
+    look_away(&world);
+    dies(&world, four[0]);
+    gets_done(&world, four[2]);
+    CU_ASSERT_EQUAL(four[2]->forgotten, type == LC_TEMPORARY);
+    CU_ASSERT_FALSE(four[1]->told || four[2]->told);
+    obeys(&world, four[3]);
+    CU_ASSERT_TRUE(four[1]->told);
+    CHECK_STATE(four[0], LC_NODE_DEAD); /* the second has not ended */
+    obeys(&world, four[1]);
+    CHECK_STATE(four[0], LC_NODE_BACKOFF);
+    let_pause_pass(&world);
+    for (int i = 0; i < 4; i++)
+        is_healthy(&world, four[i]);
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(four[i]->started, i != 2 || type != LC_TEMPORARY);
+    end_world(&world);
+}
+
+static void ordered_stop_of_one_done(void)
+{
+    ordered_stop_goes_on(LC_PERMANENT);
+    ordered_stop_goes_on(LC_TRANSIENT);
+    ordered_stop_goes_on(LC_TEMPORARY);
+}
+
+/* All say done before their turn to stop: each is told in its turn, and the unit ends at once. */
+static void ordered_stop_of_all_done(void)
+{
+    struct world world;
+    struct runnable *four[4];
+    open_ordered(&world, four);
+    for (int i = 0; i < 4; i++)
+        is_healthy(&world, four[i]);
+    look_away(&world);
+    dies(&world, four[0]);
+    gets_done(&world, four[1]);
+    gets_done(&world, four[2]);
+    CHECK_STATE(four[0], LC_NODE_DEAD);
+    obeys(&world, four[3]); /* none is left */
+    CU_ASSERT_TRUE(four[1]->told && four[2]->told);
+    CHECK_STATE(four[0], LC_NODE_BACKOFF);
+    let_pause_pass(&world);
+    CU_ASSERT_TRUE(four[0]->started && !four[1]->started);
+    end_world(&world);
+}
+
 /* One before it fails while it pauses: its own pause is not cut short by that. */
 static void pause_is_not_cut_short(void)
 {
@@ -933,6 +991,8 @@ CHECK_SUITE(engine_tree, "unit: the engine's runnables",
             {"nothing of a unit starts before all of it has ended", unit_ends_before_it_starts},
             {"rest for one: each starts after the one before it", ordered_start},
             {"rest for one: each stops before the one before it", ordered_stop},
+            {"rest for one: one that is done before its turn to stop", ordered_stop_of_one_done},
+            {"rest for one: all are done before their turn to stop", ordered_stop_of_all_done},
             {"rest for one: a pause is not cut short by another's", pause_is_not_cut_short},
             {"rest for one: what is given up is the rest", given_up_in_order},
             {"a temporary one is forgotten once all below it has ended", temporary_is_forgotten},
