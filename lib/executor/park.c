@@ -102,9 +102,11 @@ static int take_descriptor(void)
     return lc__eventfd(EFD_CLOEXEC);
 }
 
+/* The wait may have begun before a shutdown of the library, which the spare is not to outlive. */
 static void give_descriptor(int descriptor)
 {
     bool kept = false;
+    lc__facility_register(&wake_descriptors);
     pthread_mutex_lock(&spare_lock);
     if (spare_count < SPARE_MAX) {
         spare[spare_count++] = descriptor;

@@ -2,6 +2,7 @@
  * library.c: taking the library down: refusals, and that it is usable again afterwards.
  */
 #include "support/check.h"
+#include "support/helper.h"
 #include "support/puppet.h"
 
 #include "base/memory.h"
@@ -12,10 +13,12 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How many entries a directory of /proc has: one for each thread, or descriptor. */
 static unsigned entries_in(const char *path)
@@ -86,6 +89,41 @@ static void shutdown_leaves_nothing(void)
     }
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* of what is down already */
     CU_ASSERT_EQUAL(memory, 0);
+}
+
+struct long_wait {
+    int ends[2];
+    lc_handle *begun;
+};
+
+static void wait_long(void *arg)
+{
+    struct long_wait *wait = arg;
+    lc_waitable waitables[] = {lc_on_descriptor(wait->ends[0], POLLIN), lc_on_handle(wait->begun)};
+    /* Once for the descriptor that wakes it, which the second wait has again. */
+    lc_wait_any(waitables, 1, lc_deadline_after(LC_MILLISECOND));
+    lc_handle_close(wait->begun);
+    lc_wait_any(waitables, 1, LC_FOREVER);
+}
+
+/* What the wait gives back after the shutdown is given up by the next one. */
+static void a_wait_outlives_a_shutdown(void)
+{
+    struct long_wait wait = {.begun = lc_handle_new()};
+    struct helper helper;
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    unsigned descriptors = entries_in("/proc/self/fd");
+    CU_ASSERT_EQUAL_FATAL(pipe(wait.ends), 0);
+    helper_start(&helper, wait_long, &wait);
+    CHECK_CLOSES(wait.begun);
+    lc_library_shutdown();
+    CU_ASSERT_EQUAL(write(wait.ends[1], "x", 1), 1);
+    helper_join(&helper);
+    lc_handle_unref(wait.begun);
+    close(wait.ends[0]);
+    close(wait.ends[1]);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    CU_ASSERT_EQUAL(entries_in("/proc/self/fd"), descriptors);
 }
 
 static void running_worker_keeps_it_up(void)
@@ -242,6 +280,7 @@ CHECK_SUITE(unit_library, "unit: library",
             {"the version is that of the headers", version_is_that_of_the_headers},
             {"a shutdown leaves no memory, thread or descriptor, and the library is usable again",
              shutdown_leaves_nothing},
+            {"a wait that outlives a shutdown leaves no descriptor", a_wait_outlives_a_shutdown},
             {"a running worker keeps the library up, and is named", running_worker_keeps_it_up},
             {"a watch of signals keeps the library up", signal_watch_keeps_it_up},
             {"a supervisor that runs keeps the library up", idle_supervisor_keeps_it_up},
