@@ -141,6 +141,32 @@ static void rest_for_one_is_in_order(void)
     troupe_strike(&troupe);
 }
 
+/* "c" says done before its turn to stop, which is between those of "d" and "b". */
+static void rest_for_one_passes_by_done(void)
+{
+    struct troupe troupe;
+    troupe_set(&troupe);
+    struct actor *actors = troupe.actors;
+    actors[ROOT].group.strategy = LC_REST_FOR_ONE;
+    actors[B].stubborn = actors[D].stubborn = true;
+    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&actors[ROOT], 4));
+    for (unsigned i = A; i <= D; i++)
+        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
+    CHECK_CLOSES(lc_context_done(actors[D].context));
+    CU_ASSERT_TRUE(actor_does(&actors[C], ACTOR_DONE) && actor_told(&actors[C], ACTOR_RETURN));
+    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.c", LC_NODE_DONE));
+    CU_ASSERT_TRUE(none_started(&troupe));
+    CU_ASSERT_FALSE(actor_ended(&actors[B]) || actor_ended(&actors[C]));
+    CU_ASSERT_TRUE(actor_told(&actors[D], ACTOR_YIELD));
+    CHECK_CLOSES(lc_context_done(actors[B].context));
+    CU_ASSERT_TRUE(none_started(&troupe)); /* "b" has not ended */
+    CU_ASSERT_TRUE(actor_told(&actors[B], ACTOR_YIELD));
+    for (unsigned i = A; i <= D; i++)
+        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
+    troupe_strike(&troupe);
+}
+
 /* ---- which errors are told ---- */
 
 static lc_error *fail_at_the_end(lc_context *context, void *arg)
@@ -496,6 +522,8 @@ CHECK_SUITE_IN_MODES(
     {"B8 a unit is given up as one", is_given_up_as_one},
     {"B17 rest for one starts in order, each after the one before, and stops in reverse",
      rest_for_one_is_in_order},
+    {"B17 rest for one stops those before one that is done before its turn, too",
+     rest_for_one_passes_by_done},
     {"B6, B12 an error that comes late is logged and is the result", late_error_is_the_result},
     {"B5 an answer with the code of the context's error is clean", clean_answers},
     {"B5 that code alone is a death", code_alone_is_no_cancellation},

@@ -739,8 +739,42 @@ static void significance(void)
     report("significant children in trees", 3);
 }
 
+/* Of all below the root. */
+static void choose_group_types(struct shape *shape, int node)
+{
+    if (node == shape->nodes) {
+        explore(shape);
+        return;
+    }
+    for (int i = 0; i < choices.type_count; i++) {
+        shape->restart[node] = choices.types[i];
+        choose_group_types(shape, node + 1);
+    }
+}
+
+/* Long enough for a member to be done before its turn to stop, between two that run. */
+static void one_ordered_group(struct shape *shape)
+{
+    shape->strategy[1] = LC_REST_FOR_ONE;
+    if (shape->groups == 2 && shape->parent[shape->nodes - 1] == 0)
+        choose_group_types(shape, 1);
+}
+
+static void ordered_groups(void)
+{
+    int most = count_unless_slowed(5, 5, 4);
+    memset(&visited, 0, sizeof visited);
+    memcpy(choices.types, (lc_restart_type[]){LC_PERMANENT, LC_TEMPORARY, LC_TRANSIENT},
+           sizeof choices.types);
+    choices.type_count = count_unless_slowed(2, 3, 2);
+    for (int nodes = 3; nodes <= most; nodes++)
+        for_each_shape(nodes, one_ordered_group);
+    report("ordered groups in trees", most);
+}
+
 CHECK_SUITE(exhaustive_tree, "exhaustive: supervision trees",
             {"every small tree, one for all, in every state", every_small_tree},
             {"strategies, restart types and limits, in every state", every_policy},
             {"deaths that go from child to parent, in every state", escalation},
-            {"ends that stop the parent, in every state", significance});
+            {"ends that stop the parent, in every state", significance},
+            {"groups that start and stop in order, in every state", ordered_groups});
