@@ -447,11 +447,12 @@ static lc_error *not_a_behavior(const struct lc__engine_node *node, lc_behavior 
 static void decide_late(struct lc__engine *engine, struct lc__engine_node *node,
                         lc_behavior behavior)
 {
-    stopped(engine, node);
     if (!lc_behavior_name(behavior))
         lc__engine_end_all(engine, not_a_behavior(node, behavior), LC_SHUTDOWN);
     else if (behavior >= LC_SHUTDOWN)
         lc__engine_end_all(engine, lc_error_ref(node->error), behavior);
+    if (!node->settled) /* it has not been stopped with all others just now */
+        stopped(engine, node);
 }
 
 void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)

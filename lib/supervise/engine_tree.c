@@ -8,10 +8,10 @@
  * node, the one whose parent was not.
  *
  * A group goes through three phases. *Up*: nothing to do. *Ending*: a member has failed, what it
- * takes along is told to stop, and the group counts how many of those are not down. *Starting*: the
- * failed member pauses, then what was taken along starts: all at once, or, in an ordered group,
- * each after the one before it is ready. The first start of an ordered group goes through the last
- * phase too.
+ * takes along is told to stop, and the group counts those of it that are not down, or that were
+ * not told yet. *Starting*: the failed member pauses, then what was taken along starts: all at
+ * once, or, in an ordered group, each after the one before it is ready. The first start of an
+ * ordered group goes through the last phase too.
  *
  * First the engine marks and counts all that an event ends. So it knows what dies of too many
  * restarts, up to the whole tree, before it starts anything. Then it considers the node that has
