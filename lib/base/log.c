@@ -421,6 +421,11 @@ void lc_log_flush(void)
     pthread_setcancelstate(cancelling, NULL);
 }
 
+bool lc__log_is_on(lc_log_level level)
+{
+    return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
 void lc__log_list(lc_log_level level, const char *component, const lc_log_field *fields,
                   size_t field_count, const char *format, va_list arguments)
 {

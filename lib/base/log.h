@@ -38,6 +38,14 @@ struct lc__log_repeated {
  * last: the line is to say that. For lines that lc__log_repeated does not suit. Calls nothing.
  */
 bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out);
+/* Whether lines of the level are logged at all. */
+bool lc__log_is_on(lc_log_level level);
+/*
+ * Looks ahead, before what the next line says is put together: @return true if it is not to be
+ * logged; then it has been counted.
+ */
+bool lc__log_repeated_is_left_out(struct lc__log_repeated *repeated, lc_log_level level,
+                                  int64_t now);
 /*
  * Logs one of them, with `field` (NULL: none), or counts it. It calls the sink, so the caller holds
  * no lock but that of a single thread's state. The field "left_out" says how many were left out.

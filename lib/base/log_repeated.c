@@ -31,6 +31,16 @@ bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uin
     return true;
 }
 
+bool lc__log_repeated_is_left_out(struct lc__log_repeated *repeated, lc_log_level level,
+                                  int64_t now)
+{
+    bool full = repeated->lines == LINES && now - repeated->since < PERIOD;
+    if (!lc__log_is_on(level))
+        return true;
+    repeated->left_out += full;
+    return full;
+}
+
 void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
                       const lc_log_field *field, const char *format, ...)
 {

@@ -259,8 +259,23 @@ static void forget(struct lc__node *node)
     lc_handle_unref(gone);
 }
 
+/* Whether the line is one of a storm, and left out: then nothing is put together for it. */
+static bool is_left_out(struct lc__node *node, enum lc__engine_action_kind kind)
+{
+    int64_t now = node->shell->engine.now;
+    if (kind == LC__TELL_LATE)
+        return lc__log_repeated_is_left_out(&node->late_lines, LC_LOG_ERROR, now);
+    if (kind == LC__TELL_RESTART)
+        return lc__log_repeated_is_left_out(&node->restart_lines, LC_LOG_ERROR, now);
+    if (kind == LC__TELL_ENDED && !node->engine.settled)
+        return lc__log_repeated_is_left_out(&node->restart_lines, LC_LOG_INFO, now);
+    return false;
+}
+
 static void tell(struct lc__node *node, const struct lc__engine_action *action)
 {
+    if (is_left_out(node, action->kind))
+        return;
     char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(node->shell, node->name, buffer);
     const char *message = lc_error_message(action->error);

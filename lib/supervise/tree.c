@@ -516,8 +516,23 @@ static void tell_pause(struct lc__runnable *runnable, const char *path)
                      "pauses before a restart");
 }
 
+/* Whether the line is one of a storm, and left out: then nothing is put together for it. */
+static bool is_left_out(struct lc__runnable *runnable, enum lc__engine_action_kind kind)
+{
+    int64_t now = runnable->shell->engine.now;
+    if (kind == LC__TELL_DIED)
+        return lc__log_repeated_is_left_out(&runnable->death_lines, LC_LOG_ERROR, now);
+    if (kind == LC__TELL_LATE)
+        return lc__log_repeated_is_left_out(&runnable->late_lines, LC_LOG_ERROR, now);
+    if (kind == LC__TELL_RESTART)
+        return lc__log_repeated_is_left_out(&runnable->pause_lines, LC_LOG_NOTICE, now);
+    return false;
+}
+
 static void tell(struct lc__runnable *runnable, const struct lc__engine_action *action)
 {
+    if (is_left_out(runnable, action->kind))
+        return;
     char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
     switch (action->kind) {

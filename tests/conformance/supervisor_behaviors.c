@@ -427,7 +427,8 @@ static void an_error_of_what_restarts_along_is_told(void)
     RUNS(store, 2);
     CU_ASSERT_EQUAL(check_log_count("store failed the 1. time"), 1);
     ASKED(store, 1);
-    store->end = PLAYER_RETURNS_CONTEXT;
+    crew_order(store, 2, CREW_RETURN);
+    crew_sees(store, LC_NODE_DONE);
     crew_cancel(crew);
     CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
     check_log_release();

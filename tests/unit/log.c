@@ -383,6 +383,23 @@ static void each_line_of_a_storm_is_accounted_for(void)
     CU_ASSERT_TRUE(lc__log_repeated_admits(&other, now, &left_out) && left_out == 0);
 }
 
+/* What is looked ahead at is counted as it would be otherwise. */
+static void a_look_ahead_counts_what_is_left_out(void)
+{
+    struct lc__log_repeated lines = {0};
+    uint64_t left_out = 0;
+    for (int i = 0; i < 10; i++) {
+        CU_ASSERT_FALSE(lc__log_repeated_is_left_out(&lines, LC_LOG_ERROR, LC_SECOND));
+        CU_ASSERT_TRUE(lc__log_repeated_admits(&lines, LC_SECOND, &left_out));
+    }
+    CU_ASSERT_TRUE(lc__log_repeated_is_left_out(&lines, LC_LOG_ERROR, LC_SECOND));
+    CU_ASSERT_EQUAL(lines.left_out, 1);
+    CU_ASSERT_TRUE(lc__log_repeated_is_left_out(&lines, LC_LOG_DEBUG, 20 * LC_SECOND)); /* off */
+    CU_ASSERT_FALSE(lc__log_repeated_is_left_out(&lines, LC_LOG_ERROR, 20 * LC_SECOND));
+    CU_ASSERT_TRUE(lc__log_repeated_admits(&lines, 20 * LC_SECOND, &left_out));
+    CU_ASSERT_EQUAL(left_out, 1);
+}
+
 /* ---- the default sink ---- */
 
 static bool matches(const char *text, const char *pattern)
@@ -936,6 +953,7 @@ CHECK_SUITE(
     {"a sink is not called after its release", sink_is_not_called_after_release},
     {"of a storm of like lines a few are logged, the others counted", a_storm_is_counted},
     {"each line of a storm is logged or counted", each_line_of_a_storm_is_accounted_for},
+    {"a look ahead counts what is left out", a_look_ahead_counts_what_is_left_out},
     {"the default is a line on stderr", default_is_a_line_on_stderr},
     {"the date is the date", the_date_is_the_date},
     {"the default names the level", default_names_the_level},
