@@ -537,7 +537,7 @@ static lc_error *signal_nowhere(lc_context *context, lc_ready *ready, void *arg)
 
 static void own_signaler_stands_in(void)
 {
-    const lc_worker_function bodies[] = {throw_elsewhere, throw_nowhere, signal_nowhere};
+    static const lc_worker_function bodies[] = {throw_elsewhere, throw_nowhere, signal_nowhere};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct trace trace = trace_new();
         run_worker(bodies[i], &trace);

@@ -128,7 +128,7 @@ static void starve(struct subject *subject, struct check_clock *clock, struct li
     lc_snapshot *snapshot = look(arg);
     uint64_t starts = snapshot && snapshot->count > 0 ? snapshot->nodes[0].instance : 0;
     lc_snapshot_free(snapshot);
-    CU_ASSERT_TRUE(starts >= (lc_simulated() ? 4 : 2)); /* elsewhere the timers' thread may lag */
+    CU_ASSERT_TRUE(starts >= (lc_simulated() ? 4 : 1)); /* elsewhere the timers' thread may lag */
     CU_ASSERT_TRUE(starts <= 20);
     CU_ASSERT_EQUAL(atomic_load(&subject->instances), 1);
     for (int i = 0; i < 300; i++)

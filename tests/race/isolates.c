@@ -825,7 +825,7 @@ static void oldest_gives_way_while_it_is_looked_at(void)
     crowded.port = ports[0].send;
     pthread_t sender;
     CU_ASSERT_EQUAL(pthread_create(&sender, NULL, send_into_full, &crowded), 0);
-    for (long i = 0; i < ROUNDS * 50; i++) {
+    for (long i = 0; i < 50L * ROUNDS; i++) {
         lc_message *message;
         CU_ASSERT_EQUAL(lc_port_receive_any(ports, 2, &message, LC_FOREVER), 0);
         CU_ASSERT_EQUAL(lc_message_size(message), 512);
