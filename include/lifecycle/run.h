@@ -112,8 +112,8 @@ typedef struct lc_run_options {
  * - Bad options: -EINVAL naming the field.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.
- * @param behavior  NULL, or receives the handler's last answer, or how a supervisor that ran without
- *                  a handler has ended; LC_STOP where there is neither.
+ * @param behavior  NULL, or receives the handler's last answer; without a handler, how a supervisor
+ *                  that was the component has ended; LC_STOP where there is neither.
  * @return NULL or an error, given to the caller.
  */
 LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_run_options *options,

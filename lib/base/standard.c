@@ -93,8 +93,8 @@ static long write_to_device(const void *bytes, size_t size)
 }
 
 /*
- * A reader that has gone is no reason to end the process. The signal is the writing thread's own, so
- * it is held back and taken, unless one was pending already.
+ * A reader that has gone is no reason to end the process. The write sends SIGPIPE to its own
+ * thread, which blocks it meanwhile and takes it, unless one was pending already.
  */
 static long write_without_signal(const void *bytes, size_t size)
 {

@@ -123,12 +123,12 @@ enum lc__engine_action_kind {
     LC__TELL_UNABLE,   /* log: it cannot start, because of node->because */
     LC__TELL_EXCEEDED, /* log: too many restarts; `error` */
     LC__TELL_RESTART,  /* log: it is to be restarted after node->pause, nobody was asked; `error` */
-    LC__TELL_STOPPED, /* log: it is not restarted; `error`, about which a handler may have decided */
-    LC__TELL_ENDED,   /* log: it has ended without an error; if again: restarts after the pause */
-    LC__START,        /* make and start instance node->instance; a context of the last one ends */
-    LC__CANCEL,       /* end the context of the last instance that was started */
-    LC__ASK,          /* ask the handler about `error`: lc__engine_verdict */
-    LC__FORGET        /* the engine has let go of it: free it */
+    LC__TELL_STOPPED,  /* log: it is not restarted; `error`; a handler may have been asked */
+    LC__TELL_ENDED,    /* log: it has ended without an error; if again: restarts after the pause */
+    LC__START,         /* make and start instance node->instance; a context of the last one ends */
+    LC__CANCEL,        /* end the context of the last instance that was started */
+    LC__ASK,           /* ask the handler about `error`: lc__engine_verdict */
+    LC__FORGET         /* the engine has let go of it: free it */
 };
 
 struct lc__engine_action {

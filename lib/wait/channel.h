@@ -26,9 +26,9 @@ bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), v
 /* Takes out the oldest item that counts against the capacity. @return false: there is none. */
 bool lc__channel_take_counted(lc_channel *channel, void **item);
 /*
- * As lc_channel_send or receive, of a channel that is not merged, for a caller that holds something:
- * begins with no lc__task_check, and where the calling task must end it returns -EINTR, with
- * nothing sent or received. An item that was sent before that is sent: 1.
+ * As lc_channel_send or receive, of a channel that is not merged, for a caller that holds
+ * something: begins with no lc__task_check, and where the calling task must end it returns -EINTR,
+ * with nothing sent or received. An item that was sent before that is sent: 1.
  */
 int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
                          int64_t deadline);
