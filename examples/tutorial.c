@@ -107,7 +107,7 @@ static lc_error *open_listener(int *listener)
 static lc_error *answer(struct pulse *pulse, lc_context *context, int client)
 {
     char word[16] = "", line[64];
-    lc_waitable request = lc_on_descriptor(client, POLLIN);
+    lc_waitable request = lc_on_fd(client, POLLIN);
     if (lc_context_wait_any(context, &request, 1, lc_deadline_after(CLIENT_PATIENCE)) != 0 ||
         recv(client, word, sizeof word - 1, MSG_DONTWAIT) <= 0)
         return NULL;
@@ -145,7 +145,7 @@ static lc_error *serve_worker(lc_context *context, lc_ready *ready, void *arg)
     lc_ready_signal(ready);
     /* What is waited for wins over the context's end, so the end is looked for in each round. */
     while (!error && !lc_context_error(context)) {
-        lc_waitable client = lc_on_descriptor(listener, POLLIN);
+        lc_waitable client = lc_on_fd(listener, POLLIN);
         int code = lc_context_wait_any(context, &client, 1, LC_FOREVER);
         if (code == 0)
             error = serve_client(instance->pulse, context, listener);
@@ -229,7 +229,7 @@ int main(void)
     options.handler = judge;
     options.handler_arg = &pulse;
     options.handle_signals = true;
-    lc_error *error = lc_run_component(NULL, &options, NULL);
+    lc_error *error = lc_component_run(NULL, &options, NULL);
     bool told = lc_error_is(error, -ECANCELED); /* by a signal, and all has stopped in order */
     lc_log(told ? LC_LOG_NOTICE : LC_LOG_CRITICAL, "pulse", "ended: %s", lc_error_message(error));
     lc_error_unref(error);

@@ -60,7 +60,7 @@ static lc_error *go_on_later(const struct dispenser *dispenser, lc_error *error)
 
 static lc_error *find_more(struct dispenser *dispenser)
 {
-    int code = lc_blocking(look_ahead, dispenser);
+    int code = lc_call_blocking(look_ahead, dispenser);
     if (code < 0)
         return give_up(explain(code, "look for files"));
     atomic_fetch_add_explicit(&dispenser->tally->found, dispenser->batch_count,
@@ -78,7 +78,7 @@ static lc_error *hand_out(struct dispenser *dispenser)
         lc_error *error = tree_room(&dispenser->tree, &parts);
         if (error)
             return give_up(error);
-        if (!lc_send_port_is_one(parts))
+        if (!lc_send_port_is_set(parts))
             return NULL;
         error = file_spawn(&dispenser->roster, dispenser->batch[--dispenser->batch_count],
                            dispenser->options->step, parts);

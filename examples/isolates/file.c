@@ -3,7 +3,7 @@
  * a message for the next: between two pieces others have their turn, and it can be paused and killed.
  *
  * What lies in the page cache is read right here: that takes no longer than counting it. What has to
- * come from the disk would keep the thread from all other isolates, so lc_blocking has it read
+ * come from the disk would keep the thread from all other isolates, so lc_call_blocking has it read
  * elsewhere. The kernel tells which it is. To have everything read elsewhere would cost each piece
  * two switches of threads for nothing. To open a file here is no wait either on a local disk, since
  * the walk has just looked at it.
@@ -55,7 +55,7 @@ static void read_piece(struct file *file)
     file->got = preadv2(file->descriptor, &piece, 1, file->at, RWF_NOWAIT);
     if (file->got >= 0)
         return;
-    int code = lc_blocking(read_from_disk, file);
+    int code = lc_call_blocking(read_from_disk, file);
     if (code < 0)
         file->error = -code;
 }

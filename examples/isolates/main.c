@@ -144,7 +144,7 @@ static void check_descriptors(const struct options *options)
 int main(int count, char **arguments)
 {
     struct options options = {.step = STEP_DEFAULT, .open = OPEN_DEFAULT, .fan_in = FAN_IN_DEFAULT};
-    if (lc_standard_descriptors_open() != 0)
+    if (lc_standard_fds_open() != 0)
         return EXIT_FAILURE;
     parse(count, arguments, &options);
     check_descriptors(&options);
@@ -152,7 +152,7 @@ int main(int count, char **arguments)
     lc_executor_options executor = LC_EXECUTOR_INIT;
     executor.name = "isolates";
     executor.threads = options.threads;
-    lc_error *error = lc_executor_configure(&executor);
+    lc_error *error = lc_default_executor_configure(&executor);
     if (error)
         fprintf(stderr, "isolates: %s\n", lc_error_message(error));
     int status = error ? EXIT_FAILURE : run(&options);

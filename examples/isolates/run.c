@@ -165,13 +165,13 @@ static lc_error *open_ears(struct run *run)
     if (code == 0)
         code = lc_port_open(NULL, &run->news);
     if (code == 0)
-        code = lc_process_signals_watch(signals, 4, &run->signals);
+        code = lc_process_signals_new(signals, 4, &run->signals);
     return code == 0 ? NULL : lc_error_new(code, "cannot listen: %s", strerror(-code));
 }
 
 static void close_ears(struct run *run)
 {
-    lc_process_signals_unwatch(run->signals);
+    lc_process_signals_free(run->signals);
     lc_port_close(run->total);
     lc_port_close(run->errors);
     lc_port_close(run->news);

@@ -111,7 +111,7 @@ static lc_error *prepare(struct node *node, const struct kind *kind, struct ledg
     node->builder = lc_manager_builder_new(kind->name);
     if (!node->builder || lc_channel_new(1, discard_fault, &node->faults) != 0)
         return lc_error_new(-ENOMEM, "no memory for %s", kind->name);
-    lc_manager_builder_set_kind(node->builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(node->builder, LC_FIBER);
     kind->add_workers(node->builder, ledger);
     if (ledger->config.allow_fail)
         lc_manager_builder_add(node->builder, "fault", fault_worker, node);
@@ -129,7 +129,7 @@ static lc_error *add(struct ledger *ledger, struct node *node, const struct kind
     options.factory_arg = node;
     options.handler = judge;
     options.handler_arg = node;
-    options.kind = LC_WORKER_FIBER;
+    options.kind = LC_FIBER;
     options.dependencies = kind->needs;
     options.dependency_count = kind->needs_count;
     return lc_supervisor_add(ledger->supervisor, &options);

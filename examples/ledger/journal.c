@@ -637,7 +637,7 @@ static void read_record(struct reading *reading)
     reading->got = preadv2(reading->file, &all, 1, reading->at, RWF_NOWAIT);
     if (reading->got == (ssize_t)reading->length)
         return;
-    int handed = lc_blocking(read_from_disk, reading);
+    int handed = lc_call_blocking(read_from_disk, reading);
     if (handed < 0)
         reading->error = -handed;
 }

@@ -38,7 +38,7 @@ static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
 {
     struct ledger *ledger = arg;
     struct opening opening = {ledger, NULL};
-    int code = lc_blocking(open_journal, &opening);
+    int code = lc_call_blocking(open_journal, &opening);
     if (code < 0)
         return lc_error_new(code, "no thread to open the journal in: %s", strerror(-code));
     if (opening.error)
@@ -46,7 +46,7 @@ static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
     tell_opened(ledger);
     lc_ready_signal(ready);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
-    if (lc_blocking(close_journal, &ledger->journal) < 0)
+    if (lc_call_blocking(close_journal, &ledger->journal) < 0)
         journal_close(&ledger->journal); /* it keeps other fibers waiting, but it must be closed */
     lc_log(LC_LOG_INFO, "journal", "stopped");
     return NULL;

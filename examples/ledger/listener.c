@@ -139,7 +139,7 @@ static lc_error *accept_until_told(struct listener *listener, lc_context *contex
     while (!error && !lc_context_error(context)) {
         lc_waitable waits[] = {[STATES] = lc_on_observer(listener->states),
                                [FINISHED] = lc_on_receive(listener->finished),
-                               [CLIENT] = lc_on_descriptor(listener->socket, POLLIN)};
+                               [CLIENT] = lc_on_fd(listener->socket, POLLIN)};
         int ready = lc_context_wait_any(context, waits, 3, LC_FOREVER);
         if (ready == STATES)
             heed_states(listener);

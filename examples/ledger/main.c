@@ -159,7 +159,7 @@ int main(int count, char **arguments)
 {
     static struct ledger ledger;
     /* Before a file is opened: the journal must not get the number of standard error. */
-    if (lc_standard_descriptors_open() != 0)
+    if (lc_standard_fds_open() != 0)
         return EXIT_FAILURE;
     parse_options(count, arguments, &ledger.config);
     /*

@@ -73,7 +73,7 @@ static int64_t stop_deadline(struct session *session)
 /** Waits until more can be sent; less patiently once the session was told to stop. */
 static bool wait_writable(struct session *session)
 {
-    lc_waitable wait = lc_on_descriptor(session->socket, POLLOUT);
+    lc_waitable wait = lc_on_fd(session->socket, POLLOUT);
     int ready = lc_context_wait_any(session->context, &wait, 1, lc_deadline_after(CLIENT_PATIENCE));
     if (ready == -ECANCELED)
         ready = lc_wait_any(&wait, 1, stop_deadline(session));
@@ -162,7 +162,7 @@ static void receive(struct session *session)
         session->skipping = true;
         session->end = 0;
     }
-    lc_waitable wait = lc_on_descriptor(session->socket, POLLIN);
+    lc_waitable wait = lc_on_fd(session->socket, POLLIN);
     int ready = session->over ? -ECANCELED
                               : lc_context_wait_any(session->context, &wait, 1, session->line_by);
     if (ready == -ETIMEDOUT || (ready == 0 && lc_now() >= session->line_by))
@@ -489,7 +489,7 @@ static lc_error *build(struct session *session)
     worker.name = name;
     worker.run = session_worker;
     worker.arg = session;
-    worker.kind = LC_WORKER_FIBER;
+    worker.kind = LC_FIBER;
     worker.spread = true; /* it stays for long where it begins: not all of them with the listener */
     lc_manager_builder_add_worker(builder, &worker);
     lc_error *error = lc_manager_builder_build(builder, &session->manager);

@@ -140,7 +140,7 @@ static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
 {
     /*
      * A thread of its own, since nearly all it does is to wait for the disk. As a fiber that hands
-     * each sync to lc_blocking it would have to come to its turn among a thousand sessions before
+     * each sync to lc_call_blocking it would have to come to its turn among a thousand sessions before
      * and after each: then a thousand clients get half as many appends done, and one client waits
      * twice as long for each.
      */
@@ -148,7 +148,7 @@ static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
     commit.name = "commit";
     commit.run = commit_worker;
     commit.arg = ledger;
-    commit.kind = LC_WORKER_THREAD;
+    commit.kind = LC_THREAD;
     lc_manager_builder_add_worker(builder, &commit);
 }
 

@@ -302,7 +302,7 @@ static int run_all(void)
 
 int main(int argc, char **argv)
 {
-    if (lc_standard_descriptors_open() != 0)
+    if (lc_standard_fds_open() != 0)
         return 1;
     int status;
     char *end = NULL;

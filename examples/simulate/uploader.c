@@ -102,7 +102,7 @@ static lc_error *make_uploader(void *arg, lc_component **component)
 {
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("uploader");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(builder, LC_FIBER);
     lc_manager_builder_add(builder, "upload", upload_worker, arg);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
@@ -130,5 +130,5 @@ lc_error *uploader_run(struct uploader *uploader)
     options.handler = judge;
     options.handler_arg = uploader;
     options.handle_signals = true;
-    return lc_run_component(NULL, &options, NULL);
+    return lc_component_run(NULL, &options, NULL);
 }

@@ -40,15 +40,15 @@ static lc_error *wait_for_the_end(lc_context *context)
 static lc_error *run_quietly(lc_context *context, void *arg)
 {
     (void)arg;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     return wait_for_the_end(context);
 }
 
 static lc_error *run_load(lc_context *context, void *arg)
 {
     (void)arg;
-    lc_tree_signal_healthy(context);
-    lc_tree_signal_done(context); /* so that its return is no death */
+    lc_runnable_signal_healthy(context);
+    lc_runnable_signal_done(context); /* so that its return is no death */
     return NULL;
 }
 
@@ -61,10 +61,10 @@ static lc_error *run_feed(lc_context *context, void *arg)
     lc_child reader = LC_CHILD_INIT;
     reader.name = "reader";
     reader.run = run_quietly;
-    lc_error *error = lc_tree_run(context, &reader); /* ends and starts again with us */
+    lc_error *error = lc_runnable_start_child(context, &reader); /* ends and starts again with us */
     if (error)
         return error;
-    lc_tree_signal_healthy(context); /* from here on the next pause is a short one again */
+    lc_runnable_signal_healthy(context); /* from here on the next pause is a short one again */
     if (lc_context_sleep(context, HOLDS_FOR) == 0)
         return lc_error_new(-ECONNRESET, "the connection is broken");
     return lc_error_ref(lc_context_error(context));
@@ -87,14 +87,14 @@ static lc_error *run_root(lc_context *context, void *arg)
     group.children = pair;
     group.count = 2;
 
-    lc_error *error = lc_tree_run(context, &web);
+    lc_error *error = lc_runnable_start_child(context, &web);
     if (!error)
-        error = lc_tree_run(context, &load);
+        error = lc_runnable_start_child(context, &load);
     if (!error)
-        error = lc_tree_run_group(context, &group);
+        error = lc_runnable_start_group(context, &group);
     if (error)
         return error;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     return wait_for_the_end(context);
 }
 
@@ -149,7 +149,7 @@ static lc_error *run(lc_tree *tree)
 {
     lc_process_signals *signals = NULL;
     lc_observer *observer = lc_tree_observe(tree, 1000);
-    int code = lc_process_signals_watch((const int[]){SIGINT, SIGTERM}, 2, &signals);
+    int code = lc_process_signals_new((const int[]){SIGINT, SIGTERM}, 2, &signals);
     lc_error *error = NULL;
     if (!observer || code < 0)
         error = lc_error_new(code < 0 ? code : -ENOMEM, "cannot watch");
@@ -160,13 +160,13 @@ static lc_error *run(lc_tree *tree)
         error = lc_tree_wait(tree, lc_deadline_after(PATIENCE));
     }
     lc_observer_free(observer);
-    lc_process_signals_unwatch(signals);
+    lc_process_signals_free(signals);
     return error;
 }
 
 int main(void)
 {
-    if (lc_standard_descriptors_open() != 0)
+    if (lc_standard_fds_open() != 0)
         return EXIT_FAILURE;
     unsigned attempts = 0;
     lc_tree *tree = NULL;

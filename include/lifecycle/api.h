@@ -61,7 +61,7 @@ LC_API const char *lc_version(void);
 
 /**
  * Joins every thread the library made and frees everything it holds for the process: the timer
- * thread, ended workers, the default executor, the monitor, the threads of lc_blocking, stacks of
+ * thread, ended workers, the default executor, the monitor, the threads of lc_call_blocking, stacks of
  * fibers, spare descriptors, the process-signal table, the log sink (its release is called).
  * Afterwards a leak checker finds nothing of ours, and `dlclose` is safe; the next call into the
  * library starts it anew.
@@ -84,7 +84,7 @@ LC_API int lc_library_shutdown(void);
  *
  * @return 0, or a negative errno: /dev/null cannot be opened.
  */
-LC_API int lc_standard_descriptors_open(void);
+LC_API int lc_standard_fds_open(void);
 
 LC_END_DECLARATIONS
 

@@ -53,7 +53,7 @@ LC_API size_t lc_channel_length(lc_channel *channel);
 /**
  * Sends an item, which may be NULL; waits while the channel is full.
  * @return 0; -EPIPE if it is closed; -ETIMEDOUT if it was full until the deadline; -ENOMEM
- * (unbounded only); -EINVAL for a channel made by lc_channel_merge or NULL; -ENOTSUP in a forked
+ * (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL; -ENOTSUP in a forked
  * child.
  */
 LC_API int lc_channel_send(lc_channel *channel, void *item, int64_t deadline);
@@ -78,7 +78,7 @@ LC_API int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline
  * @param merged   receives the channel.
  * @return 0, -EINVAL (a source is NULL or merged itself, too many) or -ENOMEM.
  */
-LC_API int lc_channel_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged);
+LC_API int lc_channels_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged);
 
 LC_END_DECLARATIONS
 

@@ -109,11 +109,13 @@ LC_API const char *lc_component_name(lc_component *component);
  * Give it back with lc_handle_unref, at any time.
  * @return the handle, or NULL if memory has run out or a handle is NULL.
  */
-LC_API LC_MUST_CHECK lc_handle *lc_all_closed(lc_handle *const *handles, size_t count);
+LC_API LC_MUST_CHECK lc_handle *lc_handles_all_closed(lc_handle *const *handles, size_t count);
 /** A handle that closes when all the components are ready; never asks one for its done handle. */
-LC_API LC_MUST_CHECK lc_handle *lc_all_ready(lc_component *const *components, size_t count);
+LC_API LC_MUST_CHECK lc_handle *lc_components_all_ready(lc_component *const *components,
+                                                        size_t count);
 /** A handle that closes when all the components are done; never asks one for its ready handle. */
-LC_API LC_MUST_CHECK lc_handle *lc_all_done(lc_component *const *components, size_t count);
+LC_API LC_MUST_CHECK lc_handle *lc_components_all_done(lc_component *const *components,
+                                                       size_t count);
 
 /**
  * Makes one component of several: started in order, ready when all are ready, done when all are

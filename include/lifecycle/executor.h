@@ -6,14 +6,14 @@
  * a page of memory, and some ten nanoseconds a switch. What a fiber's code must keep to:
  *
  * - It waits through this library (wait.h, channel.h, context.h, handle.h): those waits let the
- *   thread's other fibers run. Anything else that blocks, blocks them all: use lc_blocking.
+ *   thread's other fibers run. Anything else that blocks, blocks them all: use lc_call_blocking.
  * - Once it has started it never changes its thread, so addresses of its stack and of thread-local
  *   variables stay valid, and errno is its own. The values of thread-local variables are shared
  *   with the thread's other fibers, and may change over a wait.
  * - Over a wait it holds no pthread mutex, no pthread_cleanup_push, no open C++ catch. It does not
  *   call pthread_exit; nobody cancels its thread.
  * - Its stack is small (LC_FIBER_STACK_DEFAULT). Functions that need much, or judge the stack by
- *   the thread's size (glob, regcomp, getaddrinfo), go through lc_blocking, or the worker asks for
+ *   the thread's size (glob, regcomp, getaddrinfo), go through lc_call_blocking, or the worker asks for
  *   a larger stack.
  * - It ends by returning or by lc_throw, which runs its deferred calls.
  */
@@ -27,7 +27,7 @@
 LC_BEGIN_DECLARATIONS
 
 typedef struct lc_executor lc_executor;
-typedef struct lc_group lc_group;
+typedef struct lc_thread_group lc_thread_group;
 
 /**
  * The name of the calling worker; "" in a thread that the library did not make. Lives as long as
@@ -101,7 +101,7 @@ LC_API LC_MUST_CHECK lc_error *lc_executor_new(const lc_executor_options *option
  * Takes no fibers and no isolates any more, waits until those there are have ended, joins the
  * threads and frees the executor. NULL is allowed.
  * @return 0; -EBUSY for the default one, which lc_library_shutdown frees; -EDEADLK from one of its
- * own fibers or isolates, from what one calls through lc_blocking, or while a thread is in
+ * own fibers or isolates, from what one calls through lc_call_blocking, or while a thread is in
  * lc_executor_run with it;
  * -EBUSY, of a simulated one: something is left that refers to it (logged). Then nothing happened.
  */
@@ -110,7 +110,7 @@ LC_API int lc_executor_free(lc_executor *executor);
  * Says how the default executor is to be, before it is first needed.
  * @return NULL; -EBUSY if there is one already; otherwise as lc_executor_new.
  */
-LC_API LC_MUST_CHECK lc_error *lc_executor_configure(const lc_executor_options *options);
+LC_API LC_MUST_CHECK lc_error *lc_default_executor_configure(const lc_executor_options *options);
 /**
  * The executor of the calling fiber; in a thread the default one, which is made by this if there is
  * none yet. NULL: no memory, or a forked child.
@@ -139,11 +139,11 @@ LC_API LC_MUST_CHECK lc_error *lc_executor_run(lc_executor *executor, lc_error *
  * Makes a group: its fibers run on at most `threads` of the executor's threads.
  * @return NULL if memory has run out, or `threads` is 0.
  */
-LC_API LC_MUST_CHECK lc_group *lc_group_new(lc_executor *executor, unsigned threads);
+LC_API LC_MUST_CHECK lc_thread_group *lc_thread_group_new(lc_executor *executor, unsigned threads);
 /** One more reference. NULL gives NULL. */
-LC_API lc_group *lc_group_ref(lc_group *group);
+LC_API lc_thread_group *lc_thread_group_ref(lc_thread_group *group);
 /** Gives a reference back; fibers of the group run on. NULL is allowed. */
-LC_API void lc_group_unref(lc_group *group);
+LC_API void lc_thread_group_unref(lc_thread_group *group);
 
 /* ---- fibers ---- */
 
@@ -153,9 +153,9 @@ typedef struct lc_fiber_options {
     const char *name;       /**< 1 to 64 bytes; copied */
     void (*run)(void *arg); /**< required. To throw, it needs a context with a signaler. */
     void *arg;
-    size_t stack_size;     /**< bytes; 0 for the executor's default; rounded up */
-    lc_executor *executor; /**< NULL: lc_executor_current() */
-    lc_group *group;       /**< NULL: none */
+    size_t stack_size;      /**< bytes; 0 for the executor's default; rounded up */
+    lc_executor *executor;  /**< NULL: lc_executor_current() */
+    lc_thread_group *group; /**< NULL: none */
     /**
      * False: it stays on the thread of the fiber that makes it, unless that has a backlog. True: it
      * goes to the executor's threads in turn.
@@ -177,7 +177,7 @@ typedef struct lc_fiber_options {
  */
 LC_API int lc_fiber_start(const lc_fiber_options *options);
 /** Whether the caller is a fiber. */
-LC_API bool lc_in_fiber(void);
+LC_API bool lc_is_fiber(void);
 /** Lets others run: the thread's other fibers, or other threads. */
 LC_API void lc_yield(void);
 
@@ -187,8 +187,8 @@ LC_API void lc_yield(void);
  * @return 0; -EAGAIN if no thread can be made for it, -ENOMEM, -EINVAL, -ENOTSUP in a forked child;
  * then it was not run.
  */
-LC_API int lc_blocking(void (*run)(void *arg), void *arg);
-/** The most threads that lc_blocking makes; further calls wait for one of them. */
+LC_API int lc_call_blocking(void (*run)(void *arg), void *arg);
+/** The most threads that lc_call_blocking makes; further calls wait for one of them. */
 #define LC_BLOCKING_THREADS_MAX 256
 
 /**

@@ -25,7 +25,7 @@ typedef struct lc_handle_callback lc_handle_callback;
 /** An open handle, or NULL if memory has run out. */
 LC_API LC_MUST_CHECK lc_handle *lc_handle_new(void);
 /** A handle that is closed already. Needs no lc_handle_unref, but bears it. Never NULL. */
-LC_API lc_handle *lc_handle_closed(void);
+LC_API lc_handle *lc_handle_new_closed(void);
 /** One more reference. NULL gives NULL. */
 LC_API lc_handle *lc_handle_ref(lc_handle *handle);
 /**
@@ -88,7 +88,7 @@ LC_API bool lc_handle_callback_abandon(lc_handle_callback *callback);
  * epoll). It belongs to the handle: do not read from it or close it.
  * @return the descriptor, the same at each call; or -EMFILE, -ENFILE, -ENOMEM, -EINVAL.
  */
-LC_API int lc_handle_descriptor(lc_handle *handle);
+LC_API int lc_handle_fd(lc_handle *handle);
 
 LC_END_DECLARATIONS
 

@@ -140,7 +140,7 @@ LC_API lc_isolate_group *lc_isolate_group_current(void);
  * Kills all isolates of the group, holds at exit notwithstanding, and waits until they have ended.
  * From then on no isolate is spawned in it.
  * @return 0; -ETIMEDOUT; -EDEADLK from one of its isolates, or from what one calls through
- * lc_blocking: then nothing happened; -EINVAL; -ENOMEM; -ENOTSUP in a forked child.
+ * lc_call_blocking: then nothing happened; -EINVAL; -ENOMEM; -ENOTSUP in a forked child.
  */
 LC_API int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline);
 
@@ -258,9 +258,9 @@ LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn_uri(const char *uri, int count,
  * -ETIMEDOUT: then the isolate is killed at once, and may still use `arg` until it has ended. A
  * caller that is killed at once meanwhile takes the computation with it.
  */
-LC_API LC_MUST_CHECK lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result),
-                                              void *arg, const char *name, int64_t deadline,
-                                              lc_message **result);
+LC_API LC_MUST_CHECK lc_error *
+lc_isolate_compute(lc_error *(*compute)(void *arg, lc_payload *result), void *arg, const char *name,
+                   int64_t deadline, lc_message **result);
 
 /* ---- of the calling isolate ---- */
 
@@ -327,7 +327,7 @@ LC_API int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_paylo
  * told. At once: the running handler's context is cancelled now; a wait that the handler is in, of
  * whatever kind, is interrupted and does not return, nor does its next call that checks
  * (lc_isolate_check); of oneself, this one does not. Deferred calls and callbacks of the library
- * are not interrupted, and what lc_blocking runs may finish first.
+ * are not interrupted, and what lc_call_blocking runs may finish first.
  * @return 0; -EPERM; -ESRCH; -EINVAL: no lc_priority.
  */
 LC_API int lc_isolate_kill(lc_isolate isolate, lc_priority priority);
@@ -365,15 +365,15 @@ typedef enum lc_isolate_state {
 } lc_isolate_state;
 
 /** What it is doing at this moment. */
-LC_API lc_isolate_state lc_isolate_get_state(lc_isolate isolate);
+LC_API lc_isolate_state lc_isolate_read_state(lc_isolate isolate);
 /**
  * Its name, as far as it fits in `size` bytes, the ending zero among them (LC_NAME_MAX + 1 are
  * always enough). @return 0; -ESRCH: it has ended; -EINVAL.
  */
-LC_API int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size);
+LC_API int lc_isolate_copy_name(lc_isolate isolate, char *name, size_t size);
 /**
  * A handle that closes when its entry has returned without error, or else when the isolate has
- * ended: lc_isolate_get_state tells which.
+ * ended: lc_isolate_read_state tells which.
  * @return a reference, or NULL if memory has run out.
  */
 LC_API LC_MUST_CHECK lc_handle *lc_isolate_ready(lc_isolate isolate);

@@ -22,7 +22,7 @@
  *
  * Descriptor 2 is taken for stderr unless it was closed when the library was loaded, is
  * close-on-exec or cannot be written: then it is a file of the program, and nothing is written
- * there. See lc_standard_descriptors_open.
+ * there. See lc_standard_fds_open.
  *
  * All calls are thread-safe. A sink is called on the thread that logs, with no lock held; it may be
  * called by several threads at once, must not throw, and must not block for long: what is said of

@@ -49,8 +49,8 @@ typedef struct lc_ready lc_ready;
 
 /** What a worker runs on. */
 typedef enum lc_worker_kind {
-    LC_WORKER_THREAD = 0, /**< a fresh thread of its own: any code is safe in it */
-    LC_WORKER_FIBER = 1   /**< a fiber of an executor: executor.h says what its code keeps to */
+    LC_THREAD = 0, /**< a fresh thread of its own: any code is safe in it */
+    LC_FIBER = 1   /**< a fiber of an executor: executor.h says what its code keeps to */
 } lc_worker_kind;
 
 /**
@@ -74,13 +74,13 @@ typedef struct lc_worker {
     /** Of a fiber: NULL for the executor of the fiber that starts the manager, or the default. */
     lc_executor *executor;
     /** Of a fiber: the threads it may run on; NULL for any. Borrowed until the last start. */
-    lc_group *group;
+    lc_thread_group *group;
     bool spread; /**< of a fiber: begins on the executor's threads in turn */
 } lc_worker;
 
 #define LC_WORKER_INIT                                                                             \
     {                                                                                              \
-        sizeof(lc_worker), NULL, NULL, NULL, LC_WORKER_THREAD, 0, NULL, NULL, false                \
+        sizeof(lc_worker), NULL, NULL, NULL, LC_THREAD, 0, NULL, NULL, false                       \
     }
 
 /** A worker that is ready at once and returns when its context ends; `arg` is ignored. */
@@ -107,7 +107,7 @@ LC_API LC_MUST_CHECK lc_manager_builder *lc_manager_builder_new(const char *name
 /** Frees the builder; what it built lives on. NULL is allowed. */
 LC_API void lc_manager_builder_free(lc_manager_builder *builder);
 /**
- * The kind of the workers that lc_manager_builder_add adds from here on; LC_WORKER_THREAD at first.
+ * The kind of the workers that lc_manager_builder_add adds from here on; LC_THREAD at first.
  */
 LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind);
 /**
@@ -186,7 +186,7 @@ typedef enum lc_worker_state {
     LC_WORKER_RETURNED = 3  /**< has returned, or could not be launched */
 } lc_worker_state;
 
-/** One row of lc_manager_workers. */
+/** One row of lc_manager_copy_workers. */
 typedef struct lc_worker_status {
     const char *name; /**< lives as long as the manager */
     lc_worker_state state;
@@ -199,7 +199,8 @@ typedef struct lc_worker_status {
  * @param status    room for `capacity` rows; may be NULL if that is 0.
  * @return how many workers there are; at most `capacity` rows are written.
  */
-LC_API size_t lc_manager_workers(lc_manager *manager, lc_worker_status *status, size_t capacity);
+LC_API size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *status,
+                                      size_t capacity);
 
 LC_END_DECLARATIONS
 

@@ -66,7 +66,7 @@ static inline bool lc_send_port_equal(lc_send_port a, lc_send_port b)
 }
 
 /** Whether it is the address of a port, open or closed, and not LC_NO_PORT. */
-static inline bool lc_send_port_is_one(lc_send_port port)
+static inline bool lc_send_port_is_set(lc_send_port port)
 {
     return port.serial != 0;
 }
@@ -89,14 +89,14 @@ typedef struct lc_receive_port {
 typedef struct lc_payload {
     void *data;                  /**< may be NULL if `size` is 0, or if it is moved */
     size_t size;                 /**< bytes; of moved data whatever sender and receiver agree on */
-    void (*destroy)(void *data); /**< NULL: copied; lc_keep: moved, with nothing to free */
+    void (*destroy)(void *data); /**< NULL: copied; lc_payload_keep: moved, with nothing to free */
 } lc_payload;
 
 /** The most bytes that a message copies. */
 #define LC_MESSAGE_BYTES_MAX ((size_t)1 << 30)
 
 /** Does nothing: for data that is moved and needs no freeing. */
-LC_API void lc_keep(void *data);
+LC_API void lc_payload_keep(void *data);
 
 /* ---- sending ---- */
 
@@ -179,7 +179,7 @@ typedef enum lc_when_full {
 typedef struct lc_port_options {
     size_t size; /**< sizeof(lc_port_options) */
     /**
-     * An isolate's only: what its messages are brought to. NULL: they wait until lc_port_handle
+     * An isolate's only: what its messages are brought to. NULL: they wait until lc_port_set_handler
      * gives it one.
      */
     lc_message_handler handler;
@@ -216,8 +216,8 @@ LC_API int lc_port_close(lc_receive_port port);
  * from now on messages wait.
  * @return 0; -EBADF; -EPERM.
  */
-LC_API int lc_port_handle(lc_receive_port port, lc_message_handler handler, void *arg);
-/** Whether an isolate's port counts for whether the isolate lives on. @return as lc_port_handle. */
+LC_API int lc_port_set_handler(lc_receive_port port, lc_message_handler handler, void *arg);
+/** Whether an isolate's port counts for whether the isolate lives on. @return as lc_port_set_handler. */
 LC_API int lc_port_set_weak(lc_receive_port port, bool weak);
 /** Whether messages to the port are taken: it may be closed the next moment. */
 LC_API bool lc_port_is_open(lc_send_port port);

@@ -116,7 +116,7 @@ typedef struct lc_run_options {
  *                  that was the component has ended; LC_STOP where there is neither.
  * @return NULL or an error, given to the caller.
  */
-LC_API LC_MUST_CHECK lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
+LC_API LC_MUST_CHECK lc_error *lc_component_run(lc_context *context, const lc_run_options *options,
                                                 lc_behavior *behavior);
 
 /**

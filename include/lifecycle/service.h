@@ -117,7 +117,7 @@ typedef struct lc_service_options {
  * Blocks; call it from main, or from a fiber. A SIGTERM that was caught before a halt counts, as
  * lc_spin_halt says.
  *
- * It begins with lc_standard_descriptors_open.
+ * It begins with lc_standard_fds_open.
  *
  * NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are read once, at the start, and then taken out of
  * the environment, so that children do not inherit them; no other thread may use the environment

@@ -7,7 +7,7 @@
  *     lc_executor_free(world);
  *
  * What runs in it: fibers; isolates; workers of kind thread, as fibers with large stacks;
- * lc_blocking, right where it is called. When nothing can run, the clock jumps to the next timer:
+ * lc_call_blocking, right where it is called. When nothing can run, the clock jumps to the next timer:
  * an hour of time-outs takes as long as the work in it. When nothing can ever run again, the run
  * ends with an error that names every worker that waits, and what for; isolates that will get no
  * message any more are among them.
@@ -72,7 +72,7 @@ LC_API LC_MUST_CHECK lc_error *lc_executor_simulated_with(const lc_simulation_op
                                                           lc_executor **executor);
 
 /** Whether the caller runs in a simulation. */
-LC_API bool lc_simulated(void);
+LC_API bool lc_is_simulated(void);
 /**
  * Delivers a process signal to what watches for it in the caller's simulation. Nothing else
  * happens, also if nobody watches.

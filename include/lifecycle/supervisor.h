@@ -123,8 +123,8 @@ typedef struct lc_node {
 
 #define LC_NODE_INIT                                                                               \
     {                                                                                              \
-        sizeof(lc_node), NULL, NULL, NULL, NULL, NULL, NULL, 0, LC_WORKER_THREAD, NULL,            \
-            LC_TRANSIENT, LC_BACKOFF_INIT, LC_INTENSITY_INIT, LC_FOREVER, LC_FOREVER               \
+        sizeof(lc_node), NULL, NULL, NULL, NULL, NULL, NULL, 0, LC_THREAD, NULL, LC_TRANSIENT,     \
+            LC_BACKOFF_INIT, LC_INTENSITY_INIT, LC_FOREVER, LC_FOREVER                             \
     }
 
 /** How a supervisor is to be. Begin with LC_SUPERVISOR_INIT. */
@@ -134,7 +134,7 @@ typedef struct lc_supervisor_options {
     /**
      * Whether SIGINT and SIGTERM cancel lc_supervisor_run, as if its context had been: it then
      * returns an error of code -ECANCELED whose cause, of code -EINTR, names the signal. Later ones
-     * are answered as by lc_run_component: what still runs is named, and a third SIGINT ends the
+     * are answered as by lc_component_run: what still runs is named, and a third SIGINT ends the
      * process with status 130, unless it is being stopped in order to halt.
      */
     bool handle_signals;
@@ -189,7 +189,7 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
  * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if
  * the node's end waits for the caller: the removal is begun, and the node is forgotten once it has
  * stopped. This is the answer to a worker, factory, start, handler or isolate of the node, or of a
- * supervisor or tree nested in it; to what they call through lc_blocking; and to a callback, or a
+ * supervisor or tree nested in it; to what they call through lc_call_blocking; and to a callback, or a
  * log sink, that the supervisor itself or one nested in the node has called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,

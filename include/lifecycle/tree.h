@@ -6,10 +6,10 @@
  *         lc_child cache = LC_CHILD_INIT;
  *         cache.name = "cache";
  *         cache.run = run_cache;
- *         lc_error *error = lc_tree_run(context, &cache);
+ *         lc_error *error = lc_runnable_start_child(context, &cache);
  *         if (error)
  *             return error;
- *         lc_tree_signal_healthy(context);
+ *         lc_runnable_signal_healthy(context);
  *         lc_handle_wait(lc_context_done(context), LC_FOREVER);
  *         return lc_error_ref(lc_context_error(context));
  *     }
@@ -96,7 +96,7 @@ typedef struct lc_child {
 
 #define LC_CHILD_INIT                                                                              \
     {                                                                                              \
-        sizeof(lc_child), NULL, NULL, NULL, LC_WORKER_THREAD, 0, NULL, LC_PERMANENT,               \
+        sizeof(lc_child), NULL, NULL, NULL, LC_THREAD, 0, NULL, LC_PERMANENT,                      \
             LC_BACKOFF_TREE_INIT, LC_FOREVER, false                                                \
     }
 
@@ -142,7 +142,7 @@ typedef struct lc_child_group {
             LC_AUTOMATIC_SHUTDOWN_NEVER                                                            \
     }
 
-/** Children of one description, started one by one: lc_tree_children. */
+/** Children of one description, started one by one: lc_children_new. */
 typedef struct lc_children lc_children;
 
 /* ---- for runnables: with their context, or one below it ---- */
@@ -153,19 +153,20 @@ typedef struct lc_children lc_children;
  * -ESHUTDOWN (the whole tree is cancelled); -ENOSPC, -ENOMEM; -ENOTSUP in a forked child. Called
  * with a context that belongs to no running runnable: it throws, as the others here do.
  */
-LC_API LC_MUST_CHECK lc_error *lc_tree_run(lc_context *context, const lc_child *child);
-/** Starts a group of children: all of them, or, if it is refused, none. As lc_tree_run. */
-LC_API LC_MUST_CHECK lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *group);
+LC_API LC_MUST_CHECK lc_error *lc_runnable_start_child(lc_context *context, const lc_child *child);
+/** Starts a group of children: all of them, or, if it is refused, none. As lc_runnable_start_child. */
+LC_API LC_MUST_CHECK lc_error *lc_runnable_start_group(lc_context *context,
+                                                       const lc_child_group *group);
 /**
  * Describes children that are to be started one by one, also when the caller is healthy: jobs, or
  * connections. Only while the caller is NEW.
  * @param description  a group of exactly one child, of strategy LC_ONE_FOR_ONE; its intensity is
  * that of all of them together. The child's name and arg are defaults: lc_children_start. Copied.
  * @param children  receives them, with one reference for the caller.
- * @return as lc_tree_run.
+ * @return as lc_runnable_start_child.
  */
 LC_API LC_MUST_CHECK lc_error *
-lc_tree_children(lc_context *context, const lc_child_group *description, lc_children **children);
+lc_children_new(lc_context *context, const lc_child_group *description, lc_children **children);
 /**
  * Starts one more, below the runnable that has described them. Thread-safe, from anywhere.
  * @param name  its name; NULL for that of the description followed by "-1", "-2" and so on.
@@ -180,22 +181,22 @@ LC_API lc_children *lc_children_ref(lc_children *children);
 /** Gives a reference back; the children that run are left alone. NULL is allowed. */
 LC_API void lc_children_unref(lc_children *children);
 /** Says that the caller is healthy: once, while it is NEW. Out of order it throws. */
-LC_API void lc_tree_signal_healthy(lc_context *context);
+LC_API void lc_runnable_signal_healthy(lc_context *context);
 /** Says that the caller is done and will return NULL: once, when it is healthy; else it throws. */
-LC_API void lc_tree_signal_done(lc_context *context);
+LC_API void lc_runnable_signal_done(lc_context *context);
 /**
  * The distinguished name of the caller, root.a.b; also once its instance has ended. Lives as long
  * as the context.
  */
-LC_API const char *lc_tree_name(lc_context *context);
+LC_API const char *lc_runnable_name(lc_context *context);
 /**
  * Opens a sub-log: a name for lc_log that is the caller's followed by `name`, as root.a.name. The
  * name is from then on refused to the caller's children, until the caller is restarted.
  * @param log  receives it; lives as long as the instance.
  * @return NULL; -EEXIST, -EINVAL, -ENOMEM.
  */
-LC_API LC_MUST_CHECK lc_error *lc_tree_sublog(lc_context *context, const char *name,
-                                              const char **log);
+LC_API LC_MUST_CHECK lc_error *lc_runnable_sublog(lc_context *context, const char *name,
+                                                  const char **log);
 
 /* ---- for who has the tree ---- */
 
@@ -218,9 +219,9 @@ typedef struct lc_tree_options {
 
 #define LC_TREE_INIT                                                                               \
     {                                                                                              \
-        sizeof(lc_tree_options), "tree", {sizeof(lc_child),     "root",     NULL, NULL,            \
-                                          LC_WORKER_THREAD,     0,          NULL, LC_PERMANENT,    \
-                                          LC_BACKOFF_TREE_INIT, LC_FOREVER, false},                \
+        sizeof(lc_tree_options), "tree",                                                           \
+            {sizeof(lc_child),     "root",     NULL, NULL, LC_THREAD, 0, NULL, LC_PERMANENT,       \
+             LC_BACKOFF_TREE_INIT, LC_FOREVER, false},                                             \
             50 * LC_MILLISECOND, LC_INTENSITY_INIT                                                 \
     }
 
@@ -253,7 +254,7 @@ LC_API void lc_tree_cancel(lc_tree *tree);
  * @return NULL if it ended as told, or its root is done; the error that it ended by, or one that
  * names the runnables that failed while they were being stopped; -ETIMEDOUT naming those that still
  * run; -EDEADLK, at once, from one of its runnables, from what is nested in one, from what they
- * call through lc_blocking, and from a callback or log sink that the tree calls.
+ * call through lc_call_blocking, and from a callback or log sink that the tree calls.
  */
 LC_API LC_MUST_CHECK lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline);
 /**
@@ -283,7 +284,7 @@ LC_API lc_handle *lc_tree_done(lc_tree *tree);
  */
 LC_API LC_MUST_CHECK lc_snapshot *lc_tree_snapshot(lc_tree *tree);
 /** Only those that run: which still live. NULL: no memory. */
-LC_API LC_MUST_CHECK lc_snapshot *lc_tree_live(lc_tree *tree);
+LC_API LC_MUST_CHECK lc_snapshot *lc_tree_snapshot_live(lc_tree *tree);
 /**
  * Observes state changes, in order: NEW when really started, HEALTHY at the signal, the others at
  * the return. Otherwise as lc_supervisor_observe.

@@ -20,12 +20,12 @@ typedef struct lc_process_signals lc_process_signals;
 
 /** What a waitable waits for. */
 typedef enum lc_waitable_kind {
-    LC_WAITABLE_NONE = 0,   /**< never comes: a place kept empty */
-    LC_WAITABLE_HANDLE,     /**< the handle closes */
-    LC_WAITABLE_RECEIVE,    /**< the channel has an item, or is closed */
-    LC_WAITABLE_SEND,       /**< the channel has room, or is closed */
-    LC_WAITABLE_DESCRIPTOR, /**< poll(2) reports one of the events, an error or a hang-up */
-    LC_WAITABLE_SIGNALS     /**< a watched process signal has come */
+    LC_WAITABLE_NONE = 0, /**< never comes: a place kept empty */
+    LC_WAITABLE_HANDLE,   /**< the handle closes */
+    LC_WAITABLE_RECEIVE,  /**< the channel has an item, or is closed */
+    LC_WAITABLE_SEND,     /**< the channel has room, or is closed */
+    LC_WAITABLE_FD,       /**< poll(2) reports one of the events, an error or a hang-up */
+    LC_WAITABLE_SIGNALS   /**< a watched process signal has come */
 } lc_waitable_kind;
 
 /**
@@ -33,9 +33,9 @@ typedef enum lc_waitable_kind {
  */
 typedef struct lc_waitable {
     lc_waitable_kind kind;
-    int descriptor; /**< LC_WAITABLE_DESCRIPTOR only */
-    short events;   /**< LC_WAITABLE_DESCRIPTOR: POLLIN, POLLOUT, ... asked for */
-    short revents;  /**< LC_WAITABLE_DESCRIPTOR: what poll(2) reported, set by the wait */
+    int descriptor; /**< LC_WAITABLE_FD only */
+    short events;   /**< LC_WAITABLE_FD: POLLIN, POLLOUT, ... asked for */
+    short revents;  /**< LC_WAITABLE_FD: what poll(2) reported, set by the wait */
     void *object;   /**< the handle, channel or signal watch */
 } lc_waitable;
 
@@ -68,9 +68,9 @@ static inline lc_waitable lc_on_send(lc_channel *channel)
     return lc_waitable_make(LC_WAITABLE_SEND, channel, -1, 0);
 }
 /** Ready when poll(2) reports an event; `events` as there (POLLIN, POLLOUT). */
-static inline lc_waitable lc_on_descriptor(int descriptor, short events)
+static inline lc_waitable lc_on_fd(int descriptor, short events)
 {
-    return lc_waitable_make(LC_WAITABLE_DESCRIPTOR, (void *)0, descriptor, events);
+    return lc_waitable_make(LC_WAITABLE_FD, (void *)0, descriptor, events);
 }
 /** Ready when lc_process_signals_next would not wait. */
 static inline lc_waitable lc_on_signals(lc_process_signals *signals)
@@ -126,15 +126,15 @@ LC_API int lc_sleep(int64_t timeout);
  * at a time. In a simulation it is told of what lc_simulation_signal delivers there, and nothing is
  * installed.
  * @param signals  the numbers (SIGTERM, ...), `count` of them.
- * @param watch    receives the watch, for lc_process_signals_unwatch.
+ * @param watch    receives the watch, for lc_process_signals_free.
  * @return 0; -EINVAL (a number that cannot be caught, or one of a fault, such as SIGSEGV; logged);
  * -ENOSPC (LC_PROCESS_SIGNALS_MAX watches); -ENOTSUP in a forked child.
  */
-LC_API int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch);
+LC_API int lc_process_signals_new(const int *signals, size_t count, lc_process_signals **watch);
 /**
  * Ends the watch; what it was not asked for is dropped. Nobody may wait on it. NULL is allowed.
  */
-LC_API void lc_process_signals_unwatch(lc_process_signals *watch);
+LC_API void lc_process_signals_free(lc_process_signals *watch);
 /**
  * Waits for a watched signal. While it waits the calling thread has the watched signals unblocked;
  * an executor's thread, once one of its fibers has waited, from then on.

@@ -153,7 +153,7 @@ static int open_null_at(int number)
     return 0;
 }
 
-int lc_standard_descriptors_open(void)
+int lc_standard_fds_open(void)
 {
     int result = 0;
     for (int number = STDIN_FILENO; number <= STDERR_FILENO && result == 0; number++)

@@ -93,7 +93,7 @@ static void add_input(struct all *all, size_t i, lc_handle *handle)
         input_closed(&input->waiter);
 }
 
-lc_handle *lc_all_closed(lc_handle *const *handles, size_t count)
+lc_handle *lc_handles_all_closed(lc_handle *const *handles, size_t count)
 {
     if (count > 0 && !handles)
         return NULL;
@@ -121,17 +121,17 @@ static lc_handle *all_of(lc_component *const *components, size_t count,
         return NULL;
     for (size_t i = 0; i < count; i++)
         handles[i] = handle_of(components[i]);
-    lc_handle *all = lc_all_closed(handles, count);
+    lc_handle *all = lc_handles_all_closed(handles, count);
     lc__free(handles);
     return all;
 }
 
-lc_handle *lc_all_ready(lc_component *const *components, size_t count)
+lc_handle *lc_components_all_ready(lc_component *const *components, size_t count)
 {
     return all_of(components, count, lc_component_ready);
 }
 
-lc_handle *lc_all_done(lc_component *const *components, size_t count)
+lc_handle *lc_components_all_done(lc_component *const *components, size_t count)
 {
     return all_of(components, count, lc_component_done);
 }

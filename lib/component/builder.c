@@ -61,10 +61,10 @@ static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
     if (!worker->run)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" has no function to run", worker->name,
                             plan->name);
-    if (worker->kind != LC_WORKER_THREAD && worker->kind != LC_WORKER_FIBER)
+    if (worker->kind != LC_THREAD && worker->kind != LC_FIBER)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" is of kind %d, which does not exist",
                             worker->name, plan->name, (int)worker->kind);
-    bool is_fiber = worker->kind == LC_WORKER_FIBER;
+    bool is_fiber = worker->kind == LC_FIBER;
     size_t least = is_fiber ? LC_FIBER_STACK_MIN : LC_STACK_SIZE_MIN;
     if (worker->stack_size != 0 &&
         (worker->stack_size < least || (is_fiber && worker->stack_size > LC_FIBER_STACK_MAX)))
@@ -77,7 +77,7 @@ static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
     if (!is_fiber && (worker->executor || worker->group || worker->spread))
         return lc_error_new(-EINVAL,
                             "worker \"%s\" of \"%s\" is a thread, and so belongs to no executor "
-                            "or group: make it a LC_WORKER_FIBER",
+                            "or group: make it a LC_FIBER",
                             worker->name, plan->name);
     if (plan->count >= LC_MANAGER_WORKERS_MAX)
         return lc_error_new(-E2BIG, "\"%s\" has %d workers already, the most there can be",

@@ -484,7 +484,7 @@ static int launch(struct worker *worker)
                                             .failed = worker_failed,
                                             .ended = worker_ended,
                                             .arg = worker};
-    if (plan->kind == LC_WORKER_FIBER) {
+    if (plan->kind == LC_FIBER) {
         const struct lc__fiber_options fiber = {
             .name = plan->name,
             .stack_size = plan->stack_size,
@@ -717,7 +717,7 @@ lc_handle *lc_manager_shutdown(lc_manager *manager)
     return manager ? &manager->shutdown : NULL;
 }
 
-size_t lc_manager_workers(lc_manager *manager, lc_worker_status *status, size_t capacity)
+size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *status, size_t capacity)
 {
     if (!manager)
         return 0;

@@ -209,8 +209,8 @@ int lc_components_merge(lc_component *const *parts, size_t count, lc_component *
     merged->count = count;
     for (size_t i = 0; i < count; i++)
         merged->parts[i] = parts[i];
-    merged->ready = lc_all_ready(parts, count);
-    merged->done = lc_all_done(parts, count);
+    merged->ready = lc_components_all_ready(parts, count);
+    merged->done = lc_components_all_done(parts, count);
     if (!merged->ready || !merged->done) {
         free_merged(merged);
         return -ENOMEM;

@@ -33,7 +33,7 @@ void lc__plan_unref(struct lc__plan *plan)
         names = before;
     }
     for (size_t i = 0; i < plan->count; i++)
-        lc_group_unref(plan->workers[i].group);
+        lc_thread_group_unref(plan->workers[i].group);
     if (plan->workers != plan->few)
         lc__free(plan->workers);
     lc__free(plan->places);
@@ -163,7 +163,7 @@ int lc__plan_append(struct lc__plan *plan, const lc_worker *worker)
         return -ENOMEM;
     plan->workers[plan->count] = *worker;
     plan->workers[plan->count].name = name;
-    lc_group_ref(worker->group);
+    lc_thread_group_ref(worker->group);
     if (plan->places)
         note_place(plan, plan->count);
     plan->count++;

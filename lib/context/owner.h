@@ -48,7 +48,7 @@ const char *lc__owner_path_of(const lc_context *context, const char *name,
  * Whether a task that works under `context`, its lc__worker_context, is part of what this owner
  * owns: then its wait for the owner's end would never end. The one question that every call asks
  * that waits for an end; it knows the library's workers, factories, starts and handlers, nested as
- * they may be, and what they call through lc_blocking. False for NULL.
+ * they may be, and what they call through lc_call_blocking. False for NULL.
  */
 bool lc__owner_owns(const struct lc__owner *owner, const lc_context *context);
 /* The same of all that a supervisor or tree owns. */

@@ -1,5 +1,5 @@
 /*
- * blocking.c: running what blocks on threads kept for that. See lc_blocking.
+ * blocking.c: running what blocks on threads kept for that. See lc_call_blocking.
  */
 #include "base/clock.h"
 #include "base/fork.h"
@@ -141,7 +141,7 @@ static int hand_over(struct job *job)
     return result;
 }
 
-int lc_blocking(void (*run)(void *arg), void *arg)
+int lc_call_blocking(void (*run)(void *arg), void *arg)
 {
     static const struct lc__park_reason reason = {"a blocking call", NULL};
     const struct lc__task *task = lc__task_current();

@@ -239,7 +239,7 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
 
 /* ---- where work goes ---- */
 
-bool lc__group_has(const lc_group *group, unsigned index)
+bool lc__group_has(const lc_thread_group *group, unsigned index)
 {
     unsigned threads = group->executor->threads;
     return index < threads && (index + threads - group->first) % threads < group->count;
@@ -256,7 +256,7 @@ static unsigned own_turn(void)
     return turn - 1;
 }
 
-struct lc__loop *lc__executor_place(lc_executor *executor, lc_group *group, bool spread)
+struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *group, bool spread)
 {
     struct lc__loop *own = lc__loop_of_thread;
     bool here = own && own->executor == executor;
@@ -688,7 +688,7 @@ static bool set_standard(lc_executor *executor)
                                                    memory_order_acquire);
 }
 
-lc_error *lc_executor_configure(const lc_executor_options *options)
+lc_error *lc_default_executor_configure(const lc_executor_options *options)
 {
     lc_executor *executor;
     lc_error *error = make(options, &executor);
@@ -704,7 +704,7 @@ lc_executor *lc__executor_default(void)
     lc_executor *there = atomic_load_explicit(&standard, memory_order_acquire);
     if (there || lc__forked())
         return lc__forked() ? NULL : there;
-    lc_error_unref(lc_executor_configure(NULL)); /* another thread may have been faster */
+    lc_error_unref(lc_default_executor_configure(NULL)); /* another thread may have been faster */
     return atomic_load_explicit(&standard, memory_order_acquire);
 }
 
@@ -831,9 +831,9 @@ lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), vo
 
 /* ---- groups ---- */
 
-lc_group *lc_group_new(lc_executor *executor, unsigned threads)
+lc_thread_group *lc_thread_group_new(lc_executor *executor, unsigned threads)
 {
-    lc_group *group = executor && threads > 0 ? lc__allocate(sizeof *group) : NULL;
+    lc_thread_group *group = executor && threads > 0 ? lc__allocate(sizeof *group) : NULL;
     if (!group)
         return NULL;
     atomic_init(&group->refs, 1);
@@ -845,14 +845,14 @@ lc_group *lc_group_new(lc_executor *executor, unsigned threads)
     return group;
 }
 
-lc_group *lc_group_ref(lc_group *group)
+lc_thread_group *lc_thread_group_ref(lc_thread_group *group)
 {
     if (group)
         atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
     return group;
 }
 
-void lc_group_unref(lc_group *group)
+void lc_thread_group_unref(lc_thread_group *group)
 {
     if (group && lc__refs_drop(&group->refs))
         lc__free(group);

@@ -50,7 +50,7 @@ struct lc_executor {
     _Atomic(struct lc__loop *) loops[LC_EXECUTOR_THREADS_MAX];
 };
 
-struct lc_group {
+struct lc_thread_group {
     atomic_uint refs;
     lc_executor *executor;
     unsigned first; /* of its threads; the others follow, round */
@@ -67,11 +67,11 @@ void lc__executors_unlock(void);
 /* The default one, made if there is none. NULL: no memory, or a forked child. */
 lc_executor *lc__executor_default(void);
 /* Where a new fiber goes. NULL: no memory. */
-struct lc__loop *lc__executor_place(lc_executor *executor, lc_group *group, bool spread);
+struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *group, bool spread);
 /* A loop that is there already: one with a thread, if there is one. */
 struct lc__loop *lc__executor_any_loop(lc_executor *executor);
 /* Whether fibers of the group may run on this loop. */
-bool lc__group_has(const lc_group *group, unsigned index);
+bool lc__group_has(const lc_thread_group *group, unsigned index);
 /* Sees to it that a thread is in the loop. @return 0, -EAGAIN, -ENOMEM. */
 int lc__executor_need_thread(struct lc__loop *loop);
 /*

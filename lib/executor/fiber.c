@@ -93,7 +93,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     fiber->loop = loop;
     fiber->run = options->run;
     fiber->arg = options->arg;
-    fiber->group = lc_group_ref(options->group);
+    fiber->group = lc_thread_group_ref(options->group);
     fiber->finishing = options->finishing;
     fiber->simulated = NULL;
     atomic_store_explicit(&fiber->job, NULL, memory_order_relaxed);
@@ -124,7 +124,7 @@ static int put(struct lc__loop *loop, const struct lc__fiber_options *options, s
     if (loop->simulation && lc__simulation_admit(loop->simulation, fiber) < 0) {
         atomic_store_explicit(&fiber->state, LC__FIBER_FREE, memory_order_relaxed);
         lc__sanitizer_stack_ended(&fiber->sanitizer);
-        lc_group_unref(fiber->group);
+        lc_thread_group_unref(fiber->group);
         lc__stack_give(fiber);
         return -ENOMEM;
     }
@@ -236,7 +236,7 @@ int lc_fiber_start(const lc_fiber_options *options)
     return lc__fiber_start(&fiber);
 }
 
-bool lc_in_fiber(void)
+bool lc_is_fiber(void)
 {
     return lc__fiber_current() != NULL;
 }

@@ -37,9 +37,9 @@ struct lc__fiber {
     struct lc__loop *loop;  /* where it runs; changed only while it is new */
     void (*run)(void *arg);
     void *arg;
-    int64_t born;           /* since when there is the backlog that it has come to */
-    struct lc_group *group; /* the threads it may run on; NULL: any */
-    atomic_uchar state;     /* enum lc__fiber_state; for those that only look */
+    int64_t born;                  /* since when there is the backlog that it has come to */
+    struct lc_thread_group *group; /* the threads it may run on; NULL: any */
+    atomic_uchar state;            /* enum lc__fiber_state; for those that only look */
     bool finishing;
     struct lc__stack stack;
     TAILQ_ENTRY(lc__fiber) free; /* stack.c: of a free stack */
@@ -58,11 +58,11 @@ struct lc__fiber_options {
     size_t stack_size; /* all included; 0 for the executor's default */
     void (*run)(void *arg);
     void *arg;
-    lc_executor *executor; /* NULL: the caller's, or the default one */
-    lc_group *group;       /* NULL: none */
-    bool spread;           /* to the next thread in turn, not to the caller's */
-    bool pinned;           /* to the caller's loop, which is the executor's */
-    bool finishing;        /* from its beginning: see lc__fiber_finishing */
+    lc_executor *executor;  /* NULL: the caller's, or the default one */
+    lc_thread_group *group; /* NULL: none */
+    bool spread;            /* to the next thread in turn, not to the caller's */
+    bool pinned;            /* to the caller's loop, which is the executor's */
+    bool finishing;         /* from its beginning: see lc__fiber_finishing */
     bool late; /* also while the executor is being freed; by a thread in one of its loops */
 };
 

@@ -327,7 +327,7 @@ void lc__jobs_leave(struct lc__loop *loop, const struct lc__fiber *fiber)
 /* ---- posting ---- */
 
 void lc__job_init(struct lc__job *job, const struct lc__job_kind *kind, lc_executor *executor,
-                  struct lc_group *group)
+                  struct lc_thread_group *group)
 {
     job->kind = kind;
     job->executor = executor;

@@ -38,7 +38,7 @@ struct lc__job {
     struct lc__job *next; /* in a queue */
     const struct lc__job_kind *kind;
     lc_executor *executor;
-    struct lc_group *group; /* the threads it may run on; NULL: any. Borrowed */
+    struct lc_thread_group *group; /* the threads it may run on; NULL: any. Borrowed */
     /*
      * The same for those that look at a job which may just end, and its group with it: the first of
      * the threads, and above 16 bits how many; 0: any.
@@ -79,7 +79,7 @@ struct lc__jobs {
 
 /* Others may look at it just now, as the job that was there before. */
 void lc__job_init(struct lc__job *job, const struct lc__job_kind *kind, lc_executor *executor,
-                  struct lc_group *group);
+                  struct lc_thread_group *group);
 /*
  * Counts a job in: the executor is not freed, and does not leave itself without a thread, until it
  * is counted out. @return 0; -ESHUTDOWN: it is being freed.

@@ -347,7 +347,7 @@ void lc__fiber_exit(void)
     if (loop->simulation)
         lc__simulation_ended(loop->simulation, fiber);
     if (fiber->group)
-        lc_group_unref(fiber->group);
+        lc_thread_group_unref(fiber->group);
     if (fiber->finishing)
         loop->finishing--;
     else

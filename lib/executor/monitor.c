@@ -148,7 +148,7 @@ static int64_t look_at_all(void)
         const lc_log_field field = {"for", kept};
         lc_log_fields(LC_LOG_WARNING, report->fiber, &field, 1,
                       "keeps a thread of executor \"%s\" without waiting, and the fibers behind "
-                      "it stand still: use lc_blocking or lc_yield",
+                      "it stand still: use lc_call_blocking or lc_yield",
                       report->executor);
     }
     return look.pause;

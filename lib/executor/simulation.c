@@ -300,14 +300,14 @@ int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descri
     return ready;
 }
 
-bool lc_simulated(void)
+bool lc_is_simulated(void)
 {
     return lc__task_current()->simulation != NULL;
 }
 
 int lc_simulation_touch(int descriptor)
 {
-    if (!lc_simulated())
+    if (!lc_is_simulated())
         return -ENOTSUP;
     lc__poller_touch(descriptor, false);
     return 0;
@@ -359,7 +359,7 @@ static lc_error *check(const lc_simulation_options *options)
 lc_error *lc_executor_simulated_with(const lc_simulation_options *options, lc_executor **executor)
 {
     static const lc_simulation_options defaults = LC_SIMULATION_INIT;
-    enum { STACK = 256 * 1024 }; /* lc_blocking runs its function on its caller's */
+    enum { STACK = 256 * 1024 }; /* lc_call_blocking runs its function on its caller's */
     static const lc_executor_options of_one = {
         sizeof(lc_executor_options), "simulation", 1, STACK, 0, LC_FOREVER, false};
     if (!executor)

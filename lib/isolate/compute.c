@@ -1,5 +1,5 @@
 /*
- * compute.c: one computation in an isolate of its own. See lc_isolate_run.
+ * compute.c: one computation in an isolate of its own. See lc_isolate_compute.
  */
 #include "base/memory.h"
 #include "base/refs.h"
@@ -120,7 +120,7 @@ static lc_error *run(struct computation *computation, lc_receive_port port, cons
     options.release = unref;
     options.on_error = port.send;
     options.on_exit = port.send;
-    options.exit_response = (lc_payload){(void *)(uintptr_t)&has_ended, 0, lc_keep};
+    options.exit_response = (lc_payload){(void *)(uintptr_t)&has_ended, 0, lc_payload_keep};
     atomic_fetch_add_explicit(&computation->refs, 1, memory_order_relaxed);
     lc_error *error = lc_isolate_spawn(&options, &isolate);
     if (error) {
@@ -130,14 +130,14 @@ static lc_error *run(struct computation *computation, lc_receive_port port, cons
     return await(computation, isolate, port, deadline, result);
 }
 
-lc_error *lc_isolate_run(lc_error *(*compute)(void *arg, lc_payload *result), void *arg,
-                         const char *name, int64_t deadline, lc_message **result)
+lc_error *lc_isolate_compute(lc_error *(*compute)(void *arg, lc_payload *result), void *arg,
+                             const char *name, int64_t deadline, lc_message **result)
 {
     static const lc_port_options defaults = LC_PORT_INIT;
     lc_receive_port port;
     lc__task_check();
     if (!compute || !result)
-        return lc_error_new(-EINVAL, "lc_isolate_run needs a computation, and a place for its "
+        return lc_error_new(-EINVAL, "lc_isolate_compute needs a computation, and a place for its "
                                      "result");
     *result = NULL;
     struct computation *computation = lc__allocate(sizeof *computation);

@@ -245,7 +245,7 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
                     lc_priority priority)
 {
     lc__isolate_check_with(response);
-    if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0 || !is_priority(priority))
+    if (!lc_send_port_is_set(port) || lc__payload_check(response) < 0 || !is_priority(priority))
         return -EINVAL;
     int result = lc__port_check_world(port);
     if (result < 0)
@@ -363,7 +363,7 @@ static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
 int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc_payload *response)
 {
     lc__isolate_check_with(response);
-    if (!lc_send_port_is_one(port) || lc__payload_check(response) < 0)
+    if (!lc_send_port_is_set(port) || lc__payload_check(response) < 0)
         return -EINVAL;
     int result = lc__port_check_world(port);
     if (result < 0)
@@ -480,7 +480,7 @@ int lc_isolate_add_error_listener(lc_isolate isolate, lc_send_port port)
 {
     int result;
     lc__task_check();
-    if (!lc_send_port_is_one(port))
+    if (!lc_send_port_is_set(port))
         return -EINVAL;
     if ((result = lc__port_check_world(port)) < 0)
         return result;
@@ -511,7 +511,7 @@ static lc_isolate_state state_of(const struct lc__isolate *isolate)
     return isolate->bars & LC__NOT_ENTERED ? LC_ISOLATE_START : LC_ISOLATE_RUNNING;
 }
 
-lc_isolate_state lc_isolate_get_state(lc_isolate isolate)
+lc_isolate_state lc_isolate_read_state(lc_isolate isolate)
 {
     int error;
     struct lc__isolate *found = lock_any(isolate.control, &error);
@@ -522,7 +522,7 @@ lc_isolate_state lc_isolate_get_state(lc_isolate isolate)
     return state;
 }
 
-int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size)
+int lc_isolate_copy_name(lc_isolate isolate, char *name, size_t size)
 {
     int error;
     if (!name || size == 0)
@@ -540,7 +540,7 @@ int lc_isolate_get_name(lc_isolate isolate, char *name, size_t size)
 static lc_handle *handle_at(lc_handle **at, lc_handle **spare, bool is_closed)
 {
     if (!*at) {
-        *at = is_closed ? lc_handle_closed() : *spare;
+        *at = is_closed ? lc_handle_new_closed() : *spare;
         *spare = is_closed ? *spare : NULL;
     }
     return lc_handle_ref(*at);
@@ -557,7 +557,7 @@ lc_handle *lc_isolate_ready(lc_isolate isolate)
         handle = handle_at(&found->extras->ready, &spare, found->ready);
         lc__isolate_unlock(found);
     } else if (spare && error == -ESRCH) {
-        handle = lc_handle_closed();
+        handle = lc_handle_new_closed();
     }
     lc_handle_unref(spare);
     return handle;
@@ -575,7 +575,7 @@ lc_handle *lc_isolate_done(lc_isolate isolate)
         handle = handle_at(&found->extras->done, &spare, false);
         lc__isolate_unlock(found);
     } else if (spare && error == -ESRCH) {
-        handle = lc_handle_closed();
+        handle = lc_handle_new_closed();
     }
     lc_handle_unref(spare);
     return handle;

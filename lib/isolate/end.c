@@ -233,7 +233,7 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
     struct lc__isolate *isolate = lc__isolate_running();
     if (!isolate || lc__in_callback())
         refuse_exit();
-    bool sends = lc_send_port_is_one(port);
+    bool sends = lc_send_port_is_set(port);
     struct lc__extras *extras = sends ? lc__isolate_extras(isolate) : NULL;
     lc_message *message =
         extras && lc__payload_check(last) == 0 ? lc__message_new(port, last) : NULL;

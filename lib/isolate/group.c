@@ -18,7 +18,7 @@ struct lc_isolate_group {
     atomic_uint refs;
     char name[LC_NAME_MAX + 1];
     lc_executor *executor;
-    lc_group *threads; /* NULL: all of the executor's */
+    lc_thread_group *threads; /* NULL: all of the executor's */
     void *data;
     void (*release)(void *data);
     struct lc__spinlock lock;
@@ -50,7 +50,7 @@ static lc_isolate_group *make(const lc_isolate_group_options *options, lc_execut
     group->data = options->data;
     group->release = options->release;
     if (options->threads > 0) {
-        group->threads = lc_group_new(executor, options->threads);
+        group->threads = lc_thread_group_new(executor, options->threads);
         if (!group->threads) {
             lc__free(group);
             return NULL;
@@ -92,7 +92,7 @@ void lc_isolate_group_unref(lc_isolate_group *group)
         group->release(group->data);
         lc__callback_leave();
     }
-    lc_group_unref(group->threads);
+    lc_thread_group_unref(group->threads);
     lc_handle_unref(group->empty);
     lc__free(group);
 }
@@ -163,7 +163,7 @@ lc_executor *lc__isolate_group_executor(const lc_isolate_group *group)
     return group->executor;
 }
 
-struct lc_group *lc__isolate_group_threads(const lc_isolate_group *group)
+struct lc_thread_group *lc__isolate_group_threads(const lc_isolate_group *group)
 {
     return group ? group->threads : NULL;
 }

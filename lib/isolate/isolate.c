@@ -623,7 +623,7 @@ static bool wants_extras(const lc_isolate_options *options, const struct lc__com
                          const lc_isolate *isolate)
 {
     return options->name || options->release || options->paused || companion || isolate ||
-           lc_send_port_is_one(options->on_error) || lc_send_port_is_one(options->on_exit);
+           lc_send_port_is_set(options->on_error) || lc_send_port_is_set(options->on_exit);
 }
 
 static void free_extras(struct lc__extras *extras)
@@ -643,7 +643,7 @@ static void free_extras(struct lc__extras *extras)
 
 static bool add_first_listeners(struct lc__extras *extras, const lc_isolate_options *options)
 {
-    if (lc_send_port_is_one(options->on_error)) {
+    if (lc_send_port_is_set(options->on_error)) {
         extras->on_error = lc__allocate(sizeof *extras->on_error + sizeof(lc_send_port));
         if (!extras->on_error)
             return false;
@@ -651,7 +651,7 @@ static bool add_first_listeners(struct lc__extras *extras, const lc_isolate_opti
         extras->on_error->count = 1;
         extras->on_error->ports[0] = options->on_error;
     }
-    if (lc_send_port_is_one(options->on_exit)) {
+    if (lc_send_port_is_set(options->on_exit)) {
         struct lc__exit_listener *listener = lc__allocate(sizeof *listener);
         if (!listener)
             return false;

@@ -296,7 +296,7 @@ void lc__isolate_die(void);
 int lc__isolate_group_enter(lc_isolate_group *group);
 void lc__isolate_group_leave(lc_isolate_group *group);
 lc_executor *lc__isolate_group_executor(const lc_isolate_group *group);
-struct lc_group *lc__isolate_group_threads(const lc_isolate_group *group);
+struct lc_thread_group *lc__isolate_group_threads(const lc_isolate_group *group);
 /* Whether it is being shut down: holds do not hold any more. */
 bool lc__isolate_group_is_down(const lc_isolate_group *group);
 

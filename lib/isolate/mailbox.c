@@ -235,7 +235,7 @@ static int send_message(lc_message *message, int64_t deadline)
 int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadline)
 {
     lc__isolate_check_with(payload);
-    if (!lc_send_port_is_one(port) || lc__payload_check(payload) < 0)
+    if (!lc_send_port_is_set(port) || lc__payload_check(payload) < 0)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
@@ -261,7 +261,7 @@ int lc_send(lc_send_port port, const void *data, size_t size)
 
 int lc_send_moved(lc_send_port port, void *data, size_t size, void (*destroy)(void *data))
 {
-    const lc_payload payload = {data, size, destroy ? destroy : lc_keep};
+    const lc_payload payload = {data, size, destroy ? destroy : lc_payload_keep};
     return lc_send_payload(port, &payload, LC_FOREVER);
 }
 

@@ -19,7 +19,7 @@ uint64_t lc_messages_dropped(void)
     return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
-void lc_keep(void *data)
+void lc_payload_keep(void *data)
 {
     (void)data;
 }

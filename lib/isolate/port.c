@@ -162,7 +162,7 @@ static int close_own(lc_receive_port port)
     return 0;
 }
 
-int lc_port_handle(lc_receive_port port, lc_message_handler handler, void *arg)
+int lc_port_set_handler(lc_receive_port port, lc_message_handler handler, void *arg)
 {
     int error;
     struct lc__port *found = own_port(port, &error);

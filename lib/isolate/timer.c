@@ -266,7 +266,7 @@ static void enter_owner(struct lc__message_timer *timer, struct lc__isolate *own
 /* The simulation that calls; NULL: the real world does. */
 static lc_executor *this_world(void)
 {
-    return lc_simulated() ? lc_executor_current() : NULL;
+    return lc_is_simulated() ? lc_executor_current() : NULL;
 }
 
 static struct lc__message_timer *make(lc_message *message, int64_t after, int64_t period,
@@ -317,7 +317,7 @@ int lc_timer_start(lc_send_port port, const lc_payload *payload, int64_t after, 
                    lc_timer *started)
 {
     lc__isolate_check_with(payload);
-    if (!lc_send_port_is_one(port) || lc__payload_check(payload) < 0 || after < 0 || period < 0 ||
+    if (!lc_send_port_is_set(port) || lc__payload_check(payload) < 0 || after < 0 || period < 0 ||
         (period > 0 && payload && payload->destroy))
         return -EINVAL;
     if (lc__forked() || lc__port_check_world(port) < 0)

@@ -30,7 +30,7 @@ static lc_error *make_manager(struct lc__reload *reload, const lc_service_option
         return lc_error_new(-ENOMEM, "no memory to reload");
     *hook = (struct hook){options->reload, options->reload_arg};
     lc_manager_builder *builder = lc_manager_builder_new("reload");
-    lc_manager_builder_set_kind(builder, lc_in_fiber() ? LC_WORKER_FIBER : LC_WORKER_THREAD);
+    lc_manager_builder_set_kind(builder, lc_is_fiber() ? LC_FIBER : LC_THREAD);
     lc_manager_builder_add(builder, "reload", run_hook, hook);
     lc_error *error = lc_manager_builder_build(builder, &reload->manager);
     lc_manager_builder_free(builder);

@@ -235,7 +235,7 @@ static int64_t feeding_interval(int64_t watchdog, const char *name)
 void lc__report_begin(struct lc__report *report, const lc_service_options *options,
                       const char *name)
 {
-    bool real = !lc_simulated();
+    bool real = !lc_is_simulated();
     *report = (struct lc__report){.options = options, .status_told = true};
     if (real && !options->notify)
         lc__notify_open(&report->notify, name);

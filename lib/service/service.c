@@ -379,7 +379,7 @@ static void halted(void *arg, const lc_error *error)
 static void remind(const struct halting *halting)
 {
     char command[32] = "kill -TERM";
-    if (!lc_simulated())
+    if (!lc_is_simulated())
         snprintf(command, sizeof command, "kill -TERM %d", (int)getpid());
     lc_log(LC_LOG_CRITICAL, halting->service->name,
            "still halted, since a restart would do harm: %s; SIGTERM ends it: %s",
@@ -494,7 +494,7 @@ static lc_error *check(const lc_service_options *options, const lc_supervisor *s
 /* First of all: a file that got the number of standard error would be logged into. */
 static lc_error *open_standard(void)
 {
-    int result = lc_simulated() ? 0 : lc_standard_descriptors_open();
+    int result = lc_is_simulated() ? 0 : lc_standard_fds_open();
     return result < 0 ? lc_error_new(result,
                                      "a standard descriptor is closed, and /dev/null cannot be "
                                      "opened in its place: %s",
@@ -516,7 +516,7 @@ static lc_error *watch_signals(struct service *service)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     int result =
-        lc_process_signals_watch(numbers, sizeof numbers / sizeof numbers[0], &service->signals);
+        lc_process_signals_new(numbers, sizeof numbers / sizeof numbers[0], &service->signals);
     return result < 0 ? lc_error_new(result, "signals cannot be handled: %s", strerror(-result))
                       : NULL;
 }
@@ -525,7 +525,7 @@ static lc_error *start(struct service *service)
 {
     /* First of all, so that a signal does not leave the pid file behind. */
     lc_error *error = watch_signals(service);
-    if (!error && service->options->pid_file && !lc_simulated())
+    if (!error && service->options->pid_file && !lc_is_simulated())
         error = lc__pidfile_open(&service->pid_file, service->options->pid_file);
     if (error)
         return error;
@@ -556,7 +556,7 @@ static void end(struct service *service, bool has_run)
     if (has_run)
         lc__signals_unwatch_and_ignore(service->signals);
     else
-        lc_process_signals_unwatch(service->signals);
+        lc_process_signals_free(service->signals);
     if (service->signaler)
         lc_error_unref(lc_signaler_take(service->signaler));
     lc_error_unref(service->why);
@@ -585,7 +585,7 @@ static int serve(const lc_service_options *options, lc_supervisor *supervisor)
     } else {
         status = refuse(&service, error);
     }
-    if (service.overdue && !lc_simulated())
+    if (service.overdue && !lc_is_simulated())
         leave(&service, status);
     end(&service, has_run);
     return status;

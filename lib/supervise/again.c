@@ -14,7 +14,7 @@ enum { LAST_SIGINT = 3, SIGNALLED = 128 /* as shells show the end by a signal */
 
 void lc__signalled_again(const char *name, int number, unsigned count, const char *remaining)
 {
-    bool ends = number == SIGINT && count >= LAST_SIGINT && !lc_simulated();
+    bool ends = number == SIGINT && count >= LAST_SIGINT && !lc_is_simulated();
     lc_log(ends ? LC_LOG_CRITICAL : LC_LOG_WARNING, name, "received SIG%s%s; still stopping: %s",
            sigabbrev_np(number), ends ? " again, so the process ends now" : "",
            *remaining ? remaining : "nothing");

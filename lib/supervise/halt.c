@@ -163,7 +163,7 @@ static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error
         return result;
     }
     result = halt_with(&halt, error, on_halt, arg, beat);
-    lc_process_signals_unwatch(halt.watch);
+    lc_process_signals_free(halt.watch);
     if (result == 0)
         lc_log(LC_LOG_NOTICE, NULL, "the halt has been ended");
     return result;

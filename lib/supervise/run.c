@@ -96,7 +96,7 @@ static int launch_start(struct instance *instance, const char *name)
 {
     const struct lc__thread_options thread = {.name = name, .run = run_start, .arg = instance};
     const struct lc__fiber_options fiber = {.name = name, .run = run_start, .arg = instance};
-    return lc_in_fiber() ? lc__fiber_start(&fiber) : lc__thread_start(&thread);
+    return lc_is_fiber() ? lc__fiber_start(&fiber) : lc__thread_start(&thread);
 }
 
 /*
@@ -483,25 +483,25 @@ static lc_error *supervise(struct run *run)
 static lc_error *check(const lc_run_options *options)
 {
     if (!options)
-        return lc_error_new(-EINVAL, "lc_run_component needs options");
+        return lc_error_new(-EINVAL, "lc_component_run needs options");
     if (options->size != sizeof *options)
         return lc_error_new(-EINVAL,
-                            "the options of lc_run_component were not made with LC_RUN_INIT");
+                            "the options of lc_component_run were not made with LC_RUN_INIT");
     size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
     if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "lc_run_component: options.name must be 1 to %d bytes long",
+        return lc_error_new(-EINVAL, "lc_component_run: options.name must be 1 to %d bytes long",
                             LC_NAME_MAX);
     if (!options->factory)
-        return lc_error_new(-EINVAL, "lc_run_component: options.factory of \"%s\" is missing",
+        return lc_error_new(-EINVAL, "lc_component_run: options.factory of \"%s\" is missing",
                             options->name);
     if (options->halt != LC_HALT_WAIT && options->halt != LC_HALT_RETURN)
         return lc_error_new(
-            -EINVAL, "lc_run_component: options.halt of \"%s\" is %d, not one of LC_HALT_...",
+            -EINVAL, "lc_component_run: options.halt of \"%s\" is %d, not one of LC_HALT_...",
             options->name, (int)options->halt);
     return NULL;
 }
 
-lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
+lc_error *lc_component_run(lc_context *context, const lc_run_options *options,
                            lc_behavior *behavior)
 {
     static const int signals[] = {SIGINT, SIGTERM};
@@ -514,7 +514,7 @@ lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
                             options->name);
-    int watching = options->handle_signals ? lc_process_signals_watch(signals, 2, &run.signals) : 0;
+    int watching = options->handle_signals ? lc_process_signals_new(signals, 2, &run.signals) : 0;
     run.context = lc_context_new(context);
     if (watching < 0)
         result = lc_error_new(watching, "\"%s\" cannot handle signals: %s", options->name,
@@ -524,7 +524,7 @@ lc_error *lc_run_component(lc_context *context, const lc_run_options *options,
     else
         result = supervise(&run);
     lc_context_unref(run.context);
-    lc_process_signals_unwatch(run.signals);
+    lc_process_signals_free(run.signals);
     if (run.broken) {
         lc_error_unref(result);
         result = run.broken;

@@ -540,7 +540,7 @@ void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *con
     lc__shell_ref(shell);
     set_path(shell, above, is_part);
     shell->started = true;
-    shell->executor = lc_in_fiber() ? lc_executor_current() : NULL;
+    shell->executor = lc_is_fiber() ? lc_executor_current() : NULL;
     shell->clock = lc__task_current()->clock;
     shell->above = lc_context_ref(above);
     shell->context = context;
@@ -588,7 +588,7 @@ void lc__shell_end(struct lc__shell *shell)
 int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
                    size_t stack_size, const char *name, void (*run)(void *arg), void *arg)
 {
-    if (kind == LC_WORKER_FIBER) {
+    if (kind == LC_FIBER) {
         const struct lc__fiber_options fiber = {.name = name,
                                                 .stack_size = stack_size,
                                                 .executor = executor ? executor : shell->executor,

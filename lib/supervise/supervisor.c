@@ -491,7 +491,7 @@ lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_b
     if (!supervisor)
         return lc_error_new(-EINVAL, "lc_supervisor_run needs a supervisor");
     if (supervisor->handle_signals) {
-        int result = lc_process_signals_watch(numbers, 2, &signals);
+        int result = lc_process_signals_new(numbers, 2, &signals);
         own = lc_context_new(context);
         if (result < 0)
             error = lc_error_new(result, "\"%s\" cannot handle signals: %s", supervisor->shell.name,
@@ -504,7 +504,7 @@ lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_b
         error = run_under(supervisor, own ? own : context, signals, &answer);
     lc__task_unshield();
     lc_context_unref(own);
-    lc_process_signals_unwatch(signals);
+    lc_process_signals_free(signals);
     if (behavior)
         *behavior = answer;
     return error;
@@ -617,7 +617,7 @@ static lc_error *check_node(const lc_node *node)
                             LC_NAME_MAX);
     if (!node->factory)
         return lc_error_new(-EINVAL, "factory of \"%s\" is missing", node->name);
-    if (node->kind != LC_WORKER_THREAD && node->kind != LC_WORKER_FIBER)
+    if (node->kind != LC_THREAD && node->kind != LC_FIBER)
         return lc_error_new(-EINVAL, "kind of \"%s\" is %d, not one of LC_WORKER_...", node->name,
                             (int)node->kind);
     if ((unsigned)node->restart > LC_TEMPORARY)

@@ -57,7 +57,7 @@ static lc_error *check_child(const lc_child *child)
                             LC_TREE_NAME_MAX, child->name ? child->name : "", LC_TREE_NAME_MAX);
     if (!child->run)
         return lc_error_new(-EINVAL, "run of \"%s\" is missing", child->name);
-    if (child->kind != LC_WORKER_THREAD && child->kind != LC_WORKER_FIBER)
+    if (child->kind != LC_THREAD && child->kind != LC_FIBER)
         return lc_error_new(-EINVAL, "kind of \"%s\" is %d, not one of LC_WORKER_...", child->name,
                             (int)child->kind);
     if ((unsigned)child->restart > LC_TEMPORARY)
@@ -234,7 +234,7 @@ static size_t make_children(struct lc__run *run, const lc_child_group *options,
             lc__runnable_new(run->shell, run->name, &options->children[made], group);
         if (!child)
             break;
-        if (!child->executor && lc_in_fiber())
+        if (!child->executor && lc_is_fiber())
             child->executor = lc_executor_current();
         children[made++] = child;
     }
@@ -246,7 +246,7 @@ static lc_error *no_memory(const struct lc__run *run)
     return lc_error_new(-ENOMEM, "no memory for children of \"%s\"", run->name);
 }
 
-lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *options)
+lc_error *lc_runnable_start_group(lc_context *context, const lc_child_group *options)
 {
     struct request request = {.run = lc__run_of(context)};
     lc_error *error = check_group(options);
@@ -269,12 +269,12 @@ lc_error *lc_tree_run_group(lc_context *context, const lc_child_group *options)
     return answer_of(context, &request);
 }
 
-lc_error *lc_tree_run(lc_context *context, const lc_child *child)
+lc_error *lc_runnable_start_child(lc_context *context, const lc_child *child)
 {
     lc_child_group group = LC_CHILD_GROUP_INIT;
     group.children = child;
     group.count = 1;
-    return lc_tree_run_group(context, &group);
+    return lc_runnable_start_group(context, &group);
 }
 
 /* ---- children of one description ---- */
@@ -327,7 +327,7 @@ static lc_children *new_children(struct lc__run *run, const lc_child_group *desc
     atomic_init(&children->started, 0);
     children->run = lc__run_ref(run);
     children->group = group;
-    children->executor = lc_in_fiber() ? lc_executor_current() : NULL;
+    children->executor = lc_is_fiber() ? lc_executor_current() : NULL;
     children->child = description->children[0];
     strlcpy(children->name, children->child.name, sizeof children->name);
     children->child.name = children->name;
@@ -349,12 +349,12 @@ static lc_error *check_description(const lc_child_group *description)
     return NULL;
 }
 
-lc_error *lc_tree_children(lc_context *context, const lc_child_group *description,
-                           lc_children **result)
+lc_error *lc_children_new(lc_context *context, const lc_child_group *description,
+                          lc_children **result)
 {
     struct request request = {.run = NULL};
     if (!result)
-        return lc_error_new(-EINVAL, "lc_tree_children has nowhere to put the children");
+        return lc_error_new(-EINVAL, "lc_children_new has nowhere to put the children");
     *result = NULL;
     lc_error *error = check_description(description);
     if (error)
@@ -441,19 +441,19 @@ static void take_signal(struct lc__shell *shell, void *arg)
         lc_handle_close(&shell->ready);
 }
 
-void lc_tree_signal_healthy(lc_context *context)
+void lc_runnable_signal_healthy(lc_context *context)
 {
     struct request request = {.signal = LC__RUN_HEALTHY};
     lc_error_unref(call_tree(context, &request, take_signal));
 }
 
-void lc_tree_signal_done(lc_context *context)
+void lc_runnable_signal_done(lc_context *context)
 {
     struct request request = {.signal = LC__RUN_DONE};
     lc_error_unref(call_tree(context, &request, take_signal));
 }
 
-const char *lc_tree_name(lc_context *context)
+const char *lc_runnable_name(lc_context *context)
 {
     const struct lc__run *run = lc__run_of(context);
     if (!run)
@@ -474,14 +474,14 @@ static void open_log(struct lc__shell *shell, void *arg)
         request->error = lc_error_new(result, "no memory for log \"%s\"", request->name);
 }
 
-lc_error *lc_tree_sublog(lc_context *context, const char *name, const char **log)
+lc_error *lc_runnable_sublog(lc_context *context, const char *name, const char **log)
 {
     struct request request = {.name = name, .log = log};
     if (!is_name(name) || !log)
-        return lc_error_new(
-            -EINVAL,
-            "lc_tree_sublog needs a name of 1 to %d of A-Z a-z 0-9 _ -, and where to put the log's",
-            LC_TREE_NAME_MAX);
+        return lc_error_new(-EINVAL,
+                            "lc_runnable_sublog needs a name of 1 to %d of A-Z a-z 0-9 _ -, and "
+                            "where to put the log's",
+                            LC_TREE_NAME_MAX);
     return call_tree(context, &request, open_log);
 }
 
@@ -880,7 +880,7 @@ lc_snapshot *lc_tree_snapshot(lc_tree *tree)
     return picture.result;
 }
 
-lc_snapshot *lc_tree_live(lc_tree *tree)
+lc_snapshot *lc_tree_snapshot_live(lc_tree *tree)
 {
     struct picture picture = {true, NULL};
     if (tree)

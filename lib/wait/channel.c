@@ -651,7 +651,7 @@ int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
     return 0;
 }
 
-int lc_channel_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged)
+int lc_channels_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged)
 {
     if (!merged)
         return -EINVAL;

@@ -248,7 +248,7 @@ static void leave_alone(lc_handle *handle)
 static const struct lc__handle_owner nobody = {leave_alone, leave_alone};
 static lc_handle closed_handle = {CLOSED, NULL, &nobody, 1};
 
-lc_handle *lc_handle_closed(void)
+lc_handle *lc_handle_new_closed(void)
 {
     return &closed_handle;
 }
@@ -262,7 +262,7 @@ static void drop_closed_descriptor(void)
 
 static struct lc__facility closed_facility = {.shut_down = drop_closed_descriptor};
 
-int lc_handle_descriptor(lc_handle *handle)
+int lc_handle_fd(lc_handle *handle)
 {
     if (!handle)
         return -EINVAL;

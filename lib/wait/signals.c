@@ -290,7 +290,7 @@ static int watch_in(size_t first, size_t end, const int *signals, size_t count,
     return -EINVAL;
 }
 
-int lc_process_signals_watch(const int *signals, size_t count, lc_process_signals **watch)
+int lc_process_signals_new(const int *signals, size_t count, lc_process_signals **watch)
 {
     return watch_in(0, LC_PROCESS_SIGNALS_MAX, signals, count, watch);
 }
@@ -309,7 +309,7 @@ static void unwatch(lc_process_signals *watch, bool ignore)
     pthread_mutex_unlock(&lock);
 }
 
-void lc_process_signals_unwatch(lc_process_signals *watch)
+void lc_process_signals_free(lc_process_signals *watch)
 {
     unwatch(watch, false);
 }

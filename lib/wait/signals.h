@@ -28,7 +28,7 @@ unsigned lc__signals_take_back(lc_process_signals *watch);
  */
 bool lc__signals_unblock(lc_process_signals *watch, sigset_t *kept);
 
-/* As lc_process_signals_watch; there is room for some when users have taken all of theirs. */
+/* As lc_process_signals_new; there is room for some when users have taken all of theirs. */
 int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch);
 /*
  * As lc_process_signals_next; returns 0 when `ended` is found true. Look again after
@@ -38,7 +38,7 @@ int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_b
 void lc__signals_wake(lc_process_signals *watch);
 
 /*
- * As lc_process_signals_unwatch, but a signal whose default action was found is ignored from now
+ * As lc_process_signals_free, but a signal whose default action was found is ignored from now
  * on: for a process that is about to exit, with a status that a signal must not replace.
  */
 void lc__signals_unwatch_and_ignore(lc_process_signals *watch);

@@ -50,7 +50,7 @@ static long waiters_needed(const lc_waitable *waitable)
 {
     switch (waitable->kind) {
     case LC_WAITABLE_NONE:
-    case LC_WAITABLE_DESCRIPTOR:
+    case LC_WAITABLE_FD:
         return 0;
     case LC_WAITABLE_HANDLE:
         return waitable->object ? 1 : -1;
@@ -81,10 +81,10 @@ static int measure(struct wait *wait)
         long needed = waiters_needed(&wait->waitables[i]);
         if (needed < 0)
             return -EINVAL;
-        if (wait->waitables[i].kind == LC_WAITABLE_DESCRIPTOR && wait->waitables[i].descriptor < 0)
+        if (wait->waitables[i].kind == LC_WAITABLE_FD && wait->waitables[i].descriptor < 0)
             return -EBADF; /* poll(2) would pass over it, and wait for ever */
         wait->waiter_count += (size_t)needed;
-        wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_DESCRIPTOR;
+        wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_FD;
         if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS) {
             wait->has_signals = true;
             if (is_watched_twice(wait, i))
@@ -128,7 +128,7 @@ static bool is_ready(const lc_waitable *waitable)
     case LC_WAITABLE_SIGNALS:
         return lc__signals_are_pending(waitable->object);
     case LC_WAITABLE_NONE:
-    case LC_WAITABLE_DESCRIPTOR:
+    case LC_WAITABLE_FD:
         break;
     }
     return false;
@@ -158,7 +158,7 @@ static size_t collect_descriptors(struct wait *wait, size_t bound)
     size_t used = 0;
     for (size_t i = 0; i < wait->count && i < bound; i++) {
         const lc_waitable *waitable = &wait->waitables[i];
-        if (waitable->kind == LC_WAITABLE_DESCRIPTOR)
+        if (waitable->kind == LC_WAITABLE_FD)
             wait->polled[used++] = (struct pollfd){waitable->descriptor, waitable->events, 0};
     }
     return used;
@@ -178,7 +178,7 @@ static size_t look_at_descriptors(struct wait *wait, size_t bound, int *error)
     size_t at = 0;
     for (size_t i = 0; i < wait->count && i < bound; i++) {
         lc_waitable *waitable = &wait->waitables[i];
-        if (waitable->kind != LC_WAITABLE_DESCRIPTOR)
+        if (waitable->kind != LC_WAITABLE_FD)
             continue;
         short reported = wait->polled[at++].revents;
         if (reported & POLLNVAL)
@@ -225,7 +225,7 @@ static bool show_one(struct wait *wait, const lc_waitable *waitable, struct lc__
     case LC_WAITABLE_SIGNALS:
         return lc__signals_show(waitable->object, &wait->parker);
     case LC_WAITABLE_NONE:
-    case LC_WAITABLE_DESCRIPTOR:
+    case LC_WAITABLE_FD:
         break;
     }
     return true;
@@ -247,7 +247,7 @@ static unsigned take_back_one(const lc_waitable *waitable, struct lc__waiter *wa
     case LC_WAITABLE_SIGNALS:
         return lc__signals_take_back(waitable->object);
     case LC_WAITABLE_NONE:
-    case LC_WAITABLE_DESCRIPTOR:
+    case LC_WAITABLE_FD:
         break;
     }
     return 0;
@@ -449,7 +449,7 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
 
 int lc_wait_fd(int descriptor, short events, int64_t deadline)
 {
-    lc_waitable waitable = lc_on_descriptor(descriptor, events);
+    lc_waitable waitable = lc_on_fd(descriptor, events);
     int result = lc_wait_any(&waitable, 1, deadline);
     return result < 0 ? result : waitable.revents;
 }

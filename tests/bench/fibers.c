@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-static void start(void (*run)(void *arg), void *arg, lc_group *group)
+static void start(void (*run)(void *arg), void *arg, lc_thread_group *group)
 {
     lc_fiber_options fiber = LC_FIBER_INIT;
     fiber.run = run;
@@ -83,7 +83,7 @@ static void echo_all(void *arg)
 }
 
 /* Of n round trips through two channels, with an echo in the group. */
-static double round_trip(size_t n, lc_group *group)
+static double round_trip(size_t n, lc_thread_group *group)
 {
     int payload;
     void *item = NULL;
@@ -113,11 +113,11 @@ static double pingpong(size_t n)
 /* Groups take the executor's threads in turn: the first has ours, the other the other. */
 static double pingpong_far(size_t n)
 {
-    lc_group *near = lc_group_new(lc_executor_current(), 1);
-    lc_group *far = lc_group_new(lc_executor_current(), 1);
+    lc_thread_group *near = lc_thread_group_new(lc_executor_current(), 1);
+    lc_thread_group *far = lc_thread_group_new(lc_executor_current(), 1);
     double took = round_trip(n, far);
-    lc_group_unref(near);
-    lc_group_unref(far);
+    lc_thread_group_unref(near);
+    lc_thread_group_unref(far);
     return took;
 }
 

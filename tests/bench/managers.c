@@ -71,7 +71,7 @@ static double mean_cycle(size_t n, double (*cycle)(size_t n))
 static double one_manager_cycle(size_t n)
 {
     /* A factory's work is done before the cycle, since the peer has nothing like it. */
-    lc_manager *manager = build(n, LC_WORKER_THREAD);
+    lc_manager *manager = build(n, LC_THREAD);
     int64_t begin = bench_now();
     cycle_manager(manager);
     return (double)(bench_now() - begin);
@@ -88,7 +88,7 @@ static double fiber_cycle(size_t n)
     size_t cycles = n < 100 ? 20000 : 50;
     int64_t begin = bench_now();
     for (size_t i = 0; i < cycles; i++)
-        cycle_manager(build(n, LC_WORKER_FIBER));
+        cycle_manager(build(n, LC_FIBER));
     return (double)(bench_now() - begin) / (double)(cycles * n);
 }
 
@@ -194,7 +194,7 @@ static double restart(size_t n, lc_worker_kind kind, lc_error_handler handler)
     options.factory = make_failing;
     options.factory_arg = &restarts;
     options.handler = handler;
-    lc_error *error = lc_run_component(NULL, &options, NULL);
+    lc_error *error = lc_component_run(NULL, &options, NULL);
     if (error)
         bench_fail(lc_error_message(error));
     return (double)restarts.took / (double)n;
@@ -202,17 +202,17 @@ static double restart(size_t n, lc_worker_kind kind, lc_error_handler handler)
 
 static double restart_thread(size_t n)
 {
-    return restart(n, LC_WORKER_THREAD, say_restart);
+    return restart(n, LC_THREAD, say_restart);
 }
 
 static double restart_fiber(size_t n)
 {
-    return restart(n, LC_WORKER_FIBER, say_restart);
+    return restart(n, LC_FIBER, say_restart);
 }
 
 static double restart_unjudged(size_t n)
 {
-    return restart(n, LC_WORKER_FIBER, NULL);
+    return restart(n, LC_FIBER, NULL);
 }
 
 /* As it is by default: the error is put into the log, which goes to nowhere, as the peer's does. */

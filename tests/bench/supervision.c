@@ -73,7 +73,7 @@ static void add(lc_supervisor *supervisor, size_t number, graph_shape shape, lc_
     size_t numbers[DEPENDENCIES_MAX];
     lc_dependency dependencies[DEPENDENCIES_MAX];
     node.name = name_of(number);
-    node.kind = LC_WORKER_FIBER;
+    node.kind = LC_FIBER;
     node.backoff.first = 0;
     node.dependencies = dependencies;
     node.dependency_count = shape(number, numbers);
@@ -86,7 +86,7 @@ static lc_error *make(lc_worker_function run, void *arg, lc_component **componen
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("bench");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(builder, LC_FIBER);
     lc_manager_builder_add(builder, "worker", run, arg);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);

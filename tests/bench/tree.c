@@ -44,7 +44,7 @@ static lc_channel *new_channel(void)
 static lc_error *run_leaf(lc_context *context, void *arg)
 {
     struct leaf *leaf = arg;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_channel_send(leaf->healthy, leaf, LC_FOREVER);
     lc_waitable either[] = {lc_on_handle(lc_context_done(context)), lc_on_receive(leaf->fail)};
     if (lc_wait_any(either, 2, LC_FOREVER) == 0)
@@ -69,7 +69,7 @@ static lc_child fiber(const char *name, lc_runnable run, void *arg)
     child.name = name;
     child.run = run;
     child.arg = arg;
-    child.kind = LC_WORKER_FIBER;
+    child.kind = LC_FIBER;
     child.backoff.first = 0;
     return child;
 }
@@ -77,7 +77,7 @@ static lc_child fiber(const char *name, lc_runnable run, void *arg)
 /* @return the context's error, once it has ended. */
 static lc_error *be_healthy(lc_context *context)
 {
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -88,7 +88,7 @@ static lc_error *run_branch(lc_context *context, void *arg)
     lc_error *error = NULL;
     for (size_t i = 0; i < branch->count && !error; i++) {
         lc_child child = fiber(name_of(i), run_leaf, &branch->leaves[i]);
-        error = lc_tree_run(context, &child);
+        error = lc_runnable_start_child(context, &child);
     }
     return error ? error : be_healthy(context);
 }
@@ -99,7 +99,7 @@ static lc_error *run_root(lc_context *context, void *arg)
     lc_error *error = NULL;
     for (size_t i = 0; i < grove->branch_count && !error; i++) {
         lc_child child = fiber(name_of(i), run_branch, &grove->branches[i]);
-        error = lc_tree_run(context, &child);
+        error = lc_runnable_start_child(context, &child);
     }
     return error ? error : be_healthy(context);
 }

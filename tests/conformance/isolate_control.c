@@ -266,14 +266,14 @@ static void kill_lets_the_handler_return(lc_priority priority)
     mime_begin(&mime);
     keep_busy(&mime);
     CU_ASSERT_EQUAL(kill_with(&mime, priority), 0);
-    CU_ASSERT_NOT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_NOT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_ENDED);
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
     mime_let_go(&mime);
     CU_ASSERT_TRUE(hears(mime.notes, "goes on"));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
     CU_ASSERT_TRUE(mime_has_ended(&mime));
     CU_ASSERT_TRUE(hears_nothing(mime.notes));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_ENDED);
     mime_drop(&mime);
 }
 
@@ -381,7 +381,7 @@ static lc_error *is_killed(struct mime *mime, void *arg)
     struct victim *victim = arg;
     lc_defer(say_by_deferred, mime);
     mime_shows_context(mime, NULL);
-    lc_handle_on_close(lc_handle_closed(), kill_by_callback, victim, NULL);
+    lc_handle_on_close(lc_handle_new_closed(), kill_by_callback, victim, NULL);
     victim->call(mime);
     atomic_fetch_add(&victim->survived, 1);
     return NULL;
@@ -555,7 +555,7 @@ static void check_does_nothing_else(void)
 static lc_error *drops_its_handler(struct mime *mime, void *arg)
 {
     (void)arg;
-    lc_port_handle(mime->orders, NULL, NULL);
+    lc_port_set_handler(mime->orders, NULL, NULL);
     return NULL;
 }
 
@@ -776,7 +776,7 @@ static void ended_when_the_exit_is_heard(void)
     mime_begin(&mime);
     CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_ENDED);
     CU_ASSERT_EQUAL(atomic_load(&mime.released), 1);
     CU_ASSERT_FALSE(lc_port_is_open(mime.orders.send));
     mime_drop(&mime);
@@ -1347,15 +1347,15 @@ static void hold_at_start_holds(void)
 {
     struct mime mime;
     begin_held(&mime, true, false);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
     CU_ASSERT_EQUAL(ping(&mime, "control works", LC_PRIORITY_NEXT_EVENT), 0);
     CU_ASSERT_TRUE(hears(mime.notes, "control works"));
     CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
     CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
     CU_ASSERT_TRUE(mime_is_ready(&mime));
     CU_ASSERT_EQUAL(atomic_load(&mime.entered), 1);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_RUNNING);
     CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), -ENOENT);
     mime_drop(&mime);
 }
@@ -1452,7 +1452,7 @@ static void resume_ends_no_hold(void)
     CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, mime.isolate.pause), -ENOENT);
     CU_ASSERT_EQUAL(ping(&mime, "still held", LC_PRIORITY_NEXT_EVENT), 0);
     CU_ASSERT_TRUE(hears(mime.notes, "still held"));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
     CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
     CU_ASSERT_TRUE(mime_is_ready(&mime));
     CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
@@ -1471,9 +1471,9 @@ static void end_of_hold_ends_no_pause(void)
     mime.options.paused = true;
     mime.options.hold_at_start = true;
     CU_ASSERT_TRUE(mime_spawn(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
     CU_ASSERT_EQUAL(lc_isolate_end_hold(mime.isolate), 0);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_PAUSED);
     CU_ASSERT_EQUAL(ping(&mime, "still paused", LC_PRIORITY_NEXT_EVENT), 0);
     CU_ASSERT_TRUE(hears(mime.notes, "still paused"));
     CU_ASSERT_EQUAL(atomic_load(&mime.entered), 0);
@@ -1491,7 +1491,7 @@ static void end_of_hold_needs_the_pause_capability(void)
     wrong.pause = mime.isolate.terminate;
     CU_ASSERT_EQUAL(lc_isolate_end_hold(bare(&mime)), -EPERM);
     CU_ASSERT_EQUAL(lc_isolate_end_hold(wrong), -EPERM);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_HELD_AT_START);
     wrong = bare(&mime);
     wrong.pause = mime.isolate.pause;
     CU_ASSERT_EQUAL(lc_isolate_end_hold(wrong), 0);

@@ -138,7 +138,7 @@ static void wait_context_send(struct never *never)
 static void wait_error(struct never *never)
 {
     lc_error *error;
-    lc_wait_error(never->signaler, never->handle, LC_FOREVER, &error);
+    lc_signaler_wait(never->signaler, never->handle, LC_FOREVER, &error);
 }
 
 static void wait_mailbox(struct never *never)
@@ -169,7 +169,7 @@ static lc_error *compute_for_ever(void *arg, lc_payload *result)
 static void wait_run(struct never *never)
 {
     lc_message *result;
-    lc_error_unref(lc_isolate_run(compute_for_ever, never, "stuck", LC_FOREVER, &result));
+    lc_error_unref(lc_isolate_compute(compute_for_ever, never, "stuck", LC_FOREVER, &result));
 }
 
 static const struct wait waits[] = {
@@ -227,7 +227,7 @@ static void never_init(struct never *never)
                             .signaler = lc_signaler_new()};
     CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &never->empty), 0);
     CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &never->full), 0);
-    CU_ASSERT_EQUAL(lc_channel_merge(&never->empty, 1, &never->merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(&never->empty, 1, &never->merged), 0);
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &never->group));
     fill(never);
 }
@@ -322,7 +322,7 @@ static void wait_descriptors(struct never *never)
     enum { MANY = 12 };
     lc_waitable waitables[MANY];
     for (int i = 0; i < MANY; i++)
-        waitables[i] = lc_on_descriptor(never->pipe[0], POLLIN);
+        waitables[i] = lc_on_fd(never->pipe[0], POLLIN);
     lc_wait_any(waitables, MANY, lc_deadline_after(LC_SECOND * 3600));
 }
 
@@ -399,7 +399,7 @@ static void item_comes_back_to_a_closed_channel(void)
     mime_begin(&mime);
     for (int i = 0; i < 2; i++)
         CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channels[i]), 0);
-    CU_ASSERT_EQUAL(lc_channel_merge(channels, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(channels, 2, &merged), 0);
     CU_ASSERT_TRUE(mime_told(&mime, receives_for_ever, channels[0]));
     CU_ASSERT_TRUE(mime_sleeps(&mime));
     CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
@@ -548,7 +548,7 @@ static void callback_at_gate(void *arg)
 static lc_error *waits_in_a_callback(struct mime *mime, void *arg)
 {
     (void)arg;
-    lc_handle_on_close(lc_handle_closed(), callback_at_gate, mime, NULL);
+    lc_handle_on_close(lc_handle_new_closed(), callback_at_gate, mime, NULL);
     lc_isolate_check();
     mime_say(mime, "goes on");
     return NULL;
@@ -576,7 +576,7 @@ static void block_at_gate(void *arg)
 static lc_error *waits_in_blocking(struct mime *mime, void *arg)
 {
     (void)arg;
-    lc_blocking(block_at_gate, mime);
+    lc_call_blocking(block_at_gate, mime);
     mime_say(mime, "goes on");
     return NULL;
 }
@@ -622,8 +622,8 @@ static void computation_ends_at_its_deadline(void)
 {
     const struct computation computation = {lc_handle_new(), lc_handle_new(), lc_handle_new()};
     lc_message *result;
-    lc_error *error = lc_isolate_run(compute_and_wait, (void *)(uintptr_t)&computation, "stuck",
-                                     lc_deadline_after(10 * LC_MILLISECOND), &result);
+    lc_error *error = lc_isolate_compute(compute_and_wait, (void *)(uintptr_t)&computation, "stuck",
+                                         lc_deadline_after(10 * LC_MILLISECOND), &result);
     CHECK_ERROR(error, -ETIMEDOUT);
     CU_ASSERT_PTR_NULL(result);
     CHECK_CLOSES(computation.gone);
@@ -638,7 +638,7 @@ static lc_error *has_it_computed(struct mime *mime, void *arg)
     lc_message *result;
     mime->self = doer_self();
     mime_say(mime, "waits");
-    lc_error_unref(lc_isolate_run(compute_and_wait, arg, "stuck", LC_FOREVER, &result));
+    lc_error_unref(lc_isolate_compute(compute_and_wait, arg, "stuck", LC_FOREVER, &result));
     mime_say(mime, "goes on");
     return NULL;
 }

@@ -87,7 +87,7 @@ static void subject_ends(struct subject *subject)
     PROBE_GETS(subject->probe, EXITED);
     soloist_ends(&subject->soloist);
     CU_ASSERT_TRUE(probe_is_empty(subject->probe));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(subject_isolate(subject)), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(subject_isolate(subject)), LC_ISOLATE_ENDED);
     probe_close(subject->probe);
     gate_drop(&subject->gate);
 }
@@ -215,7 +215,7 @@ static void kill_overtakes_what_is_queued(void)
 static void subject_pause(struct subject *subject, lc_capability resume)
 {
     CU_ASSERT_EQUAL(lc_isolate_pause(subject_isolate(subject), resume), 0);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(subject_isolate(subject)), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(subject_isolate(subject)), LC_ISOLATE_PAUSED);
 }
 
 static void pings_are_answered_while_paused(void)
@@ -462,7 +462,7 @@ static void same_resume_capability_twice_needs_one_resume(void)
     subject_answers(&subject);
     CU_ASSERT_EQUAL(lc_isolate_resume(subject_isolate(&subject), resume), 0);
     PROBE_GETS(subject.probe, 1);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(subject_isolate(&subject)), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(subject_isolate(&subject)), LC_ISOLATE_RUNNING);
     CU_ASSERT_EQUAL(lc_isolate_resume(subject_isolate(&subject), resume), -ENOENT);
     subject_stop(&subject);
 }
@@ -637,7 +637,7 @@ static void nothing_is_asked_of_an_isolate_that_has_ended(void)
     CU_ASSERT_EQUAL(lc_isolate_ping(gone, probe.send, NULL, LC_PRIORITY_NEXT_EVENT), -ESRCH);
     CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(gone, probe.send, NULL), -ESRCH);
     CU_ASSERT_EQUAL(lc_isolate_add_error_listener(gone, probe.send), -ESRCH);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(gone, name, sizeof name), -ESRCH);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(gone, name, sizeof name), -ESRCH);
     CU_ASSERT_FALSE(lc_isolate_equal(gone, subject_isolate(&next)));
     subject_send(&next, 0, 1);
     PROBE_GETS(next.probe, 1);
@@ -684,7 +684,7 @@ static void isolate_pauses_itself(void)
     lc_handle_close(subject.gate.open);
     PROBE_GETS(subject.probe, 1);
     subject_answers(&subject);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate), LC_ISOLATE_PAUSED);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), 0);
     PROBE_GETS(subject.probe, 2, 3);
     subject_stop(&subject);
@@ -740,19 +740,19 @@ static void name_is_readable_while_it_lives(void)
     subject.soloist.options.name = longest;
     soloist_begin(&subject.soloist);
     lc_isolate isolate = subject_isolate(&subject);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(isolate, name, sizeof name), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, name, sizeof name), 0);
     CU_ASSERT_STRING_EQUAL(name, longest);
     longest[0] = 'm'; /* it was copied */
-    CU_ASSERT_EQUAL(lc_isolate_get_name(isolate, part, sizeof part), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, part, sizeof part), 0);
     CU_ASSERT_STRING_EQUAL(part, "nnn");
-    CU_ASSERT_EQUAL(lc_isolate_get_name(isolate, NULL, 1), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(isolate, name, 0), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, NULL, 1), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, name, 0), -EINVAL);
     subject_stop(&subject);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(isolate, name, sizeof name), -ESRCH);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, name, sizeof name), -ESRCH);
     subject_init(&subject);
     subject.soloist.options.name = NULL;
     soloist_begin(&subject.soloist);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(subject_isolate(&subject), name, sizeof name), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(subject_isolate(&subject), name, sizeof name), 0);
     CU_ASSERT_STRING_EQUAL(name, "isolate");
     subject_stop(&subject);
 }
@@ -765,7 +765,7 @@ static void paused_spawn_waits_for_its_own_capability(void)
     subject.soloist.options.paused = true;
     soloist_begin(&subject.soloist);
     lc_isolate isolate = subject_isolate(&subject);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate), LC_ISOLATE_PAUSED);
     subject_answers(&subject);
     CHECK_OPEN(subject.soloist.ready); /* the entry has not run */
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, lc_capability_new()), -ENOENT);
@@ -1075,7 +1075,7 @@ static lc_error *weaken_first(void *arg, lc_message *message)
 static lc_error *make_first_weaken(void *arg)
 {
     struct subject *subject = arg;
-    CU_ASSERT_EQUAL(lc_port_handle(subject->ports[0], weaken_first, subject), 0);
+    CU_ASSERT_EQUAL(lc_port_set_handler(subject->ports[0], weaken_first, subject), 0);
     return NULL;
 }
 
@@ -1186,7 +1186,7 @@ static void timers_end_with_their_isolate(void)
     CU_ASSERT_EQUAL(atomic_load(&herald.parcel.destroyed), 1);
     for (size_t i = 0; i < 2; i++)
         CU_ASSERT_FALSE(lc_timer_cancel(herald.timers[i]));
-    if (lc_simulated()) /* elsewhere an hour is too long */
+    if (lc_is_simulated()) /* elsewhere an hour is too long */
         lc_sleep(3 * LC_HOUR);
     CU_ASSERT_TRUE(probe_is_empty(herald.hearer));
     probe_close(herald.hearer);
@@ -1389,7 +1389,7 @@ static void exit_with_a_last_message_is_one_act(void)
     lc_handle_close(subject.gate.open);
     PROBE_GETS(subject.probe, 1, farewell);
     /* Who has it finds the isolate ended. */
-    CU_ASSERT_EQUAL(lc_isolate_get_state(subject_isolate(&subject)), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(subject_isolate(&subject)), LC_ISOLATE_ENDED);
     CU_ASSERT_FALSE(lc_port_is_open(subject.ports[0].send));
     CU_ASSERT_EQUAL(atomic_load(&dropped.destroyed), 1);
     subject_ends(&subject);
@@ -1460,14 +1460,14 @@ static lc_error *pass_raised(void *report, lc_message *message)
 static lc_error *take_handler(void *arg)
 {
     struct subject *subject = arg;
-    CU_ASSERT_EQUAL(lc_port_handle(subject->ports[0], NULL, NULL), 0);
+    CU_ASSERT_EQUAL(lc_port_set_handler(subject->ports[0], NULL, NULL), 0);
     return NULL;
 }
 
 static lc_error *give_handler(void *arg)
 {
     struct subject *subject = arg;
-    CU_ASSERT_EQUAL(lc_port_handle(subject->ports[0], pass_raised, &subject->report), 0);
+    CU_ASSERT_EQUAL(lc_port_set_handler(subject->ports[0], pass_raised, &subject->report), 0);
     return NULL;
 }
 

@@ -247,7 +247,7 @@ static void group_shares_threads_and_data(void)
     struct member members[MEMBERS];
     struct parcel data = {.number = 5};
     lc_receive_port probe = probe_open();
-    lc_executor *executor = lc_simulated() ? NULL : fibers_executor(2 * QUOTA);
+    lc_executor *executor = lc_is_simulated() ? NULL : fibers_executor(2 * QUOTA);
     lc_isolate_group *group = new_group(executor, QUOTA, &data, parcel_destroy);
     for (size_t i = 0; i < MEMBERS; i++)
         spawn_member(&members[i], group, probe.send);
@@ -324,7 +324,7 @@ static void trespass(void *arg)
     tried->results[0] = lc_port_receive(tried->port, &message, LC_NOW);
     tried->results[1] = lc_port_receive_any(&tried->port, 1, &message, LC_NOW);
     tried->results[2] = lc_port_close(tried->port);
-    tried->results[3] = lc_port_handle(tried->port, pass_number, NULL);
+    tried->results[3] = lc_port_set_handler(tried->port, pass_number, NULL);
     tried->results[4] = lc_port_set_weak(tried->port, true);
     tried->results[5] = lc_wait_any(&waitable, 1, LC_NOW);
 }
@@ -561,8 +561,8 @@ static void addresses_are_values(void)
     CU_ASSERT_FALSE(lc_send_port_equal(one.send, other.send));
     CU_ASSERT_EQUAL(lc_send_port_hash(kept[0]), lc_send_port_hash(one.send));
     CU_ASSERT_NOT_EQUAL(lc_send_port_hash(one.send), lc_send_port_hash(other.send));
-    CU_ASSERT_TRUE(lc_send_port_is_one(one.send));
-    CU_ASSERT_FALSE(lc_send_port_is_one(LC_NO_PORT));
+    CU_ASSERT_TRUE(lc_send_port_is_set(one.send));
+    CU_ASSERT_FALSE(lc_send_port_is_set(LC_NO_PORT));
     CU_ASSERT_EQUAL(send_number(kept[0], 3), 0);
     PROBE_GETS(one, 3);
     probe_close(one);
@@ -615,7 +615,7 @@ static void closed_port_is_harmless_and_comparable(void)
     CU_ASSERT_TRUE(lc_send_port_equal(copy, gone.send));
     CU_ASSERT_FALSE(lc_send_port_equal(copy, next.send));
     CU_ASSERT_FALSE(lc_port_is_open(copy));
-    CU_ASSERT_TRUE(lc_send_port_is_one(copy));
+    CU_ASSERT_TRUE(lc_send_port_is_set(copy));
     CU_ASSERT_EQUAL(send_number(copy, 1), 0);
     CU_ASSERT_EQUAL(send_number(copy, 2), 0);
     CU_ASSERT_EQUAL(lc_messages_dropped() - dropped, 2);
@@ -1404,7 +1404,7 @@ static lc_manager *start_worker(lc_worker_kind kind, struct party *party, lc_con
 /* Thread, isolate, fiber, isolate, and back to the test, which is a thread or a fiber. */
 static void all_kinds_talk(void)
 {
-    static const lc_worker_kind kinds[PARTIES] = {LC_WORKER_THREAD, 0, LC_WORKER_FIBER, 0};
+    static const lc_worker_kind kinds[PARTIES] = {LC_THREAD, 0, LC_FIBER, 0};
     struct party parties[PARTIES];
     lc_manager *managers[PARTIES] = {NULL};
     struct scope scope = scope_new(NULL);

@@ -328,14 +328,14 @@ static void nothing_comes_after_the_owner_cancels(void)
 /* Its ticks wait for a handler: still one, and none after the cancel. */
 static lc_error *drops_handler(void *arg)
 {
-    CU_ASSERT_EQUAL(lc_port_handle(((struct ticker *)arg)->ticks, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(lc_port_set_handler(((struct ticker *)arg)->ticks, NULL, NULL), 0);
     return NULL;
 }
 
 static lc_error *takes_handler(void *arg)
 {
     struct ticker *ticker = arg;
-    CU_ASSERT_EQUAL(lc_port_handle(ticker->ticks, tell_periods, ticker), 0);
+    CU_ASSERT_EQUAL(lc_port_set_handler(ticker->ticks, tell_periods, ticker), 0);
     return NULL;
 }
 

@@ -288,7 +288,7 @@ static void free_refuses_drains_and_joins(void)
     CU_ASSERT_FALSE(atomic_load(&freeing.over));
     CHECK_OPEN(waiting[0].begun);
     sem_post(&hold);
-    lc_blocking(await_freeing, &freeing);
+    lc_call_blocking(await_freeing, &freeing);
     for (int i = 0; i < WAITING; i++) {
         CU_ASSERT_TRUE(lc_handle_is_closed(waiting[i].ended));
         drop_task(&waiting[i]);
@@ -314,7 +314,7 @@ static void free_waits_for_isolates(void)
     CU_ASSERT_FALSE(atomic_load(&freeing.over));
     CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
     CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    lc_blocking(await_freeing, &freeing);
+    lc_call_blocking(await_freeing, &freeing);
     mime_drop(&mime);
 }
 
@@ -577,7 +577,7 @@ static lc_error *compute(void *arg, lc_payload *result)
 
 static lc_error *run(struct computation *computation, lc_message **result)
 {
-    return lc_isolate_run(compute, computation, "computation", check_patience(), result);
+    return lc_isolate_compute(compute, computation, "computation", check_patience(), result);
 }
 
 static void run_gives_the_result(void)
@@ -684,12 +684,12 @@ static void run_has_a_deadline(void)
     struct computation unbegun = {.act = NULL};
     lc_message *result;
     lc_error *error =
-        lc_isolate_run(compute, &computation, NULL, lc_deadline_after(LC_MILLISECOND), &result);
+        lc_isolate_compute(compute, &computation, NULL, lc_deadline_after(LC_MILLISECOND), &result);
     CU_ASSERT_EQUAL(lc_error_code(error), -ETIMEDOUT);
     CU_ASSERT_PTR_NULL(result);
     lc_error_unref(error);
     /* What begins behind it may be told to end before it has begun. */
-    error = lc_isolate_run(compute, &unbegun, NULL, LC_NOW, &result);
+    error = lc_isolate_compute(compute, &unbegun, NULL, LC_NOW, &result);
     CU_ASSERT_TRUE(!error || lc_error_code(error) == -ETIMEDOUT);
     lc_error_unref(error);
     lc_message_free(result);
@@ -702,7 +702,7 @@ static lc_error *says_its_name(struct mime *mime, void *arg)
     (void)mime;
     (void)arg;
     bool isolate = lc_isolate_current(&self);
-    lc_isolate_get_name(self, name, sizeof name);
+    lc_isolate_copy_name(self, name, sizeof name);
     return lc_error_new(-100, "%s", isolate ? name : "no isolate");
 }
 
@@ -713,7 +713,7 @@ static void run_is_in_an_isolate_of_that_name(void)
     for (int i = 0; i < 2; i++) {
         lc_message *result;
         lc_error *error =
-            lc_isolate_run(compute, &computation, names[i], check_patience(), &result);
+            lc_isolate_compute(compute, &computation, names[i], check_patience(), &result);
         CU_ASSERT_STRING_EQUAL(lc_error_message(error), wanted[i]);
         lc_error_unref(error);
     }
@@ -738,7 +738,7 @@ static lc_error *compute_by_another(void *arg, lc_payload *result)
 static void run_within_an_isolate(void)
 {
     lc_message *result;
-    CHECK_SUCCESS(lc_isolate_run(compute_by_another, NULL, NULL, check_patience(), &result));
+    CHECK_SUCCESS(lc_isolate_compute(compute_by_another, NULL, NULL, check_patience(), &result));
     CU_ASSERT_EQUAL(lc_message_size(result), strlen("well"));
     lc_message_free(result);
 }
@@ -759,7 +759,7 @@ static lc_error *compute_until_let_go(void *arg, lc_payload *result)
 static lc_error *runs(struct mime *mime, void *arg)
 {
     lc_message *result;
-    lc_error_unref(lc_isolate_run(compute_until_let_go, arg, NULL, LC_FOREVER, &result));
+    lc_error_unref(lc_isolate_compute(compute_until_let_go, arg, NULL, LC_FOREVER, &result));
     lc_message_free(result);
     lc_isolate_check();
     mime_say(mime, "goes on");
@@ -809,7 +809,7 @@ static void kill_in_callback(void *arg)
 static lc_error *begins_and_is_killed(struct mime *mime, void *arg)
 {
     begins(mime, arg);
-    lc_handle_on_close(lc_handle_closed(), kill_in_callback, mime, NULL);
+    lc_handle_on_close(lc_handle_new_closed(), kill_in_callback, mime, NULL);
     return NULL;
 }
 
@@ -1073,7 +1073,7 @@ static void options_are_copied(void)
     CHECK_SUCCESS(lc_component_start(stage.component, stage.scope.context));
     CU_ASSERT_TRUE(hears(stage.mime.notes, "begins"));
     char told[LC_NAME_MAX + 1] = "";
-    CU_ASSERT_EQUAL(lc_isolate_get_name(stage.mime.isolate, told, sizeof told), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(stage.mime.isolate, told, sizeof told), 0);
     CU_ASSERT_STRING_EQUAL(told, "the name");
     scope_cancel(&stage.scope);
     CU_ASSERT_TRUE(hears(stage.mime.notes, "response"));
@@ -1175,7 +1175,7 @@ static void node_is_restarted(void)
         CU_ASSERT_TRUE(hears(play.mimes[0].notes, "error: failed"));
         CU_ASSERT_TRUE(hears(play.mimes[0].notes, "exit"));
         CU_ASSERT_TRUE(hears(play.mimes[0].notes, "begins"));
-        CU_ASSERT_EQUAL(lc_isolate_get_state(before), LC_ISOLATE_ENDED);
+        CU_ASSERT_EQUAL(lc_isolate_read_state(before), LC_ISOLATE_ENDED);
         CU_ASSERT_FALSE(lc_isolate_equal(before, play.mimes[0].isolate));
         lc_handle_unref(done);
     }
@@ -1257,7 +1257,7 @@ static lc_error *run_isolate(lc_context *context, void *arg)
         return error;
     error = lc_component_start(component, context);
     if (!error && lc_context_wait(context, lc_component_ready(component)) == 0)
-        lc_tree_signal_healthy(context);
+        lc_runnable_signal_healthy(context);
     if (!error)
         lc_handle_wait(lc_component_done(component), LC_FOREVER);
     lc_component_destroy(component);
@@ -1272,10 +1272,10 @@ static lc_error *run_parent(lc_context *context, void *arg)
     child.arg = arg;
     child.kind = check_kind();
     child.backoff = (lc_backoff)LC_BACKOFF_INIT;
-    lc_error *error = lc_tree_run(context, &child);
+    lc_error *error = lc_runnable_start_child(context, &child);
     if (error)
         return error;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }

@@ -23,7 +23,7 @@ static void all_closed_waits_for_each(void)
     lc_handle *handles[PARTS];
     for (size_t i = 0; i < PARTS; i++)
         handles[i] = lc_handle_new();
-    lc_handle *all = lc_all_closed(handles, PARTS);
+    lc_handle *all = lc_handles_all_closed(handles, PARTS);
     lc_handle_close(handles[2]);
     lc_handle_close(handles[0]);
     CHECK_OPEN(all);
@@ -38,7 +38,7 @@ static void all_closed_waits_for_each(void)
 
 static void all_closed_of_none_is_closed(void)
 {
-    lc_handle *all = lc_all_closed(NULL, 0);
+    lc_handle *all = lc_handles_all_closed(NULL, 0);
     CU_ASSERT_TRUE(lc_handle_is_closed(all));
     lc_handle_unref(all);
 }
@@ -47,8 +47,8 @@ static void all_closed_of_closed_is_closed(void)
 {
     lc_handle *handle = lc_handle_new();
     lc_handle_close(handle);
-    lc_handle *handles[] = {handle, lc_handle_closed(), handle};
-    lc_handle *all = lc_all_closed(handles, 3);
+    lc_handle *handles[] = {handle, lc_handle_new_closed(), handle};
+    lc_handle *all = lc_handles_all_closed(handles, 3);
     CU_ASSERT_TRUE(lc_handle_is_closed(all));
     lc_handle_unref(all);
     lc_handle_unref(handle);
@@ -58,7 +58,7 @@ static void all_closed_takes_one_twice(void)
 {
     lc_handle *handle = lc_handle_new();
     lc_handle *handles[] = {handle, handle};
-    lc_handle *all = lc_all_closed(handles, 2);
+    lc_handle *all = lc_handles_all_closed(handles, 2);
     CHECK_OPEN(all);
     lc_handle_close(handle);
     CU_ASSERT_TRUE(lc_handle_is_closed(all));
@@ -69,7 +69,7 @@ static void all_closed_takes_one_twice(void)
 static void all_closed_may_be_dropped_early(void)
 {
     lc_handle *handles[] = {lc_handle_new(), lc_handle_new()};
-    lc_handle *all = lc_all_closed(handles, 2);
+    lc_handle *all = lc_handles_all_closed(handles, 2);
     CU_ASSERT_PTR_NOT_NULL(all);
     lc_handle_close(handles[0]);
     lc_handle_unref(all);
@@ -82,7 +82,7 @@ static void all_closed_may_be_dropped_early(void)
 static void all_closed_outlives_what_it_waits_for(void)
 {
     lc_handle *handles[] = {lc_handle_new(), lc_handle_new()};
-    lc_handle *all = lc_all_closed(handles, 2);
+    lc_handle *all = lc_handles_all_closed(handles, 2);
     lc_handle_close(handles[0]);
     lc_handle_unref(handles[0]);
     lc_handle_close(handles[1]);
@@ -93,8 +93,8 @@ static void all_closed_outlives_what_it_waits_for(void)
 
 static void all_closed_refuses_null(void)
 {
-    lc_handle *handles[] = {lc_handle_closed(), NULL};
-    CU_ASSERT_PTR_NULL(lc_all_closed(handles, 2));
+    lc_handle *handles[] = {lc_handle_new_closed(), NULL};
+    CU_ASSERT_PTR_NULL(lc_handles_all_closed(handles, 2));
 }
 
 static void poll_a_handle(void)
@@ -134,7 +134,7 @@ static void all_ready_never_asks_for_done(void)
 {
     struct parts parts;
     parts_init(&parts);
-    lc_handle *all = lc_all_ready(parts.components, PARTS);
+    lc_handle *all = lc_components_all_ready(parts.components, PARTS);
     for (size_t i = 0; i < PARTS; i++) {
         CHECK_OPEN(all);
         lc_handle_close(parts.fakes[i].ready);
@@ -150,7 +150,7 @@ static void all_done_never_asks_for_ready(void)
 {
     struct parts parts;
     parts_init(&parts);
-    lc_handle *all = lc_all_done(parts.components, PARTS);
+    lc_handle *all = lc_components_all_done(parts.components, PARTS);
     for (size_t i = 0; i < PARTS; i++) {
         CHECK_OPEN(all);
         lc_handle_close(parts.fakes[i].done);
@@ -164,8 +164,8 @@ static void all_done_never_asks_for_ready(void)
 
 static void all_of_no_components_is_closed(void)
 {
-    lc_handle *ready = lc_all_ready(NULL, 0);
-    lc_handle *done = lc_all_done(NULL, 0);
+    lc_handle *ready = lc_components_all_ready(NULL, 0);
+    lc_handle *done = lc_components_all_done(NULL, 0);
     CU_ASSERT_TRUE(lc_handle_is_closed(ready));
     CU_ASSERT_TRUE(lc_handle_is_closed(done));
     lc_handle_unref(ready);
@@ -492,7 +492,7 @@ static void closed_handle_wins_over_ended_context(void)
     lc_context *context = lc_context_new(NULL);
     lc_handle *open = lc_handle_new();
     lc_context_cancel(context, NULL);
-    CU_ASSERT_EQUAL(lc_context_wait(context, lc_handle_closed()), 0);
+    CU_ASSERT_EQUAL(lc_context_wait(context, lc_handle_new_closed()), 0);
     CU_ASSERT_EQUAL(lc_context_wait(context, open), -ECANCELED);
     lc_handle_unref(open);
     lc_context_unref(context);
@@ -528,15 +528,16 @@ static void done_without_error_gives_none(void)
 {
     struct scope scope = scope_new(NULL);
     lc_error *error = (lc_error *)&scope; /* must be overwritten */
-    CU_ASSERT_EQUAL(lc_wait_error(scope.signaler, lc_handle_closed(), check_patience(), &error), 0);
+    CU_ASSERT_EQUAL(
+        lc_signaler_wait(scope.signaler, lc_handle_new_closed(), check_patience(), &error), 0);
     CU_ASSERT_PTR_NULL(error);
     lc_handle *open = lc_handle_new();
     error = (lc_error *)&scope;
-    CU_ASSERT_EQUAL(lc_wait_error(scope.signaler, open, LC_NOW, &error), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, open, LC_NOW, &error), -ETIMEDOUT);
     CU_ASSERT_PTR_NULL(error);
     struct later then;
     later(&then, close_later, open);
-    CU_ASSERT_EQUAL(lc_wait_error(scope.signaler, open, check_patience(), &error), 0);
+    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, open, check_patience(), &error), 0);
     CU_ASSERT_PTR_NULL(error);
     CU_ASSERT_TRUE(later_join(&then));
     lc_handle_unref(open);
@@ -566,7 +567,7 @@ static void merged_channel_keeps_each_order(void)
         for (size_t n = 1; n <= 20; n++)
             lc_channel_send(sources[i], number(i * 100 + n), LC_NOW);
     }
-    CU_ASSERT_EQUAL(lc_channel_merge(sources, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
     for (size_t i = 0; i < 40; i++) {
         size_t got = receive_number(merged);
         size_t from = got > 100;
@@ -588,7 +589,7 @@ static void merged_channel_closes_after_the_last(void)
     void *item = NULL;
     for (size_t i = 0; i < 2; i++)
         CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &sources[i]), 0);
-    CU_ASSERT_EQUAL(lc_channel_merge(sources, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
     lc_channel_send(sources[0], number(7), LC_NOW);
     lc_channel_close(sources[0]);
     lc_channel_close(sources[1]);
@@ -605,7 +606,7 @@ static void merged_channel_stays_open_with_one(void)
     void *item = NULL;
     for (size_t i = 0; i < 2; i++)
         CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &sources[i]), 0);
-    CU_ASSERT_EQUAL(lc_channel_merge(sources, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
     lc_channel_close(sources[0]);
     CU_ASSERT_EQUAL(lc_channel_receive(merged, &item, LC_NOW), -ETIMEDOUT);
     lc_channel_send(sources[1], number(8), LC_NOW);
@@ -624,7 +625,7 @@ static void merged_channel_of_none_is_closed(void)
 {
     lc_channel *merged = NULL;
     void *item = NULL;
-    CU_ASSERT_EQUAL(lc_channel_merge(NULL, 0, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(NULL, 0, &merged), 0);
     CU_ASSERT_EQUAL(lc_channel_receive(merged, &item, check_patience()), -EPIPE);
     CU_ASSERT_TRUE(lc_channel_is_closed(merged));
     lc_channel_unref(merged);
@@ -647,7 +648,7 @@ static void merged_channel_wakes_its_receiver(void)
     void *item = NULL;
     for (size_t i = 0; i < 2; i++)
         CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &sources[i]), 0);
-    CU_ASSERT_EQUAL(lc_channel_merge(sources, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
     later(&then, send_later, sources[1]);
     CU_ASSERT_EQUAL(receive_number(merged), 5);
     CU_ASSERT_TRUE(later_join(&then));
@@ -664,15 +665,15 @@ static void merged_channel_refuses(void)
 {
     lc_channel *source = NULL, *merged = NULL, *again = NULL;
     CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &source), 0);
-    CU_ASSERT_EQUAL(lc_channel_merge(&source, 1, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(&source, 1, &merged), 0);
     CU_ASSERT_EQUAL(lc_channel_send(merged, NULL, LC_NOW), -EINVAL);
-    CU_ASSERT_EQUAL(lc_channel_merge(&merged, 1, &again), -EINVAL);
+    CU_ASSERT_EQUAL(lc_channels_merge(&merged, 1, &again), -EINVAL);
     lc_channel *none[] = {source, NULL};
-    CU_ASSERT_EQUAL(lc_channel_merge(none, 2, &again), -EINVAL);
+    CU_ASSERT_EQUAL(lc_channels_merge(none, 2, &again), -EINVAL);
     static lc_channel *too_many[1025];
     for (size_t i = 0; i < 1025; i++)
         too_many[i] = source;
-    CU_ASSERT_EQUAL(lc_channel_merge(too_many, 1025, &again), -EINVAL);
+    CU_ASSERT_EQUAL(lc_channels_merge(too_many, 1025, &again), -EINVAL);
     CU_ASSERT_PTR_NULL(again);
     lc_channel_unref(source); /* the merged one keeps it */
     void *item;

@@ -81,7 +81,7 @@ static void run_halting(void *arg)
     options.on_halt = note_halt;
     options.on_halt_arg = halting;
     halting->loop = doer_self();
-    halting->result = lc_run_component(halting->context, &options, &halting->behavior);
+    halting->result = lc_component_run(halting->context, &options, &halting->behavior);
     lc_handle_close(halting->finished);
 }
 
@@ -184,13 +184,13 @@ CHECK_CHILD(halt_after_sigterm)
 {
     static const int watched[] = {SIGTERM};
     lc_process_signals *watch = NULL;
-    STEP(1, lc_process_signals_watch(watched, 1, &watch) == 0);
+    STEP(1, lc_process_signals_new(watched, 1, &watch) == 0);
     check_signal(SIGTERM);
     lc_error *error = lc_error_new(-EIO, "late");
     STEP(2, lc_spin_halt(error, NULL, NULL) == 0);
     lc_error_unref(error);
     STEP(3, lc_process_signals_next(watch, check_patience()) == SIGTERM); /* told to both */
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     STEP(4, is_default(SIGTERM));
     return 0;
 }
@@ -230,7 +230,7 @@ CHECK_CHILD(halt_in_a_terminated_run)
     options.handler = halt;
     options.handle_signals = true;
     later(&then, terminate, NULL);
-    lc_error *result = lc_run_component(NULL, &options, &halting.behavior);
+    lc_error *result = lc_component_run(NULL, &options, &halting.behavior);
     later_join(&then);
     STEP(1, result == halting.error);
     STEP(2, halting.behavior == LC_SPIN_HALT);
@@ -383,7 +383,7 @@ static int run_until_signal(int signal, const char *name)
     options.factory = make_noop;
     options.handle_signals = true;
     later(&then, send_signal, &signal);
-    lc_error *result = lc_run_component(NULL, &options, &behavior);
+    lc_error *result = lc_component_run(NULL, &options, &behavior);
     STEP(1, later_join(&then));
     STEP(2, lc_error_code(result) == -ECANCELED);
     STEP(3, lc_error_cause(result) != NULL);
@@ -416,7 +416,7 @@ static lc_error *fail_then_be_terminated(lc_context *context, lc_ready *ready, v
     (void)ready;
     lc_signal_error(context, lc_error_ref(((struct halting *)arg)->error));
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
-    if (!lc_simulated())
+    if (!lc_is_simulated())
         raise(SIGTERM); /* to this thread: it has been caught when raise returns */
     else
         lc_simulation_signal(SIGTERM);
@@ -446,7 +446,7 @@ CHECK_CHILD(run_terminated_while_failing)
     options.factory = make_terminated;
     options.factory_arg = &halting;
     options.handle_signals = true;
-    lc_error *result = lc_run_component(NULL, &options, NULL);
+    lc_error *result = lc_component_run(NULL, &options, NULL);
     STEP(1, lc_error_code(result) == -ECANCELED);
     STEP(2, halting.made == 1);
     lc_error_unref(result);
@@ -466,7 +466,7 @@ CHECK_CHILD(run_without_signals)
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_noop;
     later(&then, send_signal, &signal);
-    lc_error_unref(lc_run_component(NULL, &options, NULL));
+    lc_error_unref(lc_component_run(NULL, &options, NULL));
     return 0;
 }
 

@@ -64,7 +64,7 @@ static bool told(struct stage *stage, size_t worker, enum puppet_order order)
 static lc_worker_status status_of(struct stage *stage, size_t worker)
 {
     lc_worker_status status[MOST];
-    CU_ASSERT_EQUAL(lc_manager_workers(stage->manager, status, MOST), stage->count);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage->manager, status, MOST), stage->count);
     return status[worker];
 }
 
@@ -78,7 +78,7 @@ static bool has_state(void *arg)
 {
     struct state_wanted *wanted = arg;
     lc_worker_status status[MOST];
-    lc_manager_workers(wanted->stage->manager, status, MOST);
+    lc_manager_copy_workers(wanted->stage->manager, status, MOST);
     return status[wanted->worker].state == wanted->state;
 }
 
@@ -509,8 +509,8 @@ static void error_comes_at_once(enum puppet_order failure)
     snap(lc_manager_done(stage.manager), &at_done, &stage);
     CU_ASSERT_TRUE(told(&stage, 1, failure));
     lc_error *error = NULL;
-    CU_ASSERT_EQUAL(lc_wait_error(stage.scope.signaler, lc_manager_done(stage.manager),
-                                  check_patience(), &error),
+    CU_ASSERT_EQUAL(lc_signaler_wait(stage.scope.signaler, lc_manager_done(stage.manager),
+                                     check_patience(), &error),
                     0);
     CU_ASSERT_PTR_EQUAL(error, stage.puppets[1].error);
     lc_error_unref(error);
@@ -637,7 +637,7 @@ static void no_workers_close_at_the_start(void)
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_done(stage.manager)));
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(stage.manager)));
     CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
-    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, NULL, 0), 0);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, NULL, 0), 0);
     CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
     stage_strike(&stage);
 }
@@ -1107,7 +1107,7 @@ static void status_tells_who_is_not_ready_since_when(void)
     CU_ASSERT_TRUE(returns(&stage, 2));
 
     lc_worker_status status[4] = {{.name = "untouched"}, {0}, {0}, {.name = "untouched"}};
-    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, status, 4), 3);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, status, 4), 3);
     CU_ASSERT_STRING_EQUAL(status[0].name, "w0");
     CU_ASSERT_EQUAL(status[0].state, LC_WORKER_STARTING);
     CU_ASSERT_EQUAL(status[0].since, start + 500);
@@ -1143,10 +1143,10 @@ static void status_fits_the_room_given(void)
     struct stage stage = stage_set(3);
     stage_start(&stage);
     lc_worker_status status[3] = {{0}, {0}, {.name = "untouched"}};
-    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, status, 2), 3);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, status, 2), 3);
     CU_ASSERT_STRING_EQUAL(status[1].name, "w1");
     CU_ASSERT_STRING_EQUAL(status[2].name, "untouched");
-    CU_ASSERT_EQUAL(lc_manager_workers(stage.manager, NULL, 0), 3);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, NULL, 0), 3);
     stage_strike(&stage);
 }
 
@@ -1182,7 +1182,7 @@ static void workers_have_names(void)
     CU_ASSERT_STRING_EQUAL(names.worker, "a-worker-with-a-long-name");
     if (check_mode() == CHECK_THREADS)
         CU_ASSERT_STRING_EQUAL(names.thread, "a-worker-with-a");
-    CU_ASSERT_STRING_EQUAL(lc_worker_name(), lc_in_fiber() ? "main" : "");
+    CU_ASSERT_STRING_EQUAL(lc_worker_name(), lc_is_fiber() ? "main" : "");
     lc_manager_unref(manager);
     scope_drop(&scope);
 }

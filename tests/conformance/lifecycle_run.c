@@ -125,7 +125,7 @@ static void run_loop(void *arg)
     struct run *run = arg;
     run->loop = doer_self();
     run->behavior = (lc_behavior)99;
-    run->result = lc_run_component(run->context, &run->options, &run->behavior);
+    run->result = lc_component_run(run->context, &run->options, &run->behavior);
     lc_handle_close(run->finished);
 }
 
@@ -462,7 +462,7 @@ static void supervisor_ends_the_run(lc_behavior answer)
     options.factory_arg = &answer;
     options.halt = LC_HALT_RETURN;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(5 * LC_SECOND));
-    CHECK_ERROR(lc_run_component(context, &options, &behavior), -EIO);
+    CHECK_ERROR(lc_component_run(context, &options, &behavior), -EIO);
     CU_ASSERT_EQUAL(behavior, answer);
     lc_context_unref(context);
 }
@@ -857,7 +857,7 @@ static void unknown_answers_are_einval(void)
 
 static void refused(lc_run_options *options, const char *field)
 {
-    lc_error *error = lc_run_component(NULL, options, NULL);
+    lc_error *error = lc_component_run(NULL, options, NULL);
     CU_ASSERT_EQUAL(lc_error_code(error), -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), field));
     lc_error_unref(error);

@@ -367,7 +367,7 @@ static void run_loop_hears_of_a_throw_in_deferred(void)
     options.factory = make_syncing;
     options.handler = count_and_stop;
     options.handler_arg = &asked;
-    CHECK_ERROR(lc_run_component(NULL, &options, NULL), -EIO);
+    CHECK_ERROR(lc_component_run(NULL, &options, NULL), -EIO);
     CU_ASSERT_EQUAL(asked, 1);
 }
 
@@ -591,7 +591,7 @@ CHECK_CHILD(throw_in_close_callback)
 CHECK_CHILD(throw_in_callback_of_closed)
 {
     struct scope scope = scope_new(NULL);
-    lc_handle_on_close(lc_handle_closed(), throw_in_callback, scope.context, NULL);
+    lc_handle_on_close(lc_handle_new_closed(), throw_in_callback, scope.context, NULL);
     return 0;
 }
 

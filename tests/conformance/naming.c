@@ -88,7 +88,7 @@ static bool others_are_fine(void *arg)
     struct scene *scene = arg;
     lc_worker_status workers[2];
     for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++) {
-        must(lc_manager_workers(scene->managers[i], workers, 2) == 2);
+        must(lc_manager_copy_workers(scene->managers[i], workers, 2) == 2);
         for (unsigned j = 0; j < 2; j++)
             if (workers[j].state < LC_WORKER_READY && strcmp(workers[j].name, "sync") != 0)
                 return false;
@@ -165,7 +165,7 @@ static lc_error *run_slow(lc_context *context, void *arg)
 {
     struct scene *scene = arg;
     if (scene->stays)
-        lc_tree_signal_healthy(context);
+        lc_runnable_signal_healthy(context);
     lc_handle_close(scene->reached);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     lc_handle_close(scene->told);
@@ -181,9 +181,9 @@ static lc_error *run_root(lc_context *context, void *arg)
     child.run = run_slow;
     child.arg = arg;
     child.kind = check_kind();
-    succeed(lc_tree_run(context, &child));
+    succeed(lc_runnable_start_child(context, &child));
     if (((struct scene *)arg)->stays)
-        lc_tree_signal_healthy(context);
+        lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -281,8 +281,8 @@ static bool closes_after(struct scene *scene, lc_handle *handle, int64_t time)
 {
     struct passing passing = {scene, handle};
     check_clock_advance(scene->clock, time);
-    return lc_simulated() ? lc_handle_wait(handle, check_patience()) == 0
-                          : check_until(has_closed, &passing);
+    return lc_is_simulated() ? lc_handle_wait(handle, check_patience()) == 0
+                             : check_until(has_closed, &passing);
 }
 
 static bool message_has(const lc_error *error, const char *text)
@@ -577,7 +577,7 @@ static void run_component(void *arg)
     options.factory = make_graph;
     options.factory_arg = scene;
     options.handle_signals = true;
-    scene->result = lc_run_component(NULL, &options, NULL);
+    scene->result = lc_component_run(NULL, &options, NULL);
     lc_handle_close(scene->finished);
 }
 
@@ -801,7 +801,7 @@ static void looking_at_all_from_a_log_sink_holds_nothing_up(void)
     const lc_log_sink sink = {look_at_all, NULL, NULL, NULL};
     check_log_capture(); /* so that its release puts the sink back */
     must(lc_log_set_sink(&sink) == 0);
-    for (int i = 0; i < (lc_simulated() ? 1 : ROUNDS); i++) {
+    for (int i = 0; i < (lc_is_simulated() ? 1 : ROUNDS); i++) {
         struct scene scene;
         struct helper helper;
         scene_init(&scene, false);

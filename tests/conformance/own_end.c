@@ -2,7 +2,7 @@
  * own_end.c: contract A38, B12: a call that would wait for the end of what its caller is part of
  * answers -EDEADLK at once, and what it asks for is begun all the same. Along the chain of owners:
  * workers, factories, starts, handlers, isolates; through nested supervisors and trees; through
- * lc_blocking.
+ * lc_call_blocking.
  */
 #include "support/check.h"
 #include "support/fake.h"
@@ -17,7 +17,7 @@
 /* A call that waits for an end, and its caller. */
 struct scene {
     void (*ask)(void *arg); /* the call; sets `code` */
-    bool blocking;          /* it is made through lc_blocking */
+    bool blocking;          /* it is made through lc_call_blocking */
     lc_supervisor *outer;   /* from which "own" is removed */
     lc_supervisor *inner;   /* NULL: none */
     lc_tree *tree;          /* NULL: none */
@@ -61,7 +61,7 @@ static void make_the_call(struct scene *scene)
         return;
     int called = 0;
     if (scene->blocking)
-        called = lc_blocking(scene->ask, scene);
+        called = lc_call_blocking(scene->ask, scene);
     else
         scene->ask(scene);
     CU_ASSERT_EQUAL(called, 0);
@@ -272,7 +272,7 @@ static lc_error *make_inner_with_handler(void *arg, lc_component **component)
 /* A supervisor that a runnable runs by hand, below its context. */
 static lc_error *run_deep_supervisor(lc_context *context, void *arg)
 {
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_supervisor *deep = supervisor_of("deep", "deeper", make_caller, NULL, arg);
     lc_error *error = lc_supervisor_run(deep, context, NULL);
     lc_supervisor_unref(deep);
@@ -281,7 +281,7 @@ static lc_error *run_deep_supervisor(lc_context *context, void *arg)
 
 static lc_error *run_caller(lc_context *context, void *arg)
 {
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     make_the_call(arg);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
@@ -294,8 +294,8 @@ static lc_error *run_parent(lc_context *context, void *arg)
     child.run = run_caller;
     child.arg = arg;
     child.kind = check_kind();
-    CHECK_SUCCESS(lc_tree_run(context, &child));
-    lc_tree_signal_healthy(context);
+    CHECK_SUCCESS(lc_runnable_start_child(context, &child));
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -414,7 +414,7 @@ static lc_error *ask_when_cancelled(lc_context *context, void *arg)
     lc_handle_callback *callback = NULL;
     CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(context), ask_in_callback, arg, &callback),
                     0);
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(((struct scene *)arg)->asked, LC_FOREVER); /* else it may be passed over */
     lc_handle_callback_cancel(callback);
     return lc_error_ref(lc_context_error(context));

@@ -437,7 +437,7 @@ static lc_error *fail_when_told(lc_context *context, lc_ready *ready, void *arg)
     lc_ready_signal(ready);
     lc_signal_error(context, lc_error_ref(((struct halting *)arg)->error));
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
-    if (!lc_simulated())
+    if (!lc_is_simulated())
         raise(SIGTERM); /* to this thread: it has been caught when raise returns */
     else
         lc_simulation_signal(SIGTERM);

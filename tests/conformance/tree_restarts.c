@@ -272,7 +272,7 @@ static bool is_armed(void *clock)
  */
 static void await_timer(struct check_clock *clock)
 {
-    CU_ASSERT_TRUE(lc_simulated() || check_until(is_armed, clock));
+    CU_ASSERT_TRUE(lc_is_simulated() || check_until(is_armed, clock));
 }
 
 /* Of a child of the root. */
@@ -311,7 +311,7 @@ static void the_default_is_the_sources(void)
     CU_ASSERT_TRUE(child.backoff.factor == 1.5);
     CU_ASSERT_TRUE(child.backoff.jitter == 0.5);
     CU_ASSERT_EQUAL(child.restart, LC_PERMANENT);
-    CU_ASSERT_EQUAL(child.kind, LC_WORKER_THREAD);
+    CU_ASSERT_EQUAL(child.kind, LC_THREAD);
     lc_tree_options options = LC_TREE_INIT;
     CU_ASSERT_EQUAL(options.settle_grace, 50 * LC_MILLISECOND);
     CU_ASSERT_EQUAL(options.root.backoff.first, child.backoff.first);

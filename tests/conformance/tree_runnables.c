@@ -41,7 +41,7 @@ static void new_starts_children(void)
 static void run_actor(lc_context *context, void *arg)
 {
     struct actor *actor = arg;
-    CHECK_SUCCESS(lc_tree_run(context, &actor->child));
+    CHECK_SUCCESS(lc_runnable_start_child(context, &actor->child));
 }
 
 /* Also with a context below the runnable's own. */
@@ -180,26 +180,26 @@ static void start_bad_groups(lc_context *context, void *arg)
 {
     lc_child_group group = LC_CHILD_GROUP_INIT;
     const struct actor *actor = arg;
-    CHECK_ERROR(lc_tree_run_group(context, NULL), -EINVAL);
-    CHECK_ERROR(lc_tree_run(context, NULL), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, NULL), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_child(context, NULL), -EINVAL);
     group.count = 1;
-    CHECK_ERROR(lc_tree_run_group(context, &group), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.children = &actor->child;
     group.strategy = (lc_strategy)3;
-    CHECK_ERROR(lc_tree_run_group(context, &group), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.strategy = LC_ONE_FOR_ALL;
     group.count = LC_TREE_NODES_MAX + 1;
-    CHECK_ERROR(lc_tree_run_group(context, &group), -ENOSPC);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -ENOSPC);
     group.count = 1;
     group.intensity.restarts = LC_INTENSITY_MAX + 1;
-    CHECK_ERROR(lc_tree_run_group(context, &group), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.intensity = (lc_intensity){1, 0, LC_STOP};
-    CHECK_ERROR(lc_tree_run_group(context, &group), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.intensity = (lc_intensity){1, 1, LC_RESTART};
-    CHECK_ERROR(lc_tree_run_group(context, &group), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.intensity = (lc_intensity){1, 1, LC_STOP};
     group.size--;
-    CHECK_ERROR(lc_tree_run_group(context, &group), -EINVAL);
+    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
 }
 
 static void bad_groups_are_refused(void)
@@ -344,24 +344,24 @@ static void call_with(lc_context *context, enum foreign_call call, const lc_chil
     group.count = call == CALL_RUN_GROUP;
     switch (call) {
     case CALL_RUN:
-        lc_error_unref(lc_tree_run(context, child));
+        lc_error_unref(lc_runnable_start_child(context, child));
         break;
     case CALL_RUN_GROUP:
     case CALL_RUN_NONE:
-        lc_error_unref(lc_tree_run_group(context, &group));
+        lc_error_unref(lc_runnable_start_group(context, &group));
         break;
     case CALL_HEALTHY:
-        lc_tree_signal_healthy(context);
+        lc_runnable_signal_healthy(context);
         break;
     case CALL_DONE:
-        lc_tree_signal_done(context);
+        lc_runnable_signal_done(context);
         break;
     case CALL_NAME:
-        (void)lc_tree_name(context);
+        (void)lc_runnable_name(context);
         break;
     case CALL_SUBLOG:
     case CALLS:
-        lc_error_unref(lc_tree_sublog(context, "log", &log));
+        lc_error_unref(lc_runnable_sublog(context, "log", &log));
         break;
     }
 }
@@ -503,12 +503,12 @@ static void start_names(lc_context *context, void *arg)
     CU_ASSERT_EQUAL(sizeof LONGEST - 1, LC_TREE_NAME_MAX);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         child.name = bad[i];
-        CHECK_ERROR(lc_tree_run(context, &child), -EINVAL);
+        CHECK_ERROR(lc_runnable_start_child(context, &child), -EINVAL);
     }
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         child.name = good[i];
-        CHECK_SUCCESS(lc_tree_run(context, &child));
-        CHECK_ERROR(lc_tree_run(context, &child), -EEXIST);
+        CHECK_SUCCESS(lc_runnable_start_child(context, &child));
+        CHECK_ERROR(lc_runnable_start_child(context, &child), -EEXIST);
     }
 }
 
@@ -526,8 +526,8 @@ static void names_are_checked(void)
 static void check_name(lc_context *context, void *arg)
 {
     lc_context *below = lc_context_new(context);
-    CU_ASSERT_STRING_EQUAL(lc_tree_name(context), arg);
-    CU_ASSERT_STRING_EQUAL(lc_tree_name(below), arg);
+    CU_ASSERT_STRING_EQUAL(lc_runnable_name(context), arg);
+    CU_ASSERT_STRING_EQUAL(lc_runnable_name(below), arg);
     lc_context_unref(below);
 }
 
@@ -550,28 +550,28 @@ static void distinguished_names(void)
     CU_ASSERT_TRUE(is_called(&actors[C], "top.a.c"));
     CU_ASSERT_TRUE(is_called(&actors[D], "top.a.b"));
     /* The name is there as long as the instance's context is. */
-    CU_ASSERT_STRING_EQUAL(lc_tree_name(actors[D].context), "top.a.b");
+    CU_ASSERT_STRING_EQUAL(lc_runnable_name(actors[D].context), "top.a.b");
     troupe_strike(&troupe);
 }
 
 static void open_log(lc_context *context, void *arg)
 {
     const char **log = arg;
-    CHECK_SUCCESS(lc_tree_sublog(context, "c", log));
+    CHECK_SUCCESS(lc_runnable_sublog(context, "c", log));
 }
 
 static void open_bad_logs(lc_context *context, void *arg)
 {
     const char *log = NULL;
     (void)arg;
-    CHECK_ERROR(lc_tree_sublog(context, "a.b", &log), -EINVAL);
-    CHECK_ERROR(lc_tree_sublog(context, "", &log), -EINVAL);
-    CHECK_ERROR(lc_tree_sublog(context, NULL, &log), -EINVAL);
-    CHECK_ERROR(lc_tree_sublog(context, too_long, &log), -EINVAL);
-    CHECK_ERROR(lc_tree_sublog(context, "log", NULL), -EINVAL);
-    CHECK_ERROR(lc_tree_sublog(context, "c", &log), -EEXIST); /* a child, or a log */
+    CHECK_ERROR(lc_runnable_sublog(context, "a.b", &log), -EINVAL);
+    CHECK_ERROR(lc_runnable_sublog(context, "", &log), -EINVAL);
+    CHECK_ERROR(lc_runnable_sublog(context, NULL, &log), -EINVAL);
+    CHECK_ERROR(lc_runnable_sublog(context, too_long, &log), -EINVAL);
+    CHECK_ERROR(lc_runnable_sublog(context, "log", NULL), -EINVAL);
+    CHECK_ERROR(lc_runnable_sublog(context, "c", &log), -EEXIST); /* a child, or a log */
     CU_ASSERT_PTR_NULL(log);
-    CHECK_SUCCESS(lc_tree_sublog(context, "log", &log));
+    CHECK_SUCCESS(lc_runnable_sublog(context, "log", &log));
     CU_ASSERT_STRING_EQUAL(log, "root.a.log");
 }
 

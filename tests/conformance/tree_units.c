@@ -172,7 +172,7 @@ static void rest_for_one_passes_by_done(void)
 static lc_error *fail_at_the_end(lc_context *context, void *arg)
 {
     (void)arg;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_new(-ENOSPC, "disk full");
 }
@@ -198,7 +198,7 @@ static void late_error_is_the_result(void)
 static lc_error *fail_like_a_wait(lc_context *context, void *arg)
 {
     (void)arg;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     int code = lc_context_sleep(context, LC_HOUR);
     return code < 0 ? lc_error_new(code, "sleep: %s", strerror(-code)) : NULL;
 }
@@ -234,7 +234,7 @@ static void clean_answers(void)
 static lc_error *return_cancelled(lc_context *context, void *arg)
 {
     (void)arg;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     return lc_error_new(-ECANCELED, "of my own");
 }
 
@@ -355,7 +355,7 @@ static void temporary_children_are_forgotten(void)
         lc_node_status last = troupe_status(&troupe, "root.a"); /* is still shown */
         CU_ASSERT_EQUAL(last.state, i % 2 ? LC_NODE_DEAD : LC_NODE_DONE);
     }
-    lc_snapshot *live = lc_tree_live(troupe.tree);
+    lc_snapshot *live = lc_tree_snapshot_live(troupe.tree);
     CU_ASSERT_EQUAL(live->count, 1);
     lc_snapshot_free(live);
     troupe_strike(&troupe);
@@ -390,7 +390,7 @@ struct description {
 static void describe(lc_context *context, void *arg)
 {
     struct description *description = arg;
-    lc_error *error = lc_tree_children(context, &description->group, &description->children);
+    lc_error *error = lc_children_new(context, &description->group, &description->children);
     description->code = lc_error_code(error);
     lc_error_unref(error);
 }

@@ -67,7 +67,7 @@ static void options_are_checked(void)
     CU_ASSERT_PTR_NULL(lc_tree_ready(NULL));
     CU_ASSERT_PTR_NULL(lc_tree_done(NULL));
     CU_ASSERT_PTR_NULL(lc_tree_snapshot(NULL));
-    CU_ASSERT_PTR_NULL(lc_tree_live(NULL));
+    CU_ASSERT_PTR_NULL(lc_tree_snapshot_live(NULL));
     CU_ASSERT_PTR_NULL(lc_tree_observe(NULL, 1));
     CHECK_ERROR(lc_tree_start(NULL, NULL), -EINVAL);
     CHECK_ERROR(lc_tree_wait(NULL, LC_NOW), -EINVAL);
@@ -176,7 +176,7 @@ static void let_go(struct troupe *troupe)
 
 static void start_child(lc_context *context, void *arg)
 {
-    CHECK_ERROR(lc_tree_run(context, arg), -ESHUTDOWN);
+    CHECK_ERROR(lc_runnable_start_child(context, arg), -ESHUTDOWN);
 }
 
 static void let_go_with_some_alive(void)
@@ -189,7 +189,7 @@ static void let_go_with_some_alive(void)
     lc_handle *done = lc_handle_ref(lc_tree_done(troupe.tree));
     lc_tree_cancel(troupe.tree);
     let_go(&troupe);
-    CU_ASSERT_STRING_EQUAL(lc_tree_name(a->context), "root.a");
+    CU_ASSERT_STRING_EQUAL(lc_runnable_name(a->context), "root.a");
     CU_ASSERT_TRUE(actor_calls(a, start_child, &troupe.actors[B].child));
     CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
     CHECK_OPEN(done);
@@ -231,7 +231,7 @@ static lc_error *hand_on(lc_context *context, void *arg)
 {
     struct link *link = arg;
     void *item;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     while (lc_context_receive(context, link->in, &item) == 0) {
         for (uint64_t pause = lc_random_below(5); pause > 0; pause--)
             lc_yield();
@@ -250,7 +250,7 @@ static void messages_are_handled(void)
     struct troupe troupe;
     struct link links[LINKS];
     lc_channel *channels[LINKS];
-    unsigned rounds = lc_simulated() ? 3 : check_fewer(100);
+    unsigned rounds = lc_is_simulated() ? 3 : check_fewer(100);
     troupe_set(&troupe);
     troupe.options.settle_grace = LC_HOUR; /* one that gets no processor is not taken for busy */
     for (size_t i = 0; i < LINKS; i++)
@@ -298,7 +298,8 @@ static void exchange_is_over(void)
     struct troupe troupe;
     struct player players[2];
     lc_channel *channels[2];
-    unsigned rounds = lc_simulated() ? 2 : check_fewer(200), exchanges = lc_simulated() ? 20 : 1000;
+    unsigned rounds = lc_is_simulated() ? 2 : check_fewer(200),
+             exchanges = lc_is_simulated() ? 20 : 1000;
     troupe_set(&troupe);
     troupe.options.settle_grace = LC_HOUR;
     for (int i = 0; i < 2; i++)
@@ -412,7 +413,7 @@ static void outside_open(struct outside *outside, struct actor *actor, lc_runnab
     sem_init(&outside->semaphore, 0, 0);
     actor->child.run = run;
     actor->child.arg = outside;
-    actor->child.kind = LC_WORKER_THREAD;
+    actor->child.kind = LC_THREAD;
 }
 
 static void outside_end(struct outside *outside)
@@ -493,7 +494,7 @@ static void grace_begins_anew(void)
     troupe.options.settle_grace = 500 * LC_MILLISECOND;
     troupe.actors[A].child.run = be_restless;
     troupe.actors[A].child.arg = &restless;
-    troupe.actors[A].child.kind = LC_WORKER_THREAD;
+    troupe.actors[A].child.kind = LC_THREAD;
     CU_ASSERT_TRUE(troupe_open(&troupe));
     CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
     CU_ASSERT_TRUE(check_until(is_busy, &restless));
@@ -523,7 +524,7 @@ static void what_has_not_begun_is_not_settled(void)
     troupe_set(&troupe);
     struct actor *a = &troupe.actors[A];
     troupe.options.settle_grace = 0;
-    a->child.kind = LC_WORKER_FIBER;
+    a->child.kind = LC_FIBER;
     a->child.executor = executor;
     fibers_start(executor, "hog", keep_busy, &hog);
     CU_ASSERT_TRUE(check_until(has_begun, &hog));
@@ -802,7 +803,7 @@ static lc_error *start_many(lc_context *context, void *arg)
         char name[16];
         snprintf(name, sizeof name, "child-%d", i);
         child.name = name;
-        lc_error *error = lc_tree_run(context, &child);
+        lc_error *error = lc_runnable_start_child(context, &child);
         if (error)
             return error;
         lc_yield();
@@ -816,7 +817,7 @@ static lc_error *signal_wrongly(lc_context *context, void *arg)
     lc_yield();
     if (atomic_load(stop))
         return end_when_told(context, NULL);
-    lc_tree_signal_done(context);
+    lc_runnable_signal_done(context);
     return NULL;
 }
 
@@ -943,7 +944,7 @@ static void live_shows_what_runs(void)
     troupe_set(&troupe);
     int64_t begun = lc_now(), later = begun + LC_MINUTE;
     CU_ASSERT_TRUE(open_for_snapshots(&troupe, clock));
-    lc_snapshot *live = lc_tree_live(troupe.tree);
+    lc_snapshot *live = lc_tree_snapshot_live(troupe.tree);
     CU_ASSERT_EQUAL(live->count, 3);
     row_is(live, "root", LC_NODE_READY, "root", later, 1);
     row_is(live, "root.b", LC_NODE_STARTING, "root", begun, 1);
@@ -951,7 +952,7 @@ static void live_shows_what_runs(void)
     lc_snapshot_free(live);
     lc_tree_cancel(troupe.tree);
     CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
-    live = lc_tree_live(troupe.tree);
+    live = lc_tree_snapshot_live(troupe.tree);
     CU_ASSERT_EQUAL(live->count, 2);
     row_is(live, "root.b", LC_NODE_STARTING, "root.b", begun, 1);
     row_is(live, "root.a.c", LC_NODE_STARTING, "root.a.c", begun, 1);
@@ -963,7 +964,7 @@ static void live_shows_what_runs(void)
     CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_YIELD));
     CU_ASSERT_TRUE(actor_told(&troupe.actors[C], ACTOR_YIELD));
     CHECK_SUCCESS(lc_tree_wait(troupe.tree, LC_FOREVER));
-    live = lc_tree_live(troupe.tree);
+    live = lc_tree_snapshot_live(troupe.tree);
     CU_ASSERT_EQUAL(live->count, 0);
     lc_snapshot_free(live);
     troupe_strike(&troupe);
@@ -977,7 +978,7 @@ static void before_the_start_there_is_nothing(void)
     lc_tree *tree = NULL;
     options.root.run = end_when_told;
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
-    lc_snapshot *snapshot = lc_tree_snapshot(tree), *live = lc_tree_live(tree);
+    lc_snapshot *snapshot = lc_tree_snapshot(tree), *live = lc_tree_snapshot_live(tree);
     CU_ASSERT_EQUAL(snapshot->count, 0);
     CU_ASSERT_EQUAL(live->count, 0);
     CU_ASSERT_EQUAL(lc_tree_settle(tree, check_patience()), 0);

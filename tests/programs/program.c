@@ -70,7 +70,7 @@ static lc_error *tell_group(int count, char **arguments, lc_message *first)
     (void)count;
     (void)arguments;
     lc_isolate_current(&self);
-    lc_isolate_get_name(self, text, sizeof text);
+    lc_isolate_copy_name(self, text, sizeof text);
     say(port_in(first), text);
     snprintf(text, sizeof text, "%zu", lc_isolate_group_count(group));
     say(port_in(first), text);

@@ -99,7 +99,7 @@ static int get_descriptor_of(lc_handle *handle)
 {
     if (!handle)
         return -ENOMEM;
-    int result = lc_handle_descriptor(handle);
+    int result = lc_handle_fd(handle);
     lc_handle_close(handle);
     if (result >= 0) {
         struct pollfd polled = {.fd = result, .events = POLLIN};
@@ -116,7 +116,7 @@ static int get_descriptor(void)
 
 static int get_closed_descriptor(void)
 {
-    return get_descriptor_of(lc_handle_closed());
+    return get_descriptor_of(lc_handle_new_closed());
 }
 
 static void handles(void)
@@ -175,7 +175,7 @@ static int merge_channels(void)
     for (unsigned i = 0; i < SOURCES && result == 0; i++)
         result = lc_channel_new(1, NULL, &sources[i]);
     if (result == 0)
-        result = lc_channel_merge(sources, SOURCES, &merged);
+        result = lc_channels_merge(sources, SOURCES, &merged);
     if (result == 0) { /* watches all of them */
         result = lc_channel_receive(merged, &item, lc_deadline_after(LC_MILLISECOND));
         result = result == -ETIMEDOUT ? 0 : result;
@@ -225,7 +225,7 @@ static int wait_for_descriptors(unsigned count)
     if (pipe(pipes) != 0)
         return 1;
     for (unsigned i = 0; i < count; i++)
-        waitables[i] = lc_on_descriptor(pipes[0], POLLIN);
+        waitables[i] = lc_on_fd(pipes[0], POLLIN);
     int result = lc_wait_any(waitables, count, soon());
     if (result == -ETIMEDOUT)
         result = lc_wait_all(waitables, count, soon());
@@ -251,12 +251,12 @@ static int watch_signals(void)
 {
     static const int signals[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
-    int result = lc_process_signals_watch(signals, 1, &watch);
+    int result = lc_process_signals_new(signals, 1, &watch);
     if (result < 0)
         return watch ? 1 : result;
     lc_waitable signal = lc_on_signals(watch);
     result = lc_wait_any(&signal, 1, soon());
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     return result == -ETIMEDOUT ? 0 : result;
 }
 
@@ -491,7 +491,7 @@ static int run_with(bool handle_signals)
     options.factory = make_completing;
     options.handler = stop;
     options.handle_signals = handle_signals;
-    return code_of(lc_run_component(NULL, &options, NULL));
+    return code_of(lc_component_run(NULL, &options, NULL));
 }
 
 static int run_component(void)
@@ -530,8 +530,8 @@ static void running_components(void)
 
 static int combine_handles(void)
 {
-    lc_handle *handles[3] = {lc_handle_new(), lc_handle_new(), lc_handle_closed()};
-    lc_handle *all = handles[0] && handles[1] ? lc_all_closed(handles, 3) : NULL;
+    lc_handle *handles[3] = {lc_handle_new(), lc_handle_new(), lc_handle_new_closed()};
+    lc_handle *all = handles[0] && handles[1] ? lc_handles_all_closed(handles, 3) : NULL;
     int result = or_no_memory(all);
     lc_handle_close(handles[0]);
     lc_handle_close(handles[1]);
@@ -553,8 +553,8 @@ static int combine_components(void)
     if (result == 0) {
         lc_component *parts[] = {lc_manager_component(managers[0]),
                                  lc_manager_component(managers[1])};
-        lc_handle *ready = lc_all_ready(parts, 2);
-        lc_handle *done = lc_all_done(parts, 2);
+        lc_handle *ready = lc_components_all_ready(parts, 2);
+        lc_handle *done = lc_components_all_done(parts, 2);
         result = ready && done ? 0 : -ENOMEM;
         lc_handle_unref(ready);
         lc_handle_unref(done);
@@ -696,8 +696,8 @@ static lc_error *grow(lc_context *context, void *arg)
     group.count = CHILDREN;
     group.strategy = LC_ONE_FOR_ONE;
     group.intensity.restarts = 10;
-    atomic_store(&growing->log_answer, code_of(lc_tree_sublog(context, "log", &log)));
-    atomic_store(&growing->answer, code_of(lc_tree_run_group(context, &group)));
+    atomic_store(&growing->log_answer, code_of(lc_runnable_sublog(context, "log", &log)));
+    atomic_store(&growing->answer, code_of(lc_runnable_start_group(context, &group)));
     lc_handle_close(growing->reported);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
@@ -758,12 +758,12 @@ static int run_tree(lc_worker_kind kind)
 
 static int run_tree_of_threads(void)
 {
-    return run_tree(LC_WORKER_THREAD);
+    return run_tree(LC_THREAD);
 }
 
 static int run_tree_of_fibers(void)
 {
-    return run_tree(LC_WORKER_FIBER);
+    return run_tree(LC_FIBER);
 }
 
 /* What fails at a start is tried again, so it may succeed. */
@@ -819,12 +819,12 @@ static int run_supervisor(lc_worker_kind kind)
 
 static int run_supervisor_of_threads(void)
 {
-    return run_supervisor(LC_WORKER_THREAD);
+    return run_supervisor(LC_THREAD);
 }
 
 static int run_supervisor_of_fibers(void)
 {
-    return run_supervisor(LC_WORKER_FIBER);
+    return run_supervisor(LC_FIBER);
 }
 
 /* An event for which there is no memory is lost, and that is no error. */

@@ -167,7 +167,7 @@ static int change_port(struct actor *actor, const struct line *line)
         actor->open[line->place] = false;
         return lc_port_close(port);
     }
-    return lc_port_handle(port, line->act == ACT_LISTEN ? handle : NULL, actor);
+    return lc_port_set_handler(port, line->act == ACT_LISTEN ? handle : NULL, actor);
 }
 
 static int start_alarm(struct actor *actor, const struct line *line, int at)
@@ -196,7 +196,7 @@ static int send_to(struct actor *actor, const struct line *line)
     if (other != actor) {
         port = other->known_ports[line->other_place];
         if (other->known_generation != line->generation || other->known_to_refuse ||
-            !lc_send_port_is_one(port))
+            !lc_send_port_is_set(port))
             return -EXDEV;
         world->crosses[line->load] = true;
     }
@@ -860,7 +860,7 @@ static void compare_actor(struct world *world, int index)
     if (actor->generation == 0)
         return;
     oracle_claim(oracle, actor->generation == model->generation, "how many were spawned");
-    oracle_claim(oracle, lc_isolate_get_state(actor->self) == oracle_state(oracle, index),
+    oracle_claim(oracle, lc_isolate_read_state(actor->self) == oracle_state(oracle, index),
                  "an isolate's state");
     if (!actor->done)
         actor->done = lc_isolate_done(actor->self);

@@ -499,7 +499,7 @@ static void broken_off(void)
     CHECK_ERROR(lc_executor_run(world, leave_it_hanging, &victim), -EDEADLK);
     CU_ASSERT_TRUE(lc_handle_is_closed(victim.inside));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(victim.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(victim.isolate), LC_ISOLATE_ENDED);
     CU_ASSERT_TRUE(all_over_once(victim.parcels, 2));
     lc_handle_unref(victim.inside);
     lc_handle_unref(victim.never);

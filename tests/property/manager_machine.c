@@ -106,7 +106,7 @@ static bool has_returned(void *arg)
 {
     struct machine *machine = arg;
     lc_worker_status status[MOST];
-    lc_manager_workers(machine->manager, status, MOST);
+    lc_manager_copy_workers(machine->manager, status, MOST);
     for (size_t i = 0; i < machine->model.workers; i++)
         if (machine->model.phase[i] == RETURNED && status[i].state != LC_WORKER_RETURNED)
             return false;
@@ -123,7 +123,8 @@ static void compare_status(struct machine *machine)
                                              [RETURNED] = LC_WORKER_RETURNED};
     lc_worker_status status[MOST];
     claim(machine, check_until(has_returned, machine), "a worker is not said to have returned");
-    claim(machine, lc_manager_workers(machine->manager, status, MOST) == machine->model.workers,
+    claim(machine,
+          lc_manager_copy_workers(machine->manager, status, MOST) == machine->model.workers,
           "the number of workers");
     for (size_t i = 0; i < machine->model.workers; i++) {
         enum phase phase = machine->model.phase[i];

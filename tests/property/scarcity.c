@@ -129,12 +129,12 @@ static int run_manager(lc_worker_kind kind)
 
 static int manager_of_threads(void)
 {
-    return run_manager(LC_WORKER_THREAD);
+    return run_manager(LC_THREAD);
 }
 
 static int manager_of_fibers(void)
 {
-    return run_manager(LC_WORKER_FIBER);
+    return run_manager(LC_FIBER);
 }
 
 /* ---- supervisors ---- */
@@ -225,12 +225,12 @@ static int run_graph(lc_worker_kind kind, bool handle_signals)
 
 static int graph_of_threads(void)
 {
-    return run_graph(LC_WORKER_THREAD, true);
+    return run_graph(LC_THREAD, true);
 }
 
 static int graph_of_fibers(void)
 {
-    return run_graph(LC_WORKER_FIBER, false);
+    return run_graph(LC_FIBER, false);
 }
 
 static lc_behavior stop(void *arg, const lc_error *error)
@@ -242,20 +242,20 @@ static lc_behavior stop(void *arg, const lc_error *error)
 
 static int run_component(void)
 {
-    struct plan plan = {.kind = LC_WORKER_THREAD};
+    struct plan plan = {.kind = LC_THREAD};
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_completing;
     options.factory_arg = &plan;
     options.handler = stop;
     options.handle_signals = true;
-    return code_of(lc_run_component(NULL, &options, NULL));
+    return code_of(lc_component_run(NULL, &options, NULL));
 }
 
 /* ---- the service ---- */
 
 static int serve(void)
 {
-    struct plan plan = {.kind = LC_WORKER_THREAD};
+    struct plan plan = {.kind = LC_THREAD};
     char path[128];
     snprintf(path, sizeof path, "/tmp/lifecycle-scarcity-%d.pid", (int)getpid());
     lc_service_options options = LC_SERVICE_INIT;
@@ -287,7 +287,7 @@ static lc_error *die_once(lc_context *context, void *arg)
     struct growth *growth = arg;
     if (atomic_fetch_add(&growth->instances, 1) == 0)
         return lc_error_new(-EIO, "the first time");
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_close(growth->grown);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
@@ -313,7 +313,7 @@ static lc_error *grow(lc_context *context, void *arg)
     group.count = 2;
     group.strategy = LC_ONE_FOR_ONE;
     group.intensity = (lc_intensity){4, LC_MINUTE, LC_SHUTDOWN};
-    atomic_store(&growth->answer, code_of(lc_tree_run_group(context, &group)));
+    atomic_store(&growth->answer, code_of(lc_runnable_start_group(context, &group)));
     if (atomic_load(&growth->answer) < 0)
         lc_handle_close(growth->grown);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
@@ -370,7 +370,7 @@ static lc_error *open_and_tell(void *arg)
 
 static bool has_ended(void *arg)
 {
-    return lc_isolate_get_state(*(lc_isolate *)arg) == LC_ISOLATE_ENDED;
+    return lc_isolate_read_state(*(lc_isolate *)arg) == LC_ISOLATE_ENDED;
 }
 
 /* It tells its port, is sent ours, and answers with its last message; or it has ended before. */
@@ -427,7 +427,7 @@ static lc_error *compute(void *arg, lc_payload *result)
 static int compute_once(void)
 {
     lc_message *result = NULL;
-    int code = code_of(lc_isolate_run(compute, NULL, "sum", check_patience(), &result));
+    int code = code_of(lc_isolate_compute(compute, NULL, "sum", check_patience(), &result));
     lc_message_free(result);
     return code == -ETIMEDOUT ? HANGS : code;
 }
@@ -523,7 +523,7 @@ static lc_error *in_fiber(void *arg)
 {
     unsigned calls = 0;
     (void)arg;
-    int result = lc_blocking(block, &calls);
+    int result = lc_call_blocking(block, &calls);
     if (result == 0 && calls != 1)
         return lc_error_new(-EPROTO, "it was not called");
     lc_sleep(LC_MILLISECOND);
@@ -627,7 +627,7 @@ static int merge_and_wait(void)
         waitables[i] = lc_on_handle(handles[i]);
     }
     if (result == 0)
-        result = lc_channel_merge(sources, SOURCES, &merged);
+        result = lc_channels_merge(sources, SOURCES, &merged);
     waitables[SOURCES] = lc_on_receive(merged);
     if (result == 0)
         result = lc_channel_send(sources[1], &calls, LC_NOW);
@@ -637,7 +637,7 @@ static int merge_and_wait(void)
         result = lc_handle_on_close(handles[0], count_call, &calls, NULL);
     expected = result == 0;
     if (result == 0)
-        result = lc_handle_descriptor(handles[0]);
+        result = lc_handle_fd(handles[0]);
     lc_handle_close(handles[0]);
     for (int i = 0; i < SOURCES; i++) {
         lc_channel_unref(sources[i]);
@@ -671,7 +671,7 @@ static bool is_whole(const char *text)
 
 static int print_snapshot(void)
 {
-    struct plan plan = {.kind = LC_WORKER_THREAD};
+    struct plan plan = {.kind = LC_THREAD};
     lc_supervisor *supervisor = NULL;
     int result = make_graph(&plan, false, &supervisor);
     lc_snapshot *snapshot = result == 0 ? lc_supervisor_snapshot(supervisor) : NULL;
@@ -1117,7 +1117,7 @@ static bool refuses(lc_error *error, const char *name)
 /* Nothing has been started: so without a lack it can be started later. */
 CHECK_CHILD(starts_without_timers_are_refused)
 {
-    struct plan plan = {.kind = LC_WORKER_FIBER};
+    struct plan plan = {.kind = LC_FIBER};
     struct growth growth = {.grown = lc_handle_new()};
     lc_supervisor *supervisor = NULL;
     lc_tree_options options = LC_TREE_INIT;

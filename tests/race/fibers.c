@@ -358,7 +358,7 @@ static bool judge_signal(void *arg)
 static lc_process_signals *watch_new(void)
 {
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_watch(&(int){SIGUSR1}, 1, &watch), 0);
+    CU_ASSERT_EQUAL(lc_process_signals_new(&(int){SIGUSR1}, 1, &watch), 0);
     return watch;
 }
 
@@ -367,7 +367,7 @@ static void signal_against_wait(void)
     struct signalling signalling = {.watch = watch_new()};
     struct race race = {NULL, await_signal, raise_it, judge_signal};
     every_way(&race, &signalling, check_fewer(ROUNDS));
-    lc_process_signals_unwatch(signalling.watch);
+    lc_process_signals_free(signalling.watch);
 }
 
 static void new_handle_beside_signal(void *arg)
@@ -404,7 +404,7 @@ static void signal_against_close(void)
     struct race race = {new_handle_beside_signal, await_signal_or_handle, raise_and_close,
                         judge_signal_and_handle};
     every_way(&race, &signalling, check_fewer(ROUNDS));
-    lc_process_signals_unwatch(signalling.watch);
+    lc_process_signals_free(signalling.watch);
 }
 
 /* ---- timers ---- */

@@ -25,7 +25,7 @@ static void begin_watch(void *arg)
     static const int signals[] = {SIGTERM};
     struct halting *halting = arg;
     lc_log_set_level((lc_log_level)0);
-    if (lc_process_signals_watch(signals, 1, &halting->watch) != 0)
+    if (lc_process_signals_new(signals, 1, &halting->watch) != 0)
         abort();
 }
 
@@ -47,7 +47,7 @@ static bool judge_terminated(void *arg)
     struct halting *halting = arg;
     bool well = halting->result == 0 &&
                 lc_process_signals_next(halting->watch, check_patience()) == SIGTERM;
-    lc_process_signals_unwatch(halting->watch);
+    lc_process_signals_free(halting->watch);
     return lc_library_shutdown() == 0 && well;
 }
 

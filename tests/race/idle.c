@@ -63,7 +63,7 @@ static lc_error *start_timer(void *arg)
 
 static void service_begin(struct service *service)
 {
-    static lc_worker_kind kinds[] = {LC_WORKER_THREAD, LC_WORKER_FIBER};
+    static lc_worker_kind kinds[] = {LC_THREAD, LC_FIBER};
     static const char *const names[] = {"thread", "fiber"};
     *service = (struct service){.never = lc_handle_new(), .context = lc_context_new(NULL)};
     service->late = lc_context_with_deadline(NULL, lc_deadline_after(LC_HOUR));

@@ -178,7 +178,7 @@ static bool judge_end(struct target *target, bool kill)
     if (kill)
         lc_isolate_kill(target->isolate, LC_PRIORITY_NEXT_EVENT);
     bool well = lc_handle_wait(target->done, check_patience()) == 0;
-    well &= lc_isolate_get_state(target->isolate) == LC_ISOLATE_ENDED;
+    well &= lc_isolate_read_state(target->isolate) == LC_ISOLATE_ENDED;
     well &= count_messages(target->exits) == 1;
     well &= atomic_load(&target->exit_response.destroyed_here) == 1;
     well &= check_until(all_destroyed, target); /* a timer may still be firing */
@@ -416,7 +416,7 @@ static bool judge_resume_and_pause(void *arg)
     unsigned early = atomic_load(&target->counted); /* between the resume and the pause */
     order(target, COUNT_IT);
     well &= pass_by(target) && atomic_load(&target->counted) == early;
-    well &= lc_isolate_get_state(target->isolate) == LC_ISOLATE_PAUSED;
+    well &= lc_isolate_read_state(target->isolate) == LC_ISOLATE_PAUSED;
     well &= lc_isolate_resume(target->isolate, target->other) == 0;
     well &= lc_isolate_resume(target->isolate, target->other) == -ENOENT;
     order(target, EXIT);

@@ -319,7 +319,7 @@ static bool judge_downfall(void *arg)
     if (refused)
         well &= lc_error_code(downfall->spawned) == -ESHUTDOWN;
     else
-        well &= lc_isolate_get_state(downfall->isolate) == LC_ISOLATE_ENDED;
+        well &= lc_isolate_read_state(downfall->isolate) == LC_ISOLATE_ENDED;
     lc_error_unref(downfall->spawned);
     lc_isolate_group_unref(downfall->group);
     return well;
@@ -559,7 +559,7 @@ static void control_stays_in_its_world(void)
     CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(station.isolate, false), -ENOTSUP);
     CU_ASSERT_EQUAL(lc_isolate_ping(station.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT),
                     -ENOTSUP);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(station.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(station.isolate), LC_ISOLATE_RUNNING);
     CU_ASSERT_EQUAL(lc_port_close(port), 0);
     CU_ASSERT_EQUAL(lc_executor_free(simulated), 0);
     lc_handle_unref(station.ready);

@@ -162,7 +162,7 @@ static bool ready_or_return(void *arg)
     bool ready = lc_handle_is_closed(lc_manager_ready(arena->manager));
     well &= closes(lc_manager_done(arena->manager));
     lc_worker_status status;
-    lc_manager_workers(arena->manager, &status, 1);
+    lc_manager_copy_workers(arena->manager, &status, 1);
     lc_ready_signal(arena->ready);
     well &= status.was_ready == ready && status.state == LC_WORKER_RETURNED &&
             lc_handle_is_closed(lc_manager_ready(arena->manager)) == ready;
@@ -530,7 +530,7 @@ static void new_merged(void *arg)
     for (unsigned i = 0; i < 2; i++)
         if (lc_channel_new(1, NULL, &merging->sources[i]) != 0)
             abort();
-    if (lc_channel_merge(merging->sources, 2, &merging->merged) != 0)
+    if (lc_channels_merge(merging->sources, 2, &merging->merged) != 0)
         abort();
 }
 

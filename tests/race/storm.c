@@ -92,7 +92,7 @@ static lc_error *make(void *arg, lc_component **component)
 {
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("failing");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(builder, LC_FIBER);
     lc_manager_builder_add(builder, "work", work, arg);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
@@ -107,7 +107,7 @@ static void run_graph(struct storm *storm)
     node.name = "failing";
     node.factory = make;
     node.factory_arg = storm;
-    node.kind = LC_WORKER_FIBER;
+    node.kind = LC_FIBER;
     node.backoff.first = 0;
     CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
@@ -142,12 +142,12 @@ static lc_error *root(lc_context *context, void *arg)
     failing.name = "failing";
     failing.run = child;
     failing.arg = arg;
-    failing.kind = LC_WORKER_FIBER;
+    failing.kind = LC_FIBER;
     failing.backoff.first = 0;
-    lc_error *error = lc_tree_run(context, &failing);
+    lc_error *error = lc_runnable_start_child(context, &failing);
     if (error)
         return error;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_context_sleep(context, LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -159,7 +159,7 @@ static void run_tree(struct storm *storm)
     options.root.name = "root";
     options.root.run = root;
     options.root.arg = storm;
-    options.root.kind = LC_WORKER_FIBER;
+    options.root.kind = LC_FIBER;
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
     CHECK_CLOSES(storm->over);

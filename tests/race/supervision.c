@@ -62,12 +62,12 @@ static lc_error *end_somehow(lc_context *context, struct grove *grove, bool may)
     case 1:
         lc_throw(context, lc_error_new(-EIO, "a throw"));
     case 2:
-        lc_tree_signal_healthy(context); /* once too often */
+        lc_runnable_signal_healthy(context); /* once too often */
         return NULL;
     case 3:
         return NULL;
     case 4:
-        lc_tree_signal_done(context);
+        lc_runnable_signal_done(context);
         return NULL;
     default:
         lc_handle_wait(lc_context_done(context), LC_FOREVER);
@@ -81,7 +81,7 @@ static lc_error *leaf(lc_context *context, void *arg)
     count_instance(grove);
     if (draw(grove) % 4 == 0)
         lc_yield();
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     return end_somehow(context, grove, true);
 }
 
@@ -102,7 +102,7 @@ static void start_group(lc_context *context, struct grove *grove, const char *co
     group.children = children;
     group.count = count;
     group.strategy = (lc_strategy)(draw(grove) % 3);
-    lc_error *error = lc_tree_run_group(context, &group);
+    lc_error *error = lc_runnable_start_group(context, &group);
     bool in_turn = group.strategy == LC_REST_FOR_ONE; /* of these the first is sure to start */
     if (!error)
         atomic_fetch_add(&grove->accepted, in_turn ? 1 : (unsigned)count);
@@ -118,10 +118,10 @@ static lc_error *branch(lc_context *context, void *arg)
     const char *log;
     count_instance(grove);
     start_group(context, grove, names, LEAVES, leaf, grove->kinds[1]);
-    lc_error *error = lc_tree_sublog(context, "log", &log);
+    lc_error *error = lc_runnable_sublog(context, "log", &log);
     atomic_fetch_add(&grove->wrong, error != NULL);
     lc_error_unref(error);
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     return end_somehow(context, grove, false); /* so that it goes on */
 }
 
@@ -131,7 +131,7 @@ static lc_error *trunk(lc_context *context, void *arg)
     struct grove *grove = arg;
     count_instance(grove);
     start_group(context, grove, names, BRANCHES, branch, grove->kinds[0]);
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -157,7 +157,8 @@ static void look(void *arg)
     struct grove *grove = arg;
     while (!atomic_load(&grove->over)) {
         int settled = lc_tree_settle(grove->tree, LC_NOW);
-        lc_snapshot *all = lc_tree_snapshot(grove->tree), *live = lc_tree_live(grove->tree);
+        lc_snapshot *all = lc_tree_snapshot(grove->tree),
+                    *live = lc_tree_snapshot_live(grove->tree);
         if ((settled != 0 && settled != -ETIMEDOUT) || live->count > 1 + BRANCHES * (1 + LEAVES) ||
             all->count > 1 + BRANCHES * (1 + LEAVES))
             atomic_fetch_add(&grove->wrong, 1);
@@ -213,7 +214,7 @@ static bool grove_round(void *arg)
     well = well && atomic_load(&grove->ended) == atomic_load(&grove->begun) &&
            atomic_load(&grove->begun) >= atomic_load(&grove->accepted) &&
            atomic_load(&grove->wrong) == 0;
-    lc_snapshot *live = lc_tree_live(grove->tree);
+    lc_snapshot *live = lc_tree_snapshot_live(grove->tree);
     well = well && live->count == 0;
     lc_snapshot_free(live);
     lc_tree_unref(grove->tree);
@@ -231,17 +232,17 @@ static void storm_in_a_tree(lc_worker_kind branches, lc_worker_kind leaves)
 
 static void threads_in_a_tree(void)
 {
-    storm_in_a_tree(LC_WORKER_THREAD, LC_WORKER_THREAD);
+    storm_in_a_tree(LC_THREAD, LC_THREAD);
 }
 
 static void fibers_in_a_tree(void)
 {
-    storm_in_a_tree(LC_WORKER_FIBER, LC_WORKER_FIBER);
+    storm_in_a_tree(LC_FIBER, LC_FIBER);
 }
 
 static void both_in_a_tree(void)
 {
-    storm_in_a_tree(LC_WORKER_THREAD, LC_WORKER_FIBER);
+    storm_in_a_tree(LC_THREAD, LC_FIBER);
 }
 
 /* ---- a cancel against one call of a runnable ---- */
@@ -273,12 +274,12 @@ static lc_error *meet_and_call(lc_context *context, void *arg)
     child.arg = duel;
     race_meet(&duel->gate, 2);
     if (duel->contest == CONTEST_START) {
-        lc_error *error = lc_tree_run(context, &child);
+        lc_error *error = lc_runnable_start_child(context, &child);
         duel->answer = lc_error_code(error);
         lc_error_unref(error);
     } else if (duel->contest == CONTEST_SIGNAL) {
-        lc_tree_signal_healthy(context);
-        lc_tree_signal_done(context);
+        lc_runnable_signal_healthy(context);
+        lc_runnable_signal_done(context);
     } else if (duel->contest == CONTEST_THROW) {
         lc_throw(context, lc_error_new(-EIO, "a throw"));
     }
@@ -477,12 +478,12 @@ static void storm_in_a_supervisor(lc_worker_kind kind)
 
 static void threads_in_a_supervisor(void)
 {
-    storm_in_a_supervisor(LC_WORKER_THREAD);
+    storm_in_a_supervisor(LC_THREAD);
 }
 
 static void fibers_in_a_supervisor(void)
 {
-    storm_in_a_supervisor(LC_WORKER_FIBER);
+    storm_in_a_supervisor(LC_FIBER);
 }
 
 CHECK_SUITE(race_supervision, "race: supervision",

@@ -66,7 +66,7 @@ static void error_is_never_missed_in_poll(void)
     int pipes[2];
     if (pipe(pipes) != 0)
         abort();
-    struct order order = {.count = 3, .descriptor = lc_on_descriptor(pipes[0], 1)};
+    struct order order = {.count = 3, .descriptor = lc_on_fd(pipes[0], 1)};
     CU_ASSERT_EQUAL(race_run(&race, &order, check_fewer(check_count(20000, 200000))), 0);
     close(pipes[0]);
     close(pipes[1]);
@@ -93,7 +93,7 @@ static void make_signaler(void *arg)
 static void wait_for_error_or_done(void *arg)
 {
     struct thrown *thrown = arg;
-    if (lc_wait_error(thrown->signaler, thrown->done, check_patience(), &thrown->error) != 0)
+    if (lc_signaler_wait(thrown->signaler, thrown->done, check_patience(), &thrown->error) != 0)
         thrown->error = NULL;
 }
 

@@ -225,13 +225,13 @@ static void only_the_capability_of_the_pause_resumes(void)
     soloist_start(&soloist);
     lc_isolate isolate = soloist.isolate;
     CU_ASSERT_EQUAL(lc_isolate_pause(isolate, isolate.terminate), 0);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate), LC_ISOLATE_PAUSED);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), -ENOENT);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, lc_capability_new()), -ENOENT);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.terminate), 0);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.terminate), -ENOENT);
     CU_ASSERT_EQUAL(lc_isolate_pause(isolate, LC_NO_CAPABILITY), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate), LC_ISOLATE_RUNNING);
     lc_isolate bare = isolate;
     bare.pause = isolate.terminate;
     bare.terminate = isolate.pause; /* swapped: neither is what it is taken for */
@@ -452,10 +452,11 @@ static void run_without_a_result_is_told(void)
 {
     lc_message *result = NULL;
     atomic_store(&run_parcel.destroyed, 0);
-    CHECK_ERROR(lc_isolate_run(compute_both, NULL, "both", check_patience(), &result), THROWN);
+    CHECK_ERROR(lc_isolate_compute(compute_both, NULL, "both", check_patience(), &result), THROWN);
     CU_ASSERT_PTR_NULL(result);
-    CHECK_ERROR(lc_isolate_run(compute_and_die, NULL, "dies", check_patience(), &result), -ENODATA);
-    CHECK_ERROR(lc_isolate_run(compute_and_exit, NULL, "exits", check_patience(), &result),
+    CHECK_ERROR(lc_isolate_compute(compute_and_die, NULL, "dies", check_patience(), &result),
+                -ENODATA);
+    CHECK_ERROR(lc_isolate_compute(compute_and_exit, NULL, "exits", check_patience(), &result),
                 -ENODATA);
     CU_ASSERT_PTR_NULL(result);
 }
@@ -481,7 +482,7 @@ static void survives_each_of_many_errors(void)
         CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&codes[i]), 0);
         hears_error(port, codes[i]);
     }
-    CU_ASSERT_EQUAL(lc_isolate_get_state(soloist.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(soloist.isolate), LC_ISOLATE_RUNNING);
     CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
     PROBE_GETS(port, EXITED);
     soloist_ends(&soloist);

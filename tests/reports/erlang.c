@@ -284,7 +284,7 @@ static lc_error *branch_child(lc_context *context, void *arg)
     struct branch *branch = arg;
     if (atomic_fetch_add(&branch->children, 1) < BAD_RUNS)
         return lc_error_new(-EIO, "the child has crashed");
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -303,10 +303,10 @@ static lc_error *branch_root(lc_context *context, void *arg)
     group.count = 1;
     group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
     atomic_fetch_add(&branch->roots, 1);
-    lc_error *error = lc_tree_run_group(context, &group);
+    lc_error *error = lc_runnable_start_group(context, &group);
     if (error)
         return error;
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }

@@ -253,8 +253,8 @@ static int group_end(struct group *group)
 {
     lc_error *error = NULL;
     CHECK_CLOSES(lc_manager_done(group->manager));
-    CU_ASSERT_EQUAL(lc_wait_error(group->scope.signaler, lc_manager_done(group->manager),
-                                  check_patience(), &error),
+    CU_ASSERT_EQUAL(lc_signaler_wait(group->scope.signaler, lc_manager_done(group->manager),
+                                     check_patience(), &error),
                     0);
     int code = lc_error_code(error);
     lc_error_unref(error);
@@ -350,7 +350,8 @@ static void throw_in_a_deferred_call_is_heard(void)
     check_log_capture();
     group_start(&group, group_throws_at_the_end, NULL);
     lc_handle *waited[] = {lc_manager_done(group.manager)};
-    int64_t deadline = lc_simulated() ? lc_deadline_after(LC_HOUR) : lc_deadline_after(LC_SECOND);
+    int64_t deadline =
+        lc_is_simulated() ? lc_deadline_after(LC_HOUR) : lc_deadline_after(LC_SECOND);
     if (lc_handle_wait(waited[0], deadline) != 0) {
         CU_FAIL("the throw has not ended the group");
         scope_cancel(&group.scope);

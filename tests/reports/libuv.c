@@ -372,13 +372,13 @@ CHECK_CHILD(report_watch_ends_under_signals)
     static const int numbers[] = {SIGUSR1, SIGUSR2};
     for (int round = 0; round < ROUNDS; round++) {
         lc_process_signals *watch = NULL;
-        if (lc_process_signals_watch(numbers, 2, &watch) != 0)
+        if (lc_process_signals_new(numbers, 2, &watch) != 0)
             return 1;
         for (int i = 0; i < SIGNALS; i++)
             kill(getpid(), numbers[i % 2]);
         if (round % 3 == 0 && lc_process_signals_next(watch, check_patience()) != SIGUSR1)
             return 2;
-        lc_process_signals_unwatch(watch);
+        lc_process_signals_free(watch);
     }
     if (!signal_is_default(SIGUSR1) || !signal_is_default(SIGUSR2))
         return 3;
@@ -414,7 +414,7 @@ CHECK_CHILD(report_each_signal_is_told)
     if (lc_channel_new(1, NULL, &sending.turns) != 0)
         return 1;
     for (int i = 0; i < 2; i++)
-        if (lc_process_signals_watch(&number, 1, &watches[i]) != 0)
+        if (lc_process_signals_new(&number, 1, &watches[i]) != 0)
             return 2;
     helper_start(&sender, send_in_turn, &sending);
     for (int round = 0; round < ROUNDS; round++) {
@@ -426,8 +426,8 @@ CHECK_CHILD(report_each_signal_is_told)
     }
     lc_channel_close(sending.turns);
     helper_join(&sender);
-    lc_process_signals_unwatch(watches[0]);
-    lc_process_signals_unwatch(watches[1]);
+    lc_process_signals_free(watches[0]);
+    lc_process_signals_free(watches[1]);
     lc_channel_unref(sending.turns);
     if (sending.sent != ROUNDS)
         return 5;

@@ -245,9 +245,9 @@ CHECK_CHILD(report_slow_stop)
     STEP(1, staged_begins(&staged));
     check_signal(SIGTERM);
     STEP(2, staged_tells(&staged, "STOPPING=1", 1));
-    if (lc_simulated())
+    if (lc_is_simulated())
         lc_sleep(5 * LC_MINUTE);
-    STEP(3, staged_tells(&staged, "EXTEND_TIMEOUT_USEC=", lc_simulated() ? 4 : 1));
+    STEP(3, staged_tells(&staged, "EXTEND_TIMEOUT_USEC=", lc_is_simulated() ? 4 : 1));
     STEP(4, !staged_in_order(&staged, "EXTEND_TIMEOUT_USEC=", "STOPPING=1"));
     staged_all_obey(&staged);
     STEP(5, staged_ends(&staged, LC_EXIT_CLEAN));

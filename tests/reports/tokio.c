@@ -304,7 +304,7 @@ static void block_on_handle(void *arg)
 static void block_in_fiber(void *arg)
 {
     struct blocked *blocked = arg;
-    if (lc_blocking(block_on_handle, blocked) == 0)
+    if (lc_call_blocking(block_on_handle, blocked) == 0)
         atomic_fetch_add(&blocked->done, 1);
 }
 

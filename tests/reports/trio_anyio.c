@@ -48,7 +48,7 @@ static void room_wins_over_a_past_deadline(void)
 {
     lc_channel *channel = channel_of(3);
     lc_context *ended = lc_context_with_deadline(NULL, LC_NOW);
-    lc_handle *closed = lc_handle_closed();
+    lc_handle *closed = lc_handle_new_closed();
     void *item = NULL;
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(ended)), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_channel_send(channel, item_of(1), LC_NOW), 0);
@@ -170,7 +170,8 @@ static void failing_at_once_ends_the_group(void)
         CHECK_CLOSES(lc_manager_done(manager));
         CU_ASSERT_EQUAL(atomic_load(&entered), 2);
         CU_ASSERT_EQUAL(
-            lc_wait_error(scope.signaler, lc_manager_done(manager), check_patience(), &error), 0);
+            lc_signaler_wait(scope.signaler, lc_manager_done(manager), check_patience(), &error),
+            0);
         CHECK_ERROR(error, -EIO);
         lc_manager_unref(manager);
         scope_drop(&scope);

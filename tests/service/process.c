@@ -563,7 +563,7 @@ static lc_error *make_logging_fibers(lc_worker_function run, lc_component **comp
     static char names[2][8] = {"one", "other"};
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("logging");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(builder, LC_FIBER);
     for (int i = 0; i < 2; i++)
         lc_manager_builder_add(builder, names[i], run, names[i]);
     lc_error *error = lc_manager_builder_build(builder, &manager);

@@ -235,7 +235,7 @@ CHECK_CHILD(service_watched)
     check_log_capture();
     STEP(1, staged_begins(&staged));
     int64_t took = count_beats_until(&staged, 10);
-    STEP(2, !lc_simulated() || took < 240 * LC_MILLISECOND);
+    STEP(2, !lc_is_simulated() || took < 240 * LC_MILLISECOND);
     STEP(3, took > 160 * LC_MILLISECOND); /* ten in a fifth of a second, and not more */
     STEP(4, staged_in_order(&staged, "READY=1", "[WATCHDOG=1]"));
     check_signal(SIGTERM);

@@ -106,7 +106,7 @@ static lc_error *serve(void *arg)
     options.factory_arg = service;
     service->numbers = NULL;
     if (context && lc_channel_new(4, NULL, &service->numbers) == 0)
-        error = lc_run_component(context, &options, NULL);
+        error = lc_component_run(context, &options, NULL);
     else
         error = lc_error_new(-ENOMEM, "no memory to begin with");
     lc_channel_unref(service->numbers);
@@ -131,7 +131,7 @@ static lc_simulation_options options_of(uint64_t seed)
 static lc_error *run_service(const lc_simulation_options *options)
 {
     lc_executor *world;
-    struct service service = {.kind = options->seed & 4 ? LC_WORKER_FIBER : LC_WORKER_THREAD};
+    struct service service = {.kind = options->seed & 4 ? LC_FIBER : LC_THREAD};
     CHECK_SUCCESS(lc_executor_simulated_with(options, &world));
     lc_error *error = lc_executor_run(world, serve, &service);
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);

@@ -107,7 +107,7 @@ static void note_time(void)
 
 int64_t check_patience(void)
 {
-    if (lc_simulated())
+    if (lc_is_simulated())
         return LC_FOREVER;
     note_time();
     return lc_deadline_after(PATIENCE);
@@ -119,7 +119,7 @@ int64_t check_patience(void)
  */
 static void let_others_run(void)
 {
-    if (lc_simulated() && lc_random() & 1)
+    if (lc_is_simulated() && lc_random() & 1)
         lc_sleep(100 * LC_MICROSECOND);
     else
         lc_yield();
@@ -305,7 +305,7 @@ static void run_and_await_child(void *arg)
 struct check_exit check_child(const char *name)
 {
     struct child_run run = {name, {.status = -1}};
-    lc_blocking(run_and_await_child, &run);
+    lc_call_blocking(run_and_await_child, &run);
     return run.result;
 }
 

@@ -28,7 +28,7 @@ struct check_clock *check_clock_new(void)
     struct check_clock *clock = calloc(1, sizeof *clock);
     if (!clock)
         abort();
-    if (lc_simulated())
+    if (lc_is_simulated())
         return clock;
     clock->manual = lc__manual_clock_new(START);
     if (!clock->manual)
@@ -48,7 +48,7 @@ void check_clock_free(struct check_clock *clock)
 {
     if (!clock->manual) {
         free(clock);
-    } else if (lc_in_fiber()) {
+    } else if (lc_is_fiber()) {
         clock->next = ended;
         ended = clock;
     } else {
@@ -66,7 +66,7 @@ void check_clocks_end(void)
 
 void check_clock_use(struct check_clock *clock)
 {
-    if (!lc_simulated())
+    if (!lc_is_simulated())
         lc__manual_clock_use(clock ? clock->manual : NULL);
 }
 

@@ -389,7 +389,7 @@ static bool has_come(void *arg)
 static bool comes(struct crew *crew, lc_waitable what)
 {
     struct coming coming = {crew, what};
-    if (crew->clock && !lc_simulated())
+    if (crew->clock && !lc_is_simulated())
         return check_until(has_come, &coming);
     return lc_wait_any(&what, 1, check_patience()) == 0;
 }

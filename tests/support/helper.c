@@ -58,7 +58,7 @@ static void start_fiber(struct helper *helper)
 void helper_start(struct helper *helper, void (*run)(void *arg), void *arg)
 {
     *helper = (struct helper){.run = run, .arg = arg};
-    if (lc_in_fiber())
+    if (lc_is_fiber())
         start_fiber(helper);
     else
         start_thread(helper);

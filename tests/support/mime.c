@@ -156,7 +156,7 @@ struct wanted {
 static bool is_there(void *arg)
 {
     const struct wanted *wanted = arg;
-    return lc_isolate_get_state(wanted->isolate) == wanted->state;
+    return lc_isolate_read_state(wanted->isolate) == wanted->state;
 }
 
 bool mime_comes_to(struct mime *mime, lc_isolate_state state)

@@ -44,7 +44,7 @@ lc_worker_kind check_kind(void)
 {
     if (mode == CHECK_SIMULATED)
         return simulated_kind;
-    return mode == CHECK_THREADS ? LC_WORKER_THREAD : LC_WORKER_FIBER;
+    return mode == CHECK_THREADS ? LC_THREAD : LC_FIBER;
 }
 
 lc_manager_builder *check_builder(const char *name)
@@ -141,7 +141,7 @@ static void simulate(const void *arg, uint64_t seed)
     const struct check_modal_test *test = arg;
     lc_simulation_options options = options_for(test, seed);
     lc_executor *world;
-    simulated_kind = seed & 4 ? LC_WORKER_FIBER : LC_WORKER_THREAD;
+    simulated_kind = seed & 4 ? LC_FIBER : LC_THREAD;
     CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
     CHECK_SUCCESS(lc_executor_run(world, run_body, (void *)(uintptr_t)test));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
@@ -203,12 +203,12 @@ int check_run_child(int (*body)(void), const char *mode_name)
 
 int check_apart(const char *name, int (*body)(void))
 {
-    return lc_simulated() ? body() : check_child(name).status;
+    return lc_is_simulated() ? body() : check_child(name).status;
 }
 
 void check_signal(int number)
 {
-    if (lc_simulated())
+    if (lc_is_simulated())
         lc_simulation_signal(number);
     else
         kill(getpid(), number);

@@ -131,7 +131,7 @@ lc_manager *puppet_manager(struct puppet *puppets, size_t count)
         worker.run = puppet_run;
         worker.arg = &puppets[i];
         worker.kind = check_kind();
-        worker.spread = worker.kind == LC_WORKER_FIBER && i % 2 == 1; /* not all on one thread */
+        worker.spread = worker.kind == LC_FIBER && i % 2 == 1; /* not all on one thread */
         lc_manager_builder_add_worker(builder, &worker);
     }
     lc_error *failed = lc_manager_builder_build(builder, &manager);

@@ -122,8 +122,8 @@ static unsigned run_in_fibers(const struct race *race, void *arg, unsigned round
 unsigned race_run(const struct race *race, void *arg, unsigned rounds)
 {
     unsigned wrong = 0;
-    if (lc_in_fiber())
-        return run_in_fibers(race, arg, lc_simulated() ? 1 : rounds);
+    if (lc_is_fiber())
+        return run_in_fibers(race, arg, lc_is_simulated() ? 1 : rounds);
     for (unsigned cpus = 1; cpus <= 2; cpus++) {
         struct runner runner = {.race = race, .arg = arg, .rounds = rounds};
         runner.random = check_seed() + cpus;

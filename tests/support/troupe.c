@@ -27,15 +27,15 @@ static void start_children(struct actor *actor, lc_context *context)
     for (size_t i = 0; i < actor->group.count; i++)
         children[i] = actor->children[i]->child;
     actor->group.children = children;
-    note(actor, lc_tree_run_group(context, &actor->group));
+    note(actor, lc_runnable_start_group(context, &actor->group));
 }
 
 static void carry_out(struct actor *actor, lc_context *context, enum actor_order order)
 {
     if (order == ACTOR_HEALTHY)
-        lc_tree_signal_healthy(context);
+        lc_runnable_signal_healthy(context);
     else if (order == ACTOR_DONE)
-        lc_tree_signal_done(context);
+        lc_runnable_signal_done(context);
     else if (order == ACTOR_START)
         start_children(actor, context);
     else if (order == ACTOR_CALL)

@@ -1,5 +1,5 @@
 /*
- * blocking.c: lc_blocking: calls that block run on other threads, while the fibers of the caller's thread go on.
+ * blocking.c: lc_call_blocking: calls that block run on other threads, while the fibers of the caller's thread go on.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -70,7 +70,7 @@ static void note_place(void *arg)
 {
     struct call *call = arg;
     call->thread = pthread_self();
-    call->in_fiber = lc_in_fiber();
+    call->in_fiber = lc_is_fiber();
     call->now = lc_now();
     strncpy(call->name, lc_worker_name(), LC_NAME_MAX);
 }
@@ -85,7 +85,7 @@ static void note_and_pass(void *arg)
 static void block(void *arg)
 {
     struct call *call = arg;
-    call->result = lc_blocking(note_and_pass, call);
+    call->result = lc_call_blocking(note_and_pass, call);
 }
 
 static void block_beside_another(void *arg)
@@ -112,7 +112,7 @@ static void others_go_on_while_one_blocks(void)
 static void a_thread_runs_it_itself(void)
 {
     struct call call = {.in_fiber = true};
-    CU_ASSERT_EQUAL(lc_blocking(note_place, &call), 0);
+    CU_ASSERT_EQUAL(lc_call_blocking(note_place, &call), 0);
     CU_ASSERT_TRUE(pthread_equal(call.thread, pthread_self()));
     CU_ASSERT_FALSE(call.in_fiber);
 }
@@ -120,7 +120,7 @@ static void a_thread_runs_it_itself(void)
 static lc_error *block_in_simulation(void *arg)
 {
     struct call *call = arg;
-    call->result = lc_blocking(note_place, call);
+    call->result = lc_call_blocking(note_place, call);
     CU_ASSERT_EQUAL(lc_now(), call->now);
     return NULL;
 }
@@ -137,7 +137,7 @@ static void a_simulation_runs_it_itself(void)
 
 static void block_without_function(void *arg)
 {
-    CU_ASSERT_EQUAL(lc_blocking(NULL, arg), -EINVAL);
+    CU_ASSERT_EQUAL(lc_call_blocking(NULL, arg), -EINVAL);
 }
 
 static void nothing_to_run_is_refused(void)
@@ -153,12 +153,12 @@ static void block_on_two_clocks(void *arg)
     for (int64_t start = 1000; start <= 2000; start += 1000) {
         struct lc__manual_clock *clock = lc__manual_clock_new(start);
         lc__manual_clock_use(clock);
-        CU_ASSERT_EQUAL(lc_blocking(note_place, call), 0);
+        CU_ASSERT_EQUAL(lc_call_blocking(note_place, call), 0);
         CU_ASSERT_EQUAL(call->now, start);
         lc__manual_clock_use(NULL);
         lc__manual_clock_free(clock);
     }
-    CU_ASSERT_EQUAL(lc_blocking(note_place, call), 0);
+    CU_ASSERT_EQUAL(lc_call_blocking(note_place, call), 0);
     CU_ASSERT_TRUE(call->now > 2000);
 }
 
@@ -181,7 +181,7 @@ struct crowd {
 static void pass_in_blocking(void *arg)
 {
     struct crowd *crowd = arg;
-    if (lc_blocking(pass_gate, &crowd->gate) == 0)
+    if (lc_call_blocking(pass_gate, &crowd->gate) == 0)
         atomic_fetch_add(&crowd->done, 1);
 }
 
@@ -241,7 +241,7 @@ static void throw_it(void *arg)
 
 static void block_and_throw(void *arg)
 {
-    *(int *)arg = lc_blocking(throw_it, NULL);
+    *(int *)arg = lc_call_blocking(throw_it, NULL);
 }
 
 CHECK_CHILD(throw_in_blocking)

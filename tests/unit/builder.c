@@ -66,7 +66,7 @@ static void longest_names_are_taken(void)
     lc_manager_builder_add(builder, name, lc_noop_worker, NULL);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     CU_ASSERT_STRING_EQUAL(lc_manager_name(manager), name);
-    CU_ASSERT_EQUAL(lc_manager_workers(manager, &status, 1), 1);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(manager, &status, 1), 1);
     CU_ASSERT_STRING_EQUAL(status.name, name);
     lc_manager_builder_free(builder);
     lc_manager_unref(manager);
@@ -87,15 +87,15 @@ static void what_does_not_go_with_the_kind_is_refused(void)
     worker.run = lc_noop_worker;
     worker.kind = (lc_worker_kind)7;
     fiber_is_refused(&worker, "kind 7");
-    worker.kind = LC_WORKER_FIBER;
+    worker.kind = LC_FIBER;
     worker.stack_size = LC_FIBER_STACK_MIN - 1;
     fiber_is_refused(&worker, "32768");
     worker.stack_size = LC_FIBER_STACK_MAX + 1;
     fiber_is_refused(&worker, "1 GiB");
-    worker.kind = LC_WORKER_THREAD;
+    worker.kind = LC_THREAD;
     worker.stack_size = 0;
     worker.spread = true;
-    fiber_is_refused(&worker, "LC_WORKER_FIBER");
+    fiber_is_refused(&worker, "LC_FIBER");
 }
 
 static void first_mistake_is_told(void)
@@ -230,7 +230,7 @@ static void hundreds_of_workers_run(void)
     CHECK_CLOSES(lc_manager_ready(manager));
     scope_cancel(&scope);
     CHECK_CLOSES(lc_manager_done(manager));
-    CU_ASSERT_EQUAL(lc_manager_workers(manager, NULL, 0), COUNT);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(manager, NULL, 0), COUNT);
     lc_manager_unref(manager);
     scope_drop(&scope);
 }

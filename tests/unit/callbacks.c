@@ -39,7 +39,7 @@ static lc_error *run_root(lc_context *context, void *arg)
             return error;
         lc_error_unref(error);
     }
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -187,7 +187,7 @@ static lc_error *start_inner(lc_component *component, lc_context *context)
 static lc_handle *always(lc_component *component)
 {
     (void)component;
-    return lc_handle_closed();
+    return lc_handle_new_closed();
 }
 
 static lc_handle *starter_left(lc_component *component)

@@ -425,7 +425,7 @@ static void merged_channel_waits_in_wait_any(void)
 {
     struct later then;
     lc_channel *sources[] = {channel_new(1), channel_new(1)}, *merged = NULL;
-    CU_ASSERT_EQUAL(lc_channel_merge(sources, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
     lc_waitable waitable = lc_on_receive(merged);
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, LC_NOW), -ETIMEDOUT);
     later(&then, send_seven, sources[1]);
@@ -443,7 +443,7 @@ static void merged_channel_waits_in_wait_any(void)
 static void merged_channel_takes_a_source_twice(void)
 {
     lc_channel *source = channel_new(2), *twice[] = {source, source}, *merged = NULL;
-    CU_ASSERT_EQUAL(lc_channel_merge(twice, 2, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(twice, 2, &merged), 0);
     lc_channel_send(source, number(1), LC_NOW);
     CU_ASSERT_EQUAL(received(merged), 1);
     struct later then;
@@ -458,7 +458,7 @@ static void merged_channel_frees_a_bounded_sender(void)
 {
     struct later then;
     lc_channel *source = channel_new(1), *merged = NULL;
-    CU_ASSERT_EQUAL(lc_channel_merge(&source, 1, &merged), 0);
+    CU_ASSERT_EQUAL(lc_channels_merge(&source, 1, &merged), 0);
     lc_channel_send(source, number(1), LC_NOW);
     CU_ASSERT_EQUAL(lc_channel_send(source, number(2), LC_NOW),
                     -ETIMEDOUT); /* holds nothing itself */

@@ -18,7 +18,7 @@
 
 static void negative_descriptors_are_refused(void)
 {
-    lc_waitable waitable = lc_on_descriptor(-1, POLLIN);
+    lc_waitable waitable = lc_on_fd(-1, POLLIN);
     CU_ASSERT_EQUAL(lc_wait_fd(-1, POLLIN, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), -EBADF);
 }
@@ -79,7 +79,7 @@ static int next_descriptor(void)
 static int wait_beside_parent(int descriptor)
 {
     lc_handle *never = lc_handle_new();
-    lc_waitable both[] = {lc_on_handle(never), lc_on_descriptor(descriptor, POLLIN)};
+    lc_waitable both[] = {lc_on_handle(never), lc_on_fd(descriptor, POLLIN)};
     int result = lc_wait_any(both, 2, lc_deadline_after(50 * LC_MILLISECOND));
     lc_handle_unref(never);
     return result == -ETIMEDOUT ? 0 : 1;
@@ -112,7 +112,7 @@ CHECK_CHILD(fork_with_watch)
 {
     static const int numbers[] = {SIGUSR1};
     lc_process_signals *watch;
-    if (lc_process_signals_watch(numbers, 1, &watch) != 0)
+    if (lc_process_signals_new(numbers, 1, &watch) != 0)
         return 1;
     lc_waitable signals = lc_on_signals(watch);
     if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
@@ -133,7 +133,7 @@ CHECK_CHILD(fork_with_watch)
     kill(getpid(), SIGUSR1);
     if (lc_wait_any(&signals, 1, check_patience()) != 0)
         return 6;
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 7;
 }
 

@@ -163,7 +163,7 @@ static lc_error *run_component(int value)
     options.name = "enums";
     options.factory = make_nothing;
     options.halt = (lc_halt_mode)value;
-    return lc_run_component(NULL, &options, NULL);
+    return lc_component_run(NULL, &options, NULL);
 }
 
 static lc_error *make_supervisor(int value)
@@ -271,9 +271,9 @@ struct question {
 static lc_error *start_group(lc_context *context, void *arg)
 {
     struct question *question = arg;
-    question->answer = lc_tree_run_group(context, &question->group);
-    lc_tree_signal_healthy(context);
-    lc_tree_signal_done(context);
+    question->answer = lc_runnable_start_group(context, &question->group);
+    lc_runnable_signal_healthy(context);
+    lc_runnable_signal_done(context);
     return NULL;
 }
 
@@ -341,21 +341,21 @@ static const struct {
     {"lc_wait_any", wait_for_any, LC_WAITABLE_SIGNALS},
     {"lc_wait_all", wait_for_all, LC_WAITABLE_SIGNALS},
     {"lc_context_wait_any", wait_in_context, LC_WAITABLE_SIGNALS},
-    {"lc_manager_builder_set_kind", set_kind_of_workers, LC_WORKER_FIBER},
-    {"lc_manager_builder_add_worker", add_worker, LC_WORKER_FIBER},
-    {"lc_run_component", run_component, LC_HALT_RETURN},
+    {"lc_manager_builder_set_kind", set_kind_of_workers, LC_FIBER},
+    {"lc_manager_builder_add_worker", add_worker, LC_FIBER},
+    {"lc_component_run", run_component, LC_HALT_RETURN},
     {"lc_supervisor_new", make_supervisor, LC_HALT_RETURN},
-    {"lc_supervisor_add: kind", kind_of_a_node, LC_WORKER_FIBER},
+    {"lc_supervisor_add: kind", kind_of_a_node, LC_FIBER},
     {"lc_supervisor_add: restart", restart_of_a_node, LC_TEMPORARY},
     {"lc_supervisor_add: condition", condition_of_a_dependency, LC_WHEN_COMPLETED},
     {"lc_supervisor_add: intensity", exceeded_of_a_node, LC_SPIN_HALT},
     {"lc_supervisor_add: no intensity", exceeded_without_a_limit, LC_SPIN_HALT},
-    {"lc_tree_new: kind", kind_of_a_root, LC_WORKER_FIBER},
+    {"lc_tree_new: kind", kind_of_a_root, LC_FIBER},
     {"lc_tree_new: restart", restart_of_a_root, LC_TEMPORARY},
-    {"lc_tree_run_group: kind", kind_of_a_child, LC_WORKER_FIBER},
-    {"lc_tree_run_group: restart", restart_of_a_child, LC_TEMPORARY},
-    {"lc_tree_run_group: strategy", strategy_of_a_group, LC_REST_FOR_ONE},
-    {"lc_tree_run_group: intensity", exceeded_of_a_group, LC_SPIN_HALT},
+    {"lc_runnable_start_group: kind", kind_of_a_child, LC_FIBER},
+    {"lc_runnable_start_group: restart", restart_of_a_child, LC_TEMPORARY},
+    {"lc_runnable_start_group: strategy", strategy_of_a_group, LC_REST_FOR_ONE},
+    {"lc_runnable_start_group: intensity", exceeded_of_a_group, LC_SPIN_HALT},
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 

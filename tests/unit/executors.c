@@ -54,7 +54,7 @@ static void refused(const lc_executor_options *options, const char *text)
     CU_ASSERT_PTR_NULL(executor);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), text));
     lc_error_unref(error);
-    error = lc_executor_configure(options);
+    error = lc_default_executor_configure(options);
     CU_ASSERT_EQUAL(lc_error_code(error), -EINVAL);
     lc_error_unref(error);
 }
@@ -326,7 +326,7 @@ static void a_fiber_may_not_free_its_executor(void)
 
 static void free_own_by_blocking(void *arg)
 {
-    CU_ASSERT_EQUAL(lc_blocking(free_own, arg), 0);
+    CU_ASSERT_EQUAL(lc_call_blocking(free_own, arg), 0);
 }
 
 static void a_blocking_call_of_a_fiber_may_not_free_its_executor(void)
@@ -512,7 +512,7 @@ static void be_in_place(void *arg)
     }
 }
 
-static void start_in_group(lc_executor *executor, lc_group *group, struct place *place)
+static void start_in_group(lc_executor *executor, lc_thread_group *group, struct place *place)
 {
     lc_fiber_options options = LC_FIBER_INIT;
     options.executor = executor;
@@ -530,19 +530,19 @@ static void a_group_runs_on_its_threads_only(void)
     for (unsigned most = 1; most <= THREADS + 1; most++) {
         struct place place = {.lock = PTHREAD_MUTEX_INITIALIZER};
         lc_executor *executor = fibers_executor(THREADS);
-        lc_group *group = lc_group_new(executor, most);
+        lc_thread_group *group = lc_thread_group_new(executor, most);
         start_in_group(NULL, group, &place); /* its executor goes without saying */
         start_in_group(executor, group, &place);
-        lc_group_unref(group); /* its fibers run on */
+        lc_thread_group_unref(group); /* its fibers run on */
         fibers_end(executor);
         CU_ASSERT_TRUE(place.count >= 1 && place.count <= most);
         CU_ASSERT_EQUAL(place.moved, 0);
     }
     lc_executor *executor = fibers_executor(1);
-    CU_ASSERT_PTR_NULL(lc_group_new(executor, 0));
-    CU_ASSERT_PTR_NULL(lc_group_new(NULL, 1));
-    lc_group_unref(NULL);
-    CU_ASSERT_PTR_NULL(lc_group_ref(NULL));
+    CU_ASSERT_PTR_NULL(lc_thread_group_new(executor, 0));
+    CU_ASSERT_PTR_NULL(lc_thread_group_new(NULL, 1));
+    lc_thread_group_unref(NULL);
+    CU_ASSERT_PTR_NULL(lc_thread_group_ref(NULL));
     fibers_end(executor);
 }
 
@@ -726,7 +726,7 @@ static void run_manager_of_fibers(void)
     struct scope scope = scope_new(NULL);
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("short");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(builder, LC_FIBER);
     lc_manager_builder_add(builder, "one", return_at_once, NULL);
     lc_manager_builder_add(builder, "two", return_at_once, NULL);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
@@ -783,7 +783,7 @@ static void run_leaver(struct left *left)
     struct scope scope = scope_new(NULL);
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("leaving");
-    lc_manager_builder_set_kind(builder, LC_WORKER_FIBER);
+    lc_manager_builder_set_kind(builder, LC_FIBER);
     lc_manager_builder_add(builder, "leaver", leave_in_worker, left);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -827,13 +827,13 @@ static void configured_executor_is_the_default(void)
     options.name = "configured";
     options.threads = 3;
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
-    CHECK_SUCCESS(lc_executor_configure(&options));
+    CHECK_SUCCESS(lc_default_executor_configure(&options));
     CU_ASSERT_EQUAL(lc_executor_threads(lc_executor_current()), 3);
-    CHECK_ERROR(lc_executor_configure(&options), -EBUSY);
-    CHECK_ERROR(lc_executor_configure(NULL), -EBUSY);
+    CHECK_ERROR(lc_default_executor_configure(&options), -EBUSY);
+    CHECK_ERROR(lc_default_executor_configure(NULL), -EBUSY);
     CU_ASSERT_EQUAL(lc_executor_threads(lc_executor_current()), 3);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
-    CHECK_SUCCESS(lc_executor_configure(NULL));
+    CHECK_SUCCESS(lc_default_executor_configure(NULL));
     CU_ASSERT_EQUAL(lc_executor_threads(lc_executor_current()), lc__processors());
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }

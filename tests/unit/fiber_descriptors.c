@@ -235,7 +235,7 @@ static void forget_parked_ones(void *arg)
 {
     struct forgotten *forgotten = arg;
     for (int i = 0; i < 3; i++) {
-        forgotten->begun[i] = lc_handle_closed();
+        forgotten->begun[i] = lc_handle_new_closed();
         fibers_start(NULL, "forgotten", await_forgetting, forgotten);
     }
     while (forgotten->next < 3)
@@ -355,8 +355,7 @@ static void what_epoll_cannot_watch_is_ready(void)
 static void wait_for_bad_ones(void *arg)
 {
     struct ends ends = pipe_new();
-    lc_waitable both[] = {lc_on_descriptor(ends.read, POLLIN),
-                          lc_on_descriptor(ends.write, POLLIN)};
+    lc_waitable both[] = {lc_on_fd(ends.read, POLLIN), lc_on_fd(ends.write, POLLIN)};
     (void)arg;
     CU_ASSERT_EQUAL(lc_wait_fd(-1, POLLIN, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_fd(1 << 20, POLLIN, check_patience()), -EBADF);
@@ -474,7 +473,7 @@ static void one_waits_for_all(void *arg)
     struct many *many = arg;
     lc_waitable waitables[PIPES];
     for (int i = 0; i < PIPES; i++)
-        waitables[i] = lc_on_descriptor(many->ends[i].read, POLLIN);
+        waitables[i] = lc_on_fd(many->ends[i].read, POLLIN);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, PIPES, lc_deadline_after(LC_MILLISECOND)), -ETIMEDOUT);
     write_byte(many->ends[PIPES - 7].write);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, PIPES, check_patience()), PIPES - 7);

@@ -97,21 +97,21 @@ static void come_descriptor(struct thing *thing)
 static bool await_any(struct thing *thing)
 {
     lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel),
-                               lc_on_descriptor(thing->ends[0], POLLIN)};
+                               lc_on_fd(thing->ends[0], POLLIN)};
     return lc_wait_any(waitables, 3, check_patience()) == 1;
 }
 
 static bool await_any_descriptor(struct thing *thing)
 {
     lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel),
-                               lc_on_descriptor(thing->ends[0], POLLIN)};
+                               lc_on_fd(thing->ends[0], POLLIN)};
     return lc_wait_any(waitables, 3, check_patience()) == 2 && waitables[2].revents == POLLIN;
 }
 
 static bool await_all(struct thing *thing)
 {
     lc_waitable waitables[] = {lc_on_handle(thing->handle), lc_on_receive(thing->channel),
-                               lc_on_descriptor(thing->ends[0], POLLIN)};
+                               lc_on_fd(thing->ends[0], POLLIN)};
     return lc_wait_all(waitables, 3, check_patience()) == 0;
 }
 
@@ -131,7 +131,7 @@ static bool await_context(struct thing *thing)
 
 static bool await_context_descriptor(struct thing *thing)
 {
-    lc_waitable waitable = lc_on_descriptor(thing->ends[0], POLLIN);
+    lc_waitable waitable = lc_on_fd(thing->ends[0], POLLIN);
     return lc_context_wait_any(thing->context, &waitable, 1, check_patience()) == -ECANCELED;
 }
 
@@ -276,7 +276,7 @@ static int time_any(struct thing *thing, int64_t deadline)
 
 static int time_all(struct thing *thing, int64_t deadline)
 {
-    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()), lc_on_handle(thing->handle)};
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_new_closed()), lc_on_handle(thing->handle)};
     return lc_wait_all(waitables, 2, deadline);
 }
 
@@ -464,7 +464,7 @@ static lc_process_signals *watch_both(void)
 {
     static const int numbers[] = {SIGUSR1, SIGUSR2};
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_watch(numbers, 2, &watch), 0);
+    CU_ASSERT_EQUAL(lc_process_signals_new(numbers, 2, &watch), 0);
     return watch;
 }
 
@@ -475,7 +475,7 @@ static void fibers_wait_for_process_signals(void)
     CU_ASSERT_EQUAL(signalled.next, SIGUSR1);
     CU_ASSERT_EQUAL(signalled.any, 0);
     CU_ASSERT_EQUAL(lc_process_signals_next(signalled.watch, LC_NOW), SIGUSR2);
-    lc_process_signals_unwatch(signalled.watch);
+    lc_process_signals_free(signalled.watch);
 }
 
 /* The handler runs in another thread than the fiber's. */
@@ -489,7 +489,7 @@ static void signal_in_another_thread_wakes_a_fiber(void)
     fibers_end(executor);
     CU_ASSERT_EQUAL(signalled.next, SIGUSR1);
     CU_ASSERT_EQUAL(signalled.any, 0);
-    lc_process_signals_unwatch(signalled.watch);
+    lc_process_signals_free(signalled.watch);
 }
 
 /* ---- fibers and threads ---- */
@@ -583,7 +583,7 @@ struct called {
 static void note_caller(void *arg)
 {
     struct called *called = arg;
-    called->in_fiber = lc_in_fiber();
+    called->in_fiber = lc_is_fiber();
     strncpy(called->name, lc_worker_name(), LC_NAME_MAX);
     atomic_fetch_add(&called->runs, 1);
 }

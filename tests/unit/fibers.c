@@ -25,7 +25,7 @@ struct life {
 static void live(void *arg)
 {
     struct life *life = arg;
-    life->in_fiber = lc_in_fiber();
+    life->in_fiber = lc_is_fiber();
     strncpy(life->name, lc_worker_name(), LC_NAME_MAX);
     atomic_fetch_add(&life->ran, 1);
 }
@@ -39,7 +39,7 @@ static void a_fiber_runs(void)
     CU_ASSERT_EQUAL(life.ran, 1);
     CU_ASSERT_TRUE(life.in_fiber);
     CU_ASSERT_STRING_EQUAL(life.name, "lively");
-    CU_ASSERT_FALSE(lc_in_fiber());
+    CU_ASSERT_FALSE(lc_is_fiber());
 }
 
 static void longest_name_is_kept(void)
@@ -151,12 +151,12 @@ static void bad_options_are_refused(void)
 static void group_of_another_executor_is_refused(void)
 {
     lc_executor *executor = fibers_executor(1), *other = fibers_executor(1);
-    lc_group *group = lc_group_new(other, 1);
+    lc_thread_group *group = lc_thread_group_new(other, 1);
     lc_fiber_options options = good_options();
     options.executor = executor;
     options.group = group;
     refused(&options, -EINVAL, "\"never\" has a group of another executor");
-    lc_group_unref(group);
+    lc_thread_group_unref(group);
     fibers_end(executor);
     fibers_end(other);
 }

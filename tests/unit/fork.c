@@ -174,7 +174,7 @@ static int is_refused_everything(void)
     static const int signals[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
     lc_waitable waitable = lc_on_handle(open_handle);
-    lc_waitable mixed[] = {lc_on_handle(open_handle), lc_on_descriptor(pipes[0], POLLIN)};
+    lc_waitable mixed[] = {lc_on_handle(open_handle), lc_on_fd(pipes[0], POLLIN)};
     void *item;
     STEP(1, lc_handle_wait(open_handle, LC_FOREVER) == -ENOTSUP);
     STEP(2, lc_wait_any(&waitable, 1, LC_FOREVER) == -ENOTSUP);
@@ -188,15 +188,15 @@ static int is_refused_everything(void)
     STEP(10, lc_context_sleep(live, LC_HOUR) == -ENOTSUP);
     STEP(11, lc_context_receive(live, empty, &item) == -ENOTSUP);
     STEP(12, lc_context_send(live, full, NULL) == -ENOTSUP);
-    STEP(13, lc_process_signals_watch(signals, 1, &watch) == -ENOTSUP);
+    STEP(13, lc_process_signals_new(signals, 1, &watch) == -ENOTSUP);
     STEP(14, lc_spin_halt(NULL, NULL, NULL) == -ENOTSUP);
     STEP(15, lc_error_code(lc_manager_start(unstarted, parents.context)) == -ENOTSUP);
     lc_error *error = NULL;
-    STEP(16, lc_wait_error(parents.signaler, open_handle, LC_FOREVER, &error) == -ENOTSUP);
+    STEP(16, lc_signaler_wait(parents.signaler, open_handle, LC_FOREVER, &error) == -ENOTSUP);
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_noop;
     options.handler = stop;
-    error = lc_run_component(NULL, &options, NULL);
+    error = lc_component_run(NULL, &options, NULL);
     STEP(17, lc_error_is(error, -ENOTSUP));
     lc_error_unref(error);
     STEP(18, lc_library_shutdown() != 0);

@@ -43,7 +43,7 @@ static void null_is_borne(void)
     CU_ASSERT_FALSE(lc_handle_is_closed(NULL));
     CU_ASSERT_EQUAL(lc_handle_wait(NULL, LC_NOW), -EINVAL);
     CU_ASSERT_EQUAL(lc_handle_on_close(NULL, close_handle, NULL, NULL), -EINVAL);
-    CU_ASSERT_EQUAL(lc_handle_descriptor(NULL), -EINVAL);
+    CU_ASSERT_EQUAL(lc_handle_fd(NULL), -EINVAL);
     CU_ASSERT_FALSE(lc_handle_callback_cancel(NULL));
 }
 
@@ -60,14 +60,14 @@ static void references_are_counted(void)
 
 static void closed_handle_is_shared(void)
 {
-    lc_handle *handle = lc_handle_closed();
+    lc_handle *handle = lc_handle_new_closed();
     CU_ASSERT_TRUE(lc_handle_is_closed(handle));
     lc_handle_unref(handle);
     lc_handle_unref(handle);
     lc_handle_unref(lc_handle_ref(handle));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_handle_closed()));
-    CU_ASSERT_EQUAL(lc_handle_wait(lc_handle_closed(), LC_NOW), 0);
-    lc_handle_close(lc_handle_closed());
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_handle_new_closed()));
+    CU_ASSERT_EQUAL(lc_handle_wait(lc_handle_new_closed(), LC_NOW), 0);
+    lc_handle_close(lc_handle_new_closed());
 }
 
 static void wait_is_woken(void)
@@ -344,14 +344,14 @@ static bool readable(int descriptor)
 static void descriptor_tells_of_the_close(void)
 {
     lc_handle *handle = lc_handle_new();
-    int descriptor = lc_handle_descriptor(handle);
+    int descriptor = lc_handle_fd(handle);
     CU_ASSERT_TRUE(descriptor >= 0);
-    CU_ASSERT_EQUAL(lc_handle_descriptor(handle), descriptor);
+    CU_ASSERT_EQUAL(lc_handle_fd(handle), descriptor);
     CU_ASSERT_FALSE(readable(descriptor));
     lc_handle_close(handle);
     CU_ASSERT_TRUE(readable(descriptor));
     CU_ASSERT_TRUE(readable(descriptor)); /* stays so */
-    CU_ASSERT_EQUAL(lc_handle_descriptor(handle), descriptor);
+    CU_ASSERT_EQUAL(lc_handle_fd(handle), descriptor);
     lc_handle_unref(handle);
 }
 
@@ -359,20 +359,20 @@ static void descriptor_of_a_closed_handle_is_readable(void)
 {
     lc_handle *handle = lc_handle_new();
     lc_handle_close(handle);
-    int descriptor = lc_handle_descriptor(handle);
+    int descriptor = lc_handle_fd(handle);
     CU_ASSERT_TRUE(readable(descriptor));
-    CU_ASSERT_EQUAL(lc_handle_descriptor(handle), descriptor);
+    CU_ASSERT_EQUAL(lc_handle_fd(handle), descriptor);
     lc_handle_unref(handle);
-    descriptor = lc_handle_descriptor(lc_handle_closed());
+    descriptor = lc_handle_fd(lc_handle_new_closed());
     CU_ASSERT_TRUE(readable(descriptor));
-    CU_ASSERT_EQUAL(lc_handle_descriptor(lc_handle_closed()), descriptor);
+    CU_ASSERT_EQUAL(lc_handle_fd(lc_handle_new_closed()), descriptor);
 }
 
 static void descriptor_wakes_poll(void)
 {
     struct later then;
     lc_handle *handle = lc_handle_new();
-    struct pollfd polled = {.fd = lc_handle_descriptor(handle), .events = POLLIN};
+    struct pollfd polled = {.fd = lc_handle_fd(handle), .events = POLLIN};
     later(&then, close_handle, handle);
     CU_ASSERT_EQUAL(poll(&polled, 1, 30000), 1);
     CU_ASSERT_TRUE(later_join(&then));
@@ -383,17 +383,17 @@ static void descriptor_wakes_poll(void)
 static void descriptor_goes_with_the_handle(void)
 {
     lc_handle *handle = lc_handle_new();
-    int descriptor = lc_handle_descriptor(handle);
+    int descriptor = lc_handle_fd(handle);
     lc_handle_unref(handle);
     lc_handle *other = lc_handle_new();
-    int again = lc_handle_descriptor(other);
+    int again = lc_handle_fd(other);
     CU_ASSERT_EQUAL(again, descriptor); /* lowest free number, or kept as a spare */
     CU_ASSERT_FALSE(readable(again));
     lc_handle_close(other);
     CU_ASSERT_TRUE(readable(again));
     lc_handle_unref(other);
     handle = lc_handle_new(); /* the spare of a closed one is open again */
-    CU_ASSERT_FALSE(readable(lc_handle_descriptor(handle)));
+    CU_ASSERT_FALSE(readable(lc_handle_fd(handle)));
     lc_handle_unref(handle);
 }
 
@@ -406,10 +406,10 @@ static void too_many_descriptors_are_an_error(void)
     none = kept;
     none.rlim_cur = 0;
     setrlimit(RLIMIT_NOFILE, &none);
-    int result = lc_handle_descriptor(handle);
+    int result = lc_handle_fd(handle);
     setrlimit(RLIMIT_NOFILE, &kept);
     CU_ASSERT_EQUAL(result, -EMFILE);
-    CU_ASSERT_TRUE(lc_handle_descriptor(handle) >= 0);
+    CU_ASSERT_TRUE(lc_handle_fd(handle) >= 0);
     lc_handle_unref(handle);
 }
 
@@ -517,7 +517,7 @@ static void cancel_in_a_callback_does_not_wait(void)
     struct helper closer;
     lc_handle *gate = lc_handle_new();
     running_init(&running, gate);
-    running_init(&canceller, lc_handle_closed());
+    running_init(&canceller, lc_handle_new_closed());
     canceller.cancels = &running.callback;
     helper_start(&closer, close_running, &running);
     CHECK_CLOSES(running.entered);
@@ -541,7 +541,7 @@ static void cancel_at_a_deadline_does_not_wait(void)
     struct helper closer;
     lc_handle *gate = lc_handle_new();
     running_init(&running, gate);
-    running_init(&canceller, lc_handle_closed());
+    running_init(&canceller, lc_handle_new_closed());
     canceller.cancels = &running.callback;
     helper_start(&closer, close_running, &running);
     CHECK_CLOSES(running.entered);

@@ -511,7 +511,7 @@ static void the_most_is_taken(void)
     mime.options.name = name_of_64;
     mime.options.mailbox_limit = UINT32_MAX - 1;
     CU_ASSERT_TRUE(mime_spawn(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, sizeof name), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, sizeof name), 0);
     CU_ASSERT_STRING_EQUAL(name, name_of_64);
     mime_drop(&mime);
 }
@@ -559,10 +559,10 @@ static lc_error *compute_nothing(void *arg, lc_payload *result)
 static void bad_runs_are_refused(void)
 {
     lc_message *result;
-    refused(lc_isolate_run(NULL, NULL, NULL, LC_FOREVER, &result), "computation");
-    refused(lc_isolate_run(compute_nothing, NULL, NULL, LC_FOREVER, NULL), "result");
-    refused(lc_isolate_run(compute_nothing, NULL, "", LC_FOREVER, &result), "1 to 64 bytes");
-    refused(lc_isolate_run(compute_nothing, NULL, name_of_65, LC_FOREVER, &result),
+    refused(lc_isolate_compute(NULL, NULL, NULL, LC_FOREVER, &result), "computation");
+    refused(lc_isolate_compute(compute_nothing, NULL, NULL, LC_FOREVER, NULL), "result");
+    refused(lc_isolate_compute(compute_nothing, NULL, "", LC_FOREVER, &result), "1 to 64 bytes");
+    refused(lc_isolate_compute(compute_nothing, NULL, name_of_65, LC_FOREVER, &result),
             "1 to 64 bytes");
     CU_ASSERT_PTR_NULL(result);
 }
@@ -574,12 +574,12 @@ static void bad_control_is_refused(void)
     mime_begin(&mime);
     CU_ASSERT_EQUAL(lc_isolate_pause(mime.isolate, LC_NO_CAPABILITY), -EINVAL);
     CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, LC_NO_CAPABILITY), -ENOENT);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, NULL, 8), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, 0), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, 3), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, NULL, 8), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, 0), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, 3), 0);
     CU_ASSERT_STRING_EQUAL(name, "mi");
     mime_drop(&mime);
-    CU_ASSERT_EQUAL(lc_isolate_get_name(mime.isolate, name, sizeof name), -ESRCH);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, sizeof name), -ESRCH);
 }
 
 /* The address of nobody. */
@@ -590,15 +590,15 @@ static void control_of_nobody(void)
     const lc_isolate no_isolate = {port.send, lc_capability_new(), lc_capability_new()};
     const lc_isolate both[] = {nobody, no_isolate};
     for (int i = 0; i < 2; i++) {
-        CU_ASSERT_EQUAL(lc_isolate_get_state(both[i]), LC_ISOLATE_ENDED);
+        CU_ASSERT_EQUAL(lc_isolate_read_state(both[i]), LC_ISOLATE_ENDED);
         CU_ASSERT_EQUAL(lc_isolate_kill(both[i], LC_PRIORITY_IMMEDIATE), -ESRCH);
         CU_ASSERT_EQUAL(lc_isolate_pause(both[i], lc_capability_new()), -ESRCH);
         CU_ASSERT_EQUAL(lc_isolate_ping(both[i], port.send, NULL, LC_PRIORITY_DEFAULT), -ESRCH);
         CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(both[i], port.send, NULL), -ESRCH);
         CU_ASSERT_EQUAL(lc_isolate_add_error_listener(both[i], port.send), -ESRCH);
         CU_ASSERT_EQUAL(lc_isolate_end_hold(both[i]), -ESRCH);
-        CU_ASSERT_PTR_EQUAL(lc_isolate_ready(both[i]), lc_handle_closed());
-        CU_ASSERT_PTR_EQUAL(lc_isolate_done(both[i]), lc_handle_closed());
+        CU_ASSERT_PTR_EQUAL(lc_isolate_ready(both[i]), lc_handle_new_closed());
+        CU_ASSERT_PTR_EQUAL(lc_isolate_done(both[i]), lc_handle_new_closed());
     }
     CU_ASSERT_TRUE(hears_nothing(port));
     CU_ASSERT_EQUAL(lc_port_close(port), 0);
@@ -612,15 +612,15 @@ static void states_are_told(void)
     mime_init(&mime);
     mime.options.paused = true;
     CU_ASSERT_TRUE(mime_spawn(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_PAUSED);
     CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, mime.isolate.pause), 0);
     CU_ASSERT_TRUE(mime_is_ready(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_RUNNING);
     CU_ASSERT_EQUAL(lc_isolate_pause(mime.isolate, mime.isolate.pause), 0);
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_PAUSED);
     CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_DEFAULT), 0);
     CU_ASSERT_TRUE(mime_has_ended(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_ENDED);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_ENDED);
     mime_drop(&mime);
 }
 
@@ -631,10 +631,10 @@ static void look_before_the_entry(void *unused)
     (void)unused;
     mime_init(&mime);
     CHECK_SUCCESS(lc_isolate_spawn(&mime.options, &mime.isolate));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_START);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_START);
     mime.done = lc_isolate_done(mime.isolate);
     CU_ASSERT_TRUE(mime_is_ready(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(mime.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_RUNNING);
     mime_drop(&mime);
 }
 

@@ -60,11 +60,11 @@ static void use_the_library(void)
     CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
     lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
     CHECK_CLOSES(lc_context_done(timed));
-    CU_ASSERT_TRUE(lc_handle_descriptor(handle) >= 0);
-    CU_ASSERT_TRUE(lc_handle_descriptor(lc_handle_closed()) >= 0);
-    CU_ASSERT_EQUAL(lc_process_signals_watch(signals, 1, &watch), 0);
+    CU_ASSERT_TRUE(lc_handle_fd(handle) >= 0);
+    CU_ASSERT_TRUE(lc_handle_fd(lc_handle_new_closed()) >= 0);
+    CU_ASSERT_EQUAL(lc_process_signals_new(signals, 1, &watch), 0);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
     CHECK_CLOSES(lc_manager_done(manager));
     lc_handle_unref(handle);
@@ -99,7 +99,7 @@ struct long_wait {
 static void wait_long(void *arg)
 {
     struct long_wait *wait = arg;
-    lc_waitable waitables[] = {lc_on_descriptor(wait->ends[0], POLLIN), lc_on_handle(wait->begun)};
+    lc_waitable waitables[] = {lc_on_fd(wait->ends[0], POLLIN), lc_on_handle(wait->begun)};
     /* Once for the descriptor that wakes it, which the second wait has again. */
     lc_wait_any(waitables, 1, lc_deadline_after(LC_MILLISECOND));
     lc_handle_close(wait->begun);
@@ -153,14 +153,14 @@ static void signal_watch_keeps_it_up(void)
 {
     static const int signals[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_watch(signals, 1, &watch), 0);
+    CU_ASSERT_EQUAL(lc_process_signals_new(signals, 1, &watch), 0);
     check_log_capture();
     CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
     CU_ASSERT_TRUE(check_log_has("signal"));
     check_log_release();
     raise(SIGUSR1);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }
 
@@ -252,7 +252,7 @@ static lc_error *end_at_once(void *arg)
 static void look_while_it_ends(void *arg)
 {
     struct ending *ending = arg;
-    ending->is_ended = lc_isolate_get_state(ending->isolate) == LC_ISOLATE_ENDED;
+    ending->is_ended = lc_isolate_read_state(ending->isolate) == LC_ISOLATE_ENDED;
     ending->keeping = atomic_load(&lc_executor_current()->jobs);
 }
 

@@ -884,7 +884,7 @@ CHECK_CHILD(log_started_and_opened)
 {
     if (is_open(0) || is_open(1) || is_open(2))
         return 11;
-    if (lc_standard_descriptors_open() != 0 || !is_open(0) || !is_open(1) || !is_open(2))
+    if (lc_standard_fds_open() != 0 || !is_open(0) || !is_open(1) || !is_open(2))
         return 12;
     int file = open_scratch(O_RDWR);
     if (file <= STDERR_FILENO || !stays_empty(file))

@@ -30,7 +30,7 @@ static lc_error *run_root(lc_context *context, void *arg)
     note_mask(masks);
     if (atomic_load(&masks->instances) < 3)
         return lc_error_new(-EIO, "a death");
-    lc_tree_signal_healthy(context);
+    lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -50,7 +50,7 @@ static void restart_of(lc_worker_kind kind)
     struct masks masks = {0};
     lc_tree *tree;
     lc_tree_options options = LC_TREE_INIT;
-    lc_executor *executor = kind == LC_WORKER_FIBER ? hasty_executor() : NULL;
+    lc_executor *executor = kind == LC_FIBER ? hasty_executor() : NULL;
     options.root.run = run_root;
     options.root.arg = &masks;
     options.root.kind = kind;
@@ -72,12 +72,12 @@ static void restart_of(lc_worker_kind kind)
 
 static void threads_restarted_after_a_pause(void)
 {
-    restart_of(LC_WORKER_THREAD);
+    restart_of(LC_THREAD);
 }
 
 static void fibers_restarted_after_a_pause(void)
 {
-    restart_of(LC_WORKER_FIBER);
+    restart_of(LC_FIBER);
 }
 
 CHECK_SUITE(masks, "unit: signal masks of workers",

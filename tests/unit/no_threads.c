@@ -109,8 +109,8 @@ CHECK_CHILD(calls_without_threads)
     lc_executor *executor = unwatched_executor(4);
     bool well = start_fiber(NULL, false) == -EAGAIN && start_fiber(executor, true) == -EAGAIN &&
                 lc_executor_free(executor) == 0;
-    well = well && start_manager(LC_WORKER_THREAD) == -EAGAIN &&
-           start_manager(LC_WORKER_FIBER) == -EAGAIN && spawn_isolate() == -EAGAIN &&
+    well = well && start_manager(LC_THREAD) == -EAGAIN && start_manager(LC_FIBER) == -EAGAIN &&
+           spawn_isolate() == -EAGAIN &&
            !lc_context_with_deadline(NULL, lc_deadline_after(LC_SECOND));
     _exit(well && lc_library_shutdown() == 0 ? 0 : 1);
 }
@@ -127,7 +127,7 @@ static lc_error *live_alone(void *well)
     unsigned started = 0;
     for (int i = 0; i < 8; i++)
         started += start_fiber(NULL, true) == 0; /* on the threads that are not there: not */
-    *(bool *)well = started > 0 && started < 8 && lc_blocking(do_nothing, NULL) == -EAGAIN &&
+    *(bool *)well = started > 0 && started < 8 && lc_call_blocking(do_nothing, NULL) == -EAGAIN &&
                     lc_sleep(LC_MILLISECOND) == 0;
     return NULL;
 }

@@ -49,7 +49,7 @@ static void moved_data_may_be_null_or_of_any_size(void)
     CU_ASSERT_EQUAL(lc_message_size(message), SIZE_MAX);
     lc_message_free(message);
     CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 1);
-    lc_keep(&parcel);
+    lc_payload_keep(&parcel);
     probe_close(probe);
 }
 
@@ -57,7 +57,7 @@ static void no_message_says_nothing(void)
 {
     CU_ASSERT_PTR_NULL(lc_message_data(NULL));
     CU_ASSERT_EQUAL(lc_message_size(NULL), 0);
-    CU_ASSERT_FALSE(lc_send_port_is_one(lc_message_port(NULL)));
+    CU_ASSERT_FALSE(lc_send_port_is_set(lc_message_port(NULL)));
     CU_ASSERT_PTR_NULL(lc_message_take(NULL));
     CU_ASSERT_PTR_NULL(lc_message_error(NULL));
     CU_ASSERT_PTR_NULL(lc_message_backtrace(NULL));
@@ -130,9 +130,9 @@ static void bad_receives_are_refused(void)
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, LC_NOW), -EINVAL);
     CU_ASSERT_EQUAL(lc_port_close(none), -EBADF);
     CU_ASSERT_FALSE(lc_port_is_open(LC_NO_PORT));
-    CU_ASSERT_EQUAL(lc_port_handle(none, NULL, NULL), -EBADF);
+    CU_ASSERT_EQUAL(lc_port_set_handler(none, NULL, NULL), -EBADF);
     CU_ASSERT_EQUAL(lc_port_set_weak(none, true), -EBADF);
-    CU_ASSERT_EQUAL(lc_port_handle(probe, NULL, NULL), -EPERM); /* of an isolate's only */
+    CU_ASSERT_EQUAL(lc_port_set_handler(probe, NULL, NULL), -EPERM); /* of an isolate's only */
     CU_ASSERT_EQUAL(lc_port_set_weak(probe, true), -EPERM);
     PROBE_GETS(probe, 1);
     probe_close(probe);
@@ -360,7 +360,7 @@ static void nothing_is_controlled_from_one_world_to_another(void)
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_TRUE(lc_timer_cancel(beyond.timer));
     CU_ASSERT_TRUE(probe_is_empty(probe));
-    CU_ASSERT_EQUAL(lc_isolate_get_state(soloist.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(soloist.isolate), LC_ISOLATE_RUNNING);
     soloist_stop(&soloist);
     probe_close(probe);
 }
@@ -385,7 +385,7 @@ static lc_error *do_order(void *arg, lc_message *message)
     struct deaf *deaf = arg;
     if (lc_message_size(message) > 0)
         return pass_on_heard(arg, message);
-    CU_ASSERT_EQUAL(lc_port_handle(deaf->port, pass_on_heard, deaf), 0);
+    CU_ASSERT_EQUAL(lc_port_set_handler(deaf->port, pass_on_heard, deaf), 0);
     return NULL;
 }
 
@@ -486,8 +486,8 @@ static int control_in_child(lc_isolate isolate, lc_send_port probe)
     STEP(28, lc_isolate_remove_exit_listener(isolate, probe) == -ENOTSUP);
     STEP(29, lc_isolate_add_error_listener(isolate, probe) == -ENOTSUP);
     STEP(30, lc_isolate_remove_error_listener(isolate, probe) == -ENOTSUP);
-    STEP(31, lc_isolate_get_name(isolate, name, sizeof name) == -ENOTSUP);
-    STEP(32, lc_isolate_get_state(isolate) == LC_ISOLATE_ENDED);
+    STEP(31, lc_isolate_copy_name(isolate, name, sizeof name) == -ENOTSUP);
+    STEP(32, lc_isolate_read_state(isolate) == LC_ISOLATE_ENDED);
     STEP(33, !lc_isolate_done(isolate));
     STEP(34, !lc_port_is_open(probe));
     return 0;

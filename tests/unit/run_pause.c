@@ -63,7 +63,7 @@ static lc_error *run(lc_context *context, lc_ready *ready, void *arg)
     options.factory = make_failing;
     options.factory_arg = arg;
     lc_ready_signal(ready);
-    lc_error_unref(lc_run_component(context, &options, NULL));
+    lc_error_unref(lc_component_run(context, &options, NULL));
     return NULL;
 }
 

@@ -20,7 +20,7 @@ static const int both[] = {SIGUSR2, SIGUSR1};
 static lc_process_signals *watch_new(const int *signals, size_t count)
 {
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_watch(signals, count, &watch), 0);
+    CU_ASSERT_EQUAL(lc_process_signals_new(signals, count, &watch), 0);
     return watch;
 }
 
@@ -48,7 +48,7 @@ static void watched_signal_is_told(void)
     raise(SIGUSR1);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
 }
 
 static void lowest_number_comes_first(void)
@@ -60,7 +60,7 @@ static void lowest_number_comes_first(void)
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR2);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
 }
 
 static void each_watch_is_told(void)
@@ -72,10 +72,10 @@ static void each_watch_is_told(void)
     raise(SIGUSR2);
     CU_ASSERT_EQUAL(lc_process_signals_next(first, LC_NOW), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_process_signals_next(second, check_patience()), SIGUSR2);
-    lc_process_signals_unwatch(first);
+    lc_process_signals_free(first);
     raise(SIGUSR1);
     CU_ASSERT_EQUAL(lc_process_signals_next(second, check_patience()), SIGUSR1);
-    lc_process_signals_unwatch(second);
+    lc_process_signals_free(second);
 }
 
 static void new_watch_begins_empty(void)
@@ -84,11 +84,11 @@ static void new_watch_begins_empty(void)
     raise(SIGUSR1);
     lc_process_signals *second = watch_new(usr1, 1);
     CU_ASSERT_EQUAL(lc_process_signals_next(second, LC_NOW), -ETIMEDOUT);
-    lc_process_signals_unwatch(first); /* with one untold */
+    lc_process_signals_free(first); /* with one untold */
     lc_process_signals *third = watch_new(usr1, 1);
     CU_ASSERT_EQUAL(lc_process_signals_next(third, LC_NOW), -ETIMEDOUT);
-    lc_process_signals_unwatch(second);
-    lc_process_signals_unwatch(third);
+    lc_process_signals_free(second);
+    lc_process_signals_free(third);
 }
 
 static void send_usr1(void *arg)
@@ -104,7 +104,7 @@ static void signal_wakes_a_wait(void)
     later(&then, send_usr1, NULL);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
     CU_ASSERT_TRUE(later_join(&then));
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
 }
 
 static void signal_wakes_wait_any(void)
@@ -119,7 +119,7 @@ static void signal_wakes_wait_any(void)
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 2, LC_NOW), 1); /* until it was taken */
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), SIGUSR1);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 2, LC_NOW), -ETIMEDOUT);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     lc_handle_unref(handle);
 }
 
@@ -132,12 +132,12 @@ static void disposition_is_put_back(void)
     lc_process_signals *first = watch_new(both, 2), *second = watch_new(usr1, 1);
     CU_ASSERT_TRUE(handler_of(SIGUSR1) != own_handler);
     CU_ASSERT_TRUE(handler_of(SIGUSR2) != SIG_IGN);
-    lc_process_signals_unwatch(first);
+    lc_process_signals_free(first);
     CU_ASSERT_TRUE(handler_of(SIGUSR1) != own_handler); /* still watched by the second */
     CU_ASSERT_TRUE(handler_of(SIGUSR2) == SIG_IGN);
     raise(SIGUSR1);
     CU_ASSERT_EQUAL(lc_process_signals_next(second, check_patience()), SIGUSR1);
-    lc_process_signals_unwatch(second);
+    lc_process_signals_free(second);
     CU_ASSERT_TRUE(handler_of(SIGUSR1) == own_handler);
     signal(SIGUSR1, SIG_DFL);
     signal(SIGUSR2, SIG_DFL);
@@ -147,7 +147,7 @@ static void foreign_disposition_is_left_alone(void)
 {
     lc_process_signals *watch = watch_new(usr1, 1);
     signal(SIGUSR1, other_handler);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     CU_ASSERT_TRUE(handler_of(SIGUSR1) == other_handler);
     signal(SIGUSR1, SIG_DFL);
 }
@@ -158,7 +158,7 @@ static void watching_again_after_unwatch(void)
         lc_process_signals *watch = watch_new(usr2, 1);
         raise(SIGUSR2);
         CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR2);
-        lc_process_signals_unwatch(watch);
+        lc_process_signals_free(watch);
         CU_ASSERT_TRUE(handler_of(SIGUSR2) == SIG_DFL);
     }
 }
@@ -181,7 +181,7 @@ static void mask_is_unblocked_only_while_waiting(void)
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
     pthread_sigmask(SIG_SETMASK, NULL, &now);
     CU_ASSERT_TRUE(sigismember(&now, SIGUSR1));
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
 }
 
@@ -194,16 +194,16 @@ static void bad_numbers_are_refused(void)
     lc_process_signals *watch = NULL;
     check_log_capture();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        CU_ASSERT_EQUAL(lc_process_signals_watch(bad[i], 2, &watch), -EINVAL);
+        CU_ASSERT_EQUAL(lc_process_signals_new(bad[i], 2, &watch), -EINVAL);
         CU_ASSERT_PTR_NULL(watch);
         CU_ASSERT_TRUE(handler_of(SIGUSR1) == SIG_DFL);
     }
     CU_ASSERT_TRUE(check_log_has("65"));
     CU_ASSERT_TRUE(check_log_has("9"));
-    CU_ASSERT_EQUAL(lc_process_signals_watch(NULL, 1, &watch), -EINVAL);
-    CU_ASSERT_EQUAL(lc_process_signals_watch(usr1, 1, NULL), -EINVAL);
+    CU_ASSERT_EQUAL(lc_process_signals_new(NULL, 1, &watch), -EINVAL);
+    CU_ASSERT_EQUAL(lc_process_signals_new(usr1, 1, NULL), -EINVAL);
     CU_ASSERT_EQUAL(lc_process_signals_next(NULL, LC_NOW), -EINVAL);
-    lc_process_signals_unwatch(NULL);
+    lc_process_signals_free(NULL);
     check_log_release();
 }
 
@@ -212,12 +212,12 @@ static void too_many_watches_are_refused(void)
     lc_process_signals *watches[LC_PROCESS_SIGNALS_MAX], *one_more = NULL;
     for (size_t i = 0; i < LC_PROCESS_SIGNALS_MAX; i++)
         watches[i] = watch_new(usr1, 1);
-    CU_ASSERT_EQUAL(lc_process_signals_watch(usr1, 1, &one_more), -ENOSPC);
+    CU_ASSERT_EQUAL(lc_process_signals_new(usr1, 1, &one_more), -ENOSPC);
     CU_ASSERT_PTR_NULL(one_more);
     raise(SIGUSR1);
     for (size_t i = 0; i < LC_PROCESS_SIGNALS_MAX; i++) {
         CU_ASSERT_EQUAL(lc_process_signals_next(watches[i], check_patience()), SIGUSR1);
-        lc_process_signals_unwatch(watches[i]);
+        lc_process_signals_free(watches[i]);
     }
     CU_ASSERT_TRUE(handler_of(SIGUSR1) == SIG_DFL);
 }
@@ -231,7 +231,7 @@ static void handler_keeps_errno(void)
     raise(SIGUSR1);
     CU_ASSERT_EQUAL(errno, EXDEV);
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
 }
 
 static void other_waits_survive_signals(void)
@@ -244,7 +244,7 @@ static void other_waits_survive_signals(void)
     CU_ASSERT_TRUE(later_join(&then));
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
     lc_handle_unref(handle);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
 }
 
 CHECK_SUITE(unit_signals, "unit: process signals",

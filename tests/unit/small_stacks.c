@@ -80,7 +80,7 @@ static lc_error *make_thrower(void *arg, lc_component **component)
     worker.name = "throws";
     worker.run = throw_it;
     worker.arg = arg;
-    worker.kind = LC_WORKER_FIBER;
+    worker.kind = LC_FIBER;
     worker.stack_size = LC_FIBER_STACK_MIN;
     lc_manager_builder_add_worker(builder, &worker);
     lc_error *error = lc_manager_builder_build(builder, &manager);
@@ -95,7 +95,7 @@ static void run_a_component_that_throws(void)
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_thrower;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
-    lc_error_unref(lc_run_component(context, &options, NULL));
+    lc_error_unref(lc_component_run(context, &options, NULL));
     lc_context_unref(context);
 }
 
@@ -105,7 +105,7 @@ static void supervise_a_node_that_fails(void)
     lc_node node = LC_NODE_INIT;
     node.name = "fails";
     node.factory = make_thrower;
-    node.kind = LC_WORKER_FIBER;
+    node.kind = LC_FIBER;
     lc_error_unref(lc_supervisor_new(NULL, &supervisor));
     lc_error_unref(lc_supervisor_add(supervisor, &node));
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
@@ -129,7 +129,7 @@ static const struct {
     {"lc_log_fields", log_fields},
     {"lc_fiber_start", be_refused_a_fiber},
     {"lc_executor_new", be_refused_an_executor},
-    {"lc_run_component", run_a_component_that_throws},
+    {"lc_component_run", run_a_component_that_throws},
     {"lc_supervisor_run", supervise_a_node_that_fails},
 };
 

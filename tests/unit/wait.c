@@ -63,8 +63,8 @@ static lc_channel *channel_new(void)
 static void lowest_index_is_returned(void)
 {
     lc_handle *open = lc_handle_new();
-    lc_waitable waitables[] = {lc_on_handle(open), lc_on_handle(lc_handle_closed()),
-                               lc_on_handle(open), lc_on_handle(lc_handle_closed())};
+    lc_waitable waitables[] = {lc_on_handle(open), lc_on_handle(lc_handle_new_closed()),
+                               lc_on_handle(open), lc_on_handle(lc_handle_new_closed())};
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 1);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, LC_NOW), 1);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -ETIMEDOUT);
@@ -75,7 +75,7 @@ static void lowest_index_is_returned(void)
 
 static void empty_places_never_come(void)
 {
-    lc_waitable waitables[] = {{.kind = LC_WAITABLE_NONE}, lc_on_handle(lc_handle_closed())};
+    lc_waitable waitables[] = {{.kind = LC_WAITABLE_NONE}, lc_on_handle(lc_handle_new_closed())};
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 2, check_patience()), 1);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_wait_any(NULL, 0, LC_NOW), -ETIMEDOUT);
@@ -88,7 +88,7 @@ static void each_kind_is_ready_in_its_turn(void)
     lc_channel *empty = channel_new(), *full = channel_new();
     lc_channel_send(full, NULL, LC_NOW);
     lc_waitable waitables[] = {lc_on_handle(handle), lc_on_receive(empty), lc_on_send(full),
-                               lc_on_descriptor(ends.read, POLLIN)};
+                               lc_on_fd(ends.read, POLLIN)};
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, LC_NOW), -ETIMEDOUT);
     write_byte(&ends.write);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 4, check_patience()), 3);
@@ -149,7 +149,7 @@ static void each_kind_wakes(void)
     lc_channel *empty = channel_new(), *full = channel_new();
     lc_channel_send(full, NULL, LC_NOW);
     lc_waitable waitables[] = {lc_on_handle(handle), lc_on_receive(empty), lc_on_send(full),
-                               lc_on_descriptor(ends.read, POLLIN)};
+                               lc_on_fd(ends.read, POLLIN)};
     woken_by(write_byte, &ends.write, waitables, 4, 3);
     char byte;
     CU_ASSERT_EQUAL(read(ends.read, &byte, 1), 1);
@@ -205,7 +205,7 @@ static void many_descriptors_are_waited_for(void)
     lc_handle *handle = lc_handle_new();
     for (size_t i = 0; i < COUNT; i++) {
         ends[i] = pipe_new();
-        waitables[i] = lc_on_descriptor(ends[i].read, POLLIN);
+        waitables[i] = lc_on_fd(ends[i].read, POLLIN);
     }
     waitables[COUNT] = lc_on_handle(handle);
     woken_by(write_byte, &ends[77].write, waitables, COUNT + 1, 77);
@@ -219,7 +219,7 @@ static void many_descriptors_are_waited_for(void)
 
 static void bad_arguments_are_refused(void)
 {
-    lc_handle *closed = lc_handle_closed();
+    lc_handle *closed = lc_handle_new_closed();
     lc_waitable good = lc_on_handle(closed);
     lc_waitable bad[][2] = {
         {good, lc_on_handle(NULL)},
@@ -250,7 +250,7 @@ static int closed_descriptor(void)
 
 static void descriptors_that_are_not_open(void)
 {
-    lc_waitable waitables[] = {lc_on_descriptor(closed_descriptor(), POLLIN)};
+    lc_waitable waitables[] = {lc_on_fd(closed_descriptor(), POLLIN)};
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_fd(closed_descriptor(), POLLIN, check_patience()), -EBADF);
@@ -270,11 +270,11 @@ static void all_waits_for_each(void)
     struct later then;
     struct ends ends = pipe_new();
     lc_handle *handle = lc_handle_new();
-    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()),
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_new_closed()),
                                {.kind = LC_WAITABLE_NONE},
                                lc_on_handle(handle),
-                               lc_on_descriptor(ends.read, POLLIN)};
-    waitables[1] = lc_on_handle(lc_handle_closed());
+                               lc_on_fd(ends.read, POLLIN)};
+    waitables[1] = lc_on_handle(lc_handle_new_closed());
     CU_ASSERT_EQUAL(lc_wait_all(waitables, 2, LC_NOW), 0);
     CU_ASSERT_EQUAL(lc_wait_all(waitables, 3, LC_NOW), -ETIMEDOUT);
     later(&then, close_handle, handle);
@@ -364,14 +364,13 @@ static int timed_any_of_none(struct timed *timed)
 
 static int timed_all(struct timed *timed)
 {
-    lc_waitable waitables[] = {lc_on_handle(lc_handle_closed()), lc_on_handle(timed->handle)};
+    lc_waitable waitables[] = {lc_on_handle(lc_handle_new_closed()), lc_on_handle(timed->handle)};
     return lc_wait_all(waitables, 2, 2000);
 }
 
 static int timed_descriptor(struct timed *timed)
 {
-    lc_waitable waitables[] = {lc_on_handle(timed->handle),
-                               lc_on_descriptor(timed->ends.read, POLLIN)};
+    lc_waitable waitables[] = {lc_on_handle(timed->handle), lc_on_fd(timed->ends.read, POLLIN)};
     return lc_wait_any(waitables, 2, 2000);
 }
 
@@ -430,7 +429,7 @@ static void real_deadlines_come(void)
 {
     struct ends ends = pipe_new();
     lc_handle *handle = lc_handle_new();
-    lc_waitable waitables[] = {lc_on_handle(handle), lc_on_descriptor(ends.read, POLLIN)};
+    lc_waitable waitables[] = {lc_on_handle(handle), lc_on_fd(ends.read, POLLIN)};
     for (size_t count = 0; count <= 2; count++) {
         int64_t deadline = lc_deadline_after(LC_MILLISECOND);
         CU_ASSERT_EQUAL(lc_wait_any(waitables, count, deadline), -ETIMEDOUT);
@@ -485,7 +484,7 @@ static void ended_context_ends_every_wait(void)
     lc_channel_close(channel);
     CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), -EPIPE);
     CU_ASSERT_EQUAL(lc_context_send(context, channel, &item), -EPIPE);
-    waitable = lc_on_handle(lc_handle_closed());
+    waitable = lc_on_handle(lc_handle_new_closed());
     CU_ASSERT_EQUAL(lc_context_wait_any(context, &waitable, 1, check_patience()), 0);
     lc_channel_unref(channel);
     lc_handle_unref(open);
@@ -521,7 +520,7 @@ static int context_wait_handle(struct context_wait *wait)
 
 static int context_wait_mixed(struct context_wait *wait)
 {
-    lc_waitable waitables[] = {lc_on_handle(wait->open), lc_on_descriptor(wait->ends.read, POLLIN),
+    lc_waitable waitables[] = {lc_on_handle(wait->open), lc_on_fd(wait->ends.read, POLLIN),
                                lc_on_receive(wait->empty)};
     return lc_context_wait_any(wait->context, waitables, 3, check_patience());
 }

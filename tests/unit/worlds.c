@@ -175,10 +175,10 @@ static void a_signal_watch_is_listed_once(void)
 {
     static const int numbers[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_watch(numbers, 1, &watch), 0);
+    CU_ASSERT_EQUAL(lc_process_signals_new(numbers, 1, &watch), 0);
     lc_waitable twice[] = {lc_on_signals(watch), lc_on_signals(watch)};
     CU_ASSERT_EQUAL(lc_wait_any(twice, 2, check_patience()), -EINVAL);
-    lc_process_signals_unwatch(watch);
+    lc_process_signals_free(watch);
 }
 
 /* ---- executors ---- */
