@@ -181,7 +181,7 @@ static struct instance *new_instance(struct pulse *pulse)
 }
 
 /* The factory: makes the component, with everything that one instance of it needs. */
-static lc_error *make_pulse(void *arg, lc_component **component)
+static lc_error *make_pulse(lc_component **component, void *arg)
 {
     struct instance *instance = new_instance(arg);
     if (!instance)
@@ -206,16 +206,17 @@ static lc_error *make_pulse(void *arg, lc_component **component)
 /* ---- running it ---- */
 
 /* The error handler: answers what is to be done about a fatal error. */
-static lc_behavior judge(void *arg, const lc_error *error)
+static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     struct pulse *pulse = arg;
     lc_behavior answer = LC_RESTART;
     if (lc_now() - pulse->made > GOOD_WHILE)
         pulse->failures = 0;
     /* An address that is in use stays so, and what fails again and again will fail again. */
-    if (lc_error_is(error, -EADDRINUSE) || ++pulse->failures > FAILURES_MAX)
+    if (lc_error_is(failure->error, -EADDRINUSE) || ++pulse->failures > FAILURES_MAX)
         answer = LC_SHUTDOWN;
-    lc_log(LC_LOG_ERROR, "pulse", "%s: %s", lc_behavior_name(answer), lc_error_message(error));
+    lc_log(LC_LOG_ERROR, "pulse", "%s: %s", lc_behavior_name(answer),
+           lc_error_message(failure->error));
     return answer;
 }
 
@@ -225,11 +226,11 @@ int main(void)
     lc_run_options options = LC_RUN_INIT;
     options.name = "pulse";
     options.factory = make_pulse;
-    options.factory_arg = &pulse;
-    options.handler = judge;
-    options.handler_arg = &pulse;
+    options.arg = &pulse;
+    options.judge = judge;
+    options.judge_arg = &pulse;
     options.handle_signals = true;
-    lc_error *error = lc_component_run(NULL, &options, NULL);
+    lc_error *error = lc_component_run(&options, NULL, NULL);
     bool told = lc_error_is(error, -ECANCELED); /* by a signal, and all has stopped in order */
     lc_log(told ? LC_LOG_NOTICE : LC_LOG_CRITICAL, "pulse", "ended: %s", lc_error_message(error));
     lc_error_unref(error);

@@ -5,6 +5,7 @@
 #define LIFECYCLE_H
 
 #include <lifecycle/api.h>
+#include <lifecycle/behavior.h>
 #include <lifecycle/channel.h>
 #include <lifecycle/component.h>
 #include <lifecycle/context.h>
@@ -24,5 +25,6 @@
 #include <lifecycle/time.h>
 #include <lifecycle/tree.h>
 #include <lifecycle/wait.h>
+#include <lifecycle/worker.h>
 
 #endif

@@ -107,20 +107,20 @@ static lc_error *go_on(struct dispenser *dispenser)
 
 /* ---- messages ---- */
 
-static lc_error *on_go_on(void *arg, lc_message *message)
+static lc_error *on_go_on(lc_message *message, void *arg)
 {
     (void)message;
     return go_on(arg);
 }
 
-static lc_error *on_announcement(void *arg, lc_message *message)
+static lc_error *on_announcement(lc_message *message, void *arg)
 {
     struct dispenser *dispenser = arg;
     tree_announced(&dispenser->tree, lc_message_data(message));
     return go_on(dispenser);
 }
 
-static lc_error *on_end(void *arg, lc_message *message)
+static lc_error *on_end(lc_message *message, void *arg)
 {
     struct dispenser *dispenser = arg;
     size_t place = *(const size_t *)lc_message_data(message);
@@ -130,7 +130,7 @@ static lc_error *on_end(void *arg, lc_message *message)
     return go_on(dispenser);
 }
 
-static lc_error *on_order(void *arg, lc_message *message)
+static lc_error *on_order(lc_message *message, void *arg)
 {
     struct dispenser *dispenser = arg;
     const struct order *order = lc_message_data(message);

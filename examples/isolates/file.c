@@ -88,7 +88,7 @@ static LC_NORETURN void report(const struct file *file)
     lc_isolate_exit(file->parts, &(lc_payload){&part, sizeof part, NULL});
 }
 
-static lc_error *count_piece(void *arg, lc_message *message)
+static lc_error *count_piece(lc_message *message, void *arg)
 {
     struct file *file = arg;
     (void)message;

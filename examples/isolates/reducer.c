@@ -27,7 +27,7 @@ static lc_error *end_when_complete(const struct reducer *reducer)
     lc_isolate_exit(reducer->seal.parent, &(lc_payload){&sum, sizeof sum, NULL});
 }
 
-static lc_error *add(void *arg, lc_message *message)
+static lc_error *add(lc_message *message, void *arg)
 {
     struct reducer *reducer = arg;
     const struct part *part = lc_message_data(message);
@@ -37,7 +37,7 @@ static lc_error *add(void *arg, lc_message *message)
     return end_when_complete(reducer);
 }
 
-static lc_error *seal(void *arg, lc_message *message)
+static lc_error *seal(lc_message *message, void *arg)
 {
     struct reducer *reducer = arg;
     reducer->seal = *(const struct seal *)lc_message_data(message);

@@ -74,7 +74,7 @@ bool graph_is_over(struct ledger *ledger, const char *name)
 
 /* ---- what the supervisor asks ---- */
 
-static lc_error *make_instance(void *arg, lc_component **component)
+static lc_error *make_instance(lc_component **component, void *arg)
 {
     const struct node *node = arg;
     lc_manager *instance = NULL;
@@ -83,19 +83,19 @@ static lc_error *make_instance(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior judge(void *arg, const lc_error *error)
+static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     const struct node *node = arg;
     lc_behavior answer = node->kind->on_failure;
     for (lc_behavior asked = LC_RESTART; asked <= LC_SPIN_HALT; asked++)
-        if (lc_error_is(error, FAULT + (int)asked))
+        if (lc_error_is(failure->error, FAULT + (int)asked))
             answer = asked;
     lc_log(LC_LOG_ERROR, node->kind->name, "failed, answer %s: %s", lc_behavior_name(answer),
-           lc_error_message(error));
+           lc_error_message(failure->error));
     return answer;
 }
 
-static void tell_halted(void *arg, const lc_error *error)
+static void tell_halted(const lc_error *error, void *arg)
 {
     (void)arg;
     (void)error;
@@ -126,9 +126,9 @@ static lc_error *add(struct ledger *ledger, struct node *node, const struct kind
     lc_node options = LC_NODE_INIT;
     options.name = kind->name;
     options.factory = make_instance;
-    options.factory_arg = node;
-    options.handler = judge;
-    options.handler_arg = node;
+    options.arg = node;
+    options.judge = judge;
+    options.judge_arg = node;
     options.kind = LC_FIBER;
     options.dependencies = kind->needs;
     options.dependency_count = kind->needs_count;

@@ -124,7 +124,7 @@ static void reap(struct listener *listener)
 static void heed_states(struct listener *listener)
 {
     lc_event *event = NULL;
-    while (lc_observer_next(listener->states, LC_NOW, &event) == 0)
+    while (lc_observer_next(listener->states, &event, LC_NOW) == 0)
         lc_event_free(event);
     if (graph_is_over(listener->ledger, "store") || graph_is_over(listener->ledger, "journal"))
         store_refuse(listener->ledger);

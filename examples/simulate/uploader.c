@@ -98,7 +98,7 @@ static lc_error *upload_worker(lc_context *context, lc_ready *ready, void *arg)
 
 /* ---- the component ---- */
 
-static lc_error *make_uploader(void *arg, lc_component **component)
+static lc_error *make_uploader(lc_component **component, void *arg)
 {
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("uploader");
@@ -111,13 +111,13 @@ static lc_error *make_uploader(void *arg, lc_component **component)
 }
 
 /* The handler: restart, ever more slowly while nothing is stored. */
-static lc_behavior judge(void *arg, const lc_error *error)
+static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     struct uploader *uploader = arg;
     int64_t pause = uploader->pause ? uploader->pause * 2 : UPLOAD_PAUSE_FIRST;
     uploader->pause = pause < UPLOAD_PAUSE_MOST ? pause : UPLOAD_PAUSE_MOST;
     lc_log(LC_LOG_WARNING, "uploader", "again in %d s: %s", (int)(uploader->pause / LC_SECOND),
-           lc_error_message(error));
+           lc_error_message(failure->error));
     return LC_RESTART;
 }
 
@@ -126,9 +126,9 @@ lc_error *uploader_run(struct uploader *uploader)
     lc_run_options options = LC_RUN_INIT;
     options.name = "uploader";
     options.factory = make_uploader;
-    options.factory_arg = uploader;
-    options.handler = judge;
-    options.handler_arg = uploader;
+    options.arg = uploader;
+    options.judge = judge;
+    options.judge_arg = uploader;
     options.handle_signals = true;
-    return lc_component_run(NULL, &options, NULL);
+    return lc_component_run(&options, NULL, NULL);
 }

@@ -114,7 +114,7 @@ static void print(lc_tree *tree)
 static bool tell_next(lc_observer *observer)
 {
     lc_event *event = NULL;
-    if (lc_observer_next(observer, LC_NOW, &event) != 0)
+    if (lc_observer_next(observer, &event, LC_NOW) != 0)
         return false;
     if (event->kind == LC_EVENT_STATE)
         lc_log(LC_LOG_INFO, event->name, "%s%s%s", lc_node_state_name(event->state),

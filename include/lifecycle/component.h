@@ -102,6 +102,13 @@ LC_API void lc_component_parts(lc_component *component, lc_part_visitor visit, v
 /** The component's own name, lent by it; "" if its kind has none. */
 LC_API const char *lc_component_name(lc_component *component);
 
+/**
+ * Makes a fresh instance.
+ * @param component  receives it; the run loop owns it and destroys it.
+ * @return NULL, or an error, given over: the run ends with it and the handler is not asked.
+ */
+typedef lc_error *(*lc_component_factory)(lc_component **component, void *arg);
+
 /* ---- combinators ---- */
 
 /**

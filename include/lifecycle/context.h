@@ -135,8 +135,8 @@ LC_API LC_MUST_CHECK lc_error *lc_signaler_take(lc_signaler *signaler);
  * @param error  receives the error, taken from the signaler; NULL if `done` came without one.
  * @return 0; or -ETIMEDOUT, -EINVAL, -ENOTSUP as lc_wait_any, with `*error` NULL.
  */
-LC_API int lc_signaler_wait(lc_signaler *signaler, lc_handle *done, int64_t deadline,
-                            lc_error **error);
+LC_API int lc_signaler_wait(lc_signaler *signaler, lc_handle *done, lc_error **error,
+                            int64_t deadline);
 
 /* ---- throwing and deferring ---- */
 

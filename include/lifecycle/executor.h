@@ -29,12 +29,6 @@ LC_BEGIN_DECLARATIONS
 typedef struct lc_executor lc_executor;
 typedef struct lc_thread_group lc_thread_group;
 
-/**
- * The name of the calling worker; "" in a thread that the library did not make. Lives as long as
- * the worker.
- */
-LC_API const char *lc_worker_name(void);
-
 /** A random number from the thread's generator, which is not for secrets. */
 LC_API uint64_t lc_random(void);
 /** A random number from 0 to `bound` - 1, each as likely; 0 for a bound of 0. */

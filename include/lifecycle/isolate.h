@@ -1,7 +1,7 @@
 /*
  * isolate.h: isolates: message-driven workers with a mailbox and no stack of their own.
  *
- *     static lc_error *count(void *arg, lc_message *message) { ... }
+ *     static lc_error *count(lc_message *message, void *arg) { ... }
  *
  *     static lc_error *begin(void *arg)         // the entry: runs first, in the isolate
  *     {
@@ -259,8 +259,8 @@ LC_API LC_MUST_CHECK lc_error *lc_isolate_spawn_uri(const char *uri, int count,
  * caller that is killed at once meanwhile takes the computation with it.
  */
 LC_API LC_MUST_CHECK lc_error *
-lc_isolate_compute(lc_error *(*compute)(void *arg, lc_payload *result), void *arg, const char *name,
-                   int64_t deadline, lc_message **result);
+lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *result, void *arg), void *arg,
+                   lc_message **result, int64_t deadline);
 
 /* ---- of the calling isolate ---- */
 

@@ -127,7 +127,7 @@ typedef struct lc_observer lc_observer;
  * @return 0; -ETIMEDOUT; -EPIPE when the supervisor is gone and all was told; -EINVAL; -ENOTSUP in
  * a forked child.
  */
-LC_API int lc_observer_next(lc_observer *observer, int64_t deadline, lc_event **event);
+LC_API int lc_observer_next(lc_observer *observer, lc_event **event, int64_t deadline);
 /**
  * For lc_wait_any: there is an event, or there will be none any more; then ask lc_observer_next
  * with LC_NOW.

@@ -159,7 +159,7 @@ LC_API void lc_message_free(lc_message *message);
  * isolate (isolate.h).
  * @param message  lives until the handler returns.
  */
-typedef lc_error *(*lc_message_handler)(void *arg, lc_message *message);
+typedef lc_error *(*lc_message_handler)(lc_message *message, void *arg);
 
 /** What a mailbox does with a message when it is full. */
 typedef enum lc_when_full {

@@ -8,7 +8,7 @@
 #define LIFECYCLE_RESTART_H
 
 #include <lifecycle/api.h>
-#include <lifecycle/run.h>
+#include <lifecycle/behavior.h>
 #include <lifecycle/time.h>
 
 LC_BEGIN_DECLARATIONS

@@ -11,45 +11,12 @@
 #define LIFECYCLE_RUN_H
 
 #include <lifecycle/api.h>
+#include <lifecycle/behavior.h>
 #include <lifecycle/component.h>
 #include <lifecycle/context.h>
 #include <lifecycle/error.h>
 
 LC_BEGIN_DECLARATIONS
-
-/** What an error handler answers. */
-typedef enum lc_behavior {
-    LC_RESTART = 0,      /**< a fresh instance can go on safely */
-    LC_STOP = 1,         /**< the component stops, and what depends on it */
-    LC_STOP_PARENTS = 2, /**< as LC_STOP, and what it depends on stops as well */
-    LC_SHUTDOWN = 3,     /**< everything stops, the process ends */
-    /**
-     * Everything stops, and the process stays until an operator sends SIGTERM, because a restart
-     * would do harm. Not to be used lightly: it works against whoever restarts services.
-     */
-    LC_SPIN_HALT = 4
-} lc_behavior;
-
-/**
- * The behavior's name ("restart", "stop", "stop-parents", "shutdown", "spin-halt"), or NULL for any
- * other value.
- */
-LC_API const char *lc_behavior_name(lc_behavior behavior);
-/** The behavior of that name. @return 0, or -EINVAL with `*behavior` untouched. */
-LC_API int lc_behavior_parse(const char *name, lc_behavior *behavior);
-
-/**
- * Makes a fresh instance.
- * @param component  receives it; the run loop owns it and destroys it.
- * @return NULL, or an error, given over: the run ends with it and the handler is not asked.
- */
-typedef lc_error *(*lc_component_factory)(void *arg, lc_component **component);
-
-/**
- * Judges a fatal error, once an instance, after that instance is done. Runs on the run loop's stack
- * and must not throw. `error` is borrowed for the call.
- */
-typedef lc_behavior (*lc_error_handler)(void *arg, const lc_error *error);
 
 /** What the run loop does with the answer spin-halt. */
 typedef enum lc_halt_mode {
@@ -64,7 +31,7 @@ typedef struct lc_run_options {
     size_t size;      /**< sizeof(lc_run_options) */
     const char *name; /**< for errors and the start worker's thread; 1 to LC_NAME_MAX bytes */
     lc_component_factory factory; /**< required */
-    void *factory_arg;
+    void *arg;                    /**< for the factory */
     /**
      * NULL: the error is logged and the answer is LC_RESTART: after 100 ms, then after twice as
      * long each time, up to 30 s. An instance that was ready for 10 s, and for as long as the next
@@ -72,8 +39,8 @@ typedef struct lc_run_options {
      * restart comes at once. A supervisor that ends in shutdown or spin-halt is not restarted
      * without a handler: the run ends in the same way.
      */
-    lc_error_handler handler;
-    void *handler_arg;
+    lc_judge judge;
+    void *judge_arg; /**< for the judge; NULL: `arg` */
     lc_halt_mode halt;
     /**
      * Whether SIGINT and SIGTERM cancel the run, as if its context had been: it then returns an
@@ -86,7 +53,7 @@ typedef struct lc_run_options {
     bool handle_signals;
     /** Called when a halt has begun to wait, on the run loop's stack; must not throw; may be NULL.
      */
-    void (*on_halt)(void *arg, const lc_error *error);
+    void (*on_halt)(const lc_error *error, void *arg);
     void *on_halt_arg;
 } lc_run_options;
 
@@ -116,7 +83,7 @@ typedef struct lc_run_options {
  *                  that was the component has ended; LC_STOP where there is neither.
  * @return NULL or an error, given to the caller.
  */
-LC_API LC_MUST_CHECK lc_error *lc_component_run(lc_context *context, const lc_run_options *options,
+LC_API LC_MUST_CHECK lc_error *lc_component_run(const lc_run_options *options, lc_context *context,
                                                 lc_behavior *behavior);
 
 /**
@@ -131,7 +98,7 @@ LC_API LC_MUST_CHECK lc_error *lc_component_run(lc_context *context, const lc_ru
  * @return 0 when released or terminated; or, without having waited, -ENOSPC (more than 8 halts
  * beside LC_PROCESS_SIGNALS_MAX watches; logged), -ENOTSUP in a forked child.
  */
-LC_API int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+LC_API int lc_spin_halt(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg),
                         void *arg);
 
 /**

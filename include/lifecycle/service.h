@@ -76,7 +76,7 @@ typedef struct lc_service_options {
      * Called when a halt has begun to wait, on the stack of lc_service_main: the place for an
      * alert. The watchdog is not fed meanwhile; must not throw. NULL: nothing.
      */
-    void (*on_halt)(void *arg, const lc_error *error);
+    void (*on_halt)(const lc_error *error, void *arg);
     void *on_halt_arg;
     /**
      * So long after the stop has begun, what is still stopping is named and the process exits with
@@ -90,7 +90,7 @@ typedef struct lc_service_options {
      * Takes what would be sent over NOTIFY_SOCKET: lines "NAME=value". For tests, and for service
      * managers of another kind. On the stack of lc_service_main; must not throw. NULL: it is sent.
      */
-    void (*notify)(void *arg, const char *message);
+    void (*notify)(const char *message, void *arg);
     void *notify_arg;
     /**
      * WATCHDOG=1 is told twice in this time, but at most every 10 ms; 0: in WATCHDOG_USEC, if that

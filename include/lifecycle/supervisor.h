@@ -46,6 +46,7 @@
 #define LIFECYCLE_SUPERVISOR_H
 
 #include <lifecycle/api.h>
+#include <lifecycle/behavior.h>
 #include <lifecycle/component.h>
 #include <lifecycle/context.h>
 #include <lifecycle/error.h>
@@ -87,10 +88,10 @@ typedef struct lc_node {
      * is judged as any other failure.
      */
     lc_component_factory factory;
-    void *factory_arg;
+    void *arg;
     /** Asked about each fatal error, when the instance is done. NULL: the answer is LC_RESTART. */
-    lc_error_handler handler;
-    void *handler_arg;
+    lc_judge judge;
+    void *judge_arg;                   /**< for the judge; NULL: `arg` */
     const lc_dependency *dependencies; /**< copied */
     size_t dependency_count;
     /** What factory, start and handler run in. */
@@ -150,7 +151,7 @@ typedef struct lc_supervisor_options {
      */
     int64_t stop_timeout;
     /** Called when a halt has begun to wait, on the caller's stack; must not throw; may be NULL. */
-    void (*on_halt)(void *arg, const lc_error *error);
+    void (*on_halt)(const lc_error *error, void *arg);
     void *on_halt_arg;
 } lc_supervisor_options;
 

@@ -181,7 +181,7 @@ lc_error *lc_signaler_take(lc_signaler *signaler)
     return signaler ? atomic_exchange_explicit(&signaler->error, NULL, memory_order_acq_rel) : NULL;
 }
 
-int lc_signaler_wait(lc_signaler *signaler, lc_handle *done, int64_t deadline, lc_error **error)
+int lc_signaler_wait(lc_signaler *signaler, lc_handle *done, lc_error **error, int64_t deadline)
 {
     if (!error)
         return -EINVAL;

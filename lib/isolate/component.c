@@ -34,7 +34,7 @@ static void is_ready(void *arg)
     lc_handle_close(((struct isolate_component *)arg)->ready);
 }
 
-static void has_failed(void *arg, const lc_error *error)
+static void has_failed(const lc_error *error, void *arg)
 {
     lc_signal_error(((struct isolate_component *)arg)->context, lc_error_ref(error));
 }

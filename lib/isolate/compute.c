@@ -10,7 +10,7 @@
 /* Shared by who waits and by the isolate, since either may be gone first. */
 struct computation {
     atomic_uint refs;
-    lc_error *(*compute)(void *arg, lc_payload *result);
+    lc_error *(*compute)(lc_payload *result, void *arg);
     void *arg;
     lc_payload result; /* the isolate's */
     lc_send_port answer;
@@ -34,7 +34,7 @@ static lc_error *enter(void *arg)
 {
     struct computation *computation = arg;
     lc_payload *result = &computation->result;
-    lc_error *error = computation->compute(computation->arg, result);
+    lc_error *error = computation->compute(result, computation->arg);
     computation->failed = lc_error_ref(error);
     if (error)
         return error;
@@ -130,8 +130,8 @@ static lc_error *run(struct computation *computation, lc_receive_port port, cons
     return await(computation, isolate, port, deadline, result);
 }
 
-lc_error *lc_isolate_compute(lc_error *(*compute)(void *arg, lc_payload *result), void *arg,
-                             const char *name, int64_t deadline, lc_message **result)
+lc_error *lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *result, void *arg),
+                             void *arg, lc_message **result, int64_t deadline)
 {
     static const lc_port_options defaults = LC_PORT_INIT;
     lc_receive_port port;

@@ -363,7 +363,7 @@ static void handle(struct run *run)
         return;
     }
     run->message = message;
-    lc_error *error = port->handler(port->arg, message);
+    lc_error *error = port->handler(message, port->arg);
     if (error)
         lc__isolate_failed(isolate, error, false);
     lc__worker_run_deferred();
@@ -510,7 +510,7 @@ void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool throw
     if (count == 0 && !told)
         log_error(isolate, error, backtrace);
     if (told)
-        companion.failed(companion.arg, error);
+        companion.failed(error, companion.arg);
     lc__listeners_unref(listeners);
     lc_error_unref(error);
     free(backtrace);

@@ -67,7 +67,7 @@ struct lc__pause {
 /* Who goes along with an isolate: its component, say. All may be NULL; called without a lock. */
 struct lc__companion {
     void (*ready)(void *arg);                         /* the entry has returned without error */
-    void (*failed)(void *arg, const lc_error *error); /* of an error that ends it */
+    void (*failed)(const lc_error *error, void *arg); /* of an error that ends it */
     void (*ended)(void *arg);                         /* the last call */
     void *arg;
     lc_context *parent; /* what the isolate's context is below; NULL: nothing. Borrowed */

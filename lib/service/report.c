@@ -134,7 +134,7 @@ static int send_message(struct lc__report *report, const struct lc__notification
     if (!report->options->notify)
         return lc__notify_send(&report->notify, message);
     lc__callback_enter();
-    report->options->notify(report->options->notify_arg, message->text);
+    report->options->notify(message->text, report->options->notify_arg);
     lc__callback_leave();
     return 0;
 }

@@ -139,7 +139,7 @@ static void take_events(struct service *service)
 {
     for (int i = 0; i < EVENTS_A_TURN && !service->is_silent; i++) {
         lc_event *event;
-        int result = lc_observer_next(service->observer, LC_NOW, &event);
+        int result = lc_observer_next(service->observer, &event, LC_NOW);
         if (result == -ETIMEDOUT)
             return;
         service->is_silent = result < 0;
@@ -366,13 +366,13 @@ struct halting {
     int64_t reminder_due;
 };
 
-static void halted(void *arg, const lc_error *error)
+static void halted(const lc_error *error, void *arg)
 {
     struct service *service = ((struct halting *)arg)->service;
     lc__report_set(&service->report, LC__HALTING, "halted until SIGTERM%s: %s",
                    service->overdue ? ", though not all has stopped" : "", lc_error_message(error));
     if (service->options->on_halt)
-        service->options->on_halt(service->options->on_halt_arg, error);
+        service->options->on_halt(error, service->options->on_halt_arg);
 }
 
 /* The process is not named in a simulation, where each run is to log the same. */

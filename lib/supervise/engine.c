@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <bsd/string.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 /* ---- timers ---- */
@@ -119,11 +120,12 @@ void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node
     node->counted_active = false;
 }
 
-void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error)
+void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     lc_error_unref(node->error);
     node->error = error;
     node->error_of = node->instance;
+    node->failed_at = engine->now;
 }
 
 void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
@@ -155,6 +157,7 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
     assert(node->policy.runnable || (node->unmet == 0 && node->blockers == 0 && !engine->ending));
     node->running = true;
     node->instance++;
+    node->started_at = engine->now;
     node->was_ready = false;
     node->ready_for = 0;
     node->fails_late = false;
@@ -268,13 +271,60 @@ lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node 
                          limit->restarts, (double)limit->period / (double)LC_SECOND);
 }
 
-/* Most restarts come at once, and are not to pay for the formatting of a fraction. */
-const char *lc__engine_pause_text(const struct lc__engine_node *node,
-                                  char text[LC__PAUSE_TEXT_SIZE])
+lc_behavior lc__engine_proposed(const struct lc__engine_node *node)
+{
+    const struct lc__engine_policy *policy = &node->policy;
+    if (node->asked != LC_RESTART)
+        return node->asked;
+    if (policy->first_start != LC_RESTART && node->instance == 1 && !node->was_ready)
+        return policy->first_start;
+    if (policy->on_error == LC_RESTART && policy->restart == LC_TEMPORARY)
+        return LC_STOP;
+    return policy->on_error;
+}
+
+void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
+{
+    *failure = (lc_failure){
+        .size = sizeof *failure,
+        .node = node->name,
+        .instance = node->instance,
+        .restarts = node->instance > 0 ? node->instance - 1 : 0,
+        .was_ready = node->was_ready,
+        .stopping = node->fails_late,
+        .ran = node->failed_at - node->started_at,
+        .ready_for = node->was_ready ? node->ready_for : 0,
+        .error = node->error,
+        .proposed = lc__engine_proposed(node),
+        .pause = node->fails_late ? 0 : node->pause,
+    };
+}
+
+/* Most restarts come at once, and do not pay for the formatting of a fraction. */
+const char *lc__engine_restart_text(const struct lc__engine_node *node,
+                                    char text[LC__RESTART_TEXT_SIZE])
 {
     if (node->pause == 0)
-        return "0.0 s";
-    snprintf(text, LC__PAUSE_TEXT_SIZE, "%.1f s", (double)node->pause / (double)LC_SECOND);
+        snprintf(text, LC__RESTART_TEXT_SIZE, "restart %" PRIu64 " at once", node->instance);
+    else
+        snprintf(text, LC__RESTART_TEXT_SIZE, "restart %" PRIu64 " in %.1f s", node->instance,
+                 (double)node->pause / (double)LC_SECOND);
+    return text;
+}
+
+const char *lc__engine_decision_text(const struct lc__engine_node *node,
+                                     char text[LC__RESTART_TEXT_SIZE])
+{
+    if (node->decided == LC_RESTART)
+        return lc__engine_restart_text(node, text);
+    return lc_behavior_name(node->decided);
+}
+
+const char *lc__engine_life_text(const struct lc__engine_node *node, char text[LC__LIFE_TEXT_SIZE])
+{
+    int64_t life = node->was_ready ? node->ready_for : node->failed_at - node->started_at;
+    snprintf(text, LC__LIFE_TEXT_SIZE, node->was_ready ? "%.1f s ready" : "%.1f s, not ready",
+             (double)life / (double)LC_SECOND);
     return text;
 }
 
@@ -399,7 +449,8 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
 
 void lc__engine_node_end(struct lc__engine_node *node)
 {
-    lc__engine_keep_error(node, NULL);
+    lc_error_unref(node->error);
+    node->error = NULL;
     lc_error_unref(node->thrown);
     lc_error_unref(node->late);
     lc_error_unref(node->doom);
@@ -487,6 +538,9 @@ void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, u
         return;
     engine->now = now;
     node->was_ready = true;
+    if (node->recovers)
+        lc__engine_do(engine, node, LC__TELL_READY);
+    node->recovers = false;
     if (node->policy.runnable)
         node->next_pause = 0;
     if (node->state == LC_NODE_STARTING) {

@@ -109,9 +109,12 @@ struct lc__engine_policy {
     lc_backoff backoff;
     int64_t start_timeout;
     int64_t stop_timeout;
-    bool runnable;    /* a tree's; else a component of a graph */
-    bool significant; /* of a runnable: its own end may end its parent */
-    bool judged;      /* a handler is asked about its errors */
+    bool runnable;        /* a tree's; else a component of a graph */
+    bool significant;     /* of a runnable: its own end may end its parent */
+    bool judged;          /* a judge is asked about its errors */
+    lc_behavior on_error; /* of a component that is not judged; LC_RESTART mostly */
+    lc_behavior
+        first_start; /* of one whose first instance fails before it is ready; or as others */
 };
 
 /* Bits of what is to be done about a node, in the order in which it is. */
@@ -122,8 +125,9 @@ enum lc__engine_action_kind {
     LC__TELL_OVERDUE,  /* log: it should have stopped by now */
     LC__TELL_UNABLE,   /* log: it cannot start, because of node->because */
     LC__TELL_EXCEEDED, /* log: too many restarts; `error` */
-    LC__TELL_RESTART,  /* log: it is to be restarted after node->pause, nobody was asked; `error` */
-    LC__TELL_STOPPED,  /* log: it is not restarted; `error`; a handler may have been asked */
+    LC__TELL_READY,    /* log: it is ready again after a failure */
+    LC__TELL_RESTART,  /* log: it is restarted after node->pause; `error` */
+    LC__TELL_STOPPED,  /* log: it is not restarted, by node->decided; `error` */
     LC__TELL_ENDED,    /* log: it has ended without an error; if again: restarts after the pause */
     LC__START,         /* make and start instance node->instance; a context of the last one ends */
     LC__CANCEL,        /* end the context of the last instance that was started */
@@ -149,10 +153,13 @@ struct lc__engine_node {
     /* To be read by all. */
     lc_node_state state;
     int64_t since;
-    uint64_t instance; /* of the last start */
-    lc_error *error;   /* the last it had */
-    uint64_t error_of; /* the instance that had it */
-    int64_t pause;     /* the last that was drawn */
+    uint64_t instance;   /* of the last start */
+    lc_error *error;     /* the last it had */
+    uint64_t error_of;   /* the instance that had it */
+    int64_t pause;       /* the last that was drawn */
+    int64_t started_at;  /* the present instance, or the last */
+    int64_t failed_at;   /* when `error` was kept */
+    lc_behavior decided; /* about `error`; read with LC__TELL_RESTART, LC__TELL_STOPPED */
     bool overdue;
     bool was_ready; /* the present instance, or the last */
     bool running;   /* an instance exists */
@@ -203,7 +210,8 @@ struct lc__engine_node {
     bool leaving;        /* to be forgotten once it is settled */
     bool named_late;     /* in engine->failed_late */
     bool lacked_task;    /* of the last start: there was nothing to run it in; set by the front */
-    bool fails_late;     /* its handler is asked about a late error */
+    bool fails_late;     /* its judge is asked about a late error */
+    bool recovers;       /* it has failed and has not been ready since */
 };
 
 struct lc__engine {
@@ -314,10 +322,19 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now);
 
 /* Takes the next action. @return false if there is none. */
 bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action);
-/* The node's last pause for a person, as "0.1 s"; perhaps in `text`. */
-enum { LC__PAUSE_TEXT_SIZE = 32 };
-const char *lc__engine_pause_text(const struct lc__engine_node *node,
-                                  char text[LC__PAUSE_TEXT_SIZE]);
+/* What is done about the node's error if no judge is asked. */
+lc_behavior lc__engine_proposed(const struct lc__engine_node *node);
+/* What a judge is told. All of it is borrowed from the node. */
+void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure);
+/* For a person: "restart 2 in 0.4 s". */
+enum { LC__RESTART_TEXT_SIZE = 64, LC__LIFE_TEXT_SIZE = 48 };
+const char *lc__engine_restart_text(const struct lc__engine_node *node,
+                                    char text[LC__RESTART_TEXT_SIZE]);
+/* The same, or the name of another behavior that was decided on. */
+const char *lc__engine_decision_text(const struct lc__engine_node *node,
+                                     char text[LC__RESTART_TEXT_SIZE]);
+/* How long the instance that failed had lived: "3.2 s ready". */
+const char *lc__engine_life_text(const struct lc__engine_node *node, char text[LC__LIFE_TEXT_SIZE]);
 /* When lc__engine_advance is next needed; LC_FOREVER. */
 int64_t lc__engine_deadline(struct lc__engine *engine);
 

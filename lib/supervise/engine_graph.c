@@ -350,7 +350,7 @@ static bool is_to_stay_down(const struct lc__engine *engine, const struct lc__en
  * over: an overdue node may end then, when the run's caller has freed what the handler uses.
  * @return whether it is asked.
  */
-static bool ask_handler(struct lc__engine *engine, struct lc__engine_node *node)
+static bool ask_judge(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (!node->policy.judged || engine->finished)
         return false;
@@ -361,29 +361,38 @@ static bool ask_handler(struct lc__engine *engine, struct lc__engine_node *node)
     return true;
 }
 
+static void tell_stopped(struct lc__engine *engine, struct lc__engine_node *node,
+                         lc_behavior behavior)
+{
+    node->decided = behavior;
+    lc__engine_do(engine, node, LC__TELL_STOPPED);
+}
+
 /* Its instance has failed of its own accord, and has ended. */
 static void judge(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (ask_handler(engine, node))
+    bool stays_down = is_to_stay_down(engine, node);
+    node->recovers = true;
+    node->pause = stays_down ? 0 : lc__engine_draw_pause(engine, node);
+    if (ask_judge(engine, node))
         return;
-    if (is_to_stay_down(engine, node) && node->asked == LC_RESTART) {
+    lc_behavior behavior = lc__engine_proposed(node);
+    if (stays_down && behavior < LC_SHUTDOWN) {
         lc__engine_name_late(engine, node, node->error);
-        lc__engine_do(engine, node, LC__TELL_STOPPED);
+        tell_stopped(engine, node, LC_STOP);
         settle(engine, node, LC_NODE_STOPPED);
     } else {
-        lc__graph_decide(engine, node, node->asked);
+        lc__graph_decide(engine, node, behavior);
     }
 }
 
+/* After node->pause, which has been drawn. */
 static void restart(struct lc__engine *engine, struct lc__engine_node *node)
 {
     node->stop_wanted = false;
     node->again = false;
-    node->pause = lc__engine_draw_pause(engine, node);
-    if (!node->error)
-        lc__engine_do(engine, node, LC__TELL_ENDED);
-    else if (!node->policy.judged)
-        lc__engine_do(engine, node, LC__TELL_RESTART);
+    node->decided = LC_RESTART;
+    lc__engine_do(engine, node, node->error ? LC__TELL_RESTART : LC__TELL_ENDED);
     if (node->pause > 0)
         lc__engine_back_off(engine, node);
     else
@@ -407,15 +416,10 @@ static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *nod
     lc_error_unref(error);
 }
 
-/*
- * The result holds but one error, so this one may have to be told here. An answer that concerns
- * everything is told by the run.
- */
 static void stop_as_decided(struct lc__engine *engine, struct lc__engine_node *node,
                             lc_behavior behavior)
 {
-    if (!node->policy.judged || behavior < LC_SHUTDOWN)
-        lc__engine_do(engine, node, LC__TELL_STOPPED);
+    tell_stopped(engine, node, behavior);
     stop_for_good(engine, node, behavior, lc_error_ref(node->error));
 }
 
@@ -481,7 +485,7 @@ void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, l
 {
     /* What it says after it has been told to stop is dealt with once it has. */
     assert(node->state != LC_NODE_FAILING && !node->cancel_sent);
-    lc__engine_keep_error(node, error);
+    lc__engine_keep_error(engine, node, error);
     lc__engine_enter(engine, node, LC_NODE_FAILING);
     cancel(engine, node);
 }
@@ -494,10 +498,11 @@ static void completed(struct lc__engine *engine, struct lc__engine_node *node)
         lc__engine_do(engine, node, LC__TELL_ENDED);
         settle(engine, node, LC_NODE_DONE);
     } else if (lc__engine_count_restart(engine, node)) {
-        lc__engine_keep_error(node, NULL);
+        lc__engine_keep_error(engine, node, NULL);
+        node->pause = lc__engine_draw_pause(engine, node);
         restart(engine, node);
     } else {
-        lc__engine_keep_error(node, NULL);
+        lc__engine_keep_error(engine, node, NULL);
         stop_for_good(engine, node, node->intensity->limit.exceeded,
                       lc__engine_exceeded(engine, node));
     }
@@ -509,20 +514,21 @@ static void completed(struct lc__engine *engine, struct lc__engine_node *node)
  */
 static void refused(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
-    lc__engine_keep_error(node, error);
+    lc__engine_keep_error(engine, node, error);
     lc__engine_name_late(engine, node, error);
     lc__engine_do(engine, node, LC__TELL_REFUSED);
-    stop_for_good(engine, node, LC_STOP, lc_error_ref(error));
+    node->decided = node->policy.first_start != LC_RESTART ? node->policy.first_start : LC_STOP;
+    stop_for_good(engine, node, node->decided, lc_error_ref(error));
 }
 
 /* It has ended with an error after it had been told to stop. */
 static void failed_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
-    lc__engine_keep_error(node, lc_error_ref(error));
+    lc__engine_keep_error(engine, node, lc_error_ref(error));
     lc__engine_late(engine, node, error);
     node->fails_late = true;
-    if (!ask_handler(engine, node))
-        decide_late(engine, node, node->asked);
+    if (!ask_judge(engine, node))
+        decide_late(engine, node, lc__engine_proposed(node));
 }
 
 void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
@@ -549,7 +555,7 @@ void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
     } else if (how >= LC__ENDED_FAILED && told) {
         failed_late(engine, node, error);
     } else if (how >= LC__ENDED_FAILED) {
-        lc__engine_keep_error(node, error);
+        lc__engine_keep_error(engine, node, error);
         judge(engine, node);
     } else {
         lc_error_unref(error);

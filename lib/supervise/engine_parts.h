@@ -29,7 +29,8 @@ void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc
 void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
                           const lc_error *error);
 /* Takes the error over as the node's last. */
-void lc__engine_keep_error(struct lc__engine_node *node, lc_error *error);
+void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *node,
+                           lc_error *error);
 /* How long to wait before the restart that is due now. */
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node);
 /* Counts a restart. @return false if it is one too many. */

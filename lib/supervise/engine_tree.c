@@ -292,7 +292,8 @@ static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *g
 
 static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
-    lc__engine_keep_error(node, error);
+    lc__engine_keep_error(engine, node, error);
+    node->recovers = true;
     lc__engine_enter(engine, node, LC_NODE_DEAD);
     lc__engine_do(engine, node, LC__TELL_DIED);
     lc__tree_cancel(engine, node);
@@ -358,7 +359,7 @@ static void fail(struct lc__engine *engine, struct lc__engine_node *node, lc_err
 /* It has failed after it had been told to stop. */
 static void fail_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
-    lc__engine_keep_error(node, lc_error_ref(error));
+    lc__engine_keep_error(engine, node, lc_error_ref(error));
     lc__engine_enter(engine, node, LC_NODE_DEAD);
     lc__engine_late(engine, node, error);
 }

@@ -93,13 +93,13 @@ static void leave_callback(int cancelling)
     pthread_setcancelstate(cancelling, NULL);
 }
 
-static void call_on_halt(void (*on_halt)(void *arg, const lc_error *error), void *arg,
+static void call_on_halt(void (*on_halt)(const lc_error *error, void *arg), void *arg,
                          const lc_error *error)
 {
     if (!on_halt)
         return;
     int cancelling = enter_callback();
-    on_halt(arg, error);
+    on_halt(error, arg);
     leave_callback(cancelling);
 }
 
@@ -135,7 +135,7 @@ static int wait_for_operator(struct halt *halt, const lc_error *error,
 }
 
 static int halt_with(struct halt *halt, const lc_error *error,
-                     void (*on_halt)(void *arg, const lc_error *error), void *arg,
+                     void (*on_halt)(const lc_error *error, void *arg), void *arg,
                      const struct lc__halt_beat *beat)
 {
     /* The watch is there, so one that comes after this look is caught by it. */
@@ -150,7 +150,7 @@ static int halt_with(struct halt *halt, const lc_error *error,
     return result;
 }
 
-static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error), void *arg,
+static int halt(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg), void *arg,
                 const struct lc__halt_beat *beat)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -169,7 +169,7 @@ static int halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error
     return result;
 }
 
-int lc__spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+int lc__spin_halt(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg),
                   void *arg, const struct lc__halt_beat *beat)
 {
     lc_error *unnamed = error ? NULL : lc_error_new(-EINVAL, "no reason was given");
@@ -178,7 +178,7 @@ int lc__spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_err
     return result;
 }
 
-int lc_spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+int lc_spin_halt(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg),
                  void *arg)
 {
     return lc__spin_halt(error, on_halt, arg, NULL);

@@ -17,7 +17,7 @@ struct lc__halt_beat {
 };
 
 /* As lc_spin_halt. `beat` is called from on_halt on. */
-int lc__spin_halt(const lc_error *error, void (*on_halt)(void *arg, const lc_error *error),
+int lc__spin_halt(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg),
                   void *arg, const struct lc__halt_beat *beat);
 
 #endif

@@ -275,7 +275,7 @@ lc_component *lc__instance_component(const struct lc__instance *instance)
 static lc_error *make(struct lc__instance *instance)
 {
     const struct lc__node *node = instance->node;
-    lc_error *error = node->factory(node->factory_arg, &instance->component);
+    lc_error *error = node->factory(&instance->component, node->arg);
     if (error)
         return error;
     if (!instance->component)
@@ -463,8 +463,8 @@ static void deal_with_verdict(struct lc__shell *shell, struct lc__post *post)
     judgement->error = NULL;
     lc_context_unref(judgement->context);
     judgement->context = NULL;
-    lc__engine_verdict(&shell->engine, &of_judgement(judgement)->engine, judgement->instance,
-                       judgement->answer, lc_now());
+    lc__engine_verdict(&shell->engine, &of_judgement(judgement)->engine,
+                       judgement->failure.instance, judgement->answer, lc_now());
     lc_error_unref(error);
     lc__shell_unref(shell);
 }
@@ -473,7 +473,7 @@ static lc_error *ask(void *arg)
 {
     struct lc__judgement *judgement = arg;
     const struct lc__node *node = of_judgement(judgement);
-    judgement->answer = node->handler(node->handler_arg, judgement->error);
+    judgement->answer = node->judge(&judgement->failure, node->judge_arg);
     return NULL;
 }
 
@@ -533,7 +533,7 @@ void lc__node_ask(struct lc__node *node)
         .context = judgement->context, .work = ask, .ended = asked, .arg = judgement};
     judgement->post.deal = deal_with_verdict;
     judgement->error = lc_error_ref(node->engine.error);
-    judgement->instance = node->engine.instance;
+    lc__engine_failure(&node->engine, &judgement->failure);
     judgement->answer = (lc_behavior)-1; /* if it ends its task instead of answering */
     if (!start_judgement(judgement) && !postpone(&judgement->asker, ask_by_timer))
         ask_here(judgement);
@@ -548,11 +548,11 @@ static void copy_options(struct lc__node *node, const lc_node *options)
     policy->backoff = options->backoff;
     policy->start_timeout = options->start_timeout;
     policy->stop_timeout = options->stop_timeout;
-    policy->judged = options->handler != NULL;
+    policy->judged = options->judge != NULL;
     node->factory = options->factory;
-    node->factory_arg = options->factory_arg;
-    node->handler = options->handler;
-    node->handler_arg = options->handler_arg;
+    node->arg = options->arg;
+    node->judge = options->judge;
+    node->judge_arg = options->judge_arg ? options->judge_arg : options->arg;
     node->kind = options->kind;
     node->executor = options->executor;
     node->engine.intensity = &node->intensity;

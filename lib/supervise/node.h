@@ -28,7 +28,7 @@ struct lc__judgement {
     struct lc__timer asker; /* armed while there is no task to ask in */
     lc_context *context;    /* leads to the node's owner; held. NULL: no memory for it */
     lc_error *error;        /* held */
-    uint64_t instance;
+    lc_failure failure;     /* of that error */
     lc_behavior answer;
 };
 
@@ -38,14 +38,15 @@ struct lc__node {
     struct lc__shell *shell; /* whose it is; it outlives the node */
     char name[LC_NAME_MAX + 1];
     lc_component_factory factory;
-    void *factory_arg;
-    lc_error_handler handler;
-    void *handler_arg;
+    void *arg;
+    lc_judge judge;
+    void *judge_arg;
     lc_worker_kind kind;
     lc_executor *executor;
     struct lc__engine_intensity intensity;
     struct lc__owner *owner; /* to which the contexts of all instances lead; NULL: none yet */
-    struct lc__log_repeated restart_lines, late_lines; /* there may be many; in the service */
+    struct lc__log_repeated restart_lines, ready_lines, late_lines; /* there may be many; in the
+                                                                      service */
     struct lc__instance *instance; /* the present one; NULL: none. In the service */
     unsigned starts_without_task;  /* in a row; in the service */
     struct lc__judgement judgement;

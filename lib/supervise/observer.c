@@ -81,7 +81,7 @@ void lc__observer_tell(lc_observer *observer, const lc_event *event)
         lc_event_free(&made->public);
 }
 
-int lc_observer_next(lc_observer *observer, int64_t deadline, lc_event **event)
+int lc_observer_next(lc_observer *observer, lc_event **event, int64_t deadline)
 {
     void *received;
     if (!observer || !event)

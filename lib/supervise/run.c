@@ -20,32 +20,10 @@
 #include <lifecycle/run.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char *const behavior_names[] = {
-    [LC_RESTART] = "restart",   [LC_STOP] = "stop",           [LC_STOP_PARENTS] = "stop-parents",
-    [LC_SHUTDOWN] = "shutdown", [LC_SPIN_HALT] = "spin-halt",
-};
-
-enum { BEHAVIOR_COUNT = sizeof behavior_names / sizeof behavior_names[0] };
-
-const char *lc_behavior_name(lc_behavior behavior)
-{
-    return (unsigned)behavior < BEHAVIOR_COUNT ? behavior_names[behavior] : NULL;
-}
-
-int lc_behavior_parse(const char *name, lc_behavior *behavior)
-{
-    for (unsigned i = 0; name && behavior && i < BEHAVIOR_COUNT; i++) {
-        if (strcmp(name, behavior_names[i]) != 0)
-            continue;
-        *behavior = (lc_behavior)i;
-        return 0;
-    }
-    return -EINVAL;
-}
 
 /* ---- one instance of the component ---- */
 
@@ -155,10 +133,10 @@ struct run {
     unsigned signals_taken;
     struct lc__engine engine;
     struct lc__engine_node node;
-    struct instance instance;              /* while the node runs */
-    lc_behavior behavior;                  /* the handler's last answer */
-    struct lc__log_repeated restart_lines; /* there may be many */
-    lc_error *broken;                      /* why the run itself cannot go on; NULL */
+    struct instance instance;                           /* while the node runs */
+    lc_behavior behavior;                               /* the handler's last answer */
+    struct lc__log_repeated restart_lines, ready_lines; /* there may be many */
+    lc_error *broken;                                   /* why the run itself cannot go on; NULL */
 };
 
 /* A signal that comes when the run has ended already: what still stops is named. */
@@ -218,23 +196,12 @@ static void break_off(struct run *run, int code)
     lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
-/* Only a run without a handler pauses, and only pauses depend on time and readiness. */
-static bool has_pauses(const struct run *run)
-{
-    return !run->options->handler;
-}
-
-static int64_t present(const struct run *run)
-{
-    return has_pauses(run) ? lc_now() : run->engine.now;
-}
-
 /* ---- what the engine has done ---- */
 
 /* The factory's part of an instance. @return NULL, or why there is none. */
 static lc_error *make_component(const lc_run_options *options, struct instance *instance)
 {
-    lc_error *error = options->factory(options->factory_arg, &instance->component);
+    lc_error *error = options->factory(&instance->component, options->arg);
     if (!error && !instance->component)
         return lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
                             options->name);
@@ -250,7 +217,7 @@ static bool stop_if_cancelled(struct run *run)
 {
     const lc_error *ended = lc_context_error(run->context);
     if (ended)
-        lc__engine_cancel(&run->engine, lc_error_ref(ended), present(run));
+        lc__engine_cancel(&run->engine, lc_error_ref(ended), lc_now());
     return ended != NULL;
 }
 
@@ -279,24 +246,38 @@ static void start(struct run *run)
         }
     }
     free_instance(&run->instance);
-    lc__engine_ended(&run->engine, &run->node, run->node.instance, how, error, present(run));
+    lc__engine_ended(&run->engine, &run->node, run->node.instance, how, error, lc_now());
 }
 
-static void ask(struct run *run, const lc_error *error)
+static void ask(struct run *run)
 {
-    lc_behavior behavior = run->options->handler(run->options->handler_arg, error);
+    const lc_run_options *options = run->options;
+    lc_failure failure;
+    lc__engine_failure(&run->node, &failure);
+    lc_behavior behavior =
+        options->judge(&failure, options->judge_arg ? options->judge_arg : options->arg);
     if (lc_behavior_name(behavior))
         run->behavior = behavior;
-    lc__engine_verdict(&run->engine, &run->node, run->node.instance, behavior, run->engine.now);
+    lc__engine_verdict(&run->engine, &run->node, run->node.instance, behavior, lc_now());
 }
 
 static void tell_restart(struct run *run, const lc_error *error)
 {
-    char after[LC__PAUSE_TEXT_SIZE];
-    const lc_log_field field = {"after", lc__engine_pause_text(&run->node, after)};
-    lc__log_repeated(&run->restart_lines, LC_LOG_ERROR, run->options->name, &field,
-                     "restarting, since no handler says otherwise: %s", lc_error_message(error));
+    char life[LC__LIFE_TEXT_SIZE], next[LC__RESTART_TEXT_SIZE];
     run->behavior = LC_RESTART;
+    if (lc__log_repeated_is_left_out(&run->restart_lines, LC_LOG_ERROR, run->engine.now))
+        return;
+    lc__log_repeated(&run->restart_lines, LC_LOG_ERROR, run->options->name, NULL,
+                     "failed after %s: %s; %s", lc__engine_life_text(&run->node, life),
+                     lc_error_message(error), lc__engine_restart_text(&run->node, next));
+}
+
+static void tell_ready(struct run *run)
+{
+    if (lc__log_repeated_is_left_out(&run->ready_lines, LC_LOG_NOTICE, run->engine.now))
+        return;
+    lc__log_repeated(&run->ready_lines, LC_LOG_NOTICE, run->options->name, NULL,
+                     "ready again after restart %" PRIu64, run->node.instance - 1);
 }
 
 /* Asking and starting may bring about the next event at once: they are the last of their step. */
@@ -306,6 +287,9 @@ static void carry_out(struct run *run, const struct lc__engine_action *action)
     case LC__TELL_RESTART:
         tell_restart(run, action->error);
         break;
+    case LC__TELL_READY:
+        tell_ready(run);
+        break;
     case LC__TELL_LATE:
         lc_log(LC_LOG_ERROR, run->options->name, "failed while it was being stopped: %s",
                lc_error_message(action->error));
@@ -314,7 +298,7 @@ static void carry_out(struct run *run, const struct lc__engine_action *action)
         lc_context_cancel(run->instance.context, lc_error_ref(action->error));
         break;
     case LC__ASK:
-        ask(run, action->error);
+        ask(run);
         break;
     case LC__START:
         start(run);
@@ -359,10 +343,10 @@ static void end_instance(struct run *run)
         run->node.asked = asked(run);
     free_instance(&run->instance);
     run->instance = (struct instance){0};
-    if (!failed || !run->options->handler)
+    if (!failed || !run->options->judge)
         stop_if_cancelled(run);
     lc__engine_ended(&run->engine, &run->node, number, error ? LC__ENDED_FAILED : LC__ENDED_DONE,
-                     error, present(run));
+                     error, lc_now());
 }
 
 /* Waits until the instance has failed, completed, or is to end because the run does. */
@@ -380,7 +364,7 @@ static void await_instance(struct run *run)
         signals = (int)count;
         waitables[count++] = lc_on_signals(run->signals);
     }
-    if (has_pauses(run) && ready)
+    if (ready)
         waitables[count++] = lc_on_handle(ready); /* the last, so that it can be left out */
     int index;
     do {
@@ -397,7 +381,7 @@ static void await_instance(struct run *run)
     lc_error *error = take_failure(run);
     if (error)
         lc__engine_failed(&run->engine, &run->node, run->node.instance, error, asked(run),
-                          present(run));
+                          lc_now());
     else
         end_instance(run);
 }
@@ -443,7 +427,7 @@ static lc_error *run_loop(struct run *run)
     const lc_error *result = run->engine.result;
     if (!result)
         result = lc_context_error(run->context);
-    if (!options->handler && run->engine.behavior >= LC_SHUTDOWN)
+    if (!options->judge && run->engine.behavior >= LC_SHUTDOWN)
         run->behavior = run->engine.behavior;
     if (run->engine.halting && options->halt == LC_HALT_WAIT)
         lc_spin_halt(result, options->on_halt, options->on_halt_arg);
@@ -459,7 +443,7 @@ static lc_error *supervise(struct run *run)
         .factor = 2.0,
         .steady = 10 * LC_SECOND,
     };
-    bool judged = run->options->handler != NULL;
+    bool judged = run->options->judge != NULL;
     run->node.name = run->options->name;
     run->node.policy = (struct lc__engine_policy){.restart = LC_TRANSIENT,
                                                   .judged = judged,
@@ -468,11 +452,12 @@ static lc_error *supervise(struct run *run)
     if (!judged)
         run->node.policy.backoff = backoff;
     lc__engine_init(&run->engine, 0); /* without jitter nothing is drawn */
-    lc__engine_add(&run->engine, &run->node, NULL, present(run));
+    lc__engine_add(&run->engine, &run->node, NULL, lc_now());
     lc__task_shield(); /* what runs is not left alone */
     lc_error *result = run_loop(run);
     lc__task_unshield();
     lc__log_repeated_end(&run->restart_lines, LC_LOG_ERROR, run->options->name);
+    lc__log_repeated_end(&run->ready_lines, LC_LOG_NOTICE, run->options->name);
     lc__engine_node_end(&run->node);
     lc__engine_end(&run->engine);
     return result;
@@ -501,7 +486,7 @@ static lc_error *check(const lc_run_options *options)
     return NULL;
 }
 
-lc_error *lc_component_run(lc_context *context, const lc_run_options *options,
+lc_error *lc_component_run(const lc_run_options *options, lc_context *context,
                            lc_behavior *behavior)
 {
     static const int signals[] = {SIGINT, SIGTERM};

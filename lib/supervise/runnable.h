@@ -53,7 +53,8 @@ struct lc__runnable {
     /* The present instance, or the last: its context is above the children's. NULL: none yet. */
     struct lc__run *last;
     unsigned starts_without_task; /* in a row; in the service, as the next */
-    struct lc__log_repeated death_lines, pause_lines, late_lines; /* there may be many */
+    struct lc__log_repeated death_lines, pause_lines, ready_lines,
+        late_lines;          /* there may be many */
     size_t index;            /* among the nodes, while a snapshot numbers them */
     struct lc__ended *ended; /* the last of its temporary children that have */
 };

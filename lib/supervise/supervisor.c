@@ -19,6 +19,7 @@
 
 #include <bsd/string.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ struct lc_supervisor {
     struct lc__shell shell;
     bool handle_signals;
     lc_halt_mode halt;
-    void (*on_halt)(void *arg, const lc_error *error);
+    void (*on_halt)(const lc_error *error, void *arg);
     void *on_halt_arg;
     /* In the service. */
     struct names names;
@@ -210,22 +211,35 @@ static void tell_unable(const struct lc__node *node, const char *path)
 
 static void tell_restart(struct lc__node *node, const char *path)
 {
-    char after[LC__PAUSE_TEXT_SIZE];
-    const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
-    lc__log_repeated(&node->restart_lines, LC_LOG_ERROR, path, &field,
-                     "restarting, since no handler says otherwise: %s",
-                     lc_error_message(node->engine.error));
+    char life[LC__LIFE_TEXT_SIZE], next[LC__RESTART_TEXT_SIZE];
+    lc__log_repeated(&node->restart_lines, LC_LOG_ERROR, path, NULL, "failed after %s: %s; %s",
+                     lc__engine_life_text(&node->engine, life),
+                     lc_error_message(node->engine.error),
+                     lc__engine_restart_text(&node->engine, next));
 }
 
 static void tell_ended(struct lc__node *node, const char *path)
 {
-    char after[LC__PAUSE_TEXT_SIZE];
-    const lc_log_field field = {"after", lc__engine_pause_text(&node->engine, after)};
+    char next[LC__RESTART_TEXT_SIZE];
     if (node->engine.settled)
         lc_log(LC_LOG_INFO, path, "has ended without an error");
     else
-        lc__log_repeated(&node->restart_lines, LC_LOG_INFO, path, &field,
-                         "has ended without an error, and is restarted, since it is permanent");
+        lc__log_repeated(&node->restart_lines, LC_LOG_INFO, path, NULL,
+                         "has ended without an error; %s, since it is permanent",
+                         lc__engine_restart_text(&node->engine, next));
+}
+
+static void tell_ready(struct lc__node *node, const char *path)
+{
+    lc__log_repeated(&node->ready_lines, LC_LOG_NOTICE, path, NULL,
+                     "ready again after restart %" PRIu64, node->engine.instance - 1);
+}
+
+static void tell_stopped(const struct lc__node *node, const char *path)
+{
+    char life[LC__LIFE_TEXT_SIZE], decision[LC__RESTART_TEXT_SIZE];
+    lc_log(LC_LOG_ERROR, path, "failed after %s: %s; %s", lc__engine_life_text(&node->engine, life),
+           lc_error_message(node->engine.error), lc__engine_decision_text(&node->engine, decision));
 }
 
 static void tell_overdue(const struct lc__node *node, const char *path)
@@ -241,6 +255,7 @@ static void end_lines(struct lc__node *node)
     char buffer[LC__PATH_SIZE];
     const char *path = lc__shell_path(node->shell, node->name, buffer);
     lc__log_repeated_end(&node->restart_lines, LC_LOG_ERROR, path);
+    lc__log_repeated_end(&node->ready_lines, LC_LOG_NOTICE, path);
     lc__log_repeated_end(&node->late_lines, LC_LOG_ERROR, path);
 }
 
@@ -267,6 +282,8 @@ static bool is_left_out(struct lc__node *node, enum lc__engine_action_kind kind)
         return lc__log_repeated_is_left_out(&node->late_lines, LC_LOG_ERROR, now);
     if (kind == LC__TELL_RESTART)
         return lc__log_repeated_is_left_out(&node->restart_lines, LC_LOG_ERROR, now);
+    if (kind == LC__TELL_READY)
+        return lc__log_repeated_is_left_out(&node->ready_lines, LC_LOG_NOTICE, now);
     if (kind == LC__TELL_ENDED && !node->engine.settled)
         return lc__log_repeated_is_left_out(&node->restart_lines, LC_LOG_INFO, now);
     return false;
@@ -303,8 +320,10 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
         tell_restart(node, path);
         break;
     case LC__TELL_STOPPED:
-        lc_log(node->engine.policy.judged ? LC_LOG_WARNING : LC_LOG_ERROR, path,
-               "stopped for good: %s", message);
+        tell_stopped(node, path);
+        break;
+    case LC__TELL_READY:
+        tell_ready(node, path);
         break;
     case LC__TELL_ENDED:
         tell_ended(node, path);

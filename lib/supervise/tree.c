@@ -17,6 +17,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -494,6 +495,7 @@ static void end_lines(struct lc__runnable *runnable)
     const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
     lc__log_repeated_end(&runnable->death_lines, LC_LOG_ERROR, path);
     lc__log_repeated_end(&runnable->pause_lines, LC_LOG_NOTICE, path);
+    lc__log_repeated_end(&runnable->ready_lines, LC_LOG_NOTICE, path);
     lc__log_repeated_end(&runnable->late_lines, LC_LOG_ERROR, path);
 }
 
@@ -510,10 +512,9 @@ static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
 
 static void tell_pause(struct lc__runnable *runnable, const char *path)
 {
-    char after[LC__PAUSE_TEXT_SIZE];
-    const lc_log_field field = {"restart_after", lc__engine_pause_text(&runnable->engine, after)};
-    lc__log_repeated(&runnable->pause_lines, LC_LOG_NOTICE, path, &field,
-                     "pauses before a restart");
+    char next[LC__RESTART_TEXT_SIZE];
+    lc__log_repeated(&runnable->pause_lines, LC_LOG_NOTICE, path, NULL, "%s",
+                     lc__engine_restart_text(&runnable->engine, next));
 }
 
 /* Whether the line is one of a storm, and left out: then nothing is put together for it. */
@@ -524,6 +525,8 @@ static bool is_left_out(struct lc__runnable *runnable, enum lc__engine_action_ki
         return lc__log_repeated_is_left_out(&runnable->death_lines, LC_LOG_ERROR, now);
     if (kind == LC__TELL_LATE)
         return lc__log_repeated_is_left_out(&runnable->late_lines, LC_LOG_ERROR, now);
+    if (kind == LC__TELL_READY)
+        return lc__log_repeated_is_left_out(&runnable->ready_lines, LC_LOG_NOTICE, now);
     if (kind == LC__TELL_RESTART)
         return lc__log_repeated_is_left_out(&runnable->pause_lines, LC_LOG_NOTICE, now);
     return false;
@@ -545,6 +548,10 @@ static void tell(struct lc__runnable *runnable, const struct lc__engine_action *
         break;
     case LC__TELL_RESTART:
         tell_pause(runnable, path);
+        break;
+    case LC__TELL_READY:
+        lc__log_repeated(&runnable->ready_lines, LC_LOG_NOTICE, path, NULL,
+                         "healthy again after restart %" PRIu64, runnable->engine.instance - 1);
         break;
     case LC__TELL_OVERDUE:
         lc_log(LC_LOG_ERROR, path, "has not ended in time, and blocks its restart");

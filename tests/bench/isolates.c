@@ -144,7 +144,7 @@ static double spawn_known_exit(size_t n)
 
 /* ---- a million idle ones, in a process of their own ---- */
 
-static lc_error *ignore(void *arg, lc_message *message)
+static lc_error *ignore(lc_message *message, void *arg)
 {
     (void)arg;
     (void)message;
@@ -196,7 +196,7 @@ struct stream {
     struct countdown done;
 };
 
-static lc_error *receive(void *arg, lc_message *message)
+static lc_error *receive(lc_message *message, void *arg)
 {
     struct stream *stream = arg;
     if (number_in(message) != stream->received++)
@@ -290,14 +290,14 @@ struct rally {
     struct countdown done;
 };
 
-static lc_error *send_back(void *arg, lc_message *message)
+static lc_error *send_back(lc_message *message, void *arg)
 {
     const struct rally *rally = arg;
     send_number(rally->caller, number_in(message) + 1);
     return NULL;
 }
 
-static lc_error *send_again(void *arg, lc_message *message)
+static lc_error *send_again(lc_message *message, void *arg)
 {
     struct rally *rally = arg;
     uint64_t number = number_in(message);
@@ -364,7 +364,7 @@ struct crowd {
     struct countdown done;
 };
 
-static lc_error *receive_any(void *arg, lc_message *message)
+static lc_error *receive_any(lc_message *message, void *arg)
 {
     struct crowd *crowd = arg;
     crowd->sum += number_in(message);
@@ -381,7 +381,7 @@ static lc_error *be_hub(void *arg)
     return NULL;
 }
 
-static lc_error *send_share(void *arg, lc_message *message)
+static lc_error *send_share(lc_message *message, void *arg)
 {
     const struct crowd *crowd = arg;
     lc_send_port port = crowd->port;
@@ -437,7 +437,7 @@ struct ring {
 };
 
 /* The token is the number of hops that are left. */
-static lc_error *pass_on(void *arg, lc_message *message)
+static lc_error *pass_on(lc_message *message, void *arg)
 {
     const struct link *link = arg;
     uint64_t left = number_in(message);

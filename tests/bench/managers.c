@@ -166,7 +166,7 @@ static lc_error *ready_and_fail(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "failed on purpose");
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     const struct restarts *restarts = arg;
     lc_manager *manager = NULL;
@@ -179,22 +179,22 @@ static lc_error *make_failing(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior say_restart(void *arg, const lc_error *error)
+static lc_behavior say_restart(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_RESTART;
 }
 
-static double restart(size_t n, lc_worker_kind kind, lc_error_handler handler)
+static double restart(size_t n, lc_worker_kind kind, lc_judge handler)
 {
     struct restarts restarts = {.kind = kind, .left = n};
     lc_run_options options = LC_RUN_INIT;
     options.name = "bench";
     options.factory = make_failing;
-    options.factory_arg = &restarts;
-    options.handler = handler;
-    lc_error *error = lc_component_run(NULL, &options, NULL);
+    options.arg = &restarts;
+    options.judge = handler;
+    lc_error *error = lc_component_run(&options, NULL, NULL);
     if (error)
         bench_fail(lc_error_message(error));
     return (double)restarts.took / (double)n;

@@ -94,15 +94,15 @@ static lc_error *make(lc_worker_function run, void *arg, lc_component **componen
     return error;
 }
 
-static lc_error *make_quiet(void *arg, lc_component **component)
+static lc_error *make_quiet(lc_component **component, void *arg)
 {
     return make(lc_noop_worker, arg, component);
 }
 
-static lc_behavior say_restart(void *arg, const lc_error *error)
+static lc_behavior say_restart(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_RESTART;
 }
 
@@ -162,7 +162,7 @@ static lc_error *fail_when_told(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "failed on purpose");
 }
 
-static lc_error *make_victim(void *arg, lc_component **component)
+static lc_error *make_victim(lc_component **component, void *arg)
 {
     return make(fail_when_told, arg, component);
 }
@@ -187,7 +187,7 @@ static double restarts_of(struct victim *victim, size_t n)
     return (double)(bench_now() - begin) / (double)n;
 }
 
-static double restart(size_t n, lc_error_handler handler)
+static double restart(size_t n, lc_judge handler)
 {
     struct victim victim = {new_channel(), new_channel()};
     struct run run = {.supervisor = new_supervisor()};
@@ -195,8 +195,8 @@ static double restart(size_t n, lc_error_handler handler)
     quiet.factory = make_quiet;
     lc_node failing = LC_NODE_INIT;
     failing.factory = make_victim;
-    failing.factory_arg = &victim;
-    failing.handler = handler;
+    failing.arg = &victim;
+    failing.judge = handler;
     add(run.supervisor, 0, chain, quiet);
     add(run.supervisor, 1, chain, failing);
     add(run.supervisor, 2, chain, quiet);
@@ -237,7 +237,7 @@ static void run_graph(graph_shape shape, struct times *times)
     struct run run = {.supervisor = new_supervisor()};
     lc_node node = LC_NODE_INIT;
     node.factory = make_quiet;
-    node.handler = say_restart;
+    node.judge = say_restart;
     for (size_t i = 0; i < NODES; i++)
         add(run.supervisor, i, shape, node);
     int64_t begin = bench_now();

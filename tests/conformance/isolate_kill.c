@@ -138,7 +138,7 @@ static void wait_context_send(struct never *never)
 static void wait_error(struct never *never)
 {
     lc_error *error;
-    lc_signaler_wait(never->signaler, never->handle, LC_FOREVER, &error);
+    lc_signaler_wait(never->signaler, never->handle, &error, LC_FOREVER);
 }
 
 static void wait_mailbox(struct never *never)
@@ -158,7 +158,7 @@ static void wait_group(struct never *never)
     lc_isolate_group_shutdown(never->group, LC_FOREVER);
 }
 
-static lc_error *compute_for_ever(void *arg, lc_payload *result)
+static lc_error *compute_for_ever(lc_payload *result, void *arg)
 {
     (void)arg;
     (void)result;
@@ -169,7 +169,7 @@ static lc_error *compute_for_ever(void *arg, lc_payload *result)
 static void wait_run(struct never *never)
 {
     lc_message *result;
-    lc_error_unref(lc_isolate_compute(compute_for_ever, never, "stuck", LC_FOREVER, &result));
+    lc_error_unref(lc_isolate_compute("stuck", compute_for_ever, never, &result, LC_FOREVER));
 }
 
 static const struct wait waits[] = {
@@ -608,7 +608,7 @@ static void close_handle(void *handle)
     lc_handle_close(handle);
 }
 
-static lc_error *compute_and_wait(void *arg, lc_payload *result)
+static lc_error *compute_and_wait(lc_payload *result, void *arg)
 {
     const struct computation *computation = arg;
     (void)result;
@@ -622,8 +622,8 @@ static void computation_ends_at_its_deadline(void)
 {
     const struct computation computation = {lc_handle_new(), lc_handle_new(), lc_handle_new()};
     lc_message *result;
-    lc_error *error = lc_isolate_compute(compute_and_wait, (void *)(uintptr_t)&computation, "stuck",
-                                         lc_deadline_after(10 * LC_MILLISECOND), &result);
+    lc_error *error = lc_isolate_compute("stuck", compute_and_wait, (void *)(uintptr_t)&computation,
+                                         &result, lc_deadline_after(10 * LC_MILLISECOND));
     CHECK_ERROR(error, -ETIMEDOUT);
     CU_ASSERT_PTR_NULL(result);
     CHECK_CLOSES(computation.gone);
@@ -638,7 +638,7 @@ static lc_error *has_it_computed(struct mime *mime, void *arg)
     lc_message *result;
     mime->self = doer_self();
     mime_say(mime, "waits");
-    lc_error_unref(lc_isolate_compute(compute_and_wait, arg, "stuck", LC_FOREVER, &result));
+    lc_error_unref(lc_isolate_compute("stuck", compute_and_wait, arg, &result, LC_FOREVER));
     mime_say(mime, "goes on");
     return NULL;
 }

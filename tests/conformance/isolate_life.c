@@ -403,7 +403,7 @@ static void reference_is_built_from_parts(void)
     subject_ends(&subject);
 }
 
-static lc_error *send_back(void *report, lc_message *message)
+static lc_error *send_back(lc_message *message, void *report)
 {
     lc_send(*(lc_send_port *)report, lc_message_data(message), lc_message_size(message));
     return NULL;
@@ -534,7 +534,7 @@ static void ending_needs_the_terminate_capability(void)
 }
 
 /* One that closes its port when it has passed on a 3. */
-static lc_error *pass_until_three(void *arg, lc_message *message)
+static lc_error *pass_until_three(lc_message *message, void *arg)
 {
     struct subject *subject = arg;
     send_number(subject->report, number_in(message));
@@ -1063,7 +1063,7 @@ static lc_error *strengthen_first(void *subject)
     return NULL;
 }
 
-static lc_error *weaken_first(void *arg, lc_message *message)
+static lc_error *weaken_first(lc_message *message, void *arg)
 {
     struct subject *subject = arg;
     send_number(subject->report, number_in(message));
@@ -1451,7 +1451,7 @@ static void entry_may_exit(void)
 
 /* ---- C13: handlers ---- */
 
-static lc_error *pass_raised(void *report, lc_message *message)
+static lc_error *pass_raised(lc_message *message, void *report)
 {
     send_number(*(lc_send_port *)report, number_in(message) + 1000);
     return NULL;
@@ -1535,7 +1535,7 @@ static void handler_is_replaced_at_any_time(void)
     subject_stop(&subject);
 }
 
-static lc_error *pass_and_be_replaced(void *arg, lc_message *message)
+static lc_error *pass_and_be_replaced(lc_message *message, void *arg)
 {
     struct subject *subject = arg;
     give_handler(subject);
@@ -1565,7 +1565,7 @@ static void handler_replaces_itself(void)
     subject_stop(&subject);
 }
 
-static lc_error *close_own_port(void *arg, lc_message *message)
+static lc_error *close_own_port(lc_message *message, void *arg)
 {
     struct subject *subject = arg;
     close_first(subject);

@@ -84,7 +84,7 @@ struct crowd {
     int handled; /* the isolate's, and no lock's */
 };
 
-static lc_error *meet_nobody(void *arg, lc_message *message)
+static lc_error *meet_nobody(lc_message *message, void *arg)
 {
     struct crowd *crowd = arg;
     (void)message;
@@ -180,7 +180,7 @@ struct member {
 };
 
 /* Sends itself the next message, so that it comes anew to whatever thread has time. */
-static lc_error *go_round(void *arg, lc_message *message)
+static lc_error *go_round(lc_message *message, void *arg)
 {
     struct member *member = arg;
     (void)message;
@@ -574,7 +574,7 @@ struct request {
     lc_send_port answer_to;
 };
 
-static lc_error *answer_request(void *arg, lc_message *message)
+static lc_error *answer_request(lc_message *message, void *arg)
 {
     const struct request *request = lc_message_data(message);
     (void)arg;
@@ -812,7 +812,7 @@ struct delivery {
     void *taken[2];
 };
 
-static lc_error *accept_parcel(void *arg, lc_message *message)
+static lc_error *accept_parcel(lc_message *message, void *arg)
 {
     struct delivery *delivery = arg;
     delivery->seen = lc_message_data(message);
@@ -1372,7 +1372,7 @@ static lc_error *work_in_ring(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *handle_in_ring(void *arg, lc_message *message)
+static lc_error *handle_in_ring(lc_message *message, void *arg)
 {
     struct party *party = arg;
     pass_higher(party, number_in(message));

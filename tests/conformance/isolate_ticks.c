@@ -183,7 +183,7 @@ struct ticker {
     lc_handle *gate;
 };
 
-static lc_error *tell_periods(void *arg, lc_message *message)
+static lc_error *tell_periods(lc_message *message, void *arg)
 {
     const struct ticker *ticker = arg;
     send_number(ticker->heard.send, -(int)lc_message_periods(message));

@@ -567,7 +567,7 @@ struct computation {
     atomic_uint runs;
 };
 
-static lc_error *compute(void *arg, lc_payload *result)
+static lc_error *compute(lc_payload *result, void *arg)
 {
     struct computation *computation = arg;
     atomic_fetch_add(&computation->runs, 1);
@@ -577,7 +577,7 @@ static lc_error *compute(void *arg, lc_payload *result)
 
 static lc_error *run(struct computation *computation, lc_message **result)
 {
-    return lc_isolate_compute(compute, computation, "computation", check_patience(), result);
+    return lc_isolate_compute("computation", compute, computation, result, check_patience());
 }
 
 static void run_gives_the_result(void)
@@ -684,12 +684,12 @@ static void run_has_a_deadline(void)
     struct computation unbegun = {.act = NULL};
     lc_message *result;
     lc_error *error =
-        lc_isolate_compute(compute, &computation, NULL, lc_deadline_after(LC_MILLISECOND), &result);
+        lc_isolate_compute(NULL, compute, &computation, &result, lc_deadline_after(LC_MILLISECOND));
     CU_ASSERT_EQUAL(lc_error_code(error), -ETIMEDOUT);
     CU_ASSERT_PTR_NULL(result);
     lc_error_unref(error);
     /* What begins behind it may be told to end before it has begun. */
-    error = lc_isolate_compute(compute, &unbegun, NULL, LC_NOW, &result);
+    error = lc_isolate_compute(NULL, compute, &unbegun, &result, LC_NOW);
     CU_ASSERT_TRUE(!error || lc_error_code(error) == -ETIMEDOUT);
     lc_error_unref(error);
     lc_message_free(result);
@@ -713,14 +713,14 @@ static void run_is_in_an_isolate_of_that_name(void)
     for (int i = 0; i < 2; i++) {
         lc_message *result;
         lc_error *error =
-            lc_isolate_compute(compute, &computation, names[i], check_patience(), &result);
+            lc_isolate_compute(names[i], compute, &computation, &result, check_patience());
         CU_ASSERT_STRING_EQUAL(lc_error_message(error), wanted[i]);
         lc_error_unref(error);
     }
 }
 
 /* A computation that has another run. */
-static lc_error *compute_by_another(void *arg, lc_payload *result)
+static lc_error *compute_by_another(lc_payload *result, void *arg)
 {
     static struct computation inner;
     lc_message *message;
@@ -738,7 +738,7 @@ static lc_error *compute_by_another(void *arg, lc_payload *result)
 static void run_within_an_isolate(void)
 {
     lc_message *result;
-    CHECK_SUCCESS(lc_isolate_compute(compute_by_another, NULL, NULL, check_patience(), &result));
+    CHECK_SUCCESS(lc_isolate_compute(NULL, compute_by_another, NULL, &result, check_patience()));
     CU_ASSERT_EQUAL(lc_message_size(result), strlen("well"));
     lc_message_free(result);
 }
@@ -749,17 +749,17 @@ struct nested {
     struct computation computation;
 };
 
-static lc_error *compute_until_let_go(void *arg, lc_payload *result)
+static lc_error *compute_until_let_go(lc_payload *result, void *arg)
 {
     struct nested *nested = arg;
     mime_wait(nested->mime);
-    return compute(&nested->computation, result);
+    return compute(result, &nested->computation);
 }
 
 static lc_error *runs(struct mime *mime, void *arg)
 {
     lc_message *result;
-    lc_error_unref(lc_isolate_compute(compute_until_let_go, arg, NULL, LC_FOREVER, &result));
+    lc_error_unref(lc_isolate_compute(NULL, compute_until_let_go, arg, &result, LC_FOREVER));
     lc_message_free(result);
     lc_isolate_check();
     mime_say(mime, "goes on");
@@ -1083,15 +1083,15 @@ static void options_are_copied(void)
 
 /* ---- C18: supervised ---- */
 
-static lc_error *make_instance(void *arg, lc_component **component)
+static lc_error *make_instance(lc_component **component, void *arg)
 {
     struct mime *mime = arg;
     return lc_isolate_component_new(&mime->options, component);
 }
 
-static lc_behavior answer(void *arg, const lc_error *error)
+static lc_behavior answer(const lc_failure *failure, void *arg)
 {
-    return lc_error_code(error) == -100 ? *(const lc_behavior *)arg : LC_SHUTDOWN;
+    return lc_error_code(failure->error) == -100 ? *(const lc_behavior *)arg : LC_SHUTDOWN;
 }
 
 struct play {
@@ -1109,9 +1109,9 @@ static void add_node(lc_supervisor *supervisor, struct play *play, int which)
     lc_node node = LC_NODE_INIT;
     node.name = names[which];
     node.factory = make_instance;
-    node.factory_arg = &play->mimes[which];
-    node.handler = answer;
-    node.handler_arg = &play->behavior;
+    node.arg = &play->mimes[which];
+    node.judge = answer;
+    node.judge_arg = &play->behavior;
     node.kind = check_kind();
     node.dependencies = which > 0 ? &needs : NULL;
     node.dependency_count = which > 0 ? 1 : 0;

@@ -529,15 +529,15 @@ static void done_without_error_gives_none(void)
     struct scope scope = scope_new(NULL);
     lc_error *error = (lc_error *)&scope; /* must be overwritten */
     CU_ASSERT_EQUAL(
-        lc_signaler_wait(scope.signaler, lc_handle_new_closed(), check_patience(), &error), 0);
+        lc_signaler_wait(scope.signaler, lc_handle_new_closed(), &error, check_patience()), 0);
     CU_ASSERT_PTR_NULL(error);
     lc_handle *open = lc_handle_new();
     error = (lc_error *)&scope;
-    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, open, LC_NOW, &error), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, open, &error, LC_NOW), -ETIMEDOUT);
     CU_ASSERT_PTR_NULL(error);
     struct later then;
     later(&then, close_later, open);
-    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, open, check_patience(), &error), 0);
+    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, open, &error, check_patience()), 0);
     CU_ASSERT_PTR_NULL(error);
     CU_ASSERT_TRUE(later_join(&then));
     lc_handle_unref(open);

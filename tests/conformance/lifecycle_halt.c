@@ -50,19 +50,19 @@ static lc_error *make_halting(struct halting *halting, lc_worker_function run,
     return failed;
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     return make_halting(arg, fail, component);
 }
 
-static lc_behavior halt(void *arg, const lc_error *error)
+static lc_behavior halt(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_SPIN_HALT;
 }
 
-static void note_halt(void *arg, const lc_error *error)
+static void note_halt(const lc_error *error, void *arg)
 {
     struct halting *halting = arg;
     halting->done_at_halt = lc_handle_is_closed(lc_manager_done(halting->manager));
@@ -76,12 +76,12 @@ static void run_halting(void *arg)
     lc_run_options options = LC_RUN_INIT;
     options.name = "halting";
     options.factory = make_failing;
-    options.factory_arg = halting;
-    options.handler = halt;
+    options.arg = halting;
+    options.judge = halt;
     options.on_halt = note_halt;
     options.on_halt_arg = halting;
     halting->loop = doer_self();
-    halting->result = lc_component_run(halting->context, &options, &halting->behavior);
+    halting->result = lc_component_run(&options, halting->context, &halting->behavior);
     lc_handle_close(halting->finished);
 }
 
@@ -208,7 +208,7 @@ static lc_error *fail_when_cancelled(lc_context *context, lc_ready *ready, void 
     return fail(context, ready, arg);
 }
 
-static lc_error *make_failing_when_cancelled(void *arg, lc_component **component)
+static lc_error *make_failing_when_cancelled(lc_component **component, void *arg)
 {
     return make_halting(arg, fail_when_cancelled, component);
 }
@@ -226,11 +226,11 @@ CHECK_CHILD(halt_in_a_terminated_run)
     lc_run_options options = LC_RUN_INIT;
     halting_init(&halting);
     options.factory = make_failing_when_cancelled;
-    options.factory_arg = &halting;
-    options.handler = halt;
+    options.arg = &halting;
+    options.judge = halt;
     options.handle_signals = true;
     later(&then, terminate, NULL);
-    lc_error *result = lc_component_run(NULL, &options, &halting.behavior);
+    lc_error *result = lc_component_run(&options, NULL, &halting.behavior);
     later_join(&then);
     STEP(1, result == halting.error);
     STEP(2, halting.behavior == LC_SPIN_HALT);
@@ -276,7 +276,7 @@ struct bare_halt {
     int result;
 };
 
-static void note_bare_halt(void *arg, const lc_error *error)
+static void note_bare_halt(const lc_error *error, void *arg)
 {
     (void)error;
     lc_handle_close(((struct bare_halt *)arg)->halted);
@@ -357,7 +357,7 @@ static void halt_uses_no_cpu(void)
 
 /* ---- the run's own signal handling ---- */
 
-static lc_error *make_noop(void *arg, lc_component **component)
+static lc_error *make_noop(lc_component **component, void *arg)
 {
     (void)arg;
     lc_manager *manager = NULL;
@@ -383,7 +383,7 @@ static int run_until_signal(int signal, const char *name)
     options.factory = make_noop;
     options.handle_signals = true;
     later(&then, send_signal, &signal);
-    lc_error *result = lc_component_run(NULL, &options, &behavior);
+    lc_error *result = lc_component_run(&options, NULL, &behavior);
     STEP(1, later_join(&then));
     STEP(2, lc_error_code(result) == -ECANCELED);
     STEP(3, lc_error_cause(result) != NULL);
@@ -423,7 +423,7 @@ static lc_error *fail_then_be_terminated(lc_context *context, lc_ready *ready, v
     return NULL;
 }
 
-static lc_error *make_terminated(void *arg, lc_component **component)
+static lc_error *make_terminated(lc_component **component, void *arg)
 {
     struct halting *halting = arg;
     lc_manager *manager = NULL;
@@ -444,9 +444,9 @@ CHECK_CHILD(run_terminated_while_failing)
     lc_run_options options = LC_RUN_INIT;
     halting_init(&halting);
     options.factory = make_terminated;
-    options.factory_arg = &halting;
+    options.arg = &halting;
     options.handle_signals = true;
-    lc_error *result = lc_component_run(NULL, &options, NULL);
+    lc_error *result = lc_component_run(&options, NULL, NULL);
     STEP(1, lc_error_code(result) == -ECANCELED);
     STEP(2, halting.made == 1);
     lc_error_unref(result);
@@ -466,7 +466,7 @@ CHECK_CHILD(run_without_signals)
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_noop;
     later(&then, send_signal, &signal);
-    lc_error_unref(lc_component_run(NULL, &options, NULL));
+    lc_error_unref(lc_component_run(&options, NULL, NULL));
     return 0;
 }
 

@@ -509,8 +509,8 @@ static void error_comes_at_once(enum puppet_order failure)
     snap(lc_manager_done(stage.manager), &at_done, &stage);
     CU_ASSERT_TRUE(told(&stage, 1, failure));
     lc_error *error = NULL;
-    CU_ASSERT_EQUAL(lc_signaler_wait(stage.scope.signaler, lc_manager_done(stage.manager),
-                                     check_patience(), &error),
+    CU_ASSERT_EQUAL(lc_signaler_wait(stage.scope.signaler, lc_manager_done(stage.manager), &error,
+                                     check_patience()),
                     0);
     CU_ASSERT_PTR_EQUAL(error, stage.puppets[1].error);
     lc_error_unref(error);

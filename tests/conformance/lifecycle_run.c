@@ -48,7 +48,7 @@ struct run {
     lc_behavior behavior;
 };
 
-static lc_error *make_instance(void *arg, lc_component **component)
+static lc_error *make_instance(lc_component **component, void *arg)
 {
     struct run *run = arg;
     unsigned instance = run->made;
@@ -69,7 +69,7 @@ static lc_error *make_instance(void *arg, lc_component **component)
     return NULL;
 }
 
-static lc_behavior judge(void *arg, const lc_error *error)
+static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     struct run *run = arg;
     unsigned instance = run->made - 1;
@@ -78,7 +78,7 @@ static lc_behavior judge(void *arg, const lc_error *error)
     lc_handle *done =
         run->faked ? run->fakes[instance].done : lc_manager_done(run->managers[instance]);
     run->done_when_asked[run->asked] = lc_handle_is_closed(done);
-    run->judged[run->asked] = lc_error_ref(error);
+    run->judged[run->asked] = lc_error_ref(failure->error);
     lc_behavior answer = run->answers[run->asked++];
     lc_channel_send(run->news, NULL, LC_FOREVER);
     return answer;
@@ -93,9 +93,9 @@ static struct run *run_new(size_t workers)
     run->options = (lc_run_options)LC_RUN_INIT;
     run->options.name = "under-test";
     run->options.factory = make_instance;
-    run->options.factory_arg = run;
-    run->options.handler = judge;
-    run->options.handler_arg = run;
+    run->options.arg = run;
+    run->options.judge = judge;
+    run->options.judge_arg = run;
     run->options.halt = LC_HALT_RETURN;
     run->factory_error = lc_error_new(-ENODEV, "no such component");
     if (lc_channel_new(LC_CHANNEL_UNBOUNDED, NULL, &run->news) != 0)
@@ -125,7 +125,7 @@ static void run_loop(void *arg)
     struct run *run = arg;
     run->loop = doer_self();
     run->behavior = (lc_behavior)99;
-    run->result = lc_component_run(run->context, &run->options, &run->behavior);
+    run->result = lc_component_run(&run->options, run->context, &run->behavior);
     lc_handle_close(run->finished);
 }
 
@@ -399,7 +399,7 @@ static void halt_without_waiting_returns_the_error(void)
 static void no_handler_restarts(void)
 {
     struct run *run = run_new(1);
-    run->options.handler = NULL;
+    run->options.judge = NULL;
     run_begin(run);
     for (unsigned i = 0; i + 1 < INSTANCES; i++) {
         CU_ASSERT_TRUE(run_instance(run));
@@ -421,7 +421,7 @@ static lc_error *fail_at_once(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "a restart would do harm");
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("failing");
@@ -433,21 +433,21 @@ static lc_error *make_failing(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior answer_given(void *arg, const lc_error *error)
+static lc_behavior answer_given(const lc_failure *failure, void *arg)
 {
-    (void)error;
+    (void)failure;
     return *(const lc_behavior *)arg;
 }
 
-static lc_error *make_supervisor(void *arg, lc_component **component)
+static lc_error *make_supervisor(lc_component **component, void *arg)
 {
     lc_supervisor *supervisor = NULL;
     lc_node node = LC_NODE_INIT;
     node.name = "failing";
     node.kind = check_kind();
     node.factory = make_failing;
-    node.handler = answer_given;
-    node.handler_arg = arg;
+    node.judge = answer_given;
+    node.judge_arg = arg;
     CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
     *component = lc_supervisor_component(supervisor);
@@ -459,10 +459,10 @@ static void supervisor_ends_the_run(lc_behavior answer)
     lc_behavior behavior = LC_STOP;
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_supervisor;
-    options.factory_arg = &answer;
+    options.arg = &answer;
     options.halt = LC_HALT_RETURN;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(5 * LC_SECOND));
-    CHECK_ERROR(lc_component_run(context, &options, &behavior), -EIO);
+    CHECK_ERROR(lc_component_run(&options, context, &behavior), -EIO);
     CU_ASSERT_EQUAL(behavior, answer);
     lc_context_unref(context);
 }
@@ -593,7 +593,7 @@ static void ends_with_an_error_of_its_own(int code, bool judged)
     puppet_drop(&run->puppets[0][0]);
     puppet_init(&run->puppets[0][0], code);
     if (!judged)
-        run->options.handler = NULL;
+        run->options.judge = NULL;
     run->answers[0] = LC_SPIN_HALT;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
@@ -695,17 +695,17 @@ static void error_of_the_completed_is_judged(void)
 }
 
 /* The handler itself cancels the run and asks for a restart. */
-static lc_behavior cancel_and_restart(void *arg, const lc_error *error)
+static lc_behavior cancel_and_restart(const lc_failure *failure, void *arg)
 {
     struct run *run = arg;
     lc_context_cancel(run->context, NULL);
-    return judge(arg, error);
+    return judge(failure, arg);
 }
 
 static void cancel_while_asking_makes_nothing(void)
 {
     struct run *run = run_new(1);
-    run->options.handler = cancel_and_restart;
+    run->options.judge = cancel_and_restart;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
     CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
@@ -774,7 +774,7 @@ static void later_factory_failure_heals(void)
 static void cancel_before_a_restart_is_not_retried(void)
 {
     struct run *run = run_new(1);
-    run->options.handler = NULL;
+    run->options.judge = NULL;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
     CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
@@ -857,7 +857,7 @@ static void unknown_answers_are_einval(void)
 
 static void refused(lc_run_options *options, const char *field)
 {
-    lc_error *error = lc_component_run(NULL, options, NULL);
+    lc_error *error = lc_component_run(options, NULL, NULL);
     CU_ASSERT_EQUAL(lc_error_code(error), -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), field));
     lc_error_unref(error);

@@ -328,7 +328,7 @@ static void wait_error_prefers_the_error(void)
     lc_error *error = NULL;
     lc_signal_error(scope.context, lc_error_new(-EIO, "first"));
     CU_ASSERT_EQUAL(
-        lc_signaler_wait(scope.signaler, lc_handle_new_closed(), check_patience(), &error), 0);
+        lc_signaler_wait(scope.signaler, lc_handle_new_closed(), &error, check_patience()), 0);
     CHECK_ERROR(error, -EIO);
     scope_drop(&scope);
 }
@@ -345,7 +345,7 @@ static void wait_error_is_woken_by_an_error(void)
     lc_error *error = NULL;
     struct later signal;
     later(&signal, signal_later, scope.context);
-    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, done, check_patience(), &error), 0);
+    CU_ASSERT_EQUAL(lc_signaler_wait(scope.signaler, done, &error, check_patience()), 0);
     CU_ASSERT_TRUE(later_join(&signal));
     CHECK_ERROR(error, -EIO);
     lc_handle_unref(done);

@@ -342,7 +342,7 @@ static lc_error *sync_at_the_end(lc_context *context, lc_ready *ready, void *arg
     return NULL;
 }
 
-static lc_error *make_syncing(void *arg, lc_component **component)
+static lc_error *make_syncing(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("syncing");
@@ -353,9 +353,9 @@ static lc_error *make_syncing(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior count_and_stop(void *arg, const lc_error *error)
+static lc_behavior count_and_stop(const lc_failure *failure, void *arg)
 {
-    *(unsigned *)arg += lc_error_is(error, -EIO);
+    *(unsigned *)arg += lc_error_is(failure->error, -EIO);
     return LC_STOP;
 }
 
@@ -365,9 +365,9 @@ static void run_loop_hears_of_a_throw_in_deferred(void)
     lc_run_options options = LC_RUN_INIT;
     options.name = "syncing";
     options.factory = make_syncing;
-    options.handler = count_and_stop;
-    options.handler_arg = &asked;
-    CHECK_ERROR(lc_component_run(NULL, &options, NULL), -EIO);
+    options.judge = count_and_stop;
+    options.judge_arg = &asked;
+    CHECK_ERROR(lc_component_run(&options, NULL, NULL), -EIO);
     CU_ASSERT_EQUAL(asked, 1);
 }
 

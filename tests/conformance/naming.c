@@ -109,13 +109,13 @@ static lc_component *manager_of(struct scene *scene, const char *name, const cha
     return lc_manager_component(manager);
 }
 
-static lc_error *make_store(void *arg, lc_component **component)
+static lc_error *make_store(lc_component **component, void *arg)
 {
     *component = manager_of(arg, "disk", "sync", hold_up, "open");
     return NULL;
 }
 
-static lc_error *make_merged_store(void *arg, lc_component **component)
+static lc_error *make_merged_store(lc_component **component, void *arg)
 {
     lc_component *parts[] = {manager_of(arg, "net", "listen", lc_noop_worker, "accept"),
                              manager_of(arg, "disk", "sync", hold_up, "open")};
@@ -123,7 +123,7 @@ static lc_error *make_merged_store(void *arg, lc_component **component)
     return NULL;
 }
 
-static lc_error *make_noop(void *arg, lc_component **component)
+static lc_error *make_noop(lc_component **component, void *arg)
 {
     *component = manager_of(arg, "noop", "noop", lc_noop_worker, "other");
     return NULL;
@@ -134,7 +134,7 @@ static lc_node node_of(const char *name, lc_component_factory factory, void *arg
     lc_node node = LC_NODE_INIT;
     node.name = name;
     node.factory = factory;
-    node.factory_arg = arg;
+    node.arg = arg;
     node.kind = check_kind();
     return node;
 }
@@ -150,7 +150,7 @@ static lc_supervisor *supervisor_named(const char *name)
 }
 
 /* A graph "graph" of "store", which holds up, and "idle", which does not. */
-static lc_error *make_graph(void *arg, lc_component **component)
+static lc_error *make_graph(lc_component **component, void *arg)
 {
     lc_supervisor *graph = supervisor_named("graph");
     lc_node store = node_of("store", make_merged_store, arg);
@@ -188,7 +188,7 @@ static lc_error *run_root(lc_context *context, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-static lc_error *make_tree(void *arg, lc_component **component)
+static lc_error *make_tree(lc_component **component, void *arg)
 {
     struct scene *scene = arg;
     lc_tree *tree = NULL;
@@ -204,11 +204,11 @@ static lc_error *make_tree(void *arg, lc_component **component)
 
 /* ---- a run ---- */
 
-static lc_behavior keep_error(void *arg, const lc_error *error)
+static lc_behavior keep_error(const lc_failure *failure, void *arg)
 {
     struct scene *scene = arg;
     /* Several nodes may be judged at a time. */
-    lc_error_unref(atomic_exchange(&scene->judged, lc_error_ref(error)));
+    lc_error_unref(atomic_exchange(&scene->judged, lc_error_ref(failure->error)));
     return LC_STOP;
 }
 
@@ -225,8 +225,8 @@ static void scene_init(struct scene *scene, bool stays)
 
 static void scene_add(struct scene *scene, lc_node node)
 {
-    node.handler = keep_error;
-    node.handler_arg = scene;
+    node.judge = keep_error;
+    node.judge_arg = scene;
     succeed(lc_supervisor_add(scene->outer, &node));
 }
 
@@ -300,7 +300,7 @@ static void not_ready_names(lc_node node, const char *named)
     struct helper helper;
     scene_init(&scene, false);
     scene.clock = check_clock_new();
-    node.factory_arg = node.factory_arg ? node.factory_arg : &scene;
+    node.arg = node.arg ? node.arg : &scene;
     node.start_timeout = 5 * LC_SECOND;
     scene_add(&scene, node);
     helper_start(&helper, scene_run, &scene);
@@ -324,7 +324,7 @@ static void not_stopped_names(lc_node node, const char *named)
     struct helper helper;
     scene_init(&scene, true);
     scene.clock = check_clock_new();
-    node.factory_arg = &scene;
+    node.arg = &scene;
     node.stop_timeout = 3 * LC_SECOND;
     scene_add(&scene, node);
     check_log_capture();
@@ -379,7 +379,7 @@ static lc_error *return_early(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *make_early(void *arg, lc_component **component)
+static lc_error *make_early(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("early");
@@ -425,7 +425,7 @@ static lc_error *note_start(struct fake *fake, lc_context *context)
     return NULL;
 }
 
-static lc_error *give_own(void *arg, lc_component **component)
+static lc_error *give_own(lc_component **component, void *arg)
 {
     *component = &((struct own *)arg)->fake.component;
     return NULL;
@@ -472,7 +472,7 @@ static lc_error *fail_at_once(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "broken");
 }
 
-static lc_error *make_broken(void *arg, lc_component **component)
+static lc_error *make_broken(lc_component **component, void *arg)
 {
     *component = manager_of(arg, "broken", "broken", fail_at_once, "other");
     return NULL;
@@ -487,13 +487,13 @@ static lc_component *broken_graph(const char *name, void *arg)
     return lc_supervisor_component(graph);
 }
 
-static lc_error *make_broken_graph(void *arg, lc_component **component)
+static lc_error *make_broken_graph(lc_component **component, void *arg)
 {
     *component = broken_graph("graph", arg);
     return NULL;
 }
 
-static lc_error *make_broken_graphs(void *arg, lc_component **component)
+static lc_error *make_broken_graphs(lc_component **component, void *arg)
 {
     lc_component *parts[] = {broken_graph("first", arg), broken_graph("second", arg)};
     must(lc_components_merge(parts, 2, component) == 0);
@@ -504,13 +504,13 @@ static lc_error *make_broken_graphs(void *arg, lc_component **component)
 static lc_error *run_by_hand(lc_context *context, void *arg)
 {
     lc_component *graph = NULL;
-    lc_error_unref(make_broken_graph(arg, &graph));
+    lc_error_unref(make_broken_graph(&graph, arg));
     lc_error_unref(lc_supervisor_run((lc_supervisor *)graph, context, NULL));
     lc_component_destroy(graph);
     return lc_error_new(-EIO, "died");
 }
 
-static lc_error *make_dying_tree(void *arg, lc_component **component)
+static lc_error *make_dying_tree(lc_component **component, void *arg)
 {
     lc_tree *tree = NULL;
     lc_tree_options options = LC_TREE_INIT;
@@ -575,9 +575,9 @@ static void run_component(void *arg)
     lc_run_options options = LC_RUN_INIT;
     options.name = "web";
     options.factory = make_graph;
-    options.factory_arg = scene;
+    options.arg = scene;
     options.handle_signals = true;
-    scene->result = lc_component_run(NULL, &options, NULL);
+    scene->result = lc_component_run(&options, NULL, NULL);
     lc_handle_close(scene->finished);
 }
 
@@ -701,10 +701,10 @@ static void is_below(const lc_snapshot *snapshot, const char *name, const char *
         CU_ASSERT_STRING_EQUAL(snapshot->nodes[row->parent].name, parent);
 }
 
-static lc_error *make_two_graphs(void *arg, lc_component **component)
+static lc_error *make_two_graphs(lc_component **component, void *arg)
 {
     lc_component *parts[2];
-    lc_error_unref(make_graph(arg, &parts[0]));
+    lc_error_unref(make_graph(&parts[0], arg));
     lc_supervisor *other = supervisor_named("other");
     lc_node base = node_of("base", make_noop, arg), user = node_of("user", make_noop, arg);
     const lc_dependency needs = {.name = "base"};

@@ -96,35 +96,35 @@ static lc_component *component_of(lc_worker_function run, void *arg)
     return lc_manager_component(manager);
 }
 
-static lc_error *make_caller(void *arg, lc_component **component)
+static lc_error *make_caller(lc_component **component, void *arg)
 {
     *component = component_of(call_in_worker, arg);
     return NULL;
 }
 
-static lc_error *make_merged_caller(void *arg, lc_component **component)
+static lc_error *make_merged_caller(lc_component **component, void *arg)
 {
     lc_component *parts[] = {component_of(lc_noop_worker, NULL), component_of(call_in_worker, arg)};
     CU_ASSERT_EQUAL(lc_components_merge(parts, 2, component), 0);
     return NULL;
 }
 
-static lc_error *call_in_factory(void *arg, lc_component **component)
+static lc_error *call_in_factory(lc_component **component, void *arg)
 {
     make_the_call(arg);
     *component = component_of(lc_noop_worker, NULL);
     return NULL;
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     *component = component_of(fail_in_worker, arg);
     return NULL;
 }
 
-static lc_behavior call_in_handler(void *arg, const lc_error *error)
+static lc_behavior call_in_handler(const lc_failure *failure, void *arg)
 {
-    (void)error;
+    (void)failure;
     make_the_call(arg);
     return LC_RESTART;
 }
@@ -135,7 +135,7 @@ static lc_error *call_in_entry(void *arg)
     return NULL;
 }
 
-static lc_error *make_isolate(void *arg, lc_component **component)
+static lc_error *make_isolate(lc_component **component, void *arg)
 {
     lc_isolate_options options = LC_ISOLATE_INIT;
     options.entry = call_in_entry;
@@ -146,8 +146,7 @@ static lc_error *make_isolate(void *arg, lc_component **component)
 /* ---- a supervisor with the node "own" ---- */
 
 static lc_supervisor *supervisor_of(const char *name, const char *node_name,
-                                    lc_component_factory factory, lc_error_handler handler,
-                                    void *arg)
+                                    lc_component_factory factory, lc_judge handler, void *arg)
 {
     lc_supervisor *supervisor = NULL;
     lc_supervisor_options options = LC_SUPERVISOR_INIT;
@@ -155,9 +154,9 @@ static lc_supervisor *supervisor_of(const char *name, const char *node_name,
     lc_node node = LC_NODE_INIT;
     node.name = node_name;
     node.factory = factory;
-    node.factory_arg = arg;
-    node.handler = handler;
-    node.handler_arg = arg;
+    node.arg = arg;
+    node.judge = handler;
+    node.judge_arg = arg;
     node.kind = check_kind();
     CHECK_SUCCESS(lc_supervisor_new(&options, &supervisor));
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
@@ -185,7 +184,7 @@ static void play_removal(struct scene *scene)
     lc_handle_unref(scene->asked);
 }
 
-static void removal_by(lc_component_factory factory, lc_error_handler handler, bool blocking)
+static void removal_by(lc_component_factory factory, lc_judge handler, bool blocking)
 {
     struct scene scene = scene_of(remove_own);
     scene.blocking = blocking;
@@ -231,7 +230,7 @@ static lc_error *call_in_start(struct fake *fake, lc_context *context)
     return lc_error_new(-EAGAIN, "does not start");
 }
 
-static lc_error *give_fake(void *arg, lc_component **component)
+static lc_error *give_fake(lc_component **component, void *arg)
 {
     *component = &((struct fake *)arg)->component;
     return NULL;
@@ -253,7 +252,7 @@ static void a_start_removes_its_node(void)
 
 /* ---- nested ---- */
 
-static lc_error *make_inner(void *arg, lc_component **component)
+static lc_error *make_inner(lc_component **component, void *arg)
 {
     struct scene *scene = arg;
     lc_supervisor *inner = supervisor_of("inner", "deep", make_caller, NULL, scene);
@@ -261,7 +260,7 @@ static lc_error *make_inner(void *arg, lc_component **component)
     return NULL;
 }
 
-static lc_error *make_inner_with_handler(void *arg, lc_component **component)
+static lc_error *make_inner_with_handler(lc_component **component, void *arg)
 {
     struct scene *scene = arg;
     lc_supervisor *inner = supervisor_of("inner", "deep", make_failing, call_in_handler, scene);
@@ -311,7 +310,7 @@ static lc_tree *tree_of(lc_runnable root, struct scene *scene)
     return tree;
 }
 
-static lc_error *make_tree(void *arg, lc_component **component)
+static lc_error *make_tree(lc_component **component, void *arg)
 {
     *component = lc_tree_component(tree_of(run_deep_supervisor, arg));
     return NULL;
@@ -346,13 +345,13 @@ static lc_error *ask_when_stopped(lc_context *context, lc_ready *ready, void *ar
     return NULL;
 }
 
-static lc_error *make_asking(void *arg, lc_component **component)
+static lc_error *make_asking(lc_component **component, void *arg)
 {
     *component = component_of(ask_when_stopped, arg);
     return NULL;
 }
 
-static lc_error *make_inner_that_asks(void *arg, lc_component **component)
+static lc_error *make_inner_that_asks(lc_component **component, void *arg)
 {
     struct scene *scene = arg;
     scene->inner = supervisor_of("inner", "deep", make_asking, NULL, scene);
@@ -473,13 +472,13 @@ static lc_error *remove_other(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *make_other(void *arg, lc_component **component)
+static lc_error *make_other(lc_component **component, void *arg)
 {
     *component = component_of(remove_other, arg);
     return NULL;
 }
 
-static lc_error *make_noop(void *arg, lc_component **component)
+static lc_error *make_noop(lc_component **component, void *arg)
 {
     *component = component_of(lc_noop_worker, arg);
     return NULL;
@@ -493,7 +492,7 @@ static void others_wait_for_the_end(void)
     lc_node node = LC_NODE_INIT;
     node.name = "other";
     node.factory = make_other;
-    node.factory_arg = &scene;
+    node.arg = &scene;
     node.kind = check_kind();
     CHECK_SUCCESS(lc_supervisor_add(scene.outer, &node));
     helper_do(run_outer, &scene);
@@ -521,7 +520,7 @@ static lc_error *remove_below(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *make_above(void *arg, lc_component **component)
+static lc_error *make_above(lc_component **component, void *arg)
 {
     *component = component_of(remove_below, arg);
     return NULL;

@@ -499,7 +499,7 @@ static void without_a_handler_a_node_restarts(void)
 {
     struct crew *crew = crew_new();
     struct player *store = crew_player(crew, "store", "");
-    store->node.handler = NULL;
+    store->node.judge = NULL;
     check_log_capture();
     crew_begin(crew);
     crew_order(store, 1, CREW_FAIL);
@@ -593,7 +593,7 @@ static void an_error_thrown_before_the_cancel_is_judged_and_nothing_restarts(voi
 /* ---- supervisors as nodes ---- */
 
 /* A crew whose supervisor is what the factory of another's node makes. */
-static lc_error *make_inner(void *arg, lc_component **component)
+static lc_error *make_inner(lc_component **component, void *arg)
 {
     struct crew *inner = arg;
     *component = lc_supervisor_component(lc_supervisor_ref(inner->supervisor));
@@ -606,8 +606,8 @@ static struct player *nest(struct crew *outer, struct crew *inner, const char *n
     for (unsigned i = 0; i < inner->count; i++)
         CHECK_SUCCESS(crew_join(&inner->players[i]));
     player->node.factory = make_inner;
-    player->node.factory_arg = inner;
-    player->node.handler = NULL;
+    player->node.arg = inner;
+    player->node.judge = NULL;
     return player;
 }
 
@@ -746,16 +746,16 @@ struct successors {
     lc_error *judged;
 };
 
-static lc_error *make_successor(void *arg, lc_component **component)
+static lc_error *make_successor(lc_component **component, void *arg)
 {
     struct successors *successors = arg;
-    return make_inner(successors->crews[successors->made++], component);
+    return make_inner(component, successors->crews[successors->made++]);
 }
 
-static lc_behavior restart_successor(void *arg, const lc_error *error)
+static lc_behavior restart_successor(const lc_failure *failure, void *arg)
 {
     struct successors *successors = arg;
-    successors->judged = lc_error_ref(error);
+    successors->judged = lc_error_ref(failure->error);
     successors->asked++;
     return LC_RESTART;
 }
@@ -770,8 +770,8 @@ static void a_handler_outside_judges_what_comes_from_inside(lc_behavior inside)
     struct player *front = crew_player(outer, "front", "storage");
     CHECK_SUCCESS(crew_join(second));
     storage->node.factory = make_successor;
-    storage->node.handler = restart_successor;
-    storage->node.factory_arg = storage->node.handler_arg = &successors;
+    storage->node.judge = restart_successor;
+    storage->node.arg = storage->node.judge_arg = &successors;
     first->answers[0] = inside;
     check_log_capture();
     crew_begin(outer);
@@ -811,8 +811,8 @@ static void a_bad_graph_inside_is_an_error_of_its_node(void)
     struct successors successors = {.crews = {inner, inner}};
     struct player *storage = nest(outer, inner, "storage");
     storage->node.factory = make_successor;
-    storage->node.handler = restart_successor;
-    storage->node.factory_arg = storage->node.handler_arg = &successors;
+    storage->node.judge = restart_successor;
+    storage->node.arg = storage->node.judge_arg = &successors;
     storage->node.restart = LC_TEMPORARY;
     check_log_capture();
     crew_begin(outer);

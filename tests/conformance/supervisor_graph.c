@@ -71,7 +71,7 @@ static void a_node_that_needs_itself_is_a_cycle(void)
     crew_drop(crew);
 }
 
-static lc_error *make_nothing(void *arg, lc_component **component)
+static lc_error *make_nothing(lc_component **component, void *arg)
 {
     (void)arg;
     (void)component;
@@ -358,7 +358,7 @@ static void a_factory_that_fails_on_a_restart_along_is_called_again(void)
     struct player *journal = crew_player(crew, "journal", "");
     struct player *store = crew_player(crew, "store", "journal+");
     store->factory_fails_at = 2;
-    store->node.handler = NULL;
+    store->node.judge = NULL;
     check_log_capture();
     crew_begin(crew);
     RUNS(store, 1);
@@ -400,17 +400,17 @@ static lc_error *complete_in_start(struct fake *fake, lc_context *context)
     return NULL;
 }
 
-static lc_error *make_fake(void *arg, lc_component **component)
+static lc_error *make_fake(lc_component **component, void *arg)
 {
     struct failing_start *failing = arg;
     *component = &failing->fakes[failing->made++].component;
     return NULL;
 }
 
-static lc_behavior restart_fake(void *arg, const lc_error *error)
+static lc_behavior restart_fake(const lc_failure *failure, void *arg)
 {
     struct failing_start *failing = arg;
-    failing->judged[failing->asked++] = error;
+    failing->judged[failing->asked++] = failure->error;
     return LC_RESTART;
 }
 
@@ -428,8 +428,8 @@ static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_con
     lc_node node = LC_NODE_INIT;
     node.name = "fake";
     node.factory = make_fake;
-    node.handler = restart_fake;
-    node.factory_arg = node.handler_arg = &failing;
+    node.judge = restart_fake;
+    node.arg = node.judge_arg = &failing;
     node.kind = check_kind();
     node.backoff.first = 0;
     CHECK_SUCCESS(lc_supervisor_add(crew_supervisor(crew), &node));
@@ -461,7 +461,7 @@ static void an_inline_start_that_fails_is_judged(void)
     starts_fail(LC_START_INLINE, fail_in_start);
 }
 
-static lc_error *give_nothing(void *arg, lc_component **component)
+static lc_error *give_nothing(lc_component **component, void *arg)
 {
     (void)arg;
     (void)component;
@@ -676,7 +676,7 @@ static lc_error *complete(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *make_job(void *arg, lc_component **component)
+static lc_error *make_job(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(arg);
@@ -703,7 +703,7 @@ static void snapshots_show_the_last_jobs_that_ended(void)
         lc_node job = LC_NODE_INIT;
         job.name = name;
         job.factory = make_job;
-        job.factory_arg = name;
+        job.arg = name;
         job.kind = check_kind();
         job.restart = LC_TEMPORARY;
         CHECK_SUCCESS(lc_supervisor_add(crew->supervisor, &job));

@@ -29,7 +29,7 @@ static void listen(struct told *told, lc_observer *observer, int64_t deadline)
     while (told->result == 0) {
         if (told->count == sizeof told->events / sizeof *told->events)
             abort();
-        told->result = lc_observer_next(observer, deadline, &told->events[told->count]);
+        told->result = lc_observer_next(observer, &told->events[told->count], deadline);
         told->count += told->result == 0;
     }
 }
@@ -259,7 +259,7 @@ static void observers_come_and_go_while_it_runs(void)
     lc_observer_free(late);
     lc_event *event = NULL;
     lc_observer *too_late = lc_supervisor_observe(crew->supervisor, 1);
-    CU_ASSERT_EQUAL(lc_observer_next(too_late, check_patience(), &event), -EPIPE);
+    CU_ASSERT_EQUAL(lc_observer_next(too_late, &event, check_patience()), -EPIPE);
     lc_observer_free(too_late);
     crew_drop(crew);
 }
@@ -277,7 +277,7 @@ static void an_observer_may_be_waited_for_among_others(void)
     lc_event *event = NULL;
     bool ready = false;
     while (!ready && lc_wait_any(waitables, 2, check_patience()) == EVENT) {
-        CU_ASSERT_EQUAL(lc_observer_next(observer, LC_NOW, &event), 0);
+        CU_ASSERT_EQUAL(lc_observer_next(observer, &event, LC_NOW), 0);
         ready = event->state == LC_NODE_READY;
         lc_event_free(event);
     }
@@ -318,9 +318,9 @@ static void bad_calls_are_refused(void)
     CU_ASSERT_PTR_NULL(lc_supervisor_observe(NULL, 1));
     CU_ASSERT_PTR_NULL(lc_supervisor_snapshot(NULL));
     lc_observer *observer = lc_supervisor_observe(supervisor, LC_OBSERVER_EVENTS_MAX);
-    CU_ASSERT_EQUAL(lc_observer_next(observer, LC_NOW, &event), -ETIMEDOUT);
-    CU_ASSERT_EQUAL(lc_observer_next(observer, LC_NOW, NULL), -EINVAL);
-    CU_ASSERT_EQUAL(lc_observer_next(NULL, LC_NOW, &event), -EINVAL);
+    CU_ASSERT_EQUAL(lc_observer_next(observer, &event, LC_NOW), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_observer_next(observer, NULL, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_observer_next(NULL, &event, LC_NOW), -EINVAL);
     lc_observer_free(observer);
     lc_observer_free(NULL);
     lc_event_free(NULL);
@@ -341,16 +341,16 @@ static lc_error *start_and_fail(struct fake *fake, lc_context *context)
     return NULL;
 }
 
-static lc_error *make_hasty(void *arg, lc_component **component)
+static lc_error *make_hasty(lc_component **component, void *arg)
 {
     *component = &((struct hasty *)arg)->fake.component;
     return NULL;
 }
 
-static lc_behavior stop(void *arg, const lc_error *error)
+static lc_behavior stop(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_STOP;
 }
 
@@ -365,8 +365,8 @@ static void readiness_before_the_start_returns_is_seen(void)
     lc_node node = LC_NODE_INIT;
     node.name = "hasty";
     node.factory = make_hasty;
-    node.factory_arg = &hasty;
-    node.handler = stop;
+    node.arg = &hasty;
+    node.judge = stop;
     node.kind = check_kind();
     CHECK_SUCCESS(lc_supervisor_add(crew_supervisor(crew), &node));
     lc_observer *observer = lc_supervisor_observe(crew->supervisor, 10);

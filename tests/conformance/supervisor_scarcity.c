@@ -24,7 +24,7 @@ static void count_line(void *arg, const lc_log_record *record)
 {
     struct lines *lines = arg;
     bool tree = strstr(record->message, "died:") != NULL;
-    if (tree || strstr(record->message, "restarting, since"))
+    if (tree || strstr(record->message, "; restart "))
         atomic_fetch_add(&lines->restarts, 1);
 }
 
@@ -82,7 +82,7 @@ static lc_error *work_as_runnable(lc_context *context, void *arg)
     return work(arg, context);
 }
 
-static lc_error *make_subject(void *arg, lc_component **component)
+static lc_error *make_subject(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("subject");
@@ -158,7 +158,7 @@ static void node_pauses(void)
     subject_init(&subject);
     node.name = "subject";
     node.factory = make_subject;
-    node.factory_arg = &subject;
+    node.arg = &subject;
     node.kind = check_kind();
     struct check_clock *clock = check_clock_new();
     check_clock_use(clock);

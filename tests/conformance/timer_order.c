@@ -55,7 +55,7 @@ struct ticking {
     int (*started)(int turn);     /* which timer is started in that turn */
 };
 
-static lc_error *note_tick(void *arg, lc_message *message)
+static lc_error *note_tick(lc_message *message, void *arg)
 {
     note_arrival(arg, number_in(message));
     return NULL;

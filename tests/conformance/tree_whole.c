@@ -545,7 +545,7 @@ static void what_has_not_begun_is_not_settled(void)
 static lc_event *next_of(lc_observer *observer)
 {
     lc_event *event = NULL;
-    CU_ASSERT_EQUAL(lc_observer_next(observer, check_patience(), &event), 0);
+    CU_ASSERT_EQUAL(lc_observer_next(observer, &event, check_patience()), 0);
     return event;
 }
 
@@ -627,7 +627,7 @@ static void changes_are_told_in_order(void)
     }
     tells_of_the_end(later, LC_EVENT_ENDED);
     lc_event *event = NULL;
-    CU_ASSERT_EQUAL(lc_observer_next(later, check_patience(), &event), -EPIPE);
+    CU_ASSERT_EQUAL(lc_observer_next(later, &event, check_patience()), -EPIPE);
     lc_observer_free(later);
     troupe_strike(&troupe);
 }
@@ -643,16 +643,16 @@ static void observers_come_and_go(void)
     CU_ASSERT_PTR_NULL(lc_tree_observe(troupe.tree, (size_t)LC_OBSERVER_EVENTS_MAX + 1));
     lc_observer *goes = lc_tree_observe(troupe.tree, 10);
     lc_observer *stays = lc_tree_observe(troupe.tree, 10);
-    CU_ASSERT_EQUAL(lc_observer_next(stays, LC_NOW, &event), -ETIMEDOUT);
-    CU_ASSERT_EQUAL(lc_observer_next(stays, LC_NOW, NULL), -EINVAL);
-    CU_ASSERT_EQUAL(lc_observer_next(NULL, LC_NOW, &event), -EINVAL);
+    CU_ASSERT_EQUAL(lc_observer_next(stays, &event, LC_NOW), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_observer_next(stays, NULL, LC_NOW), -EINVAL);
+    CU_ASSERT_EQUAL(lc_observer_next(NULL, &event, LC_NOW), -EINVAL);
     CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
     lc_observer_free(goes); /* with an event that it has not seen */
     lc_waitable waitable = lc_on_observer(stays);
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), 0);
     tells(stays, &(struct wanted){"root.a", LC_NODE_READY, 1, 0}, 1);
     CU_ASSERT_TRUE(actor_does(a, ACTOR_DONE)); /* which is told at the return */
-    CU_ASSERT_EQUAL(lc_observer_next(stays, LC_NOW, &event), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_observer_next(stays, &event, LC_NOW), -ETIMEDOUT);
     CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
     tells(stays, &(struct wanted){"root.a", LC_NODE_DONE, 1, 0}, 1);
     lc_observer_free(stays);
@@ -660,7 +660,7 @@ static void observers_come_and_go(void)
     lc_tree_cancel(troupe.tree);
     CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
     lc_observer *late = lc_tree_observe(troupe.tree, 10);
-    CU_ASSERT_EQUAL(lc_observer_next(late, check_patience(), &event), -EPIPE);
+    CU_ASSERT_EQUAL(lc_observer_next(late, &event, check_patience()), -EPIPE);
     lc_observer_free(late);
     troupe_strike(&troupe);
 }
@@ -1002,7 +1002,7 @@ struct nested {
     struct helper helper;
 };
 
-static lc_error *make_tree(void *arg, lc_component **component)
+static lc_error *make_tree(lc_component **component, void *arg)
 {
     struct nested *nested = arg;
     lc_tree_options options = LC_TREE_INIT;
@@ -1014,7 +1014,7 @@ static lc_error *make_tree(void *arg, lc_component **component)
     return error;
 }
 
-static lc_error *make_after(void *arg, lc_component **component)
+static lc_error *make_after(lc_component **component, void *arg)
 {
     struct nested *nested = arg;
     lc_manager *manager = NULL;
@@ -1035,21 +1035,21 @@ static void run_nested(void *arg)
 }
 
 static void add_node(struct nested *nested, const char *name, lc_component_factory factory,
-                     lc_error_handler handler, const char *dependency)
+                     lc_judge handler, const char *dependency)
 {
     const lc_dependency depends = {.name = dependency};
     lc_node node = LC_NODE_INIT;
     node.name = name;
     node.factory = factory;
-    node.factory_arg = nested;
-    node.handler = handler;
+    node.arg = nested;
+    node.judge = handler;
     node.kind = check_kind();
     node.dependencies = &depends;
     node.dependency_count = dependency ? 1 : 0;
     CHECK_SUCCESS(lc_supervisor_add(nested->supervisor, &node));
 }
 
-static void nested_open(struct nested *nested, struct actor *root, lc_error_handler handler)
+static void nested_open(struct nested *nested, struct actor *root, lc_judge handler)
 {
     *nested = (struct nested){.root = root, .after = lc_handle_new()};
     nested->context = lc_context_new(NULL);
@@ -1091,10 +1091,10 @@ static void tree_is_a_node(void)
     troupe_strike(&troupe);
 }
 
-static lc_behavior judge(void *arg, const lc_error *error)
+static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    CU_ASSERT_TRUE(lc_error_is(error, -101));
+    CU_ASSERT_TRUE(lc_error_is(failure->error, -101));
     return LC_RESTART;
 }
 
@@ -1135,17 +1135,17 @@ struct inner {
     lc_behavior verdict;
 };
 
-static lc_error *make_puppet(void *arg, lc_component **component)
+static lc_error *make_puppet(lc_component **component, void *arg)
 {
     struct inner *inner = arg;
     *component = lc_manager_component(puppet_manager(&inner->puppet, 1));
     return NULL;
 }
 
-static lc_behavior answer(void *arg, const lc_error *error)
+static lc_behavior answer(const lc_failure *failure, void *arg)
 {
     const struct inner *inner = arg;
-    (void)error;
+    (void)failure;
     return inner->verdict;
 }
 
@@ -1155,9 +1155,9 @@ static lc_error *supervise(lc_context *context, void *arg)
     lc_node node = LC_NODE_INIT;
     node.name = "puppet";
     node.factory = make_puppet;
-    node.factory_arg = arg;
-    node.handler = answer;
-    node.handler_arg = arg;
+    node.arg = arg;
+    node.judge = answer;
+    node.judge_arg = arg;
     node.kind = check_kind();
     lc_error *error = lc_supervisor_new(NULL, &supervisor);
     if (!error)

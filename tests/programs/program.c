@@ -30,7 +30,7 @@ static lc_error *tell_arguments(int count, char **arguments, lc_message *first)
 }
 LC_ISOLATE_PROGRAM(lc_isolate_main, tell_arguments);
 
-static lc_error *answer(void *arg, lc_message *message)
+static lc_error *answer(lc_message *message, void *arg)
 {
     lc_receive_port port = {lc_message_port(message)};
     (void)arg;

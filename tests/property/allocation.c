@@ -468,7 +468,7 @@ static void managers(void)
 
 /* ---- the run loop ---- */
 
-static lc_error *make_completing(void *arg, lc_component **component)
+static lc_error *make_completing(lc_component **component, void *arg)
 {
     (void)arg;
     lc_manager *manager = NULL;
@@ -478,10 +478,10 @@ static lc_error *make_completing(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior stop(void *arg, const lc_error *error)
+static lc_behavior stop(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_STOP;
 }
 
@@ -489,9 +489,9 @@ static int run_with(bool handle_signals)
 {
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_completing;
-    options.handler = stop;
+    options.judge = stop;
     options.handle_signals = handle_signals;
-    return code_of(lc_component_run(NULL, &options, NULL));
+    return code_of(lc_component_run(&options, NULL, NULL));
 }
 
 static int run_component(void)
@@ -504,7 +504,7 @@ static int run_component_with_signals(void)
     return run_with(true);
 }
 
-static void release(void *arg, const lc_error *error)
+static void release(const lc_error *error, void *arg)
 {
     (void)arg;
     (void)error;
@@ -785,7 +785,7 @@ static int add_to(lc_supervisor *supervisor, const char *name, const char *depen
     lc_node node = LC_NODE_INIT;
     node.name = name;
     node.factory = make_completing;
-    node.handler = stop;
+    node.judge = stop;
     node.dependencies = &depends;
     node.dependency_count = dependency ? 1 : 0;
     node.kind = kind;

@@ -43,6 +43,8 @@ struct model_node {
     size_t edge_count;
     lc_node_state state;
     uint64_t instance;
+    bool recovers; /* it has failed, and has not been ready since */
+    int64_t pause; /* before its restart */
     bool running, was_ready, overdue, cancelled, leaving;
     enum told told;
     int error, thrown, late; /* codes; 0: none */
@@ -470,13 +472,13 @@ static void restart_or_exceed(struct model_node *node)
         stop_for_good(node, node->intensity.exceeded, node->error ? node->error : -EAGAIN);
         return;
     }
-    int64_t pause = next_pause(node);
+    int64_t pause = node->pause;
     node->told = NOT;
     enter(node, pause > 0 ? LC_NODE_BACKOFF : LC_NODE_WAITING);
     node->deadline = pause > 0 ? after(pause) : LC_FOREVER;
     if (!node->error)
         node->actions |= BIT(LC__TELL_ENDED);
-    else if (!node->policy.judged)
+    else
         node->actions |= BIT(LC__TELL_RESTART);
     restart_along(node);
 }
@@ -516,12 +518,12 @@ static void decide(struct model_node *node, lc_behavior behavior)
         settle(node, LC_NODE_STOPPED);
         return;
     }
-    if (!node->policy.judged || behavior < LC_SHUTDOWN)
-        node->actions |= BIT(LC__TELL_STOPPED);
-    if ((int)behavior == NONSENSE)
+    if ((int)behavior == NONSENSE) {
         stop_for_good(node, LC_SHUTDOWN, -EINVAL);
-    else
-        stop_for_good(node, behavior == LC_RESTART ? LC_STOP : behavior, node->error);
+        return;
+    }
+    node->actions |= BIT(LC__TELL_STOPPED);
+    stop_for_good(node, behavior == LC_RESTART ? LC_STOP : behavior, node->error);
 }
 
 static void name_late(int error)
@@ -541,16 +543,30 @@ static bool ask(struct model_node *node)
     return true;
 }
 
+/* What is done where no judge is asked. */
+static lc_behavior proposed(const struct model_node *node)
+{
+    bool first = node->instance == 1 && !node->was_ready;
+    if (node->asked != LC_RESTART)
+        return node->asked;
+    if (first && node->policy.first_start != LC_RESTART)
+        return node->policy.first_start;
+    return node->policy.on_error;
+}
+
 static void judge(struct model_node *node)
 {
+    node->recovers = true;
+    if (!stays_down(node))
+        node->pause = next_pause(node);
     if (ask(node))
         return;
-    if (stays_down(node) && node->asked == LC_RESTART) {
+    if (stays_down(node) && proposed(node) < LC_SHUTDOWN) {
         name_late(node->error);
         node->actions |= BIT(LC__TELL_STOPPED);
         settle(node, LC_NODE_STOPPED);
     } else {
-        decide(node, node->asked);
+        decide(node, proposed(node));
     }
 }
 
@@ -581,6 +597,7 @@ static void model_completed(struct model_node *node)
         stop(node);
     } else if (node->policy.restart == LC_PERMANENT && !stays_down(node)) {
         node->error = 0;
+        node->pause = next_pause(node);
         restart_or_exceed(node);
     } else {
         node->actions |= BIT(LC__TELL_ENDED);
@@ -606,13 +623,13 @@ static void model_ended(struct model_node *node, enum lc__engine_end_kind how, i
         node->error = error;
         name_late(error);
         node->actions |= BIT(LC__TELL_REFUSED);
-        stop_for_good(node, LC_STOP, error);
+        stop_for_good(node, node->policy.first_start ? node->policy.first_start : LC_STOP, error);
     } else if (how >= LC__ENDED_FAILED && node->cancelled) {
         node->error = error;
         fail_late(node, error);
         node->fails_late = true;
         if (!ask(node))
-            decide_late(node, node->asked);
+            decide_late(node, proposed(node));
     } else if (how >= LC__ENDED_FAILED) {
         node->error = error;
         judge(node);
@@ -623,6 +640,9 @@ static void model_ended(struct model_node *node, enum lc__engine_end_kind how, i
 
 static void model_ready(struct model_node *node)
 {
+    if (node->recovers)
+        node->actions |= BIT(LC__TELL_READY);
+    node->recovers = false;
     node->was_ready = true;
     if (node->state != LC_NODE_STARTING)
         return;
@@ -791,6 +811,13 @@ static void compare(void)
 
 /* ---- making graphs ---- */
 
+static lc_behavior draw_behavior(void)
+{
+    static const lc_behavior rare[] = {LC_STOP,         LC_STOP,     LC_STOP,
+                                       LC_STOP_PARENTS, LC_SHUTDOWN, LC_SPIN_HALT};
+    return one_in(calm) ? rare[draw(sizeof rare / sizeof *rare)] : LC_RESTART;
+}
+
 static void draw_policy(struct model_node *node)
 {
     static const lc_behavior exceeded[] = {LC_STOP, LC_STOP, LC_STOP_PARENTS, LC_SHUTDOWN,
@@ -804,6 +831,8 @@ static void draw_policy(struct model_node *node)
     node->policy.start_timeout = draw_timeout();
     node->policy.stop_timeout = draw_timeout();
     node->policy.judged = !one_in(3);
+    node->policy.on_error = one_in(4) ? draw_behavior() : LC_RESTART;
+    node->policy.first_start = one_in(6) ? draw_behavior() : LC_RESTART;
     node->intensity = (lc_intensity){(unsigned)draw(MOST_RESTARTS + 1),
                                      (int64_t)(1 + draw(20 * LC_SECOND)), exceeded[draw(5)]};
 }
@@ -939,13 +968,6 @@ static void remove_one(size_t i)
     node->doomed = !is_settled(node);
     lc__engine_remove(&real.engine, &real.nodes[i], model.now);
     compare();
-}
-
-static lc_behavior draw_behavior(void)
-{
-    static const lc_behavior rare[] = {LC_STOP,         LC_STOP,     LC_STOP,
-                                       LC_STOP_PARENTS, LC_SHUTDOWN, LC_SPIN_HALT};
-    return one_in(calm) ? rare[draw(sizeof rare / sizeof *rare)] : LC_RESTART;
 }
 
 /* Of an instance that is not there: it changes nothing. */

@@ -122,7 +122,7 @@ static int kept_if_failed(struct world *world, unsigned line, int result)
 
 /* ---- what handlers do ---- */
 
-static lc_error *handle(void *arg, lc_message *message);
+static lc_error *handle(lc_message *message, void *arg);
 
 static struct note *write_note(struct actor *actor, unsigned line, bool deferred)
 {
@@ -324,7 +324,7 @@ static lc_error *do_chain(struct actor *actor, unsigned at, lc_message *message)
     return error;
 }
 
-static lc_error *handle(void *arg, lc_message *message)
+static lc_error *handle(lc_message *message, void *arg)
 {
     struct actor *actor = arg;
     struct world *world = actor->world;

@@ -79,7 +79,7 @@ static void note(struct scene *scene, int result)
         scene->failed = result;
 }
 
-static lc_error *take_it(void *arg, lc_message *message)
+static lc_error *take_it(lc_message *message, void *arg)
 {
     struct scene *scene = arg;
     struct parcel *parcel = lc_message_data(message);
@@ -237,7 +237,7 @@ struct full {
     unsigned refused;
 };
 
-static lc_error *count_parcel(void *arg, lc_message *message)
+static lc_error *count_parcel(lc_message *message, void *arg)
 {
     (void)message;
     ((struct full *)arg)->handled++;
@@ -406,7 +406,7 @@ static void remind_then(struct victim *victim)
     lc_timer_start(victim->observer.send, &payload, 0, 0, NULL);
 }
 
-static lc_error *be_killed(void *arg, lc_message *message)
+static lc_error *be_killed(lc_message *message, void *arg)
 {
     struct victim *victim = arg;
     (void)message;

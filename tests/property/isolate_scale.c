@@ -37,7 +37,7 @@ struct crowd {
 /* What an isolate has is its place in the crowd: as much as a pointer. */
 static struct crowd crowd;
 
-static lc_error *answer(void *arg, lc_message *message)
+static lc_error *answer(lc_message *message, void *arg)
 {
     uint32_t number = (uint32_t)(uintptr_t)arg;
     if (*(const enum question *)lc_message_data(message) == END) {
@@ -163,7 +163,7 @@ struct flood {
     unsigned longest; /* that it had to wait, in messages of the flood */
 };
 
-static lc_error *drown(void *arg, lc_message *message)
+static lc_error *drown(lc_message *message, void *arg)
 {
     struct flood *flood = arg;
     (void)message;
@@ -179,7 +179,7 @@ static lc_error *drown(void *arg, lc_message *message)
     return NULL;
 }
 
-static lc_error *stand_by(void *arg, lc_message *message)
+static lc_error *stand_by(lc_message *message, void *arg)
 {
     struct flood *flood = arg;
     const unsigned *sent = lc_message_data(message);
@@ -263,7 +263,7 @@ static void destroy_item(void *data)
     atomic_fetch_add_explicit(&((struct item *)data)->backlog->destroyed, 1, memory_order_relaxed);
 }
 
-static lc_error *work_off(void *arg, lc_message *message)
+static lc_error *work_off(lc_message *message, void *arg)
 {
     struct backlog *backlog = arg;
     const struct item *item = lc_message_data(message);

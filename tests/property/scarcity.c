@@ -152,7 +152,7 @@ static lc_error *fail_once(lc_context *context, lc_ready *ready, void *arg)
     return atomic_fetch_add(&plan->instances, 1) == 0 ? lc_error_new(-EIO, "the first time") : NULL;
 }
 
-static lc_error *make_failing_once(void *arg, lc_component **component)
+static lc_error *make_failing_once(lc_component **component, void *arg)
 {
     struct plan *plan = arg;
     lc_manager *manager = NULL;
@@ -162,7 +162,7 @@ static lc_error *make_failing_once(void *arg, lc_component **component)
     return error;
 }
 
-static lc_error *make_completing(void *arg, lc_component **component)
+static lc_error *make_completing(lc_component **component, void *arg)
 {
     const struct plan *plan = arg;
     lc_manager *manager = NULL;
@@ -172,10 +172,10 @@ static lc_error *make_completing(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior restart(void *arg, const lc_error *error)
+static lc_behavior restart(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_RESTART;
 }
 
@@ -187,8 +187,8 @@ static int add(lc_supervisor *supervisor, const char *name, lc_component_factory
     lc_node node = LC_NODE_INIT;
     node.name = name;
     node.factory = factory;
-    node.factory_arg = plan;
-    node.handler = dependency ? NULL : restart;
+    node.arg = plan;
+    node.judge = dependency ? NULL : restart;
     node.kind = plan->kind;
     node.backoff = short_pauses;
     node.start_timeout = LC_MINUTE;
@@ -233,10 +233,10 @@ static int graph_of_fibers(void)
     return run_graph(LC_FIBER, false);
 }
 
-static lc_behavior stop(void *arg, const lc_error *error)
+static lc_behavior stop(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_STOP;
 }
 
@@ -245,10 +245,10 @@ static int run_component(void)
     struct plan plan = {.kind = LC_THREAD};
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_completing;
-    options.factory_arg = &plan;
-    options.handler = stop;
+    options.arg = &plan;
+    options.judge = stop;
     options.handle_signals = true;
-    return code_of(lc_component_run(NULL, &options, NULL));
+    return code_of(lc_component_run(&options, NULL, NULL));
 }
 
 /* ---- the service ---- */
@@ -348,7 +348,7 @@ static int grow_tree(void)
 
 /* ---- isolates ---- */
 
-static lc_error *answer_and_exit(void *arg, lc_message *message)
+static lc_error *answer_and_exit(lc_message *message, void *arg)
 {
     (void)arg;
     lc_send_port back;
@@ -417,7 +417,7 @@ static int spawn_and_talk(void)
     return result;
 }
 
-static lc_error *compute(void *arg, lc_payload *result)
+static lc_error *compute(lc_payload *result, void *arg)
 {
     (void)arg;
     *result = (lc_payload){(void *)(uintptr_t) "42", 2, NULL};
@@ -427,13 +427,13 @@ static lc_error *compute(void *arg, lc_payload *result)
 static int compute_once(void)
 {
     lc_message *result = NULL;
-    int code = code_of(lc_isolate_compute(compute, NULL, "sum", check_patience(), &result));
+    int code = code_of(lc_isolate_compute("sum", compute, NULL, &result, check_patience()));
     lc_message_free(result);
     return code == -ETIMEDOUT ? HANGS : code;
 }
 
 /* Has a periodic timer, and ends at its third message by a throw, if there is memory for that. */
-static lc_error *count_ticks(void *arg, lc_message *message)
+static lc_error *count_ticks(lc_message *message, void *arg)
 {
     unsigned *ticks = arg;
     (void)message;
@@ -949,7 +949,7 @@ static lc_error *fail_when_starved(lc_context *context, lc_ready *ready, void *a
     return lc_error_new(-EIO, "the first one");
 }
 
-static lc_error *make_starved(void *arg, lc_component **component)
+static lc_error *make_starved(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("starved");
@@ -985,7 +985,7 @@ CHECK_CHILD(starved_supervisor_hears_sigterm)
     options.handle_signals = true;
     node.name = "starved";
     node.factory = make_starved;
-    node.factory_arg = &starved;
+    node.arg = &starved;
     check_log_capture();
     int result = code_of(lc_supervisor_new(&options, &supervisor));
     if (result == 0)
@@ -1053,15 +1053,15 @@ static void join(lc_component *component)
     lc_context_unref(joined->context);
 }
 
-static lc_error *give_joined(void *arg, lc_component **component)
+static lc_error *give_joined(lc_component **component, void *arg)
 {
     *component = arg;
     return NULL;
 }
 
-static lc_behavior stop_joined(void *arg, const lc_error *error)
+static lc_behavior stop_joined(const lc_failure *failure, void *arg)
 {
-    (void)error;
+    (void)failure;
     ((struct joined *)arg)->asker = pthread_self();
     return LC_STOP;
 }
@@ -1080,8 +1080,8 @@ static int run_joined(bool fails)
     joined.done = lc_handle_new();
     node.name = "joined";
     node.factory = give_joined;
-    node.factory_arg = node.handler_arg = &joined;
-    node.handler = stop_joined;
+    node.arg = node.judge_arg = &joined;
+    node.judge = stop_joined;
     int result = code_of(lc_supervisor_new(NULL, &supervisor));
     if (result == 0)
         result = code_of(lc_supervisor_add(supervisor, &node));

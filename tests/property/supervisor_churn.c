@@ -67,7 +67,7 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "churner %u failed the %u. time", node->index, number);
 }
 
-static lc_error *make(void *arg, lc_component **component)
+static lc_error *make(lc_component **component, void *arg)
 {
     struct node *node = arg;
     lc_manager *manager = NULL;
@@ -82,10 +82,10 @@ static lc_error *make(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior restart(void *arg, const lc_error *error)
+static lc_behavior restart(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_RESTART;
 }
 
@@ -101,8 +101,8 @@ static void add_nodes(struct churn *churn, struct node nodes[static CHURNERS + S
         nodes[i] = (struct node){churn, i};
         node.name = names[i];
         node.factory = make;
-        node.factory_arg = &nodes[i];
-        node.handler = restart;
+        node.arg = &nodes[i];
+        node.judge = restart;
         node.kind = check_kind();
         node.backoff.first = 0;
         if (i < CHURNERS) {

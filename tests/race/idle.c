@@ -21,7 +21,7 @@ static lc_error *wait_for_the_end(lc_context *context, lc_ready *ready, void *ar
                                                       : lc_error_ref(lc_context_error(context));
 }
 
-static lc_error *make_worker(void *kind, lc_component **component)
+static lc_error *make_worker(lc_component **component, void *kind)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("idle");
@@ -72,7 +72,7 @@ static void service_begin(struct service *service)
         lc_node node = LC_NODE_INIT;
         node.name = names[i];
         node.factory = make_worker;
-        node.factory_arg = &kinds[i];
+        node.arg = &kinds[i];
         CHECK_SUCCESS(lc_supervisor_add(service->supervisor, &node));
     }
     helper_start(&service->helper, run_supervisor, service);

@@ -61,7 +61,7 @@ static lc_payload moved(struct parcel *parcel)
     return (lc_payload){parcel, sizeof *parcel, destroy_parcel};
 }
 
-static lc_error *take_parcel(void *arg, lc_message *message)
+static lc_error *take_parcel(lc_message *message, void *arg)
 {
     struct target *target = arg;
     const struct parcel *parcel = lc_message_data(message);
@@ -72,7 +72,7 @@ static lc_error *take_parcel(void *arg, lc_message *message)
     return NULL;
 }
 
-static lc_error *take_order(void *arg, lc_message *message)
+static lc_error *take_order(lc_message *message, void *arg)
 {
     struct target *target = arg;
     const lc_payload payload = moved(&target->parcels[0]);
@@ -708,7 +708,7 @@ struct market {
     unsigned actions;
 };
 
-static lc_error *hand_on(void *arg, lc_message *message)
+static lc_error *hand_on(lc_message *message, void *arg)
 {
     struct stall *stall = arg;
     struct market *market = stall->market;

@@ -63,7 +63,7 @@ static void station_end(struct station *station)
     lc_handle_unref(station->go);
 }
 
-static lc_error *count_one(void *arg, lc_message *message)
+static lc_error *count_one(lc_message *message, void *arg)
 {
     struct station *station = arg;
     (void)message;
@@ -73,9 +73,9 @@ static lc_error *count_one(void *arg, lc_message *message)
 
 /* ---- an exit with messages in hand ---- */
 
-static lc_error *exit_at_first(void *arg, lc_message *message)
+static lc_error *exit_at_first(lc_message *message, void *arg)
 {
-    count_one(arg, message);
+    count_one(message, arg);
     lc_isolate_exit(LC_NO_PORT, NULL);
 }
 
@@ -101,7 +101,7 @@ static void nothing_comes_behind_an_exit(void)
 
 /* ---- room by a close ---- */
 
-static lc_error *wait_and_close_other(void *arg, lc_message *message)
+static lc_error *wait_and_close_other(lc_message *message, void *arg)
 {
     struct station *station = arg;
     (void)message;
@@ -334,7 +334,7 @@ static void spawn_against_group_shutdown(void)
 
 /* ---- two that talk, and a third ---- */
 
-static lc_error *send_on(void *arg, lc_message *message)
+static lc_error *send_on(lc_message *message, void *arg)
 {
     const lc_send_port *peer = lc_message_data(message);
     struct station *station = arg;
@@ -344,7 +344,7 @@ static lc_error *send_on(void *arg, lc_message *message)
     return NULL;
 }
 
-static lc_error *close_inside(void *arg, lc_message *message)
+static lc_error *close_inside(lc_message *message, void *arg)
 {
     (void)message;
     lc_handle_close(((struct station *)arg)->inside);
@@ -412,7 +412,7 @@ static void note_in(void *arg)
     lc_handle_close(third->inside);
 }
 
-static lc_error *start_fibers(void *arg, lc_message *message)
+static lc_error *start_fibers(lc_message *message, void *arg)
 {
     struct company *company = *(struct company **)lc_message_data(message);
     lc_fiber_options fiber = LC_FIBER_INIT;
@@ -499,7 +499,7 @@ struct several {
     lc_channel *channels[SEVERAL];
 };
 
-static lc_error *wait_for_all(void *arg, lc_message *message)
+static lc_error *wait_for_all(lc_message *message, void *arg)
 {
     struct several *several = arg;
     lc_waitable waitables[SEVERAL];
@@ -585,7 +585,7 @@ struct crowd {
 };
 
 /* Sends some on, and now and then waits, or throws: the next of its messages may come to another thread. */
-static lc_error *pass_on(void *arg, lc_message *message)
+static lc_error *pass_on(lc_message *message, void *arg)
 {
     struct member *member = arg;
     struct crowd *crowd = member->crowd;

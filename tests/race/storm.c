@@ -88,7 +88,7 @@ static lc_error *work(lc_context *context, lc_ready *ready, void *arg)
     return error;
 }
 
-static lc_error *make(void *arg, lc_component **component)
+static lc_error *make(lc_component **component, void *arg)
 {
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("failing");
@@ -106,7 +106,7 @@ static void run_graph(struct storm *storm)
     lc_node node = LC_NODE_INIT;
     node.name = "failing";
     node.factory = make;
-    node.factory_arg = storm;
+    node.arg = storm;
     node.kind = LC_FIBER;
     node.backoff.first = 0;
     CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));

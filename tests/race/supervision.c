@@ -144,7 +144,7 @@ static void observe(void *arg)
         lc_observer *observer = lc_tree_observe(grove->tree, 1 + draw(grove) % 4);
         lc_event *event;
         for (uint64_t looks = draw(grove) % 4; looks > 0; looks--) {
-            if (lc_observer_next(observer, LC_NOW, &event) == 0)
+            if (lc_observer_next(observer, &event, LC_NOW) == 0)
                 lc_event_free(event);
             lc_yield();
         }
@@ -356,7 +356,7 @@ static lc_error *labour(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-static lc_error *make_labourer(void *arg, lc_component **component)
+static lc_error *make_labourer(lc_component **component, void *arg)
 {
     struct plant *plant = arg;
     lc_manager *manager = NULL;
@@ -376,7 +376,7 @@ static int add_node(struct plant *plant, const char *name, const char *dependenc
     lc_node node = LC_NODE_INIT;
     node.name = name;
     node.factory = make_labourer;
-    node.factory_arg = plant;
+    node.arg = plant;
     node.dependencies = &depends;
     node.dependency_count = dependency ? 1 : 0;
     node.kind = plant->kind;
@@ -418,7 +418,7 @@ static void watch(void *arg)
         lc_observer *observer = lc_supervisor_observe(plant->supervisor, 2);
         lc_snapshot *snapshot = lc_supervisor_snapshot(plant->supervisor);
         lc_event *event;
-        if (lc_observer_next(observer, LC_NOW, &event) == 0)
+        if (lc_observer_next(observer, &event, LC_NOW) == 0)
             lc_event_free(event);
         atomic_fetch_add(&plant->wrong, snapshot->count < 2 || snapshot->count > 3);
         lc_snapshot_free(snapshot);

@@ -93,7 +93,7 @@ static void make_signaler(void *arg)
 static void wait_for_error_or_done(void *arg)
 {
     struct thrown *thrown = arg;
-    if (lc_signaler_wait(thrown->signaler, thrown->done, check_patience(), &thrown->error) != 0)
+    if (lc_signaler_wait(thrown->signaler, thrown->done, &thrown->error, check_patience()) != 0)
         thrown->error = NULL;
 }
 

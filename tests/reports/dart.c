@@ -65,7 +65,7 @@ static void short_lived_is_heard_to_end(void)
     probe_close(late);
 }
 
-static lc_error *throws_number(void *arg, lc_message *message)
+static lc_error *throws_number(lc_message *message, void *arg)
 {
     (void)arg;
     return lc_error_new(THROWN, "thrown %d", (int)lc_message_size(message));
@@ -324,7 +324,7 @@ struct closing {
     struct parcel parcels[3];
 };
 
-static lc_error *close_in_handler(void *arg, lc_message *message)
+static lc_error *close_in_handler(lc_message *message, void *arg)
 {
     struct closing *closing = arg;
     int first = lc_port_close(closing->port);
@@ -423,14 +423,14 @@ static void full_mailbox_refuses_its_own_sender(void)
 
 static struct parcel run_parcel;
 
-static lc_error *compute_both(void *arg, lc_payload *result)
+static lc_error *compute_both(lc_payload *result, void *arg)
 {
     (void)arg;
     *result = (lc_payload){&run_parcel, sizeof run_parcel.number, parcel_destroy};
     return lc_error_new(THROWN, "failed after it had a result");
 }
 
-static lc_error *compute_and_die(void *arg, lc_payload *result)
+static lc_error *compute_and_die(lc_payload *result, void *arg)
 {
     lc_isolate self;
     *result = (lc_payload){&run_parcel, sizeof run_parcel.number, parcel_destroy};
@@ -440,7 +440,7 @@ static lc_error *compute_and_die(void *arg, lc_payload *result)
     return NULL;
 }
 
-static lc_error *compute_and_exit(void *arg, lc_payload *result)
+static lc_error *compute_and_exit(lc_payload *result, void *arg)
 {
     (void)arg;
     (void)result;
@@ -452,11 +452,11 @@ static void run_without_a_result_is_told(void)
 {
     lc_message *result = NULL;
     atomic_store(&run_parcel.destroyed, 0);
-    CHECK_ERROR(lc_isolate_compute(compute_both, NULL, "both", check_patience(), &result), THROWN);
+    CHECK_ERROR(lc_isolate_compute("both", compute_both, NULL, &result, check_patience()), THROWN);
     CU_ASSERT_PTR_NULL(result);
-    CHECK_ERROR(lc_isolate_compute(compute_and_die, NULL, "dies", check_patience(), &result),
+    CHECK_ERROR(lc_isolate_compute("dies", compute_and_die, NULL, &result, check_patience()),
                 -ENODATA);
-    CHECK_ERROR(lc_isolate_compute(compute_and_exit, NULL, "exits", check_patience(), &result),
+    CHECK_ERROR(lc_isolate_compute("exits", compute_and_exit, NULL, &result, check_patience()),
                 -ENODATA);
     CU_ASSERT_PTR_NULL(result);
 }

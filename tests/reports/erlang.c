@@ -32,7 +32,7 @@ struct request {
     lc_send_port reply_to;
 };
 
-static lc_error *server_answers(void *arg, lc_message *message)
+static lc_error *server_answers(lc_message *message, void *arg)
 {
     const struct request *request = lc_message_data(message);
     (void)arg;
@@ -189,7 +189,7 @@ static void failed_restart_is_tried_again(void)
     struct crew *crew = crew_new();
     struct player *player = crew_player(crew, "child", ""), *other = crew_player(crew, "o", "");
     player->factory_fails_at = 2;
-    player->node.handler = NULL;
+    player->node.judge = NULL;
     player->node.backoff = (lc_backoff){.first = LC_SECOND, .most = LC_SECOND, .factor = 1};
     crew->clock = check_clock_new();
     check_log_capture();
@@ -311,7 +311,7 @@ static lc_error *branch_root(lc_context *context, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-static lc_error *make_branch(void *arg, lc_component **component)
+static lc_error *make_branch(lc_component **component, void *arg)
 {
     struct branch *branch = arg;
     lc_tree *tree = NULL;
@@ -331,9 +331,9 @@ static bool child_lives(void *arg)
     return atomic_load(&((struct branch *)arg)->children) > BAD_RUNS;
 }
 
-static lc_behavior restart_branch(void *arg, const lc_error *error)
+static lc_behavior restart_branch(const lc_failure *failure, void *arg)
 {
-    if (!lc_error_is(error, -EIO))
+    if (!lc_error_is(failure->error, -EIO))
         atomic_store(&((struct branch *)arg)->misjudged, true);
     return LC_RESTART;
 }
@@ -345,9 +345,9 @@ static void tree_that_gives_up_is_made_anew(void)
     struct crew *crew = crew_new();
     struct player *player = crew_player(crew, "branch", "");
     player->node.factory = make_branch;
-    player->node.factory_arg = &branch;
-    player->node.handler = restart_branch;
-    player->node.handler_arg = &branch;
+    player->node.arg = &branch;
+    player->node.judge = restart_branch;
+    player->node.judge_arg = &branch;
     player->node.backoff.first = 0;
     check_log_capture();
     crew_begin(crew);

@@ -253,8 +253,8 @@ static int group_end(struct group *group)
 {
     lc_error *error = NULL;
     CHECK_CLOSES(lc_manager_done(group->manager));
-    CU_ASSERT_EQUAL(lc_signaler_wait(group->scope.signaler, lc_manager_done(group->manager),
-                                     check_patience(), &error),
+    CU_ASSERT_EQUAL(lc_signaler_wait(group->scope.signaler, lc_manager_done(group->manager), &error,
+                                     check_patience()),
                     0);
     int code = lc_error_code(error);
     lc_error_unref(error);

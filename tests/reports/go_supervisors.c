@@ -363,7 +363,7 @@ static lc_error *returns_own_code(lc_context *context, lc_ready *ready, void *ar
     return lc_error_new(code, "sleep: %s", strerror(-code));
 }
 
-static lc_error *make_returning(void *arg, lc_component **component)
+static lc_error *make_returning(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("returning");
@@ -381,7 +381,7 @@ static void end_with_the_contexts_code_is_clean(void)
     struct crew *crew = crew_new();
     struct player *player = crew_player(crew, "returning", "");
     player->node.factory = make_returning;
-    player->node.handler = NULL;
+    player->node.judge = NULL;
     check_log_capture();
     crew_begin(crew);
     CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
@@ -407,7 +407,7 @@ static lc_error *start_fails(struct fake *fake, lc_context *context)
     return lc_error_new(-EADDRINUSE, "the start failed");
 }
 
-static lc_error *make_exclusive(void *arg, lc_component **component)
+static lc_error *make_exclusive(lc_component **component, void *arg)
 {
     struct exclusive *exclusive = arg;
     struct fake *fake = &exclusive->fakes[exclusive->made];
@@ -432,8 +432,8 @@ static void next_instance_waits_for_the_last_to_go(void)
     for (int i = 0; i < 3; i++)
         fake_init(&exclusive.fakes[i], 0);
     player->node.factory = make_exclusive;
-    player->node.factory_arg = &exclusive;
-    player->node.handler = NULL;
+    player->node.arg = &exclusive;
+    player->node.judge = NULL;
     player->node.backoff.first = 0;
     check_log_capture();
     crew_begin(crew);
@@ -497,7 +497,7 @@ struct merged_parts {
     struct fake fakes[3];
 };
 
-static lc_error *make_merged(void *arg, lc_component **component)
+static lc_error *make_merged(lc_component **component, void *arg)
 {
     struct merged_parts *parts = arg;
     lc_component *const components[] = {&parts->fakes[0].component, &parts->fakes[1].component,
@@ -518,8 +518,8 @@ static void throw_in_a_start_is_what_is_told(void)
     parts.fakes[0].start = start_until_cancelled;
     parts.fakes[1].start = start_throws;
     player->node.factory = make_merged;
-    player->node.factory_arg = &parts;
-    player->node.handler = NULL;
+    player->node.arg = &parts;
+    player->node.judge = NULL;
     player->node.restart = LC_TEMPORARY;
     check_log_capture();
     crew_begin(crew);
@@ -587,12 +587,12 @@ static lc_error *make_meddler(void *arg, lc_component **component, lc_worker_fun
     return error;
 }
 
-static lc_error *make_remover(void *arg, lc_component **component)
+static lc_error *make_remover(lc_component **component, void *arg)
 {
     return make_meddler(arg, component, remove_itself);
 }
 
-static lc_error *make_canceller(void *arg, lc_component **component)
+static lc_error *make_canceller(lc_component **component, void *arg)
 {
     return make_meddler(arg, component, cancel_its_run);
 }
@@ -615,8 +615,8 @@ static void worker_removes_its_own_node(void)
     struct meddler meddler = {.crew = crew, .go = lc_handle_new()};
     struct player *player = crew_player(crew, "meddler", ""), *other = crew_player(crew, "o", "");
     player->node.factory = make_remover;
-    player->node.factory_arg = &meddler;
-    player->node.handler = NULL;
+    player->node.arg = &meddler;
+    player->node.judge = NULL;
     crew_begin(crew);
     CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
     lc_handle_close(meddler.go);
@@ -636,8 +636,8 @@ static void worker_cancels_its_own_run(void)
     struct player *base = crew_player(crew, "base", "");
     struct player *player = crew_player(crew, "meddler", "base");
     player->node.factory = make_canceller;
-    player->node.factory_arg = &meddler;
-    player->node.handler = NULL;
+    player->node.arg = &meddler;
+    player->node.judge = NULL;
     crew_begin(crew);
     CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
     meddler.other = crew_player(crew, "other", "meddler");
@@ -714,7 +714,7 @@ static void calls_after_the_run_return(void)
 
 /* ---- nested ---- */
 
-static lc_error *make_inner_supervisor(void *arg, lc_component **component)
+static lc_error *make_inner_supervisor(lc_component **component, void *arg)
 {
     *component = lc_supervisor_component(lc_supervisor_ref(((struct crew *)arg)->supervisor));
     return NULL;
@@ -726,8 +726,8 @@ static struct player *nest_crew(struct crew *outer, struct crew *inner)
     for (unsigned i = 0; i < inner->count; i++)
         CHECK_SUCCESS(crew_join(&inner->players[i]));
     player->node.factory = make_inner_supervisor;
-    player->node.factory_arg = inner;
-    player->node.handler = NULL;
+    player->node.arg = inner;
+    player->node.judge = NULL;
     return player;
 }
 

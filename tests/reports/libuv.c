@@ -26,7 +26,7 @@ struct spinner {
 };
 
 /* Arms the timer of zero again in the handler of that timer, without end. */
-static lc_error *rearm(void *arg, lc_message *message)
+static lc_error *rearm(lc_message *message, void *arg)
 {
     struct spinner *spinner = arg;
     (void)message;
@@ -39,7 +39,7 @@ static lc_error *start_spinning(void *arg)
 {
     struct spinner *spinner = arg;
     spinner->port = port_with(rearm, spinner);
-    return rearm(spinner, NULL);
+    return rearm(NULL, spinner);
 }
 
 static lc_error *report_number(void *arg)
@@ -110,7 +110,7 @@ static int field_arm(struct field *field, int number)
 }
 
 /* Each message cancels another timer and starts both again, until there were enough messages. */
-static lc_error *field_tick(void *arg, lc_message *message)
+static lc_error *field_tick(lc_message *message, void *arg)
 {
     struct field *field = arg;
     int other = (int)(check_random(&field->random) % TIMERS);
@@ -238,7 +238,7 @@ struct self_ending {
 enum { LAST_TICK = 3 };
 
 /* At the third tick the handler cancels its own timer, twice, and closes its own port. */
-static lc_error *self_ending_tick(void *arg, lc_message *message)
+static lc_error *self_ending_tick(lc_message *message, void *arg)
 {
     struct self_ending *self = arg;
     (void)message;
@@ -316,7 +316,7 @@ struct drift {
     unsigned ticks;
 };
 
-static lc_error *drift_tick(void *arg, lc_message *message)
+static lc_error *drift_tick(lc_message *message, void *arg)
 {
     struct drift *drift = arg;
     (void)message;

@@ -181,10 +181,10 @@ static void reload_does_not_undo_a_stop(void)
 }
 
 /* A node that fails asks for the end of the whole while others start. */
-static lc_behavior ask_for_the_end(void *arg, const lc_error *error)
+static lc_behavior ask_for_the_end(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     check_signal(SIGTERM);
     return LC_RESTART;
 }
@@ -197,7 +197,7 @@ static lc_error *fail_at_once(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "failed during the start");
 }
 
-static lc_error *make_failing_worker(void *arg, lc_component **component)
+static lc_error *make_failing_worker(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("failing");
@@ -215,7 +215,7 @@ CHECK_CHILD(report_stop_in_a_start)
     staged_init(&staged, 1); /* never ready */
     node.name = "failing";
     node.factory = make_failing_worker;
-    node.handler = ask_for_the_end;
+    node.judge = ask_for_the_end;
     node.kind = check_kind();
     check_log_capture();
     STEP(1, lc_supervisor_add(staged.supervisor, &node) == NULL);
@@ -275,7 +275,7 @@ CHECK_SUITE_IN_MODES(report_services, "report: services",
 
 /* ---- pid files: real processes only ---- */
 
-static lc_error *make_noop_component(void *arg, lc_component **component)
+static lc_error *make_noop_component(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("noop");
@@ -337,7 +337,7 @@ static void refused_instances_leave_the_pid_file(void)
     CU_ASSERT_EQUAL(check_child("report_refused_instances").status, 0);
 }
 
-static void stop_when_ready(void *arg, const char *message)
+static void stop_when_ready(const char *message, void *arg)
 {
     if (strstr(message, "READY=1")) {
         FILE *file = fopen(arg, "r");

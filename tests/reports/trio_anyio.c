@@ -170,7 +170,7 @@ static void failing_at_once_ends_the_group(void)
         CHECK_CLOSES(lc_manager_done(manager));
         CU_ASSERT_EQUAL(atomic_load(&entered), 2);
         CU_ASSERT_EQUAL(
-            lc_signaler_wait(scope.signaler, lc_manager_done(manager), check_patience(), &error),
+            lc_signaler_wait(scope.signaler, lc_manager_done(manager), &error, check_patience()),
             0);
         CHECK_ERROR(error, -EIO);
         lc_manager_unref(manager);

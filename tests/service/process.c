@@ -35,7 +35,7 @@ static lc_error *make_with(lc_worker_function run, void *arg, lc_component **com
     return error;
 }
 
-static lc_error *make_noop(void *arg, lc_component **component)
+static lc_error *make_noop(lc_component **component, void *arg)
 {
     return make_with(lc_noop_worker, arg, component);
 }
@@ -48,7 +48,7 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "must not go on");
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     return make_with(fail, arg, component);
 }
@@ -71,7 +71,7 @@ static lc_error *throw_without_signaler(lc_context *context, lc_ready *ready, vo
     return NULL;
 }
 
-static lc_error *make_throwing(void *arg, lc_component **component)
+static lc_error *make_throwing(lc_component **component, void *arg)
 {
     return make_with(throw_without_signaler, arg, component);
 }
@@ -85,26 +85,26 @@ static lc_error *hang(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *make_hanging(void *arg, lc_component **component)
+static lc_error *make_hanging(lc_component **component, void *arg)
 {
     return make_with(hang, arg, component);
 }
 
-static lc_behavior answer_halt(void *arg, const lc_error *error)
+static lc_behavior answer_halt(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_SPIN_HALT;
 }
 
-static lc_behavior answer_shutdown(void *arg, const lc_error *error)
+static lc_behavior answer_shutdown(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_SHUTDOWN;
 }
 
-static lc_supervisor *supervisor_of(lc_component_factory factory, lc_error_handler handler)
+static lc_supervisor *supervisor_of(lc_component_factory factory, lc_judge handler)
 {
     lc_supervisor *supervisor;
     lc_supervisor_options options = LC_SUPERVISOR_INIT;
@@ -113,7 +113,7 @@ static lc_supervisor *supervisor_of(lc_component_factory factory, lc_error_handl
     lc_node node = LC_NODE_INIT;
     node.name = "node";
     node.factory = factory;
-    node.handler = handler;
+    node.judge = handler;
     error = error ? error : lc_supervisor_add(supervisor, &node);
     if (error)
         abort();
@@ -183,7 +183,7 @@ CHECK_CHILD(process_stopped_by_abstract_manager)
 
 /* ---- signals until the very end ---- */
 
-static void terminate(void *arg, const char *message)
+static void terminate(const char *message, void *arg)
 {
     (void)arg;
     if (strstr(message, "READY=1"))
@@ -198,7 +198,7 @@ static void signal_for_ever(void *arg)
 
 static struct helper signaller;
 
-static void begin_signals(void *arg, const char *message)
+static void begin_signals(const char *message, void *arg)
 {
     if (strstr(message, "READY=1"))
         helper_start(&signaller, signal_for_ever, arg);
@@ -447,7 +447,7 @@ static void put_text(const char *path, const char *text, mode_t mode)
 
 static mode_t mode_seen;
 
-static void look_at_pid_file(void *arg, const char *message)
+static void look_at_pid_file(const char *message, void *arg)
 {
     struct stat status;
     if (strstr(message, "READY=1")) {
@@ -572,13 +572,13 @@ static lc_error *make_logging_fibers(lc_worker_function run, lc_component **comp
     return error;
 }
 
-static lc_error *make_logging_for_ever(void *arg, lc_component **component)
+static lc_error *make_logging_for_ever(lc_component **component, void *arg)
 {
     (void)arg;
     return make_logging_fibers(log_for_ever, component);
 }
 
-static lc_error *make_logging(void *arg, lc_component **component)
+static lc_error *make_logging(lc_component **component, void *arg)
 {
     (void)arg;
     return make_logging_fibers(log_until_told, component);
@@ -651,7 +651,7 @@ static bool shows_title(const char *wanted)
 
 static bool shown[2];
 
-static void look_at_title(void *arg, const char *message)
+static void look_at_title(const char *message, void *arg)
 {
     (void)arg;
     if (strstr(message, "READY=1")) {
@@ -684,7 +684,7 @@ static void title_tells_the_state(void)
 
 static bool all_open;
 
-static void look_at_descriptors(void *arg, const char *message)
+static void look_at_descriptors(const char *message, void *arg)
 {
     (void)arg;
     if (strstr(message, "READY=1")) {

@@ -516,7 +516,7 @@ static void reload_cut_short_has_not_failed(void)
 
 /* ---- the halt ---- */
 
-static void note_halt(void *arg, const lc_error *error)
+static void note_halt(const lc_error *error, void *arg)
 {
     (void)error;
     lc_handle_close(arg);

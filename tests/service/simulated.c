@@ -20,7 +20,7 @@ static void simulate(const lc_simulation_options *options, lc_error *(*body)(voi
 
 /* ---- a long halt ---- */
 
-static void note_halt(void *arg, const lc_error *error)
+static void note_halt(const lc_error *error, void *arg)
 {
     (void)error;
     lc_handle_close(arg);
@@ -165,7 +165,7 @@ static void watchdog_has_a_floor(void)
 
 /* ---- memory that is refused ---- */
 
-static lc_error *make_noop(void *arg, lc_component **component)
+static lc_error *make_noop(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("noop");
@@ -190,7 +190,7 @@ struct poor {
 };
 
 /* The manager is the one who acts: it reloads the service, and then stops it. */
-static void act(void *arg, const char *message)
+static void act(const char *message, void *arg)
 {
     struct poor *poor = arg;
     poor->reloaded |= strstr(message, "RELOADING=1") != NULL;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void hear(void *arg, const char *message)
+static void hear(const char *message, void *arg)
 {
     struct staged *staged = arg;
     pthread_mutex_lock(&staged->lock);
@@ -20,7 +20,7 @@ static void hear(void *arg, const char *message)
     pthread_mutex_unlock(&staged->lock);
 }
 
-static lc_error *make(void *arg, lc_component **component)
+static lc_error *make(lc_component **component, void *arg)
 {
     struct staged_node *node = arg;
     lc_manager *manager = NULL;
@@ -32,9 +32,9 @@ static lc_error *make(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior answer(void *arg, const lc_error *error)
+static lc_behavior answer(const lc_failure *failure, void *arg)
 {
-    (void)error;
+    (void)failure;
     return ((struct staged_node *)arg)->behavior;
 }
 
@@ -48,9 +48,9 @@ static void add(struct staged *staged, size_t index)
     lc_node options = LC_NODE_INIT;
     options.name = node->name;
     options.factory = make;
-    options.factory_arg = node;
-    options.handler = answer;
-    options.handler_arg = node;
+    options.arg = node;
+    options.judge = answer;
+    options.judge_arg = node;
     options.kind = check_kind();
     options.dependencies = &before;
     options.dependency_count = index > 0;

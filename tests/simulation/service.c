@@ -79,7 +79,7 @@ static lc_error *take_numbers(lc_context *context, lc_ready *ready, void *arg)
     return NULL;
 }
 
-static lc_error *make_instance(void *arg, lc_component **component)
+static lc_error *make_instance(lc_component **component, void *arg)
 {
     struct service *service = arg;
     lc_manager *manager;
@@ -103,10 +103,10 @@ static lc_error *serve(void *arg)
     lc_run_options options = LC_RUN_INIT;
     options.name = "service";
     options.factory = make_instance;
-    options.factory_arg = service;
+    options.arg = service;
     service->numbers = NULL;
     if (context && lc_channel_new(4, NULL, &service->numbers) == 0)
-        error = lc_component_run(context, &options, NULL);
+        error = lc_component_run(&options, context, NULL);
     else
         error = lc_error_new(-ENOMEM, "no memory to begin with");
     lc_channel_unref(service->numbers);

@@ -151,7 +151,7 @@ static lc_manager *manager_for(struct stint *stint)
     return manager;
 }
 
-static lc_error *make_stint(void *arg, lc_component **component)
+static lc_error *make_stint(lc_component **component, void *arg)
 {
     struct player *player = arg;
     if (player->factory_waits)
@@ -172,10 +172,10 @@ static lc_error *make_stint(void *arg, lc_component **component)
     return NULL;
 }
 
-static lc_behavior judge(void *arg, const lc_error *error)
+static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     struct player *player = arg;
-    if (error == player->factory_error) {
+    if (failure->error == player->factory_error) {
         atomic_fetch_add(&player->factory_asked, 1);
         return player->factory_answer;
     }
@@ -183,7 +183,7 @@ static lc_behavior judge(void *arg, const lc_error *error)
     struct stint *stint = &player->stints[number - 1];
     if (stint->judged)
         abort(); /* once an instance */
-    stint->judged = lc_error_ref(error);
+    stint->judged = lc_error_ref(failure->error);
     stint->done_when_asked = lc_handle_is_closed(lc_manager_done(stint->manager));
     note(stint, '?');
     atomic_fetch_add(&player->asked, 1);
@@ -255,9 +255,9 @@ struct player *crew_player(struct crew *crew, const char *name, const char *depe
     player->node = (lc_node)LC_NODE_INIT;
     player->node.name = player->name;
     player->node.factory = make_stint;
-    player->node.factory_arg = player;
-    player->node.handler = judge;
-    player->node.handler_arg = player;
+    player->node.arg = player;
+    player->node.judge = judge;
+    player->node.judge_arg = player;
     player->node.kind = check_kind();
     player->node.backoff.first = 0;
     player->node.dependencies = player->dependencies;
@@ -408,7 +408,7 @@ static int64_t await_event(struct crew *crew, const char *name, lc_node_state st
     bool found = false;
     while (!found) {
         bool there = comes(crew, lc_on_observer(crew->observer)) &&
-                     lc_observer_next(crew->observer, LC_NOW, &event) == 0;
+                     lc_observer_next(crew->observer, &event, LC_NOW) == 0;
         CU_ASSERT_TRUE(there);
         if (!there)
             return 0;
@@ -433,7 +433,7 @@ void crew_sees_kind(struct crew *crew, lc_event_kind kind)
 void crew_is_quiet(struct crew *crew)
 {
     lc_event *event = NULL;
-    int result = lc_observer_next(crew->observer, LC_NOW, &event);
+    int result = lc_observer_next(crew->observer, &event, LC_NOW);
     CU_ASSERT_EQUAL(result, -ETIMEDOUT);
     if (result == 0)
         lc_event_free(event);

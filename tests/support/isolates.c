@@ -73,7 +73,7 @@ int send_number(lc_send_port port, int number)
     return lc_send(port, &number, sizeof number);
 }
 
-lc_error *pass_number(void *port, lc_message *message)
+lc_error *pass_number(lc_message *message, void *port)
 {
     send_number(*(lc_send_port *)port, number_in(message));
     return NULL;
@@ -110,7 +110,7 @@ struct cue {
     lc_handle *acted; /* NULL: nobody waits */
 };
 
-static lc_error *take_cue(void *arg, lc_message *message)
+static lc_error *take_cue(lc_message *message, void *arg)
 {
     const struct cue *cue = lc_message_data(message);
     (void)arg;

@@ -38,7 +38,7 @@ int send_number(lc_send_port port, int number);
 int number_in(const lc_message *message);
 
 /** A handler, with an lc_send_port as its argument: passes numbers on to that port. */
-lc_error *pass_number(void *port, lc_message *message);
+lc_error *pass_number(lc_message *message, void *port);
 /** In an isolate: opens a port of its own with a handler; both as in lc_port_options. */
 lc_receive_port port_with(lc_message_handler handler, void *arg);
 

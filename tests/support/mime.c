@@ -12,7 +12,7 @@
 
 /* ---- in the isolate ---- */
 
-static lc_error *obey(void *arg, lc_message *message)
+static lc_error *obey(lc_message *message, void *arg)
 {
     const struct mime_order order = *(const struct mime_order *)lc_message_data(message);
     lc_error *error = order.act(arg, (void *)(uintptr_t)order.arg);

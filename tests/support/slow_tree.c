@@ -278,6 +278,7 @@ static void die(struct slow_tree *tree, int dead, enum slow_cause cause)
     struct slow_node *node = &tree->nodes[dead];
     node->cause = cause;
     node->told_died = true;
+    node->recovers = true;
     enter(node, LC_NODE_DEAD);
     cancel(tree, dead);
     if (node->taken || !parent_is_live(tree, dead) || node->restart == LC_TEMPORARY)
@@ -528,7 +529,7 @@ void slow_tree_begin_step(struct slow_tree *tree, int64_t now)
     for (int i = 0; i < tree->room; i++) {
         struct slow_node *node = &tree->nodes[i];
         node->started = node->forgotten = node->newly_cancelled = false;
-        node->told_died = node->told_late = false;
+        node->told_died = node->told_late = node->told_ready = false;
         node->told_restart = node->told_exceeded = node->told_overdue = false;
         node->pauses = false;
         node->went_count = 0;
@@ -554,6 +555,8 @@ void slow_tree_added(struct slow_tree *tree, int added)
 void slow_tree_ready(struct slow_tree *tree, int ready)
 {
     struct slow_node *node = &tree->nodes[ready];
+    node->told_ready = node->recovers;
+    node->recovers = false;
     node->ready = true;
     node->deaths = 0;
     node->healthy_at = tree->now;

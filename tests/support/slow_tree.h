@@ -41,6 +41,7 @@ struct slow_node {
     enum slow_cause cause; /* of its last death */
     uint64_t instance;
     bool ready;
+    bool recovers;   /* it has died, and has not been healthy since */
     bool cancelled;  /* its context has ended */
     bool doomed;     /* it will have died of too many restarts below it */
     bool fails;      /* its own unit ends: of one for one */
@@ -55,7 +56,7 @@ struct slow_node {
 
     /* What this step has done to it. */
     bool started, forgotten, newly_cancelled;
-    bool told_died, told_late, told_restart, told_exceeded, told_overdue;
+    bool told_died, told_late, told_ready, told_restart, told_exceeded, told_overdue;
     bool pauses;           /* the one who knows for how long sets the deadline */
     lc_node_state went[8]; /* through these states */
     unsigned went_count;

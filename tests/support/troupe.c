@@ -222,7 +222,7 @@ void troupe_strike(struct troupe *troupe)
 static bool next_event(struct troupe *troupe, int64_t deadline, struct troupe_event *next)
 {
     lc_event *event = NULL;
-    if (lc_observer_next(troupe->observer, deadline, &event) != 0)
+    if (lc_observer_next(troupe->observer, &event, deadline) != 0)
         return false;
     *next = (struct troupe_event){event->kind,     "",          event->state,
                                   event->instance, event->time, lc_error_code(event->error)};

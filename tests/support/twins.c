@@ -124,7 +124,7 @@ void twins_let_errors_go(struct twins *twins)
     for (int i = 0; i < twins->room; i++) {
         struct lc__engine_node *node = &twins->nodes[i];
         if (node->error && node->error != &own_error)
-            lc__engine_keep_error(node, &exceeded_error);
+            lc__engine_keep_error(engine, node, &exceeded_error);
         if (node->doom) {
             lc_error_unref(node->doom);
             node->doom = &exceeded_error;
@@ -193,6 +193,7 @@ static void compare_wish(const struct claims *claims, const struct slow_node *sl
     CLAIM(slow->forgotten == ((actions & 1u << LC__FORGET) != 0));
     CLAIM(slow->told_died == ((actions & 1u << LC__TELL_DIED) != 0));
     CLAIM(slow->told_late == ((actions & 1u << LC__TELL_LATE) != 0));
+    CLAIM(slow->told_ready == ((actions & 1u << LC__TELL_READY) != 0));
     CLAIM(slow->told_restart == ((actions & 1u << LC__TELL_RESTART) != 0));
     CLAIM(slow->told_exceeded == ((actions & 1u << LC__TELL_EXCEEDED) != 0));
     CLAIM(slow->told_overdue == ((actions & 1u << LC__TELL_OVERDUE) != 0));

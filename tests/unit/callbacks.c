@@ -109,7 +109,7 @@ struct removal {
     int result;
 };
 
-static lc_error *make_waiting(void *arg, lc_component **component)
+static lc_error *make_waiting(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("waits");
@@ -121,14 +121,14 @@ static lc_error *make_waiting(void *arg, lc_component **component)
 }
 
 static bool add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
-                lc_error_handler handler, void *arg)
+                lc_judge handler, void *arg)
 {
     lc_node node = LC_NODE_INIT;
     node.name = name;
     node.factory = factory;
-    node.factory_arg = arg;
-    node.handler = handler;
-    node.handler_arg = arg;
+    node.arg = arg;
+    node.judge = handler;
+    node.judge_arg = arg;
     node.kind = check_kind();
     lc_error *error = lc_supervisor_add(supervisor, &node);
     lc_error_unref(error);
@@ -206,7 +206,7 @@ static const lc_component_ops starter_ops = {.size = sizeof starter_ops,
                                              .done = starter_left,
                                              .destroy = nothing};
 
-static lc_error *make_starter(void *arg, lc_component **component)
+static lc_error *make_starter(lc_component **component, void *arg)
 {
     *component = &((struct orphan *)arg)->starter;
     return NULL;
@@ -220,7 +220,7 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "failed on purpose");
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("fails");
@@ -231,10 +231,10 @@ static lc_error *make_failing(void *arg, lc_component **component)
     return error;
 }
 
-static lc_behavior halt_when_told(void *arg, const lc_error *error)
+static lc_behavior halt_when_told(const lc_failure *failure, void *arg)
 {
     struct orphan *orphan = arg;
-    (void)error;
+    (void)failure;
     lc_handle_close(orphan->asked);
     lc_handle_wait(orphan->answer, LC_FOREVER);
     return LC_SPIN_HALT;

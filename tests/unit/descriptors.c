@@ -33,7 +33,7 @@ static void use_up_descriptors(void)
         continue;
 }
 
-static void terminate_me(void *arg, const lc_error *error)
+static void terminate_me(const lc_error *error, void *arg)
 {
     (void)error;
     *(bool *)arg = true;

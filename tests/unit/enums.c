@@ -150,7 +150,7 @@ static lc_error *add_worker(int value)
 
 /* ---- the run loop, graphs ---- */
 
-static lc_error *make_nothing(void *arg, lc_component **component)
+static lc_error *make_nothing(lc_component **component, void *arg)
 {
     (void)arg;
     *component = NULL;
@@ -163,7 +163,7 @@ static lc_error *run_component(int value)
     options.name = "enums";
     options.factory = make_nothing;
     options.halt = (lc_halt_mode)value;
-    return lc_component_run(NULL, &options, NULL);
+    return lc_component_run(&options, NULL, NULL);
 }
 
 static lc_error *make_supervisor(int value)

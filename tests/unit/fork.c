@@ -101,17 +101,17 @@ static lc_context *live;
 static int pipes[2];
 static lc_supervisor *supervisor; /* that runs */
 
-static lc_error *make_noop(void *arg, lc_component **component)
+static lc_error *make_noop(lc_component **component, void *arg)
 {
     (void)arg;
     *component = lc_manager_component(noop_manager());
     return NULL;
 }
 
-static lc_behavior stop(void *arg, const lc_error *error)
+static lc_behavior stop(const lc_failure *failure, void *arg)
 {
     (void)arg;
-    (void)error;
+    (void)failure;
     return LC_STOP;
 }
 
@@ -192,11 +192,11 @@ static int is_refused_everything(void)
     STEP(14, lc_spin_halt(NULL, NULL, NULL) == -ENOTSUP);
     STEP(15, lc_error_code(lc_manager_start(unstarted, parents.context)) == -ENOTSUP);
     lc_error *error = NULL;
-    STEP(16, lc_signaler_wait(parents.signaler, open_handle, LC_FOREVER, &error) == -ENOTSUP);
+    STEP(16, lc_signaler_wait(parents.signaler, open_handle, &error, LC_FOREVER) == -ENOTSUP);
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_noop;
-    options.handler = stop;
-    error = lc_component_run(NULL, &options, NULL);
+    options.judge = stop;
+    error = lc_component_run(&options, NULL, NULL);
     STEP(17, lc_error_is(error, -ENOTSUP));
     lc_error_unref(error);
     STEP(18, lc_library_shutdown() != 0);

@@ -549,7 +549,7 @@ static void bad_spawns_from_objects_are_refused(void)
     refused(lc_isolate_spawn_uri("x.so", 1, arguments, &bad, NULL, NULL), "first message");
 }
 
-static lc_error *compute_nothing(void *arg, lc_payload *result)
+static lc_error *compute_nothing(lc_payload *result, void *arg)
 {
     (void)arg;
     (void)result;
@@ -559,10 +559,10 @@ static lc_error *compute_nothing(void *arg, lc_payload *result)
 static void bad_runs_are_refused(void)
 {
     lc_message *result;
-    refused(lc_isolate_compute(NULL, NULL, NULL, LC_FOREVER, &result), "computation");
-    refused(lc_isolate_compute(compute_nothing, NULL, NULL, LC_FOREVER, NULL), "result");
-    refused(lc_isolate_compute(compute_nothing, NULL, "", LC_FOREVER, &result), "1 to 64 bytes");
-    refused(lc_isolate_compute(compute_nothing, NULL, name_of_65, LC_FOREVER, &result),
+    refused(lc_isolate_compute(NULL, NULL, NULL, &result, LC_FOREVER), "computation");
+    refused(lc_isolate_compute(NULL, compute_nothing, NULL, NULL, LC_FOREVER), "result");
+    refused(lc_isolate_compute("", compute_nothing, NULL, &result, LC_FOREVER), "1 to 64 bytes");
+    refused(lc_isolate_compute(name_of_65, compute_nothing, NULL, &result, LC_FOREVER),
             "1 to 64 bytes");
     CU_ASSERT_PTR_NULL(result);
 }

@@ -373,18 +373,18 @@ struct deaf {
     lc_send_port heard; /* where it passes on what it hears */
 };
 
-static lc_error *pass_on_heard(void *arg, lc_message *message)
+static lc_error *pass_on_heard(lc_message *message, void *arg)
 {
     lc_send(((struct deaf *)arg)->heard, lc_message_data(message), lc_message_size(message));
     return NULL;
 }
 
 /* An empty message: begins to hear. Any other goes back, so that what was sent before it is dealt with. */
-static lc_error *do_order(void *arg, lc_message *message)
+static lc_error *do_order(lc_message *message, void *arg)
 {
     struct deaf *deaf = arg;
     if (lc_message_size(message) > 0)
-        return pass_on_heard(arg, message);
+        return pass_on_heard(message, arg);
     CU_ASSERT_EQUAL(lc_port_set_handler(deaf->port, pass_on_heard, deaf), 0);
     return NULL;
 }

@@ -37,7 +37,7 @@ static lc_error *become_ready_late(lc_context *context, lc_ready *ready, void *a
     return NULL;
 }
 
-static lc_error *make_failing(void *arg, lc_component **component)
+static lc_error *make_failing(lc_component **component, void *arg)
 {
     struct pausing *pausing = arg;
     lc_manager *manager;
@@ -61,9 +61,9 @@ static lc_error *run(lc_context *context, lc_ready *ready, void *arg)
     lc_run_options options = LC_RUN_INIT;
     options.name = "pausing";
     options.factory = make_failing;
-    options.factory_arg = arg;
+    options.arg = arg;
     lc_ready_signal(ready);
-    lc_error_unref(lc_component_run(context, &options, NULL));
+    lc_error_unref(lc_component_run(&options, context, NULL));
     return NULL;
 }
 
@@ -109,7 +109,7 @@ static void is_restarted_more_slowly(struct pausing pausing)
     next_comes_after(&pausing, 30 * LC_SECOND);
     next_comes_after(&pausing, 30 * LC_SECOND);
     CU_ASSERT_EQUAL(
-        check_log_count("restarting, since no handler says otherwise: failed on purpose"),
+        check_log_count("failed on purpose; restart "),
         pausing.expected);
     lc_context_cancel(context, NULL); /* ends the pause at once */
     CU_ASSERT_EQUAL(lc_handle_wait(lc_manager_done(manager), check_patience()), 0);

@@ -72,7 +72,7 @@ static lc_error *throw_it(lc_context *context, lc_ready *ready, void *arg)
     lc_throw(context, lc_error_new(-EIO, LARGEST));
 }
 
-static lc_error *make_thrower(void *arg, lc_component **component)
+static lc_error *make_thrower(lc_component **component, void *arg)
 {
     lc_worker worker = LC_WORKER_INIT;
     lc_manager *manager = NULL;
@@ -95,7 +95,7 @@ static void run_a_component_that_throws(void)
     lc_run_options options = LC_RUN_INIT;
     options.factory = make_thrower;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
-    lc_error_unref(lc_component_run(context, &options, NULL));
+    lc_error_unref(lc_component_run(&options, context, NULL));
     lc_context_unref(context);
 }
 
