@@ -16,6 +16,7 @@
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 #include <lifecycle/observe.h>
+#include <lifecycle/options.h>
 #include <lifecycle/port.h>
 #include <lifecycle/restart.h>
 #include <lifecycle/run.h>

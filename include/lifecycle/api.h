@@ -5,6 +5,8 @@
 #ifndef LIFECYCLE_API_H
 #define LIFECYCLE_API_H
 
+#include <lifecycle/options.h>
+
 #include <stddef.h>
 #include <stdint.h>
 #ifndef __cplusplus
