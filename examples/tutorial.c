@@ -60,7 +60,7 @@ static lc_error *beat_worker(lc_context *context, lc_ready *ready, void *arg)
         if (!beat)
             return lc_error_new(-ENOMEM, "no memory for beat %" PRIu64, number);
         *beat = (struct beat){number, lc_now()};
-        if (lc_context_send(context, instance->beats, beat) != 0) {
+        if (lc_context_send(context, instance->beats, beat, LC_FOREVER) != 0) {
             free(beat); /* a send that fails leaves the item with its sender */
             break;
         }
@@ -74,7 +74,7 @@ static lc_error *count_worker(lc_context *context, lc_ready *ready, void *arg)
     struct instance *instance = arg;
     void *item;
     lc_ready_signal(ready);
-    while (lc_context_receive(context, instance->beats, &item) == 0) {
+    while (lc_context_receive(context, instance->beats, &item, LC_FOREVER) == 0) {
         struct beat *beat = item;
         atomic_fetch_add(&instance->pulse->total, 1);
         lc_log(LC_LOG_DEBUG, NULL, "beat %" PRIu64 " after %" PRId64 " us", beat->number,

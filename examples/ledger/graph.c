@@ -31,7 +31,7 @@ static lc_error *fault_worker(lc_context *context, lc_ready *ready, void *arg)
     struct node *node = arg;
     lc_ready_signal(ready);
     void *fault = NULL;
-    if (lc_context_receive(context, node->faults, &fault) != 0)
+    if (lc_context_receive(context, node->faults, &fault, LC_FOREVER) != 0)
         return NULL;
     return fault;
 }

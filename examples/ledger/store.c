@@ -115,7 +115,7 @@ static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
     bool stopping = false, full = false;
     while (!error && !stopping) {
         void *request = NULL;
-        int code = lc_context_receive(context, ledger->requests, &request);
+        int code = lc_context_receive(context, ledger->requests, &request, LC_FOREVER);
         /*
          * What is queued wins over the end of the context, so the last round still commits all of
          * it.

@@ -39,12 +39,12 @@ static int request_and_wait(struct uploader *uploader, lc_context *context, lc_h
     struct request *request = make_request(uploader->job, stored);
     if (!request)
         return -ENOMEM;
-    int code = lc_context_send(context, uploader->backend, request);
+    int code = lc_context_send(context, uploader->backend, request, LC_FOREVER);
     if (code != 0) {
         request_drop(request); /* a send that fails leaves the item with its sender */
         return code;
     }
-    return lc_context_wait(context, stored);
+    return lc_context_wait(context, stored, LC_FOREVER);
 }
 
 /* As above, within the time-out: the waits of a context end at its deadline. */
@@ -81,7 +81,8 @@ static bool next_job(struct uploader *uploader, lc_context *context)
 {
     if (lc_context_error(context))
         return false;
-    return uploader->job || lc_context_receive(context, uploader->jobs, &uploader->job) == 0;
+    return uploader->job ||
+           lc_context_receive(context, uploader->jobs, &uploader->job, LC_FOREVER) == 0;
 }
 
 static lc_error *upload_worker(lc_context *context, lc_ready *ready, void *arg)

@@ -53,17 +53,16 @@ LC_API size_t lc_channel_length(lc_channel *channel);
 /**
  * Sends an item, which may be NULL; waits while the channel is full.
  * @return 0; -EPIPE if it is closed; -ETIMEDOUT if it was full until the deadline; -ENOMEM
- * (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL; -ENOTSUP in a forked
- * child.
+ * (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL, with a line in the log;
+ * -ENOTSUP in a forked child.
  */
 LC_API int lc_channel_send(lc_channel *channel, void *item, int64_t deadline);
 
 /**
  * Receives the oldest item; waits while the channel is empty and not closed.
  * @return 0; -EPIPE if it is closed and empty; -ETIMEDOUT if it was empty until the deadline;
- * -EINVAL; -ENOTSUP in a forked child; from a merged channel of many sources also -ENOMEM. Unless
- * 0,
- *         `*item` is untouched.
+ * -EINVAL for NULL, with a line in the log; -ENOTSUP in a forked child; from a merged channel of
+ * many sources also -ENOMEM. Unless 0, `*item` is untouched.
  */
 LC_API int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline);
 

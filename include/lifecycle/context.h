@@ -91,27 +91,31 @@ LC_API void *lc_context_value(const lc_context *context, const void *key);
  * nothing that has come is lost. A loop over something that may never pause, a busy socket, say,
  * must therefore look at lc_context_error itself:
  *
- *     while (!lc_context_error(context) && lc_context_receive(context, channel, &item) == 0)
+ *     while (!lc_context_error(context) &&
+ *            lc_context_receive(context, channel, &item, LC_FOREVER) == 0)
  *         handle(item);
+ *
+ * Each returns the code of the context's error (-ECANCELED, -ETIMEDOUT) when the context ends
+ * first, and -ETIMEDOUT at its own deadline. lc_context_error tells which of the two it was.
  */
 
-/**
- * As lc_wait_any, ended also by the end of the context.
- * @return the index; or the code of the context's error (-ECANCELED, -ETIMEDOUT); or as
- * lc_wait_any. The two meanings of -ETIMEDOUT are told apart by lc_context_error.
- */
+/** As lc_wait_any, ended also by the end of the context. @return the index, or as above. */
 LC_API int lc_context_wait_any(lc_context *context, lc_waitable *waitables, size_t count,
                                int64_t deadline);
-/** Waits for a handle or the end of the context. @return 0 if the handle closed, else as above. */
-LC_API int lc_context_wait(lc_context *context, lc_handle *handle);
+/**
+ * Waits for a handle. A handle that is NULL is refused, with a line in the log.
+ * @return 0 if the handle closed; as above; -EINVAL; or as lc_handle_wait.
+ */
+LC_API int lc_context_wait(lc_context *context, lc_handle *handle, int64_t deadline);
 /**
  * As lc_sleep, cut short by the end of the context. @return 0 after the whole time, else as above.
  */
 LC_API int lc_context_sleep(lc_context *context, int64_t timeout);
-/** As lc_channel_send without a deadline, cut short by the end of the context. */
-LC_API int lc_context_send(lc_context *context, lc_channel *channel, void *item);
-/** As lc_channel_receive without a deadline, cut short by the end of the context. */
-LC_API int lc_context_receive(lc_context *context, lc_channel *channel, void **item);
+/** As lc_channel_send, cut short by the end of the context. */
+LC_API int lc_context_send(lc_context *context, lc_channel *channel, void *item, int64_t deadline);
+/** As lc_channel_receive, cut short by the end of the context. */
+LC_API int lc_context_receive(lc_context *context, lc_channel *channel, void **item,
+                              int64_t deadline);
 
 /* ---- signalers ---- */
 

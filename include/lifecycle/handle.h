@@ -47,8 +47,8 @@ LC_API bool lc_handle_is_closed(const lc_handle *handle);
 
 /**
  * Waits until the handle is closed.
- * @return 0; -ETIMEDOUT if it was still open at the deadline; -EINVAL for NULL; -ENOTSUP in a
- * forked child.
+ * @return 0; -ETIMEDOUT if it was still open at the deadline; -EINVAL for NULL, with a
+ * line in the log; -ENOTSUP in a forked child.
  */
 LC_API int lc_handle_wait(lc_handle *handle, int64_t deadline);
 

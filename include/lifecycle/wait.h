@@ -87,7 +87,8 @@ static inline lc_waitable lc_on_signals(lc_process_signals *signals)
  * the order of their index, it never misses the earlier. List an error before done, and an error is
  * never lost.
  * @return the index; -ETIMEDOUT; -EINVAL (a waitable without its object, a signal watch twice, too
- *         many of them); -EBADF (a descriptor that is not open, or was forgotten by lc_fd_forget);
+ *         many of them: the log says which); -EBADF (a descriptor that is not open, or was
+ *         forgotten by lc_fd_forget);
  *         -ENOMEM (more than a few); -EMFILE, -ENFILE (waiting for descriptors needs one
  *         more, and an executor thread, for all its fibers, two); -ENOTSUP in a forked child, and
  *         for descriptors in a simulation without a source of them. With no waitables it waits for

@@ -470,3 +470,12 @@ void lc_log_fields(lc_log_level level, const char *component, const lc_log_field
     lc__log_list(level, component, fields, field_count, format, arguments);
     va_end(arguments);
 }
+
+int lc__refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    lc__log_list(LC_LOG_ERROR, NULL, NULL, 0, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}

@@ -18,6 +18,12 @@ void lc__log_set_speaker(const char *name);
 /* Never NULL. */
 const char *lc__log_speaker(void);
 
+/*
+ * For a call that the program got wrong: logs, as an error, which function, which argument, its
+ * value and what would be right. errno is kept. @return -EINVAL.
+ */
+int lc__refuse(const char *format, ...) LC_PRINTF(1, 2);
+
 /* As lc_log_fields. */
 void lc__log_list(lc_log_level level, const char *component, const lc_log_field *fields,
                   size_t field_count, const char *format, va_list arguments) LC_PRINTF(5, 0);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/spin.h"
 #include "context/signaler.h"
@@ -462,15 +463,20 @@ lc_signaler *lc__context_signaler(const lc_context *context)
 int lc_context_wait_any(lc_context *context, lc_waitable *waitables, size_t count, int64_t deadline)
 {
     int result = lc__wait_any(waitables, count, lc_context_done(context), deadline);
+    if (result == -EINVAL)
+        return lc__wait_refuse("lc_context_wait_any", waitables, count);
     if (result >= 0 && (size_t)result == count)
         return lc_error_code(lc_context_error(context));
     return result;
 }
 
-int lc_context_wait(lc_context *context, lc_handle *handle)
+int lc_context_wait(lc_context *context, lc_handle *handle, int64_t deadline)
 {
+    if (!handle)
+        return lc__refuse("lc_context_wait: the handle is NULL; to wait for the end of the context "
+                          "alone, call lc_handle_wait with lc_context_done(context)");
     lc_waitable waitable = lc_on_handle(handle);
-    return lc_context_wait_any(context, &waitable, 1, LC_FOREVER);
+    return lc_context_wait_any(context, &waitable, 1, deadline);
 }
 
 int lc_context_sleep(lc_context *context, int64_t timeout)
@@ -489,27 +495,32 @@ int lc_context_sleep(lc_context *context, int64_t timeout)
  * A transfer that does not wait, and a watch of the channel, in turn: another worker may be faster
  * after the watch.
  */
-int lc_context_send(lc_context *context, lc_channel *channel, void *item)
+int lc_context_send(lc_context *context, lc_channel *channel, void *item, int64_t deadline)
 {
+    if (!channel)
+        return lc__refuse("lc_context_send: the channel is NULL; lc_channel_new makes one");
     for (;;) {
         int result = lc_channel_send(channel, item, LC_NOW);
         if (result != -ETIMEDOUT)
             return result;
         lc_waitable room = lc_on_send(channel);
-        result = lc_context_wait_any(context, &room, 1, LC_FOREVER);
+        result = lc_context_wait_any(context, &room, 1, deadline);
         if (result < 0)
             return result;
     }
 }
 
-int lc_context_receive(lc_context *context, lc_channel *channel, void **item)
+int lc_context_receive(lc_context *context, lc_channel *channel, void **item, int64_t deadline)
 {
+    if (!channel || !item)
+        return lc__refuse("lc_context_receive: the %s is NULL",
+                          channel ? "place for the item" : "channel");
     for (;;) {
         int result = lc_channel_receive(channel, item, LC_NOW);
         if (result != -ETIMEDOUT)
             return result;
         lc_waitable items = lc_on_receive(channel);
-        result = lc_context_wait_any(context, &items, 1, LC_FOREVER);
+        result = lc_context_wait_any(context, &items, 1, deadline);
         if (result < 0)
             return result;
     }

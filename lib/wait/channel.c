@@ -9,6 +9,7 @@
 #include "wait/channel.h"
 
 #include "base/fork.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/refs.h"
 #include "base/spin.h"
@@ -412,7 +413,8 @@ static int transfer(lc_channel *channel, enum lc__channel_side side, void **item
 int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
 {
     if (!channel || channel->is_merged)
-        return -EINVAL;
+        return lc__refuse("lc_channel_send: the channel is %s",
+                          channel ? "merged of others: send to one of those" : "NULL");
     lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
@@ -422,7 +424,8 @@ int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
 int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
 {
     if (!channel || !item)
-        return -EINVAL;
+        return lc__refuse("lc_channel_receive: the %s is NULL",
+                          channel ? "place for the item" : "channel");
     lc__task_check();
     if (lc__forked())
         return -ENOTSUP;

@@ -5,6 +5,7 @@
 
 #include "base/fork.h"
 #include "base/library.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/refs.h"
 #include "base/spin.h"
@@ -179,6 +180,9 @@ int lc__handle_wait(lc_handle *handle, int64_t deadline)
 
 int lc_handle_wait(lc_handle *handle, int64_t deadline)
 {
+    if (!handle)
+        return lc__refuse("lc_handle_wait: the handle is NULL; lc_handle_new returns that when "
+                          "memory has run out");
     lc__task_check();
     int result = lc__handle_wait(handle, deadline);
     if (result == -EINTR)

@@ -9,6 +9,7 @@
 #include "wait/wait.h"
 
 #include "base/fork.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/sanitizer.h"
 #include "base/task.h"
@@ -64,11 +65,11 @@ static long waiters_needed(const lc_waitable *waitable)
 }
 
 /* Each signal watch has one place for who waits. */
-static bool is_watched_twice(const struct wait *wait, size_t index)
+static bool is_watched_twice(const lc_waitable *waitables, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS &&
-            wait->waitables[i].object == wait->waitables[index].object)
+        if (waitables[i].kind == LC_WAITABLE_SIGNALS &&
+            waitables[i].object == waitables[index].object)
             return true;
     return false;
 }
@@ -87,7 +88,7 @@ static int measure(struct wait *wait)
         wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_FD;
         if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS) {
             wait->has_signals = true;
-            if (is_watched_twice(wait, i))
+            if (is_watched_twice(wait->waitables, i))
                 return -EINVAL;
         }
     }
@@ -388,9 +389,49 @@ int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t d
     return result;
 }
 
+/* Whether it is the waitable that makes lc__wait_any answer -EINVAL; if so, logs why. */
+static bool waitable_refuse(const char *caller, const lc_waitable *waitables, size_t index)
+{
+    static const char *const makers[] = {
+        [LC_WAITABLE_HANDLE] = "lc_on_handle",
+        [LC_WAITABLE_RECEIVE] = "lc_on_receive",
+        [LC_WAITABLE_SEND] = "lc_on_send",
+        [LC_WAITABLE_SIGNALS] = "lc_on_signals",
+    };
+    const lc_waitable *waitable = &waitables[index];
+    size_t kind = (size_t)waitable->kind;
+    if (waiters_needed(waitable) < 0 && kind < sizeof makers / sizeof makers[0])
+        lc__refuse("%s: waitable %zu is %s(NULL): it waits for nothing", caller, index,
+                   makers[kind]);
+    else if (waiters_needed(waitable) < 0)
+        lc__refuse("%s: waitable %zu is of kind %zu, which does not exist; lc_on_handle and its "
+                   "siblings make waitables",
+                   caller, index, kind);
+    else if (waitable->kind == LC_WAITABLE_SIGNALS && is_watched_twice(waitables, index))
+        lc__refuse("%s: waitable %zu is a watch of signals that stands before it as well", caller,
+                   index);
+    else
+        return false;
+    return true;
+}
+
+int lc__wait_refuse(const char *caller, const lc_waitable *waitables, size_t count)
+{
+    if (count > LC_WAIT_MAX)
+        return lc__refuse("%s: count is %zu; at most %d things can be waited for at once", caller,
+                          count, LC_WAIT_MAX);
+    if (!waitables)
+        return lc__refuse("%s: waitables is NULL, and count is %zu", caller, count);
+    for (size_t i = 0; i < count; i++)
+        if (waitable_refuse(caller, waitables, i))
+            break;
+    return -EINVAL;
+}
+
 int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline)
 {
-    return lc__wait_any(waitables, count, NULL, deadline);
+    int result = lc__wait_any(waitables, count, NULL, deadline);
+    return result == -EINVAL ? lc__wait_refuse("lc_wait_any", waitables, count) : result;
 }
 
 /* ---- all of several ---- */
@@ -417,10 +458,10 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
 {
     lc__task_check();
     if (count > LC_WAIT_MAX || (count > 0 && !waitables))
-        return -EINVAL;
+        return lc__wait_refuse("lc_wait_all", waitables, count);
     for (size_t i = 0; i < count; i++)
         if (waiters_needed(&waitables[i]) < 0)
-            return -EINVAL;
+            return lc__wait_refuse("lc_wait_all", waitables, count);
     /*
      * A handle stays closed, so handles can wait their turn; the others are watched together,
      * first.
@@ -442,7 +483,7 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
     for (size_t i = 0; i < count && result == 0; i++)
         if (waitables[i].kind == LC_WAITABLE_HANDLE)
             result = lc_handle_wait(waitables[i].object, deadline);
-    return result;
+    return result == -EINVAL ? lc__wait_refuse("lc_wait_all", waitables, count) : result;
 }
 
 /* ---- a descriptor, time ---- */

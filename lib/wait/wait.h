@@ -13,5 +13,10 @@
  * @return an index below `count`; `count` if `end` closed; or an error of lc_wait_any.
  */
 int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline);
+/*
+ * Logs why a wait for these answers -EINVAL. @param caller  the function of the program's that was
+ * called. @return -EINVAL.
+ */
+int lc__wait_refuse(const char *caller, const lc_waitable *waitables, size_t count);
 
 #endif

@@ -110,7 +110,7 @@ static void wait_all_handles(struct never *never)
 
 static void wait_context(struct never *never)
 {
-    lc_context_wait(never->context, never->handle);
+    lc_context_wait(never->context, never->handle, LC_FOREVER);
 }
 
 static void wait_context_sleep(struct never *never)
@@ -127,12 +127,12 @@ static void wait_own_context_sleep(struct never *never)
 static void wait_context_receive(struct never *never)
 {
     void *item;
-    lc_context_receive(never->context, never->empty, &item);
+    lc_context_receive(never->context, never->empty, &item, LC_FOREVER);
 }
 
 static void wait_context_send(struct never *never)
 {
-    lc_context_send(never->context, never->full, never);
+    lc_context_send(never->context, never->full, never, LC_FOREVER);
 }
 
 static void wait_error(struct never *never)

@@ -1256,7 +1256,7 @@ static lc_error *run_isolate(lc_context *context, void *arg)
     if (error)
         return error;
     error = lc_component_start(component, context);
-    if (!error && lc_context_wait(context, lc_component_ready(component)) == 0)
+    if (!error && lc_context_wait(context, lc_component_ready(component), LC_FOREVER) == 0)
         lc_runnable_signal_healthy(context);
     if (!error)
         lc_handle_wait(lc_component_done(component), LC_FOREVER);

@@ -492,8 +492,8 @@ static void closed_handle_wins_over_ended_context(void)
     lc_context *context = lc_context_new(NULL);
     lc_handle *open = lc_handle_new();
     lc_context_cancel(context, NULL);
-    CU_ASSERT_EQUAL(lc_context_wait(context, lc_handle_new_closed()), 0);
-    CU_ASSERT_EQUAL(lc_context_wait(context, open), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_wait(context, lc_handle_new_closed(), LC_FOREVER), 0);
+    CU_ASSERT_EQUAL(lc_context_wait(context, open, LC_FOREVER), -ECANCELED);
     lc_handle_unref(open);
     lc_context_unref(context);
 }
@@ -514,10 +514,10 @@ static void wait_is_ended_by_context_or_handle(void)
     lc_context *context = lc_context_with_deadline(NULL, check_patience());
     lc_handle *handle = lc_handle_new(), *never = lc_handle_new();
     later(&then, close_later, handle);
-    CU_ASSERT_EQUAL(lc_context_wait(context, handle), 0);
+    CU_ASSERT_EQUAL(lc_context_wait(context, handle, LC_FOREVER), 0);
     CU_ASSERT_TRUE(later_join(&then));
     later(&then, cancel_later, context);
-    CU_ASSERT_EQUAL(lc_context_wait(context, never), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_wait(context, never, LC_FOREVER), -ECANCELED);
     CU_ASSERT_TRUE(later_join(&then));
     lc_handle_unref(handle);
     lc_handle_unref(never);

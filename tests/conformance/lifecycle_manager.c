@@ -722,7 +722,7 @@ static lc_error *answer_run(lc_context *context, lc_ready *ready, void *arg)
     struct answer *answer = arg;
     answer->context = context;
     lc_ready_signal(ready);
-    lc_context_wait(context, answer->go);
+    lc_context_wait(context, answer->go, LC_FOREVER);
     if (answer->in_deferred) {
         lc_defer(throw_answer, answer);
         return NULL;

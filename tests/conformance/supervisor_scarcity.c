@@ -64,7 +64,7 @@ static lc_error *work(struct subject *subject, lc_context *context)
 {
     bool first = atomic_fetch_add(&subject->instances, 1) == 0;
     lc_handle_close(first ? subject->first : subject->second);
-    int result = first ? lc_context_wait(context, subject->fails)
+    int result = first ? lc_context_wait(context, subject->fails, LC_FOREVER)
                        : lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return first && result == 0 ? lc_error_new(-EIO, "the first one")
                                 : lc_error_ref(lc_context_error(context));

@@ -232,7 +232,7 @@ static lc_error *hand_on(lc_context *context, void *arg)
     struct link *link = arg;
     void *item;
     lc_runnable_signal_healthy(context);
-    while (lc_context_receive(context, link->in, &item) == 0) {
+    while (lc_context_receive(context, link->in, &item, LC_FOREVER) == 0) {
         for (uint64_t pause = lc_random_below(5); pause > 0; pause--)
             lc_yield();
         if (link->out)
@@ -285,7 +285,7 @@ static lc_error *play(lc_context *context, void *arg)
 {
     struct player *player = arg;
     void *item;
-    while (lc_context_receive(context, player->in, &item) == 0) {
+    while (lc_context_receive(context, player->in, &item, LC_FOREVER) == 0) {
         if (atomic_fetch_sub(&player->left, 1) > 1)
             lc_channel_send(player->out, item, LC_FOREVER);
     }

@@ -56,7 +56,7 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
     lc_ready_signal(ready);
     if (number == churn->warm) {
         stand(churn, 0);
-        lc_context_wait(context, churn->go);
+        lc_context_wait(context, churn->go, LC_FOREVER);
     } else if (number == churn->total) {
         stand(churn, 1);
         lc_handle_wait(lc_context_done(context), LC_FOREVER);

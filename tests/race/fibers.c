@@ -134,7 +134,7 @@ static void new_context(void *arg)
 static void wait_for_end(void *arg)
 {
     struct ending *ending = arg;
-    ending->result = lc_context_wait(ending->context, ending->never);
+    ending->result = lc_context_wait(ending->context, ending->never, LC_FOREVER);
 }
 
 static void cancel_it(void *arg)
@@ -671,7 +671,7 @@ static void await_cancel(void *arg)
 {
     struct crowd *crowd = arg;
     atomic_fetch_add(&crowd->begun, 1);
-    if (lc_context_wait(crowd->context, crowd->never) == -ECANCELED)
+    if (lc_context_wait(crowd->context, crowd->never, LC_FOREVER) == -ECANCELED)
         atomic_fetch_add(&crowd->cancelled, 1);
 }
 

@@ -50,13 +50,13 @@ void *item_of(size_t number)
 int traffic_send(void *traffic)
 {
     const struct traffic *sent = traffic;
-    return lc_context_send(sent->context, sent->channel, sent->item);
+    return lc_context_send(sent->context, sent->channel, sent->item, LC_FOREVER);
 }
 
 int traffic_receive(void *traffic)
 {
     struct traffic *received = traffic;
-    return lc_context_receive(received->context, received->channel, &received->item);
+    return lc_context_receive(received->context, received->channel, &received->item, LC_FOREVER);
 }
 
 int traffic_cancel(void *traffic)

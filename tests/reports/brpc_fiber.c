@@ -111,9 +111,9 @@ static void end_is_heard_by_a_wait_that_begins(void)
         int result = 0;
         beside_start(&canceller, cancel_context, &sleeper);
         if (i % 3 == 0)
-            result = lc_context_wait(sleeper.context, never);
+            result = lc_context_wait(sleeper.context, never, LC_FOREVER);
         else if (i % 3 == 1)
-            result = lc_context_receive(sleeper.context, channel, &item);
+            result = lc_context_receive(sleeper.context, channel, &item, LC_FOREVER);
         else
             result = sleep_under_context(&sleeper);
         CU_ASSERT_EQUAL(result, -ECANCELED);

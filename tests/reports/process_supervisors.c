@@ -79,7 +79,7 @@ static lc_error *reload_slowly(lc_context *context, void *arg)
     struct reloading *now = arg;
     atomic_fetch_add(&now->count, 1);
     lc_handle_close(now->entered);
-    if (lc_context_wait(context, now->open) != 0)
+    if (lc_context_wait(context, now->open, LC_FOREVER) != 0)
         atomic_fetch_add(&now->told_to_stop, 1);
     return now->code ? lc_error_new(now->code, "bad certificates") : NULL;
 }

@@ -53,12 +53,12 @@ static void room_wins_over_a_past_deadline(void)
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(ended)), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_channel_send(channel, item_of(1), LC_NOW), 0);
     CU_ASSERT_EQUAL(lc_channel_send(channel, item_of(2), -LC_SECOND), 0);
-    CU_ASSERT_EQUAL(lc_context_send(ended, channel, item_of(3)), 0);
-    CU_ASSERT_EQUAL(lc_context_send(ended, channel, item_of(4)), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_context_send(ended, channel, item_of(3), LC_FOREVER), 0);
+    CU_ASSERT_EQUAL(lc_context_send(ended, channel, item_of(4), LC_FOREVER), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_channel_send(channel, item_of(4), -LC_SECOND), -ETIMEDOUT);
-    CU_ASSERT_EQUAL(lc_context_receive(ended, channel, &item), 0);
+    CU_ASSERT_EQUAL(lc_context_receive(ended, channel, &item, LC_FOREVER), 0);
     CU_ASSERT_PTR_EQUAL(item, item_of(1));
-    CU_ASSERT_EQUAL(lc_context_wait(ended, closed), 0);
+    CU_ASSERT_EQUAL(lc_context_wait(ended, closed, LC_FOREVER), 0);
     lc_context_unref(ended);
     lc_channel_unref(channel);
 }
@@ -73,7 +73,7 @@ struct scoped {
 static int scoped_wait(void *arg)
 {
     struct scoped *scoped = arg;
-    return lc_context_wait(scoped->context, scoped->never);
+    return lc_context_wait(scoped->context, scoped->never, LC_FOREVER);
 }
 
 /* A deadline that passes while nothing waits under the context is in effect from then on. */
@@ -241,7 +241,7 @@ struct shielded {
 static int wait_shielded(void *arg)
 {
     struct shielded *shielded = arg;
-    int result = lc_context_wait(shielded->context, shielded->open);
+    int result = lc_context_wait(shielded->context, shielded->open, LC_FOREVER);
     return lc_handle_wait(shielded->open, LC_FOREVER) == 0 ? result : 0;
 }
 

@@ -272,7 +272,7 @@ static lc_error *reload(lc_context *context, void *arg)
     reloads->count++;
     lc_handle_close(reloads->begun);
     if (reloads->go_on)
-        reloads->cancelled = lc_context_wait(context, reloads->go_on) != 0;
+        reloads->cancelled = lc_context_wait(context, reloads->go_on, LC_FOREVER) != 0;
     if (reloads->throws)
         lc_throw(context, lc_error_new(-EPROTO, "thrown by the reload"));
     if (reloads->cancelled && reloads->tells_end)

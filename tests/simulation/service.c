@@ -53,7 +53,8 @@ static lc_error *make_numbers(lc_context *context, lc_ready *ready, void *arg)
     lc_ready_signal(ready);
     while (!error && !lc_context_error(context)) {
         error = take_time(context);
-        if (error || lc_context_send(context, service->numbers, (void *)++service->made) != 0)
+        if (error ||
+            lc_context_send(context, service->numbers, (void *)++service->made, LC_FOREVER) != 0)
             continue;
         lc_log(LC_LOG_INFO, NULL, "made %zu", (size_t)service->made);
         if (happens_once_in(40))
@@ -68,7 +69,7 @@ static lc_error *take_numbers(lc_context *context, lc_ready *ready, void *arg)
     void *number;
     lc_ready_signal(ready);
     while (!lc_context_error(context) &&
-           lc_context_receive(context, service->numbers, &number) == 0) {
+           lc_context_receive(context, service->numbers, &number, LC_FOREVER) == 0) {
         lc_log(LC_LOG_INFO, NULL, "took %zu", (size_t)(uintptr_t)number);
         lc_error *error = take_time(context);
         if (!error && happens_once_in(60))

@@ -95,7 +95,7 @@ static lc_error *follow_orders(struct stint *stint, lc_ready *ready)
     struct player *player = stint->player;
     lc_context *until = player->end == PLAYER_STAYS ? NULL : stint->context;
     void *order = NULL;
-    while (lc_context_receive(until, stint->orders, &order) == 0) {
+    while (lc_context_receive(until, stint->orders, &order, LC_FOREVER) == 0) {
         switch ((enum crew_order)(intptr_t)order) {
         case CREW_READY:
             say_ready(stint, ready);

@@ -45,7 +45,7 @@ static void carry_out(struct actor *actor, lc_context *context, enum actor_order
 static int next_order(struct actor *actor, lc_context *context, void **order)
 {
     return actor->stubborn ? lc_channel_receive(actor->orders, order, LC_FOREVER)
-                           : lc_context_receive(context, actor->orders, order);
+                           : lc_context_receive(context, actor->orders, order, LC_FOREVER);
 }
 
 static lc_error *act(lc_context *context, void *arg)

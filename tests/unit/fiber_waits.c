@@ -126,7 +126,7 @@ static void come_all(struct thing *thing)
 
 static bool await_context(struct thing *thing)
 {
-    return lc_context_wait(thing->context, thing->handle) == -ECANCELED;
+    return lc_context_wait(thing->context, thing->handle, LC_FOREVER) == -ECANCELED;
 }
 
 static bool await_context_descriptor(struct thing *thing)
@@ -289,7 +289,7 @@ static int time_none(struct thing *thing, int64_t deadline)
 static int time_context(struct thing *thing, int64_t deadline)
 {
     lc_context *context = lc_context_with_deadline(thing->context, deadline);
-    int result = lc_context_wait(context, thing->handle);
+    int result = lc_context_wait(context, thing->handle, LC_FOREVER);
     lc_context_unref(context);
     return result;
 }

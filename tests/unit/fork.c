@@ -184,10 +184,10 @@ static int is_refused_everything(void)
     STEP(6, lc_sleep(LC_HOUR) == -ENOTSUP);
     STEP(7, lc_channel_receive(empty, &item, LC_FOREVER) == -ENOTSUP);
     STEP(8, lc_channel_send(full, NULL, LC_FOREVER) == -ENOTSUP);
-    STEP(9, lc_context_wait(live, open_handle) == -ENOTSUP);
+    STEP(9, lc_context_wait(live, open_handle, LC_FOREVER) == -ENOTSUP);
     STEP(10, lc_context_sleep(live, LC_HOUR) == -ENOTSUP);
-    STEP(11, lc_context_receive(live, empty, &item) == -ENOTSUP);
-    STEP(12, lc_context_send(live, full, NULL) == -ENOTSUP);
+    STEP(11, lc_context_receive(live, empty, &item, LC_FOREVER) == -ENOTSUP);
+    STEP(12, lc_context_send(live, full, NULL, LC_FOREVER) == -ENOTSUP);
     STEP(13, lc_process_signals_new(signals, 1, &watch) == -ENOTSUP);
     STEP(14, lc_spin_halt(NULL, NULL, NULL) == -ENOTSUP);
     STEP(15, lc_error_code(lc_manager_start(unstarted, parents.context)) == -ENOTSUP);

@@ -333,7 +333,7 @@ static void await_cancel(void *arg)
 {
     struct crowd *crowd = arg;
     atomic_fetch_add(&crowd->parked, 1);
-    if (lc_context_wait(crowd->context, crowd->never) == -ECANCELED)
+    if (lc_context_wait(crowd->context, crowd->never, LC_FOREVER) == -ECANCELED)
         atomic_fetch_add(&crowd->ended, 1);
 }
 

@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -217,6 +219,25 @@ static void many_descriptors_are_waited_for(void)
     lc_handle_unref(handle);
 }
 
+/* By each of the waits, with a line that names it. */
+static void check_wait_refused(lc_waitable *waitables, size_t count, const char *said)
+{
+    char line[160];
+    struct {
+        const char *name;
+        int result;
+    } const waits[] = {
+        {"lc_wait_any", lc_wait_any(waitables, count, LC_NOW)},
+        {"lc_wait_all", lc_wait_all(waitables, count, LC_NOW)},
+        {"lc_context_wait_any", lc_context_wait_any(NULL, waitables, count, LC_NOW)},
+    };
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        snprintf(line, sizeof line, ": %s: %s", waits[i].name, said);
+        CU_ASSERT_EQUAL(waits[i].result, -EINVAL);
+        CU_ASSERT_TRUE(check_log_has(line));
+    }
+}
+
 static void bad_arguments_are_refused(void)
 {
     lc_handle *closed = lc_handle_new_closed();
@@ -228,14 +249,31 @@ static void bad_arguments_are_refused(void)
         {good, lc_on_signals(NULL)},
         {good, {.kind = (lc_waitable_kind)77, .object = closed}},
     };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        CU_ASSERT_EQUAL(lc_wait_any(bad[i], 2, LC_NOW), -EINVAL);
-        CU_ASSERT_EQUAL(lc_wait_all(bad[i], 2, LC_NOW), -EINVAL);
-    }
-    CU_ASSERT_EQUAL(lc_wait_any(NULL, 1, LC_NOW), -EINVAL);
-    CU_ASSERT_EQUAL(lc_wait_all(NULL, 1, LC_NOW), -EINVAL);
-    CU_ASSERT_EQUAL(lc_wait_any(&good, LC_WAIT_MAX + 1, LC_NOW), -EINVAL);
-    CU_ASSERT_EQUAL(lc_wait_all(&good, LC_WAIT_MAX + 1, LC_NOW), -EINVAL);
+    static const char *const said[] = {
+        "waitable 1 is lc_on_handle(NULL)",
+        "waitable 1 is lc_on_receive(NULL)",
+        "waitable 1 is lc_on_send(NULL)",
+        "waitable 1 is lc_on_signals(NULL)",
+        "waitable 1 is of kind 77, which does not exist",
+    };
+    check_log_capture();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check_wait_refused(bad[i], 2, said[i]);
+    check_wait_refused(NULL, 1, "waitables is NULL, and count is 1");
+    check_wait_refused(&good, LC_WAIT_MAX + 1, "count is 65537; at most 65536");
+    CU_ASSERT_EQUAL(check_log_count(""), 3 * 7);
+    check_log_release();
+}
+
+static void one_watch_twice_is_refused(void)
+{
+    lc_process_signals *watch;
+    CU_ASSERT_EQUAL_FATAL(lc_process_signals_new((const int[]){SIGUSR1}, 1, &watch), 0);
+    lc_waitable twice[] = {lc_on_signals(watch), {.kind = LC_WAITABLE_NONE}, lc_on_signals(watch)};
+    check_log_capture();
+    check_wait_refused(twice, 3, "waitable 2 is a watch of signals that stands before it");
+    check_log_release();
+    lc_process_signals_free(watch);
 }
 
 /* A number that no descriptor has. */
@@ -396,6 +434,31 @@ static int timed_context_sleep(struct timed *timed)
     return lc_context_sleep(timed->context, 1000) == 0 ? -ETIMEDOUT : 1;
 }
 
+static int timed_context_handle(struct timed *timed)
+{
+    return lc_context_wait(timed->context, timed->handle, 2000);
+}
+
+static int timed_context_receive(struct timed *timed)
+{
+    void *item;
+    lc_channel *channel = channel_new();
+    int result = lc_context_receive(timed->context, channel, &item, 2000);
+    lc_channel_unref(channel);
+    return result;
+}
+
+/* The channel has room for one. */
+static int timed_context_send(struct timed *timed)
+{
+    lc_channel *channel = channel_new();
+    int result = lc_context_send(timed->context, channel, NULL, 2000);
+    if (result == 0)
+        result = lc_context_send(timed->context, channel, NULL, 2000);
+    lc_channel_unref(channel);
+    return result;
+}
+
 static void *wait_on_clock(void *arg)
 {
     struct timed *timed = arg;
@@ -406,9 +469,17 @@ static void *wait_on_clock(void *arg)
 
 static void waits_end_at_their_deadline(void)
 {
-    int (*waits[])(struct timed *) = {timed_any,        timed_any_of_none,  timed_all,
-                                      timed_descriptor, timed_fd,           timed_sleep,
-                                      timed_context,    timed_context_sleep};
+    int (*waits[])(struct timed *) = {timed_any,
+                                      timed_any_of_none,
+                                      timed_all,
+                                      timed_descriptor,
+                                      timed_fd,
+                                      timed_sleep,
+                                      timed_context,
+                                      timed_context_sleep,
+                                      timed_context_handle,
+                                      timed_context_receive,
+                                      timed_context_send};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         pthread_t thread;
         struct timed timed = {lc__manual_clock_new(1000), waits[i], lc_handle_new(), pipe_new(),
@@ -474,16 +545,17 @@ static void ended_context_ends_every_wait(void)
     void *item = context;
     lc_context_cancel(context, NULL);
     CU_ASSERT_EQUAL(lc_context_wait_any(context, &waitable, 1, check_patience()), -ECANCELED);
-    CU_ASSERT_EQUAL(lc_context_wait(context, open), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_wait(context, open, LC_FOREVER), -ECANCELED);
     CU_ASSERT_EQUAL(lc_context_sleep(context, LC_HOUR), -ECANCELED);
-    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item, LC_FOREVER), -ECANCELED);
     CU_ASSERT_PTR_EQUAL(item, context);
-    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), 0); /* what is waited for wins */
-    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), -ECANCELED);
-    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), 0);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL, LC_FOREVER),
+                    0); /* what is waited for wins */
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL, LC_FOREVER), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item, LC_FOREVER), 0);
     lc_channel_close(channel);
-    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), -EPIPE);
-    CU_ASSERT_EQUAL(lc_context_send(context, channel, &item), -EPIPE);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item, LC_FOREVER), -EPIPE);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, &item, LC_FOREVER), -EPIPE);
     waitable = lc_on_handle(lc_handle_new_closed());
     CU_ASSERT_EQUAL(lc_context_wait_any(context, &waitable, 1, check_patience()), 0);
     lc_channel_unref(channel);
@@ -491,11 +563,80 @@ static void ended_context_ends_every_wait(void)
     lc_context_unref(context);
 }
 
+/* A look without a wait takes what is there; else it says that it came too early, or too late. */
+static void context_waits_look_once(void)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_handle *open = lc_handle_new();
+    lc_channel *channel = channel_new();
+    void *item = context;
+    for (int ended = 0; ended < 2; ended++) {
+        int nothing = ended ? -ECANCELED : -ETIMEDOUT;
+        CU_ASSERT_EQUAL(lc_context_wait(context, open, LC_NOW), nothing);
+        CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item, LC_NOW), nothing);
+        CU_ASSERT_PTR_EQUAL(item, context);
+        CU_ASSERT_EQUAL(lc_context_send(context, channel, open, LC_NOW), 0);
+        CU_ASSERT_EQUAL(lc_context_send(context, channel, open, LC_NOW), nothing);
+        CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item, LC_NOW), 0);
+        CU_ASSERT_PTR_EQUAL(item, open);
+        item = context;
+        lc_context_cancel(context, NULL);
+    }
+    lc_handle_close(open);
+    CU_ASSERT_EQUAL(lc_context_wait(context, open, LC_NOW), 0);
+    lc_channel_unref(channel);
+    lc_handle_unref(open);
+    lc_context_unref(context);
+}
+
+/* Each refusal is one line, of the function that was called. */
+static void check_refused_aloud(int result, const char *line)
+{
+    CU_ASSERT_EQUAL(result, -EINVAL);
+    CU_ASSERT_EQUAL(check_log_count(line), 1);
+    CU_ASSERT_EQUAL(check_log_count(""), 1);
+    check_log_release();
+    check_log_capture();
+}
+
+static void waits_for_nothing_are_refused_aloud(void)
+{
+    lc_context *context = lc_context_new(NULL);
+    lc_channel *channel = channel_new();
+    void *item;
+    check_log_capture();
+    check_refused_aloud(lc_handle_wait(NULL, LC_NOW), "lc_handle_wait: the handle is NULL");
+    for (int i = 0; i < 2; i++) { /* under a context, and under none */
+        lc_context *under = i ? context : NULL;
+        check_refused_aloud(lc_context_wait(under, NULL, LC_FOREVER),
+                            "lc_context_wait: the handle is NULL; to wait for the end of the "
+                            "context alone, call lc_handle_wait with lc_context_done");
+        check_refused_aloud(lc_context_send(under, NULL, NULL, LC_FOREVER),
+                            "lc_context_send: the channel is NULL");
+        check_refused_aloud(lc_context_receive(under, NULL, &item, LC_FOREVER),
+                            "lc_context_receive: the channel is NULL");
+        check_refused_aloud(lc_context_receive(under, channel, NULL, LC_FOREVER),
+                            "lc_context_receive: the place for the item is NULL");
+    }
+    check_refused_aloud(lc_channel_send(NULL, NULL, LC_NOW), "lc_channel_send: the channel");
+    check_refused_aloud(lc_channel_receive(NULL, &item, LC_NOW), "lc_channel_receive: the channel");
+    check_refused_aloud(lc_channel_receive(channel, NULL, LC_NOW),
+                        "receive: the place for the item");
+    lc_channel *merged;
+    CU_ASSERT_EQUAL_FATAL(lc_channels_merge(&channel, 1, &merged), 0);
+    check_refused_aloud(lc_channel_send(merged, NULL, LC_NOW),
+                        "lc_channel_send: the channel is merged");
+    check_log_release();
+    lc_channel_unref(merged);
+    lc_channel_unref(channel);
+    lc_context_unref(context);
+}
+
 static void timed_out_context_tells_so(void)
 {
     lc_context *context = lc_context_with_deadline(NULL, LC_NOW);
     lc_handle *open = lc_handle_new();
-    CU_ASSERT_EQUAL(lc_context_wait(context, open), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_context_wait(context, open, LC_FOREVER), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ETIMEDOUT);
     lc_handle_unref(open);
     lc_context_unref(context);
@@ -515,7 +656,7 @@ struct context_wait {
 
 static int context_wait_handle(struct context_wait *wait)
 {
-    return lc_context_wait(wait->context, wait->open);
+    return lc_context_wait(wait->context, wait->open, LC_FOREVER);
 }
 
 static int context_wait_mixed(struct context_wait *wait)
@@ -533,12 +674,12 @@ static int context_wait_sleep(struct context_wait *wait)
 static int context_wait_receive(struct context_wait *wait)
 {
     void *item;
-    return lc_context_receive(wait->context, wait->empty, &item);
+    return lc_context_receive(wait->context, wait->empty, &item, LC_FOREVER);
 }
 
 static int context_wait_send(struct context_wait *wait)
 {
-    return lc_context_send(wait->context, wait->full, NULL);
+    return lc_context_send(wait->context, wait->full, NULL, LC_FOREVER);
 }
 
 static void cancel_wakes_every_wait(void)
@@ -569,11 +710,11 @@ static void transfer_under_a_context_is_woken(void)
     lc_channel *channel = channel_new();
     void *item;
     later(&then, send_item, channel);
-    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item), 0);
+    CU_ASSERT_EQUAL(lc_context_receive(context, channel, &item, LC_FOREVER), 0);
     CU_ASSERT_TRUE(later_join(&then));
-    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), 0);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL, LC_FOREVER), 0);
     later(&then, receive_item, channel);
-    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL), 0);
+    CU_ASSERT_EQUAL(lc_context_send(context, channel, NULL, LC_FOREVER), 0);
     CU_ASSERT_TRUE(later_join(&then));
     lc_channel_unref(channel);
     lc_context_unref(context);
@@ -621,7 +762,8 @@ CHECK_SUITE(unit_wait, "unit: waiting",
             {"one thing may be listed twice", one_thing_may_be_listed_twice},
             {"thousands are waited for", many_are_waited_for},
             {"many descriptors are waited for", many_descriptors_are_waited_for},
-            {"bad arguments are refused", bad_arguments_are_refused},
+            {"bad arguments are refused aloud", bad_arguments_are_refused},
+            {"one watch of signals listed twice is refused", one_watch_twice_is_refused},
             {"a descriptor that is not open is EBADF", descriptors_that_are_not_open},
             {"all of none is at once", all_of_none_is_at_once},
             {"all waits for each", all_waits_for_each},
@@ -633,6 +775,8 @@ CHECK_SUITE(unit_wait, "unit: waiting",
             {"a wait for a descriptor tells what poll tells", fd_tells_what_poll_tells},
             {"an ended context ends every wait, but what is waited for wins",
              ended_context_ends_every_wait},
+            {"a look under a context takes what is there", context_waits_look_once},
+            {"a wait for nothing is refused aloud", waits_for_nothing_are_refused_aloud},
             {"a wait under a timed-out context is ETIMEDOUT", timed_out_context_tells_so},
             {"a cancel wakes every wait under the context", cancel_wakes_every_wait},
             {"a transfer under a context is woken", transfer_under_a_context_is_woken},
