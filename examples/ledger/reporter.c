@@ -4,25 +4,22 @@
 #define _GNU_SOURCE
 #include "ledger.h"
 
-#include <stdio.h>
-
 #define REPORT_SECONDS 10
 
 /** Logs one report; `last` is how many appends there were at the one before. */
 static void report(struct ledger *ledger, uint64_t appends, uint64_t last)
 {
-    char total[32], rate[32], syncs[32], clients[32];
-    snprintf(total, sizeof total, "%ju", (uintmax_t)appends);
-    snprintf(rate, sizeof rate, "%.1f", (double)(appends - last) / REPORT_SECONDS);
-    snprintf(syncs, sizeof syncs, "%ju", (uintmax_t)atomic_load(&ledger->syncs));
-    snprintf(clients, sizeof clients, "%u", atomic_load(&ledger->clients));
     lc_log_field fields[4 + LEDGER_NODES] = {
-        {"appends", total}, {"appends_per_second", rate}, {"syncs", syncs}, {"clients", clients}};
+        lc_field_uint("appends", appends),
+        lc_field_double("appends_per_second", (double)(appends - last) / REPORT_SECONDS),
+        lc_field_uint("syncs", atomic_load(&ledger->syncs)),
+        lc_field_uint("clients", atomic_load(&ledger->clients)),
+    };
     size_t count = 4;
     lc_snapshot *snapshot = lc_supervisor_snapshot(ledger->supervisor);
     for (size_t i = 0; snapshot && i < snapshot->count && i < LEDGER_NODES; i++)
         fields[count++] =
-            (lc_log_field){snapshot->nodes[i].name, lc_node_state_name(snapshot->nodes[i].state)};
+            lc_field_text(snapshot->nodes[i].name, lc_node_state_name(snapshot->nodes[i].state));
     lc_log_fields(LC_LOG_INFO, "reporter", fields, count, "report");
     lc_snapshot_free(snapshot);
 }

@@ -33,6 +33,17 @@ LC_API int64_t lc_now(void);
  */
 LC_API int64_t lc_deadline_after(int64_t timeout);
 
+/**
+ * The time of day: nanoseconds since 1970-01-01T00:00:00Z, as CLOCK_REALTIME has it, which may be
+ * set back and forth. For texts and files; deadlines are lc_now's. In a simulation it is
+ * LC_SIMULATION_EPOCH and what lc_now says, so that a run with the same seed sees the same dates.
+ * Thread-safe.
+ */
+LC_API int64_t lc_wall_now(void);
+
+/** 2026-01-01T00:00:00Z: what lc_wall_now says where a simulation's lc_now would say 0. */
+#define LC_SIMULATION_EPOCH (INT64_C(1767225600) * LC_SECOND)
+
 LC_END_DECLARATIONS
 
 #endif

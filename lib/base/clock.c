@@ -43,3 +43,13 @@ int64_t lc_deadline_after(int64_t timeout)
     int64_t now = lc_now();
     return timeout > LC_FOREVER - now ? LC_FOREVER : now + timeout;
 }
+
+int64_t lc_wall_now(void)
+{
+    struct lc__clock *clock = lc__clock_current();
+    if (clock != &lc__clock_real)
+        return LC_SIMULATION_EPOCH + clock->now(clock);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * LC_SECOND + now.tv_nsec;
+}

@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #define LINES 10
 #define PERIOD (10 * LC_SECOND)
@@ -47,14 +46,12 @@ void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, con
     uint64_t left_out;
     if (!lc__log_repeated_admits(repeated, lc_now(), &left_out))
         return;
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, left_out);
     lc_log_field fields[2];
     size_t count = 0;
     if (field)
         fields[count++] = *field;
     if (left_out > 0)
-        fields[count++] = (lc_log_field){"left_out", text};
+        fields[count++] = lc_field_uint("left_out", left_out);
     va_list arguments;
     va_start(arguments, format);
     lc__log_list(level, component, fields, count, format, arguments);

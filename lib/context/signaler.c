@@ -83,7 +83,7 @@ void lc__signaler_log(lc_log_level level, const char *component, const char *wha
 {
     char origin[256];
     snprintf(origin, sizeof origin, "%s:%d", lc_error_file(error), lc_error_line(error));
-    const lc_log_field field = {"origin", origin};
+    const lc_log_field field = lc_field_text("origin", origin);
     lc_log_fields(level, component, &field, 1, "%s: %s", what, lc_error_message(error));
 }
 

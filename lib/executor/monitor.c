@@ -143,9 +143,8 @@ static int64_t look_at_all(void)
     lc__executors_unlock();
     for (size_t i = 0; i < look.count; i++) {
         const struct report *report = &look.reports[i];
-        char kept[32];
-        snprintf(kept, sizeof kept, "%.3f s", (double)report->kept / (double)LC_SECOND);
-        const lc_log_field field = {"for", kept};
+        const int64_t whole = report->kept - report->kept % LC_MILLISECOND;
+        const lc_log_field field = lc_field_duration("for", whole);
         lc_log_fields(LC_LOG_WARNING, report->fiber, &field, 1,
                       "keeps a thread of executor \"%s\" without waiting, and the fibers behind "
                       "it stand still: use lc_call_blocking or lc_yield",

@@ -472,7 +472,7 @@ static const struct lc__job_kind kind = {run_isolate, copy_name};
 static void log_error(const struct lc__isolate *isolate, const lc_error *error,
                       const char *backtrace)
 {
-    const lc_log_field field = {"backtrace", backtrace};
+    const lc_log_field field = lc_field_text("backtrace", backtrace);
     lc_log_fields(LC_LOG_ERROR, name_of(isolate), &field, backtrace != NULL, "uncaught error: %s",
                   lc_error_message(error));
 }

@@ -374,7 +374,7 @@ void lc__runnable_tell(const struct lc__runnable *runnable, struct lc__log_repea
 {
     const struct lc__run *last = runnable->last;
     const char *backtrace = last && last->died_of_throw ? last->backtrace : NULL;
-    const lc_log_field field = {"backtrace", backtrace};
+    const lc_log_field field = lc_field_text("backtrace", backtrace);
     lc__log_repeated(lines, LC_LOG_ERROR, path, backtrace ? &field : NULL, "%s: %s", what,
                      lc_error_message(error));
 }

@@ -605,7 +605,7 @@ CHECK_CHILD(throw_in_timer_callback)
     return 0;
 }
 
-static void write_nothing(void *arg, const lc_log_record *record)
+static void write_nothing(const lc_log_record *record, void *arg)
 {
     (void)arg;
     (void)record;
@@ -622,7 +622,7 @@ static void write_flushed(void *arg)
 CHECK_CHILD(throw_flushes_the_log)
 {
     lc_context *context = lc_context_new(NULL);
-    lc_log_set_sink(&(lc_log_sink){write_nothing, write_flushed, NULL, NULL});
+    lc_log_set_sink(LC_LOG_SINK(.write = write_nothing, .flush = write_flushed));
     lc_throw(context, lc_error_new(-EIO, "flush"));
     return 0;
 }

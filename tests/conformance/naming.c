@@ -779,7 +779,7 @@ static struct {
 } watcher;
 
 /* Called in the service of a nested supervisor: looks at the outer one, and so at all others. */
-static void look_at_all(void *arg, const lc_log_record *record)
+static void look_at_all(const lc_log_record *record, void *arg)
 {
     (void)arg;
     if (strncmp(record->component, "outer/", 6) != 0)
@@ -798,7 +798,7 @@ static bool both_were_told(void *arg)
 static void looking_at_all_from_a_log_sink_holds_nothing_up(void)
 {
     enum { ROUNDS = 20 };
-    const lc_log_sink sink = {look_at_all, NULL, NULL, NULL};
+    const lc_log_sink sink = {.size = sizeof(lc_log_sink), .write = look_at_all};
     check_log_capture(); /* so that its release puts the sink back */
     must(lc_log_set_sink(&sink) == 0);
     for (int i = 0; i < (lc_is_simulated() ? 1 : ROUNDS); i++) {

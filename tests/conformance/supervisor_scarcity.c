@@ -20,7 +20,7 @@ struct lines {
     atomic_uint restarts; /* lines that say that something is tried again */
 };
 
-static void count_line(void *arg, const lc_log_record *record)
+static void count_line(const lc_log_record *record, void *arg)
 {
     struct lines *lines = arg;
     bool tree = strstr(record->message, "died:") != NULL;
@@ -31,7 +31,7 @@ static void count_line(void *arg, const lc_log_record *record)
 static void count_lines(struct lines *lines)
 {
     atomic_init(&lines->restarts, 0);
-    if (lc_log_set_sink(&(lc_log_sink){count_line, NULL, NULL, lines}) != 0)
+    if (lc_log_set_sink(LC_LOG_SINK(.write = count_line, .arg = lines)) != 0)
         CU_FAIL_FATAL("no sink");
 }
 

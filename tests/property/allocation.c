@@ -616,7 +616,7 @@ static void combinators(void)
 
 /* ---- the log, errors ---- */
 
-static void write_nothing(void *arg, const lc_log_record *record)
+static void write_nothing(const lc_log_record *record, void *arg)
 {
     (void)arg;
     (void)record;
@@ -625,7 +625,8 @@ static void write_nothing(void *arg, const lc_log_record *record)
 static int set_sink(void)
 {
     unsigned releases = 0;
-    int result = lc_log_set_sink(&(lc_log_sink){write_nothing, NULL, count_call, &releases});
+    int result = lc_log_set_sink(
+        LC_LOG_SINK(.write = write_nothing, .release = count_call, .arg = &releases));
     lc_log(LC_LOG_CRITICAL, "test", "logging itself needs no memory: %d", 42);
     lc_log_set_sink(NULL);
     return releases == (result == 0) ? result : 1;

@@ -653,7 +653,7 @@ static int merge_and_wait(void)
 
 static int log_lines(void)
 {
-    const lc_log_field field = {"key", "a value = \"quoted\"\n"};
+    const lc_log_field field = lc_field_text("key", "a value = \"quoted\"\n");
     lc_log_fields(LC_LOG_ERROR, "a\tname", &field, 1, "a line\nthat is escaped: %d", 42);
     lc_error *error = lc_error_new(-EIO, "first %0300d", 7);
     error = lc_error_wrap(error, -ENOMEM, "second");

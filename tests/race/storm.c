@@ -47,7 +47,7 @@ static lc_error *fail_again(struct storm *storm)
     return NULL;
 }
 
-static void count_line(void *arg, const lc_log_record *record)
+static void count_line(const lc_log_record *record, void *arg)
 {
     struct storm *storm = arg;
     (void)record;
@@ -62,7 +62,7 @@ static struct storm begin_storm(void)
 
 static void run_storm(struct storm *storm, void (*run)(struct storm *storm))
 {
-    const lc_log_sink sink = {.write = count_line, .arg = storm};
+    const lc_log_sink sink = {.size = sizeof(lc_log_sink), .write = count_line, .arg = storm};
     int64_t begun = lc_now();
     CU_ASSERT_EQUAL(lc_log_set_sink(&sink), 0);
     run(storm);

@@ -141,12 +141,15 @@ static lc_error *run_service(const lc_simulation_options *options)
 
 /* ---- the same seed, the same log ---- */
 
-static void write_record(void *file, const lc_log_record *record)
+static void write_record(const lc_log_record *record, void *file)
 {
-    fprintf(file, "%lld %d %s: %s", (long long)record->time, (int)record->level, record->component,
-            record->message);
-    for (size_t i = 0; i < record->field_count; i++)
-        fprintf(file, " %s=%s", record->fields[i].key, record->fields[i].value);
+    fprintf(file, "%lld %lld %d %s: %s", (long long)record->time, (long long)record->wall,
+            (int)record->level, record->component, record->message);
+    for (size_t i = 0; i < record->field_count; i++) {
+        char value[256];
+        lc_log_field_copy_text(&record->fields[i], value, sizeof value);
+        fprintf(file, " %s=%s", record->fields[i].key, value);
+    }
     fputc('\n', file);
 }
 
@@ -156,7 +159,7 @@ static char *log_of(const lc_simulation_options *options)
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
-    lc_log_set_sink(&(lc_log_sink){write_record, NULL, NULL, file});
+    lc_log_set_sink(LC_LOG_SINK(.write = write_record, .arg = file));
     CHECK_ERROR(run_service(options), -ETIMEDOUT);
     check_log_release();
     fclose(file);

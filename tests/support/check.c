@@ -180,7 +180,7 @@ static char **captured;
 static size_t captured_count;
 static const lc_log_sink *resting;
 
-static void capture_write(void *arg, const lc_log_record *record)
+static void capture_write(const lc_log_record *record, void *arg)
 {
     (void)arg;
     char *line = NULL;
@@ -189,9 +189,11 @@ static void capture_write(void *arg, const lc_log_record *record)
     if (!text)
         abort();
     fprintf(text, "%s: %s", record->component, record->message);
-    for (size_t i = 0; i < record->field_count; i++)
-        fprintf(text, " %s=%s", record->fields[i].key,
-                record->fields[i].value ? record->fields[i].value : "-");
+    for (size_t i = 0; i < record->field_count; i++) {
+        char value[512];
+        lc_log_field_copy_text(&record->fields[i], value, sizeof value);
+        fprintf(text, " %s=%s", record->fields[i].key, value);
+    }
     fclose(text);
     pthread_mutex_lock(&capture_lock);
     captured = realloc(captured, (captured_count + 1) * sizeof *captured);
@@ -203,7 +205,7 @@ static void capture_write(void *arg, const lc_log_record *record)
 
 void check_log_capture(void)
 {
-    if (lc_log_set_sink(&(lc_log_sink){capture_write, NULL, NULL, NULL}) != 0)
+    if (lc_log_set_sink(LC_LOG_SINK(.write = capture_write)) != 0)
         abort();
 }
 

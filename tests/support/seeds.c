@@ -58,7 +58,7 @@ static void simulate_little(void)
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }
 
-static void ignore(void *arg, const lc_log_record *record)
+static void ignore(const lc_log_record *record, void *arg)
 {
     (void)arg;
     (void)record;
@@ -91,7 +91,7 @@ static bool passes(void (*run)(const void *arg, uint64_t seed), const void *arg,
 
 void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg)
 {
-    static const lc_log_sink quiet = {ignore, NULL, NULL, NULL};
+    static const lc_log_sink quiet = {.size = sizeof(lc_log_sink), .write = ignore};
     static char repetition[1024];
     unsigned count = count_seeds();
     simulate_little();

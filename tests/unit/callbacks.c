@@ -72,7 +72,7 @@ static void a_cancel_amid_a_restart_counts(void)
     check_log_release();
 }
 
-static void look_and_read(void *arg, const lc_log_record *record)
+static void look_and_read(const lc_log_record *record, void *arg)
 {
     struct restart *restart = arg;
     const char *backtrace = NULL;
@@ -89,7 +89,7 @@ static void look_and_read(void *arg, const lc_log_record *record)
 static void a_sink_may_look_at_the_tree(void)
 {
     struct restart restart = {.throws = true};
-    const lc_log_sink sink = {.write = look_and_read, .arg = &restart};
+    const lc_log_sink sink = {.size = sizeof(lc_log_sink), .write = look_and_read, .arg = &restart};
     check_log_capture();
     CU_ASSERT_EQUAL(lc_log_set_sink(&sink), 0);
     CU_ASSERT_TRUE_FATAL(open_tree(&restart));

@@ -220,7 +220,7 @@ static void count_release(void *arg)
     released++;
 }
 
-static void write_nothing(void *arg, const lc_log_record *record)
+static void write_nothing(const lc_log_record *record, void *arg)
 {
     (void)arg;
     (void)record;
@@ -229,7 +229,8 @@ static void write_nothing(void *arg, const lc_log_record *record)
 static void shutdown_releases_the_sink(void)
 {
     released = 0;
-    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){write_nothing, NULL, count_release, NULL}), 0);
+    CU_ASSERT_EQUAL(lc_log_set_sink(LC_LOG_SINK(.write = write_nothing, .release = count_release)),
+                    0);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
     CU_ASSERT_EQUAL(released, 1);
 }

@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
+#include <locale.h>
+#include <math.h>
 #include <pthread.h>
 #include <regex.h>
 #include <signal.h>
@@ -35,7 +38,7 @@ struct sink {
     int64_t time;
 };
 
-static void sink_write(void *arg, const lc_log_record *record)
+static void sink_write(const lc_log_record *record, void *arg)
 {
     struct sink *sink = arg;
     sink->writes++;
@@ -64,7 +67,9 @@ static void sink_release(void *arg)
 static void use(struct sink *sink)
 {
     *sink = (struct sink){0};
-    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){sink_write, sink_flush, sink_release, sink}), 0);
+    CU_ASSERT_EQUAL(lc_log_set_sink(LC_LOG_SINK(.write = sink_write, .flush = sink_flush,
+                                                .release = sink_release, .arg = sink)),
+                    0);
 }
 
 static void sink_gets_the_record(void)
@@ -72,7 +77,7 @@ static void sink_gets_the_record(void)
     struct sink sink;
     use(&sink);
     int64_t before = lc_now();
-    lc_log_field fields[] = {{"path", "/tmp/x y"}, {"lines", NULL}};
+    lc_log_field fields[] = {lc_field_text("path", "/tmp/x y"), lc_field_text("lines", NULL)};
     lc_log_fields(LC_LOG_WARNING, "store", fields, 2, "opened %d\n", 3);
     CU_ASSERT_EQUAL(sink.writes, 1);
     CU_ASSERT_EQUAL(sink.level, LC_LOG_WARNING);
@@ -101,16 +106,32 @@ static void sink_is_released_once(void)
     CU_ASSERT_EQUAL(second.releases, 1);
 }
 
-static void sink_without_write_is_refused(void)
+/* The old one stays, and is told why. */
+static void check_sink_refused(const lc_log_sink *calls, const char *said)
 {
     struct sink sink;
     use(&sink);
-    CU_ASSERT_EQUAL(lc_log_set_sink(&(lc_log_sink){NULL, sink_flush, sink_release, &sink}),
-                    -EINVAL);
-    lc_log(LC_LOG_INFO, "test", "the old one stays");
+    CU_ASSERT_EQUAL(lc_log_set_sink(calls), -EINVAL);
     CU_ASSERT_EQUAL(sink.writes, 1);
+    CU_ASSERT_EQUAL(sink.level, LC_LOG_ERROR);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sink.message, said));
+    lc_log(LC_LOG_INFO, "test", "the old one stays");
+    CU_ASSERT_EQUAL(sink.writes, 2);
     CU_ASSERT_EQUAL(sink.releases, 0);
     lc_log_set_sink(NULL);
+}
+
+static void wrong_sinks_are_refused(void)
+{
+    const lc_log_sink unsized = {.write = sink_write};
+    struct {
+        lc_log_sink known;
+        uintptr_t later;
+    } const newer = {{.size = sizeof newer, .write = sink_write}, 1};
+    check_sink_refused(LC_LOG_SINK(.flush = sink_flush, .release = sink_release),
+                       "lc_log_set_sink: write is missing");
+    check_sink_refused(&unsized, "lc_log_set_sink: size of lc_log_sink is 0");
+    check_sink_refused(&newer.known, "lc_log_set_sink: lc_log_sink has 48 bytes");
 }
 
 static void flush_reaches_the_sink(void)
@@ -142,7 +163,11 @@ static void *cancel_and_flush(void *unused)
 static void flush_is_not_cancelled(void)
 {
     struct sink sink = {.writes = 0};
-    const lc_log_sink calls = {sink_write, flush_and_test_cancel, sink_release, &sink};
+    const lc_log_sink calls = {.size = sizeof(lc_log_sink),
+                               .write = sink_write,
+                               .flush = flush_and_test_cancel,
+                               .release = sink_release,
+                               .arg = &sink};
     pthread_t thread;
     void *result;
     CU_ASSERT_EQUAL(lc_log_set_sink(&calls), 0);
@@ -171,7 +196,11 @@ static void *cancel_and_replace(void *unused)
 static void release_is_not_cancelled(void)
 {
     struct sink sink = {.writes = 0};
-    const lc_log_sink calls = {sink_write, sink_flush, release_and_test_cancel, &sink};
+    const lc_log_sink calls = {.size = sizeof(lc_log_sink),
+                               .write = sink_write,
+                               .flush = sink_flush,
+                               .release = release_and_test_cancel,
+                               .arg = &sink};
     pthread_t thread;
     CU_ASSERT_EQUAL(lc_log_set_sink(&calls), 0);
     CU_ASSERT_EQUAL(pthread_create(&thread, NULL, cancel_and_replace, NULL), 0);
@@ -198,6 +227,36 @@ static void level_drops_what_matters_less(void)
     lc_log_set_sink(NULL);
 }
 
+static void level_is_read_back(void)
+{
+    CU_ASSERT_EQUAL(lc_log_read_level(), LC_LOG_INFO);
+    lc_log_set_level((lc_log_level)(lc_log_read_level() + 1));
+    CU_ASSERT_EQUAL(lc_log_read_level(), LC_LOG_DEBUG);
+    check_log_capture();
+    lc_log_set_level((lc_log_level)(lc_log_read_level() + 1));
+    CU_ASSERT_TRUE(check_log_has("the level is 8"));
+    check_log_release();
+    CU_ASSERT_EQUAL(lc_log_read_level(), LC_LOG_DEBUG);
+    lc_log_set_level(LC_LOG_INFO);
+}
+
+static void levels_have_names(void)
+{
+    lc_log_level level = LC_LOG_INFO;
+    for (int i = -1; i < 10; i++) {
+        const char *name = lc_log_level_name((lc_log_level)i);
+        bool is_one = i >= LC_LOG_CRITICAL && i <= LC_LOG_DEBUG;
+        CU_ASSERT_EQUAL(name != NULL, is_one);
+        CU_ASSERT_EQUAL(lc_log_level_parse(name, &level), is_one ? 0 : -EINVAL);
+        CU_ASSERT_EQUAL((int)level, is_one ? i : i < 2 ? LC_LOG_INFO : LC_LOG_DEBUG);
+    }
+    CU_ASSERT_STRING_EQUAL(lc_log_level_name(LC_LOG_WARNING), "warning");
+    CU_ASSERT_EQUAL(lc_log_level_parse("Warning", &level), -EINVAL);
+    CU_ASSERT_EQUAL(lc_log_level_parse("", &level), -EINVAL);
+    CU_ASSERT_EQUAL(lc_log_level_parse("error", NULL), -EINVAL);
+    CU_ASSERT_EQUAL(level, LC_LOG_DEBUG);
+}
+
 static void errno_is_kept(void)
 {
     struct sink sink;
@@ -209,7 +268,7 @@ static void errno_is_kept(void)
 }
 
 /* A sink may log, and replace itself: no lock is held. */
-static void sink_writes_again(void *arg, const lc_log_record *record)
+static void sink_writes_again(const lc_log_record *record, void *arg)
 {
     struct sink *sink = arg;
     if (sink->writes++ == 0) {
@@ -222,7 +281,7 @@ static void sink_writes_again(void *arg, const lc_log_record *record)
 static void sink_is_called_without_a_lock(void)
 {
     struct sink sink = {0};
-    lc_log_set_sink(&(lc_log_sink){sink_writes_again, NULL, sink_release, &sink});
+    lc_log_set_sink(LC_LOG_SINK(.write = sink_writes_again, .release = sink_release, .arg = &sink));
     lc_log(LC_LOG_INFO, "test", "first");
     CU_ASSERT_EQUAL(sink.writes, 2);
     CU_ASSERT_EQUAL(sink.releases, 1);
@@ -263,7 +322,7 @@ struct guarded_sink {
     atomic_uint *wrong;
 };
 
-static void guarded_write(void *arg, const lc_log_record *record)
+static void guarded_write(const lc_log_record *record, void *arg)
 {
     (void)record;
     struct guarded_sink *sink = arg;
@@ -295,7 +354,7 @@ static void prepare_sink(void *arg)
     struct guarded_sink *sink = &replacing->sink;
     atomic_store(&sink->released, false);
     sink->wrong = &replacing->wrong;
-    lc_log_set_sink(&(lc_log_sink){guarded_write, NULL, guarded_release, sink});
+    lc_log_set_sink(LC_LOG_SINK(.write = guarded_write, .release = guarded_release, .arg = sink));
 }
 
 static void write_record(void *arg)
@@ -400,6 +459,79 @@ static void a_look_ahead_counts_what_is_left_out(void)
     CU_ASSERT_EQUAL(left_out, 1);
 }
 
+/* ---- fields ---- */
+
+/* Whole, and cut wherever it may be. */
+static bool field_has_text(lc_log_field field, const char *expected)
+{
+    char text[40];
+    size_t length = strlen(expected);
+    bool right =
+        lc_log_field_copy_text(&field, text, sizeof text) == length && strcmp(text, expected) == 0;
+    for (size_t size = 0; size <= length; size++) {
+        memset(text, '#', sizeof text);
+        right &= lc_log_field_copy_text(&field, text, size) == length && text[size] == '#' &&
+                 (size == 0 || (strncmp(text, expected, size - 1) == 0 && !text[size - 1]));
+    }
+    return right;
+}
+
+static void check_field_text(lc_log_field field, const char *expected)
+{
+    CU_ASSERT_TRUE(field_has_text(field, expected));
+}
+
+static void fields_have_texts(void)
+{
+    check_field_text(lc_field_text("k", "any \n text"), "any \n text");
+    check_field_text(lc_field_text("k", ""), "");
+    check_field_text(lc_field_text("k", NULL), "-");
+    check_field_text(lc_field_int("k", 0), "0");
+    check_field_text(lc_field_int("k", INT64_MAX), "9223372036854775807");
+    check_field_text(lc_field_int("k", INT64_MIN), "-9223372036854775808");
+    check_field_text(lc_field_uint("k", UINT64_MAX), "18446744073709551615");
+    check_field_text(lc_field_duration("k", 0), "0s");
+    check_field_text(lc_field_duration("k", 1), "0.000000001s");
+    check_field_text(lc_field_duration("k", -LC_SECOND / 4), "-0.25s");
+    check_field_text(lc_field_duration("k", 100 * LC_SECOND), "100s");
+    check_field_text(lc_field_duration("k", LC_FOREVER), "9223372036.854775807s");
+    check_field_text(lc_field_duration("k", INT64_MIN), "-9223372036.854775808s");
+    check_field_text(lc_field_double("k", 0.1), "0.1");
+    check_field_text(lc_field_double("k", 1.0 / 3), "0.33333333333333331");
+    check_field_text(lc_field_double("k", -1e300), "-1e+300");
+    check_field_text(lc_field_double("k", -DBL_MAX), "-1.7976931348623157e+308");
+    check_field_text(lc_field_double("k", -2.5e-7), "-2.5e-07");
+    check_field_text(lc_field_double("k", (double)NAN), "nan");
+    check_field_text(lc_field_double("k", (double)INFINITY), "inf");
+    check_field_text((lc_log_field){.key = "k", .kind = (lc_log_field_kind)99}, "?");
+}
+
+/* Makes the locale, so that the test hangs on no setting of the machine. */
+CHECK_CHILD(log_in_another_locale)
+{
+    char path[] = "/tmp/lifecycle-locale-XXXXXX", command[200], text[32];
+    if (!mkdtemp(path))
+        return 10;
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8", path);
+    setenv("LOCPATH", path, 1);
+    bool made = system(command) == 0 && setlocale(LC_ALL, "de_DE.UTF-8");
+    snprintf(command, sizeof command, "rm -r %s", path);
+    int removed = system(command);
+    snprintf(text, sizeof text, "%.1f", 2.5);
+    if (!made || removed != 0 || strcmp(text, "2,5") != 0)
+        return 11;
+    bool right = field_has_text(lc_field_double("k", 2.5), "2.5") &&
+                 field_has_text(lc_field_double("k", 1.0 / 3), "0.33333333333333331") &&
+                 field_has_text(lc_field_double("k", 1e300), "1e+300") &&
+                 field_has_text(lc_field_duration("k", 2500 * LC_MILLISECOND), "2.5s");
+    return right ? 0 : 12;
+}
+
+static void numbers_are_those_of_no_locale(void)
+{
+    CU_ASSERT_EQUAL(check_child("log_in_another_locale").status, 0);
+}
+
 /* ---- the default sink ---- */
 
 static bool matches(const char *text, const char *pattern)
@@ -416,7 +548,8 @@ static bool matches(const char *text, const char *pattern)
 
 static void log_a_plain_record(void)
 {
-    lc_log_field fields[] = {{"path", "/var/lib/ledger/journal"}, {"lines", "42"}};
+    lc_log_field fields[] = {lc_field_text("path", "/var/lib/ledger/journal"),
+                             lc_field_text("lines", "42")};
     lc_log_fields(LC_LOG_INFO, "store", fields, 2, "opened the journal");
 }
 
@@ -471,7 +604,7 @@ static void default_names_the_level(void)
 CHECK_CHILD(log_control_characters)
 {
     unsetenv("JOURNAL_STREAM");
-    lc_log_field field = {"evil\nkey", "value\nforged"};
+    lc_log_field field = lc_field_text("evil\nkey", "value\nforged");
     lc_log_fields(LC_LOG_INFO, "com\nponent", &field, 1, "a\nb\tc\x1b[31md\\e\rf\x7fg \xc3\xa9");
     return 0;
 }
@@ -499,7 +632,7 @@ static void control_characters_are_escaped(void)
 CHECK_CHILD(log_acting_characters)
 {
     unsetenv("JOURNAL_STREAM");
-    lc_log_field field = {"k" ACTS, "v" ACTS "\x9b\x85\xff"};
+    lc_log_field field = lc_field_text("k" ACTS, "v" ACTS "\x9b\x85\xff");
     lc_log_fields(LC_LOG_INFO, "c" ACTS, &field, 1, "m" ACTS "\x9b\x85 \xe2\x82\xac \xe2\x82 end");
     return 0;
 }
@@ -518,7 +651,9 @@ static void acting_characters_are_escaped(void)
 CHECK_CHILD(log_faked_fields)
 {
     unsetenv("JOURNAL_STREAM");
-    lc_log_field fields[] = {{"user", "x y\" admin=\"yes"}, {"a b=c", "1"}, {"", ""}, {NULL, NULL}};
+    lc_log_field fields[] = {lc_field_text("user", "x y\" admin=\"yes"),
+                             lc_field_text("a b=c", "1"), lc_field_text("", ""),
+                             lc_field_text(NULL, NULL)};
     lc_log(LC_LOG_INFO, "x", "login user=root \"quoted\" \\");
     lc_log(LC_LOG_INFO, "x", "\"login\"");
     lc_log(LC_LOG_INFO, "x", "an \"ordinary\" text");
@@ -563,7 +698,7 @@ CHECK_CHILD(log_long_line)
     char *text = malloc(3 * LC_LOG_LINE_MAX);
     memset(text, 'x', 3 * LC_LOG_LINE_MAX);
     text[3 * LC_LOG_LINE_MAX - 1] = '\0';
-    lc_log_field field = {"long", text};
+    lc_log_field field = lc_field_text("long", text);
     lc_log(LC_LOG_INFO, "x", "%s", text);
     lc_log_fields(LC_LOG_INFO, "x", &field, 1, "short");
     free(text);
@@ -941,11 +1076,14 @@ CHECK_SUITE(
     {"a reader that has gone does not end the process", a_reader_that_has_gone_ends_nothing},
     {"a sink gets the whole record", sink_gets_the_record},
     {"a sink is released once, when it is replaced", sink_is_released_once},
-    {"a sink without write is refused and the old one stays", sink_without_write_is_refused},
+    {"a wrong sink is refused and the old one stays", wrong_sinks_are_refused},
     {"a flush reaches the sink", flush_reaches_the_sink},
     {"a thread is not cancelled in a flush", flush_is_not_cancelled},
     {"nor where a sink is released", release_is_not_cancelled},
     {"the level drops what matters less", level_drops_what_matters_less},
+    {"the level is read back", level_is_read_back}, {"levels have names", levels_have_names},
+    {"numbers of fields are texts for a sink", fields_have_texts},
+    {"a locale does not change numbers", numbers_are_those_of_no_locale},
     {"logging keeps errno", errno_is_kept},
     {"a sink is called without a lock: it may log and replace itself",
      sink_is_called_without_a_lock},

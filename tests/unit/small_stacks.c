@@ -40,8 +40,9 @@ static void log_a_line(void)
 
 static void log_fields(void)
 {
-    const lc_log_field fields[] = {{"key", "value"}, {"other", "a \"quoted\" value\n"}};
-    lc_log_fields(LC_LOG_ERROR, NULL, fields, 2, LARGEST);
+    const lc_log_field fields[] = {lc_field_text("key", "value"),
+                                   lc_field_text("other", "a \"quoted\" value\n")};
+    lc_log_fields(LC_LOG_ERROR, NULL, fields, 3, LARGEST);
 }
 
 static void do_nothing(void *arg)

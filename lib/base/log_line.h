@@ -1,0 +1,58 @@
+/*
+ * log_line.h: a line of the log in the making, and the two forms that it may have. Nothing here
+ * allocates or takes a lock. Floor 0.
+ */
+#ifndef LIFECYCLE_BASE_LOG_LINE_H
+#define LIFECYCLE_BASE_LOG_LINE_H
+
+#include <lifecycle/log.h>
+#include <lifecycle/time.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What does not fit any more is dropped, and so is all that follows it. */
+struct lc__log_line {
+    char *text;
+    size_t room; /* without what is kept back for the end */
+    size_t used;
+    bool cut;
+};
+
+/* `kept` bytes of the `size` are kept back for lc__log_line_end. */
+struct lc__log_line lc__log_line_begin(char *text, size_t size, size_t kept);
+/* Adds all of it or nothing, so that no character is cut. */
+void lc__log_line_add_bytes(struct lc__log_line *line, const char *bytes, size_t size);
+void lc__log_line_add(struct lc__log_line *line, const char *text);
+void lc__log_line_add_char(struct lc__log_line *line, char c);
+/* "\\", a letter, and the last digits of a hexadecimal number. */
+void lc__log_line_add_escape(struct lc__log_line *line, char letter, int digits, unsigned value);
+/* A time of lc_wall_now, as 2026-11-21T16:43:07.123456Z. */
+void lc__log_line_add_wall(struct lc__log_line *line, int64_t wall);
+/* Adds what has been kept back for the end. */
+void lc__log_line_end(struct lc__log_line *line, const char *text);
+
+/* Enough for the text of any number. */
+#define LC__LOG_NUMBER_SIZE ((size_t)32)
+/*
+ * The number of a field that is no text; a duration in seconds, without unit. The decimal point is a
+ * point, whatever the locale says.
+ */
+void lc__log_number_text(const lc_log_field *field, char text[static LC__LOG_NUMBER_SIZE]);
+
+/* Puts a record down as a line, with its end. @return how many bytes it has, `size` at most. */
+typedef size_t lc__log_format(const lc_log_record *record, char *text, size_t size);
+lc__log_format lc__log_format_text;
+lc__log_format lc__log_format_json;
+
+/* Adds "<6>" when stderr is the systemd journal, and only then. @return whether it is. */
+bool lc__log_line_add_priority(struct lc__log_line *line, lc_log_level level);
+
+/* The sinks that write to stderr. Their `arg` is the format, and must not be written to. */
+extern const lc_log_sink lc__log_text_sink;
+extern const lc_log_sink lc__log_json_sink;
+/* In a child of a fork: what the parent has lost, the parent tells. */
+void lc__log_forget_lost(void);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * log_standard.c: the sinks that write to standard error: as text, which is the default, and as
+ * JSON. The way there is output.h's.
+ */
+#include "base/clock.h"
+#include "base/log_line.h"
+#include "base/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+/* What the `arg` of these sinks points to. */
+struct form {
+    lc__log_format *format;
+};
+
+/* Lines that were not put out, and of which the log does not say so yet. Orders nothing. */
+static atomic_uint_least64_t lost;
+
+void lc__log_forget_lost(void)
+{
+    atomic_store_explicit(&lost, 0, memory_order_relaxed);
+}
+
+/*
+ * Logs how many lines were lost. Further lines may be lost meanwhile, and another thread may log
+ * their number: each is counted once. @return 0: all are logged; or why the line was not put out.
+ */
+static int lost_tell(const struct form *form)
+{
+    char text[256], message[96];
+    uint64_t count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    if (count == 0)
+        return lc__output_put_rest();
+    snprintf(message, sizeof message,
+             "%" PRIu64 " lines are lost: standard error did not take them", count);
+    const lc_log_record record = {.time = lc_now(),
+                                  .level = LC_LOG_WARNING,
+                                  .component = "log",
+                                  .message = message,
+                                  .wall = lc_wall_now()};
+    int result = lc__output_put(text, form->format(&record, text, sizeof text));
+    if (result < 0)
+        atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
+    return result;
+}
+
+static void standard_write(const lc_log_record *record, void *arg)
+{
+    const struct form *form = arg;
+    char text[LC_LOG_LINE_MAX];
+    size_t size = form->format(record, text, sizeof text);
+    bool all_told = atomic_load_explicit(&lost, memory_order_relaxed) == 0 || lost_tell(form) == 0;
+    if (!all_told || lc__output_put(text, size) < 0)
+        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+}
+
+/* A reader that is slow gets a second, and no more: the process is about to end. */
+static void standard_flush(void *arg)
+{
+    int64_t now = lc__clock_real.now(&lc__clock_real);
+    int64_t deadline = now + LC_SECOND;
+    while (lost_tell(arg) == -EAGAIN && now < deadline) {
+        lc__output_await(deadline);
+        now = lc__clock_real.now(&lc__clock_real);
+    }
+}
+
+static struct form text_form = {lc__log_format_text};
+static struct form json_form = {lc__log_format_json};
+
+const lc_log_sink lc__log_text_sink = {
+    .size = sizeof(lc_log_sink),
+    .write = standard_write,
+    .flush = standard_flush,
+    .arg = &text_form,
+};
+const lc_log_sink lc__log_json_sink = {
+    .size = sizeof(lc_log_sink),
+    .write = standard_write,
+    .flush = standard_flush,
+    .arg = &json_form,
+};
+
+const lc_log_sink *lc_log_json_sink(void)
+{
+    return &lc__log_json_sink;
+}
