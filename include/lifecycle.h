@@ -18,6 +18,7 @@
 #include <lifecycle/observe.h>
 #include <lifecycle/options.h>
 #include <lifecycle/port.h>
+#include <lifecycle/random.h>
 #include <lifecycle/restart.h>
 #include <lifecycle/run.h>
 #include <lifecycle/service.h>

@@ -29,11 +29,6 @@ LC_BEGIN_DECLARATIONS
 typedef struct lc_executor lc_executor;
 typedef struct lc_thread_group lc_thread_group;
 
-/** A random number from the thread's generator, which is not for secrets. */
-LC_API uint64_t lc_random(void);
-/** A random number from 0 to `bound` - 1, each as likely; 0 for a bound of 0. */
-LC_API uint64_t lc_random_below(uint64_t bound);
-
 /* ---- executors ---- */
 
 /**

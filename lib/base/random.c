@@ -9,7 +9,7 @@
 #include "base/system.h"
 #include "base/task.h"
 
-#include <lifecycle/executor.h>
+#include <lifecycle/random.h>
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -15,6 +15,7 @@
 #include "executor/thread.h"
 
 #include <lifecycle/log.h>
+#include <lifecycle/random.h>
 
 #include <assert.h>
 #include <bsd/string.h>
