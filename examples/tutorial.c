@@ -90,12 +90,12 @@ static lc_error *open_listener(int *listener)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     *listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (*listener < 0)
-        return lc_error_new(-errno, "cannot make a socket: %s", strerror(errno));
+        return lc_error_new_errno(errno, "cannot make a socket");
     setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (bind(*listener, (struct sockaddr *)&address, sizeof address) == 0 &&
         listen(*listener, SOMAXCONN) == 0)
         return NULL;
-    lc_error *error = lc_error_new(-errno, "cannot listen on port %d: %s", PORT, strerror(errno));
+    lc_error *error = lc_error_new_errno(errno, "cannot listen on port %d", PORT);
     close(*listener);
     return error;
 }
@@ -150,7 +150,7 @@ static lc_error *serve_worker(lc_context *context, lc_ready *ready, void *arg)
         if (code == 0)
             error = serve_client(instance->pulse, context, listener);
         else if (!lc_context_error(context))
-            error = lc_error_new(code, "cannot wait for clients: %s", strerror(-code));
+            error = lc_error_new_errno(-code, "cannot wait for clients");
     }
     close(listener);
     return error;

@@ -36,7 +36,7 @@ static void look_ahead(void *arg)
 
 static lc_error *explain(int code, const char *what)
 {
-    return code == 0 ? NULL : lc_error_new(code, "cannot %s: %s", what, strerror(-code));
+    return code == 0 ? NULL : lc_error_new_errno(-code, "cannot %s", what);
 }
 
 /* The total cannot be told any more: the dispenser ends, by which this is known. */

@@ -35,7 +35,7 @@ struct file {
 
 static lc_error *failed(const struct file *file, int code)
 {
-    return lc_error_new(-code, "%s: %s", file->path, strerror(code));
+    return lc_error_new_errno(code, "%s", file->path);
 }
 
 /* ---- reading ---- */
@@ -194,7 +194,7 @@ static lc_error *spawn(struct roster *roster, struct file *file)
         lc_isolate_kill(isolate, LC_PRIORITY_DEFAULT);
     else
         code = lc_isolate_resume(isolate, isolate.pause);
-    return code == 0 ? NULL : lc_error_new(code, "cannot start an isolate: %s", strerror(-code));
+    return code == 0 ? NULL : lc_error_new_errno(-code, "cannot start an isolate");
 }
 
 lc_error *file_spawn(struct roster *roster, char *path, size_t step, lc_send_port parts)

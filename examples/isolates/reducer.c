@@ -62,7 +62,7 @@ static lc_error *begin(void *arg)
         code =
             lc_send(reducer->announcements, &reducer->announcement, sizeof reducer->announcement);
     }
-    return code == 0 ? NULL : lc_error_new(code, "a reducer cannot begin: %s", strerror(-code));
+    return code == 0 ? NULL : lc_error_new_errno(-code, "a reducer cannot begin");
 }
 
 lc_error *reducer_spawn(struct roster *roster, lc_send_port announcements, size_t *place)

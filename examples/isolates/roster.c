@@ -74,6 +74,5 @@ lc_error *roster_order(const struct roster *roster, const struct order *order)
     }
     if (failed == 0)
         return NULL;
-    return lc_error_new(failed, "cannot %s an isolate: %s", order->pause ? "pause" : "resume",
-                        strerror(-failed));
+    return lc_error_new_errno(-failed, "cannot %s an isolate", order->pause ? "pause" : "resume");
 }

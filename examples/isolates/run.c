@@ -148,7 +148,7 @@ static lc_error *wait_for_the_end(struct run *run)
         else if (happened >= 0)
             happened = hear(run);
         if (happened < 0 && happened != -ETIMEDOUT)
-            return lc_error_new(happened, "cannot wait: %s", strerror(-happened));
+            return lc_error_new_errno(-happened, "cannot wait");
         progress_draw(&run->progress);
     }
     return NULL;
@@ -166,7 +166,7 @@ static lc_error *open_ears(struct run *run)
         code = lc_port_open(NULL, &run->news);
     if (code == 0)
         code = lc_process_signals_new(signals, 4, &run->signals);
-    return code == 0 ? NULL : lc_error_new(code, "cannot listen: %s", strerror(-code));
+    return code == 0 ? NULL : lc_error_new_errno(-code, "cannot listen");
 }
 
 static void close_ears(struct run *run)

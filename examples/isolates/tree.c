@@ -31,7 +31,7 @@ static lc_error *seal(const struct tree *tree, struct level *level, lc_send_port
     if (code == 0)
         code = lc_send(level->reducer.seals, &seal, sizeof seal);
     level->used = false;
-    return code == 0 ? NULL : lc_error_new(code, "cannot seal a reducer: %s", strerror(-code));
+    return code == 0 ? NULL : lc_error_new_errno(-code, "cannot seal a reducer");
 }
 
 /*
@@ -116,5 +116,5 @@ lc_error *tree_complete(struct tree *tree)
     struct part nothing = {.words = 0}; /* no reducer was ever needed */
     tree->complete = true;
     int code = lc_send(tree->top, &nothing, sizeof nothing);
-    return code == 0 ? NULL : lc_error_new(code, "cannot tell the total: %s", strerror(-code));
+    return code == 0 ? NULL : lc_error_new_errno(-code, "cannot tell the total");
 }

@@ -16,7 +16,7 @@
 
 static lc_error *failed(const char *path, int code)
 {
-    return lc_error_new(-code, "%s: %s", path, strerror(code));
+    return lc_error_new_errno(code, "%s", path);
 }
 
 static char *join(const char *directory, const char *name)

@@ -44,7 +44,7 @@ _Static_assert(sizeof(struct header) == 24, "a header has no gaps");
 #define RECORD_MAX (sizeof(struct header) + JOURNAL_TEXT_MAX)
 
 /** The error of a system call on a path that has just failed. */
-#define CANNOT(what, path) lc_error_new(-errno, "cannot " what " %s: %s", (path), strerror(errno))
+#define CANNOT(what, path) lc_error_new_errno(errno, "cannot " what " %s", (path))
 
 void journal_init(struct journal *journal)
 {
@@ -305,7 +305,7 @@ static lc_error *read_end(const struct journal *journal, struct header *end)
     *end = (struct header){0};
     ssize_t got = read_at(journal->end_file, record, sizeof record, 0);
     if (got < 0)
-        return lc_error_new(-errno, "cannot read %s.end: %s", journal->path, strerror(errno));
+        return lc_error_new_errno(errno, "cannot read %s.end", journal->path);
     if (got == 0)
         return NULL;
     memcpy(end, record, (size_t)got);
@@ -424,7 +424,7 @@ static lc_error *open_file(struct journal *journal, int directory, int above)
                    : CANNOT("lock", journal->path);
     journal->end_file = openat(directory, "journal.end", flags, 0666);
     if (journal->end_file < 0)
-        return lc_error_new(-errno, "cannot open %s.end: %s", journal->path, strerror(errno));
+        return lc_error_new_errno(errno, "cannot open %s.end", journal->path);
     lc_error *error = recover(journal);
     if (error)
         return error;
@@ -613,9 +613,8 @@ static lc_error *find(const struct journal *journal, uint64_t number, struct rea
     reading->at = journal->offsets[number - 1];
     reading->length = (size_t)(journal->offsets[number] - reading->at);
     reading->file = fcntl(journal->file, F_DUPFD_CLOEXEC, 0);
-    return reading->file < 0
-               ? lc_error_new(-errno, "cannot read entry %" PRIu64 ": %s", number, strerror(errno))
-               : NULL;
+    return reading->file < 0 ? lc_error_new_errno(errno, "cannot read entry %" PRIu64 "", number)
+                             : NULL;
 }
 
 static void read_from_disk(void *arg)
@@ -646,8 +645,7 @@ static void read_record(struct reading *reading)
 static lc_error *judge(const struct reading *reading, uint64_t number, char *text)
 {
     if (reading->error)
-        return lc_error_new(-reading->error, "cannot read entry %" PRIu64 ": %s", number,
-                            strerror(reading->error));
+        return lc_error_new_errno(reading->error, "cannot read entry %" PRIu64 "", number);
     struct header header;
     if (!decode(reading->record, (size_t)reading->got, &header) || header.number != number)
         return lc_error_new(-EIO, "entry %" PRIu64 " is damaged, at byte %jd of the journal",

@@ -40,7 +40,7 @@ static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
     struct opening opening = {ledger, NULL};
     int code = lc_call_blocking(open_journal, &opening);
     if (code < 0)
-        return lc_error_new(code, "no thread to open the journal in: %s", strerror(-code));
+        return lc_error_new_errno(-code, "no thread to open the journal in");
     if (opening.error)
         return opening.error;
     tell_opened(ledger);

@@ -48,7 +48,7 @@ static lc_error *open_socket(struct listener *listener)
         setsockopt(listener->socket, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
         bind(listener->socket, address, config->address_length) != 0 ||
         listen(listener->socket, SOMAXCONN) != 0)
-        return lc_error_new(-errno, "cannot listen on %s: %s", name, strerror(errno));
+        return lc_error_new_errno(errno, "cannot listen on %s", name);
     /* With port 0 the system has chosen one; kept, so that clients find a restarted listener. */
     getsockname(listener->socket, address, &config->address_length);
     name_address(config, name, sizeof name);
@@ -83,7 +83,7 @@ static lc_error *accept_client(struct listener *listener)
         case EBADF:
         case EINVAL:
         case ENOTSOCK:
-            return lc_error_new(-errno, "cannot accept clients: %s", strerror(errno));
+            return lc_error_new_errno(errno, "cannot accept clients");
         default:
             return NULL; /* the client or its network went away again, in one of a dozen ways */
         }
@@ -148,7 +148,7 @@ static lc_error *accept_until_told(struct listener *listener, lc_context *contex
         else if (ready == CLIENT)
             error = accept_client(listener);
         else if (!lc_context_error(context))
-            error = lc_error_new(ready, "cannot wait for clients: %s", strerror(-ready));
+            error = lc_error_new_errno(-ready, "cannot wait for clients");
         lc_yield(); /* a rush of clients must not keep those who are there from being served */
     }
     return error;

@@ -137,7 +137,7 @@ static lc_error *raise_descriptor_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return lc_error_new(-errno, "cannot ask for the limit of open files: %s", strerror(errno));
+        return lc_error_new_errno(errno, "cannot ask for the limit of open files");
     if (limit.rlim_cur >= DESCRIPTORS_NEEDED)
         return NULL;
     if (limit.rlim_max < DESCRIPTORS_NEEDED)
@@ -148,8 +148,8 @@ static lc_error *raise_descriptor_limit(void)
             (uintmax_t)limit.rlim_max, LEDGER_CLIENTS_MAX, DESCRIPTORS_NEEDED);
     limit.rlim_cur = DESCRIPTORS_NEEDED;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return lc_error_new(-errno, "cannot raise the limit of open files to %d: %s",
-                            DESCRIPTORS_NEEDED, strerror(errno));
+        return lc_error_new_errno(errno, "cannot raise the limit of open files to %d",
+                                  DESCRIPTORS_NEEDED);
     return NULL;
 }
 

@@ -44,7 +44,7 @@ static void answer(struct request **batch, size_t count, uint64_t first, const l
     int code = error ? lc_error_code(error) : 0;
     for (size_t i = 0; i < count; i++) {
         if (error)
-            batch[i]->refused = lc_error_new(code, "not stored: %s", strerror(-code));
+            batch[i]->refused = lc_error_new_errno(-code, "not stored");
         else
             batch[i]->number = first + i;
         give_back(batch[i]);

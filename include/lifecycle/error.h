@@ -4,7 +4,7 @@
  * An lc_error is immutable and reference-counted. NULL means success, everywhere. It has a code, a
  * message, the place it was made at, and perhaps a cause: the error it wraps.
  *
- *     lc_error *failed = lc_error_new(-EIO, "%s: %s", path, strerror(EIO));
+ *     lc_error *failed = lc_error_new_errno(errno, "%s", path);
  *     return lc_error_wrap(failed, -EIO, "cannot open the journal");
  *
  * Ownership: a function that takes a plain `lc_error *` takes over the caller's reference; one that
@@ -36,6 +36,17 @@ typedef struct lc_error lc_error;
 #define lc_error_new(code, ...) lc_error_new_at(__FILE__, __LINE__, (code), __VA_ARGS__)
 
 /**
+ * Makes an error from an errno: its code is -number, and its message "<message>: <strerror>".
+ * @param number  above 0, as errno is after a call of the system's has failed; of a call of this
+ * library's that has answered with a negative one, minus that. Any other number is answered with an
+ * error of code -EINVAL that says so.
+ * @param ...     as of lc_error_new.
+ * @return a new reference; never NULL.
+ */
+#define lc_error_new_errno(number, ...)                                                            \
+    lc_error_new_errno_at(__FILE__, __LINE__, (number), __VA_ARGS__)
+
+/**
  * Makes an error around another. `lc_error_is` sees through it. The message becomes
  * "<message>: <message of the cause>".
  * @param cause  taken over. NULL is allowed and makes a plain error.
@@ -55,6 +66,9 @@ typedef struct lc_error lc_error;
 LC_API LC_MUST_CHECK LC_NEVER_NULL lc_error *lc_error_new_at(const char *file, int line, int code,
                                                              const char *format, ...)
     LC_PRINTF(4, 5);
+LC_API LC_MUST_CHECK LC_NEVER_NULL lc_error *lc_error_new_errno_at(const char *file, int line,
+                                                                   int number, const char *format,
+                                                                   ...) LC_PRINTF(4, 5);
 LC_API LC_MUST_CHECK LC_NEVER_NULL lc_error *
 lc_error_wrap_at(const char *file, int line, lc_error *cause, int code, const char *format, ...)
     LC_PRINTF(5, 6);

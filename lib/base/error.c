@@ -184,6 +184,28 @@ lc_error *lc_error_new_at(const char *file, int line, int code, const char *form
     return error;
 }
 
+/*
+ * The reason stands behind the message as a cause does, but is none: it lives until the message has
+ * been put together.
+ */
+lc_error *lc_error_new_errno_at(const char *file, int line, int number, const char *format, ...)
+{
+    char wrong[64];
+    struct lc_error reason = LC__ERROR_IMMORTAL(number > 0 ? -number : -EINVAL, wrong);
+    va_list arguments;
+    if (number > 0)
+        reason.message = strerror(number);
+    else
+        snprintf(wrong, sizeof wrong, "an errno is above 0, and this was %d", number);
+    va_start(arguments, format);
+    lc_error *error =
+        make_checked(file, line, &reason, reason.code, format ? format : "", arguments);
+    va_end(arguments);
+    if (error->cause == &reason)
+        error->cause = NULL;
+    return error;
+}
+
 lc_error *lc_error_wrap_at(const char *file, int line, lc_error *cause, int code,
                            const char *format, ...)
 {

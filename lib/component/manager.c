@@ -507,8 +507,8 @@ static int launch(struct worker *worker)
 
 static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code)
 {
-    return lc_error_new(code, "worker \"%s\" of \"%s\" could not be launched: %s",
-                        manager->plan->workers[index].name, manager->plan->name, strerror(-code));
+    return lc_error_new_errno(-code, "worker \"%s\" of \"%s\" could not be launched",
+                              manager->plan->workers[index].name, manager->plan->name);
 }
 
 static void leave_unlaunched(struct worker *worker)

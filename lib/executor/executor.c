@@ -667,8 +667,7 @@ static lc_error *make(const lc_executor_options *options, lc_executor **executor
         return NULL;
     lc__executor_destroy(*executor);
     *executor = NULL;
-    return lc_error_new(reporting, "executor \"%s\" cannot report overflows: %s", options->name,
-                        strerror(-reporting));
+    return lc_error_new_errno(-reporting, "executor \"%s\" cannot report overflows", options->name);
 }
 
 lc_error *lc_executor_new(const lc_executor_options *options, lc_executor **executor)
@@ -796,8 +795,8 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
     int failed = lc__fork_guard();
     struct lc__loop *loop = failed < 0 ? NULL : claim_loop(executor, &failed);
     if (!loop)
-        return lc_error_new(failed, "no place in executor \"%s\" for this thread: %s",
-                            executor->name, strerror(-failed));
+        return lc_error_new_errno(-failed, "no place in executor \"%s\" for this thread",
+                                  executor->name);
     struct lc__simulation *simulation = executor->simulation;
     struct guest guest = {run, arg, NULL};
     if (!simulation && executor->stall_limit < LC_FOREVER)
@@ -809,8 +808,8 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
         give_loop_back(loop);
     /* A real loop is no longer ours, nor need the executor be there. */
     if (failed < 0)
-        return lc_error_new(failed, "no fiber could be made to run lc_executor_run's function: %s",
-                            strerror(-failed));
+        return lc_error_new_errno(-failed,
+                                  "no fiber could be made to run lc_executor_run's function");
     return simulation ? lc__simulation_verdict(simulation, guest.result) : guest.result;
 }
 

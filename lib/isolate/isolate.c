@@ -817,8 +817,7 @@ static lc_error *explain(int failed, const lc_isolate_options *options)
         return lc_error_new(failed, "isolate \"%s\": there are %d already, as many as can be", name,
                             LC_ISOLATES_MAX);
     default:
-        return lc_error_new(failed, "isolate \"%s\" could not be spawned: %s", name,
-                            strerror(-failed));
+        return lc_error_new_errno(-failed, "isolate \"%s\" could not be spawned", name);
     }
 }
 

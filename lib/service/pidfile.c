@@ -25,7 +25,7 @@ static lc_error *cannot_open(const char *path, int code)
     if (code == ELOOP)
         return lc_error_new(-ELOOP, "the pid file %s is a symbolic link, which is not followed",
                             path);
-    return lc_error_new(-code, "the pid file %s cannot be opened: %s", path, strerror(code));
+    return lc_error_new_errno(code, "the pid file %s cannot be opened", path);
 }
 
 /* @return NULL, or why the file that was found must not be used. */
@@ -93,7 +93,7 @@ static lc_error *write_number(int descriptor, const char *path)
     int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
     if (ftruncate(descriptor, 0) == 0 && pwrite(descriptor, text, (size_t)length, 0) == length)
         return NULL;
-    return lc_error_new(-errno, "the pid file %s cannot be written: %s", path, strerror(errno));
+    return lc_error_new_errno(errno, "the pid file %s cannot be written", path);
 }
 
 lc_error *lc__pidfile_open(struct lc__pidfile *pid_file, const char *path)

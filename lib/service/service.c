@@ -495,11 +495,11 @@ static lc_error *check(const lc_service_options *options, const lc_supervisor *s
 static lc_error *open_standard(void)
 {
     int result = lc_is_simulated() ? 0 : lc_standard_fds_open();
-    return result < 0 ? lc_error_new(result,
-                                     "a standard descriptor is closed, and /dev/null cannot be "
-                                     "opened in its place: %s",
-                                     strerror(-result))
-                      : NULL;
+    return result < 0
+               ? lc_error_new_errno(-result,
+                                    "a standard descriptor is closed, and /dev/null cannot be "
+                                    "opened in its place")
+               : NULL;
 }
 
 static void set_name(struct service *service)
@@ -517,8 +517,7 @@ static lc_error *watch_signals(struct service *service)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     int result =
         lc_process_signals_new(numbers, sizeof numbers / sizeof numbers[0], &service->signals);
-    return result < 0 ? lc_error_new(result, "signals cannot be handled: %s", strerror(-result))
-                      : NULL;
+    return result < 0 ? lc_error_new_errno(-result, "signals cannot be handled") : NULL;
 }
 
 static lc_error *start(struct service *service)

@@ -97,8 +97,8 @@ static void start_instance(struct instance *instance, const char *name)
     int result = launch_start(instance, name);
     if (result == 0)
         return;
-    lc__signaler_signal(instance->signaler, lc_error_new(result, "no worker to start \"%s\" in: %s",
-                                                         name, strerror(-result)));
+    lc__signaler_signal(instance->signaler,
+                        lc_error_new_errno(-result, "no worker to start \"%s\" in", name));
     lc_handle_close(instance->start_ended);
 }
 
@@ -191,8 +191,7 @@ static void await_end(struct run *run)
 /* No descriptor to wait for signals with: better to end than to run on deaf. */
 static void break_off(struct run *run, int code)
 {
-    run->broken = lc_error_new(code, "\"%s\" cannot wait for signals: %s", run->options->name,
-                               strerror(-code));
+    run->broken = lc_error_new_errno(-code, "\"%s\" cannot wait for signals", run->options->name);
     lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
@@ -502,8 +501,7 @@ lc_error *lc_component_run(const lc_run_options *options, lc_context *context,
     int watching = options->handle_signals ? lc_process_signals_new(signals, 2, &run.signals) : 0;
     run.context = lc_context_new(context);
     if (watching < 0)
-        result = lc_error_new(watching, "\"%s\" cannot handle signals: %s", options->name,
-                              strerror(-watching));
+        result = lc_error_new_errno(-watching, "\"%s\" cannot handle signals", options->name);
     else if (!run.context)
         result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options->name);
     else

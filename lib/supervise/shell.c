@@ -507,9 +507,9 @@ void lc__shell_look_above(struct lc__shell *shell)
 lc_error *lc__shell_prepare(struct lc__shell *shell)
 {
     int result = lc__timers_hold(&shell->holds_timers);
-    return result == 0 ? NULL
-                       : lc_error_new(result, "no thread for the timers of \"%s\": %s", shell->name,
-                                      strerror(-result));
+    return result == 0
+               ? NULL
+               : lc_error_new_errno(-result, "no thread for the timers of \"%s\"", shell->name);
 }
 
 const char *lc__shell_path(const struct lc__shell *shell, const char *name,
@@ -605,8 +605,8 @@ int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_execut
 lc_error *lc__shell_no_task(const char *name, int code, unsigned times)
 {
     const char *what = code == -ENOMEM ? "memory" : "thread";
-    return lc_error_new(code, "no %s to start \"%s\", %u time%s in a row: %s", what, name, times,
-                        times == 1 ? "" : "s", strerror(-code));
+    return lc_error_new_errno(-code, "no %s to start \"%s\", %u time%s in a row", what, name, times,
+                              times == 1 ? "" : "s");
 }
 
 /* ---- checking what both fronts are given ---- */

@@ -478,8 +478,8 @@ static void await_done(lc_supervisor *supervisor, lc_context *context, lc_proces
         if (number > 0)
             take_signal(supervisor, context, number, &taken);
         else if (index < 0) /* better to end than to run on deaf */
-            lc_context_cancel(context, lc_error_new(index, "\"%s\" cannot wait for signals: %s",
-                                                    supervisor->shell.name, strerror(-index)));
+            lc_context_cancel(context, lc_error_new_errno(-index, "\"%s\" cannot wait for signals",
+                                                          supervisor->shell.name));
         if (index < 0)
             signals = NULL;
     }
@@ -513,8 +513,8 @@ lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_b
         int result = lc_process_signals_new(numbers, 2, &signals);
         own = lc_context_new(context);
         if (result < 0)
-            error = lc_error_new(result, "\"%s\" cannot handle signals: %s", supervisor->shell.name,
-                                 strerror(-result));
+            error =
+                lc_error_new_errno(-result, "\"%s\" cannot handle signals", supervisor->shell.name);
         else if (!own)
             error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", supervisor->shell.name);
     }
@@ -773,8 +773,7 @@ static lc_error *still_stops(const struct removal *removal, int result)
             "node \"%s\" is being removed, but the caller cannot wait for that: the "
             "node's end waits for the caller",
             removal->name);
-    return lc_error_new(result, "node \"%s\" is still stopping: %s", removal->name,
-                        strerror(-result));
+    return lc_error_new_errno(-result, "node \"%s\" is still stopping", removal->name);
 }
 
 lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)

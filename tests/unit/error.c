@@ -8,6 +8,8 @@
 #include <lifecycle.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,46 @@ static void codes_may_be_anything_but_zero(void)
     CU_ASSERT_EQUAL(lc_error_code(zero), -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(zero), "0"));
     lc_error_unref(zero);
+}
+
+static void an_errno_tells_its_reason(void)
+{
+    char expected[160], long_text[LC_ERROR_MESSAGE_MAX + 10];
+    errno = ENOENT;
+    lc_error *error = lc_error_new_errno(errno, "cannot open %s", "/srv/journal");
+    int line = __LINE__ - 1;
+    snprintf(expected, sizeof expected, "cannot open /srv/journal: %s", strerror(ENOENT));
+    CU_ASSERT_EQUAL(lc_error_code(error), -ENOENT);
+    CU_ASSERT_STRING_EQUAL(lc_error_message(error), expected);
+    CU_ASSERT_PTR_NULL(lc_error_cause(error));
+    CU_ASSERT_EQUAL(lc_error_line(error), line);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_file(error), "error.c"));
+    lc_error_unref(error);
+
+    error = lc_error_new_errno_at(NULL, 0, EIO, NULL);
+    CU_ASSERT_STRING_EQUAL(lc_error_message(error), strerror(EIO));
+    lc_error_unref(error);
+
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    error = lc_error_new_errno(EPIPE, "%s", long_text);
+    CU_ASSERT_EQUAL(lc_error_code(error), -EPIPE);
+    CU_ASSERT_EQUAL(strlen(lc_error_message(error)), LC_ERROR_MESSAGE_MAX);
+    lc_error_unref(error);
+}
+
+static void what_is_no_errno_is_refused(void)
+{
+    static const int wrong[] = {0, -ENOENT, INT_MIN};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char expected[80];
+        lc_error *error = lc_error_new_errno(wrong[i], "opening %d", 7);
+        snprintf(expected, sizeof expected, "opening 7: an errno is above 0, and this was %d",
+                 wrong[i]);
+        CU_ASSERT_EQUAL(lc_error_code(error), -EINVAL);
+        CU_ASSERT_STRING_EQUAL(lc_error_message(error), expected);
+        lc_error_unref(error);
+    }
 }
 
 static void null_is_success(void)
@@ -120,6 +162,11 @@ static void without_memory_the_code_is_kept(void)
     lc_error *error = lc_error_new(-EIO, "lost");
     CU_ASSERT_TRUE(lc__memory_has_failed());
     lc__memory_fail_at(0);
+    lc__memory_fail_at(1);
+    lc_error *of_errno = lc_error_new_errno(EPIPE, "lost");
+    lc__memory_fail_at(0);
+    CU_ASSERT_EQUAL(lc_error_code(of_errno), -EPIPE);
+    lc_error_unref(of_errno);
     CU_ASSERT_EQUAL(lc_error_code(error), -EIO);
     CU_ASSERT_TRUE(lc_error_message(error)[0] != '\0');
     CU_ASSERT_STRING_EQUAL(lc_error_file(error), "");
@@ -161,6 +208,8 @@ static void without_memory_a_wrap_keeps_its_code(void)
 CHECK_SUITE(unit_error, "unit: errors",
             {"an error keeps code, message and origin", keeps_what_it_was_given},
             {"a code may be anything but 0", codes_may_be_anything_but_zero},
+            {"an errno tells its reason", an_errno_tells_its_reason},
+            {"what is no errno is refused", what_is_no_errno_is_refused},
             {"NULL is success everywhere", null_is_success},
             {"wrapping nothing makes a plain error", wrapping_nothing_makes_a_plain_error},
             {"the origin may be unknown", origin_may_be_unknown},
