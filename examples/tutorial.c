@@ -223,7 +223,7 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
 int main(void)
 {
     static struct pulse pulse;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "pulse";
     options.factory = make_pulse;
     options.arg = &pulse;

@@ -123,7 +123,7 @@ static lc_error *add(struct ledger *ledger, struct node *node, const struct kind
     lc_error *error = prepare(node, kind, ledger);
     if (error)
         return error;
-    lc_node options = LC_NODE_INIT;
+    lc_node options = {.size = sizeof options};
     options.name = kind->name;
     options.factory = make_instance;
     options.arg = node;
@@ -131,13 +131,12 @@ static lc_error *add(struct ledger *ledger, struct node *node, const struct kind
     options.judge_arg = node;
     options.kind = LC_FIBER;
     options.dependencies = kind->needs;
-    options.dependency_count = kind->needs_count;
     return lc_supervisor_add(ledger->supervisor, &options);
 }
 
 static lc_error *make_graph(struct ledger *ledger)
 {
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = "ledger";
     lc_error *error = lc_supervisor_new(&options, &ledger->supervisor);
     for (size_t i = 0; i < LEDGER_NODES && !error; i++)
@@ -150,9 +149,10 @@ int graph_run(struct ledger *ledger)
     int status = EXIT_FAILURE;
     lc_error *error = make_graph(ledger);
     if (!error) {
-        lc_service_options options = LC_SERVICE_INIT;
+        lc_service_options options = {.size = sizeof options};
         options.on_halt = tell_halted;
-        status = lc_service_main(&options, ledger->supervisor); /* which takes it over */
+        options.supervisor = ledger->supervisor;
+        status = lc_service_main(&options); /* which takes it over */
     } else {
         lc_log(LC_LOG_CRITICAL, "ledger", "cannot start: %s", lc_error_message(error));
         lc_supervisor_unref(ledger->supervisor);

@@ -70,8 +70,7 @@ void store_refuse(struct ledger *ledger);
 /** What is known of a kind of component before it runs. */
 struct kind {
     const char *name;
-    lc_dependency needs[2]; /**< what must be ready before it starts */
-    size_t needs_count;
+    const lc_dependency *const *needs; /**< what must be ready before it starts */
     /** Adds the component's workers; each instance runs them anew. */
     void (*add_workers)(lc_manager_builder *builder, struct ledger *ledger);
     /** What the error handler answers to a real failure (FAIL brings its own answer along). */

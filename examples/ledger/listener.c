@@ -211,9 +211,7 @@ const struct kind listener_kind = {
      * Its sessions send to the one and read from the other. It goes on while they restart: clients
      * stay, and what they append waits in the channel.
      */
-    .needs = {{.name = "store", .condition = LC_WHEN_READY},
-              {.name = "journal", .condition = LC_WHEN_READY}},
-    .needs_count = 2,
+    .needs = LC_DEPENDENCIES(LC_DEPENDENCY(.name = "store"), LC_DEPENDENCY(.name = "journal")),
     .add_workers = add_workers,
     /* An address that is in use or forbidden stays so: trying again at once is of no use. */
     .on_failure = LC_SHUTDOWN,

@@ -168,8 +168,7 @@ const struct kind store_kind = {
      * closed does nothing more until it is told to stop; this is what tells it. The other way round
      * nothing is asked for: the journal does not care who writes it.
      */
-    .needs = {{.name = "journal", .condition = LC_WHEN_READY, .restart_along = true}},
-    .needs_count = 1,
+    .needs = LC_DEPENDENCIES(LC_DEPENDENCY(.name = "journal", .restart_along = true)),
     .add_workers = add_workers,
     /*
      * The store fails when the disk does. A restart would meet the same disk; and after a failed

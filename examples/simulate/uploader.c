@@ -124,7 +124,7 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
 
 lc_error *uploader_run(struct uploader *uploader)
 {
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "uploader";
     options.factory = make_uploader;
     options.arg = uploader;

@@ -58,7 +58,7 @@ static lc_error *run_feed(lc_context *context, void *arg)
     unsigned *attempts = arg;
     if ((*attempts)++ % (OUTAGE + 1) != 0)
         return lc_error_new(-ECONNREFUSED, "attempt %u: nobody answers", *attempts);
-    lc_child reader = LC_CHILD_INIT;
+    lc_child reader = {.size = sizeof reader};
     reader.name = "reader";
     reader.run = run_quietly;
     lc_error *error = lc_runnable_start_child(context, &reader); /* ends and starts again with us */
@@ -72,26 +72,15 @@ static lc_error *run_feed(lc_context *context, void *arg)
 
 static lc_error *run_root(lc_context *context, void *arg)
 {
-    lc_child web = LC_CHILD_INIT, load = LC_CHILD_INIT, pair[] = {LC_CHILD_INIT, LC_CHILD_INIT};
-    web.name = "web";
-    web.run = run_quietly;
-    load.name = "load";
-    load.run = run_load;
-    pair[0].name = "feed";
-    pair[0].run = run_feed;
-    pair[0].arg = arg;
-    pair[0].backoff.first = 200 * LC_MILLISECOND;
-    pair[1].name = "cache";
-    pair[1].run = run_quietly;
-    lc_child_group group = LC_CHILD_GROUP_INIT; /* one for all */
-    group.children = pair;
-    group.count = 2;
-
-    lc_error *error = lc_runnable_start_child(context, &web);
+    lc_error *error = lc_runnable_start_child(context, LC_CHILD(.name = "web", .run = run_quietly));
     if (!error)
-        error = lc_runnable_start_child(context, &load);
-    if (!error)
-        error = lc_runnable_start_group(context, &group);
+        error = lc_runnable_start_child(context, LC_CHILD(.name = "load", .run = run_load));
+    if (!error) /* one for all */
+        error = lc_runnable_start_group(
+            context, LC_CHILD_GROUP(.children = LC_CHILDREN(
+                                        LC_CHILD(.name = "feed", .run = run_feed, .arg = arg,
+                                                 .backoff = {.first = 200 * LC_MILLISECOND}),
+                                        LC_CHILD(.name = "cache", .run = run_quietly))));
     if (error)
         return error;
     lc_runnable_signal_healthy(context);
@@ -170,9 +159,11 @@ int main(void)
         return EXIT_FAILURE;
     unsigned attempts = 0;
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = run_root;
-    options.root.arg = &attempts;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = run_root;
+    first.arg = &attempts;
     lc_error *error = lc_tree_new(&options, &tree);
     if (!error)
         error = run(tree);

@@ -18,9 +18,10 @@ LC_BEGIN_DECLARATIONS
  * NULL is not restarted, whatever its type.
  */
 typedef enum lc_restart_type {
-    LC_PERMANENT = 0, /**< all, but a tree's done */
-    LC_TRANSIENT = 1, /**< those with an error */
-    LC_TEMPORARY = 2  /**< none */
+    LC_RESTART_TYPE_DEFAULT = 0, /**< of a node LC_TRANSIENT, of a tree's child LC_PERMANENT */
+    LC_PERMANENT = 1,            /**< all, but a tree's done */
+    LC_TRANSIENT = 2,            /**< those with an error */
+    LC_TEMPORARY = 3             /**< none */
 } lc_restart_type;
 
 /**
@@ -32,29 +33,20 @@ typedef enum lc_restart_type {
  * for at least as long as the pause that would come next. An instant of readiness does not, so a
  * node that fails again and again is started less and less often. In a tree, as in its source,
  * *healthy* and *done* set it back as well.
+ *
+ * In each field 0 means the default. A node's is 100 ms, doubling up to 30 s, give or take a fifth;
+ * at once after 10 s of readiness. A tree's is 0.5 s, growing by a
+ * half up to 60 s, give or take a half.
  */
 typedef struct lc_backoff {
-    bool first_at_once; /**< the first restart after a steady life comes without a pause */
-    int64_t first;      /**< nanoseconds; 0: no pause, but 100 ms for want of a thread or memory */
-    int64_t most;       /**< nanoseconds; at least `first` */
-    double factor;      /**< 1 or more */
-    double jitter;      /**< 0 to 1 */
-    int64_t steady;     /**< nanoseconds, 0 or more */
+    int64_t first; /**< nanoseconds; LC_NONE: no pause, but 100 ms for want of a thread or memory */
+    int64_t most;  /**< nanoseconds; at least `first` */
+    double factor; /**< 1 or more */
+    double jitter; /**< up to 1; LC_NONE: none */
+    int64_t steady; /**< nanoseconds; LC_NONE: any life that was ready is steady */
+    /** The first restart after a steady life pauses too. In a tree it always does. */
+    bool pause_first;
 } lc_backoff;
-
-/**
- * A supervisor's default: 100 ms, doubling up to 30 s, give or take a fifth; at once after 10 s of
- * readiness.
- */
-#define LC_BACKOFF_INIT                                                                            \
-    {                                                                                              \
-        true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0.2, 10 * LC_SECOND                       \
-    }
-/** 0.5 s, growing by a half up to 60 s, give or take a half: a tree's default. */
-#define LC_BACKOFF_TREE_INIT                                                                       \
-    {                                                                                              \
-        false, 500 * LC_MILLISECOND, 60 * LC_SECOND, 1.5, 0.5, 10 * LC_SECOND                      \
-    }
 
 /** The most restarts that an intensity can count. */
 #define LC_INTENSITY_MAX 1000
@@ -75,20 +67,14 @@ typedef struct lc_intensity {
      * LC_RESTARTS_NONE means here.
      */
     unsigned restarts;
-    int64_t period; /**< nanoseconds, above 0 */
+    int64_t period; /**< nanoseconds; 0: five seconds */
     /**
-     * What happens instead of the one too many. In a graph what a handler may answer, but
-     * LC_RESTART; in a tree LC_STOP: the node stays down with all that its failure takes along,
+     * What happens instead of the one too many; 0 (LC_RESTART): LC_STOP_PARENTS. In a graph any
+     * behavior; in a tree LC_STOP: the node stays down with all that its failure takes along,
      * LC_STOP_PARENTS: its parent dies of it, LC_SHUTDOWN: the whole tree ends with the error.
      */
     lc_behavior exceeded;
 } lc_intensity;
-
-/** No limit. */
-#define LC_INTENSITY_INIT                                                                          \
-    {                                                                                              \
-        0, 5 * LC_SECOND, LC_STOP_PARENTS                                                          \
-    }
 
 LC_END_DECLARATIONS
 

@@ -15,6 +15,7 @@
 #include <lifecycle/component.h>
 #include <lifecycle/context.h>
 #include <lifecycle/error.h>
+#include <lifecycle/options.h>
 
 LC_BEGIN_DECLARATIONS
 
@@ -26,10 +27,11 @@ typedef enum lc_halt_mode {
     LC_HALT_RETURN = 1
 } lc_halt_mode;
 
-/** How to run a component. Begin with LC_RUN_INIT. */
+/** How to run a component. Zero means the default in each field. */
 typedef struct lc_run_options {
-    size_t size;      /**< sizeof(lc_run_options) */
-    const char *name; /**< for errors and the start worker's thread; 1 to LC_NAME_MAX bytes */
+    size_t size; /**< sizeof(lc_run_options) */
+    /** For errors and the start's worker; up to LC_NAME_MAX bytes; NULL: "component". */
+    const char *name;
     lc_component_factory factory; /**< required */
     void *arg;                    /**< for the factory */
     /**
@@ -54,14 +56,11 @@ typedef struct lc_run_options {
     /** Called when a halt has begun to wait, on the run loop's stack; must not throw; may be NULL.
      */
     void (*on_halt)(const lc_error *error, void *arg);
-    void *on_halt_arg;
+    void *on_halt_arg; /**< NULL: `arg` */
 } lc_run_options;
 
-#define LC_RUN_INIT                                                                                \
-    {                                                                                              \
-        sizeof(lc_run_options), "component", NULL, NULL, NULL, NULL, LC_HALT_WAIT, false, NULL,    \
-            NULL                                                                                   \
-    }
+/** A pointer to lc_run_options: LC_RUN(.name = "store", .factory = make_store). */
+#define LC_RUN(...) LC_OPTIONS(lc_run_options, __VA_ARGS__)
 
 /**
  * Runs a component until it completes, is cancelled, or its handler ends it. Blocks; call it from a

@@ -4,12 +4,13 @@
  *
  *     int main(void)
  *     {
- *         lc_supervisor *supervisor = make_my_graph();
- *         return lc_service_main(NULL, supervisor);
+ *         return lc_service_main(LC_SERVICE(
+ *             .name = "greeter",
+ *             .nodes = LC_NODES(LC_NODE(.name = "greet", .run = greet))));
  *     }
  *
  * - SIGTERM and SIGINT stop the service; the second one says what is still stopping. SIGHUP calls
- *   the reload hook.
+ *   `configure`.
  * - The service manager is told over NOTIFY_SOCKET as sd_notify(3) says: READY=1 when every node is
  *   ready, RELOADING=1 before a reload and READY=1 after it, STOPPING=1, STATUS=, WATCHDOG=1 twice
  *   in WATCHDOG_USEC, and EXTEND_TIMEOUT_USEC while it starts, reloads or stops.
@@ -27,6 +28,7 @@
 #include <lifecycle/api.h>
 #include <lifecycle/context.h>
 #include <lifecycle/error.h>
+#include <lifecycle/options.h>
 #include <lifecycle/supervisor.h>
 #include <lifecycle/time.h>
 
@@ -40,10 +42,34 @@ enum {
     LC_EXIT_HALTED = 75    /**< after a spin-halt: must not simply be restarted */
 };
 
-/** How a service is to be run. Begin with LC_SERVICE_INIT. */
+/** How a service is to be run. Zero means the default in each field. */
 typedef struct lc_service_options {
-    size_t size;      /**< sizeof(lc_service_options) */
-    const char *name; /**< for the log; 1 to LC_NAME_MAX bytes; NULL: the supervisor's */
+    size_t size; /**< sizeof(lc_service_options) */
+    /** For the log; up to LC_NAME_MAX bytes. NULL: the supervisor's; without one "service". */
+    const char *name;
+    /**
+     * Called in a worker of its own before the first node starts, and again for each SIGHUP, so that
+     * it may take its time; it may throw. `context` ends when the service stops. An error of the
+     * first call is why the service cannot start. An error of a later one is logged and part of
+     * the status, and the service goes on. SIGHUP before the service is ready is dealt with when it
+     * is; while a reload goes on, after it. NULL: SIGHUP is logged, and the manager is told of a
+     * reload that is over at once.
+     */
+    lc_error *(*configure)(lc_context *context, void *arg);
+    void *arg;           /**< for configure */
+    lc_worker_kind kind; /**< of configure's worker; 0: a fiber if the caller is one */
+    /** SIGUSR1 makes the log tell more, SIGUSR2 less, a level each time. */
+    bool log_level_signals;
+    bool log_states; /**< lc_supervisor_options.log_states, of the service's own supervisor */
+    /**
+     * So long after the stop has begun, what is still stopping is named and the process exits with
+     * LC_EXIT_ERROR, by _exit(2), since workers are alive. If it is to halt, it halts then. 0: 30 s;
+     * LC_FOREVER: never.
+     */
+    int64_t stop_timeout;
+    /** What the service is made of: LC_NODES, or a supervisor made by hand, taken over. */
+    const lc_node *const *nodes;
+    lc_supervisor *supervisor;
     /**
      * Path of the pid file, from the root, locked while the service runs; NULL: none. A second
      * instance is refused, and its log names the process of the first. The file is made with mode
@@ -64,34 +90,24 @@ typedef struct lc_service_options {
      */
     bool tell_pid;
     /**
-     * Called for SIGHUP in a worker of its own, a fiber if the caller of lc_service_main is one, so
-     * that it may take its time; it may throw. `context` ends when the service stops. An error is
-     * logged, and the service goes on. SIGHUP before the service is ready is dealt with when it is;
-     * while a reload goes on, after it. NULL: SIGHUP is logged, and the manager is told of a
-     * reload that is over at once.
+     * At its end lc_service_main calls lc_library_shutdown, unless a fiber or worker of the library
+     * calls it. True: it does not, for a program that goes on.
      */
-    lc_error *(*reload)(lc_context *context, void *arg);
-    void *reload_arg;
+    bool keep_library;
     /**
      * Called when a halt has begun to wait, on the stack of lc_service_main: the place for an
      * alert. The watchdog is not fed meanwhile; must not throw. NULL: nothing.
      */
     void (*on_halt)(const lc_error *error, void *arg);
-    void *on_halt_arg;
-    /**
-     * So long after the stop has begun, what is still stopping is named and the process exits with
-     * LC_EXIT_ERROR, by _exit(2), since workers are alive. If it is to halt, it halts then. Above
-     * 0; LC_FOREVER: never.
-     */
-    int64_t stop_timeout;
-    /** How often the halt's reason is logged; above 0. */
+    void *on_halt_arg; /**< NULL: `arg` */
+    /** How often the halt's reason is logged. 0: once a minute. */
     int64_t halt_reminder;
     /**
      * Takes what would be sent over NOTIFY_SOCKET: lines "NAME=value". For tests, and for service
      * managers of another kind. On the stack of lc_service_main; must not throw. NULL: it is sent.
      */
     void (*notify)(const char *message, void *arg);
-    void *notify_arg;
+    void *notify_arg; /**< NULL: `arg` */
     /**
      * WATCHDOG=1 is told twice in this time, but at most every 10 ms; 0: in WATCHDOG_USEC, if that
      * is set.
@@ -106,15 +122,13 @@ typedef struct lc_service_options {
     int64_t reload_timeout; /**< the same for a reload */
 } lc_service_options;
 
-#define LC_SERVICE_INIT                                                                            \
-    {                                                                                              \
-        sizeof(lc_service_options), NULL, NULL, false, false, NULL, NULL, NULL, NULL,              \
-            30 * LC_SECOND, LC_MINUTE, NULL, NULL, 0, 0, 0                                         \
-    }
+/** A pointer to lc_service_options: LC_SERVICE(.name = "shop", .nodes = LC_NODES(...)). */
+#define LC_SERVICE(...) LC_OPTIONS(lc_service_options, __VA_ARGS__)
 
 /**
- * Runs a supervisor as the main program: until it ends, or a signal ends it, or its halt is ended.
- * Blocks; call it from main, or from a fiber. A SIGTERM that was caught before a halt counts, as
+ * Makes a supervisor of the nodes, or takes the one that is given, and runs it as the main program:
+ * until it ends, or a signal ends it, or its halt is ended. Why it cannot start is logged. Blocks;
+ * call it from main, or from a fiber. A SIGTERM that was caught before a halt counts, as
  * lc_spin_halt says.
  *
  * It begins with lc_standard_fds_open.
@@ -131,11 +145,10 @@ typedef struct lc_service_options {
  * lc_simulation_signal; at the final deadline it returns.
  *
  * What the supervisor's options say about signals and halts is not heeded: see those above.
- * @param options     NULL for the defaults; borrowed for the call.
- * @param supervisor  taken over, also if the call fails.
+ * @param options  borrowed for the call; `supervisor` is taken over, also if the call fails.
  * @return the process's exit status: one of the above. What is wrong has been logged.
  */
-LC_API int lc_service_main(const lc_service_options *options, lc_supervisor *supervisor);
+LC_API int lc_service_main(const lc_service_options *options);
 
 LC_END_DECLARATIONS
 

@@ -2,22 +2,13 @@
  * supervisor.h: runs components that depend on each other.
  *
  *     lc_supervisor *supervisor;
- *     lc_error *error = lc_supervisor_new(NULL, &supervisor);
- *
- *     lc_node journal = LC_NODE_INIT;
- *     journal.name = "journal";
- *     journal.factory = make_journal;
- *     error = lc_supervisor_add(supervisor, &journal);
- *
- *     const lc_dependency needs = {.name = "journal"};
- *     lc_node store = LC_NODE_INIT;
- *     store.name = "store";
- *     store.factory = make_store;
- *     store.dependencies = &needs;
- *     store.dependency_count = 1;
- *     error = lc_supervisor_add(supervisor, &store);
- *
- *     error = lc_supervisor_run(supervisor, NULL, NULL);
+ *     lc_error *error = lc_supervisor_new(
+ *         LC_SUPERVISOR(.nodes = LC_NODES(
+ *             LC_NODE(.name = "journal", .run = keep_journal),
+ *             LC_NODE(.name = "store", .run = store, .needs = {"journal"}))),
+ *         &supervisor);
+ *     if (!error)
+ *         error = lc_supervisor_run(supervisor, NULL, NULL);
  *
  * A node starts when its dependencies are ready; nodes with no path between them start in parallel.
  * When one fails, it is stopped, and then its error handler decides:
@@ -53,12 +44,16 @@
 #include <lifecycle/handle.h>
 #include <lifecycle/manager.h>
 #include <lifecycle/observe.h>
+#include <lifecycle/options.h>
 #include <lifecycle/restart.h>
 #include <lifecycle/run.h>
+#include <lifecycle/worker.h>
 
 LC_BEGIN_DECLARATIONS
 
 typedef struct lc_supervisor lc_supervisor;
+struct lc_tree_options;
+struct lc_isolate_options;
 
 /** The most nodes of a supervisor, and the most dependencies of all its nodes together. */
 #define LC_SUPERVISOR_NODES_MAX 1048576
@@ -71,67 +66,114 @@ typedef enum lc_condition {
     LC_WHEN_COMPLETED = 2
 } lc_condition;
 
-/** One thing that a node depends on. */
+/** One thing that a node depends on. Zero means the default in each field. */
 typedef struct lc_dependency {
+    size_t size;      /**< sizeof(lc_dependency) */
     const char *name; /**< of another node; copied */
     lc_condition condition;
     /** Whether the dependant restarts along when the dependency is restarted. */
     bool restart_along;
 } lc_dependency;
 
-/** A component to be supervised. Begin with LC_NODE_INIT. */
+/** A pointer to an lc_dependency: LC_DEPENDENCY(.name = "store", .restart_along = true). */
+#define LC_DEPENDENCY(...) LC_OPTIONS(lc_dependency, __VA_ARGS__)
+/** The list of them for lc_node.dependencies. */
+#define LC_DEPENDENCIES(...) LC_OPTIONS_LIST(lc_dependency, __VA_ARGS__)
+
+/** How many names lc_node.needs has room for; `dependencies` takes any number. */
+#define LC_NEEDS_MAX 8
+
+/**
+ * A component to be supervised: what it is made of, what it needs, what is done about its failures.
+ * Zero means the default in each field.
+ */
 typedef struct lc_node {
     size_t size;      /**< sizeof(lc_node) */
     const char *name; /**< 1 to LC_NAME_MAX bytes; unique in the supervisor; copied */
-    /**
-     * Required. An error from it stops the node for good at the first instance. At a later one it
-     * is judged as any other failure.
+
+    /*
+     * What it is made of: exactly one of the next six. What is borrowed must live until the
+     * supervisor is freed.
      */
+    lc_worker_function run;                   /**< one worker */
+    const lc_worker *workers;                 /**< several: LC_WORKERS; copied */
+    const struct lc_tree_options *tree;       /**< a supervision tree: LC_TREE; borrowed */
+    const struct lc_isolate_options *isolate; /**< an isolate: LC_ISOLATE; borrowed */
+    const struct lc_node *const *nodes;       /**< a nested supervisor: LC_NODES; borrowed */
+    /** Makes each instance. For components of any other kind. */
     lc_component_factory factory;
+    /** Handed to run, to workers that have no arg of their own, to make, factory and judge. */
     void *arg;
-    /** Asked about each fatal error, when the instance is done. NULL: the answer is LC_RESTART. */
-    lc_judge judge;
-    void *judge_arg;                   /**< for the judge; NULL: `arg` */
-    const lc_dependency *dependencies; /**< copied */
-    size_t dependency_count;
-    /** What factory, start and handler run in. */
-    lc_worker_kind kind;
     /**
-     * Of fibers: NULL for the executor of the fiber that runs the supervisor, or the default.
-     * Borrowed: it must outlive the run.
+     * Called before each start of a node with `run` or `workers`: makes the data of the instance,
+     * which the workers get as their arg instead of `arg`. An error is as one of a factory. NULL:
+     * nothing.
      */
-    lc_executor *executor;
+    lc_error *(*make)(void **data, void *arg);
+    /** Frees what `make` has made, once the instance has ended. NULL: nothing is freed. */
+    void (*free)(void *data);
+
+    lc_worker_kind kind; /**< of workers that ask for none, of make, factory, start and judge */
     /**
-     * LC_TEMPORARY: if the handler answers restart, the node is stopped instead. Once it has ended
+     * What is done about a failure if there is no judge: what a judge may answer. Without it the
+     * node is restarted.
+     */
+    lc_behavior on_error;
+    /** Asked about each failure, when the instance is done. NULL: on_error decides. */
+    lc_judge judge;
+    void *judge_arg; /**< for the judge; NULL: `arg` */
+    /** The names of what must be ready before it starts; copied. */
+    const char *needs[LC_NEEDS_MAX];
+    /** Dependencies with conditions, beside `needs`: LC_DEPENDENCIES; copied. NULL: none. */
+    const lc_dependency *const *dependencies;
+    /**
+     * What is done if the first instance fails before it is ready: LC_SHUTDOWN, say, since a port
+     * that is in use must not be tried for ever in silence. 0 (LC_RESTART): as of any other
+     * failure. A judge has it proposed. Without it a node whose first `make` or factory fails is
+     * stopped for good. At a later instance that is a failure as any other.
+     */
+    lc_behavior first_start;
+    /**
+     * 0: LC_TRANSIENT. LC_TEMPORARY: instead of a restart the node is stopped. Once it has ended
      * and nothing depends on it, it is forgotten and its name is free; snapshots show the last few.
      */
     lc_restart_type restart;
-    lc_backoff backoff;
+    size_t stack_size; /**< of workers that ask for none; bytes; 0: the default of their kind */
+    /**
+     * Of fibers: NULL for the executor of the fiber that runs the supervisor, or the default.
+     * Borrowed.
+     */
+    lc_executor *executor;
     lc_intensity intensity; /**< of this node alone */
+    lc_backoff backoff;
     /**
      * Not ready so long after its start: it has failed, with -ETIMEDOUT. The error names what of it
-     * is not ready, through nested supervisors, trees and merged components down to the worker.
+     * is not ready, through nested supervisors, trees and merged components down to the worker. 0:
+     * no limit.
      */
     int64_t start_timeout;
     /**
      * Not done so long after it was told to stop: it is overdue, which is logged, and what it
      * depends on is stopped without waiting for it any longer. It is not started again while its
      * old instance lives. If everything stops, the run does not wait for it any longer either, and
-     * names it in its error, down to the worker; what it uses is then leaked on purpose.
+     * names it in its error, down to the worker; what it uses is then leaked on purpose. 0: no
+     * limit.
      */
     int64_t stop_timeout;
 } lc_node;
 
-#define LC_NODE_INIT                                                                               \
-    {                                                                                              \
-        sizeof(lc_node), NULL, NULL, NULL, NULL, NULL, NULL, 0, LC_THREAD, NULL, LC_TRANSIENT,     \
-            LC_BACKOFF_INIT, LC_INTENSITY_INIT, LC_FOREVER, LC_FOREVER                             \
-    }
+/** A pointer to an lc_node: LC_NODE(.name = "store", .run = store, .needs = {"journal"}). */
+#define LC_NODE(...) LC_OPTIONS(lc_node, __VA_ARGS__)
+/** The list of them for a supervisor, a service or a simulation. */
+#define LC_NODES(...) LC_OPTIONS_LIST(lc_node, __VA_ARGS__)
 
-/** How a supervisor is to be. Begin with LC_SUPERVISOR_INIT. */
+/** How a supervisor is to be. Zero means the default in each field. */
 typedef struct lc_supervisor_options {
-    size_t size;      /**< sizeof(lc_supervisor_options) */
-    const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
+    size_t size; /**< sizeof(lc_supervisor_options) */
+    /** For the log and snapshots; up to LC_NAME_MAX bytes; copied. NULL: "supervisor". */
+    const char *name;
+    const lc_node *const *nodes; /**< added at once: LC_NODES; NULL: none */
+    lc_halt_mode halt;           /**< what lc_supervisor_run does with the answer spin-halt */
     /**
      * Whether SIGINT and SIGTERM cancel lc_supervisor_run, as if its context had been: it then
      * returns an error of code -ECANCELED whose cause, of code -EINTR, names the signal. Later ones
@@ -139,15 +181,15 @@ typedef struct lc_supervisor_options {
      * process with status 130, unless it is being stopped in order to halt.
      */
     bool handle_signals;
-    /** What lc_supervisor_run does with the answer spin-halt. */
-    lc_halt_mode halt;
     /** Goes on when nothing is left that could ever run, until it is cancelled. */
     bool keep_running;
+    /** Logs each change of a node's state, at level info. */
+    bool log_states;
     /**
      * Once everything is being stopped: a node that is not done so long after is overdue. So is one
      * whose error handler has not answered: the run returns while the handler still runs, and its
      * error names the node and says that it waits for "its error handler". What a handler uses must
-     * then outlive the run.
+     * then outlive the run. 0: no limit.
      */
     int64_t stop_timeout;
     /** Called when a halt has begun to wait, on the caller's stack; must not throw; may be NULL. */
@@ -155,11 +197,8 @@ typedef struct lc_supervisor_options {
     void *on_halt_arg;
 } lc_supervisor_options;
 
-#define LC_SUPERVISOR_INIT                                                                         \
-    {                                                                                              \
-        sizeof(lc_supervisor_options), "supervisor", false, LC_HALT_WAIT, false, LC_FOREVER, NULL, \
-            NULL                                                                                   \
-    }
+/** A pointer to lc_supervisor_options: LC_SUPERVISOR(.name = "shop"). */
+#define LC_SUPERVISOR(...) LC_OPTIONS(lc_supervisor_options, __VA_ARGS__)
 
 /**
  * Makes a supervisor, which runs once.

@@ -3,10 +3,8 @@
  *
  *     static lc_error *root(lc_context *context, void *arg)
  *     {
- *         lc_child cache = LC_CHILD_INIT;
- *         cache.name = "cache";
- *         cache.run = run_cache;
- *         lc_error *error = lc_runnable_start_child(context, &cache);
+ *         lc_error *error =
+ *             lc_runnable_start_child(context, LC_CHILD(.name = "cache", .run = run_cache));
  *         if (error)
  *             return error;
  *         lc_runnable_signal_healthy(context);
@@ -49,7 +47,9 @@
 #include <lifecycle/handle.h>
 #include <lifecycle/manager.h>
 #include <lifecycle/observe.h>
+#include <lifecycle/options.h>
 #include <lifecycle/restart.h>
+#include <lifecycle/worker.h>
 
 LC_BEGIN_DECLARATIONS
 
@@ -67,14 +67,13 @@ typedef struct lc_tree lc_tree;
  */
 typedef lc_error *(*lc_runnable)(lc_context *context, void *arg);
 
-/** A child to be started. Begin with LC_CHILD_INIT. */
+/** A child to be started. Zero means the default in each field. */
 typedef struct lc_child {
     size_t size;      /**< sizeof(lc_child) */
     const char *name; /**< [A-Za-z0-9_-]{1,64}, unique among its siblings and their logs; copied */
     lc_runnable run;  /**< required */
     void *arg;        /**< handed to `run`, at each start */
-    lc_worker_kind kind;
-    size_t stack_size; /**< bytes; 0 for the default of its kind */
+    lc_worker_kind kind; /**< 0: LC_THREAD */
     /**
      * Of a fiber: NULL for that of the fiber that starts it first. Borrowed: it outlives the tree.
      */
@@ -85,20 +84,22 @@ typedef struct lc_child {
      * the child itself for instance, and it then ends as told. A temporary child is forgotten once
      * it and all below it have ended; its name may then be given again.
      */
-    lc_restart_type restart;
+    lc_restart_type restart; /**< 0: LC_PERMANENT */
+    size_t stack_size;       /**< bytes; 0 for the default of its kind */
     lc_backoff backoff;
-    /** Not ended so long after it was told to: it is named in the log. It is not started again
-     * before it has ended. */
+    /**
+     * Not ended so long after it was told to: it is named in the log. It is not started again
+     * before it has ended. 0: no limit.
+     */
     int64_t stop_timeout;
     /** Its end may stop its parent: lc_child_group.automatic_shutdown. Not of LC_PERMANENT. */
     bool significant;
 } lc_child;
 
-#define LC_CHILD_INIT                                                                              \
-    {                                                                                              \
-        sizeof(lc_child), NULL, NULL, NULL, LC_THREAD, 0, NULL, LC_PERMANENT,                      \
-            LC_BACKOFF_TREE_INIT, LC_FOREVER, false                                                \
-    }
+/** A pointer to an lc_child: LC_CHILD(.name = "cache", .run = run_cache). */
+#define LC_CHILD(...) LC_OPTIONS(lc_child, __VA_ARGS__)
+/** The list of them for lc_child_group.children. */
+#define LC_CHILDREN(...) LC_OPTIONS_LIST(lc_child, __VA_ARGS__)
 
 /** What the death of a child takes along. The death of a temporary child takes nothing along. */
 typedef enum lc_strategy {
@@ -126,21 +127,17 @@ typedef enum lc_automatic_shutdown {
     LC_AUTOMATIC_SHUTDOWN_ALL = 2    /**< the last of them does */
 } lc_automatic_shutdown;
 
-/** Children that share their fate. Begin with LC_CHILD_GROUP_INIT. */
+/** Children that share their fate. Zero means the default in each field. */
 typedef struct lc_child_group {
-    size_t size; /**< sizeof(lc_child_group) */
-    const lc_child *children;
-    size_t count;
+    size_t size;                     /**< sizeof(lc_child_group) */
+    const lc_child *const *children; /**< LC_CHILDREN: NULL ends the list; copied */
     lc_strategy strategy;
-    lc_intensity intensity; /**< of restarts after a death, in the whole group */
     lc_automatic_shutdown automatic_shutdown;
+    lc_intensity intensity; /**< of restarts after a death, in the whole group */
 } lc_child_group;
 
-#define LC_CHILD_GROUP_INIT                                                                        \
-    {                                                                                              \
-        sizeof(lc_child_group), NULL, 0, LC_ONE_FOR_ALL, LC_INTENSITY_INIT,                        \
-            LC_AUTOMATIC_SHUTDOWN_NEVER                                                            \
-    }
+/** A pointer to an lc_child_group: LC_CHILD_GROUP(.children = LC_CHILDREN(...)). */
+#define LC_CHILD_GROUP(...) LC_OPTIONS(lc_child_group, __VA_ARGS__)
 
 /** Children of one description, started one by one: lc_children_new. */
 typedef struct lc_children lc_children;
@@ -200,30 +197,27 @@ LC_API LC_MUST_CHECK lc_error *lc_runnable_sublog(lc_context *context, const cha
 
 /* ---- for who has the tree ---- */
 
-/** How a tree is to be. Begin with LC_TREE_INIT. */
+/** How a tree is to be. Zero means the default in each field. */
 typedef struct lc_tree_options {
-    size_t size;      /**< sizeof(lc_tree_options) */
-    const char *name; /**< for the log and snapshots; 1 to LC_NAME_MAX bytes; copied */
+    size_t size; /**< sizeof(lc_tree_options) */
+    /** For the log and snapshots; up to LC_NAME_MAX bytes; copied. NULL: "tree". */
+    const char *name;
     /**
-     * The root runnable; its name is the first part of all names. Once it is over for good, by its
-     * restart type or by the intensity, the tree is done.
+     * The root runnable; required. Its name is the first part of all names; NULL: "root". Once it
+     * is over for good, by its restart type or by the intensity, the tree is done.
      */
-    lc_child root;
+    const lc_child *root;
     /**
      * How long a runnable may be busy, or blocked outside the library, before it counts as settled.
-     * Time in which it waits for a processor, or for its turn, is not counted.
+     * Time in which it waits for a processor, or for its turn, is not counted. 0: 50 ms; LC_NONE:
+     * no time.
      */
     int64_t settle_grace;
     lc_intensity intensity; /**< of restarts of the root after a death */
 } lc_tree_options;
 
-#define LC_TREE_INIT                                                                               \
-    {                                                                                              \
-        sizeof(lc_tree_options), "tree",                                                           \
-            {sizeof(lc_child),     "root",     NULL, NULL, LC_THREAD, 0, NULL, LC_PERMANENT,       \
-             LC_BACKOFF_TREE_INIT, LC_FOREVER, false},                                             \
-            50 * LC_MILLISECOND, LC_INTENSITY_INIT                                                 \
-    }
+/** A pointer to lc_tree_options: LC_TREE(.root = LC_CHILD(.run = root)). */
+#define LC_TREE(...) LC_OPTIONS(lc_tree_options, __VA_ARGS__)
 
 /**
  * Makes a tree, which runs once.

@@ -176,6 +176,21 @@ void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker 
         keep_mistake(builder, mistake);
 }
 
+lc_error *lc__builder_build_for(lc_manager_builder *builder, void *arg, lc_manager **manager)
+{
+    if (builder->mistake)
+        return lc_error_ref(builder->mistake);
+    struct lc__plan *plan = lc__plan_copy(builder->plan);
+    for (size_t i = 0; plan && i < plan->count; i++)
+        if (!plan->workers[i].arg)
+            plan->workers[i].arg = arg;
+    *manager = plan ? lc__manager_new(plan) : NULL;
+    if (*manager)
+        return NULL;
+    lc__plan_unref(plan);
+    return lc_error_new(-ENOMEM, "no memory for manager \"%s\"", builder->plan->name);
+}
+
 lc_error *lc_manager_builder_build(lc_manager_builder *builder, lc_manager **manager)
 {
     if (!manager)

@@ -27,11 +27,11 @@ static lc_error *make_manager(struct lc__reload *reload, const lc_service_option
 {
     struct hook *hook = lc__allocate(sizeof *hook);
     if (!hook)
-        return lc_error_new(-ENOMEM, "no memory to reload");
-    *hook = (struct hook){options->reload, options->reload_arg};
-    lc_manager_builder *builder = lc_manager_builder_new("reload");
-    lc_manager_builder_set_kind(builder, lc_is_fiber() ? LC_FIBER : LC_THREAD);
-    lc_manager_builder_add(builder, "reload", run_hook, hook);
+        return lc_error_new(-ENOMEM, "no memory to configure the service");
+    *hook = (struct hook){options->configure, options->arg};
+    lc_manager_builder *builder = lc_manager_builder_new("configure");
+    lc_manager_builder_set_kind(builder, options->kind);
+    lc_manager_builder_add(builder, "configure", run_hook, hook);
     lc_error *error = lc_manager_builder_build(builder, &reload->manager);
     lc_manager_builder_free(builder);
     if (error || lc_manager_set_data(reload->manager, hook, lc__free) < 0)
@@ -46,7 +46,7 @@ lc_error *lc__reload_start(struct lc__reload *reload, const lc_service_options *
     reload->signaler = lc_signaler_new();
     reload->context = lc_context_with_signaler(above, reload->signaler);
     if (!error && (!reload->signaler || !reload->context))
-        error = lc_error_new(-ENOMEM, "no memory to reload");
+        error = lc_error_new(-ENOMEM, "no memory to configure the service");
     if (!error)
         error = lc_manager_start(reload->manager, reload->context);
     if (error)

@@ -7,12 +7,15 @@
  * looks at everything: that one thing has woken it means nothing for the others.
  */
 #include "base/fork.h"
+#include "base/options.h"
+#include "context/worker.h"
 #include "service/pidfile.h"
 #include "service/reload.h"
 #include "service/remaining.h"
 #include "service/report.h"
 #include "supervise/given_up.h"
 #include "supervise/halt.h"
+#include "supervise/policy.h"
 #include "wait/signals.h"
 
 #include <lifecycle/log.h>
@@ -46,6 +49,8 @@ struct service {
     lc_context *context; /* the supervisor's; ended by a signal */
     struct lc__reload reload;
     bool reload_wanted;
+    bool is_started; /* the supervisor; it is not while `configure` is called for the first time */
+    lc_error *refusal;      /* why it is not, and will not be; NULL */
     lc_error *reload_error; /* of the last reload; NULL: it went well, or there was none */
     /* What the supervisor has said. */
     bool is_stopping;
@@ -210,12 +215,32 @@ static void keep_reload_error(struct service *service, lc_error *error)
     service->reload_error = error;
 }
 
+static void start_supervisor(struct service *service)
+{
+    service->is_started = true;
+    service->refusal =
+        lc_component_start(lc_supervisor_component(service->supervisor), service->context);
+}
+
+/* The first call of `configure` has ended. */
+static void end_configuration(struct service *service, lc_error *error)
+{
+    if (error)
+        service->refusal = lc_error_wrap(error, lc_error_code(error), "configure has failed");
+    else if (service->report.phase == LC__STARTING)
+        start_supervisor(service);
+}
+
 static void end_reload(struct service *service)
 {
     lc_handle *done = lc__reload_done(&service->reload);
     if (!done || !lc_handle_is_closed(done))
         return;
     lc_error *error = lc__reload_end(&service->reload);
+    if (!service->is_started) {
+        end_configuration(service, error);
+        return;
+    }
     bool goes_on = service->report.phase == LC__RELOADING;
     if (error)
         lc_log(LC_LOG_ERROR, service->name, "the reload has failed: %s", lc_error_message(error));
@@ -238,7 +263,7 @@ static void begin_reload(struct service *service)
     if (!service->reload_wanted || service->report.phase != LC__RUNNING)
         return;
     service->reload_wanted = false;
-    if (!service->options->reload) {
+    if (!service->options->configure) {
         answer_reload(service);
         return;
     }
@@ -257,9 +282,9 @@ static void begin_reload(struct service *service)
 static void ask_for_reload(struct service *service)
 {
     service->reload_wanted = true;
-    if (!service->options->reload)
+    if (!service->options->configure)
         lc_log(LC_LOG_NOTICE, service->name,
-               "received SIGHUP, which does nothing: there is no reload hook");
+               "received SIGHUP, which does nothing: there is no configure function");
 }
 
 /* Until the halt itself, which then answers for itself. */
@@ -275,8 +300,22 @@ static void answer_before_halt(const struct service *service, int number)
                sigabbrev_np(number), lc_error_message(service->why));
 }
 
+/* A level more, or less, whatever the service is about. */
+static void change_log_level(const struct service *service, int by)
+{
+    lc_log_level level = (lc_log_level)((int)lc_log_read_level() + by);
+    if (level < LC_LOG_CRITICAL || level > LC_LOG_DEBUG)
+        return;
+    lc_log_set_level(level);
+    lc_log(LC_LOG_NOTICE, service->name, "the log level is %s", lc_log_level_name(level));
+}
+
 static void take_signal(struct service *service, int number)
 {
+    if (number == SIGUSR1 || number == SIGUSR2) {
+        change_log_level(service, number == SIGUSR1 ? 1 : -1);
+        return;
+    }
     switch (service->report.phase) {
     case LC__STARTING:
     case LC__RUNNING:
@@ -333,6 +372,14 @@ static void await(struct service *service, int64_t deadline)
     lc_sleep(LOOK_EVERY);
 }
 
+/* Nothing runs that was started, and nothing will be. */
+static bool is_over(const struct service *service)
+{
+    bool ends = service->refusal || service->report.phase >= LC__STOPPING;
+    return (service->is_done || (!service->is_started && ends) || service->refusal) &&
+           !lc__reload_done(&service->reload);
+}
+
 /* Looks at everything. @return whether the loop is over. */
 static bool turn(struct service *service)
 {
@@ -342,7 +389,7 @@ static bool turn(struct service *service)
         take_result(service);
     heed_events(service);
     end_reload(service);
-    if (service->is_done && !lc__reload_done(&service->reload))
+    if (is_over(service))
         return true;
     take_signals(service);
     begin_reload(service);
@@ -436,9 +483,19 @@ static int judge(struct service *service, const lc_error *result)
     return LC_EXIT_ERROR;
 }
 
+static int refuse(struct service *service)
+{
+    const char *why = lc_error_message(service->refusal);
+    lc_log(LC_LOG_ERROR, service->name, "cannot start: %s", why);
+    lc__report_set(&service->report, LC__STARTING, "cannot start: %s", why);
+    return LC_EXIT_ERROR;
+}
+
 /* @return the exit status. */
 static int conclude(struct service *service)
 {
+    if (service->refusal)
+        return refuse(service);
     lc_error *result = lc_supervisor_result(service->supervisor, NULL);
     int status = LC_EXIT_ERROR;
     if (service->overdue)
@@ -461,34 +518,64 @@ static void leave(struct service *service, int status)
 
 /* ---- the beginning ---- */
 
-static lc_error *check(const lc_service_options *options, const lc_supervisor *supervisor)
+static lc_error *check_options(const lc_service_options *options)
 {
-    if (options->size != sizeof *options)
-        return lc_error_new(-EINVAL,
-                            "the options of lc_service_main were not made with LC_SERVICE_INIT");
-    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 1;
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "lc_service_main: options.name must be 1 to %d bytes long",
-                            LC_NAME_MAX);
     if (options->pid_file && options->pid_file[0] != '/')
         return lc_error_new(-EINVAL,
-                            "lc_service_main: options.pid_file is \"%s\", not a path from the root",
+                            "lc_service_main: pid_file is \"%s\", not a path from the root",
                             options->pid_file);
-    if (options->stop_timeout <= 0 || options->halt_reminder <= 0 || options->watchdog < 0)
-        return lc_error_new(-EINVAL, "lc_service_main: options.stop_timeout and "
-                                     "options.halt_reminder must be above 0, options.watchdog 0 or "
-                                     "more");
+    if (options->stop_timeout < 0 || options->halt_reminder < 0 || options->watchdog < 0)
+        return lc_error_new(-EINVAL,
+                            "lc_service_main: stop_timeout is %lld, halt_reminder is %lld and "
+                            "watchdog is %lld; each must be 0 or more",
+                            (long long)options->stop_timeout, (long long)options->halt_reminder,
+                            (long long)options->watchdog);
     if (options->start_timeout < 0 || options->reload_timeout < 0)
         return lc_error_new(-EINVAL,
-                            "lc_service_main: options.start_timeout is %lld and "
-                            "options.reload_timeout is %lld; both must be 0 or more",
+                            "lc_service_main: start_timeout is %lld and reload_timeout is %lld; "
+                            "both must be 0 or more",
                             (long long)options->start_timeout, (long long)options->reload_timeout);
-    if (!supervisor)
-        return lc_error_new(-EINVAL, "lc_service_main needs a supervisor");
+    if (!options->supervisor == !options->nodes)
+        return lc_error_new(-EINVAL, "lc_service_main: give it either nodes or a supervisor");
     if (lc__forked())
         return lc_error_new(-ENOTSUP,
                             "a service cannot run in a child forked when there were workers");
     return NULL;
+}
+
+static void fill_in_defaults(lc_service_options *options)
+{
+    if (options->stop_timeout == 0)
+        options->stop_timeout = 30 * LC_SECOND;
+    if (options->halt_reminder == 0)
+        options->halt_reminder = LC_MINUTE;
+    if ((unsigned)options->kind == 0)
+        options->kind = lc_is_fiber() ? LC_FIBER : LC_THREAD;
+    if (!options->on_halt_arg)
+        options->on_halt_arg = options->arg;
+    if (!options->notify_arg)
+        options->notify_arg = options->arg;
+}
+
+/* `options` is to be let go of, whatever is returned: it may have a supervisor. */
+static lc_error *read_options(lc_service_options *options, const lc_service_options *given)
+{
+    const char *name = "service";
+    lc_error *error = lc__options_read(options, sizeof *options, given, "lc_service_options");
+    if (!error && options->name)
+        error = lc__policy_name(&options->name, NULL, "lc_service_options.name");
+    if (!error)
+        error = check_options(options);
+    if (error)
+        return error;
+    fill_in_defaults(options);
+    if (options->supervisor)
+        return NULL;
+    const lc_supervisor_options own = {.size = sizeof own,
+                                       .name = options->name ? options->name : name,
+                                       .nodes = options->nodes,
+                                       .log_states = options->log_states};
+    return lc_supervisor_new(&own, &options->supervisor);
 }
 
 /* First of all: a file that got the number of standard error would be logged into. */
@@ -514,9 +601,9 @@ static void set_name(struct service *service)
 
 static lc_error *watch_signals(struct service *service)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    int result =
-        lc_process_signals_new(numbers, sizeof numbers / sizeof numbers[0], &service->signals);
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    size_t count = service->options->log_level_signals ? 5 : 3;
+    int result = lc_process_signals_new(numbers, count, &service->signals);
     return result < 0 ? lc_error_new_errno(-result, "signals cannot be handled") : NULL;
 }
 
@@ -534,15 +621,10 @@ static lc_error *start(struct service *service)
     if (!service->context || !service->observer)
         return lc_error_new(-ENOMEM, "there is no memory for the service");
     lc__report_set(&service->report, LC__STARTING, "starting");
-    return lc_component_start(lc_supervisor_component(service->supervisor), service->context);
-}
-
-static int refuse(struct service *service, lc_error *error)
-{
-    lc_log(LC_LOG_ERROR, service->name, "cannot start: %s", lc_error_message(error));
-    lc__report_set(&service->report, LC__STARTING, "cannot start: %s", lc_error_message(error));
-    lc_error_unref(error);
-    return LC_EXIT_ERROR;
+    if (service->options->configure)
+        return lc__reload_start(&service->reload, service->options, service->context);
+    start_supervisor(service);
+    return NULL;
 }
 
 /*
@@ -560,6 +642,7 @@ static void end(struct service *service, bool has_run)
         lc_error_unref(lc_signaler_take(service->signaler));
     lc_error_unref(service->why);
     lc_error_unref(service->reload_error);
+    lc_error_unref(service->refusal);
     if (lc__reload_done(&service->reload)) /* overdue, in a simulation */
         lc_error_unref(lc__reload_end(&service->reload));
     lc_context_unref(service->context);
@@ -569,40 +652,43 @@ static void end(struct service *service, bool has_run)
     lc_log_flush(); /* logs how many lines were lost while there is time */
 }
 
-static int serve(const lc_service_options *options, lc_supervisor *supervisor)
+static int serve(const lc_service_options *options)
 {
     struct service service = {
-        .options = options, .supervisor = supervisor, .stop_deadline = LC_FOREVER};
+        .options = options, .supervisor = options->supervisor, .stop_deadline = LC_FOREVER};
     set_name(&service);
     lc__report_begin(&service.report, options, service.name);
-    lc_error *error = start(&service);
-    int status = LC_EXIT_ERROR;
-    bool has_run = !error;
-    if (!error) {
+    service.refusal = start(&service);
+    bool has_run = !service.refusal;
+    if (has_run)
         run(&service);
-        status = conclude(&service);
-    } else {
-        status = refuse(&service, error);
-    }
+    int status = conclude(&service);
     if (service.overdue && !lc_is_simulated())
         leave(&service, status);
     end(&service, has_run);
     return status;
 }
 
-int lc_service_main(const lc_service_options *options, lc_supervisor *supervisor)
+/* Not from a worker, whose own end it would wait for, and not in a simulation. */
+static void shut_down_library(const lc_service_options *options)
 {
-    static const lc_service_options defaults = LC_SERVICE_INIT;
-    options = options ? options : &defaults;
+    if (!options->keep_library && !lc_is_simulated() && !lc_is_fiber() && !lc__worker_context())
+        lc_library_shutdown();
+}
+
+int lc_service_main(const lc_service_options *given)
+{
+    lc_service_options options = {0};
     int status = LC_EXIT_ERROR;
     lc_error *error = open_standard();
     if (!error)
-        error = check(options, supervisor);
+        error = read_options(&options, given);
     if (error)
-        lc_log(LC_LOG_CRITICAL, NULL, "%s", lc_error_message(error));
+        lc_log(LC_LOG_CRITICAL, options.name, "cannot start: %s", lc_error_message(error));
     else
-        status = serve(options, supervisor);
+        status = serve(&options);
     lc_error_unref(error);
-    lc_supervisor_unref(supervisor);
+    lc_supervisor_unref(options.supervisor);
+    shut_down_library(&options);
     return status;
 }

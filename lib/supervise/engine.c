@@ -104,6 +104,8 @@ void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, l
             STAILQ_INSERT_TAIL(&engine->changed, node, in_changed);
         }
     }
+    if (engine->tells_states)
+        lc__engine_do(engine, node, LC__TELL_STATE);
     if (engine->changed_state)
         engine->changed_state(engine, node);
 }
@@ -225,7 +227,7 @@ static bool lived_steadily(const struct lc__engine *engine, const struct lc__eng
 
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    const lc_backoff *backoff = &node->policy.backoff;
+    const struct lc__backoff *backoff = &node->policy.backoff;
     bool steady = lived_steadily(engine, node);
     if (backoff->first == 0)
         return node->lacked_task ? PAUSE_OF_LACK : 0;
@@ -265,7 +267,7 @@ lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node 
     lc__engine_do(engine, node, LC__TELL_EXCEEDED);
     if (limit->restarts == LC_RESTARTS_NONE)
         return lc_error_wrap(lc_error_ref(node->error), code,
-                             "\"%s\" would be restarted, and no restart is borne", node->name);
+                             "\"%s\" would be restarted, and no restart is allowed", node->name);
     return lc_error_wrap(lc_error_ref(node->error), code,
                          "\"%s\" would be restarted more than %u times in %.1f s", node->name,
                          limit->restarts, (double)limit->period / (double)LC_SECOND);

@@ -103,10 +103,29 @@ struct lc__engine_significance {
     size_t left; /* significant children that are not over for good */
 };
 
+/* How long a node pauses before its restarts: an lc_backoff without fields that ask for defaults. */
+struct lc__backoff {
+    bool first_at_once; /* the first restart after a steady life comes without a pause */
+    int64_t first;      /* 0: none pauses, but for want of a task to run in */
+    int64_t most;
+    double factor;
+    double jitter;
+    int64_t steady;
+};
+
+#define LC__BACKOFF_OF_GRAPH                                                                       \
+    {                                                                                              \
+        true, 100 * LC_MILLISECOND, 30 * LC_SECOND, 2.0, 0.2, 10 * LC_SECOND                       \
+    }
+#define LC__BACKOFF_OF_TREE                                                                        \
+    {                                                                                              \
+        false, 500 * LC_MILLISECOND, 60 * LC_SECOND, 1.5, 0.5, 10 * LC_SECOND                      \
+    }
+
 /* What a front says about a node before it adds it. */
 struct lc__engine_policy {
     lc_restart_type restart;
-    lc_backoff backoff;
+    struct lc__backoff backoff;
     int64_t start_timeout;
     int64_t stop_timeout;
     bool runnable;        /* a tree's; else a component of a graph */
@@ -129,6 +148,7 @@ enum lc__engine_action_kind {
     LC__TELL_RESTART,  /* log: it is restarted after node->pause; `error` */
     LC__TELL_STOPPED,  /* log: it is not restarted, by node->decided; `error` */
     LC__TELL_ENDED,    /* log: it has ended without an error; if again: restarts after the pause */
+    LC__TELL_STATE,    /* log: its state, if the engine tells of states */
     LC__START,         /* make and start instance node->instance; a context of the last one ends */
     LC__CANCEL,        /* end the context of the last instance that was started */
     LC__ASK,           /* ask the handler about `error`: lc__engine_verdict */
@@ -236,9 +256,10 @@ struct lc__engine {
     size_t active;    /* nodes with an instance, or being judged; not the overdue ones of a graph */
     bool begun;
     bool keep_running;
-    bool ending;   /* everything is being stopped */
-    bool halting;  /* for a spin-halt */
-    bool finished; /* it is over: see `result` */
+    bool tells_states; /* each node's new state is told */
+    bool ending;       /* everything is being stopped */
+    bool halting;      /* for a spin-halt */
+    bool finished;     /* it is over: see `result` */
     lc_behavior behavior;
     lc_error *why;         /* everything is being stopped; NULL: for no error */
     lc_error *first_error; /* that left a node stopped */

@@ -10,9 +10,11 @@
  * signaler, until it is sealed; one of the waiter for readiness, until that has come or cannot.
  */
 #include "supervise/node.h"
+#include "supervise/policy.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/refs.h"
 #include "context/context.h"
 #include "context/owner.h"
@@ -275,7 +277,7 @@ lc_component *lc__instance_component(const struct lc__instance *instance)
 static lc_error *make(struct lc__instance *instance)
 {
     const struct lc__node *node = instance->node;
-    lc_error *error = node->factory(&instance->component, node->arg);
+    lc_error *error = node->source.instance(&instance->component, &node->source);
     if (error)
         return error;
     if (!instance->component)
@@ -541,51 +543,161 @@ void lc__node_ask(struct lc__node *node)
 
 /* ---- making ---- */
 
-static void copy_options(struct lc__node *node, const lc_node *options)
+static size_t count_needs(const lc_node *options)
 {
-    struct lc__engine_policy *policy = &node->engine.policy;
-    policy->restart = options->restart;
-    policy->backoff = options->backoff;
-    policy->start_timeout = options->start_timeout;
-    policy->stop_timeout = options->stop_timeout;
-    policy->judged = options->judge != NULL;
-    node->factory = options->factory;
-    node->arg = options->arg;
+    size_t count = 0;
+    while (count < LC_NEEDS_MAX && options->needs[count])
+        count++;
+    return count;
+}
+
+static size_t count_dependencies(const lc_node *options)
+{
+    size_t count = 0;
+    while (options->dependencies && options->dependencies[count])
+        count++;
+    return count;
+}
+
+/* Whether one of the first `count` dependencies has the name. */
+static bool is_needed(const struct lc__node *node, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(node->needed[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static lc_error *add_dependency(struct lc__node *node, size_t index, const lc_dependency *one)
+{
+    struct lc__needed *needed = &node->needed[index];
+    size_t length = one->name ? strnlen(one->name, LC_NAME_MAX + 1) : 0;
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "dependency %zu of \"%s\" must have a name of 1 to %d bytes",
+                            index, node->name, LC_NAME_MAX);
+    if ((unsigned)one->condition > LC_WHEN_COMPLETED)
+        return lc_error_new(-EINVAL,
+                            "\"%s\" depends on \"%s\" by condition %d, not one of LC_WHEN_...",
+                            node->name, one->name, (int)one->condition);
+    if (is_needed(node, index, one->name))
+        return lc_error_new(-EINVAL, "\"%s\" depends on \"%s\" twice", node->name, one->name);
+    strlcpy(needed->name, one->name, sizeof needed->name);
+    needed->edge.condition = (unsigned char)one->condition;
+    needed->edge.along = one->restart_along;
+    return NULL;
+}
+
+static lc_error *add_dependencies(struct lc__node *node, const lc_node *options)
+{
+    size_t needs = count_needs(options);
+    lc_error *error = NULL;
+    for (size_t i = 0; i < node->needed_count && !error; i++) {
+        lc_dependency one = {.size = sizeof one};
+        if (i < needs)
+            one.name = options->needs[i];
+        else
+            error = lc__options_read(&one, sizeof one, options->dependencies[i - needs],
+                                     "lc_dependency");
+        if (!error)
+            error = add_dependency(node, i, &one);
+    }
+    return error;
+}
+
+static lc_error *check_behaviors(const lc_node *options)
+{
+    if (!lc_behavior_name(options->on_error))
+        return lc_error_new(-EINVAL, "on_error of \"%s\" is %d, not a behavior", options->name,
+                            (int)options->on_error);
+    if (!lc_behavior_name(options->first_start))
+        return lc_error_new(-EINVAL, "first_start of \"%s\" is %d, not a behavior", options->name,
+                            (int)options->first_start);
+    return NULL;
+}
+
+/* Fills in the defaults. */
+static lc_error *resolve_options(lc_node *options, struct lc__backoff *backoff)
+{
+    const char *name = options->name;
+    lc_error *error = lc__policy_kind(&options->kind, name);
+    if (!error)
+        error = check_behaviors(options);
+    if (!error)
+        error = lc__policy_restart(&options->restart, name, LC__OF_GRAPH);
+    if (!error)
+        error = lc__policy_timeout(&options->start_timeout, "start_timeout", name);
+    if (!error)
+        error = lc__policy_timeout(&options->stop_timeout, "stop_timeout", name);
+    if (!error)
+        error = lc__policy_intensity(&options->intensity, name);
+    return error ? error : lc__policy_backoff(backoff, &options->backoff, name, LC__OF_GRAPH);
+}
+
+static void set_policy(struct lc__node *node, const lc_node *options,
+                       const struct lc__backoff *backoff)
+{
+    node->engine.policy = (struct lc__engine_policy){
+        .restart = options->restart,
+        .backoff = *backoff,
+        .start_timeout = options->start_timeout,
+        .stop_timeout = options->stop_timeout,
+        .judged = options->judge != NULL,
+        .on_error = options->on_error,
+        .first_start = options->first_start,
+    };
     node->judge = options->judge;
     node->judge_arg = options->judge_arg ? options->judge_arg : options->arg;
     node->kind = options->kind;
     node->executor = options->executor;
-    node->engine.intensity = &node->intensity;
-    node->engine.name = node->name;
-    strlcpy(node->name, options->name, sizeof node->name);
-    node->needed_count = options->dependency_count;
-    for (size_t i = 0; i < options->dependency_count; i++) {
-        const lc_dependency *dependency = &options->dependencies[i];
-        struct lc__needed *needed = &node->needed[i];
-        strlcpy(needed->name, dependency->name, sizeof needed->name);
-        needed->edge.condition = (unsigned char)dependency->condition;
-        needed->edge.along = dependency->restart_along;
-    }
 }
 
-struct lc__node *lc__node_new(struct lc__shell *shell, const lc_node *options)
+/* @return NULL: no memory. */
+static struct lc__node *allocate_node(const lc_node *options)
 {
-    size_t size = options->dependency_count * sizeof(struct lc__needed);
-    struct lc__node *node = lc__allocate(sizeof *node + size);
+    size_t needed = count_needs(options) + count_dependencies(options);
+    struct lc__node *node = lc__allocate(sizeof *node + needed * sizeof(struct lc__needed));
     if (!node)
         return NULL;
-    if (!lc__intensity_init(&node->intensity, &options->intensity)) {
-        lc__free(node);
-        return NULL;
-    }
+    node->needed_count = needed;
+    strlcpy(node->name, options->name, sizeof node->name);
+    node->engine.name = node->name;
+    node->engine.intensity = &node->intensity;
+    if (lc__intensity_init(&node->intensity, &options->intensity))
+        return node;
+    lc__free(node);
+    return NULL;
+}
+
+lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, struct lc__node **made)
+{
+    lc_node options;
+    struct lc__backoff backoff;
+    lc_error *error = lc__options_read(&options, sizeof options, given, "lc_node");
+    if (!error)
+        error = lc__policy_name(&options.name, NULL, "the name of a node");
+    if (!error)
+        error = resolve_options(&options, &backoff);
+    if (error)
+        return error;
+    struct lc__node *node = allocate_node(&options);
+    if (!node)
+        return lc_error_new(-ENOMEM, "no memory for node \"%s\"", options.name);
     node->shell = shell;
-    copy_options(node, options);
-    return node;
+    set_policy(node, &options, &backoff);
+    error = add_dependencies(node, &options);
+    if (!error)
+        error = lc__source_init(&node->source, &options, node->name);
+    if (!error)
+        *made = node;
+    else
+        lc__node_free(node);
+    return error;
 }
 
 void lc__node_free(struct lc__node *node)
 {
     lc__engine_node_end(&node->engine);
+    lc__source_end(&node->source);
     lc_handle_unref(node->gone);
     lc__free(node->awaited);
     lc__owner_unref(node->owner);

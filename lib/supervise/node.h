@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "context/worker.h"
 #include "supervise/shell.h"
+#include "supervise/source.h"
 
 #include <bsd/sys/tree.h>
 
@@ -37,8 +38,7 @@ struct lc__node {
     RB_ENTRY(lc__node) by_name;
     struct lc__shell *shell; /* whose it is; it outlives the node */
     char name[LC_NAME_MAX + 1];
-    lc_component_factory factory;
-    void *arg;
+    struct lc__source source;
     lc_judge judge;
     void *judge_arg;
     lc_worker_kind kind;
@@ -62,8 +62,8 @@ struct lc__node {
     struct lc__needed needed[];
 };
 
-/* Makes a node of options that are good. NULL: no memory. */
-struct lc__node *lc__node_new(struct lc__shell *shell, const lc_node *options);
+/* Makes a node. @return NULL; -EINVAL naming what is wrong with the options; -ENOMEM. */
+lc_error *lc__node_new(struct lc__shell *shell, const lc_node *options, struct lc__node **node);
 /* Frees one that is in no engine. */
 void lc__node_free(struct lc__node *node);
 

@@ -5,6 +5,7 @@
  */
 #include "base/fork.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/task.h"
 #include "component/awaited.h"
 #include "context/context.h"
@@ -14,6 +15,7 @@
 #include "executor/thread.h"
 #include "supervise/again.h"
 #include "supervise/engine.h"
+#include "supervise/policy.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
@@ -253,8 +255,7 @@ static void ask(struct run *run)
     const lc_run_options *options = run->options;
     lc_failure failure;
     lc__engine_failure(&run->node, &failure);
-    lc_behavior behavior =
-        options->judge(&failure, options->judge_arg ? options->judge_arg : options->arg);
+    lc_behavior behavior = options->judge(&failure, options->judge_arg);
     if (lc_behavior_name(behavior))
         run->behavior = behavior;
     lc__engine_verdict(&run->engine, &run->node, run->node.instance, behavior, lc_now());
@@ -435,7 +436,7 @@ static lc_error *run_loop(struct run *run)
 
 static lc_error *supervise(struct run *run)
 {
-    static const lc_backoff backoff = {
+    static const struct lc__backoff backoff = {
         .first_at_once = true,
         .first = 100 * LC_MILLISECOND,
         .most = 30 * LC_SECOND,
@@ -464,46 +465,46 @@ static lc_error *supervise(struct run *run)
 
 /* ---- the call ---- */
 
-static lc_error *check(const lc_run_options *options)
+static lc_error *read_options(lc_run_options *options, const lc_run_options *given)
 {
-    if (!options)
-        return lc_error_new(-EINVAL, "lc_component_run needs options");
-    if (options->size != sizeof *options)
-        return lc_error_new(-EINVAL,
-                            "the options of lc_component_run were not made with LC_RUN_INIT");
-    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "lc_component_run: options.name must be 1 to %d bytes long",
-                            LC_NAME_MAX);
+    lc_error *error = lc__options_read(options, sizeof *options, given, "lc_run_options");
+    if (!error)
+        error = lc__policy_name(&options->name, "component", "lc_run_options.name");
+    if (error)
+        return error;
+    if (!options->judge_arg)
+        options->judge_arg = options->arg;
+    if (!options->on_halt_arg)
+        options->on_halt_arg = options->arg;
     if (!options->factory)
-        return lc_error_new(-EINVAL, "lc_component_run: options.factory of \"%s\" is missing",
+        return lc_error_new(-EINVAL, "lc_component_run: factory of \"%s\" is missing",
                             options->name);
     if (options->halt != LC_HALT_WAIT && options->halt != LC_HALT_RETURN)
-        return lc_error_new(
-            -EINVAL, "lc_component_run: options.halt of \"%s\" is %d, not one of LC_HALT_...",
-            options->name, (int)options->halt);
+        return lc_error_new(-EINVAL,
+                            "lc_component_run: halt of \"%s\" is %d, not one of LC_HALT_...",
+                            options->name, (int)options->halt);
     return NULL;
 }
 
-lc_error *lc_component_run(const lc_run_options *options, lc_context *context,
-                           lc_behavior *behavior)
+lc_error *lc_component_run(const lc_run_options *given, lc_context *context, lc_behavior *behavior)
 {
     static const int signals[] = {SIGINT, SIGTERM};
-    struct run run = {.options = options, .behavior = LC_STOP};
+    lc_run_options options;
+    struct run run = {.options = &options, .behavior = LC_STOP};
     if (behavior)
         *behavior = LC_STOP;
-    lc_error *result = check(options);
+    lc_error *result = read_options(&options, given);
     if (result)
         return result;
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
-                            options->name);
-    int watching = options->handle_signals ? lc_process_signals_new(signals, 2, &run.signals) : 0;
+                            options.name);
+    int watching = options.handle_signals ? lc_process_signals_new(signals, 2, &run.signals) : 0;
     run.context = lc_context_new(context);
     if (watching < 0)
-        result = lc_error_new_errno(-watching, "\"%s\" cannot handle signals", options->name);
+        result = lc_error_new_errno(-watching, "\"%s\" cannot handle signals", options.name);
     else if (!run.context)
-        result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options->name);
+        result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options.name);
     else
         result = supervise(&run);
     lc_context_unref(run.context);

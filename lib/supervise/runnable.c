@@ -3,6 +3,8 @@
  */
 #include "supervise/runnable.h"
 
+#include "supervise/policy.h"
+
 #include "base/backtrace.h"
 #include "base/memory.h"
 #include "base/task.h"
@@ -440,8 +442,9 @@ static void join_group(struct lc__runnable *runnable, struct lc__child_group *gr
 }
 
 struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
-                                      const lc_child *options, struct lc__child_group *group)
+                                      const struct lc__child *child, struct lc__child_group *group)
 {
+    const lc_child *options = &child->options;
     struct lc__runnable *runnable = lc__allocate(sizeof *runnable);
     if (!runnable)
         return NULL;
@@ -452,7 +455,7 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
     }
     runnable->engine.name = name;
     runnable->engine.policy = (struct lc__engine_policy){.restart = options->restart,
-                                                         .backoff = options->backoff,
+                                                         .backoff = child->backoff,
                                                          .start_timeout = LC_FOREVER,
                                                          .stop_timeout = options->stop_timeout,
                                                          .runnable = true,

@@ -10,6 +10,7 @@
 #include "context/owner.h"
 #include "context/worker.h"
 #include "executor/busy.h"
+#include "supervise/child.h"
 #include "supervise/ended.h"
 #include "supervise/shell.h"
 
@@ -99,7 +100,7 @@ void lc__child_group_unref(struct lc__child_group *group);
  * the root). @return NULL: no memory.
  */
 struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,
-                                      const lc_child *options, struct lc__child_group *group);
+                                      const struct lc__child *child, struct lc__child_group *group);
 /* In the service, if it has a parent. */
 void lc__runnable_free(struct lc__runnable *runnable);
 

@@ -609,59 +609,6 @@ lc_error *lc__shell_no_task(const char *name, int code, unsigned times)
                               times == 1 ? "" : "s");
 }
 
-/* ---- checking what both fronts are given ---- */
-
-lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff)
-{
-    if (backoff->first < 0 || backoff->most < backoff->first)
-        return lc_error_new(-EINVAL, "backoff of \"%s\": first must be 0 or more, and most no less",
-                            name);
-    if (backoff->steady < 0)
-        return lc_error_new(-EINVAL, "backoff.steady of \"%s\" is %lld ns, and must be 0 or more",
-                            name, (long long)backoff->steady);
-    if (!(backoff->factor >= 1))
-        return lc_error_new(-EINVAL, "backoff.factor of \"%s\" must be 1 or more", name);
-    if (!(backoff->jitter >= 0 && backoff->jitter <= 1))
-        return lc_error_new(-EINVAL, "backoff.jitter of \"%s\" must be 0 to 1", name);
-    return NULL;
-}
-
-lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity)
-{
-    bool none = intensity->restarts == LC_RESTARTS_NONE;
-    if (!lc_behavior_name(intensity->exceeded))
-        return lc_error_new(-EINVAL, "intensity.exceeded of \"%s\" is %d, not a behavior", name,
-                            (int)intensity->exceeded);
-    if (intensity->restarts == 0)
-        return NULL;
-    if (!none && (intensity->restarts > LC_INTENSITY_MAX || intensity->period <= 0))
-        return lc_error_new(-EINVAL,
-                            "intensity of \"%s\": restarts is %u, and must be 0 to %d or "
-                            "LC_RESTARTS_NONE; period must be above 0",
-                            name, intensity->restarts, LC_INTENSITY_MAX);
-    if (intensity->exceeded == LC_RESTART)
-        return lc_error_new(
-            -EINVAL, "intensity.exceeded of \"%s\" must be a behavior other than restart", name);
-    return NULL;
-}
-
-bool lc__intensity_init(struct lc__engine_intensity *intensity, const lc_intensity *limit)
-{
-    size_t room = limit->restarts == LC_RESTARTS_NONE ? 0 : limit->restarts;
-    *intensity = (struct lc__engine_intensity){.limit = *limit};
-    intensity->times = room > 0 ? lc__allocate_array(room, sizeof *intensity->times) : NULL;
-    return room == 0 || intensity->times;
-}
-
-const char *lc__intensity_text(const lc_intensity *limit, char text[LC__INTENSITY_TEXT_SIZE])
-{
-    if (limit->restarts == LC_RESTARTS_NONE)
-        return "none is borne";
-    snprintf(text, LC__INTENSITY_TEXT_SIZE, "%u in %.1f s are borne", limit->restarts,
-             (double)limit->period / (double)LC_SECOND);
-    return text;
-}
-
 /* ---- observers ---- */
 
 static void add_observer(struct lc__shell *shell, void *arg)

@@ -164,15 +164,6 @@ lc_error *lc__shell_no_task(const char *name, int code, unsigned times);
 /* Whether more has been posted; in the service. */
 bool lc__shell_has_mail(struct lc__shell *shell);
 
-/* What is wrong with it, or NULL. */
-lc_error *lc__check_backoff(const char *name, const lc_backoff *backoff);
-lc_error *lc__check_intensity(const char *name, const lc_intensity *intensity);
-/* Makes room for what it counts, for lc__free(intensity->times). @return false: no memory. */
-bool lc__intensity_init(struct lc__engine_intensity *intensity, const lc_intensity *limit);
-/* Writes the limit for a person into `text`: "2 in 1.0 s are borne". */
-enum { LC__INTENSITY_TEXT_SIZE = 48 };
-const char *lc__intensity_text(const lc_intensity *limit, char text[LC__INTENSITY_TEXT_SIZE]);
-
 lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity);
 void lc__shell_unobserve(struct lc__shell *shell, lc_observer *observer);
 

@@ -4,6 +4,7 @@
  */
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/task.h"
 #include "component/awaited.h"
 #include "context/context.h"
@@ -13,6 +14,7 @@
 #include "supervise/given_up.h"
 #include "supervise/late.h"
 #include "supervise/node.h"
+#include "supervise/policy.h"
 #include "supervise/snapshot.h"
 
 #include <lifecycle/log.h>
@@ -293,7 +295,7 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
 {
     if (is_left_out(node, action->kind))
         return;
-    char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
+    char buffer[LC__PATH_SIZE], limit[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(node->shell, node->name, buffer);
     const char *message = lc_error_message(action->error);
     switch (action->kind) {
@@ -312,7 +314,7 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
         break;
     case LC__TELL_EXCEEDED:
         lc_log(LC_LOG_ERROR, path, "too many restarts (%s): %s%s%s",
-               lc__intensity_text(&node->intensity.limit, borne),
+               lc__intensity_text(&node->intensity.limit, limit),
                lc_behavior_name(node->intensity.limit.exceeded), action->error ? ": " : "",
                action->error ? message : "");
         break;
@@ -324,6 +326,9 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
         break;
     case LC__TELL_READY:
         tell_ready(node, path);
+        break;
+    case LC__TELL_STATE:
+        lc_log(LC_LOG_INFO, path, "%s", lc_node_state_name(node->engine.state));
         break;
     case LC__TELL_ENDED:
         tell_ended(node, path);
@@ -598,59 +603,6 @@ lc_handle *lc_supervisor_done(lc_supervisor *supervisor)
 
 /* ---- adding and removing ---- */
 
-static bool is_name(const char *name)
-{
-    size_t length = name ? strnlen(name, LC_NAME_MAX + 1) : 0;
-    return length >= 1 && length <= LC_NAME_MAX;
-}
-
-static lc_error *check_dependencies(const lc_node *node)
-{
-    if (node->dependency_count > 0 && !node->dependencies)
-        return lc_error_new(-EINVAL, "dependencies of \"%s\" are missing, dependency_count is %zu",
-                            node->name, node->dependency_count);
-    for (size_t i = 0; i < node->dependency_count; i++) {
-        const lc_dependency *one = &node->dependencies[i];
-        if (!is_name(one->name))
-            return lc_error_new(-EINVAL,
-                                "dependency %zu of \"%s\" must have a name of 1 to %d bytes", i,
-                                node->name, LC_NAME_MAX);
-        if ((unsigned)one->condition > LC_WHEN_COMPLETED)
-            return lc_error_new(-EINVAL,
-                                "\"%s\" depends on \"%s\" by condition %d, not one of LC_WHEN_...",
-                                node->name, one->name, (int)one->condition);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(node->dependencies[j].name, one->name) == 0)
-                return lc_error_new(-EINVAL, "\"%s\" depends on \"%s\" twice", node->name,
-                                    one->name);
-    }
-    return NULL;
-}
-
-static lc_error *check_node(const lc_node *node)
-{
-    if (!node || node->size != sizeof *node)
-        return lc_error_new(-EINVAL, "lc_supervisor_add needs a node made with LC_NODE_INIT");
-    if (!is_name(node->name))
-        return lc_error_new(-EINVAL, "lc_supervisor_add: node.name must be 1 to %d bytes long",
-                            LC_NAME_MAX);
-    if (!node->factory)
-        return lc_error_new(-EINVAL, "factory of \"%s\" is missing", node->name);
-    if (node->kind != LC_THREAD && node->kind != LC_FIBER)
-        return lc_error_new(-EINVAL, "kind of \"%s\" is %d, not one of LC_WORKER_...", node->name,
-                            (int)node->kind);
-    if ((unsigned)node->restart > LC_TEMPORARY)
-        return lc_error_new(-EINVAL, "restart of \"%s\" is %d, not a restart type", node->name,
-                            (int)node->restart);
-    if (node->start_timeout <= 0 || node->stop_timeout <= 0)
-        return lc_error_new(-EINVAL, "start_timeout and stop_timeout of \"%s\" must be above 0",
-                            node->name);
-    lc_error *error = lc__check_backoff(node->name, &node->backoff);
-    if (!error)
-        error = lc__check_intensity(node->name, &node->intensity);
-    return error ? error : check_dependencies(node);
-}
-
 struct addition {
     struct lc__node *node;
     lc_error *error;
@@ -692,15 +644,13 @@ static void add_in_service(struct lc__shell *shell, void *arg)
 
 lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
 {
-    lc_error *error = supervisor ? check_node(options)
+    struct addition addition = {NULL, NULL};
+    lc_error *error = supervisor ? check_forked(supervisor)
                                  : lc_error_new(-EINVAL, "lc_supervisor_add needs a supervisor");
     if (!error)
-        error = check_forked(supervisor);
+        error = lc__node_new(&supervisor->shell, options, &addition.node);
     if (error)
         return error;
-    struct addition addition = {lc__node_new(&supervisor->shell, options), NULL};
-    if (!addition.node)
-        return lc_error_new(-ENOMEM, "no memory for node \"%s\"", options->name);
     lc__shell_call(&supervisor->shell, add_in_service, &addition);
     if (addition.error)
         lc__node_free(addition.node);
@@ -778,7 +728,7 @@ static lc_error *still_stops(const struct removal *removal, int result)
 
 lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)
 {
-    if (!supervisor || !is_name(name))
+    if (!supervisor || !name || *name == '\0' || strnlen(name, LC_NAME_MAX + 1) > LC_NAME_MAX)
         return lc_error_new(-EINVAL,
                             "lc_supervisor_remove needs a supervisor, and a name of 1 to %d bytes",
                             LC_NAME_MAX);
@@ -943,48 +893,54 @@ lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)
 
 /* ---- making ---- */
 
-static lc_error *check_options(const lc_supervisor_options *options)
+static lc_error *read_options(lc_supervisor_options *options, const lc_supervisor_options *given)
 {
-    if (options->size != sizeof *options)
-        return lc_error_new(
-            -EINVAL, "the options of lc_supervisor_new were not made with LC_SUPERVISOR_INIT");
-    if (!is_name(options->name))
-        return lc_error_new(-EINVAL, "lc_supervisor_new: options.name must be 1 to %d bytes long",
-                            LC_NAME_MAX);
-    if (options->halt != LC_HALT_WAIT && options->halt != LC_HALT_RETURN)
-        return lc_error_new(-EINVAL,
-                            "lc_supervisor_new: options.halt is %d, not one of LC_HALT_...",
-                            (int)options->halt);
-    if (options->stop_timeout <= 0)
-        return lc_error_new(-EINVAL, "lc_supervisor_new: options.stop_timeout must be above 0");
-    return NULL;
+    lc_error *error = lc__options_read(options, sizeof *options, given, "lc_supervisor_options");
+    if (!error)
+        error = lc__policy_name(&options->name, "supervisor", "lc_supervisor_options.name");
+    if (!error)
+        error = lc__policy_timeout(&options->stop_timeout, "stop_timeout", options->name);
+    if (!error && options->halt != LC_HALT_WAIT && options->halt != LC_HALT_RETURN)
+        error = lc_error_new(-EINVAL, "halt of \"%s\" is %d, not one of LC_HALT_...", options->name,
+                             (int)options->halt);
+    return error;
 }
 
-lc_error *lc_supervisor_new(const lc_supervisor_options *options, lc_supervisor **result)
+static void set_options(lc_supervisor *supervisor, const lc_supervisor_options *options)
 {
-    static const lc_supervisor_options defaults = LC_SUPERVISOR_INIT;
-    options = options ? options : &defaults;
-    if (!result)
-        return lc_error_new(-EINVAL, "lc_supervisor_new has nowhere to put the supervisor");
-    *result = NULL;
-    lc_error *error = check_options(options);
-    if (error)
-        return error;
-    lc_supervisor *supervisor = lc__allocate(sizeof *supervisor);
-    if (!supervisor)
-        return lc_error_new(-ENOMEM, "no memory for supervisor \"%s\"", options->name);
-    supervisor->component.ops = &component_ops;
     supervisor->handle_signals = options->handle_signals;
     supervisor->halt = options->halt;
     supervisor->on_halt = options->on_halt;
     supervisor->on_halt_arg = options->on_halt_arg;
-    RB_INIT(&supervisor->names);
-    lc__shell_init(&supervisor->shell, &front, options->name);
-    supervisor->shell.engine.awaited = lc__late_awaited;
+    supervisor->shell.engine.tells_states = options->log_states;
     supervisor->shell.engine.keep_running = options->keep_running;
     supervisor->shell.engine.stop_timeout = options->stop_timeout;
-    *result = supervisor;
-    return NULL;
+}
+
+lc_error *lc_supervisor_new(const lc_supervisor_options *given, lc_supervisor **result)
+{
+    lc_supervisor_options options;
+    if (!result)
+        return lc_error_new(-EINVAL, "lc_supervisor_new has nowhere to put the supervisor");
+    *result = NULL;
+    lc_error *error = read_options(&options, given);
+    if (error)
+        return error;
+    lc_supervisor *supervisor = lc__allocate(sizeof *supervisor);
+    if (!supervisor)
+        return lc_error_new(-ENOMEM, "no memory for supervisor \"%s\"", options.name);
+    supervisor->component.ops = &component_ops;
+    RB_INIT(&supervisor->names);
+    lc__shell_init(&supervisor->shell, &front, options.name);
+    supervisor->shell.engine.awaited = lc__late_awaited;
+    set_options(supervisor, &options);
+    for (size_t i = 0; options.nodes && options.nodes[i] && !error; i++)
+        error = lc_supervisor_add(supervisor, options.nodes[i]);
+    if (!error)
+        *result = supervisor;
+    else
+        lc_supervisor_unref(supervisor);
+    return error;
 }
 
 lc_supervisor *lc_supervisor_ref(lc_supervisor *supervisor)

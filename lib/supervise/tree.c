@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/task.h"
 #include "context/context.h"
 #include "supervise/node.h"
+#include "supervise/policy.h"
 #include "supervise/runnable.h"
 #include "supervise/snapshot.h"
 
@@ -37,66 +39,6 @@ static lc_tree *of_shell(struct lc__shell *shell)
 static struct lc__runnable *of_engine(struct lc__engine_node *node)
 {
     return (struct lc__runnable *)node;
-}
-
-/* ---- checking what is given ---- */
-
-static bool is_name(const char *name)
-{
-    static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    size_t length = name ? strnlen(name, LC_TREE_NAME_MAX + 1) : 0;
-    return length >= 1 && length <= LC_TREE_NAME_MAX && strspn(name, valid) == length;
-}
-
-static lc_error *check_child(const lc_child *child)
-{
-    if (!child || child->size != sizeof *child)
-        return lc_error_new(-EINVAL, "a child was not made with LC_CHILD_INIT");
-    if (!is_name(child->name))
-        return lc_error_new(-EINVAL,
-                            "\"%.*s\" is no name for a runnable: 1 to %d of A-Z a-z 0-9 _ -",
-                            LC_TREE_NAME_MAX, child->name ? child->name : "", LC_TREE_NAME_MAX);
-    if (!child->run)
-        return lc_error_new(-EINVAL, "run of \"%s\" is missing", child->name);
-    if (child->kind != LC_THREAD && child->kind != LC_FIBER)
-        return lc_error_new(-EINVAL, "kind of \"%s\" is %d, not one of LC_WORKER_...", child->name,
-                            (int)child->kind);
-    if ((unsigned)child->restart > LC_TEMPORARY)
-        return lc_error_new(-EINVAL, "restart of \"%s\" is %d, not a restart type", child->name,
-                            (int)child->restart);
-    if (child->significant && child->restart == LC_PERMANENT)
-        return lc_error_new(-EINVAL,
-                            "significant of \"%s\" is true, which needs restart LC_TRANSIENT or "
-                            "LC_TEMPORARY",
-                            child->name);
-    if (child->stop_timeout <= 0)
-        return lc_error_new(-EINVAL, "stop_timeout of \"%s\" must be above 0", child->name);
-    return lc__check_backoff(child->name, &child->backoff);
-}
-
-static lc_error *check_group(const lc_child_group *group)
-{
-    if (!group || group->size != sizeof *group)
-        return lc_error_new(-EINVAL, "the group was not made with LC_CHILD_GROUP_INIT");
-    if (group->count > 0 && !group->children)
-        return lc_error_new(-EINVAL, "children of the group are missing, its count is %zu",
-                            group->count);
-    if (group->count > LC_TREE_NODES_MAX)
-        return lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
-    if ((unsigned)group->strategy > LC_REST_FOR_ONE)
-        return lc_error_new(-EINVAL, "strategy of the group is %d, not a strategy",
-                            (int)group->strategy);
-    if ((unsigned)group->automatic_shutdown > LC_AUTOMATIC_SHUTDOWN_ALL)
-        return lc_error_new(-EINVAL,
-                            "automatic_shutdown of the group is %d, not one of "
-                            "LC_AUTOMATIC_SHUTDOWN_...",
-                            (int)group->automatic_shutdown);
-    lc_error *error = NULL;
-    for (size_t i = 0; i < group->count && !error; i++)
-        error = check_child(&group->children[i]);
-    if (!error && group->count > 0)
-        error = lc__check_intensity(group->children[0].name, &group->intensity);
-    return error;
 }
 
 /* ---- for runnables ---- */
@@ -226,13 +168,16 @@ static void free_children(struct lc__runnable **children, size_t count)
 }
 
 /* @return how many could be made. */
-static size_t make_children(struct lc__run *run, const lc_child_group *options,
+static size_t make_children(struct lc__run *run, const lc_child_group *options, size_t count,
                             struct lc__child_group *group, struct lc__runnable **children)
 {
     size_t made = 0;
-    while (made < options->count) {
+    while (made < count) {
+        struct lc__child read;
+        lc_error *error = lc__child_read(&read, options->children[made], NULL);
         struct lc__runnable *child =
-            lc__runnable_new(run->shell, run->name, &options->children[made], group);
+            error ? NULL : lc__runnable_new(run->shell, run->name, &read, group);
+        lc_error_unref(error);
         if (!child)
             break;
         if (!child->executor && lc_is_fiber())
@@ -247,21 +192,23 @@ static lc_error *no_memory(const struct lc__run *run)
     return lc_error_new(-ENOMEM, "no memory for children of \"%s\"", run->name);
 }
 
-lc_error *lc_runnable_start_group(lc_context *context, const lc_child_group *options)
+lc_error *lc_runnable_start_group(lc_context *context, const lc_child_group *given)
 {
     struct request request = {.run = lc__run_of(context)};
-    lc_error *error = check_group(options);
+    lc_child_group options;
+    size_t count;
+    lc_error *error = lc__child_group_read(&options, given, &count);
     if (!error && lc__forked())
         error =
             lc_error_new(-ENOTSUP, "no children in a child process forked when there were workers");
-    if (error || options->count == 0 || !request.run)
+    if (error || count == 0 || !request.run)
         return error ? error : call_tree(context, &request, run_children);
-    struct lc__child_group *group = lc__child_group_new(options);
-    request.children = lc__allocate_array(options->count, sizeof *request.children);
+    struct lc__child_group *group = lc__child_group_new(&options);
+    request.children = lc__allocate_array(count, sizeof *request.children);
     if (group && request.children)
-        request.count = make_children(request.run, options, group, request.children);
+        request.count = make_children(request.run, &options, count, group, request.children);
     lc__child_group_unref(group); /* the children have theirs */
-    if (request.count < options->count)
+    if (request.count < count)
         request.error = no_memory(request.run);
     else
         ask_tree(context, &request, run_children);
@@ -272,9 +219,10 @@ lc_error *lc_runnable_start_group(lc_context *context, const lc_child_group *opt
 
 lc_error *lc_runnable_start_child(lc_context *context, const lc_child *child)
 {
-    lc_child_group group = LC_CHILD_GROUP_INIT;
-    group.children = child;
-    group.count = 1;
+    const lc_child *const children[] = {child, NULL};
+    const lc_child_group group = {.size = sizeof group, .children = children};
+    if (!child)
+        return lc_error_new(-EINVAL, "lc_runnable_start_child needs a child");
     return lc_runnable_start_group(context, &group);
 }
 
@@ -284,8 +232,8 @@ struct lc_children {
     atomic_uint refs;
     struct lc__run *run; /* the instance that has described them; held */
     struct lc__child_group *group;
-    lc_executor *executor; /* of the fiber that has; NULL: none */
-    lc_child child;        /* its name is `name` */
+    lc_executor *executor;  /* of the fiber that has; NULL: none */
+    struct lc__child child; /* its name is `name` */
     char name[LC_TREE_NAME_MAX + 1];
     atomic_uint_fast64_t started; /* to number those without a name of their own */
 };
@@ -316,7 +264,8 @@ static void may_describe(struct lc__shell *shell, void *arg)
             -EPERM, "\"%s\" has signalled, and may describe no more children", request->run->name);
 }
 
-static lc_children *new_children(struct lc__run *run, const lc_child_group *description)
+static lc_children *new_children(struct lc__run *run, const lc_child_group *description,
+                                 const struct lc__child *child)
 {
     lc_children *children = lc__allocate(sizeof *children);
     struct lc__child_group *group = children ? lc__child_group_new(description) : NULL;
@@ -329,41 +278,43 @@ static lc_children *new_children(struct lc__run *run, const lc_child_group *desc
     children->run = lc__run_ref(run);
     children->group = group;
     children->executor = lc_is_fiber() ? lc_executor_current() : NULL;
-    children->child = description->children[0];
-    strlcpy(children->name, children->child.name, sizeof children->name);
-    children->child.name = children->name;
+    children->child = *child;
+    strlcpy(children->name, child->options.name, sizeof children->name);
+    children->child.options.name = children->name;
     return children;
 }
 
-static lc_error *check_description(const lc_child_group *description)
+static lc_error *read_description(lc_child_group *description, const lc_child_group *given,
+                                  struct lc__child *child)
 {
-    lc_error *error = check_group(description);
+    size_t count;
+    lc_error *error = lc__child_group_read(description, given, &count);
     if (error)
         return error;
-    if (description->count != 1)
-        return lc_error_new(-EINVAL, "count of the description is %zu, and must be 1",
-                            description->count);
+    if (count != 1)
+        return lc_error_new(-EINVAL, "the description has %zu children, and must have 1", count);
     if (description->strategy != LC_ONE_FOR_ONE)
         return lc_error_new(-EINVAL,
                             "strategy of the description is %d, and must be LC_ONE_FOR_ONE",
                             (int)description->strategy);
-    return NULL;
+    return lc__child_read(child, description->children[0], NULL);
 }
 
-lc_error *lc_children_new(lc_context *context, const lc_child_group *description,
-                          lc_children **result)
+lc_error *lc_children_new(lc_context *context, const lc_child_group *given, lc_children **result)
 {
     struct request request = {.run = NULL};
+    lc_child_group description;
+    struct lc__child child;
     if (!result)
         return lc_error_new(-EINVAL, "lc_children_new has nowhere to put the children");
     *result = NULL;
-    lc_error *error = check_description(description);
+    lc_error *error = read_description(&description, given, &child);
     if (error)
         return error;
     error = call_tree(context, &request, may_describe);
     if (error)
         return error;
-    *result = new_children(request.run, description);
+    *result = new_children(request.run, &description, &child);
     return *result ? NULL : no_memory(request.run);
 }
 
@@ -397,10 +348,10 @@ lc_error *lc_children_start(lc_children *children, const char *name, void *arg)
     if (lc__forked())
         return lc_error_new(-ENOTSUP,
                             "no children in a child process forked when there were workers");
-    lc_child child = children->child;
-    child.name = name_child(children, name, next, sizeof next);
-    child.arg = arg ? arg : child.arg;
-    lc_error *error = check_child(&child);
+    struct lc__child child = children->child;
+    child.options.name = name_child(children, name, next, sizeof next);
+    child.options.arg = arg ? arg : child.options.arg;
+    lc_error *error = lc__child_check_name(child.options.name);
     if (error)
         return error;
     struct lc__runnable *made =
@@ -478,12 +429,9 @@ static void open_log(struct lc__shell *shell, void *arg)
 lc_error *lc_runnable_sublog(lc_context *context, const char *name, const char **log)
 {
     struct request request = {.name = name, .log = log};
-    if (!is_name(name) || !log)
-        return lc_error_new(-EINVAL,
-                            "lc_runnable_sublog needs a name of 1 to %d of A-Z a-z 0-9 _ -, and "
-                            "where to put the log's",
-                            LC_TREE_NAME_MAX);
-    return call_tree(context, &request, open_log);
+    lc_error *error = log ? lc__child_check_name(name)
+                          : lc_error_new(-EINVAL, "lc_runnable_sublog has nowhere to put the log");
+    return error ? error : call_tree(context, &request, open_log);
 }
 
 /* ---- what the engine asks for ---- */
@@ -536,7 +484,7 @@ static void tell(struct lc__runnable *runnable, const struct lc__engine_action *
 {
     if (is_left_out(runnable, action->kind))
         return;
-    char buffer[LC__PATH_SIZE], borne[LC__INTENSITY_TEXT_SIZE];
+    char buffer[LC__PATH_SIZE], limit[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
     switch (action->kind) {
     case LC__TELL_DIED:
@@ -558,7 +506,7 @@ static void tell(struct lc__runnable *runnable, const struct lc__engine_action *
         break;
     case LC__TELL_EXCEEDED:
         lc_log(LC_LOG_ERROR, path, "too many restarts (%s): %s",
-               lc__intensity_text(&runnable->engine.intensity->limit, borne),
+               lc__intensity_text(&runnable->engine.intensity->limit, limit),
                lc_error_message(action->error));
         break;
     default: /* of graphs */
@@ -999,52 +947,61 @@ lc_handle *lc_tree_done(lc_tree *tree)
 
 /* ---- making ---- */
 
-static lc_error *check_options(const lc_tree_options *options)
+static lc_error *read_options(lc_tree_options *options, const lc_tree_options *given,
+                              struct lc__child *root)
 {
-    if (!options || options->size != sizeof *options)
-        return lc_error_new(-EINVAL, "lc_tree_new needs options made with LC_TREE_INIT");
-    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "lc_tree_new: options.name must be 1 to %d bytes long",
-                            LC_NAME_MAX);
+    lc_error *error = lc__options_read(options, sizeof *options, given, "lc_tree_options");
+    if (!error)
+        error = lc__policy_name(&options->name, "tree", "lc_tree_options.name");
+    if (error)
+        return error;
+    if (options->settle_grace == 0)
+        options->settle_grace = 50 * LC_MILLISECOND;
+    if (options->settle_grace == LC_NONE)
+        options->settle_grace = 0;
     if (options->settle_grace < 0)
-        return lc_error_new(-EINVAL, "lc_tree_new: options.settle_grace must be 0 or more");
-    if (options->root.significant)
-        return lc_error_new(-EINVAL, "lc_tree_new: options.root.significant is true, and the root "
-                                     "has no parent to stop");
-    lc_error *error = check_child(&options->root);
-    return error ? error : lc__check_intensity(options->root.name, &options->intensity);
+        return lc_error_new(-EINVAL,
+                            "settle_grace of \"%s\" is %lld ns, and must be above 0 or LC_NONE",
+                            options->name, (long long)options->settle_grace);
+    if (!options->root)
+        return lc_error_new(-EINVAL, "root of \"%s\" is missing", options->name);
+    error = lc__child_read(root, options->root, "root");
+    if (!error && root->options.significant)
+        error = lc_error_new(-EINVAL, "significant of \"%s\" is true, and the root has no parent",
+                             root->options.name);
+    return error ? error : lc__policy_intensity(&options->intensity, root->options.name);
 }
 
-static struct lc__runnable *new_root(lc_tree *tree, const lc_tree_options *options)
+static struct lc__runnable *new_root(lc_tree *tree, const lc_tree_options *options,
+                                     const struct lc__child *child)
 {
-    lc_child_group alone = LC_CHILD_GROUP_INIT;
-    alone.intensity = options->intensity;
+    const lc_child_group alone = {.size = sizeof alone, .intensity = options->intensity};
     struct lc__child_group *group = lc__child_group_new(&alone);
-    struct lc__runnable *root =
-        group ? lc__runnable_new(&tree->shell, NULL, &options->root, group) : NULL;
+    struct lc__runnable *root = group ? lc__runnable_new(&tree->shell, NULL, child, group) : NULL;
     lc__child_group_unref(group); /* the root has its own */
     return root;
 }
 
-lc_error *lc_tree_new(const lc_tree_options *options, lc_tree **result)
+lc_error *lc_tree_new(const lc_tree_options *given, lc_tree **result)
 {
+    lc_tree_options options;
+    struct lc__child root;
     if (!result)
         return lc_error_new(-EINVAL, "lc_tree_new has nowhere to put the tree");
     *result = NULL;
-    lc_error *error = check_options(options);
+    lc_error *error = read_options(&options, given, &root);
     if (error)
         return error;
     lc_tree *tree = lc__allocate(sizeof *tree);
     if (tree)
-        tree->root = new_root(tree, options);
+        tree->root = new_root(tree, &options, &root);
     if (!tree || !tree->root) {
         lc__free(tree);
-        return lc_error_new(-ENOMEM, "no memory for tree \"%s\"", options->name);
+        return lc_error_new(-ENOMEM, "no memory for tree \"%s\"", options.name);
     }
     tree->component.ops = &component_ops;
-    tree->settle_grace = options->settle_grace;
-    lc__shell_init(&tree->shell, &front, options->name);
+    tree->settle_grace = options.settle_grace;
+    lc__shell_init(&tree->shell, &front, options.name);
     /* Until it is added it has no children, and lists to show that. */
     TAILQ_INIT(&tree->root->engine.children);
     *result = tree;

@@ -189,7 +189,7 @@ static lc_behavior say_restart(const lc_failure *failure, void *arg)
 static double restart(size_t n, lc_worker_kind kind, lc_judge handler)
 {
     struct restarts restarts = {.kind = kind, .left = n};
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "bench";
     options.factory = make_failing;
     options.arg = &restarts;

@@ -72,13 +72,17 @@ static void add(lc_supervisor *supervisor, size_t number, graph_shape shape, lc_
 {
     size_t numbers[DEPENDENCIES_MAX];
     lc_dependency dependencies[DEPENDENCIES_MAX];
+    const lc_dependency *list[DEPENDENCIES_MAX + 1] = {NULL};
+    size_t count = shape(number, numbers);
     node.name = name_of(number);
     node.kind = LC_FIBER;
-    node.backoff.first = 0;
-    node.dependencies = dependencies;
-    node.dependency_count = shape(number, numbers);
-    for (size_t i = 0; i < node.dependency_count; i++)
-        dependencies[i] = (lc_dependency){.name = name_of(numbers[i])};
+    node.backoff.first = LC_NONE;
+    node.dependencies = list;
+    for (size_t i = 0; i < count; i++) {
+        dependencies[i] =
+            (lc_dependency){.size = sizeof(lc_dependency), .name = name_of(numbers[i])};
+        list[i] = &dependencies[i];
+    }
     check(lc_supervisor_add(supervisor, &node));
 }
 
@@ -191,9 +195,9 @@ static double restart(size_t n, lc_judge handler)
 {
     struct victim victim = {new_channel(), new_channel()};
     struct run run = {.supervisor = new_supervisor()};
-    lc_node quiet = LC_NODE_INIT;
+    lc_node quiet = {.size = sizeof quiet};
     quiet.factory = make_quiet;
-    lc_node failing = LC_NODE_INIT;
+    lc_node failing = {.size = sizeof failing};
     failing.factory = make_victim;
     failing.arg = &victim;
     failing.judge = handler;
@@ -235,7 +239,7 @@ struct times {
 static void run_graph(graph_shape shape, struct times *times)
 {
     struct run run = {.supervisor = new_supervisor()};
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.factory = make_quiet;
     node.judge = say_restart;
     for (size_t i = 0; i < NODES; i++)

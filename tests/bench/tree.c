@@ -65,12 +65,12 @@ static const char *name_of(size_t child)
 
 static lc_child fiber(const char *name, lc_runnable run, void *arg)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = name;
     child.run = run;
     child.arg = arg;
     child.kind = LC_FIBER;
-    child.backoff.first = 0;
+    child.backoff.first = LC_NONE;
     return child;
 }
 
@@ -118,7 +118,7 @@ static void await_healthy(struct grove *grove)
 
 static void grow(struct grove *grove, size_t branches, size_t leaves_each)
 {
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
     *grove = (struct grove){.branch_count = branches, .leaf_count = branches * leaves_each};
     grove->branches = calloc(branches, sizeof *grove->branches);
     grove->leaves = calloc(grove->leaf_count, sizeof *grove->leaves);
@@ -129,7 +129,8 @@ static void grow(struct grove *grove, size_t branches, size_t leaves_each)
         grove->leaves[i] = (struct leaf){grove->healthy, new_channel()};
     for (size_t i = 0; i < branches; i++)
         grove->branches[i] = (struct branch){leaves_each, &grove->leaves[i * leaves_each]};
-    options.root = fiber("root", run_root, grove);
+    const lc_child root = fiber("root", run_root, grove);
+    options.root = &root;
     check(lc_tree_new(&options, &grove->tree));
     check(lc_tree_start(grove->tree, NULL));
     for (size_t i = 0; i < grove->leaf_count; i++)

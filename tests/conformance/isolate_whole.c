@@ -1105,16 +1105,14 @@ struct play {
 static void add_node(lc_supervisor *supervisor, struct play *play, int which)
 {
     static const char *const names[] = {"first", "second"};
-    static const lc_dependency needs = {.name = "first"};
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = names[which];
     node.factory = make_instance;
     node.arg = &play->mimes[which];
     node.judge = answer;
     node.judge_arg = &play->behavior;
     node.kind = check_kind();
-    node.dependencies = which > 0 ? &needs : NULL;
-    node.dependency_count = which > 0 ? 1 : 0;
+    node.needs[0] = which > 0 ? "first" : NULL;
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
 }
 
@@ -1266,12 +1264,12 @@ static lc_error *run_isolate(lc_context *context, void *arg)
 
 static lc_error *run_parent(lc_context *context, void *arg)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = "isolate";
     child.run = run_isolate;
     child.arg = arg;
     child.kind = check_kind();
-    child.backoff = (lc_backoff)LC_BACKOFF_INIT;
+    child.backoff = (lc_backoff){0};
     lc_error *error = lc_runnable_start_child(context, &child);
     if (error)
         return error;
@@ -1284,12 +1282,14 @@ static void child_of_a_tree(void)
 {
     struct mime mime;
     lc_tree *tree;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     mime_init(&mime);
     mime.first = begins;
-    options.root.run = run_parent;
-    options.root.arg = &mime;
-    options.root.kind = check_kind();
+    first.run = run_parent;
+    first.arg = &mime;
+    first.kind = check_kind();
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     check_log_capture(); /* where the deaths are told */
     CHECK_SUCCESS(lc_tree_start(tree, NULL));

@@ -73,7 +73,7 @@ static void note_halt(const lc_error *error, void *arg)
 static void run_halting(void *arg)
 {
     struct halting *halting = arg;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "halting";
     options.factory = make_failing;
     options.arg = halting;
@@ -223,7 +223,7 @@ CHECK_CHILD(halt_in_a_terminated_run)
 {
     static struct halting halting;
     struct later then;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     halting_init(&halting);
     options.factory = make_failing_when_cancelled;
     options.arg = &halting;
@@ -378,7 +378,7 @@ static void send_signal(void *arg)
 static int run_until_signal(int signal, const char *name)
 {
     struct later then;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     lc_behavior behavior = LC_RESTART;
     options.factory = make_noop;
     options.handle_signals = true;
@@ -441,7 +441,7 @@ static lc_error *make_terminated(lc_component **component, void *arg)
 CHECK_CHILD(run_terminated_while_failing)
 {
     static struct halting halting;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     halting_init(&halting);
     options.factory = make_terminated;
     options.arg = &halting;
@@ -463,7 +463,7 @@ CHECK_CHILD(run_without_signals)
 {
     struct later then;
     int signal = SIGTERM;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.factory = make_noop;
     later(&then, send_signal, &signal);
     lc_error_unref(lc_component_run(&options, NULL, NULL));

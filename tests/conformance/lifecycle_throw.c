@@ -362,7 +362,7 @@ static lc_behavior count_and_stop(const lc_failure *failure, void *arg)
 static void run_loop_hears_of_a_throw_in_deferred(void)
 {
     unsigned asked = 0;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "syncing";
     options.factory = make_syncing;
     options.judge = count_and_stop;

@@ -131,7 +131,7 @@ static lc_error *make_noop(lc_component **component, void *arg)
 
 static lc_node node_of(const char *name, lc_component_factory factory, void *arg)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = factory;
     node.arg = arg;
@@ -142,7 +142,7 @@ static lc_node node_of(const char *name, lc_component_factory factory, void *arg
 static lc_supervisor *supervisor_named(const char *name)
 {
     lc_supervisor *supervisor = NULL;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = name;
     options.halt = LC_HALT_RETURN;
     succeed(lc_supervisor_new(&options, &supervisor));
@@ -176,7 +176,7 @@ static lc_error *run_slow(lc_context *context, void *arg)
 
 static lc_error *run_root(lc_context *context, void *arg)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = "slow";
     child.run = run_slow;
     child.arg = arg;
@@ -192,10 +192,12 @@ static lc_error *make_tree(lc_component **component, void *arg)
 {
     struct scene *scene = arg;
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = run_root;
-    options.root.arg = scene;
-    options.root.kind = check_kind();
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = run_root;
+    first.arg = scene;
+    first.kind = check_kind();
     succeed(lc_tree_new(&options, &tree));
     scene->done = lc_handle_ref(lc_tree_done(tree));
     *component = lc_tree_component(tree);
@@ -513,11 +515,13 @@ static lc_error *run_by_hand(lc_context *context, void *arg)
 static lc_error *make_dying_tree(lc_component **component, void *arg)
 {
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = run_by_hand;
-    options.root.arg = arg;
-    options.root.kind = check_kind();
-    options.root.restart = LC_TEMPORARY;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = run_by_hand;
+    first.arg = arg;
+    first.kind = check_kind();
+    first.restart = LC_TEMPORARY;
     succeed(lc_tree_new(&options, &tree));
     *component = lc_tree_component(tree);
     return NULL;
@@ -572,7 +576,7 @@ static bool is_answered(void *arg)
 static void run_component(void *arg)
 {
     struct scene *scene = arg;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "web";
     options.factory = make_graph;
     options.arg = scene;
@@ -621,7 +625,7 @@ CHECK_CHILD(naming_interrupted_component)
 static lc_supervisor *with_signals(void)
 {
     lc_supervisor *supervisor = NULL;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = "outer";
     options.handle_signals = true;
     succeed(lc_supervisor_new(&options, &supervisor));
@@ -707,9 +711,9 @@ static lc_error *make_two_graphs(lc_component **component, void *arg)
     lc_error_unref(make_graph(&parts[0], arg));
     lc_supervisor *other = supervisor_named("other");
     lc_node base = node_of("base", make_noop, arg), user = node_of("user", make_noop, arg);
-    const lc_dependency needs = {.name = "base"};
-    user.dependencies = &needs;
-    user.dependency_count = 1;
+    const lc_dependency needs = {.size = sizeof needs, .name = "base"};
+    const lc_dependency *const list[] = {&needs, NULL};
+    user.dependencies = list;
     succeed(lc_supervisor_add(other, &base));
     succeed(lc_supervisor_add(other, &user));
     parts[1] = lc_supervisor_component(other);

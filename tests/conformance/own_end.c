@@ -149,9 +149,9 @@ static lc_supervisor *supervisor_of(const char *name, const char *node_name,
                                     lc_component_factory factory, lc_judge handler, void *arg)
 {
     lc_supervisor *supervisor = NULL;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = name;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = node_name;
     node.factory = factory;
     node.arg = arg;
@@ -288,7 +288,7 @@ static lc_error *run_caller(lc_context *context, void *arg)
 
 static lc_error *run_parent(lc_context *context, void *arg)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = "child";
     child.run = run_caller;
     child.arg = arg;
@@ -302,10 +302,12 @@ static lc_error *run_parent(lc_context *context, void *arg)
 static lc_tree *tree_of(lc_runnable root, struct scene *scene)
 {
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = root;
-    options.root.arg = scene;
-    options.root.kind = check_kind();
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = root;
+    first.arg = scene;
+    first.kind = check_kind();
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     return tree;
 }
@@ -489,7 +491,7 @@ static void others_wait_for_the_end(void)
 {
     struct scene scene = scene_of(remove_own);
     scene.outer = supervisor_of("outer", "own", make_noop, NULL, NULL);
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "other";
     node.factory = make_other;
     node.arg = &scene;

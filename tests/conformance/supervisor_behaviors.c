@@ -279,7 +279,12 @@ static void a_shutdown_waits_for_handlers_and_for_no_pause(void)
     struct player *pausing = crew_player(crew, "pausing", "");
     struct player *other = crew_player(crew, "other", "");
     judged->handler_waits = lc_handle_new();
-    pausing->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
+    pausing->node.backoff = (lc_backoff){.first = LC_HOUR,
+                                         .most = LC_HOUR,
+                                         .factor = 1,
+                                         .jitter = LC_NONE,
+                                         .steady = LC_NONE,
+                                         .pause_first = true};
     other->answers[0] = LC_SHUTDOWN;
     crew->clock = check_clock_new(); /* which stands still */
     crew_begin(crew);

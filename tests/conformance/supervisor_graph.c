@@ -87,12 +87,12 @@ static lc_supervisor *long_chain(unsigned count, bool circle)
         char name[16], before[16];
         snprintf(name, sizeof name, "n%u", i);
         snprintf(before, sizeof before, "n%u", (i + count - 1) % count);
-        const lc_dependency dependency = {.name = before};
-        lc_node node = LC_NODE_INIT;
+        const lc_dependency dependency = {.size = sizeof dependency, .name = before};
+        lc_node node = {.size = sizeof node};
         node.name = name;
         node.factory = make_nothing;
-        node.dependencies = &dependency;
-        node.dependency_count = i > 0 || circle;
+        const lc_dependency *const list[] = {i > 0 || circle ? &dependency : NULL, NULL};
+        node.dependencies = list;
         error = lc_supervisor_add(supervisor, &node);
     }
     CHECK_SUCCESS(error);
@@ -425,13 +425,13 @@ static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_con
     failing.fakes[1].start = fail_in_start;
     failing.fakes[2].start = complete_in_start;
     struct crew *crew = crew_new();
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "fake";
     node.factory = make_fake;
     node.judge = restart_fake;
     node.arg = node.judge_arg = &failing;
     node.kind = check_kind();
-    node.backoff.first = 0;
+    node.backoff.first = LC_NONE;
     CHECK_SUCCESS(lc_supervisor_add(crew_supervisor(crew), &node));
     crew_begin(crew);
     crew_end(crew);
@@ -700,7 +700,7 @@ static void snapshots_show_the_last_jobs_that_ended(void)
         snprintf(name, sizeof name, "job-%02u", i);
         struct player waited = {.crew = crew};
         snprintf(waited.name, sizeof waited.name, "%s", name);
-        lc_node job = LC_NODE_INIT;
+        lc_node job = {.size = sizeof job};
         job.name = name;
         job.factory = make_job;
         job.arg = name;
@@ -913,12 +913,12 @@ static void a_node_is_removed_before_the_run(void)
 
 static lc_error *add(lc_supervisor *supervisor, void (*spoil)(lc_node *node, lc_dependency *needs))
 {
-    lc_dependency needs = {.name = "other"};
-    lc_node node = LC_NODE_INIT;
+    lc_dependency needs = {.size = sizeof needs, .name = "other"};
+    lc_node node = {.size = sizeof node};
     node.name = "node";
     node.factory = make_nothing;
-    node.dependencies = &needs;
-    node.dependency_count = 1;
+    const lc_dependency *const list[] = {&needs, NULL};
+    node.dependencies = list;
     spoil(&node, &needs);
     return lc_supervisor_add(supervisor, &node);
 }
@@ -960,7 +960,7 @@ static void bad_nodes_are_refused(void)
         void (*spoil)(lc_node *node, lc_dependency *needs);
         const char *named;
     } cases[] = {
-        {spoil_size, "LC_NODE_INIT"},
+        {spoil_size, "{.size = sizeof(lc_node)}"},
         {spoil_name, "name"},
         {spoil_name_empty, "name"},
         {spoil_name_long, "name"},
@@ -1002,17 +1002,18 @@ static void bad_nodes_are_refused(void)
 
 static void bad_options_are_refused(void)
 {
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     lc_supervisor *supervisor;
     options.size++;
-    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "LC_SUPERVISOR_INIT");
-    options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL,
+            "{.size = sizeof(lc_supervisor_options)}");
+    options = (lc_supervisor_options){.size = sizeof(lc_supervisor_options)};
     options.name = "";
     REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "name");
-    options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    options = (lc_supervisor_options){.size = sizeof(lc_supervisor_options)};
     options.halt = (lc_halt_mode)2;
     REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "halt");
-    options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    options = (lc_supervisor_options){.size = sizeof(lc_supervisor_options)};
     options.stop_timeout = -1;
     REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "stop_timeout");
     CHECK_ERROR(lc_supervisor_new(NULL, NULL), -EINVAL);

@@ -84,15 +84,15 @@ static void note_halt(const lc_error *error, void *arg)
 static bool add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
                 void *arg, const char *dependency)
 {
-    const lc_dependency needs = {.name = dependency};
-    lc_node node = LC_NODE_INIT;
+    const lc_dependency needs = {.size = sizeof needs, .name = dependency};
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = factory;
     node.arg = arg;
     node.judge = arg ? halt : NULL;
     node.kind = check_kind();
-    node.dependencies = &needs;
-    node.dependency_count = dependency != NULL;
+    const lc_dependency *const list[] = {dependency != NULL ? &needs : NULL, NULL};
+    node.dependencies = list;
     lc_error *error = lc_supervisor_add(supervisor, &node);
     lc_error_unref(error);
     return error == NULL;
@@ -107,7 +107,7 @@ static bool halting_init(struct halting *halting, lc_component_factory failing)
         .error = lc_error_new(-EIO, "must not go on"),
         .behavior = LC_RESTART,
     };
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = "halting";
     options.on_halt = note_halt;
     options.on_halt_arg = halting;
@@ -255,7 +255,7 @@ static void a_halt_inside_is_waited_out_outside(void)
     struct helper helper;
     CU_ASSERT_TRUE(halting_init(&inner, make_failing));
     CU_ASSERT_TRUE(halting_init(&outer, make_noop));
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "inner";
     node.factory = make_inner;
     node.arg = &inner;
@@ -325,7 +325,7 @@ static void a_shutdown_may_become_a_halt(void)
     struct halting *halting = &doubled.halting;
     struct helper helper;
     CU_ASSERT_TRUE(halting_init(halting, make_noop));
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "first";
     node.kind = check_kind();
     node.factory = make_failing;
@@ -367,7 +367,7 @@ static void a_shutdown_may_become_a_halt(void)
 
 static bool make_handling(lc_supervisor **supervisor, bool handle_signals)
 {
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.handle_signals = handle_signals;
     lc_error *error = lc_supervisor_new(&options, supervisor);
     lc_error_unref(error);
@@ -453,7 +453,7 @@ static lc_error *make_failing_when_told(lc_component **component, void *arg)
 CHECK_CHILD(supervisor_halts_after_sigterm)
 {
     static struct halting halting;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     STEP(1, halting_init(&halting, make_noop));
     lc_supervisor_unref(halting.supervisor);
     lc_observer_free(halting.observer);

@@ -90,7 +90,12 @@ static void observers_are_told_in_order(void)
     struct crew *crew = crew_new();
     struct player *journal = crew_player(crew, "journal", "");
     struct player *store = crew_player(crew, "store", "journal");
-    store->node.backoff = (lc_backoff){false, LC_SECOND, LC_SECOND, 1, 0, 0};
+    store->node.backoff = (lc_backoff){.first = LC_SECOND,
+                                       .most = LC_SECOND,
+                                       .factor = 1,
+                                       .jitter = LC_NONE,
+                                       .steady = LC_NONE,
+                                       .pause_first = true};
     struct told told = {.count = 0};
     lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 100);
     crew_begin(crew);
@@ -206,7 +211,7 @@ static void a_slow_observer_loses_its_own_oldest(void)
     struct crew *crew = crew_new();
     struct player *broken = crew_player(crew, "broken", "");
     struct told slow = {.count = 0}, swift = {.count = 0};
-    broken->node.backoff.first = 0;
+    broken->node.backoff.first = LC_NONE;
     lc_observer *lossy = lc_supervisor_observe(crew_supervisor(crew), KEPT);
     lc_observer *complete = lc_supervisor_observe(crew->supervisor, 128);
     crew_begin(crew);
@@ -241,7 +246,7 @@ static void observers_come_and_go_while_it_runs(void)
     struct crew *crew = crew_new();
     struct player *broken = crew_player(crew, "broken", "");
     struct told told = {.count = 0};
-    broken->node.backoff.first = 0;
+    broken->node.backoff.first = LC_NONE;
     lc_observer *early = lc_supervisor_observe(crew_supervisor(crew), 1);
     crew_begin(crew);
     RUNS(broken, 1);
@@ -362,7 +367,7 @@ static void readiness_before_the_start_returns_is_seen(void)
     fake_init(&hasty.fake, 0);
     hasty.fake.start = start_and_fail;
     hasty.fake.arg = &hasty;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "hasty";
     node.factory = make_hasty;
     node.arg = &hasty;
@@ -435,7 +440,12 @@ static void a_snapshot_shows_every_field(void)
     struct player *broken = crew_player(crew, "broken", "");
     struct player *stuck = crew_player(crew, "stuck", "");
     store->slow = true;
-    pausing->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
+    pausing->node.backoff = (lc_backoff){.first = LC_HOUR,
+                                         .most = LC_HOUR,
+                                         .factor = 1,
+                                         .jitter = LC_NONE,
+                                         .steady = LC_NONE,
+                                         .pause_first = true};
     judged->handler_waits = lc_handle_new();
     broken->answers[0] = stuck->answers[0] = LC_STOP;
     stuck->end = PLAYER_STAYS;

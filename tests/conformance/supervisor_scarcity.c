@@ -154,7 +154,7 @@ static void node_pauses(void)
     struct subject subject;
     struct lines lines;
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     subject_init(&subject);
     node.name = "subject";
     node.factory = make_subject;
@@ -183,11 +183,13 @@ static void runnable_pauses(void)
     struct subject subject;
     struct lines lines;
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     subject_init(&subject);
-    options.root.run = work_as_runnable;
-    options.root.arg = &subject;
-    options.root.kind = check_kind();
+    first.run = work_as_runnable;
+    first.arg = &subject;
+    first.kind = check_kind();
     struct check_clock *clock = check_clock_new();
     check_clock_use(clock);
     CHECK_SUCCESS(lc_tree_new(&options, &tree));

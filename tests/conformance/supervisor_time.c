@@ -47,8 +47,8 @@ static void restarts_after(struct player *player, unsigned number, int64_t pause
 static struct player *usual(struct crew *crew, const char *name)
 {
     struct player *player = crew_player(crew, name, "");
-    player->node.backoff = (lc_backoff)LC_BACKOFF_INIT;
-    player->node.backoff.jitter = 0;
+    player->node.backoff = (lc_backoff){0};
+    player->node.backoff.jitter = LC_NONE;
     player->slow = true;
     return player;
 }
@@ -131,7 +131,12 @@ static void a_first_pause_may_be_asked_for(void)
 {
     struct crew *crew = crew_on_a_clock();
     struct player *broken = usual(crew, "broken");
-    broken->node.backoff = (lc_backoff){false, 3 * LC_SECOND, 10 * LC_SECOND, 3, 0, 4 * LC_SECOND};
+    broken->node.backoff = (lc_backoff){.first = 3 * LC_SECOND,
+                                        .most = 10 * LC_SECOND,
+                                        .factor = 3,
+                                        .jitter = LC_NONE,
+                                        .steady = 4 * LC_SECOND,
+                                        .pause_first = true};
     crew_begin(crew);
     restarts_after(broken, 1, 3 * LC_SECOND);
     restarts_after(broken, 2, 9 * LC_SECOND);
@@ -146,7 +151,7 @@ static void there_may_be_no_pause(void)
 {
     struct crew *crew = crew_on_a_clock();
     struct player *broken = crew_player(crew, "broken", "");
-    broken->node.backoff.first = 0;
+    broken->node.backoff.first = LC_NONE;
     broken->slow = true;
     crew_begin(crew);
     for (unsigned number = 1; number < CREW_STINTS; number++)
@@ -164,7 +169,7 @@ static void pauses_are_spread(void)
     struct player *players[COUNT];
     for (unsigned i = 0; i < COUNT; i++) {
         players[i] = crew_player(crew, names[i], "");
-        players[i]->node.backoff = (lc_backoff)LC_BACKOFF_INIT; /* 100 ms, give or take a fifth */
+        players[i]->node.backoff = (lc_backoff){0}; /* 100 ms, give or take a fifth */
     }
     crew_begin(crew);
     for (unsigned i = 0; i < COUNT; i++) {
@@ -191,8 +196,18 @@ static void each_node_has_its_own_pause(void)
     struct crew *crew = crew_on_a_clock();
     struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
     struct player *user = crew_player(crew, "user", "one");
-    one->node.backoff = (lc_backoff){false, 5 * LC_SECOND, 5 * LC_SECOND, 1, 0, 0};
-    two->node.backoff = (lc_backoff){false, 2 * LC_SECOND, 2 * LC_SECOND, 1, 0, 0};
+    one->node.backoff = (lc_backoff){.first = 5 * LC_SECOND,
+                                     .most = 5 * LC_SECOND,
+                                     .factor = 1,
+                                     .jitter = LC_NONE,
+                                     .steady = LC_NONE,
+                                     .pause_first = true};
+    two->node.backoff = (lc_backoff){.first = 2 * LC_SECOND,
+                                     .most = 2 * LC_SECOND,
+                                     .factor = 1,
+                                     .jitter = LC_NONE,
+                                     .steady = LC_NONE,
+                                     .pause_first = true};
     crew_begin(crew);
     RUNS(user, 1);
     crew_order(one, 1, CREW_FAIL);
@@ -213,7 +228,12 @@ static void a_cancel_ends_a_pause_at_once(void)
 {
     struct crew *crew = crew_on_a_clock();
     struct player *broken = crew_player(crew, "broken", "");
-    broken->node.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
+    broken->node.backoff = (lc_backoff){.first = LC_HOUR,
+                                        .most = LC_HOUR,
+                                        .factor = 1,
+                                        .jitter = LC_NONE,
+                                        .steady = LC_NONE,
+                                        .pause_first = true};
     crew_begin(crew);
     crew_order(broken, 1, CREW_FAIL);
     crew_sees(broken, LC_NODE_BACKOFF);
@@ -229,7 +249,7 @@ static void a_cancel_ends_a_pause_at_once(void)
 static struct player *intense(struct crew *crew, const char *name, lc_behavior exceeded)
 {
     struct player *player = crew_player(crew, name, "base");
-    player->node.backoff.first = 0;
+    player->node.backoff.first = LC_NONE;
     player->node.intensity = (lc_intensity){2, 10 * LC_SECOND, exceeded};
     return player;
 }

@@ -145,12 +145,12 @@ static void of_no_kind(struct actor *bad)
 
 static void of_no_restart_type(struct actor *bad)
 {
-    bad->child.restart = (lc_restart_type)3;
+    bad->child.restart = (lc_restart_type)4;
 }
 
 static void of_no_time(struct actor *bad)
 {
-    bad->child.stop_timeout = 0;
+    bad->child.stop_timeout = -1;
 }
 
 static void of_no_backoff(struct actor *bad)
@@ -173,32 +173,43 @@ static void refused_group_starts_none(void)
     refused(of_no_restart_type, -EINVAL, "restart of \"c\"");
     refused(of_no_time, -EINVAL, "stop_timeout of \"c\"");
     refused(of_no_backoff, -EINVAL, "backoff.factor of \"c\"");
-    refused(of_no_size, -EINVAL, "LC_CHILD_INIT");
+    refused(of_no_size, -EINVAL, "lc_child");
+}
+
+static const lc_child *const *too_many_children(const lc_child *child)
+{
+    const lc_child **children = calloc(LC_TREE_NODES_MAX + 2, sizeof *children);
+    if (!children)
+        abort();
+    for (size_t i = 0; i <= LC_TREE_NODES_MAX; i++)
+        children[i] = child;
+    return children;
 }
 
 static void start_bad_groups(lc_context *context, void *arg)
 {
-    lc_child_group group = LC_CHILD_GROUP_INIT;
+    lc_child_group group = {.size = sizeof group};
     const struct actor *actor = arg;
     CHECK_ERROR(lc_runnable_start_group(context, NULL), -EINVAL);
     CHECK_ERROR(lc_runnable_start_child(context, NULL), -EINVAL);
-    group.count = 1;
+    const lc_child *const members[] = {&actor->child, NULL};
+    const lc_child *const bad_members[] = {LC_CHILD(.name = "bad"), NULL};
+    group.children = bad_members;
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
-    group.children = &actor->child;
+    group.children = members;
     group.strategy = (lc_strategy)3;
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.strategy = LC_ONE_FOR_ALL;
-    group.count = LC_TREE_NODES_MAX + 1;
+    group.children = too_many_children(&actor->child);
     CHECK_ERROR(lc_runnable_start_group(context, &group), -ENOSPC);
-    group.count = 1;
+    free((void *)(uintptr_t)group.children);
+    group.children = members;
     group.intensity.restarts = LC_INTENSITY_MAX + 1;
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
-    group.intensity = (lc_intensity){1, 0, LC_STOP};
-    CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
-    group.intensity = (lc_intensity){1, 1, LC_RESTART};
+    group.intensity = (lc_intensity){1, -1, LC_STOP};
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.intensity = (lc_intensity){1, 1, LC_STOP};
-    group.size--;
+    group.size = 1;
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
 }
 
@@ -338,10 +349,10 @@ struct foreign {
 
 static void call_with(lc_context *context, enum foreign_call call, const lc_child *child)
 {
-    lc_child_group group = LC_CHILD_GROUP_INIT;
+    lc_child_group group = {.size = sizeof group};
     const char *log;
-    group.children = child;
-    group.count = call == CALL_RUN_GROUP;
+    const lc_child *const members[] = {call == CALL_RUN_GROUP ? child : NULL, NULL};
+    group.children = members;
     switch (call) {
     case CALL_RUN:
         lc_error_unref(lc_runnable_start_child(context, child));
@@ -382,7 +393,7 @@ static lc_error *await_end(lc_context *context, void *arg)
 
 static lc_child waiting_child(void)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = "child";
     child.run = await_end;
     child.kind = check_kind();

@@ -100,7 +100,7 @@ static void given_up(lc_strategy strategy, unsigned first)
     CU_ASSERT_TRUE(none_started(&troupe));
     for (unsigned i = A; i < first; i++)
         CU_ASSERT_TRUE(actor_does(&actors[i], ACTOR_LOOK));
-    CU_ASSERT_TRUE(check_log_has("root.b: too many restarts (none is borne)"));
+    CU_ASSERT_TRUE(check_log_has("root.b: too many restarts (none is allowed)"));
     CU_ASSERT_FALSE(actor_ended(&actors[ROOT]));
     troupe_strike(&troupe);
 }
@@ -182,7 +182,7 @@ static void late_error_is_the_result(void)
     struct troupe troupe;
     troupe_set(&troupe);
     troupe.actors[ROOT].child.run = fail_at_the_end;
-    troupe.options.root = troupe.actors[ROOT].child;
+    troupe.options.root = &troupe.actors[ROOT].child;
     CHECK_SUCCESS(lc_tree_new(&troupe.options, &troupe.tree));
     CHECK_SUCCESS(lc_tree_start(troupe.tree, NULL));
     CHECK_CLOSES(lc_tree_ready(troupe.tree));
@@ -213,8 +213,8 @@ static void clean_by_code(lc_runnable run)
 {
     struct troupe troupe;
     troupe_set(&troupe);
-    troupe.options.root = troupe.actors[ROOT].child;
-    troupe.options.root.run = run;
+    troupe.actors[ROOT].child.run = run;
+    troupe.options.root = &troupe.actors[ROOT].child;
     CHECK_SUCCESS(lc_tree_new(&troupe.options, &troupe.tree));
     CHECK_SUCCESS(lc_tree_start(troupe.tree, NULL));
     CHECK_CLOSES(lc_tree_ready(troupe.tree));
@@ -328,7 +328,7 @@ static void cancelled_before_the_start(void)
 {
     struct troupe troupe;
     troupe_set(&troupe);
-    troupe.options.root = troupe.actors[ROOT].child;
+    troupe.options.root = &troupe.actors[ROOT].child;
     CHECK_SUCCESS(lc_tree_new(&troupe.options, &troupe.tree));
     lc_tree_cancel(troupe.tree);
     CHECK_SUCCESS(lc_tree_start(troupe.tree, NULL));
@@ -397,9 +397,9 @@ static void describe(lc_context *context, void *arg)
 
 static struct description jobs_of(struct actor *actor, unsigned restarts)
 {
-    struct description jobs = {.group = LC_CHILD_GROUP_INIT};
-    jobs.group.children = &actor->child;
-    jobs.group.count = 1;
+    struct description jobs = {.group = {.size = sizeof(lc_child_group)}};
+    actor->alone[0] = &actor->child;
+    jobs.group.children = actor->alone;
     jobs.group.strategy = LC_ONE_FOR_ONE;
     jobs.group.intensity = (lc_intensity){restarts, LC_HOUR, LC_STOP_PARENTS};
     return jobs;

@@ -40,22 +40,25 @@ static lc_error *end_when_told(lc_context *context, void *arg)
 
 static void options_are_checked(void)
 {
-    lc_tree_options good = LC_TREE_INIT, bad;
+    lc_tree_options good = {.size = sizeof(lc_tree_options)}, bad;
     char long_name[LC_NAME_MAX + 2];
     lc_tree *tree = NULL;
     memset(long_name, 'n', sizeof long_name);
     long_name[LC_NAME_MAX + 1] = '\0';
     refuses(NULL);
+    lc_child root = {.size = sizeof root};
+    refuses(&good); /* it has no root */
+    good.root = &root;
     refuses(&good); /* the root has no function */
-    good.root.run = end_when_told;
+    root.run = end_when_told;
     CHECK_ERROR(lc_tree_new(&good, NULL), -EINVAL);
     bad = good, bad.size = 0, refuses(&bad);
     bad = good, bad.name = "", refuses(&bad);
-    bad = good, bad.name = NULL, refuses(&bad);
     bad = good, bad.name = long_name, refuses(&bad);
-    bad = good, bad.settle_grace = -1, refuses(&bad);
-    bad = good, bad.root.name = "a.b", refuses(&bad);
-    bad = good, bad.root.size = 0, refuses(&bad);
+    bad = good, bad.settle_grace = -2, refuses(&bad);
+    root.name = "a.b", refuses(&good);
+    root.name = NULL, root.size = 0, refuses(&good);
+    root.size = sizeof root;
     good.name = long_name + 1;
     CHECK_SUCCESS(lc_tree_new(&good, &tree));
     CU_ASSERT_PTR_EQUAL(lc_tree_ref(tree), tree);
@@ -91,11 +94,13 @@ static void runs_once(void)
 
 static void under_an_ended_context(void)
 {
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     lc_tree *tree = NULL;
     lc_context *context = lc_context_new(NULL);
     lc_context_cancel(context, NULL);
-    options.root.run = end_when_told;
+    first.run = end_when_told;
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, context));
     CHECK_SUCCESS(lc_tree_wait(tree, check_patience()));
@@ -672,7 +677,12 @@ static void new_is_told_at_the_start(void)
     check_clock_use(clock);
     troupe_set(&troupe);
     struct actor *a = &troupe.actors[A];
-    a->child.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
+    a->child.backoff = (lc_backoff){.first = LC_HOUR,
+                                    .most = LC_HOUR,
+                                    .factor = 1,
+                                    .jitter = LC_NONE,
+                                    .steady = LC_NONE,
+                                    .pause_first = true};
     CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
     CU_ASSERT_TRUE(troupe_next(&troupe, "root", LC_NODE_STARTING));
     CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_STARTING));
@@ -796,7 +806,7 @@ static lc_error *start_many(lc_context *context, void *arg)
 {
     enum { MANY = 30 };
     const atomic_bool *stop = arg;
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.run = end_when_told;
     child.kind = check_kind();
     for (int i = 0; i < MANY && !atomic_load(stop); i++) {
@@ -869,7 +879,12 @@ static bool open_for_snapshots(struct troupe *troupe, struct check_clock *clock)
 {
     struct actor *actors = troupe->actors, *root = &actors[ROOT], *a = &actors[A];
     actors[C].stubborn = actors[B].stubborn = true;
-    actors[D].child.backoff = (lc_backoff){false, LC_SECOND, LC_SECOND, 1, 0, 0};
+    actors[D].child.backoff = (lc_backoff){.first = LC_SECOND,
+                                           .most = LC_SECOND,
+                                           .factor = 1,
+                                           .jitter = LC_NONE,
+                                           .steady = LC_NONE,
+                                           .pause_first = true};
     actors[B].child.stop_timeout = LC_HOUR;
     actors[A].group.strategy = LC_ONE_FOR_ONE;
     bool well = troupe_open(troupe) && troupe_plays(root, (struct actor *[]){a}, 1) &&
@@ -974,9 +989,11 @@ static void live_shows_what_runs(void)
 
 static void before_the_start_there_is_nothing(void)
 {
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     lc_tree *tree = NULL;
-    options.root.run = end_when_told;
+    first.run = end_when_told;
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     lc_snapshot *snapshot = lc_tree_snapshot(tree), *live = lc_tree_snapshot_live(tree);
     CU_ASSERT_EQUAL(snapshot->count, 0);
@@ -1005,9 +1022,9 @@ struct nested {
 static lc_error *make_tree(lc_component **component, void *arg)
 {
     struct nested *nested = arg;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
     lc_tree *tree = NULL;
-    options.root = nested->root->child;
+    options.root = &nested->root->child;
     lc_error *error = lc_tree_new(&options, &tree);
     *component = lc_tree_component(tree);
     atomic_fetch_add(&nested->trees, 1);
@@ -1037,15 +1054,15 @@ static void run_nested(void *arg)
 static void add_node(struct nested *nested, const char *name, lc_component_factory factory,
                      lc_judge handler, const char *dependency)
 {
-    const lc_dependency depends = {.name = dependency};
-    lc_node node = LC_NODE_INIT;
+    const lc_dependency depends = {.size = sizeof depends, .name = dependency};
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = factory;
     node.arg = nested;
     node.judge = handler;
     node.kind = check_kind();
-    node.dependencies = &depends;
-    node.dependency_count = dependency ? 1 : 0;
+    const lc_dependency *const list[] = {dependency ? &depends : NULL, NULL};
+    node.dependencies = list;
     CHECK_SUCCESS(lc_supervisor_add(nested->supervisor, &node));
 }
 
@@ -1152,7 +1169,7 @@ static lc_behavior answer(const lc_failure *failure, void *arg)
 static lc_error *supervise(lc_context *context, void *arg)
 {
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "puppet";
     node.factory = make_puppet;
     node.arg = arg;

@@ -280,7 +280,7 @@ static void set_up(struct lc__engine_node *node, enum decision decision)
     };
     node->policy.restart = decision == RESTART_TEMPORARY ? LC_TEMPORARY : LC_TRANSIENT;
     node->policy.backoff =
-        (lc_backoff){.first = decision == RESTART_LATER, .most = LC_SECOND, .factor = 1};
+        (struct lc__backoff){.first = decision == RESTART_LATER, .most = LC_SECOND, .factor = 1};
     node->next_pause = 0;
     node->intensity->limit = (lc_intensity){is_exceeded(decision), LC_SECOND, exceeded[decision]};
     node->intensity->count = is_exceeded(decision);

@@ -198,7 +198,7 @@ static bool add_group(const struct shape *shape, struct twins *twins, int group)
         if (shape->group[i] == group)
             well = twins_add(twins, i,
                              &(const struct twins_plan){shape->parent[i], group, shape->restart[i],
-                                                        LC_BACKOFF_TREE_INIT, LC_FOREVER,
+                                                        LC__BACKOFF_OF_TREE, LC_FOREVER,
                                                         shape->automatic[group] > 0});
     return well;
 }
@@ -691,7 +691,7 @@ static void every_policy(void)
     choices.type_count = 3;
     choices.automatic = LC_AUTOMATIC_SHUTDOWN_NEVER;
     memcpy(choices.limits,
-           (lc_intensity[]){LC_INTENSITY_INIT,
+           (lc_intensity[]){{0, 5 * LC_SECOND, LC_STOP_PARENTS},
                             {1, 1, LC_STOP},
                             {1, 1, LC_STOP_PARENTS},
                             {1, 1, LC_SHUTDOWN},
@@ -712,7 +712,7 @@ static void escalation(void)
     choices.types[0] = LC_PERMANENT;
     choices.type_count = 1;
     choices.automatic = LC_AUTOMATIC_SHUTDOWN_NEVER;
-    choices.limits[0] = (lc_intensity)LC_INTENSITY_INIT;
+    choices.limits[0] = (lc_intensity){0, 5 * LC_SECOND, LC_STOP_PARENTS};
     choices.limits[1] = (lc_intensity){1, 1, LC_STOP_PARENTS};
     choices.limit_count = 2;
     for (int nodes = 1; nodes <= most; nodes++)
@@ -727,7 +727,7 @@ static void significance(void)
     memcpy(choices.types, (lc_restart_type[]){LC_TRANSIENT, LC_TEMPORARY},
            2 * sizeof *choices.types);
     choices.type_count = 2;
-    choices.limits[0] = (lc_intensity)LC_INTENSITY_INIT;
+    choices.limits[0] = (lc_intensity){0, 5 * LC_SECOND, LC_STOP_PARENTS};
     choices.limits[1] = (lc_intensity){LC_RESTARTS_NONE, 1, LC_STOP};
     choices.limit_count = count_unless_slowed(2, 2, 1);
     for (lc_automatic_shutdown automatic = LC_AUTOMATIC_SHUTDOWN_ANY;

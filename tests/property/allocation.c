@@ -487,7 +487,7 @@ static lc_behavior stop(const lc_failure *failure, void *arg)
 
 static int run_with(bool handle_signals)
 {
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.factory = make_completing;
     options.judge = stop;
     options.handle_signals = handle_signals;
@@ -675,12 +675,12 @@ static lc_error *begin_and_wait(lc_context *context, void *arg)
 
 static lc_child child_of(struct growing *growing, const char *name, lc_runnable run)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = name;
     child.run = run;
     child.arg = growing;
     child.kind = growing->kind;
-    child.backoff.first = 0; /* what cannot be started is tried again */
+    child.backoff.first = LC_NONE; /* what cannot be started is tried again */
     return child;
 }
 
@@ -688,13 +688,13 @@ static lc_error *grow(lc_context *context, void *arg)
 {
     struct growing *growing = arg;
     lc_child children[CHILDREN];
-    lc_child_group group = LC_CHILD_GROUP_INIT;
+    lc_child_group group = {.size = sizeof group};
     static const char *const names[CHILDREN] = {"one", "two", "three"};
     const char *log;
     for (size_t i = 0; i < CHILDREN; i++)
         children[i] = child_of(growing, names[i], begin_and_wait);
-    group.children = children;
-    group.count = CHILDREN;
+    const lc_child *const members[CHILDREN + 1] = {&children[0], &children[1], &children[2], NULL};
+    group.children = members;
     group.strategy = LC_ONE_FOR_ONE;
     group.intensity.restarts = 10;
     atomic_store(&growing->log_answer, code_of(lc_runnable_sublog(context, "log", &log)));
@@ -727,9 +727,10 @@ static int judge_growth(struct growing *growing, lc_tree *tree)
 
 static int run_growing(struct growing *growing)
 {
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
     lc_tree *tree = NULL;
-    options.root = child_of(growing, "root", grow);
+    const lc_child root = child_of(growing, "root", grow);
+    options.root = &root;
     int result = code_of(lc_tree_new(&options, &tree));
     if (result < 0)
         return tree ? 4 : result;
@@ -782,13 +783,13 @@ static void trees(void)
 static int add_to(lc_supervisor *supervisor, const char *name, const char *dependency,
                   lc_worker_kind kind)
 {
-    const lc_dependency depends = {.name = dependency};
-    lc_node node = LC_NODE_INIT;
+    const lc_dependency depends = {.size = sizeof depends, .name = dependency};
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = make_completing;
     node.judge = stop;
-    node.dependencies = &depends;
-    node.dependency_count = dependency ? 1 : 0;
+    const lc_dependency *const list[] = {dependency ? &depends : NULL, NULL};
+    node.dependencies = list;
     node.kind = kind;
     node.intensity.restarts = 3;
     return code_of(lc_supervisor_add(supervisor, &node));

@@ -413,7 +413,7 @@ static bool stays_down(const struct model_node *node)
 
 static int64_t next_pause(struct model_node *node)
 {
-    const lc_backoff *backoff = &node->policy.backoff;
+    const struct lc__backoff *backoff = &node->policy.backoff;
     int64_t ready_for = node->state == LC_NODE_READY ? model.now - node->ready_at : node->ready_for;
     bool steady =
         node->was_ready && ready_for >= backoff->steady && (double)ready_for >= node->next_pause;
@@ -823,11 +823,11 @@ static void draw_policy(struct model_node *node)
     static const lc_behavior exceeded[] = {LC_STOP, LC_STOP, LC_STOP_PARENTS, LC_SHUTDOWN,
                                            LC_SPIN_HALT};
     node->policy.restart = one_in(2) ? LC_PERMANENT : one_in(6) ? LC_TEMPORARY : LC_TRANSIENT;
-    node->policy.backoff = (lc_backoff){.first_at_once = one_in(2),
-                                        .first = (int64_t)(draw(3) * (1 + draw(LC_SECOND))),
-                                        .most = (int64_t)(3 * LC_SECOND + draw(LC_SECOND)),
-                                        .factor = one_in(2) ? 2.0 : 1.5,
-                                        .steady = (int64_t)(draw(2) * draw(2 * LC_SECOND))};
+    node->policy.backoff = (struct lc__backoff){.first_at_once = one_in(2),
+                                                .first = (int64_t)(draw(3) * (1 + draw(LC_SECOND))),
+                                                .most = (int64_t)(3 * LC_SECOND + draw(LC_SECOND)),
+                                                .factor = one_in(2) ? 2.0 : 1.5,
+                                                .steady = (int64_t)(draw(2) * draw(2 * LC_SECOND))};
     node->policy.start_timeout = draw_timeout();
     node->policy.stop_timeout = draw_timeout();
     node->policy.judged = !one_in(3);

@@ -179,12 +179,16 @@ static lc_behavior restart(const lc_failure *failure, void *arg)
     return LC_RESTART;
 }
 
-static const lc_backoff short_pauses = {true, 100 * LC_MICROSECOND, LC_MILLISECOND, 2.0, 0, 0};
+static const lc_backoff short_pauses = {.first = 100 * LC_MICROSECOND,
+                                        .most = LC_MILLISECOND,
+                                        .factor = 2.0,
+                                        .jitter = LC_NONE,
+                                        .steady = LC_NONE};
 
 static int add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
                struct plan *plan, const lc_dependency *dependency)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = factory;
     node.arg = plan;
@@ -193,15 +197,15 @@ static int add(lc_supervisor *supervisor, const char *name, lc_component_factory
     node.backoff = short_pauses;
     node.start_timeout = LC_MINUTE;
     node.intensity = (lc_intensity){4, LC_MINUTE, LC_SHUTDOWN};
-    node.dependencies = dependency;
-    node.dependency_count = dependency != NULL;
+    const lc_dependency *const list[] = {dependency, NULL};
+    node.dependencies = list;
     return code_of(lc_supervisor_add(supervisor, &node));
 }
 
 static int make_graph(struct plan *plan, bool handle_signals, lc_supervisor **supervisor)
 {
-    static const lc_dependency below = {.name = "below"};
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    static const lc_dependency below = {.size = sizeof below, .name = "below"};
+    lc_supervisor_options options = {.size = sizeof options};
     options.handle_signals = handle_signals;
     options.stop_timeout = LC_MINUTE;
     int result = code_of(lc_supervisor_new(&options, supervisor));
@@ -243,7 +247,7 @@ static lc_behavior stop(const lc_failure *failure, void *arg)
 static int run_component(void)
 {
     struct plan plan = {.kind = LC_THREAD};
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.factory = make_completing;
     options.arg = &plan;
     options.judge = stop;
@@ -258,7 +262,7 @@ static int serve(void)
     struct plan plan = {.kind = LC_THREAD};
     char path[128];
     snprintf(path, sizeof path, "/tmp/lifecycle-scarcity-%d.pid", (int)getpid());
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.pid_file = path;
     options.process_title = true;
     lc_supervisor *supervisor = NULL;
@@ -267,7 +271,7 @@ static int serve(void)
         lc_supervisor_unref(supervisor);
         return result;
     }
-    int status = lc_service_main(&options, supervisor);
+    int status = check_service(&options, supervisor);
     unlink(path);
     if (status != LC_EXIT_CLEAN && status != LC_EXIT_ERROR)
         return WRONG;
@@ -295,7 +299,7 @@ static lc_error *die_once(lc_context *context, void *arg)
 
 static lc_child child_of(struct growth *growth, const char *name, lc_runnable run)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = name;
     child.run = run;
     child.arg = growth;
@@ -307,10 +311,10 @@ static lc_child child_of(struct growth *growth, const char *name, lc_runnable ru
 static lc_error *grow(lc_context *context, void *arg)
 {
     struct growth *growth = arg;
-    lc_child children[] = {child_of(growth, "one", die_once), child_of(growth, "two", die_once)};
-    lc_child_group group = LC_CHILD_GROUP_INIT;
-    group.children = children;
-    group.count = 2;
+    const lc_child one = child_of(growth, "one", die_once), two = child_of(growth, "two", die_once);
+    const lc_child *const members[] = {&one, &two, NULL};
+    lc_child_group group = {.size = sizeof group};
+    group.children = members;
     group.strategy = LC_ONE_FOR_ONE;
     group.intensity = (lc_intensity){4, LC_MINUTE, LC_SHUTDOWN};
     atomic_store(&growth->answer, code_of(lc_runnable_start_group(context, &group)));
@@ -333,8 +337,9 @@ static int await_tree(lc_tree *tree, struct growth *growth)
 static int grow_tree(void)
 {
     struct growth growth = {.grown = lc_handle_new()};
-    lc_tree_options options = LC_TREE_INIT;
-    options.root = child_of(&growth, "root", grow);
+    lc_tree_options options = {.size = sizeof options};
+    const lc_child root = child_of(&growth, "root", grow);
+    options.root = &root;
     lc_tree *tree = NULL;
     int result = growth.grown ? code_of(lc_tree_new(&options, &tree)) : -ENOMEM;
     if (result == 0)
@@ -976,9 +981,9 @@ CHECK_CHILD(starved_supervisor_hears_sigterm)
 {
     enum { ATTEMPTS_MAX = 12 };
     struct starved starved = {0};
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     pthread_t helper;
     if (!find_interposer() || pthread_create(&helper, NULL, end_after_attempts, NULL) != 0)
         return 2;
@@ -1075,7 +1080,7 @@ static int run_joined(bool fails)
                                          .destroy = join};
     struct joined joined = {.component = {&ops}, .fails = fails, .join_result = -1};
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     joined.ready = lc_handle_new();
     joined.done = lc_handle_new();
     node.name = "joined";
@@ -1120,9 +1125,10 @@ CHECK_CHILD(starts_without_timers_are_refused)
     struct plan plan = {.kind = LC_FIBER};
     struct growth growth = {.grown = lc_handle_new()};
     lc_supervisor *supervisor = NULL;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
     lc_tree *tree = NULL;
-    options.root = child_of(&growth, "root", die_once);
+    const lc_child root = child_of(&growth, "root", die_once);
+    options.root = &root;
     if (!find_interposer() || make_graph(&plan, true, &supervisor) < 0 ||
         code_of(lc_tree_new(&options, &tree)) < 0)
         return 2;

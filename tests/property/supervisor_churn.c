@@ -93,10 +93,11 @@ static lc_behavior restart(const lc_failure *failure, void *arg)
 static void add_nodes(struct churn *churn, struct node nodes[static CHURNERS + SIBLINGS])
 {
     char names[CHURNERS + SIBLINGS][16];
-    lc_dependency below = {.name = names[CHURNERS]};
+    lc_dependency below = {.size = sizeof below, .name = names[CHURNERS]};
     lc_dependency above[CHURNERS];
+    const lc_dependency *all[CHURNERS + 1] = {NULL}, *list[] = {&below, NULL};
     for (unsigned i = 0; i < CHURNERS + SIBLINGS; i++) {
-        lc_node node = LC_NODE_INIT;
+        lc_node node = {.size = sizeof node};
         snprintf(names[i], sizeof names[i], "%s%u", i < CHURNERS ? "churner" : "sibling", i);
         nodes[i] = (struct node){churn, i};
         node.name = names[i];
@@ -104,15 +105,14 @@ static void add_nodes(struct churn *churn, struct node nodes[static CHURNERS + S
         node.arg = &nodes[i];
         node.judge = restart;
         node.kind = check_kind();
-        node.backoff.first = 0;
+        node.backoff.first = LC_NONE;
         if (i < CHURNERS) {
             snprintf(names[CHURNERS], sizeof names[CHURNERS], "sibling%u", (unsigned)CHURNERS);
-            above[i] = (lc_dependency){.name = names[i]};
-            node.dependencies = &below;
-            node.dependency_count = 1;
+            above[i] = (lc_dependency){.size = sizeof above[i], .name = names[i]};
+            all[i] = &above[i];
+            node.dependencies = list;
         } else if (i == CHURNERS + 1) {
-            node.dependencies = above;
-            node.dependency_count = CHURNERS;
+            node.dependencies = all;
         }
         CHECK_SUCCESS(lc_supervisor_add(churn->supervisor, &node));
     }

@@ -30,11 +30,11 @@ static bool chance(struct walk *walk, unsigned percent)
 
 /* ---- what they are like ---- */
 
-static lc_backoff draw_backoff(struct walk *walk)
+static struct lc__backoff draw_backoff(struct walk *walk)
 {
-    static const lc_backoff backoffs[] = {
-        LC_BACKOFF_TREE_INIT,
-        LC_BACKOFF_INIT,
+    static const struct lc__backoff backoffs[] = {
+        LC__BACKOFF_OF_TREE,
+        LC__BACKOFF_OF_GRAPH,
         {false, 0, 0, 1, 0, 0},                                       /* never a pause */
         {false, 10 * LC_MILLISECOND, 15 * LC_MILLISECOND, 1.3, 1, 0}, /* soon at its most */
         {true, 3 * LC_MILLISECOND, LC_HOUR, 10, 0, 0},                /* without jitter */
@@ -45,7 +45,7 @@ static lc_backoff draw_backoff(struct walk *walk)
 static lc_intensity draw_limit(struct walk *walk)
 {
     static const lc_behavior behaviors[] = {LC_STOP, LC_STOP_PARENTS, LC_SHUTDOWN, LC_SPIN_HALT};
-    lc_intensity limit = LC_INTENSITY_INIT;
+    lc_intensity limit = {0, 5 * LC_SECOND, LC_STOP_PARENTS};
     if (chance(walk, 50))
         return limit;
     limit.restarts = 1 + draw(walk, chance(walk, 80) ? 2 : SLOW_RESTARTS);
@@ -207,7 +207,8 @@ static bool wander(struct walk *walk, unsigned steps)
     struct twins_plan root = draw_plan(walk, -1, 0);
     root.restart = chance(walk, 90) ? LC_PERMANENT : root.restart;
     twins_group(twins, 0, LC_ONE_FOR_ALL,
-                chance(walk, 20) ? draw_limit(walk) : (lc_intensity)LC_INTENSITY_INIT,
+                chance(walk, 20) ? draw_limit(walk)
+                                 : (lc_intensity){0, 5 * LC_SECOND, LC_STOP_PARENTS},
                 LC_AUTOMATIC_SHUTDOWN_NEVER);
     bool well = twins_add(twins, 0, &root);
     for (unsigned i = 0; i < steps && well && !twins->engine.finished; i++)

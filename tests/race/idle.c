@@ -69,7 +69,7 @@ static void service_begin(struct service *service)
     service->late = lc_context_with_deadline(NULL, lc_deadline_after(LC_HOUR));
     CHECK_SUCCESS(lc_supervisor_new(NULL, &service->supervisor));
     for (int i = 0; i < 2; i++) {
-        lc_node node = LC_NODE_INIT;
+        lc_node node = {.size = sizeof node};
         node.name = names[i];
         node.factory = make_worker;
         node.arg = &kinds[i];

@@ -103,12 +103,12 @@ static lc_error *make(lc_component **component, void *arg)
 static void run_graph(struct storm *storm)
 {
     lc_supervisor *supervisor;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "failing";
     node.factory = make;
     node.arg = storm;
     node.kind = LC_FIBER;
-    node.backoff.first = 0;
+    node.backoff.first = LC_NONE;
     CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
     lc_context *context = lc_context_new(NULL);
@@ -138,12 +138,12 @@ static lc_error *child(lc_context *context, void *arg)
 
 static lc_error *root(lc_context *context, void *arg)
 {
-    lc_child failing = LC_CHILD_INIT;
+    lc_child failing = {.size = sizeof failing};
     failing.name = "failing";
     failing.run = child;
     failing.arg = arg;
     failing.kind = LC_FIBER;
-    failing.backoff.first = 0;
+    failing.backoff.first = LC_NONE;
     lc_error *error = lc_runnable_start_child(context, &failing);
     if (error)
         return error;
@@ -155,11 +155,13 @@ static lc_error *root(lc_context *context, void *arg)
 static void run_tree(struct storm *storm)
 {
     lc_tree *tree;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.name = "root";
-    options.root.run = root;
-    options.root.arg = storm;
-    options.root.kind = LC_FIBER;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.name = "root";
+    first.run = root;
+    first.arg = storm;
+    first.kind = LC_FIBER;
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
     CHECK_CLOSES(storm->over);

@@ -90,17 +90,18 @@ static void start_group(lc_context *context, struct grove *grove, const char *co
                         size_t count, lc_runnable run, lc_worker_kind kind)
 {
     lc_child children[BRANCHES];
-    lc_child_group group = LC_CHILD_GROUP_INIT;
+    const lc_child *members[BRANCHES + 1] = {NULL};
+    lc_child_group group = {.size = sizeof group};
     for (size_t i = 0; i < count; i++) {
-        children[i] = (lc_child)LC_CHILD_INIT;
+        members[i] = &children[i];
+        children[i] = (lc_child){.size = sizeof(lc_child)};
         children[i].name = names[i];
         children[i].run = run;
         children[i].arg = grove;
         children[i].kind = kind;
-        children[i].backoff.first = 0;
+        children[i].backoff.first = LC_NONE;
     }
-    group.children = children;
-    group.count = count;
+    group.children = members;
     group.strategy = (lc_strategy)(draw(grove) % 3);
     lc_error *error = lc_runnable_start_group(context, &group);
     bool in_turn = group.strategy == LC_REST_FOR_ONE; /* of these the first is sure to start */
@@ -186,12 +187,14 @@ static bool grove_round(void *arg)
 {
     struct grove *grove = arg;
     struct helper observer, looker;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     lc_context *context = lc_context_new(NULL);
-    options.root.run = trunk;
-    options.root.arg = grove;
-    options.root.kind = grove->kinds[0];
-    options.root.backoff.first = 0;
+    first.run = trunk;
+    first.arg = grove;
+    first.kind = grove->kinds[0];
+    first.backoff.first = LC_NONE;
     atomic_store(&grove->accepted, 1); /* the root */
     atomic_store(&grove->begun, 0);
     atomic_store(&grove->ended, 0);
@@ -268,7 +271,7 @@ static lc_error *note_begun(lc_context *context, void *arg)
 static lc_error *meet_and_call(lc_context *context, void *arg)
 {
     struct duel *duel = arg;
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.name = "child";
     child.run = note_begun;
     child.arg = duel;
@@ -290,9 +293,11 @@ static lc_error *meet_and_call(lc_context *context, void *arg)
 static bool duel_round(void *arg)
 {
     struct duel *duel = arg;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = meet_and_call;
-    options.root.arg = duel;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = meet_and_call;
+    first.arg = duel;
     atomic_store(&duel->gate.arrived, 0);
     atomic_store(&duel->begun, 0);
     duel->answer = -ESHUTDOWN;
@@ -373,14 +378,14 @@ static int add_node(struct plant *plant, const char *name, const char *dependenc
 {
     const lc_dependency depends = {
         .name = dependency, .condition = LC_WHEN_STARTED, .restart_along = true};
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = make_labourer;
     node.arg = plant;
-    node.dependencies = &depends;
-    node.dependency_count = dependency ? 1 : 0;
+    const lc_dependency *const list[] = {dependency ? &depends : NULL, NULL};
+    node.dependencies = list;
     node.kind = plant->kind;
-    node.backoff.first = 0;
+    node.backoff.first = LC_NONE;
     lc_error *error = lc_supervisor_add(plant->supervisor, &node);
     int code = lc_error_code(error);
     lc_error_unref(error);

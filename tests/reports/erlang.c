@@ -190,7 +190,12 @@ static void failed_restart_is_tried_again(void)
     struct player *player = crew_player(crew, "child", ""), *other = crew_player(crew, "o", "");
     player->factory_fails_at = 2;
     player->node.judge = NULL;
-    player->node.backoff = (lc_backoff){.first = LC_SECOND, .most = LC_SECOND, .factor = 1};
+    player->node.backoff = (lc_backoff){.first = LC_SECOND,
+                                        .most = LC_SECOND,
+                                        .factor = 1,
+                                        .jitter = LC_NONE,
+                                        .steady = LC_NONE,
+                                        .pause_first = true};
     crew->clock = check_clock_new();
     check_log_capture();
     crew_begin(crew);
@@ -292,15 +297,15 @@ static lc_error *branch_child(lc_context *context, void *arg)
 static lc_error *branch_root(lc_context *context, void *arg)
 {
     struct branch *branch = arg;
-    lc_child child = LC_CHILD_INIT;
-    lc_child_group group = LC_CHILD_GROUP_INIT;
+    lc_child child = {.size = sizeof child};
+    lc_child_group group = {.size = sizeof group};
     child.name = "child";
     child.run = branch_child;
     child.arg = branch;
     child.kind = check_kind();
-    child.backoff.first = 0;
-    group.children = &child;
-    group.count = 1;
+    child.backoff.first = LC_NONE;
+    const lc_child *const members[] = {&child, NULL};
+    group.children = members;
     group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
     atomic_fetch_add(&branch->roots, 1);
     lc_error *error = lc_runnable_start_group(context, &group);
@@ -315,11 +320,13 @@ static lc_error *make_branch(lc_component **component, void *arg)
 {
     struct branch *branch = arg;
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = branch_root;
-    options.root.arg = branch;
-    options.root.kind = check_kind();
-    options.root.backoff.first = 0;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = branch_root;
+    first.arg = branch;
+    first.kind = check_kind();
+    first.backoff.first = LC_NONE;
     atomic_fetch_add(&branch->trees, 1);
     lc_error *error = lc_tree_new(&options, &tree);
     *component = tree ? lc_tree_component(tree) : NULL;
@@ -348,7 +355,7 @@ static void tree_that_gives_up_is_made_anew(void)
     player->node.arg = &branch;
     player->node.judge = restart_branch;
     player->node.judge_arg = &branch;
-    player->node.backoff.first = 0;
+    player->node.backoff.first = LC_NONE;
     check_log_capture();
     crew_begin(crew);
     CU_ASSERT_TRUE(check_until(child_lives, &branch));

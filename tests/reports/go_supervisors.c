@@ -167,7 +167,12 @@ static void stop_in_a_pause(bool removed)
     struct player *broken = crew_player(crew, "broken", "");
     struct player *other = crew_player(crew, "other", "");
     broken->slow = true;
-    broken->node.backoff = (lc_backoff){.first = LC_HOUR, .most = LC_HOUR, .factor = 1};
+    broken->node.backoff = (lc_backoff){.first = LC_HOUR,
+                                        .most = LC_HOUR,
+                                        .factor = 1,
+                                        .jitter = LC_NONE,
+                                        .steady = LC_NONE,
+                                        .pause_first = true};
     crew_begin(crew);
     RUNS(other, 1);
     crew_order(broken, 1, CREW_THROW);
@@ -434,7 +439,7 @@ static void next_instance_waits_for_the_last_to_go(void)
     player->node.factory = make_exclusive;
     player->node.arg = &exclusive;
     player->node.judge = NULL;
-    player->node.backoff.first = 0;
+    player->node.backoff.first = LC_NONE;
     check_log_capture();
     crew_begin(crew);
     CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));

@@ -28,7 +28,12 @@ static void jump_past_a_pause_restarts_once(void)
     struct crew *crew = crew_new();
     struct player *player = crew_player(crew, "program", "");
     player->slow = true;
-    player->node.backoff = (lc_backoff){.first = LC_SECOND, .most = LC_SECOND, .factor = 1};
+    player->node.backoff = (lc_backoff){.first = LC_SECOND,
+                                        .most = LC_SECOND,
+                                        .factor = 1,
+                                        .jitter = LC_NONE,
+                                        .steady = LC_NONE,
+                                        .pause_first = true};
     player->node.start_timeout = 10 * LC_SECOND;
     crew->clock = check_clock_new();
     crew_begin(crew);
@@ -64,8 +69,8 @@ static struct reloading reloading;
 static void reloading_begin(struct staged *staged, lc_error *(*hook)(lc_context *, void *))
 {
     reloading = (struct reloading){.entered = lc_handle_new(), .open = lc_handle_new()};
-    staged->options.reload = hook;
-    staged->options.reload_arg = &reloading;
+    staged->options.configure = hook;
+    staged->options.arg = &reloading;
 }
 
 static void reloading_end(void)
@@ -211,7 +216,7 @@ static lc_error *make_failing_worker(lc_component **component, void *arg)
 CHECK_CHILD(report_stop_in_a_start)
 {
     static struct staged staged;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     staged_init(&staged, 1); /* never ready */
     node.name = "failing";
     node.factory = make_failing_worker;
@@ -289,7 +294,7 @@ static lc_error *make_noop_component(lc_component **component, void *arg)
 static lc_supervisor *noop_supervisor(void)
 {
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "noop";
     node.factory = make_noop_component;
     lc_error *error = lc_supervisor_new(NULL, &supervisor);
@@ -317,9 +322,9 @@ CHECK_CHILD(report_refused_instances)
     STEP(1, staged_begins(&staged));
     STEP(2, stat(path, &before) == 0);
     for (int i = 0; i < 3; i++) {
-        lc_service_options second = LC_SERVICE_INIT;
+        lc_service_options second = {.size = sizeof second};
         second.pid_file = path;
-        STEP(3, lc_service_main(&second, noop_supervisor()) == LC_EXIT_ERROR);
+        STEP(3, check_service(&second, noop_supervisor()) == LC_EXIT_ERROR);
         STEP(4, stat(path, &after) == 0 && after.st_ino == before.st_ino);
         STEP(5, after.st_size == before.st_size);
     }
@@ -356,11 +361,11 @@ CHECK_CHILD(report_stale_pid_file)
     report_pid_path(path, sizeof path);
     FILE *file = fopen(path, "w");
     STEP(1, file && fprintf(file, "4194303999999999999\nand more\n") > 0 && fclose(file) == 0);
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.pid_file = path;
     options.notify = stop_when_ready;
     options.notify_arg = path;
-    STEP(2, lc_service_main(&options, noop_supervisor()) == LC_EXIT_CLEAN);
+    STEP(2, check_service(&options, noop_supervisor()) == LC_EXIT_CLEAN);
     STEP(3, access(path, F_OK) != 0);
     return 0;
 }

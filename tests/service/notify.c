@@ -236,7 +236,7 @@ static void full_queue_is_tried_at_a_pace(void)
 {
     struct manager manager;
     static struct lc__report report;
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     manager_open(&manager, false);
     options.watchdog = 1;
     check_log_capture();
@@ -259,7 +259,7 @@ static void late_reload_is_told(void)
 {
     struct manager manager;
     static struct lc__report report;
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     manager_open(&manager, false);
     check_log_capture();
     lc__report_begin(&report, &options, "test");

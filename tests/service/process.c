@@ -107,10 +107,10 @@ static lc_behavior answer_shutdown(const lc_failure *failure, void *arg)
 static lc_supervisor *supervisor_of(lc_component_factory factory, lc_judge handler)
 {
     lc_supervisor *supervisor;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = "process";
     lc_error *error = lc_supervisor_new(&options, &supervisor);
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "node";
     node.factory = factory;
     node.judge = handler;
@@ -144,7 +144,7 @@ static int serve_conducted(lc_supervisor *supervisor, struct conduct *conducted,
     manager_open(&conducted->manager, abstract);
     setenv("WATCHDOG_USEC", "40000", 1);
     helper_start(&helper, conduct, conducted);
-    int status = lc_service_main(NULL, supervisor);
+    int status = check_service(NULL, supervisor);
     helper_join(&helper);
     return conducted->done ? status : -1;
 }
@@ -206,12 +206,12 @@ static void begin_signals(const char *message, void *arg)
 
 CHECK_CHILD(process_signalled_until_the_end)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     lc_handle *over = lc_handle_new();
     options.notify = begin_signals;
     options.notify_arg = over;
     check_log_capture();
-    int status = lc_service_main(&options, supervisor_of(make_noop, NULL));
+    int status = check_service(&options, supervisor_of(make_noop, NULL));
     for (int i = 0; i < 1000; i++)
         sched_yield(); /* what a main does after it */
     lc_handle_close(over);
@@ -230,14 +230,14 @@ static void own_handler(int number)
 CHECK_CHILD(process_puts_back)
 {
     struct sigaction found;
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.notify = terminate;
     signal(SIGHUP, own_handler);
-    STEP(10, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(10, check_service(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
     STEP(11, sigaction(SIGHUP, NULL, &found) == 0 && found.sa_handler == own_handler);
     signal(SIGTERM, SIG_DFL);
     options.pid_file = "/nowhere/at/all.pid";
-    STEP(12, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
+    STEP(12, check_service(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
     STEP(13, sigaction(SIGTERM, NULL, &found) == 0 && found.sa_handler == SIG_DFL);
     return 0;
 }
@@ -256,7 +256,7 @@ static void manager_hears_a_life(void)
 
 CHECK_CHILD(process_fails)
 {
-    return lc_service_main(NULL, supervisor_of(make_failing, answer_shutdown));
+    return check_service(NULL, supervisor_of(make_failing, answer_shutdown));
 }
 
 static void error_exits_with_1(void)
@@ -268,7 +268,7 @@ static void error_exits_with_1(void)
 
 CHECK_CHILD(process_throws)
 {
-    return lc_service_main(NULL, supervisor_of(make_throwing, NULL));
+    return check_service(NULL, supervisor_of(make_throwing, NULL));
 }
 
 static void throw_without_signaler_exits_with_70(void)
@@ -336,7 +336,7 @@ CHECK_CHILD(process_halted_for_long)
     snprintf(watchdog, sizeof watchdog, "%lld", (long long)(HALT_LASTS / 3 / LC_MICROSECOND));
     setenv("WATCHDOG_USEC", watchdog, 1);
     helper_start(&helper, measure, &measured);
-    int status = lc_service_main(NULL, supervisor_of(make_failing, answer_halt));
+    int status = check_service(NULL, supervisor_of(make_failing, answer_halt));
     helper_join(&helper);
     fprintf(stderr, "used %lld ns\n", (long long)measured.used);
     STEP(10, measured.used >= 0 && measured.used < HALT_MAY_USE);
@@ -381,7 +381,7 @@ CHECK_CHILD(process_has_pid_file)
     static struct staged staged;
     char refused[64];
     const char *path = getenv("LC_CHECK_PID_FILE");
-    lc_service_options second = LC_SERVICE_INIT;
+    lc_service_options second = {.size = sizeof second};
     staged_init(&staged, 1);
     STEP(9, path != NULL);
     staged.options.pid_file = path;
@@ -389,7 +389,7 @@ CHECK_CHILD(process_has_pid_file)
     check_log_capture();
     STEP(10, staged_begins(&staged));
     STEP(11, pid_in(path) == getpid());
-    STEP(12, lc_service_main(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
+    STEP(12, check_service(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
     snprintf(refused, sizeof refused, "running already, as process %d", (int)getpid());
     STEP(13, check_log_has(refused));
     STEP(14, pid_in(path) == getpid());
@@ -399,7 +399,7 @@ CHECK_CHILD(process_has_pid_file)
     STEP(16, access(path, F_OK) != 0);
     staged_drop(&staged);
     second.pid_file = "/nowhere/at/all.pid";
-    STEP(17, lc_service_main(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
+    STEP(17, check_service(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
     STEP(18, check_log_has("the pid file /nowhere/at/all.pid cannot be opened: No such file"));
     check_log_release();
     return 0;
@@ -416,11 +416,11 @@ static void second_instance_is_refused(void)
 
 static bool is_refused_for(const char *path, const char *why)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.pid_file = path;
     options.notify = terminate;
     check_log_capture();
-    int status = lc_service_main(&options, supervisor_of(make_noop, NULL));
+    int status = check_service(&options, supervisor_of(make_noop, NULL));
     bool refused = status == LC_EXIT_ERROR && check_log_has(why);
     check_log_release();
     return refused;
@@ -458,11 +458,11 @@ static void look_at_pid_file(const char *message, void *arg)
 
 static int runs_with_mode_0600(const char *path)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.pid_file = path;
     options.notify = look_at_pid_file;
     options.notify_arg = (void *)(uintptr_t)path;
-    STEP(20, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(20, check_service(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
     STEP(21, mode_seen == 0600);
     STEP(22, access(path, F_OK) != 0);
     return 0;
@@ -514,11 +514,11 @@ static void pid_file_is_safe(void)
 
 CHECK_CHILD(process_is_overdue)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.pid_file = getenv("LC_CHECK_PID_FILE");
     options.stop_timeout = 100 * LC_MILLISECOND;
     options.notify = terminate;
-    lc_service_main(&options, supervisor_of(make_hanging, NULL));
+    check_service(&options, supervisor_of(make_hanging, NULL));
     return 10; /* it does not come back */
 }
 
@@ -598,7 +598,7 @@ static void keep_sanitizer_away(void)
 /* Runs it with a standard error that was full before, and is never read. */
 static int serve_unread(lc_component_factory factory)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     int ends[2];
     keep_sanitizer_away();
     STEP(10, pipe(ends) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
@@ -606,7 +606,7 @@ static int serve_unread(lc_component_factory factory)
         lc_log(LC_LOG_INFO, "test", "a line that takes its place, and stays there");
     options.stop_timeout = LC_SECOND;
     options.notify = terminate;
-    return lc_service_main(&options, supervisor_of(factory, NULL));
+    return check_service(&options, supervisor_of(factory, NULL));
 }
 
 CHECK_CHILD(process_logs_for_ever)
@@ -664,11 +664,11 @@ static void look_at_title(const char *message, void *arg)
 
 CHECK_CHILD(process_has_title)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     allow_titles();
     options.process_title = true;
     options.notify = look_at_title;
-    STEP(10, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(10, check_service(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
     STEP(11, shown[0]);
     STEP(12, shown[1]);
     STEP(13, !shows_title("check: stopping: received SIGTERM"));
@@ -697,11 +697,11 @@ static void look_at_descriptors(const char *message, void *arg)
 
 CHECK_CHILD(process_runs_without_standard)
 {
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.notify = look_at_descriptors;
     STEP(10, fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(2, F_GETFD) < 0);
     /* What makes the supervisor may open files of its own: so the main of a program goes first. */
-    STEP(11, lc_service_main(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
+    STEP(11, check_service(&options, supervisor_of(make_noop, NULL)) == LC_EXIT_CLEAN);
     STEP(12, all_open);
     return 0;
 }
@@ -726,7 +726,7 @@ static bool is_refused(const lc_service_options *options, lc_supervisor *supervi
                        const char *why)
 {
     check_log_capture();
-    int status = lc_service_main(options, supervisor);
+    int status = check_service(options, supervisor);
     bool refused = status == LC_EXIT_ERROR && check_log_count(why) == 1;
     check_log_release();
     return refused;
@@ -734,7 +734,7 @@ static bool is_refused(const lc_service_options *options, lc_supervisor *supervi
 
 #define REFUSED_WITH(field, value, why)                                                            \
     do {                                                                                           \
-        lc_service_options options_ = LC_SERVICE_INIT;                                             \
+        lc_service_options options_ = {.size = sizeof options_};                                   \
         options_.field = (value);                                                                  \
         CU_ASSERT_TRUE(is_refused(&options_, supervisor_of(make_noop, NULL), (why)));              \
     } while (0)
@@ -743,7 +743,7 @@ static void bad_options_are_refused(void)
 {
     static const char longer[] =
         "0123456789012345678901234567890123456789012345678901234567890123x";
-    REFUSED_WITH(size, 0, "LC_SERVICE_INIT");
+    REFUSED_WITH(size, 0, "{.size = sizeof(lc_service_options)}");
     REFUSED_WITH(name, "", "options.name");
     REFUSED_WITH(name, longer, "options.name");
     REFUSED_WITH(pid_file, "here.pid", "options.pid_file is \"here.pid\"");
@@ -756,12 +756,12 @@ static void bad_options_are_refused(void)
 static void bad_graph_is_refused(void)
 {
     lc_supervisor *supervisor = supervisor_of(make_noop, NULL);
-    const lc_dependency missing = {.name = "missing"};
-    lc_node node = LC_NODE_INIT;
+    const lc_dependency missing = {.size = sizeof missing, .name = "missing"};
+    lc_node node = {.size = sizeof node};
     node.name = "lonely";
     node.factory = make_noop;
-    node.dependencies = &missing;
-    node.dependency_count = 1;
+    const lc_dependency *const list[] = {&missing, NULL};
+    node.dependencies = list;
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
     CU_ASSERT_TRUE(is_refused(NULL, lc_supervisor_ref(supervisor),
                               "process: cannot start: node \"lonely\" depends on \"missing\""));

@@ -282,8 +282,8 @@ static lc_error *reload(lc_context *context, void *arg)
 
 static struct reloads reloads_for(struct staged *staged, struct reloads *reloads)
 {
-    staged->options.reload = reload;
-    staged->options.reload_arg = reloads;
+    staged->options.configure = reload;
+    staged->options.arg = reloads;
     return (struct reloads){.begun = lc_handle_new()};
 }
 

@@ -96,7 +96,7 @@ static lc_error *take_long(void *arg)
     staged.options.start_timeout = 2 * LC_MINUTE;
     staged.options.reload_timeout = LC_MINUTE;
     staged.options.stop_timeout = 10 * LC_MINUTE;
-    staged.options.reload = reload_for_long;
+    staged.options.configure = reload_for_long;
     check_log_capture();
     staged_start(&staged);
     CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));
@@ -202,13 +202,13 @@ static lc_error *serve_poorly(void *arg)
 {
     struct poor *poor = arg;
     lc_supervisor *supervisor = NULL;
-    lc_service_options options = LC_SERVICE_INIT;
+    lc_service_options options = {.size = sizeof options};
     options.name = "poor";
     options.notify = act;
     options.notify_arg = poor;
-    options.reload = reload;
+    options.configure = reload;
     options.watchdog = LC_SECOND;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "noop";
     node.factory = make_noop;
     lc_error *error = lc_supervisor_new(NULL, &supervisor);
@@ -216,7 +216,7 @@ static lc_error *serve_poorly(void *arg)
     if (error)
         poor->status = LC_EXIT_ERROR;
     else
-        poor->status = lc_service_main(&options, lc_supervisor_ref(supervisor));
+        poor->status = check_service(&options, lc_supervisor_ref(supervisor));
     lc_error_unref(error);
     lc_supervisor_unref(supervisor);
     return NULL;

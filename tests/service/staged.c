@@ -44,16 +44,16 @@ static void add(struct staged *staged, size_t index)
     *node = (struct staged_node){.staged = staged, .behavior = LC_SHUTDOWN};
     puppet_init(&node->puppet, -EIO);
     snprintf(node->name, sizeof node->name, "n%u", (unsigned)index % 100);
-    const lc_dependency before = {.name = index > 0 ? node[-1].name : NULL};
-    lc_node options = LC_NODE_INIT;
+    const lc_dependency before = {.size = sizeof before, .name = index > 0 ? node[-1].name : NULL};
+    lc_node options = {.size = sizeof options};
     options.name = node->name;
     options.factory = make;
     options.arg = node;
     options.judge = answer;
     options.judge_arg = node;
     options.kind = check_kind();
-    options.dependencies = &before;
-    options.dependency_count = index > 0;
+    const lc_dependency *const list[] = {index > 0 ? &before : NULL, NULL};
+    options.dependencies = list;
     lc_error *error = lc_supervisor_add(staged->supervisor, &options);
     if (error)
         abort();
@@ -62,13 +62,13 @@ static void add(struct staged *staged, size_t index)
 void staged_init(struct staged *staged, size_t count)
 {
     memset(staged, 0, sizeof *staged);
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.name = "staged";
     lc_error *error = lc_supervisor_new(&options, &staged->supervisor);
     if (error || count > STAGED_MAX)
         abort();
     pthread_mutex_init(&staged->lock, NULL);
-    staged->options = (lc_service_options)LC_SERVICE_INIT;
+    staged->options = (lc_service_options){.size = sizeof(lc_service_options)};
     staged->options.notify = hear;
     staged->options.notify_arg = staged;
     staged->options.stop_timeout = LC_FOREVER;
@@ -81,7 +81,7 @@ void staged_init(struct staged *staged, size_t count)
 static void serve(void *arg)
 {
     struct staged *staged = arg;
-    staged->status = lc_service_main(&staged->options, lc_supervisor_ref(staged->supervisor));
+    staged->status = check_service(&staged->options, lc_supervisor_ref(staged->supervisor));
     lc_handle_close(staged->finished);
 }
 

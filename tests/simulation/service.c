@@ -101,7 +101,7 @@ static lc_error *serve(void *arg)
     struct service *service = arg;
     lc_error *error = NULL;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(20 * LC_SECOND));
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "service";
     options.factory = make_instance;
     options.arg = service;

@@ -486,3 +486,13 @@ int main(int count, char **arguments)
     CU_cleanup_registry();
     return failed != 0 || run == 0;
 }
+
+int check_service(const lc_service_options *options, lc_supervisor *supervisor)
+{
+    lc_service_options own = {.size = sizeof own};
+    if (options)
+        own = *options;
+    own.supervisor = supervisor;
+    own.keep_library = true;
+    return lc_service_main(&own);
+}

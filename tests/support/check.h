@@ -150,4 +150,12 @@ void check_log_release(void);
 /** Where records go while no capture runs: to this sink, which must stay; NULL: to stderr. */
 void check_log_rest(const struct lc_log_sink *sink);
 
+struct lc_service_options;
+struct lc_supervisor;
+/**
+ * lc_service_main with this supervisor, which is taken over; `options` NULL for the defaults. The
+ * library stays up behind it, since tests look at more.
+ */
+int check_service(const struct lc_service_options *options, struct lc_supervisor *supervisor);
+
 #endif

@@ -229,8 +229,10 @@ static void stint_drop(struct stint *stint)
 /* "name", "name:condition", either with a plus sign. */
 static void depend_on(struct player *player, char *text)
 {
-    size_t index = player->node.dependency_count++;
+    size_t index = player->dependency_count++;
     lc_dependency *dependency = &player->dependencies[index];
+    dependency->size = sizeof *dependency;
+    player->dependency_list[index] = dependency;
     size_t length = strlen(text);
     dependency->restart_along = text[length - 1] == '+';
     text[length - dependency->restart_along] = '\0';
@@ -252,15 +254,15 @@ struct player *crew_player(struct crew *crew, const char *name, const char *depe
     char *left = NULL, text[CREW_PLAYERS * LC_NAME_MAX];
     player->crew = crew;
     snprintf(player->name, sizeof player->name, "%s", name);
-    player->node = (lc_node)LC_NODE_INIT;
+    player->node = (lc_node){.size = sizeof(lc_node)};
     player->node.name = player->name;
     player->node.factory = make_stint;
     player->node.arg = player;
     player->node.judge = judge;
     player->node.judge_arg = player;
     player->node.kind = check_kind();
-    player->node.backoff.first = 0;
-    player->node.dependencies = player->dependencies;
+    player->node.backoff.first = LC_NONE;
+    player->node.dependencies = player->dependency_list;
     snprintf(text, sizeof text, "%s", dependencies);
     for (char *one = strtok_r(text, " ", &left); one; one = strtok_r(NULL, " ", &left))
         depend_on(player, one);
@@ -287,7 +289,7 @@ struct crew *crew_new(void)
     struct crew *crew = calloc(1, sizeof *crew);
     if (!crew || pthread_mutex_init(&crew->lock, NULL) != 0)
         abort();
-    crew->options = (lc_supervisor_options)LC_SUPERVISOR_INIT;
+    crew->options = (lc_supervisor_options){.size = sizeof(lc_supervisor_options)};
     crew->options.name = "crew";
     crew->options.halt = LC_HALT_RETURN;
     crew->context = lc_context_new(NULL);

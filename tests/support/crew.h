@@ -57,6 +57,8 @@ struct player {
     char name[LC_NAME_MAX + 1];
     lc_node node;
     lc_dependency dependencies[CREW_PLAYERS];
+    const lc_dependency *dependency_list[CREW_PLAYERS + 1];
+    size_t dependency_count;
     char dependency_names[CREW_PLAYERS][LC_NAME_MAX + 1];
     bool slow; /**< ready only when ordered to be */
     enum player_end end;

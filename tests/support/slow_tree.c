@@ -79,7 +79,7 @@ void slow_tree_mark_busy(const struct slow_tree *tree, bool *busy)
 
 double slow_tree_pause(const struct slow_node *node)
 {
-    const lc_backoff *backoff = &node->backoff;
+    const struct lc__backoff *backoff = &node->backoff;
     double pause = (double)backoff->first;
     for (unsigned steps = node->deaths - 1; steps > 0 && pause < (double)backoff->most; steps--)
         pause *= backoff->factor;

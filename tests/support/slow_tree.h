@@ -6,6 +6,8 @@
 #ifndef LIFECYCLE_TESTS_SLOW_TREE_H
 #define LIFECYCLE_TESTS_SLOW_TREE_H
 
+#include "supervise/engine.h"
+
 #include <lifecycle/observe.h>
 #include <lifecycle/restart.h>
 #include <lifecycle/tree.h>
@@ -33,7 +35,7 @@ struct slow_node {
     int parent; /* -1: it is the root */
     int group;
     lc_restart_type restart;
-    lc_backoff backoff;
+    struct lc__backoff backoff;
     int64_t stop_timeout;
     bool significant;
 

@@ -23,9 +23,9 @@ static void note(struct actor *actor, lc_error *error)
 
 static void start_children(struct actor *actor, lc_context *context)
 {
-    lc_child children[ACTOR_CHILDREN_MAX];
-    for (size_t i = 0; i < actor->group.count; i++)
-        children[i] = actor->children[i]->child;
+    const lc_child *children[ACTOR_CHILDREN_MAX + 1] = {NULL};
+    for (size_t i = 0; i < actor->child_count; i++)
+        children[i] = &actor->children[i]->child;
     actor->group.children = children;
     note(actor, lc_runnable_start_group(context, &actor->group));
 }
@@ -123,7 +123,7 @@ bool actor_told_to_call(struct actor *actor, void (*call)(lc_context *context, v
 
 bool actor_starts(struct actor *actor, size_t count)
 {
-    actor->group.count = count;
+    actor->child_count = count;
     return actor_does(actor, ACTOR_START) && actor->answer == 0;
 }
 
@@ -134,12 +134,13 @@ bool actor_ended(const struct actor *actor)
 
 static void actor_init(struct actor *actor, const char *name, int code)
 {
-    *actor = (struct actor){.child = LC_CHILD_INIT, .group = LC_CHILD_GROUP_INIT};
+    *actor = (struct actor){.child = {.size = sizeof(lc_child)},
+                            .group = {.size = sizeof(lc_child_group)}};
     actor->child.name = name;
     actor->child.run = act;
     actor->child.arg = actor;
     actor->child.kind = check_kind();
-    actor->child.backoff.first = 0;
+    actor->child.backoff.first = LC_NONE;
     actor->error = lc_error_new(code, "\"%s\" failed with %d", name, code);
     if (lc_channel_new(LC_CHANNEL_UNBOUNDED, drop_context, &actor->entered) != 0 ||
         lc_channel_new(8, NULL, &actor->orders) != 0 ||
@@ -163,7 +164,7 @@ void troupe_set(struct troupe *troupe)
     static const char *const names[TROUPE_ACTORS] = {"root", "a", "b", "c", "d", "e"};
     memset(troupe, 0, sizeof *troupe);
     check_log_capture();
-    troupe->options = (lc_tree_options)LC_TREE_INIT;
+    troupe->options = (lc_tree_options){.size = sizeof(lc_tree_options)};
     for (size_t i = 0; i < TROUPE_ACTORS; i++)
         actor_init(&troupe->actors[i], names[i], -100 - (int)i);
     for (size_t i = 1; i < TROUPE_ACTORS; i++)
@@ -173,7 +174,7 @@ void troupe_set(struct troupe *troupe)
 bool troupe_open(struct troupe *troupe)
 {
     enum { EVENTS = 1000 };
-    troupe->options.root = troupe->actors[0].child;
+    troupe->options.root = &troupe->actors[0].child;
     lc_error *error = lc_tree_new(&troupe->options, &troupe->tree);
     if (!error)
         troupe->observer = lc_tree_observe(troupe->tree, EVENTS);

@@ -28,7 +28,9 @@ struct actor {
     lc_child child; /**< how it is started: to be changed before that */
     struct actor *children[ACTOR_CHILDREN_MAX];
     lc_child_group group; /**< of its children, which it fills in itself */
-    bool stubborn;        /**< it does not return by itself when its context ends */
+    size_t child_count;
+    const lc_child *alone[2]; /**< a list of itself, for a description of children */
+    bool stubborn;            /**< it does not return by itself when its context ends */
     void (*call)(lc_context *context, void *arg);
     void *arg;
     lc_error *error;

@@ -45,7 +45,7 @@ struct twins_plan {
     int parent; /* -1: it is the root */
     int group;
     lc_restart_type restart;
-    lc_backoff backoff;
+    struct lc__backoff backoff;
     int64_t stop_timeout;
     bool significant;
 };

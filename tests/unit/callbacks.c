@@ -47,11 +47,14 @@ static lc_error *run_root(lc_context *context, void *arg)
 /* Without a pause, so that the old context ends as the next instance begins. */
 static bool open_tree(struct restart *restart)
 {
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.run = run_root;
-    options.root.arg = restart;
-    options.root.kind = check_kind();
-    options.root.backoff = (lc_backoff){.factor = 1};
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.run = run_root;
+    first.arg = restart;
+    first.kind = check_kind();
+    first.backoff = (lc_backoff){
+        .first = LC_NONE, .factor = 1, .jitter = LC_NONE, .steady = LC_NONE, .pause_first = true};
     lc_error *error = lc_tree_new(&options, &restart->tree);
     if (!error)
         error = lc_tree_start(restart->tree, NULL);
@@ -123,7 +126,7 @@ static lc_error *make_waiting(lc_component **component, void *arg)
 static bool add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
                 lc_judge handler, void *arg)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = factory;
     node.arg = arg;
@@ -146,7 +149,7 @@ static void remove_here(void *arg)
 static void a_removal_by_a_callback_does_not_wait(void)
 {
     struct removal removal = {0};
-    struct lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    struct lc_supervisor_options options = {.size = sizeof options};
     options.keep_running = true;
     lc_context *context = lc_context_new(NULL);
     CHECK_SUCCESS(lc_supervisor_new(&options, &removal.supervisor));
@@ -247,7 +250,7 @@ static void an_orphan_reports_to_nobody(void)
                             .asked = lc_handle_new(),
                             .answer = lc_handle_new()};
     lc_supervisor *outer;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     lc_context *context = lc_context_new(NULL);
     check_log_capture();
     CHECK_SUCCESS(lc_supervisor_new(&options, &outer));

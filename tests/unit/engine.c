@@ -201,7 +201,7 @@ static void refused_stops_for_good(void)
 
 /* ---- back-off ---- */
 
-static struct lc__engine_node *begin_with_backoff(lc_backoff backoff)
+static struct lc__engine_node *begin_with_backoff(struct lc__backoff backoff)
 {
     begin();
     struct lc__engine_node *node = add("node");
@@ -232,8 +232,8 @@ static void live(struct lc__engine_node *node, int64_t time)
 
 static struct lc__engine_node *begin_with_usual_backoff(void)
 {
-    lc_backoff backoff = LC_BACKOFF_INIT;
-    backoff.jitter = 0;
+    struct lc__backoff backoff = LC__BACKOFF_OF_GRAPH;
+    backoff.jitter = LC_NONE;
     return begin_with_backoff(backoff);
 }
 
@@ -273,7 +273,7 @@ static void an_instant_of_readiness_resets_nothing(void)
 static void a_life_shorter_than_the_next_pause_is_not_steady(void)
 {
     struct lc__engine_node *node = begin_with_backoff(
-        (lc_backoff){true, 20 * LC_SECOND, 30 * LC_SECOND, 2, 0, 10 * LC_SECOND});
+        (struct lc__backoff){true, 20 * LC_SECOND, 30 * LC_SECOND, 2, 0, 10 * LC_SECOND});
     CU_ASSERT_EQUAL(pause_of(node), 20 * LC_SECOND);
     live(node, 30 * LC_SECOND - 1);
     CU_ASSERT_EQUAL(pause_of(node), 30 * LC_SECOND);
@@ -336,7 +336,8 @@ static void a_later_factory_fails_like_anything_else(void)
 
 static void first_pause_may_be_asked_for(void)
 {
-    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 40, 50, 1.1, 0, 0});
+    struct lc__engine_node *node =
+        begin_with_backoff((struct lc__backoff){false, 40, 50, 1.1, 0, 0});
     CU_ASSERT_EQUAL(pause_of(node), 40);
     CU_ASSERT_EQUAL(pause_of(node), 44);
     CU_ASSERT_EQUAL(pause_of(node), 48);
@@ -346,7 +347,7 @@ static void first_pause_may_be_asked_for(void)
 
 static void no_pause_if_none_is_asked_for(void)
 {
-    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, 0, 0, 2, 0.5, 0});
+    struct lc__engine_node *node = begin_with_backoff((struct lc__backoff){false, 0, 0, 2, 0.5, 0});
     for (int i = 0; i < 5; i++)
         CU_ASSERT_EQUAL(pause_of(node), 0);
     end();
@@ -355,7 +356,8 @@ static void no_pause_if_none_is_asked_for(void)
 static void pauses_jitter_within_bounds(void)
 {
     const int64_t usual = LC_SECOND;
-    struct lc__engine_node *node = begin_with_backoff((lc_backoff){false, usual, usual, 1, 0.2, 0});
+    struct lc__engine_node *node =
+        begin_with_backoff((struct lc__backoff){false, usual, usual, 1, 0.2, 0});
     int64_t least = usual, most = usual;
     for (int i = 0; i < 1000; i++) {
         int64_t pause = pause_of(node);
@@ -1037,7 +1039,7 @@ static void steady_state_allocates_nothing(void)
     store = add("store");
     server = add("server");
     struct lc__engine_node *judged = add("judged");
-    store->policy.backoff = (lc_backoff)LC_BACKOFF_INIT;
+    store->policy.backoff = (struct lc__backoff)LC__BACKOFF_OF_GRAPH;
     judged->policy.judged = true;
     need(server, store, LC_WHEN_READY)->along = true;
     start();

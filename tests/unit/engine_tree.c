@@ -76,7 +76,7 @@ static struct runnable *add_typed(struct world *world, struct runnable *parent, 
     struct runnable *added = &world->all[world->count++];
     added->node.name = "runnable";
     added->node.policy = (struct lc__engine_policy){.restart = restart,
-                                                    .backoff = LC_BACKOFF_TREE_INIT,
+                                                    .backoff = LC__BACKOFF_OF_TREE,
                                                     .start_timeout = LC_FOREVER,
                                                     .stop_timeout = LC_FOREVER,
                                                     .runnable = true,
@@ -388,7 +388,7 @@ static void pause_is_not_cut_short(void)
     struct runnable *four[4];
     open_ordered(&world, four);
     is_healthy(&world, four[0]);
-    four[1]->node.policy.backoff = (lc_backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
+    four[1]->node.policy.backoff = (struct lc__backoff){false, LC_HOUR, LC_HOUR, 1, 0, 0};
     dies(&world, four[1]);
     CHECK_STATE(four[1], LC_NODE_BACKOFF);
     dies(&world, four[0]);
@@ -955,7 +955,7 @@ static size_t cost_of_a_leaf(size_t count, size_t children)
         lc__engine_group_init(&groups[i]);
         nodes[i].name = "runnable";
         nodes[i].policy = (struct lc__engine_policy){
-            .backoff = LC_BACKOFF_TREE_INIT, .stop_timeout = LC_FOREVER, .runnable = true};
+            .backoff = LC__BACKOFF_OF_TREE, .stop_timeout = LC_FOREVER, .runnable = true};
         nodes[i].group = &groups[i];
         lc__engine_add(&engine, &nodes[i], i > 0 ? &nodes[(i - 1) / children] : NULL, 0);
     }

@@ -159,7 +159,7 @@ static lc_error *make_nothing(lc_component **component, void *arg)
 
 static lc_error *run_component(int value)
 {
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "enums";
     options.factory = make_nothing;
     options.halt = (lc_halt_mode)value;
@@ -169,7 +169,7 @@ static lc_error *run_component(int value)
 static lc_error *make_supervisor(int value)
 {
     lc_supervisor *supervisor = NULL;
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     options.halt = (lc_halt_mode)value;
     lc_error *error = lc_supervisor_new(&options, &supervisor);
     lc_supervisor_unref(supervisor);
@@ -190,30 +190,31 @@ static lc_error *add_node(const lc_node *changed)
 
 static lc_error *kind_of_a_node(int value)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.kind = (lc_worker_kind)value;
     return add_node(&node);
 }
 
 static lc_error *restart_of_a_node(int value)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.restart = (lc_restart_type)value;
     return add_node(&node);
 }
 
 static lc_error *condition_of_a_dependency(int value)
 {
-    lc_node node = LC_NODE_INIT;
-    const lc_dependency dependency = {.name = "other", .condition = (lc_condition)value};
-    node.dependencies = &dependency;
-    node.dependency_count = 1;
+    lc_node node = {.size = sizeof node};
+    const lc_dependency dependency = {
+        .size = sizeof dependency, .name = "other", .condition = (lc_condition)value};
+    const lc_dependency *const list[] = {&dependency, NULL};
+    node.dependencies = list;
     return add_node(&node);
 }
 
 static lc_error *exceeded_of_a_node(int value)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.intensity = (lc_intensity){3, LC_SECOND, (lc_behavior)value};
     return add_node(&node);
 }
@@ -221,7 +222,7 @@ static lc_error *exceeded_of_a_node(int value)
 /* Also where no number of restarts is too many. */
 static lc_error *exceeded_without_a_limit(int value)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.intensity.exceeded = (lc_behavior)value;
     return add_node(&node);
 }
@@ -238,10 +239,11 @@ static lc_error *ask(lc_context *context, void *answer)
 static lc_error *make_tree(const lc_child *changed)
 {
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root = *changed;
-    options.root.name = "root";
-    options.root.run = ask;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = *changed;
+    options.root = &first;
+    first.name = "root";
+    first.run = ask;
     lc_error *error = lc_tree_new(&options, &tree);
     lc_tree_unref(tree);
     return error;
@@ -249,14 +251,14 @@ static lc_error *make_tree(const lc_child *changed)
 
 static lc_error *kind_of_a_root(int value)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.kind = (lc_worker_kind)value;
     return make_tree(&child);
 }
 
 static lc_error *restart_of_a_root(int value)
 {
-    lc_child child = LC_CHILD_INIT;
+    lc_child child = {.size = sizeof child};
     child.restart = (lc_restart_type)value;
     return make_tree(&child);
 }
@@ -280,14 +282,16 @@ static lc_error *start_group(lc_context *context, void *arg)
 static lc_error *ask_in_a_tree(struct question *question)
 {
     lc_tree *tree;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     question->child.name = "child";
     question->child.run = ask;
-    question->group.children = &question->child;
-    question->group.count = 1;
-    options.root.run = start_group;
-    options.root.arg = question;
-    options.root.restart = LC_TEMPORARY;
+    const lc_child *const members[] = {&question->child, NULL};
+    question->group.children = members;
+    first.run = start_group;
+    first.arg = question;
+    first.restart = LC_TEMPORARY;
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
     CU_ASSERT_EQUAL(lc_tree_settle(tree, check_patience()), 0);
@@ -299,28 +303,28 @@ static lc_error *ask_in_a_tree(struct question *question)
 
 static lc_error *kind_of_a_child(int value)
 {
-    struct question question = {LC_CHILD_INIT, LC_CHILD_GROUP_INIT, NULL};
+    struct question question = {{.size = sizeof(lc_child)}, {.size = sizeof(lc_child_group)}, NULL};
     question.child.kind = (lc_worker_kind)value;
     return ask_in_a_tree(&question);
 }
 
 static lc_error *restart_of_a_child(int value)
 {
-    struct question question = {LC_CHILD_INIT, LC_CHILD_GROUP_INIT, NULL};
+    struct question question = {{.size = sizeof(lc_child)}, {.size = sizeof(lc_child_group)}, NULL};
     question.child.restart = (lc_restart_type)value;
     return ask_in_a_tree(&question);
 }
 
 static lc_error *strategy_of_a_group(int value)
 {
-    struct question question = {LC_CHILD_INIT, LC_CHILD_GROUP_INIT, NULL};
+    struct question question = {{.size = sizeof(lc_child)}, {.size = sizeof(lc_child_group)}, NULL};
     question.group.strategy = (lc_strategy)value;
     return ask_in_a_tree(&question);
 }
 
 static lc_error *exceeded_of_a_group(int value)
 {
-    struct question question = {LC_CHILD_INIT, LC_CHILD_GROUP_INIT, NULL};
+    struct question question = {{.size = sizeof(lc_child)}, {.size = sizeof(lc_child_group)}, NULL};
     question.group.intensity = (lc_intensity){3, LC_SECOND, (lc_behavior)value};
     return ask_in_a_tree(&question);
 }

@@ -124,7 +124,7 @@ static int code_of(lc_error *error)
 
 static lc_error *add_noop(const char *name)
 {
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = make_noop;
     return lc_supervisor_add(supervisor, &node);
@@ -143,7 +143,7 @@ static int is_refused_supervision(void)
 
 CHECK_CHILD(fork_beside_a_supervisor)
 {
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     live = lc_context_new(NULL);
     STEP(131, lc_supervisor_new(&options, &supervisor) == NULL);
     STEP(132, add_noop("noop") == NULL);
@@ -193,7 +193,7 @@ static int is_refused_everything(void)
     STEP(15, lc_error_code(lc_manager_start(unstarted, parents.context)) == -ENOTSUP);
     lc_error *error = NULL;
     STEP(16, lc_signaler_wait(parents.signaler, open_handle, &error, LC_FOREVER) == -ENOTSUP);
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.factory = make_noop;
     options.judge = stop;
     error = lc_component_run(&options, NULL, NULL);

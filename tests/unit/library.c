@@ -170,7 +170,7 @@ static void signal_watch_keeps_it_up(void)
 static void idle_supervisor_keeps_it_up(void)
 {
     struct scope scope = scope_new(NULL);
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
     lc_supervisor *supervisor = NULL;
     options.keep_running = true;
     CHECK_SUCCESS(lc_supervisor_new(&options, &supervisor));

@@ -49,14 +49,20 @@ static void restart_of(lc_worker_kind kind)
 {
     struct masks masks = {0};
     lc_tree *tree;
-    lc_tree_options options = LC_TREE_INIT;
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
     lc_executor *executor = kind == LC_FIBER ? hasty_executor() : NULL;
-    options.root.run = run_root;
-    options.root.arg = &masks;
-    options.root.kind = kind;
-    options.root.executor = executor;
-    options.root.backoff =
-        (lc_backoff){.first = 5 * LC_MILLISECOND, .most = LC_SECOND, .factor = 1};
+    first.run = run_root;
+    first.arg = &masks;
+    first.kind = kind;
+    first.executor = executor;
+    first.backoff = (lc_backoff){.first = 5 * LC_MILLISECOND,
+                                 .most = LC_SECOND,
+                                 .factor = 1,
+                                 .jitter = LC_NONE,
+                                 .steady = LC_NONE,
+                                 .pause_first = true};
     check_log_capture();
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, NULL));

@@ -58,7 +58,7 @@ static lc_error *make_failing(lc_component **component, void *arg)
 
 static lc_error *run(lc_context *context, lc_ready *ready, void *arg)
 {
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "pausing";
     options.factory = make_failing;
     options.arg = arg;
@@ -108,9 +108,7 @@ static void is_restarted_more_slowly(struct pausing pausing)
         next_comes_after(&pausing, pause);
     next_comes_after(&pausing, 30 * LC_SECOND);
     next_comes_after(&pausing, 30 * LC_SECOND);
-    CU_ASSERT_EQUAL(
-        check_log_count("failed on purpose; restart "),
-        pausing.expected);
+    CU_ASSERT_EQUAL(check_log_count("failed on purpose; restart "), pausing.expected);
     lc_context_cancel(context, NULL); /* ends the pause at once */
     CU_ASSERT_EQUAL(lc_handle_wait(lc_manager_done(manager), check_patience()), 0);
     CU_ASSERT_EQUAL(atomic_load(&pausing.made), pausing.expected);

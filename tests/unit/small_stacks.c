@@ -93,7 +93,7 @@ static lc_error *make_thrower(lc_component **component, void *arg)
 /* Nothing handles what the worker throws: it is logged, and the component is started again. */
 static void run_a_component_that_throws(void)
 {
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.factory = make_thrower;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
     lc_error_unref(lc_component_run(&options, context, NULL));
@@ -103,7 +103,7 @@ static void run_a_component_that_throws(void)
 static void supervise_a_node_that_fails(void)
 {
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "fails";
     node.factory = make_thrower;
     node.kind = LC_FIBER;

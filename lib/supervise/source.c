@@ -1,0 +1,167 @@
+/*
+ * source.c: makes the instances of nodes that say what they are made of. See source.h.
+ */
+#include "supervise/source.h"
+
+#include "base/options.h"
+#include "component/plan.h"
+
+#include <lifecycle/isolate.h>
+#include <lifecycle/tree.h>
+
+#include <errno.h>
+
+/* ---- the makers of an instance, one for each form ---- */
+
+static lc_error *call_factory(lc_component **component, const struct lc__source *source)
+{
+    return source->factory(component, source->arg);
+}
+
+/* The workers of one instance get its data, which lives until the last of the manager is gone. */
+static lc_error *build_with_data(lc_manager **manager, const struct lc__source *source)
+{
+    void *data = NULL;
+    lc_error *error = source->make(&data, source->arg);
+    if (error)
+        return error;
+    error = lc__builder_build_for(source->builder, data, manager);
+    if (error && source->free)
+        source->free(data);
+    else if (!error)
+        lc_manager_set_data(*manager, data, source->free);
+    return error;
+}
+
+static lc_error *build_manager(lc_component **component, const struct lc__source *source)
+{
+    lc_manager *manager = NULL;
+    lc_error *error = source->make ? build_with_data(&manager, source)
+                                   : lc_manager_builder_build(source->builder, &manager);
+    *component = lc_manager_component(manager);
+    return error;
+}
+
+static lc_error *make_tree(lc_component **component, const struct lc__source *source)
+{
+    lc_tree *tree = NULL;
+    lc_error *error = lc_tree_new(source->tree, &tree);
+    *component = lc_tree_component(tree);
+    return error;
+}
+
+static lc_error *make_isolate(lc_component **component, const struct lc__source *source)
+{
+    return lc_isolate_component_new(source->isolate, component);
+}
+
+static lc_error *make_supervisor(lc_component **component, const struct lc__source *source)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_supervisor_options options = {
+        .size = sizeof options, .name = source->name, .nodes = source->nodes};
+    lc_error *error = lc_supervisor_new(&options, &supervisor);
+    *component = lc_supervisor_component(supervisor);
+    return error;
+}
+
+/* ---- workers ---- */
+
+static void add_worker(const struct lc__source *source, lc_worker worker, const lc_node *node)
+{
+    if ((unsigned)worker.kind == 0)
+        worker.kind = node->kind;
+    if (!worker.arg && !node->make)
+        worker.arg = node->arg;
+    if (worker.stack_size == 0)
+        worker.stack_size = node->stack_size;
+    if (!worker.executor && worker.kind == LC_FIBER)
+        worker.executor = node->executor;
+    lc_manager_builder_add_worker(source->builder, &worker);
+}
+
+static lc_error *add_workers(const struct lc__source *source, const lc_node *node)
+{
+    struct lc__options_list list;
+    bool found = true;
+    if (node->run)
+        add_worker(source,
+                   (lc_worker){.size = sizeof(lc_worker), .name = node->name, .run = node->run},
+                   node);
+    lc_error *error = lc__options_list_open(&list, node->workers, "lc_worker");
+    while (!error && found) {
+        lc_worker worker;
+        error = lc__options_list_next(&list, &worker, sizeof worker, &found);
+        if (!error && found)
+            add_worker(source, worker, node);
+    }
+    return error;
+}
+
+/* Builds one manager to hear of mistakes now, and not at the first start. */
+static lc_error *prepare_workers(struct lc__source *source, const lc_node *node)
+{
+    lc_manager *manager = NULL;
+    source->builder = lc_manager_builder_new(node->name);
+    if (!source->builder)
+        return lc_error_new(-ENOMEM, "no memory for node \"%s\"", node->name);
+    lc_error *error = add_workers(source, node);
+    if (!error)
+        error = lc_manager_builder_build(source->builder, &manager);
+    lc_manager_unref(manager);
+    return error;
+}
+
+/* ---- the node ---- */
+
+static lc_error *check_form(const lc_node *node)
+{
+    const bool given[] = {node->run,     node->workers, node->tree,
+                          node->isolate, node->nodes,   node->factory};
+    unsigned forms = 0;
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        forms += given[i];
+    if (forms != 1)
+        return lc_error_new(-EINVAL,
+                            "node \"%s\" is made of %s: give it one of run, workers, tree, "
+                            "isolate, nodes, factory",
+                            node->name, forms == 0 ? "nothing" : "several things");
+    if ((node->make || node->free) && !node->run && !node->workers)
+        return lc_error_new(
+            -EINVAL, "make and free of \"%s\" are for nodes that have run or workers", node->name);
+    if (node->free && !node->make)
+        return lc_error_new(-EINVAL, "free of \"%s\" has nothing to free without make", node->name);
+    return NULL;
+}
+
+lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name)
+{
+    lc_error *error = check_form(node);
+    if (error)
+        return error;
+    *source = (struct lc__source){
+        .instance = node->factory   ? call_factory
+                    : node->tree    ? make_tree
+                    : node->isolate ? make_isolate
+                    : node->nodes   ? make_supervisor
+                                    : build_manager,
+        .name = name,
+        .arg = node->arg,
+        .factory = node->factory,
+        .make = node->make,
+        .free = node->free,
+        .tree = node->tree,
+        .isolate = node->isolate,
+        .nodes = node->nodes,
+    };
+    error = source->instance == build_manager ? prepare_workers(source, node) : NULL;
+    if (error)
+        lc__source_end(source);
+    return error;
+}
+
+void lc__source_end(struct lc__source *source)
+{
+    lc_manager_builder_free(source->builder);
+    source->builder = NULL;
+}

@@ -1,0 +1,31 @@
+/*
+ * source.h: where the instances of a node come from: workers, a tree, an isolate, a nested
+ * supervisor, or a factory of the program. Floor 5: node.c.
+ */
+#ifndef LIFECYCLE_SUPERVISE_SOURCE_H
+#define LIFECYCLE_SUPERVISE_SOURCE_H
+
+#include <lifecycle/supervisor.h>
+
+struct lc__source {
+    /* Makes one instance. */
+    lc_error *(*instance)(lc_component **component, const struct lc__source *source);
+    const char *name; /* the node's; borrowed */
+    void *arg;
+    lc_component_factory factory;
+    lc_manager_builder *builder; /* of workers; NULL: of none */
+    lc_error *(*make)(void **data, void *arg);
+    void (*free)(void *data);
+    const struct lc_tree_options *tree;
+    const struct lc_isolate_options *isolate;
+    const lc_node *const *nodes;
+};
+
+/*
+ * Fills in `source` for a node whose kind has been resolved; `name` must live as long as it.
+ * @return NULL; -EINVAL naming what is wrong with the node; -ENOMEM. Then nothing needs freeing.
+ */
+lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name);
+void lc__source_end(struct lc__source *source);
+
+#endif
