@@ -53,8 +53,8 @@ LC_API size_t lc_channel_length(lc_channel *channel);
 /**
  * Sends an item, which may be NULL; waits while the channel is full.
  * @return 0; -EPIPE if it is closed; -ETIMEDOUT if it was full until the deadline; -ENOMEM
- * (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL, with a line in the log;
- * -ENOTSUP in a forked child.
+ * (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL, with a line in the
+ * log; -ENOTSUP in a forked child.
  */
 LC_API int lc_channel_send(lc_channel *channel, void *item, int64_t deadline);
 

@@ -51,10 +51,11 @@ typedef struct lc_component_ops {
     size_t size; /**< sizeof(lc_component_ops) */
     /**
      * Starts the component under a signaler context, on which it reports fatal errors, and whose
-     * end tells it to stop. Called at most once by its owner; a second call must answer an error of
-     * code -EALREADY and change nothing. May throw. **A start that fails, by returning an error or
-     * by throwing, leaves nothing of the component running**: it counts as done, whatever its done
-     * handle says. `context` is borrowed: reference it to keep it beyond the call.
+     * end tells it to stop, also the start itself (context.h). Called at most once by its owner; a
+     * second call must answer an error of code -EALREADY and change nothing. May throw. **A start
+     * that fails, by returning an error or by throwing, leaves nothing of the component running**:
+     * it counts as done, whatever its done handle says. `context` is borrowed: reference it to keep
+     * it beyond the call.
      */
     lc_error *(*start)(lc_component *component, lc_context *context);
     /**
@@ -105,7 +106,8 @@ LC_API const char *lc_component_name(lc_component *component);
 /**
  * Makes a fresh instance.
  * @param component  receives it; the run loop owns it and destroys it.
- * @return NULL, or an error, given over: the run ends with it and the handler is not asked.
+ * @return NULL, or an error, given over: the run ends with it and the handler is not asked. If the
+ * run has been told to stop, the error may be the answer to that (context.h).
  */
 typedef lc_error *(*lc_component_factory)(lc_component **component, void *arg);
 

@@ -5,6 +5,17 @@
  * below it and none above. A signaler context can moreover *throw*: report a fatal error upward to
  * whoever holds the nearest signaler. The first error wins.
  *
+ * **Told to stop.** The end of its context tells a function to stop. From then on NULL and an error
+ * that has the code of the context's error (lc_context_error: -ECANCELED, or -ETIMEDOUT after a
+ * deadline) in its chain mean the same: the function has stopped, as it was told. It may return
+ * either, or throw the latter, and may make the error from what a wait has returned. Any other
+ * error is a failure, and so is each error that comes before the context has ended.
+ *
+ * This rule is the same for workers, runnables, the starts of components, the entries and handlers
+ * of isolates (their context is lc_isolate_context), and the functions of a service. A factory,
+ * which has no context, goes by the one that its component would be started under, or that of the
+ * run. What lc_executor_run runs has none: its error is returned as it is.
+ *
  * All calls are thread-safe. The semantics are those of contexts and signaler contexts in the Go
  * component/lifecycle packages.
  */

@@ -268,8 +268,8 @@ lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *result, vo
 LC_API bool lc_isolate_current(lc_isolate *isolate);
 /**
  * The context of the calling isolate: it ends when the isolate does, or is killed at once; what is
- * thrown on it, or below, is an error of the isolate. NULL: no isolate calls, or memory has run
- * out. Borrowed: lives as long as the isolate.
+ * thrown on it, or below, is an error of the isolate, unless it only answers its end (context.h).
+ * NULL: no isolate calls, or memory has run out. Borrowed: lives as long as the isolate.
  */
 LC_API lc_context *lc_isolate_context(void);
 /**

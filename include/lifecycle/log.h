@@ -56,7 +56,7 @@ typedef enum lc_log_level {
 
 /** The level's name, as "warning"; NULL for a number that is no lc_log_level. Thread-safe. */
 LC_API const char *lc_log_level_name(lc_log_level level);
-/** The level of that name, for a configuration, say. @return 0, or -EINVAL: `*level` is untouched. */
+/** The level of that name, as of a configuration. @return 0, or -EINVAL: `*level` is untouched. */
 LC_API int lc_log_level_parse(const char *name, lc_log_level *level);
 
 /** What a field holds. */
@@ -84,8 +84,8 @@ typedef struct lc_log_field {
 
 /*
  * The fields by what they hold, for lc_log_fields: lc_field_text("path", path),
- * lc_field_int("lines", 42), lc_field_duration("took", lc_now() - before). They borrow what they are
- * given.
+ * lc_field_int("lines", 42), lc_field_duration("took", lc_now() - before). They borrow what they
+ * are given.
  */
 static inline lc_log_field lc_field_make(const char *key, const char *value, lc_log_field_kind kind)
 {

@@ -13,9 +13,8 @@
  * the others be. A worker is a thread or a fiber (executor.h); the manager uses no thread beyond
  * them, and the library's one thread for timers if it is started by a thread.
  *
- * A worker that was told to stop, by the end of its context, ends well with NULL and with any error
- * that has the code of the context's error (-ECANCELED, -ETIMEDOUT) in its chain: such an error is
- * dropped. Any other is logged with the worker's name and reported like an error before the stop.
+ * What a worker that was told to stop may return is in context.h. An error that is no answer to the
+ * stop is logged with the worker's name and reported like an error before the stop.
  *
  * The semantics are those of the ComponentManager in the Go component/lifecycle packages, from
  * which the names are taken as well.

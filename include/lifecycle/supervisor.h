@@ -20,11 +20,10 @@
  *     spin-halt     everything stops, and the process waits for an operator: see lc_spin_halt
  *
  * What is stopped on purpose stops in order: a node is told to when what depends on it is done, and
- * what depends on it by way of nodes that do not run, such as one that has failed.
- * A node that was told to stop ends cleanly without an error, or with one that has the code of its
- * context's error in its chain. Any other error is logged and, if everything is being stopped,
- * named in what the run returns. Its handler is asked too, but only the answers shutdown and
- * spin-halt count: they turn the stop into that.
+ * what depends on it by way of nodes that do not run, such as one that has failed. How a node that
+ * was told to stop ends cleanly is in context.h. Any other error is logged and, if everything is
+ * being stopped, named in what the run returns. Its handler is asked too, but only the answers
+ * shutdown and spin-halt count: they turn the stop into that.
  *
  * The supervisor has no thread of its own. The thread or fiber that brings an event about deals
  * with it, one event at a time: a worker that fails carries its error to the supervisor itself.
@@ -229,8 +228,8 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
  * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if
  * the node's end waits for the caller: the removal is begun, and the node is forgotten once it has
  * stopped. This is the answer to a worker, factory, start, handler or isolate of the node, or of a
- * supervisor or tree nested in it; to what they call through lc_call_blocking; and to a callback, or a
- * log sink, that the supervisor itself or one nested in the node has called.
+ * supervisor or tree nested in it; to what they call through lc_call_blocking; and to a callback,
+ * or a log sink, that the supervisor itself or one nested in the node has called.
  */
 LC_API LC_MUST_CHECK lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name,
                                                     int64_t deadline);

@@ -23,8 +23,8 @@
  * intensity. If it is given up, all of it is.
  *
  * Each death is logged at once, whatever follows. A runnable that was told to stop and ends with an
- * error of its own is logged too, but its error counts for nothing; if the whole tree is being
- * stopped, lc_tree_wait names it.
+ * error that is no answer to that (context.h) is logged too, but its error counts for nothing; if
+ * the whole tree is being stopped, lc_tree_wait names it.
  *
  * States: NEW (LC_NODE_STARTING), HEALTHY (LC_NODE_READY), DEAD, DONE, CANCELED.
  *

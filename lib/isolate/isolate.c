@@ -340,9 +340,7 @@ static void tell_ready(struct lc__isolate *isolate)
 static void enter(struct lc__isolate *isolate)
 {
     lc_error *error = isolate->entry(isolate->arg);
-    if (error)
-        lc__isolate_failed(isolate, error, false);
-    else
+    if (!error || !lc__isolate_failed(isolate, error, false))
         tell_ready(isolate);
 }
 
@@ -487,8 +485,28 @@ static void tell_listener(const struct lc__isolate *isolate, lc_send_port port,
         log_error(isolate, error, backtrace);
 }
 
-void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown)
+/*
+ * Whether the error is only the answer to the end of the isolate's context, or of the one that it
+ * was started under. Both live as long as the isolate, which runs on this stack.
+ */
+static bool is_answer_to_stop(struct lc__isolate *isolate, const lc_error *error)
 {
+    const lc_context *context = NULL;
+    lc__spinlock_lock(&isolate->lock);
+    if (isolate->extras && isolate->extras->context)
+        context = isolate->extras->context;
+    else if (isolate->extras)
+        context = isolate->extras->companion.parent;
+    lc__isolate_unlock(isolate);
+    return lc__context_is_clean_end(context, error);
+}
+
+bool lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown)
+{
+    if (is_answer_to_stop(isolate, error)) {
+        lc_error_unref(error);
+        return false;
+    }
     char *backtrace = thrown ? lc__backtrace("\n") : NULL;
     struct lc__listeners *listeners = NULL;
     struct lc__companion companion = {0};
@@ -514,6 +532,7 @@ void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool throw
     lc__listeners_unref(listeners);
     lc_error_unref(error);
     free(backtrace);
+    return true;
 }
 
 /* ---- the context ---- */

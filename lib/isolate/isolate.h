@@ -201,8 +201,11 @@ enum lc__event lc__isolate_next(const struct lc__isolate *isolate);
 /* The extras of the isolate that runs, made if need be. NULL: no memory. */
 struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate);
 lc_send_port lc__isolate_control_port(const struct lc__isolate *isolate);
-/* The running isolate has failed: tells who listens; the error is taken over. */
-void lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown);
+/*
+ * The running isolate has failed: tells the listeners; the error is taken over. @return false: it
+ * has not, the error only answers the end of the isolate's context.
+ */
+bool lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown);
 /* Spawns with a companion. `options` are good. */
 lc_error *lc__isolate_spawn(const lc_isolate_options *options,
                             const struct lc__companion *companion, lc_isolate *isolate);

@@ -23,7 +23,7 @@ lc_handle *lc__reload_done(const struct lc__reload *reload);
 void lc__reload_cancel(struct lc__reload *reload);
 /*
  * Forgets it. @return what it has failed with; NULL: it has not failed. A reload that was told to
- * end and returns the code of its context's error has not failed.
+ * end and answers by the rule of <lifecycle/context.h> has not failed.
  */
 lc_error *lc__reload_end(struct lc__reload *reload);
 

@@ -176,6 +176,11 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     struct lc__node *node = instance->node;
     lc_error *refused = instance->refused;
     instance->refused = NULL;
+    if (refused && (is_cancellation(instance, refused) ||
+                    lc__context_is_clean_end(shell->above, refused))) {
+        lc_error_unref(refused); /* its factory has no context, and may wait under one above */
+        refused = NULL;
+    }
     instance->node = NULL;
     node->instance = NULL;
     lc__signaler_seal(instance->signaler);

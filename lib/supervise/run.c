@@ -245,6 +245,12 @@ static void start(struct run *run)
             start_instance(&run->instance, run->options->name);
             return;
         }
+        if (lc__context_is_clean_end(run->context, error)) {
+            stop_if_cancelled(run);
+            lc_error_unref(error);
+            error = NULL;
+            how = LC__ENDED_CANCELED;
+        }
     }
     free_instance(&run->instance);
     lc__engine_ended(&run->engine, &run->node, run->node.instance, how, error, lc_now());
