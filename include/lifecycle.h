@@ -28,5 +28,6 @@
 #include <lifecycle/tree.h>
 #include <lifecycle/wait.h>
 #include <lifecycle/worker.h>
+#include <lifecycle/watch.h>
 
 #endif

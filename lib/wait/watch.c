@@ -1,0 +1,193 @@
+/*
+ * watch.c: a value with versions, for many readers. See <lifecycle/watch.h>.
+ *
+ * The watch has one reference to the current value, each reader one to what it has read. The lock
+ * is for the one pointer: a reader takes its reference under it, so that no publish can give the
+ * watch's back in between. What is closed, and what is released, is so after the lock.
+ */
+#include <lifecycle/watch.h>
+
+#include "base/fork.h"
+#include "base/memory.h"
+#include "base/refs.h"
+#include "base/spin.h"
+#include "wait/handle.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+struct lc_watch {
+    atomic_uint refs;
+    struct lc__spinlock lock;
+    lc_watch_value *current; /* held; NULL: none yet; under the lock */
+    lc_handle published;     /* closes after `current` was first set */
+};
+
+struct lc_watch_value {
+    atomic_uint refs;
+    uint64_t version; /* as the next two: never changes once it is current */
+    void *data;
+    void (*release)(void *data);
+    lc_handle replaced; /* closes after a newer one is current */
+};
+
+/* ---- the embedded handles ---- */
+
+static lc_watch *watch_of(lc_handle *published)
+{
+    return (lc_watch *)((char *)published - offsetof(lc_watch, published));
+}
+
+static void ref_published(lc_handle *handle)
+{
+    lc_watch_ref(watch_of(handle));
+}
+
+static void unref_published(lc_handle *handle)
+{
+    lc_watch_unref(watch_of(handle));
+}
+
+static lc_watch_value *value_of(lc_handle *replaced)
+{
+    return (lc_watch_value *)((char *)replaced - offsetof(lc_watch_value, replaced));
+}
+
+static void ref_replaced(lc_handle *handle)
+{
+    lc_watch_value_ref(value_of(handle));
+}
+
+static void unref_replaced(lc_handle *handle)
+{
+    lc_watch_value_unref(value_of(handle));
+}
+
+static const struct lc__handle_owner published_owner = {ref_published, unref_published};
+static const struct lc__handle_owner replaced_owner = {ref_replaced, unref_replaced};
+
+/* ---- values ---- */
+
+/* NULL: no memory. */
+static lc_watch_value *value_new(void *data, void (*release)(void *data))
+{
+    lc_watch_value *value = lc__allocate(sizeof *value);
+    if (!value)
+        return NULL;
+    atomic_init(&value->refs, 1);
+    value->data = data;
+    value->release = release;
+    lc__handle_init(&value->replaced, &replaced_owner);
+    return value;
+}
+
+lc_watch_value *lc_watch_value_ref(lc_watch_value *value)
+{
+    if (value)
+        atomic_fetch_add_explicit(&value->refs, 1, memory_order_relaxed);
+    return value;
+}
+
+static void release_value(const lc_watch_value *value)
+{
+    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    value->release(value->data);
+    pthread_setcancelstate(cancelling, NULL);
+}
+
+void lc_watch_value_unref(lc_watch_value *value)
+{
+    /*
+     * Nobody without a reference gets one to a value whose count is 1: the watch, which gives them
+     * out, has that one itself.
+     */
+    if (!value || !lc__refs_drop(&value->refs))
+        return;
+    if (value->release)
+        release_value(value);
+    lc__handle_destroy(&value->replaced);
+    lc__free(value);
+}
+
+void *lc_watch_value_data(const lc_watch_value *value)
+{
+    return value ? value->data : NULL;
+}
+
+uint64_t lc_watch_value_version(const lc_watch_value *value)
+{
+    return value ? value->version : 0;
+}
+
+lc_handle *lc_watch_value_replaced(lc_watch_value *value)
+{
+    return value ? &value->replaced : NULL;
+}
+
+/* ---- watches ---- */
+
+lc_watch *lc_watch_new(void)
+{
+    lc_watch *watch = lc__forked() ? NULL : lc__allocate(sizeof *watch);
+    if (!watch)
+        return NULL;
+    atomic_init(&watch->refs, 1);
+    lc__handle_init(&watch->published, &published_owner);
+    return watch;
+}
+
+lc_watch *lc_watch_ref(lc_watch *watch)
+{
+    if (watch)
+        atomic_fetch_add_explicit(&watch->refs, 1, memory_order_relaxed);
+    return watch;
+}
+
+void lc_watch_unref(lc_watch *watch)
+{
+    if (!watch || !lc__refs_drop(&watch->refs))
+        return;
+    lc_watch_value_unref(watch->current);
+    lc__handle_destroy(&watch->published);
+    lc__free(watch);
+}
+
+/*
+ * The lock orders the value's contents before every read of it, and the new value before the close
+ * of the old one's handle: who sees that closed and then reads takes the lock later. A reader that
+ * has read just before us finds the handle that we are about to close. So none waits for ever.
+ */
+int lc_watch_publish(lc_watch *watch, void *value, void (*release)(void *value))
+{
+    if (!watch)
+        return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
+    lc_watch_value *made = value_new(value, release);
+    if (!made)
+        return -ENOMEM;
+    lc__spinlock_lock(&watch->lock);
+    lc_watch_value *before = watch->current;
+    made->version = lc_watch_value_version(before) + 1;
+    watch->current = made;
+    lc__spinlock_unlock(&watch->lock);
+    lc_handle_close(before ? &before->replaced : &watch->published);
+    lc_watch_value_unref(before);
+    return 0;
+}
+
+lc_watch_value *lc_watch_read(lc_watch *watch)
+{
+    if (!watch)
+        return NULL;
+    lc__spinlock_lock(&watch->lock);
+    lc_watch_value *value = lc_watch_value_ref(watch->current);
+    lc__spinlock_unlock(&watch->lock);
+    return value;
+}
+
+lc_handle *lc_watch_published(lc_watch *watch)
+{
+    return watch ? &watch->published : NULL;
+}
