@@ -52,6 +52,22 @@ LC_API LC_MUST_CHECK lc_context *lc_context_new(lc_context *parent);
 LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline);
 
 /**
+ * Makes a context that ends `timeout` after its parent has ended, with the parent's error: for work
+ * that is to be finished when no more is taken on (docs/draining.md). What is thrown on it goes
+ * where the parent's throws go, and it finds the parent's values; what ends the parent does not end
+ * it before its time, nor what is below it. lc_context_cancel ends it at any time.
+ *
+ * The time begins when the parent ends, by a cancel or its deadline; for a parent that has ended
+ * already, with this call. lc_context_deadline tells the parent's deadline and `timeout` together;
+ * of a parent that has none it is LC_FOREVER, since nobody knows when that will end.
+ * @param timeout  nanoseconds. 0 or less: it ends with its parent, as a context of lc_context_new.
+ * LC_FOREVER: the end of the parent never ends it; cancel it.
+ * @return as lc_context_with_deadline. A parent that is NULL never ends, nor then does the context
+ * by itself.
+ */
+LC_API LC_MUST_CHECK lc_context *lc_context_with_grace(lc_context *parent, int64_t timeout);
+
+/**
  * As lc_context_new; the context carries a value for itself and all below it.
  * @param key      compared by address; make it the address of a static variable of yours. NULL is
  *                 refused, as if memory had run out.

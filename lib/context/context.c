@@ -12,6 +12,7 @@
 #include "base/fork.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/refs.h"
 #include "base/spin.h"
 #include "context/signaler.h"
 #include "executor/timers.h"
@@ -28,7 +29,13 @@ TAILQ_HEAD(context_list, lc_context);
  * Bits of what a context has beside the common part; one without any of it does not pay for it. A
  * deadline and a value do not go together.
  */
-enum context_kind { PLAIN = 0, WITH_SIGNALER = 1, WITH_DEADLINE = 2, WITH_VALUE = 4 };
+enum context_kind {
+    PLAIN = 0,
+    WITH_SIGNALER = 1,
+    WITH_DEADLINE = 2,
+    WITH_VALUE = 4,
+    WITH_GRACE = 8 /* and with it WITH_DEADLINE: the timer is armed when the parent has ended */
+};
 
 /* What cancelling touches comes first, close together: trees are large, and memory is slow. */
 struct lc_context {
@@ -57,6 +64,24 @@ struct value_context {
     const void *key;
     void *value;
     void (*release)(void *value);
+};
+
+/*
+ * What hears of the parent's end. It is apart from the context, which may be freed while the parent
+ * is just telling: each of the two has a reference.
+ */
+struct grace_link {
+    struct lc__waiter waiter; /* first; of the parent's done handle */
+    atomic_uint refs;
+    struct lc__spinlock lock;
+    struct grace_context *graced; /* NULL: it is being freed; under the lock */
+};
+
+struct grace_context {
+    struct deadline_context timed; /* first */
+    int64_t timeout;
+    struct grace_link *link; /* held */
+    atomic_bool holds;       /* the thread for timers: so to arm cannot fail for want of it */
 };
 
 static struct lc_error cancelled = LC__ERROR_IMMORTAL(-ECANCELED, "context cancelled");
@@ -106,11 +131,41 @@ static struct deadline_context *of_timer(struct lc__timer *timer)
     return (struct deadline_context *)((char *)timer - offsetof(struct deadline_context, timer));
 }
 
+/* By whoever comes first: the context has ended, or is freed. */
+static void grace_release_timers(struct grace_context *graced)
+{
+    /* Only the atomicity counts. */
+    bool held = atomic_exchange_explicit(&graced->holds, false, memory_order_relaxed);
+    lc__timers_release(&held);
+}
+
 /* A deadline that is not needed any more need not come. */
 static void disarm(lc_context *context)
 {
     if (context->kind & WITH_DEADLINE)
         lc__timer_disarm(&((struct deadline_context *)context)->timer);
+    if (context->kind & WITH_GRACE)
+        grace_release_timers((struct grace_context *)context);
+}
+
+static void grace_link_unref(struct grace_link *link)
+{
+    if (lc__refs_drop(&link->refs))
+        lc__free(link);
+}
+
+/* From here on the end of the parent does not find the context. */
+static void grace_leave_parent(lc_context *context)
+{
+    struct grace_link *link = ((struct grace_context *)context)->link;
+    if (!link)
+        return;
+    lc__spinlock_lock(&link->lock);
+    link->graced = NULL;
+    lc__spinlock_unlock(&link->lock);
+    if (lc__handle_remove(&context->parent->done, &link->waiter))
+        grace_link_unref(link); /* the list's */
+    grace_link_unref(link);
 }
 
 /* Gives back what the kind of context holds. */
@@ -118,6 +173,8 @@ static void free_extra(lc_context *context)
 {
     int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
     disarm(context);
+    if (context->kind & WITH_GRACE)
+        grace_leave_parent(context);
     if (context->kind & WITH_SIGNALER)
         lc_signaler_unref(context->signaler);
     const struct value_context *with_value = (struct value_context *)context;
@@ -343,6 +400,105 @@ lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
         return NULL;
     }
     return link_to_parent(context);
+}
+
+/* ---- a grace ---- */
+
+static void grace_fire(struct lc__timer *timer)
+{
+    lc_context *context = &of_timer(timer)->context;
+    end_tree(context, lc_error_ref(lc_context_error(context->parent)));
+    lc_context_unref(context);
+}
+
+/* Whether it has ended. With the lock: see grace_begin. */
+static bool context_has_ended(lc_context *context)
+{
+    lc__spinlock_lock(&context->lock);
+    bool ended = atomic_load_explicit(&context->error, memory_order_relaxed) != NULL;
+    lc__spinlock_unlock(&context->lock);
+    return ended;
+}
+
+/*
+ * The parent has ended: the time begins. Who ends the context meanwhile sets its error, under the
+ * lock, and then disarms. Either we hold the lock later, and find the error, or he does, and then
+ * finds the timer armed. Where no timer can be had, which the hold excludes in the world that the
+ * context was made in, there is no grace: nothing is to run for ever for want of memory.
+ */
+static void grace_begin(struct grace_context *graced)
+{
+    lc_context *context = &graced->timed.context;
+    int64_t deadline = lc_deadline_after(graced->timeout);
+    if (deadline > context->deadline)
+        deadline = context->deadline; /* the parent's own deadline came a little late */
+    if (lc__timer_arm_apart(&graced->timed.timer, deadline) < 0)
+        end_tree(context, lc_error_ref(lc_context_error(context->parent)));
+    else if (context_has_ended(context))
+        lc__timer_disarm(&graced->timed.timer);
+}
+
+/* On the stack of who ends the parent. */
+static void grace_parent_ended(struct lc__waiter *waiter)
+{
+    struct grace_link *link = (struct grace_link *)waiter;
+    lc__spinlock_lock(&link->lock);
+    struct grace_context *graced = link->graced;
+    if (graced && !try_ref(&graced->timed.context))
+        graced = NULL;
+    lc__spinlock_unlock(&link->lock);
+    if (graced) {
+        grace_begin(graced);
+        lc_context_unref(&graced->timed.context);
+    }
+    grace_link_unref(link);
+}
+
+/* Gives it what it needs. @return false: no memory, or no thread for timers. */
+static bool grace_prepare(struct grace_context *graced)
+{
+    bool held = false;
+    graced->timed.timer.due = deadline_due;
+    graced->timed.timer.fire = grace_fire;
+    graced->link = lc__allocate(sizeof *graced->link);
+    if (!graced->link)
+        return false;
+    atomic_init(&graced->link->refs, 1);
+    graced->link->graced = graced;
+    graced->link->waiter.closed = grace_parent_ended;
+    int result = lc__timers_hold(&held);
+    atomic_init(&graced->holds, held);
+    return result == 0;
+}
+
+/* When it ends by itself, as far as that is known when it is made. */
+static int64_t grace_end(const lc_context *parent, int64_t timeout)
+{
+    if (lc_context_error(parent))
+        return lc_deadline_after(timeout);
+    return parent->deadline > LC_FOREVER - timeout ? LC_FOREVER : parent->deadline + timeout;
+}
+
+lc_context *lc_context_with_grace(lc_context *parent, int64_t timeout)
+{
+    if (!parent || timeout <= 0)
+        return lc_context_new(parent);
+    if (timeout == LC_FOREVER)
+        return lc__context_apart(parent);
+    struct grace_context *graced = make(parent, WITH_DEADLINE | WITH_GRACE, sizeof *graced);
+    if (!graced)
+        return NULL;
+    lc_context *context = &graced->timed.context;
+    graced->timeout = timeout;
+    context->deadline = grace_end(parent, timeout);
+    if (!grace_prepare(graced)) {
+        lc_context_unref(context);
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&graced->link->refs, 1, memory_order_relaxed); /* the list's */
+    if (!lc__handle_add(&parent->done, &graced->link->waiter))
+        grace_parent_ended(&graced->link->waiter);
+    return context;
 }
 
 lc_context *lc_context_with_value(lc_context *parent, const void *key, void *value,

@@ -293,7 +293,9 @@ static bool keeper_busy(void)
                "the library cannot shut down: %zu contexts still have a deadline to come", armed);
     if (holds > 0)
         lc_log(LC_LOG_ERROR, NULL,
-               "the library cannot shut down: supervisors and trees that still run: %zu", holds);
+               "the library cannot shut down: supervisors and trees that still run, and "
+               "contexts with a grace that have not ended: %zu",
+               holds);
     return armed + holds > 0;
 }
 
