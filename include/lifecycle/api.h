@@ -71,6 +71,9 @@ LC_API const char *lc_version(void);
  * Call it when no worker runs and no other thread is inside the library; waiting for the done
  * handle of each component, and dropping what one made, is how to be sure.
  *
+ * A fiber or worker that has told others that it is done may still be returning: it is waited for. So
+ * is, for a tenth of a second, any other fiber that waits for nothing.
+ *
  * @return 0, or -EBUSY if workers, fibers, isolates, ports of threads and fibers, executors that
  * were not freed, supervisors or trees that run, process-signal watches or deadlines to come are
  * still there (the log says which, and nothing was taken down), -EDEADLK if called from a worker's

@@ -457,12 +457,40 @@ static void tell_hold(const struct hold *hold)
                hold->executor, hold->jobs, hold->job);
 }
 
+/* Whether it has fibers, and each of them runs, or will as soon as its thread comes to it. */
+static bool executor_is_ending(const lc_executor *executor)
+{
+    return executor->is_default && count_working(executor) > 0 && !lc__fiber_any_waits(executor);
+}
+
+/*
+ * What a fiber does last may tell others that it is done: those then call the shutdown while the
+ * fiber still returns. So fibers that wait for nothing get a moment to end in; one that waits is
+ * not ending. On the real clock: real threads are waited for.
+ */
+static void executors_await(void)
+{
+    const int64_t moment = 100 * LC_MILLISECOND;
+    int64_t began = lc__clock_real.now(&lc__clock_real);
+    bool ending = true;
+    for (unsigned round = 0; ending; lc__spin(&round)) {
+        ending = false;
+        const lc_executor *executor;
+        pthread_mutex_lock(&list_lock);
+        TAILQ_FOREACH (executor, &executors, link)
+            ending |= executor_is_ending(executor);
+        pthread_mutex_unlock(&list_lock);
+        ending &= lc__clock_real.now(&lc__clock_real) - began < moment;
+    }
+}
+
 static bool executors_busy(void)
 {
     enum { TOLD_MAX = 8 }; /* more are not needed to see what is wrong */
     struct hold holds[TOLD_MAX];
     size_t count = 0;
     lc_executor *executor;
+    executors_await();
     pthread_mutex_lock(&list_lock);
     TAILQ_FOREACH (executor, &executors, link)
         if (count < TOLD_MAX && note_hold(executor, &holds[count]))

@@ -60,22 +60,45 @@ void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name)
     name[LC_NAME_MAX] = '\0';
 }
 
-bool lc__fiber_name_one(const lc_executor *executor, char *name)
+/*
+ * The first fiber of the executor, but those that are finishing, that `suits` (NULL: any does). It
+ * may be ending just now, and its memory be given back. NULL: there is none.
+ */
+static struct lc__fiber *fiber_find(const lc_executor *executor, bool (*suits)(struct lc__fiber *))
 {
     for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
         for (unsigned i = 0; i < slab->count; i++) {
-            const struct lc__fiber *fiber = lc__slab_fiber(slab, i);
-            /* Acquire: see init. It may be ending just now, and its memory be given back. */
+            struct lc__fiber *fiber = lc__slab_fiber(slab, i);
+            /* Acquire: see init. */
             if (atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_FREE)
                 continue;
             const struct lc__loop *loop = fiber->loop;
-            if (fiber->finishing || !loop || loop->executor != executor)
+            if (fiber->finishing || !loop || loop->executor != executor || (suits && !suits(fiber)))
                 continue;
-            lc__fiber_copy_name(fiber, name);
-            return true;
+            return fiber;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool lc__fiber_name_one(const lc_executor *executor, char *name)
+{
+    const struct lc__fiber *fiber = fiber_find(executor, NULL);
+    if (fiber)
+        lc__fiber_copy_name(fiber, name);
+    return fiber != NULL;
+}
+
+/* As lc__task_waits, which would touch a task that it takes for a thread's: this may be none now. */
+static bool fiber_is_waiting(struct lc__fiber *fiber)
+{
+    unsigned long parks = atomic_load_explicit(&fiber->task.parks, memory_order_acquire);
+    return parks - atomic_load_explicit(&fiber->task.wakes, memory_order_acquire) == 1;
+}
+
+bool lc__fiber_any_waits(const lc_executor *executor)
+{
+    return fiber_find(executor, fiber_is_waiting) != NULL;
 }
 
 static void init(struct lc__fiber *fiber, const struct lc__fiber_options *options,

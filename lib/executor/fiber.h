@@ -101,6 +101,11 @@ void lc__fiber_yield(void);
  * LC_NAME_MAX + 1. @return false if none is found.
  */
 bool lc__fiber_name_one(const lc_executor *executor, char *name);
+/*
+ * Whether one of the executor's fibers waits in the library and has not been woken: then it is not
+ * just ending.
+ */
+bool lc__fiber_any_waits(const lc_executor *executor);
 const char *lc__fiber_name(const struct lc__fiber *fiber);
 /* The name as others may read it, while the fiber may just be ending. Room for LC_NAME_MAX + 1. */
 void lc__fiber_copy_name(const struct lc__fiber *fiber, char *name);

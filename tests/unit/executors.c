@@ -7,6 +7,7 @@
 #include "support/helper.h"
 #include "support/later.h"
 #include "support/puppet.h"
+#include "support/race.h"
 
 #include "executor/processors.h"
 
@@ -701,6 +702,50 @@ static void running_fiber_keeps_the_library_up(void)
     freeing_drop(&life);
 }
 
+/** The close is the last that it does, and yet others may be faster than its return. */
+static void tell_and_return(void *arg)
+{
+    lc_handle_close(arg);
+}
+
+static bool told_and_shut_down(void *arg)
+{
+    (void)arg;
+    lc_handle *over = lc_handle_new();
+    fibers_start(NULL, "tells", tell_and_return, over);
+    lc_handle_wait(over, LC_FOREVER);
+    bool well = lc_library_shutdown() == 0;
+    lc_handle_unref(over);
+    return well;
+}
+
+static void fiber_that_ends_is_waited_for(void)
+{
+    unsigned rounds = check_fewer(check_count(2000, 20000));
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    CU_ASSERT_EQUAL(race_repeat(told_and_shut_down, NULL, rounds), 0);
+}
+
+static void yield_until_told(void *arg)
+{
+    while (!lc_handle_is_closed(arg))
+        lc_yield();
+}
+
+static void busy_fiber_is_not_waited_for_long(void)
+{
+    lc_handle *told = lc_handle_new();
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    fibers_start(NULL, "busy", yield_until_told, told);
+    check_log_capture();
+    CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
+    CU_ASSERT_TRUE(check_log_has("\"busy\""));
+    check_log_release();
+    lc_handle_close(told);
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
+    lc_handle_unref(told);
+}
+
 static void executor_not_freed_keeps_the_library_up(void)
 {
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
@@ -860,6 +905,8 @@ CHECK_SUITE(
     {"fibers behind many hogs get one for each", fibers_behind_many_hogs_get_one_each},
     {"idle threads take what has not started", idle_threads_take_what_has_not_started},
     {"a running fiber keeps the library up, and is named", running_fiber_keeps_the_library_up},
+    {"a fiber that has told its end is waited for by a shutdown", fiber_that_ends_is_waited_for},
+    {"a shutdown does not wait long for a busy fiber", busy_fiber_is_not_waited_for_long},
     {"an executor not freed keeps the library up", executor_not_freed_keeps_the_library_up},
     {"done is enough for a shutdown", done_is_enough_for_a_shutdown},
     {"deadlines outlive their executor", deadlines_outlive_their_executor},
