@@ -24,10 +24,11 @@
 #include <lifecycle/service.h>
 #include <lifecycle/simulate.h>
 #include <lifecycle/supervisor.h>
+#include <lifecycle/task_group.h>
 #include <lifecycle/time.h>
 #include <lifecycle/tree.h>
 #include <lifecycle/wait.h>
-#include <lifecycle/worker.h>
 #include <lifecycle/watch.h>
+#include <lifecycle/worker.h>
 
 #endif

@@ -26,7 +26,7 @@ struct lc__owner *lc__owner_new(const void *whole, const char *path)
         return NULL;
     atomic_init(&counted->refs, 1);
     memcpy(counted->path, path, size);
-    counted->owner = (struct lc__owner){whole, false, counted->path};
+    counted->owner = (struct lc__owner){.whole = whole, .path = counted->path};
     return &counted->owner;
 }
 
@@ -47,7 +47,10 @@ void lc__owner_unref(void *owner)
 
 struct lc__owner *lc__owner_next(const lc_context **context)
 {
-    return lc__context_next_value(context, &lc__owner_key);
+    struct lc__owner *owner = lc__context_next_value(context, &lc__owner_key);
+    if (owner && owner->inside)
+        *context = owner->inside;
+    return owner;
 }
 
 bool lc__owner_owns(const struct lc__owner *wanted, const lc_context *context)

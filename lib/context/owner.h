@@ -1,6 +1,6 @@
 /*
- * owner.h: the owner of a context: the node of a supervisor, the runnable of a tree, or the part of
- * a merged component that a worker belongs to, and the owners above that. An owner answers two
+ * owner.h: the owner of a context: the node of a supervisor, the runnable of a tree, the part of a
+ * merged component, or the task group that a worker belongs to, and the owners above that. An owner answers two
  * questions: by which path messages name what is supervised, and whether the caller is part of what
  * it wants to wait for. Floor 3.
  *
@@ -19,6 +19,11 @@ struct lc__owner {
     const void *whole; /* the supervisor or tree; compared only, may be gone. NULL: neither */
     bool is_runnable;  /* it is the first member of a struct lc__run: runnable.h */
     const char *path;  /* outer/inner/node */
+    /*
+     * Where the owners above it are to be looked for, held by it; NULL: above the context that leads
+     * to it. A task group lies in the worker that made it, whatever context it was given.
+     */
+    lc_context *inside;
 };
 
 /* Under which a context leads to its owner. */

@@ -281,7 +281,8 @@ static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
     struct lc__run *run = lc__allocate(sizeof *run + size);
     if (!run)
         return NULL;
-    run->owner = (struct lc__owner){runnable->shell, true, run->path};
+    run->owner =
+        (struct lc__owner){.whole = runnable->shell, .is_runnable = true, .path = run->path};
     atomic_init(&run->refs, 1);
     run->shell = lc__shell_ref(runnable->shell);
     run->of = runnable;

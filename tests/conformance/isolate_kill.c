@@ -28,6 +28,7 @@ struct never {
     lc_receive_port port;    /* the test's, full, parks its senders */
     int pipe[2];
     struct load load;
+    lc_task_group *tasks; /* of one that does not end */
 };
 
 struct wait {
@@ -172,6 +173,16 @@ static void wait_run(struct never *never)
     lc_error_unref(lc_isolate_compute("stuck", compute_for_ever, never, &result, LC_FOREVER));
 }
 
+static void wait_tasks(struct never *never)
+{
+    lc_task_group_wait(never->tasks, LC_FOREVER);
+}
+
+static void wait_tasks_until(struct never *never)
+{
+    lc_task_group_wait(never->tasks, lc_deadline_after(LC_SECOND * 3600));
+}
+
 static const struct wait waits[] = {
     {"a handle", wait_handle},
     {"a handle, with a deadline", wait_handle_until},
@@ -194,6 +205,8 @@ static const struct wait waits[] = {
     {"room in a port of a thread or fiber", wait_port},
     {"a group's shutdown", wait_group},
     {"a computation", wait_run},
+    {"the tasks of a group", wait_tasks},
+    {"the tasks of a group, with a deadline", wait_tasks_until},
 };
 enum { WAITS = sizeof waits / sizeof *waits };
 
@@ -219,6 +232,13 @@ static void fill(struct never *never)
     CU_ASSERT_EQUAL(lc_channel_send(never->full, never, LC_NOW), 0);
 }
 
+static lc_error *work_for_ever(lc_context *context, void *arg)
+{
+    (void)arg;
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return NULL;
+}
+
 static void never_init(struct never *never)
 {
     *never = (struct never){.handle = lc_handle_new(),
@@ -229,12 +249,17 @@ static void never_init(struct never *never)
     CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &never->full), 0);
     CU_ASSERT_EQUAL(lc_channels_merge(&never->empty, 1, &never->merged), 0);
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &never->group));
+    never->tasks = lc_task_group_new(LC_TASK_GROUP(.name = "never", .kind = check_kind()));
+    CU_ASSERT_EQUAL(lc_task_group_start(never->tasks, work_for_ever, NULL), 0);
     fill(never);
 }
 
 static void never_drop(struct never *never)
 {
     void *item;
+    lc_task_group_cancel(never->tasks, NULL);
+    CU_ASSERT_EQUAL(lc_task_group_wait(never->tasks, check_patience()), 0);
+    lc_task_group_unref(never->tasks);
     CU_ASSERT_EQUAL(lc_channel_receive(never->full, &item, LC_NOW), 0);
     CU_ASSERT_PTR_EQUAL(item, never);
     CU_ASSERT_EQUAL(lc_channel_receive(never->full, &item, LC_NOW), -ETIMEDOUT);
