@@ -12,6 +12,7 @@
 #include <lifecycle/error.h>
 #include <lifecycle/executor.h>
 #include <lifecycle/handle.h>
+#include <lifecycle/io.h>
 #include <lifecycle/isolate.h>
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>

@@ -215,7 +215,7 @@ static void linger(struct session *session)
 {
     shutdown(session->socket, SHUT_WR);
     int64_t deadline = lc_deadline_after(LINGER_PATIENCE);
-    while (lc_now() < deadline && lc_wait_fd(session->socket, POLLIN, deadline) > 0) {
+    while (lc_now() < deadline && lc_wait_fd(NULL, session->socket, POLLIN, deadline) > 0) {
         if (recv(session->socket, session->input, sizeof session->input, 0) <= 0 && errno != EAGAIN)
             break;
         lc_yield(); /* a client that never stops sending is always ready */

@@ -180,13 +180,6 @@ LC_API int lc_call_blocking(void (*run)(void *arg), void *arg);
 /** The most threads that lc_call_blocking makes; further calls wait for one of them. */
 #define LC_BLOCKING_THREADS_MAX 256
 
-/**
- * To be called before a descriptor is closed that others may wait for: their waits return -EBADF.
- * Without it a wait for a closed descriptor may last for ever, as in poll(2).
- * @return how many waits were told; -ENOTSUP in a forked child.
- */
-LC_API int lc_fd_forget(int descriptor);
-
 LC_END_DECLARATIONS
 
 #endif

@@ -13,8 +13,9 @@
  * message any more are among them.
  *
  * What does not: the program's own threads must stay outside, pthread_exit ends the process with
- * status 0, descriptors answer -ENOTSUP unless a source for them is given, and process signals are
- * those that lc_simulation_signal delivers. Code that asks the system for the time or for random
+ * status 0, and process signals are those that lc_simulation_signal delivers. Descriptors are real
+ * ones whose both ends are in the simulation, such as pipes and socket pairs; or they are made up,
+ * if a source for them is given. Code that asks the system for the time or for random
  * numbers, or whose order depends on addresses, makes a run that does not repeat.
  */
 #ifndef LIFECYCLE_SIMULATE_H
@@ -46,8 +47,10 @@ typedef struct lc_simulation_options {
     uint64_t steps_max;
     /**
      * Says what poll(2) would: which of `events` a descriptor has ready, or a negative errno. The
-     * descriptors are whatever numbers the program uses. NULL: waits for descriptors answer
-     * -ENOTSUP.
+     * descriptors are whatever numbers the program uses. NULL: the descriptors are real. When
+     * nothing else can run, and before the clock goes on, poll(2) is asked for them without waiting,
+     * and the fibers whose descriptors are ready are woken in the order in which they have begun to
+     * wait. What comes from outside the simulation makes a run that does not repeat.
      */
     int (*poll)(void *arg, int descriptor, short events);
     void *poll_arg;

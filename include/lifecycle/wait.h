@@ -1,6 +1,6 @@
 /*
- * wait.h: waiting for the first of several things, for all of them, for time to pass, for a
- * descriptor, for a process signal.
+ * wait.h: waiting for the first of several things, for all of them, for time to pass, for a process
+ * signal. io.h has the wait for a single descriptor.
  *
  * Waits take a deadline (time.h). None is a pthread cancellation point. A wait works in any fiber
  * and any thread, also those the library did not make. To be woken by the end of a context as well,
@@ -90,9 +90,8 @@ static inline lc_waitable lc_on_signals(lc_process_signals *signals)
  *         many of them: the log says which); -EBADF (a descriptor that is not open, or was
  *         forgotten by lc_fd_forget);
  *         -ENOMEM (more than a few); -EMFILE, -ENFILE (waiting for descriptors needs one
- *         more, and an executor thread, for all its fibers, two); -ENOTSUP in a forked child, and
- *         for descriptors in a simulation without a source of them. With no waitables it waits for
- *         the deadline.
+ *         more, and an executor thread, for all its fibers, two); -ENOTSUP in a forked child. With
+ *         no waitables it waits for the deadline.
  */
 LC_API int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline);
 
@@ -101,13 +100,6 @@ LC_API int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline);
  * @return 0, at once if there are none; otherwise as lc_wait_any.
  */
 LC_API int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline);
-
-/**
- * Waits until poll(2) reports one of `events`, an error or a hang-up on the descriptor.
- * @return what poll(2) reported, above 0; -ETIMEDOUT; -EBADF; -EMFILE, -ENFILE; -ENOTSUP: as
- * lc_wait_any.
- */
-LC_API int lc_wait_fd(int descriptor, short events, int64_t deadline);
 
 /**
  * Lets `timeout` nanoseconds pass on the caller's clock. @return 0, or -ENOTSUP in a forked child.

@@ -104,3 +104,11 @@ int lc__poll(struct pollfd *descriptors, size_t count, int64_t deadline)
         syscall(SYS_ppoll, descriptors, count, deadline == LC_FOREVER ? NULL : &left, NULL, 0);
     return ready < 0 ? -errno : (int)ready;
 }
+
+int lc__poll_now(struct pollfd *descriptors, size_t count)
+{
+    int ready;
+    while ((ready = lc__poll(descriptors, count, LC_NOW)) == -EINTR)
+        continue;
+    return ready;
+}

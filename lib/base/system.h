@@ -45,5 +45,7 @@ int lc__send_datagram(int descriptor, const void *bytes, size_t size,
  * among them.
  */
 int lc__poll(struct pollfd *descriptors, size_t count, int64_t deadline);
+/* poll(2) without waiting. @return as poll(2), or a negative errno, but not -EINTR. */
+int lc__poll_now(struct pollfd *descriptors, size_t count);
 
 #endif

@@ -19,7 +19,7 @@
 #include "executor/loop.h"
 #include "executor/simulation.h"
 
-#include <lifecycle/executor.h>
+#include <lifecycle/io.h>
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -44,6 +44,7 @@ struct watch {
     bool forgotten;
     struct lc__loop *loop; /* of the fiber; NULL: a thread, or a simulation */
     struct lc__parker *parker;
+    struct lc__simulated_watch simulated; /* in a simulation that polls real descriptors */
 };
 
 /* The watches of some numbers, those of one number among others. */
@@ -256,6 +257,7 @@ enum { FEW = 4 };
 struct wait {
     struct lc__parker *parker;
     struct lc__loop *loop; /* NULL: a thread, or a simulation */
+    struct lc__simulation *simulation;
     struct pollfd *descriptors;
     size_t count;
     struct watch *watches;
@@ -270,6 +272,8 @@ static int watch_one(struct wait *wait, size_t i)
                             .loop = wait->loop,
                             .parker = wait->parker};
     add_watch(place_of(polled->fd), watch);
+    if (wait->simulation)
+        lc__simulation_watch(wait->simulation, &watch->simulated, wait->parker, polled);
     return wait->loop ? ask(wait->loop, polled->fd) : 0;
 }
 
@@ -282,6 +286,8 @@ static bool unwatch(struct wait *wait)
         if (!watch->link)
             continue;
         remove_watch(place_of(watch->descriptor), watch);
+        if (wait->simulation)
+            lc__simulation_unwatch(wait->simulation, &watch->simulated);
         forgotten |= watch->forgotten;
     }
     return forgotten;
@@ -318,8 +324,10 @@ int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *des
                     size_t count, int64_t deadline, const struct lc__park_reason *reason)
 {
     struct watch few[FEW];
-    struct wait wait = {parker, NULL, descriptors, count, few};
-    if (parker->fiber && !parker->fiber->task.simulation)
+    struct wait wait = {parker, NULL, NULL, descriptors, count, few};
+    if (parker->fiber)
+        wait.simulation = parker->fiber->task.simulation;
+    if (parker->fiber && !wait.simulation)
         wait.loop = parker->fiber->loop;
     if (count > FEW)
         wait.watches = lc__allocate_array(count, sizeof *wait.watches);
@@ -336,12 +344,8 @@ int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *des
 int lc__poller_now(struct pollfd *descriptors, size_t count)
 {
     struct lc__simulation *simulation = lc__task_current()->simulation;
-    if (simulation)
-        return lc__simulation_poll(simulation, descriptors, count);
-    int ready;
-    while ((ready = lc__poll(descriptors, count, LC_NOW)) == -EINTR)
-        continue;
-    return ready;
+    return simulation ? lc__simulation_poll(simulation, descriptors, count)
+                      : lc__poll_now(descriptors, count);
 }
 
 #ifdef LC__TSAN

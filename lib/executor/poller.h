@@ -18,7 +18,7 @@ struct lc__simulation;
  * descriptors; which, and what, is to be looked at afterwards. `descriptors` has room for one more
  * behind its `count`; the parker was begun with lc__parker_init_poll.
  * @return as lc__park; -EBADF: lc_fd_forget was called for one, or it is not open; -EMFILE,
- * -ENFILE, -ENOMEM; -ENOTSUP in a simulation that has no descriptors.
+ * -ENFILE, -ENOMEM.
  */
 int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                     size_t count, int64_t deadline, const struct lc__park_reason *reason);

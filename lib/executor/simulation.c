@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/sanitizer.h"
+#include "base/system.h"
 #include "executor/executor.h"
 #include "executor/loop.h"
 #include "executor/poller.h"
@@ -59,6 +60,7 @@ struct lc__simulation {
     size_t room;
     TAILQ_HEAD(, lc__simulated_fiber) live;
     size_t live_count;
+    struct lc__simulated_fds fds;
 };
 
 static bool one_in(struct lc__random *random, unsigned number)
@@ -266,6 +268,8 @@ bool lc__simulation_advance(struct lc__simulation *simulation)
                 atomic_load_explicit(&simulation->executor->bound, memory_order_relaxed) == 0;
     if (simulation->verdict || over)
         return false;
+    if (lc__simulated_fds_wake(&simulation->fds))
+        return true;
     int64_t next = lc__timers_next(&simulation->timers);
     int64_t next_late = lc__timers_next(&simulation->late);
     next = next < next_late ? next : next_late;
@@ -289,7 +293,7 @@ int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descri
     const lc_simulation_options *options = &simulation->options;
     int ready = 0;
     if (!options->poll)
-        return -ENOTSUP;
+        return lc__poll_now(descriptors, count);
     for (size_t i = 0; i < count; i++) {
         int found = options->poll(options->poll_arg, descriptors[i].fd, descriptors[i].events);
         if (found < 0)
@@ -298,6 +302,19 @@ int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descri
         ready += found != 0;
     }
     return ready;
+}
+
+void lc__simulation_watch(struct lc__simulation *simulation, struct lc__simulated_watch *watch,
+                          struct lc__parker *parker, const struct pollfd *polled)
+{
+    if (!simulation->options.poll)
+        lc__simulated_fds_add(&simulation->fds, watch, parker, polled);
+}
+
+void lc__simulation_unwatch(struct lc__simulation *simulation, struct lc__simulated_watch *watch)
+{
+    if (watch->parker)
+        lc__simulated_fds_remove(&simulation->fds, watch);
 }
 
 bool lc_is_simulated(void)
@@ -337,6 +354,7 @@ static struct lc__simulation *make(const lc_simulation_options *options)
     lc__random_seed(&simulation->luck, seed + 3);
     simulation->faults = (struct lc__faults){&simulation->luck, options->fail_one_in};
     TAILQ_INIT(&simulation->live);
+    lc__simulated_fds_init(&simulation->fds);
     return simulation;
 }
 
@@ -430,6 +448,7 @@ static void lose_workers(struct lc__simulation *simulation)
     lc__timers_drop(&simulation->timers);
     lc__timers_drop(&simulation->late);
     lc__poller_drop(simulation);
+    lc__simulated_fds_init(&simulation->fds);
     for (struct lc__simulated_fiber *lost; (lost = TAILQ_FIRST(&simulation->live));) {
         TAILQ_REMOVE(&simulation->live, lost, link);
         lost->fiber->loop = &limbo;

@@ -7,6 +7,7 @@
 #define LIFECYCLE_EXECUTOR_SIMULATION_H
 
 #include "base/task.h"
+#include "executor/simulated_fds.h"
 
 #include <lifecycle/simulate.h>
 
@@ -35,9 +36,19 @@ size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count);
 bool lc__simulation_advance(struct lc__simulation *simulation);
 /* Whether a wait is to end now, for no reason. */
 bool lc__simulation_wakes_early(struct lc__simulation *simulation);
-/* What poll(2) would say. */
+
+/* ---- descriptors ---- */
+
+/* What the source of the options says, or else poll(2) without waiting. */
 int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descriptors,
                         size_t count);
+/*
+ * A fiber is about to wait for a descriptor. If the world has no source, its waits are looked after
+ * here, until the unwatch.
+ */
+void lc__simulation_watch(struct lc__simulation *simulation, struct lc__simulated_watch *watch,
+                          struct lc__parker *parker, const struct pollfd *polled);
+void lc__simulation_unwatch(struct lc__simulation *simulation, struct lc__simulated_watch *watch);
 
 /* What the run returns, `result` being what its function did; taken over. */
 lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result);

@@ -271,6 +271,8 @@ static int sleep_once(struct wait *wait, int64_t deadline)
         result = lc__park(&wait->parker, 0, until, &reason);
     } else {
         size_t used = collect_descriptors(wait, wait->count);
+        if (wait->count == 1)
+            reason.what = "a descriptor";
         result = lc__poller_park(&wait->parker, 0, wait->polled, used, until, &reason);
     }
     return result == -ETIMEDOUT && until < deadline ? 0 : result;
@@ -486,14 +488,7 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
     return result == -EINVAL ? lc__wait_refuse("lc_wait_all", waitables, count) : result;
 }
 
-/* ---- a descriptor, time ---- */
-
-int lc_wait_fd(int descriptor, short events, int64_t deadline)
-{
-    lc_waitable waitable = lc_on_fd(descriptor, events);
-    int result = lc_wait_any(&waitable, 1, deadline);
-    return result < 0 ? result : waitable.revents;
-}
+/* ---- time ---- */
 
 int lc_sleep(int64_t timeout)
 {

@@ -339,7 +339,7 @@ static void kill_comes_as_the_wait_begins(void)
 
 static void wait_descriptor(struct never *never)
 {
-    lc_wait_fd(never->pipe[0], POLLIN, LC_FOREVER);
+    lc_wait_fd(NULL, never->pipe[0], POLLIN, LC_FOREVER);
 }
 
 static void wait_descriptors(struct never *never)

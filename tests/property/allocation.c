@@ -230,7 +230,7 @@ static int wait_for_descriptors(unsigned count)
     if (result == -ETIMEDOUT)
         result = lc_wait_all(waitables, count, soon());
     if (result == -ETIMEDOUT)
-        result = lc_wait_fd(pipes[0], POLLIN, soon());
+        result = lc_wait_fd(NULL, pipes[0], POLLIN, soon());
     close(pipes[0]);
     close(pipes[1]);
     return result == -ETIMEDOUT ? 0 : result;

@@ -279,7 +279,7 @@ static void forget_and_write(void *arg)
 static void await_byte(void *arg)
 {
     struct reading *reading = arg;
-    reading->result = lc_wait_fd(reading->ends[0], POLLIN, check_patience());
+    reading->result = lc_wait_fd(NULL, reading->ends[0], POLLIN, check_patience());
 }
 
 static bool take_byte(const struct reading *reading)
@@ -307,7 +307,7 @@ static void await_byte_shortly(void *arg)
 {
     struct reading *reading = arg;
     int64_t timeout = (int64_t)(check_random(&reading->random) % 16000);
-    reading->result = lc_wait_fd(reading->ends[0], POLLIN, lc_deadline_after(timeout));
+    reading->result = lc_wait_fd(NULL, reading->ends[0], POLLIN, lc_deadline_after(timeout));
 }
 
 /* One that was too late does not spoil the next. */
@@ -315,7 +315,7 @@ static bool judge_byte(void *arg)
 {
     struct reading *reading = arg;
     bool well = reading->result == POLLIN || reading->result == -ETIMEDOUT;
-    return well && lc_wait_fd(reading->ends[0], POLLIN, check_patience()) == POLLIN &&
+    return well && lc_wait_fd(NULL, reading->ends[0], POLLIN, check_patience()) == POLLIN &&
            take_byte(reading);
 }
 

@@ -71,7 +71,7 @@ static const char *take(struct manager *manager)
 
 const char *manager_next(struct manager *manager)
 {
-    if (lc_wait_fd(manager->socket, POLLIN, check_patience()) < 0)
+    if (lc_wait_fd(NULL, manager->socket, POLLIN, check_patience()) < 0)
         return NULL;
     return take(manager);
 }

@@ -53,7 +53,7 @@ static void await_signal(void *arg)
 static void await_descriptor(void *arg)
 {
     (void)arg;
-    lc_wait_fd(descriptors[0], POLLIN, LC_FOREVER);
+    lc_wait_fd(NULL, descriptors[0], POLLIN, LC_FOREVER);
     woken++;
 }
 
@@ -108,7 +108,7 @@ static void nobody_wakes_the_lost(void)
     lc_handle_unref(outside);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
     /* It has unmapped what the lost stood on. */
-    CU_ASSERT_EQUAL(lc_wait_fd(descriptors[0], POLLIN, lc_deadline_after(1)), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, descriptors[0], POLLIN, lc_deadline_after(1)), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_fd_forget(descriptors[0]), 0);
     close(descriptors[0]);
     close(descriptors[1]);

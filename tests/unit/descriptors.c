@@ -19,7 +19,7 @@
 static void negative_descriptors_are_refused(void)
 {
     lc_waitable waitable = lc_on_fd(-1, POLLIN);
-    CU_ASSERT_EQUAL(lc_wait_fd(-1, POLLIN, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, -1, POLLIN, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), -EBADF);
 }
 
@@ -49,7 +49,7 @@ CHECK_CHILD(halt_without_descriptors)
         return 4;
     use_up_descriptors();
     lc_error *error = lc_error_new(-EMFILE, "no descriptor left");
-    int waited = lc_wait_fd(pipes[0], POLLIN, check_patience());
+    int waited = lc_wait_fd(NULL, pipes[0], POLLIN, check_patience());
     int halt = lc_spin_halt(error, terminate_me, &halted);
     closefrom(STDERR_FILENO + 1); /* a leak checker wants some at the end */
     lc_error_unref(error);
@@ -93,7 +93,7 @@ CHECK_CHILD(fork_with_spares)
     if (pipe(pipes) != 0)
         return 5;
     int spare = next_descriptor(); /* the wait makes it */
-    if (lc_wait_fd(pipes[0], POLLIN, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
+    if (lc_wait_fd(NULL, pipes[0], POLLIN, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)
         return 1;
     pid_t child = fork();
     if (child == 0) {

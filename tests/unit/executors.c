@@ -243,7 +243,7 @@ static lc_error *be_a_service(void *arg)
     bool well =
         lc_handle_wait(handle, LC_FOREVER) == 0 && lc_sleep(LC_MILLISECOND) == 0 &&
         lc_channel_receive(channel, &item, lc_deadline_after(LC_MILLISECOND)) == -ETIMEDOUT &&
-        lc_wait_fd(pipes[0], 1, lc_deadline_after(LC_MILLISECOND)) == -ETIMEDOUT;
+        lc_wait_fd(NULL, pipes[0], 1, lc_deadline_after(LC_MILLISECOND)) == -ETIMEDOUT;
     lc_handle_unref(handle);
     lc_channel_unref(channel);
     *(unsigned *)arg = count_threads("");

@@ -54,7 +54,7 @@ static void read_one(void *arg)
     char byte;
     atomic_fetch_add(&readers->waiting, 1);
     do {
-        if (lc_wait_fd(readers->descriptor, POLLIN, check_patience()) <= 0)
+        if (lc_wait_fd(NULL, readers->descriptor, POLLIN, check_patience()) <= 0)
             return;
     } while (read(readers->descriptor, &byte, 1) != 1); /* the other was faster */
     atomic_fetch_add(&readers->got, 1);
@@ -107,13 +107,13 @@ struct talk {
 static void await_input(void *arg)
 {
     struct talk *talk = arg;
-    atomic_store(&talk->read, lc_wait_fd(talk->near, POLLIN, check_patience()));
+    atomic_store(&talk->read, lc_wait_fd(NULL, talk->near, POLLIN, check_patience()));
 }
 
 static void await_room(void *arg)
 {
     struct talk *talk = arg;
-    atomic_store(&talk->written, lc_wait_fd(talk->near, POLLOUT, check_patience()));
+    atomic_store(&talk->written, lc_wait_fd(NULL, talk->near, POLLOUT, check_patience()));
 }
 
 static void fill(int descriptor)
@@ -190,7 +190,7 @@ static void await_forgetting(void *arg)
 {
     struct forgotten *forgotten = arg;
     lc_handle_close(forgotten->begun[atomic_fetch_add(&forgotten->next, 1)]);
-    if (lc_wait_fd(forgotten->descriptor, POLLIN, check_patience()) == -EBADF)
+    if (lc_wait_fd(NULL, forgotten->descriptor, POLLIN, check_patience()) == -EBADF)
         atomic_fetch_add(&forgotten->told, 1);
 }
 
@@ -273,9 +273,9 @@ static void use_number_again(void *arg)
     struct ends ends = pipe_new();
     (void)arg;
     for (int i = 0; i < 20; i++) {
-        CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, lc_deadline_after(1)), -ETIMEDOUT);
+        CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, POLLIN, lc_deadline_after(1)), -ETIMEDOUT);
         write_byte(ends.write);
-        CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, check_patience()), POLLIN);
+        CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, POLLIN, check_patience()), POLLIN);
         close(ends.write);
         close(ends.read);
         ends = pipe_at(ends.read);
@@ -297,7 +297,7 @@ struct stale {
 static void await_number(void *arg)
 {
     struct stale *stale = arg;
-    stale->result = lc_wait_fd(stale->number, POLLIN, check_patience());
+    stale->result = lc_wait_fd(NULL, stale->number, POLLIN, check_patience());
     lc_handle_close(stale->over);
 }
 
@@ -308,7 +308,8 @@ static void wait_beside_a_copy(void *arg)
     struct ends old = pipe_new();
     int copy = dup(old.read);
     (void)arg;
-    CU_ASSERT_EQUAL(lc_wait_fd(old.read, POLLIN, lc_deadline_after(LC_MICROSECOND)), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, old.read, POLLIN, lc_deadline_after(LC_MICROSECOND)),
+                    -ETIMEDOUT);
     close(old.read);
     struct ends fresh = pipe_at(old.read);
     stale.number = fresh.read;
@@ -337,12 +338,13 @@ static void wait_for_special_ones(void *arg)
     FILE *file = tmpfile();
     int null = open("/dev/null", O_RDWR);
     (void)arg;
-    CU_ASSERT_EQUAL(lc_wait_fd(fileno(file), POLLIN, check_patience()), POLLIN);
-    CU_ASSERT_EQUAL(lc_wait_fd(fileno(file), POLLIN | POLLOUT, check_patience()), POLLIN | POLLOUT);
-    CU_ASSERT_EQUAL(lc_wait_fd(null, POLLOUT, check_patience()), POLLOUT);
-    CU_ASSERT_EQUAL(lc_wait_fd(null, POLLIN, LC_NOW), POLLIN);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, fileno(file), POLLIN, check_patience()), POLLIN);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, fileno(file), POLLIN | POLLOUT, check_patience()),
+                    POLLIN | POLLOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, null, POLLOUT, check_patience()), POLLOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, null, POLLIN, LC_NOW), POLLIN);
     /* It is not ready for what it does not know. */
-    CU_ASSERT_EQUAL(lc_wait_fd(null, POLLPRI, lc_deadline_after(LC_MILLISECOND)), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, null, POLLPRI, lc_deadline_after(LC_MILLISECOND)), -ETIMEDOUT);
     fclose(file);
     close(null);
 }
@@ -357,10 +359,10 @@ static void wait_for_bad_ones(void *arg)
     struct ends ends = pipe_new();
     lc_waitable both[] = {lc_on_fd(ends.read, POLLIN), lc_on_fd(ends.write, POLLIN)};
     (void)arg;
-    CU_ASSERT_EQUAL(lc_wait_fd(-1, POLLIN, check_patience()), -EBADF);
-    CU_ASSERT_EQUAL(lc_wait_fd(1 << 20, POLLIN, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, -1, POLLIN, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, 1 << 20, POLLIN, check_patience()), -EBADF);
     pipe_drop(&ends);
-    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, POLLIN, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_any(both, 2, check_patience()), -EBADF);
 }
 
@@ -375,14 +377,14 @@ static void await_hang_ups(void *arg)
     struct talk talk = talk_new();
     (void)arg;
     close(ends.write);
-    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, check_patience()), POLLHUP);
-    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, 0, check_patience()), POLLHUP);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, POLLIN, check_patience()), POLLHUP);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, 0, check_patience()), POLLHUP);
     close(ends.read);
     shutdown(talk.far, SHUT_WR);
-    CU_ASSERT_EQUAL(lc_wait_fd(talk.near, POLLIN | POLLRDHUP, check_patience()),
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, talk.near, POLLIN | POLLRDHUP, check_patience()),
                     POLLIN | POLLRDHUP);
     close(talk.far);
-    CU_ASSERT_TRUE(lc_wait_fd(talk.near, POLLIN, check_patience()) & POLLHUP);
+    CU_ASSERT_TRUE(lc_wait_fd(NULL, talk.near, POLLIN, check_patience()) & POLLHUP);
     close(talk.near);
 }
 
@@ -396,7 +398,7 @@ static void await_hang_up(void *arg)
 {
     struct hang_up *hang_up = arg;
     hang_up->result =
-        lc_wait_fd(hang_up->descriptor, 0, check_patience()); /* asks for nothing else */
+        lc_wait_fd(NULL, hang_up->descriptor, 0, check_patience()); /* asks for nothing else */
     lc_handle_close(hang_up->over);
 }
 
@@ -428,9 +430,9 @@ static void wait_for_an_epoll(void *arg)
     struct epoll_event event = {.events = EPOLLIN};
     (void)arg;
     CU_ASSERT_EQUAL(epoll_ctl(epoll, EPOLL_CTL_ADD, ends.read, &event), 0);
-    CU_ASSERT_EQUAL(lc_wait_fd(epoll, POLLIN, lc_deadline_after(LC_MICROSECOND)), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, epoll, POLLIN, lc_deadline_after(LC_MICROSECOND)), -ETIMEDOUT);
     write_byte(ends.write);
-    CU_ASSERT_EQUAL(lc_wait_fd(epoll, POLLIN, check_patience()), POLLIN);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, epoll, POLLIN, check_patience()), POLLIN);
     close(epoll);
     pipe_drop(&ends);
 }

@@ -85,7 +85,7 @@ static void come_closing_channel(struct thing *thing)
 
 static bool await_descriptor(struct thing *thing)
 {
-    return lc_wait_fd(thing->ends[0], POLLIN, check_patience()) == POLLIN;
+    return lc_wait_fd(NULL, thing->ends[0], POLLIN, check_patience()) == POLLIN;
 }
 
 static void come_descriptor(struct thing *thing)
@@ -265,7 +265,7 @@ static int time_receive(struct thing *thing, int64_t deadline)
 
 static int time_descriptor(struct thing *thing, int64_t deadline)
 {
-    return lc_wait_fd(thing->ends[0], POLLIN, deadline);
+    return lc_wait_fd(NULL, thing->ends[0], POLLIN, deadline);
 }
 
 static int time_any(struct thing *thing, int64_t deadline)

@@ -25,7 +25,7 @@ static struct scene {
 static void wait_for_it(void *arg)
 {
     (void)arg;
-    int result = lc_wait_fd(scene.gone[0], POLLIN, check_patience());
+    int result = lc_wait_fd(NULL, scene.gone[0], POLLIN, check_patience());
     lc_channel_send(scene.results, (void *)(intptr_t)result, LC_FOREVER);
 }
 

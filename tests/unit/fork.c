@@ -180,7 +180,7 @@ static int is_refused_everything(void)
     STEP(2, lc_wait_any(&waitable, 1, LC_FOREVER) == -ENOTSUP);
     STEP(3, lc_wait_all(&waitable, 1, LC_FOREVER) == -ENOTSUP);
     STEP(4, lc_wait_any(mixed, 2, LC_FOREVER) == -ENOTSUP);
-    STEP(5, lc_wait_fd(pipes[0], POLLIN, LC_FOREVER) == -ENOTSUP);
+    STEP(5, lc_wait_fd(NULL, pipes[0], POLLIN, LC_FOREVER) == -ENOTSUP);
     STEP(6, lc_sleep(LC_HOUR) == -ENOTSUP);
     STEP(7, lc_channel_receive(empty, &item, LC_FOREVER) == -ENOTSUP);
     STEP(8, lc_channel_send(full, NULL, LC_FOREVER) == -ENOTSUP);

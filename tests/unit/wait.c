@@ -291,7 +291,7 @@ static void descriptors_that_are_not_open(void)
     lc_waitable waitables[] = {lc_on_fd(closed_descriptor(), POLLIN)};
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
-    CU_ASSERT_EQUAL(lc_wait_fd(closed_descriptor(), POLLIN, check_patience()), -EBADF);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, closed_descriptor(), POLLIN, check_patience()), -EBADF);
     waitables[0].descriptor = -1;
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
 }
@@ -414,7 +414,7 @@ static int timed_descriptor(struct timed *timed)
 
 static int timed_fd(struct timed *timed)
 {
-    return lc_wait_fd(timed->ends.read, POLLIN, 2000);
+    return lc_wait_fd(NULL, timed->ends.read, POLLIN, 2000);
 }
 
 static int timed_sleep(struct timed *timed)
@@ -520,16 +520,16 @@ static void real_deadlines_come(void)
 static void fd_tells_what_poll_tells(void)
 {
     struct ends ends = pipe_new();
-    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, LC_NOW), -ETIMEDOUT);
-    CU_ASSERT_EQUAL(lc_wait_fd(ends.write, POLLOUT, LC_NOW), POLLOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, POLLIN, LC_NOW), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.write, POLLOUT, LC_NOW), POLLOUT);
     struct later then;
     later(&then, write_byte, &ends.write);
-    CU_ASSERT_EQUAL(lc_wait_fd(ends.read, POLLIN, check_patience()), POLLIN);
+    CU_ASSERT_EQUAL(lc_wait_fd(NULL, ends.read, POLLIN, check_patience()), POLLIN);
     CU_ASSERT_TRUE(later_join(&then));
     char byte;
     CU_ASSERT_EQUAL(read(ends.read, &byte, 1), 1);
     close(ends.write);
-    int reported = lc_wait_fd(ends.read, POLLIN, check_patience());
+    int reported = lc_wait_fd(NULL, ends.read, POLLIN, check_patience());
     CU_ASSERT_TRUE(reported > 0 && (reported & POLLHUP));
     close(ends.read);
 }

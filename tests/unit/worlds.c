@@ -98,7 +98,7 @@ struct waiter {
 static void wait_for_pipe(void *arg)
 {
     struct waiter *waiter = arg;
-    waiter->result = lc_wait_fd(waiter->pipe[0], POLLIN, check_patience());
+    waiter->result = lc_wait_fd(NULL, waiter->pipe[0], POLLIN, check_patience());
     lc_handle_close(waiter->over);
 }
 

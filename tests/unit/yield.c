@@ -24,7 +24,7 @@ static void wait_for_byte(void *arg)
 {
     (void)arg;
     lc_handle_close(scene.waiting);
-    lc_wait_fd(scene.pipe[0], POLLIN, check_patience());
+    lc_wait_fd(NULL, scene.pipe[0], POLLIN, check_patience());
     scene.came = true;
 }
 

@@ -1,0 +1,38 @@
+/*
+ * simulated_fds.h (internal): the real descriptors that fibers of a simulation wait for. Floor 1, and
+ * of it only simulation.c and poller.c.
+ */
+#ifndef LIFECYCLE_EXECUTOR_SIMULATED_FDS_H
+#define LIFECYCLE_EXECUTOR_SIMULATED_FDS_H
+
+#include <bsd/sys/queue.h>
+#include <poll.h>
+#include <stdbool.h>
+
+struct lc__parker;
+
+/* One descriptor of one wait; on the waiter's stack. Zeros: it is in no list. */
+struct lc__simulated_watch {
+    TAILQ_ENTRY(lc__simulated_watch) link;
+    struct lc__parker *parker; /* NULL: it is in no list */
+    int fd;
+    short events;
+    bool told; /* it was found ready; its fiber has been woken and has not run since */
+};
+
+/* In the order in which the waits began. */
+struct lc__simulated_fds {
+    TAILQ_HEAD(lc__simulated_watches, lc__simulated_watch) watches;
+};
+
+void lc__simulated_fds_init(struct lc__simulated_fds *fds);
+void lc__simulated_fds_add(struct lc__simulated_fds *fds, struct lc__simulated_watch *watch,
+                           struct lc__parker *parker, const struct pollfd *polled);
+void lc__simulated_fds_remove(struct lc__simulated_fds *fds, struct lc__simulated_watch *watch);
+/*
+ * Asks poll(2) for all of them, without waiting, and wakes the fibers whose descriptors are ready,
+ * in the order in which they have begun to wait. @return whether there was one.
+ */
+bool lc__simulated_fds_wake(struct lc__simulated_fds *fds);
+
+#endif
