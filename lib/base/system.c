@@ -87,6 +87,56 @@ int lc__send_datagram(int descriptor, const void *bytes, size_t size,
     }
 }
 
+long lc__receive(int descriptor, void *bytes, size_t size)
+{
+    for (;;) {
+        long got = syscall(SYS_recvfrom, descriptor, bytes, size, MSG_DONTWAIT, NULL, NULL);
+        if (got >= 0 || errno != EINTR)
+            return got < 0 ? -errno : got;
+    }
+}
+
+long lc__send(int descriptor, const void *bytes, size_t size)
+{
+    for (;;) {
+        long sent =
+            syscall(SYS_sendto, descriptor, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+        if (sent >= 0 || errno != EINTR)
+            return sent < 0 ? -errno : sent;
+    }
+}
+
+long lc__write(int descriptor, const void *bytes, size_t size)
+{
+    for (;;) {
+        long written = syscall(SYS_write, descriptor, bytes, size);
+        if (written >= 0 || errno != EINTR)
+            return written < 0 ? -errno : written;
+    }
+}
+
+int lc__socket(int family)
+{
+    long made = syscall(SYS_socket, family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return made < 0 ? -errno : (int)made;
+}
+
+int lc__accept(int listener)
+{
+    for (;;) {
+        long made = syscall(SYS_accept4, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (made >= 0 || errno != EINTR)
+            return made < 0 ? -errno : (int)made;
+    }
+}
+
+int lc__connect(int descriptor, const struct sockaddr *address, socklen_t address_size)
+{
+    if (syscall(SYS_connect, descriptor, address, address_size) == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno; /* once interrupted, it goes on by itself */
+}
+
 /* The raw calls take what the kernel calls a timespec, which must be libc's. */
 _Static_assert(sizeof(time_t) == sizeof(long),
                "a 32-bit system with 64-bit time needs other calls");

@@ -41,6 +41,20 @@ int lc__getrandom(void *bytes, size_t size);
 int lc__send_datagram(int descriptor, const void *bytes, size_t size,
                       const struct sockaddr *address, socklen_t address_size);
 /*
+ * One read of a socket, and one write to it, that wait for nothing and raise no SIGPIPE. @return how
+ * many bytes, or a negative errno: -EAGAIN if it would have to wait, -ENOTSOCK.
+ */
+long lc__receive(int descriptor, void *bytes, size_t size);
+long lc__send(int descriptor, const void *bytes, size_t size);
+/* One write(2). @return how many bytes, or a negative errno. */
+long lc__write(int descriptor, const void *bytes, size_t size);
+/* A stream socket, non-blocking and close-on-exec. @return the descriptor, or a negative errno. */
+int lc__socket(int family);
+/* accept4(2), non-blocking and close-on-exec. @return the descriptor, or a negative errno. */
+int lc__accept(int listener);
+/* connect(2). @return 0 or a negative errno; -EINPROGRESS also if a signal has interrupted it. */
+int lc__connect(int descriptor, const struct sockaddr *address, socklen_t address_size);
+/*
  * poll(2) until a deadline of CLOCK_MONOTONIC. @return as poll(2), or a negative errno, -EINTR
  * among them.
  */

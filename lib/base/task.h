@@ -49,6 +49,9 @@ struct lc__task {
      * isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing
      */
     void (*_Atomic doom)(void);
+    unsigned io_tries;           /* io.c: since the last turn of others */
+    unsigned io_served;          /* io.c: since the end of io_context */
+    const void *io_context;      /* io.c: the last call's, if it had ended; not to be looked into */
     int thread_id;               /* of a thread's own task, as the system counts */
     unsigned shields;            /* how many there are: lc__task_shield */
     struct lc__service *service; /* shell.c: the innermost in which it serves; NULL: none */

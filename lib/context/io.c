@@ -1,11 +1,277 @@
 /*
- * io.c: waiting for a descriptor under a context and a deadline. See <lifecycle/io.h>.
+ * io.c: waiting for a descriptor, accepting, reading and writing under a context and a deadline. See
+ * <lifecycle/io.h>; listening and connecting are in socket.c.
+ *
+ * Each call tries first and waits when there is nothing, so what has come always wins. The tries do
+ * not block, whatever the descriptor is set to.
  */
 #include <lifecycle/io.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/spin.h"
+#include "base/system.h"
+#include "base/task.h"
+#include "executor/simulation.h"
+
+#include <lifecycle/executor.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+
+/* ---- between two tries ---- */
+
+/* So many tries in a row, of one worker, that need not wait. */
+enum { TRIES_IN_A_ROW = 64 };
+
+/* What a call tries until it has succeeded. */
+struct tries {
+    lc_context *context;
+    int fd;
+    short events; /* what it waits for between them */
+    short seen;   /* what the last wait has reported */
+    int64_t deadline;
+};
+
+/*
+ * How many tries in a row the worker has begun under a context that has ended. Contexts are told
+ * apart by their addresses only: one that has the place of another is served less, if the worker has
+ * never called under it before its end.
+ */
+static unsigned served_count(struct lc__task *task, const lc_context *context)
+{
+    bool ended = lc_context_error(context) != NULL;
+    bool same = ended && task->io_context == context;
+    task->io_context = ended ? context : NULL;
+    task->io_served = same ? task->io_served + 1 : 0;
+    return task->io_served;
+}
+
+/*
+ * Before each try. A descriptor that is always ready would else keep a fiber's thread from all
+ * others, and keep the worker from ever seeing that it is to stop.
+ * @return 0; or the code of the context's error, if enough was served since it has ended.
+ */
+static int try_begin(const struct tries *tries)
+{
+    lc__task_check();
+    struct lc__task *task = lc__task_current();
+    if (served_count(task, tries->context) >= TRIES_IN_A_ROW)
+        return lc_error_code(lc_context_error(tries->context));
+    if (++task->io_tries < TRIES_IN_A_ROW)
+        return 0;
+    task->io_tries = 0;
+    if (task->fiber)
+        lc_yield();
+    return 0;
+}
 
 int lc_wait_fd(lc_context *context, int fd, short events, int64_t deadline)
 {
     lc_waitable waitable = lc_on_fd(fd, events);
+    if (!lc_context_error(context))
+        lc__task_current()->io_context = NULL;
     int result = lc_context_wait_any(context, &waitable, 1, deadline);
     return result < 0 ? result : waitable.revents;
+}
+
+/*
+ * A try has found nothing. After a hang-up or an error it was the last: a Unix listener that was shut
+ * down, for one, is reported as ready for ever, and there is nothing to accept.
+ * @return 0 once another try is worth it; -EIO: none is.
+ */
+static int try_wait(struct tries *tries)
+{
+    if (tries->seen & (POLLERR | POLLHUP))
+        return -EIO;
+    int result = lc_wait_fd(tries->context, tries->fd, tries->events, tries->deadline);
+    if (result < 0)
+        return result;
+    tries->seen = (short)result;
+    return 0;
+}
+
+/* In a simulation with early wake-ups, fewer bytes are moved at a time than could be. */
+static size_t part_of(size_t size)
+{
+    struct lc__simulation *simulation = lc__task_current()->simulation;
+    return simulation ? lc__simulation_part(simulation, size) : size;
+}
+
+/* ---- reading ---- */
+
+/* One that is no socket is read when it is readable: it may be a blocking one. */
+static ssize_t read_once(int fd, void *buffer, size_t size)
+{
+    ssize_t got = lc__receive(fd, buffer, size);
+    if (got != -ENOTSOCK)
+        return got;
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    int ready = lc__poll_now(&polled, 1);
+    if (ready <= 0)
+        return ready < 0 ? ready : -EAGAIN;
+    return lc__read(fd, buffer, size);
+}
+
+ssize_t lc_read(lc_context *context, int fd, void *buffer, size_t size, int64_t deadline)
+{
+    struct tries tries = {context, fd, POLLIN, 0, deadline};
+    ssize_t got = -EAGAIN;
+    if (size == 0)
+        return 0;
+    size = part_of(size);
+    while (got == -EAGAIN) {
+        int result = try_begin(&tries);
+        if (result < 0)
+            return result;
+        got = read_once(fd, buffer, size);
+        if (got == -EAGAIN)
+            result = try_wait(&tries);
+        if (result < 0)
+            return result;
+    }
+    return got;
+}
+
+/* ---- writing ---- */
+
+/* As read_once; into a writable pipe PIPE_BUF bytes go without blocking. */
+static ssize_t write_once(int fd, const void *data, size_t size)
+{
+    ssize_t sent = lc__send(fd, data, size);
+    if (sent != -ENOTSOCK)
+        return sent;
+    struct pollfd polled = {.fd = fd, .events = POLLOUT};
+    int ready = lc__poll_now(&polled, 1);
+    if (ready <= 0)
+        return ready < 0 ? ready : -EAGAIN;
+    int flags = fcntl(fd, F_GETFL);
+    bool blocks = flags >= 0 && !(flags & O_NONBLOCK);
+    return lc__write(fd, data, blocks && size > PIPE_BUF ? PIPE_BUF : size);
+}
+
+int lc_write_all(lc_context *context, int fd, const void *data, size_t size, int64_t deadline)
+{
+    struct tries tries = {context, fd, POLLOUT, 0, deadline};
+    const char *at = data;
+    while (size > 0) {
+        int result = try_begin(&tries);
+        if (result < 0)
+            return result;
+        size_t part = part_of(size);
+        ssize_t sent = write_once(fd, at, part);
+        if (sent == -EAGAIN) {
+            result = try_wait(&tries);
+            if (result < 0)
+                return result;
+            continue;
+        }
+        if (sent < 0)
+            return (int)sent;
+        at += sent;
+        size -= (size_t)sent;
+        if (size > 0 && part < size + (size_t)sent)
+            lc_yield(); /* the other side sees the part by itself */
+    }
+    return 0;
+}
+
+/* ---- accepting ---- */
+
+/* Errors of the connection, not of the listener: accept(2) says to treat them as none. */
+static bool is_aborted(int code)
+{
+    return code == -ECONNABORTED || code == -EPROTO || code == -ENOPROTOOPT || code == -EHOSTDOWN ||
+           code == -EHOSTUNREACH || code == -ENETDOWN || code == -ENETUNREACH || code == -ENONET;
+}
+
+/* What passes by itself, once others have given something back. */
+static bool is_scarce(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}
+
+/* Whether to log it; for all listeners together, but a simulation's lines are its own. */
+static bool scarcity_admits(uint64_t *left_out)
+{
+    static struct lc__spinlock lock;
+    static struct lc__log_repeated lines; /* under the lock, which nothing is called under */
+    struct lc__simulation *simulation = lc__task_current()->simulation;
+    if (simulation)
+        return lc__log_repeated_admits(lc__simulation_scarcity(simulation), lc_now(), left_out);
+    int64_t now = lc__clock_real.now(&lc__clock_real);
+    lc__spinlock_lock(&lock);
+    bool admits = lc__log_repeated_admits(&lines, now, left_out);
+    lc__spinlock_unlock(&lock);
+    return admits;
+}
+
+static void scarcity_log(int listener, int code, int64_t pause)
+{
+    uint64_t left_out = 0;
+    if (!lc__log_is_on(LC_LOG_WARNING) || !scarcity_admits(&left_out))
+        return;
+    lc_log(LC_LOG_WARNING, NULL,
+           "cannot accept a connection on descriptor %d: %s; tries again in %" PRId64
+           " ms (such lines left out: %" PRIu64 ")",
+           listener, strerror(-code), pause / LC_MILLISECOND, left_out);
+}
+
+/* Pauses, longer each time. @return 0 if the accept is to be tried again. */
+static int scarcity_pause(const struct tries *tries, int code, int64_t *pause)
+{
+    *pause = *pause == 0 ? 10 * LC_MILLISECOND : *pause * 2;
+    if (*pause > LC_SECOND)
+        *pause = LC_SECOND;
+    int64_t left = tries->deadline == LC_FOREVER ? LC_FOREVER : tries->deadline - lc_now();
+    scarcity_log(tries->fd, code, *pause);
+    if (left <= 0)
+        return -ETIMEDOUT;
+    return lc_context_sleep(tries->context, left < *pause ? left : *pause);
+}
+
+static int accept_once(int listener)
+{
+    return lc__memory_must_fail() ? -EMFILE : lc__accept(listener);
+}
+
+/* Of two workers that find one connection, one would be kept by a blocking listener. */
+static int listener_unblock(int listener)
+{
+    int flags = fcntl(listener, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK))
+        return 0;
+    return flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int lc_accept(lc_context *context, int listener, int *fd, int64_t deadline)
+{
+    struct tries tries = {context, listener, POLLIN, 0, deadline};
+    int64_t pause = 0;
+    if (!fd)
+        return -EINVAL;
+    *fd = -1;
+    int result = listener_unblock(listener);
+    while (result == 0) {
+        result = try_begin(&tries);
+        if (result < 0)
+            return result;
+        result = accept_once(listener);
+        if (result >= 0) {
+            *fd = result;
+            return 0;
+        }
+        if (result == -EAGAIN)
+            result = try_wait(&tries);
+        if (is_aborted(result))
+            result = 0;
+        else if (is_scarce(result)) /* the wait needs a descriptor too */
+            result = scarcity_pause(&tries, result, &pause);
+    }
+    return result == -EIO ? -EINVAL : result; /* hung up: it listens no more */
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fork.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/sanitizer.h"
@@ -16,6 +17,7 @@
 #include "executor/executor.h"
 #include "executor/loop.h"
 #include "executor/poller.h"
+#include "executor/simulated_net.h"
 #include "executor/timers.h"
 
 #include <lifecycle/log.h>
@@ -61,6 +63,8 @@ struct lc__simulation {
     TAILQ_HEAD(, lc__simulated_fiber) live;
     size_t live_count;
     struct lc__simulated_fds fds;
+    struct lc__simulated_net net;
+    struct lc__log_repeated scarcity;
 };
 
 static bool one_in(struct lc__random *random, unsigned number)
@@ -317,6 +321,23 @@ void lc__simulation_unwatch(struct lc__simulation *simulation, struct lc__simula
         lc__simulated_fds_remove(&simulation->fds, watch);
 }
 
+size_t lc__simulation_part(struct lc__simulation *simulation, size_t size)
+{
+    if (size < 2 || !one_in(&simulation->chance, simulation->options.early_one_in))
+        return size;
+    return 1 + (size_t)lc__random_below(&simulation->chance, size - 1);
+}
+
+struct lc__simulated_net *lc__simulation_net(struct lc__simulation *simulation)
+{
+    return &simulation->net;
+}
+
+struct lc__log_repeated *lc__simulation_scarcity(struct lc__simulation *simulation)
+{
+    return &simulation->scarcity;
+}
+
 bool lc_is_simulated(void)
 {
     return lc__task_current()->simulation != NULL;
@@ -355,6 +376,7 @@ static struct lc__simulation *make(const lc_simulation_options *options)
     simulation->faults = (struct lc__faults){&simulation->luck, options->fail_one_in};
     TAILQ_INIT(&simulation->live);
     lc__simulated_fds_init(&simulation->fds);
+    lc__simulated_net_init(&simulation->net);
     return simulation;
 }
 
@@ -480,6 +502,7 @@ void lc__simulation_free(struct lc__simulation *simulation)
     lose_workers(simulation);
     pthread_mutex_destroy(&simulation->timers.lock);
     pthread_mutex_destroy(&simulation->late.lock);
+    lc__simulated_net_end(&simulation->net);
     lc__free(simulation->ready);
     lc__free(simulation);
 }

@@ -14,7 +14,9 @@
 #include <poll.h>
 
 struct lc__fiber;
+struct lc__log_repeated;
 struct lc__loop;
+struct lc__simulated_net;
 struct lc__simulation;
 
 /* Gives a task of this world its clock, its generator, and its faults. */
@@ -49,6 +51,12 @@ int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descri
 void lc__simulation_watch(struct lc__simulation *simulation, struct lc__simulated_watch *watch,
                           struct lc__parker *parker, const struct pollfd *polled);
 void lc__simulation_unwatch(struct lc__simulation *simulation, struct lc__simulated_watch *watch);
+/* How many of so many bytes a read or a write is to move: 1 at least, often all. */
+size_t lc__simulation_part(struct lc__simulation *simulation, size_t size);
+/* The addresses that its sockets have. */
+struct lc__simulated_net *lc__simulation_net(struct lc__simulation *simulation);
+/* Lines of a lack of descriptors in this world. */
+struct lc__log_repeated *lc__simulation_scarcity(struct lc__simulation *simulation);
 
 /* What the run returns, `result` being what its function did; taken over. */
 lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result);

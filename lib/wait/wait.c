@@ -361,8 +361,7 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
     }
 }
 
-/* As lc__wait_any; -EINTR: the calling task must end. */
-static int wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
+int lc__wait_any_holding(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
 {
     if (lc__forked())
         return -ENOTSUP;
@@ -385,7 +384,7 @@ static int wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_
 int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline)
 {
     lc__task_check();
-    int result = wait_any(waitables, count, end, deadline);
+    int result = lc__wait_any_holding(waitables, count, end, deadline);
     if (result < 0)
         lc__task_check(); /* a descriptor's fault may hide -EINTR */
     return result;
@@ -448,7 +447,7 @@ static int wait_for_passing(lc_waitable *waitables, lc_waitable *left, size_t co
             passing += left[i].kind != LC_WAITABLE_NONE;
         if (passing == 0)
             return 0;
-        int index = wait_any(left, count, NULL, deadline);
+        int index = lc__wait_any_holding(left, count, NULL, deadline);
         if (index < 0)
             return index;
         waitables[index].revents = left[index].revents;

@@ -1,0 +1,36 @@
+/*
+ * simulated_net.h (internal): the addresses of sockets in a simulation. A host and port, or a path,
+ * stands for an abstract Unix address that no other simulation and no other process has. Whether a
+ * socket listens there the kernel knows. Floor 1; socket.c asks through lc__simulation_net.
+ */
+#ifndef LIFECYCLE_EXECUTOR_SIMULATED_NET_H
+#define LIFECYCLE_EXECUTOR_SIMULATED_NET_H
+
+#include <bsd/sys/queue.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct lc__simulated_place;
+
+struct lc__simulated_net {
+    STAILQ_HEAD(, lc__simulated_place) places;
+    unsigned count;
+    unsigned next_port; /* that a listener at port 0 gets */
+    uint64_t secret;    /* in all of its addresses; 0: none was made yet */
+};
+
+void lc__simulated_net_init(struct lc__simulated_net *net);
+void lc__simulated_net_end(struct lc__simulated_net *net);
+/* What `key` stands for, as an address of `size` bytes. @return 0, -ENOENT. */
+int lc__simulated_net_find(const struct lc__simulated_net *net, const char *key,
+                           struct sockaddr_un *address, socklen_t *size);
+/* The same; a new key gets an address. `port` is told by lc__simulated_net_port. @return 0, -ENOMEM. */
+int lc__simulated_net_add(struct lc__simulated_net *net, const char *key, unsigned port,
+                          struct sockaddr_un *address, socklen_t *size);
+/* The next port for a listener that leaves the choice to the system. */
+unsigned lc__simulated_net_next_port(struct lc__simulated_net *net);
+/* The port that is part of an address; 0: none is. */
+unsigned lc__simulated_net_port(const struct sockaddr_un *address, socklen_t size);
+
+#endif
