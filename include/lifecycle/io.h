@@ -55,8 +55,9 @@ LC_API LC_MUST_CHECK lc_error *lc_listen(const char *host, const char *port, int
 /**
  * Listens at a Unix socket, a file that is made with the process's umask. A socket file on which no
  * process listens any more is replaced; one that does is found out by connecting to it, and sees a
- * client that leaves at once. close(2) leaves the file; the next call replaces it. Processes that come together at one path are told apart by a lock (flock(2)) of its directory for
- * a moment, if that can be opened for reading.
+ * client that leaves at once. close(2) leaves the file; the next call replaces it. Processes that
+ * come together at one path are told apart by a lock (flock(2)) of its directory for a moment, if
+ * that can be opened for reading.
  * @param path  at most 107 bytes.
  * @return NULL; or an error that names the path and the reason: -EADDRINUSE if a process listens on
  * it, -EEXIST if the file is no socket, -ENAMETOOLONG, -EACCES, and so on.

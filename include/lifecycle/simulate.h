@@ -39,7 +39,10 @@ typedef struct lc_simulation_options {
      */
     unsigned delay_one_in;
     int64_t delay_max;
-    /** One wait in so many first wakes for no reason and waits anew. 0: none does. */
+    /**
+     * One wait in so many first wakes for no reason and waits anew; one lc_read or piece of
+     * lc_write_all in so many moves fewer bytes than it could. 0: none does.
+     */
     unsigned early_one_in;
     /** One allocation of the library in so many fails, as do threads and descriptors. 0: none. */
     unsigned fail_one_in;

@@ -23,6 +23,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- between two tries ---- */
 
@@ -96,11 +97,22 @@ static int try_wait(struct tries *tries)
     return 0;
 }
 
-/* In a simulation with early wake-ups, fewer bytes are moved at a time than could be. */
-static size_t part_of(size_t size)
+static bool is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+/*
+ * In a simulation with early wake-ups, a stream moves fewer bytes at a time than it could. What else
+ * there is may give or take its bytes only together.
+ */
+static size_t size_cut(int fd, size_t size)
 {
     struct lc__simulation *simulation = lc__task_current()->simulation;
-    return simulation ? lc__simulation_part(simulation, size) : size;
+    size_t cut = simulation ? lc__simulation_part(simulation, size) : size;
+    return cut == size || is_stream_socket(fd) ? cut : size;
 }
 
 /* ---- reading ---- */
@@ -124,7 +136,7 @@ ssize_t lc_read(lc_context *context, int fd, void *buffer, size_t size, int64_t 
     ssize_t got = -EAGAIN;
     if (size == 0)
         return 0;
-    size = part_of(size);
+    size = size_cut(fd, size);
     while (got == -EAGAIN) {
         int result = try_begin(&tries);
         if (result < 0)
@@ -163,7 +175,7 @@ int lc_write_all(lc_context *context, int fd, const void *data, size_t size, int
         int result = try_begin(&tries);
         if (result < 0)
             return result;
-        size_t part = part_of(size);
+        size_t part = size_cut(fd, size);
         ssize_t sent = write_once(fd, at, part);
         if (sent == -EAGAIN) {
             result = try_wait(&tries);
@@ -173,10 +185,10 @@ int lc_write_all(lc_context *context, int fd, const void *data, size_t size, int
         }
         if (sent < 0)
             return (int)sent;
+        if (part < size)
+            lc_yield(); /* the other side sees the part by itself */
         at += sent;
         size -= (size_t)sent;
-        if (size > 0 && part < size + (size_t)sent)
-            lc_yield(); /* the other side sees the part by itself */
     }
     return 0;
 }

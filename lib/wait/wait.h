@@ -14,14 +14,14 @@
  */
 int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline);
 /*
- * Logs why a wait for these answers -EINVAL. @param caller  the function of the program's that was
- * called. @return -EINVAL.
- */
-int lc__wait_refuse(const char *caller, const lc_waitable *waitables, size_t count);
-/*
  * The same, but where that would end the calling task it returns -EINTR: the caller gives back what
  * it holds, and calls lc__task_check.
  */
 int lc__wait_any_holding(lc_waitable *waitables, size_t count, lc_handle *end, int64_t deadline);
+/*
+ * Logs why a wait for these answers -EINVAL. @param caller  the function of the program's that was
+ * called. @return -EINVAL.
+ */
+int lc__wait_refuse(const char *caller, const lc_waitable *waitables, size_t count);
 
 #endif

@@ -9,9 +9,13 @@
 
 #include <lifecycle.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* What a handler waits for: nothing of it ever comes. */
@@ -365,6 +369,54 @@ static void kill_interrupts_a_wait_for_descriptors(void)
     close(never.pipe[1]);
 }
 
+/* ---- a connect that nothing answers ---- */
+
+static char silent_port[8];
+
+static void wait_connect(struct never *never)
+{
+    int fd;
+    (void)never;
+    lc_error_unref(lc_connect(NULL, "127.0.0.1", silent_port, &fd, LC_FOREVER));
+}
+
+/* A listener whose queue is full. @return how many descriptors it takes, in `fds`. */
+static int silence_begin(int fds[8])
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int count = 1;
+    fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+    CU_ASSERT_EQUAL(bind(fds[0], (const struct sockaddr *)&address, sizeof address), 0);
+    CU_ASSERT_EQUAL(listen(fds[0], 0), 0);
+    snprintf(silent_port, sizeof silent_port, "%d", lc_fd_port(fds[0]));
+    for (int code = 0; count < 8 && code == 0; count += code == 0) {
+        lc_error *error = lc_connect(NULL, "127.0.0.1", silent_port, &fds[count],
+                                     lc_deadline_after(20 * LC_MILLISECOND));
+        code = lc_error_code(error);
+        lc_error_unref(error);
+    }
+    return count;
+}
+
+static void kill_interrupts_a_connect(void)
+{
+    static const struct wait connecting = {"a connect", wait_connect};
+    struct never never = {.handle = NULL};
+    int fds[8];
+    int count = silence_begin(fds);
+    is_killed(&connecting, &never, true);
+    int before = open("/dev/null", O_RDONLY);
+    close(before);
+    is_killed(&connecting, &never, true);
+    is_killed(&connecting, &never, false);
+    int after = open("/dev/null", O_RDONLY);
+    close(after);
+    CU_ASSERT_EQUAL(after, before);
+    while (count-- > 0)
+        close(fds[count]);
+}
+
 /* ---- what comes at the same time ---- */
 
 static lc_error *receives_for_ever(struct mime *mime, void *arg)
@@ -691,7 +743,9 @@ CHECK_SUITE_IN_MODES(
      kill_interrupts_a_wait},
     {"C9 an immediate kill interrupts a wait that is just begun", kill_comes_as_the_wait_begins},
     {"C9 an immediate kill interrupts a wait for descriptors",
-     kill_interrupts_a_wait_for_descriptors, CHECK_KERNEL},
+     kill_interrupts_a_wait_for_descriptors},
+    {"C9 an immediate kill interrupts a connect, which leaves no descriptor",
+     kill_interrupts_a_connect, CHECK_KERNEL},
     {"C9 an item handed to a receiver that is killed is not lost", items_for_killed_receivers},
     {"C9 an item that comes back to a closed channel wakes a merged one",
      item_comes_back_to_a_closed_channel},

@@ -510,8 +510,10 @@ static void errors_name_address_and_reason(void)
              connection.port);
     says(lc_connect(NULL, "127.0.0.1", connection.port, &fd, LC_FOREVER), -ECONNREFUSED, message);
     CU_ASSERT_EQUAL(fd, -1);
-    says(lc_connect(NULL, "::1", "1", &fd, LC_FOREVER), -ECONNREFUSED,
-         "cannot connect to [::1]:1: Connection refused");
+    lc_error *error = lc_connect(NULL, "::1", "1", &fd, LC_FOREVER);
+    const char *start = "cannot connect to [::1]:1: "; /* the reason is that of the machine */
+    CU_ASSERT_EQUAL(strncmp(lc_error_message(error), start, strlen(start)), 0);
+    lc_error_unref(error);
     /* The address is free again at once. */
     CHECK_SUCCESS(lc_listen("127.0.0.1", connection.port, &fd));
     close(fd);
