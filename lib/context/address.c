@@ -10,6 +10,7 @@
 #include <lifecycle/executor.h>
 
 #include <arpa/inet.h>
+#include <bsd/string.h>
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -239,7 +240,7 @@ int lc__address_of_path(const char *path, bool listen, struct lc__address *addre
         return -ENAMETOOLONG;
     if (!simulation) {
         *local = (struct sockaddr_un){.sun_family = AF_UNIX};
-        strcpy(local->sun_path, path);
+        strlcpy(local->sun_path, path, sizeof local->sun_path);
         address->size = sizeof *local;
         return 0;
     }

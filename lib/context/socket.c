@@ -13,6 +13,7 @@
 #include "executor/simulated_net.h"
 #include "wait/wait.h"
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -67,13 +68,15 @@ static lc_error *path_error(const char *what, const char *path, int code)
     return lc_error_new(code, "cannot %s %s: %s", what, path, strerror(-code));
 }
 
+static lc_error *place_missing(const char *call)
+{
+    return lc_error_new(-EINVAL, "%s needs a place for the descriptor", call);
+}
+
 /* @return NULL, and the port's number; or the error of a bad argument. */
-static lc_error *port_check(const char *call, const char *port, int least, const int *fd,
-                            unsigned *number)
+static lc_error *port_check(const char *call, const char *port, int least, unsigned *number)
 {
     int parsed = lc__address_port(port);
-    if (!fd)
-        return lc_error_new(-EINVAL, "%s needs a place for the descriptor", call);
     if (parsed < least)
         return lc_error_new(-EINVAL, "the port of %s is a number from %d to 65535, not \"%s\"",
                             call, least, port ? port : "(null)");
@@ -114,9 +117,10 @@ lc_error *lc_listen(const char *host, const char *port, int *fd)
     struct lc__addresses found;
     unsigned number = 0;
     lc__task_check();
-    if (fd)
-        *fd = -1;
-    lc_error *mistake = port_check("lc_listen", port, 0, fd, &number);
+    if (!fd)
+        return place_missing("lc_listen");
+    *fd = -1;
+    lc_error *mistake = port_check("lc_listen", port, 0, &number);
     if (mistake)
         return mistake;
     int result = lc__addresses_to_listen(host, number, &found);
@@ -159,7 +163,7 @@ static int turn_take(const char *path)
 {
     enum { TRIES = 100 };
     char copy[sizeof((struct sockaddr_un *)0)->sun_path];
-    strcpy(copy, path);
+    strlcpy(copy, path, sizeof copy);
     int lock = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int i = 0; lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0 && i < TRIES; i++)
         lc_sleep(LC_MILLISECOND);
@@ -203,7 +207,7 @@ lc_error *lc_listen_unix(const char *path, int *fd)
     struct lc__address address;
     lc__task_check();
     if (!fd)
-        return lc_error_new(-EINVAL, "lc_listen_unix needs a place for the descriptor");
+        return place_missing("lc_listen_unix");
     *fd = -1;
     int result = lc__address_of_path(path, true, &address);
     if (result == 0 && lc__task_current()->simulation) {
@@ -333,9 +337,10 @@ lc_error *lc_connect(lc_context *context, const char *host, const char *port, in
     struct lc__addresses found = {.count = 0};
     unsigned number = 0;
     lc__task_check();
-    if (fd)
-        *fd = -1;
-    lc_error *mistake = port_check("lc_connect", port, 1, fd, &number);
+    if (!fd)
+        return place_missing("lc_connect");
+    *fd = -1;
+    lc_error *mistake = port_check("lc_connect", port, 1, &number);
     if (!mistake && !(host && *host))
         mistake = lc_error_new(-EINVAL, "lc_connect needs a host");
     if (mistake)
@@ -362,7 +367,7 @@ lc_error *lc_connect_unix(lc_context *context, const char *path, int *fd, int64_
     struct lc__address address;
     lc__task_check();
     if (!fd)
-        return lc_error_new(-EINVAL, "lc_connect_unix needs a place for the descriptor");
+        return place_missing("lc_connect_unix");
     *fd = -1;
     int result = lc__address_of_path(path, false, &address);
     struct attempt attempt = {context, deadline, false};

@@ -58,6 +58,7 @@ int lc__simulated_net_find(const struct lc__simulated_net *net, const char *key,
                            struct sockaddr_un *address, socklen_t *size)
 {
     const struct lc__simulated_place *place;
+    lc__sanitizer_acquire((void *)(uintptr_t)net);
     STAILQ_FOREACH (place, &net->places, link) {
         if (strcmp(place->key, key) != 0)
             continue;
@@ -86,6 +87,7 @@ static int place_add(struct lc__simulated_net *net, const char *key, unsigned po
     place->number = net->count++;
     place->port = port;
     STAILQ_INSERT_TAIL(&net->places, place, link);
+    lc__sanitizer_release(net); /* it takes fibers for threads, and sees the copy of the key */
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,11 +25,11 @@ static struct scene {
     lc_context *context; /* the server's */
     bool at_path;        /* a Unix socket, else TCP */
     bool scarce;         /* allocations fail */
-    unsigned well;       /* clients that got back all they had sent */
-    unsigned cut;        /* clients that were cut off */
-    unsigned wrong;
-    uint64_t trace; /* of all that has happened, in order */
-} scene;
+    atomic_uint well;    /* clients that got back all they had sent */
+    atomic_uint cut;     /* clients that were cut off */
+    atomic_uint wrong;
+    atomic_ullong trace; /* of all that has happened, in order */
+} scene;                 /* atomic, as ThreadSanitizer takes fibers for threads */
 
 static void note(uint64_t what)
 {

@@ -272,7 +272,7 @@ static void meet_full_queue(void *arg)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     (void)arg;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, sizeof path);
     int listener = listener_narrow((struct sockaddr *)&address, sizeof address);
     connects_are_ended(connect_path);
     /* It connects as soon as there is room. */
