@@ -380,6 +380,27 @@ static void a_busy_loop_sees_the_end(void)
     lc_context_unref(context);
 }
 
+static void set_flag(void *flag)
+{
+    atomic_store((atomic_bool *)flag, true);
+}
+
+static void one_that_never_waits_lets_others_run(void)
+{
+    enum { MOST = 1000000 };
+    int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    atomic_bool flag = false;
+    struct helper helper;
+    char byte;
+    int reads = 0;
+    helper_start(&helper, set_flag, &flag);
+    while (!atomic_load(&flag) && reads < MOST)
+        reads += lc_read(NULL, zero, &byte, 1, LC_NOW) == 1;
+    CU_ASSERT_TRUE(reads < MOST);
+    helper_join(&helper);
+    close(zero);
+}
+
 /* ---- several on one descriptor ---- */
 
 struct shared {
@@ -597,6 +618,7 @@ CHECK_SUITE_IN_MODES(
     {"what has come wins over context and deadline", what_has_come_wins},
     {"data that comes before the end is not lost", data_before_the_end_is_not_lost},
     {"a loop that never waits sees the end of the context", a_busy_loop_sees_the_end},
+    {"one that never waits lets others run", one_that_never_waits_lets_others_run},
     {"two read from one descriptor", two_read_from_one},
     {"two accept from one listener", two_accept_from_one},
     {"a read of a forgotten descriptor ends", one_that_is_forgotten_ends_the_read},
