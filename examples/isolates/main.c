@@ -149,10 +149,8 @@ int main(int count, char **arguments)
     parse(count, arguments, &options);
     check_descriptors(&options);
     signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error to be told */
-    lc_executor_options executor = LC_EXECUTOR_INIT;
-    executor.name = "isolates";
-    executor.threads = options.threads;
-    lc_error *error = lc_default_executor_configure(&executor);
+    lc_error *error =
+        lc_default_executor_configure(LC_EXECUTOR(.name = "isolates", .threads = options.threads));
     if (error)
         fprintf(stderr, "isolates: %s\n", lc_error_message(error));
     int status = error ? EXIT_FAILURE : run(&options);

@@ -164,11 +164,7 @@ static void admin(void *arg)
 /* In every fourth world this may take some attempts. */
 static void start(struct world *world, const char *name, void (*run)(void *arg))
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
-    fiber.name = name;
-    fiber.run = run;
-    fiber.arg = world;
-    while (lc_fiber_start(&fiber) == -ENOMEM)
+    while (lc_fiber_start(LC_FIBER_OPTIONS(.name = name, .run = run, .arg = world)) == -ENOMEM)
         continue;
 }
 

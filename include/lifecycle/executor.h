@@ -44,26 +44,16 @@ typedef struct lc_thread_group lc_thread_group;
 /** The most threads of one executor. */
 #define LC_EXECUTOR_THREADS_MAX 256
 
-/** How an executor is to be. Begin with LC_EXECUTOR_INIT. */
+/** How an executor is to be; see LC_EXECUTOR. Zero stands for the default in each field. */
 typedef struct lc_executor_options {
-    size_t size;      /**< sizeof(lc_executor_options) */
-    const char *name; /**< its threads are called NAME-0, NAME-1, ...; 1 to 32 bytes; copied */
+    size_t size; /**< sizeof(lc_executor_options) */
+    /** Its threads are called NAME-0, NAME-1, ...; 1 to 32 bytes; copied. NULL: "executor". */
+    const char *name;
     /**
      * 1 to LC_EXECUTOR_THREADS_MAX; 0: as many as this process may use processors, by affinity and
      * by the quota of its control group.
      */
     unsigned threads;
-    size_t stack_size; /**< of fibers that ask for none; 0: LC_FIBER_STACK_DEFAULT */
-    /**
-     * A thread with no fibers ends after this time, to come back when needed. Memory of stacks that
-     * are not used goes back to the system in this time, or in ten seconds if that is less.
-     */
-    int64_t idle_timeout;
-    /**
-     * A fiber that keeps its thread longer than this without waiting is named in the log, and a
-     * thread is added while unstarted fibers wait behind it. LC_FOREVER: nobody looks.
-     */
-    int64_t stall_limit;
     /**
      * Whether a fiber that overflows its stack is named on stderr before the process ends. Installs
      * a handler for SIGSEGV and SIGBUS, for as long as the library is up; faults that are no
@@ -71,12 +61,23 @@ typedef struct lc_executor_options {
      * one are not covered.
      */
     bool report_overflow;
+    size_t stack_size; /**< of fibers that ask for none; 0: LC_FIBER_STACK_DEFAULT */
+    /**
+     * A thread with no fibers ends after this time, in nanoseconds, to come back when needed. 0:
+     * ten seconds; LC_NONE: at once. Memory of stacks that are not used goes back to the system in
+     * this time, or in ten seconds if that is less.
+     */
+    int64_t idle_timeout;
+    /**
+     * The log names a fiber that keeps its thread longer than this, in nanoseconds, without
+     * waiting, and a thread is added while unstarted fibers wait behind it. 0: 100 ms; LC_NONE: no
+     * limit, nothing is watched.
+     */
+    int64_t stall_limit;
 } lc_executor_options;
 
-#define LC_EXECUTOR_INIT                                                                           \
-    {                                                                                              \
-        sizeof(lc_executor_options), "executor", 0, 0, 10 * LC_SECOND, 100 * LC_MILLISECOND, false \
-    }
+/** Options of an executor: LC_EXECUTOR(.name = "pool", .threads = 4). */
+#define LC_EXECUTOR(...) LC_OPTIONS(lc_executor_options, __VA_ARGS__)
 
 /**
  * Makes an executor. Its threads come when they are needed.
@@ -136,26 +137,27 @@ LC_API void lc_thread_group_unref(lc_thread_group *group);
 
 /* ---- fibers ---- */
 
-/** A fiber of its own, without a manager. Begin with LC_FIBER_INIT. */
+/**
+ * A fiber of its own, without a manager; see LC_FIBER_OPTIONS. Zero stands for the default in each
+ * field.
+ */
 typedef struct lc_fiber_options {
     size_t size;            /**< sizeof(lc_fiber_options) */
-    const char *name;       /**< 1 to 64 bytes; copied */
+    const char *name;       /**< 1 to LC_NAME_MAX bytes; copied. NULL: "fiber" */
     void (*run)(void *arg); /**< required. To throw, it needs a context with a signaler. */
     void *arg;
-    size_t stack_size;      /**< bytes; 0 for the executor's default; rounded up */
-    lc_executor *executor;  /**< NULL: lc_executor_current() */
-    lc_thread_group *group; /**< NULL: none */
     /**
      * False: it stays on the thread of the fiber that makes it, unless that has a backlog. True: it
      * goes to the executor's threads in turn.
      */
     bool spread;
+    size_t stack_size;      /**< bytes; 0 for the executor's default; rounded up */
+    lc_executor *executor;  /**< NULL: the group's, or lc_executor_current() */
+    lc_thread_group *group; /**< NULL: none */
 } lc_fiber_options;
 
-#define LC_FIBER_INIT                                                                              \
-    {                                                                                              \
-        sizeof(lc_fiber_options), "fiber", NULL, NULL, 0, NULL, NULL, false                        \
-    }
+/** Options of a fiber: LC_FIBER_OPTIONS(.run = serve, .arg = client). LC_FIBER is a worker's kind. */
+#define LC_FIBER_OPTIONS(...) LC_OPTIONS(lc_fiber_options, __VA_ARGS__)
 
 /**
  * Starts a fiber. From any thread.

@@ -2,8 +2,8 @@
  * options.h: reads structs of options that were compiled against an older or a newer header than
  * the library's. See <lifecycle/options.h>. Floor 0.
  *
- * No such struct may have padding: a field that is added must make it larger, and bytes that are
- * not known must not be chance.
+ * No such struct may end in padding: a field that is added must make it larger, and bytes that are
+ * not known must not be chance. LC__OPTIONS_END checks it.
  */
 #ifndef LIFECYCLE_BASE_OPTIONS_H
 #define LIFECYCLE_BASE_OPTIONS_H
@@ -15,6 +15,11 @@
 
 /* A larger size is none: the caller left `size` to chance. */
 #define LC__OPTIONS_SIZE_MAX ((size_t)65536)
+
+/* States that `field` is the last of the struct, with no padding behind it. */
+#define LC__OPTIONS_END(type, field)                                                               \
+    _Static_assert(offsetof(type, field) + sizeof(((type *)0)->field) == sizeof(type),             \
+                   #type " ends in padding, or with another field than " #field)
 
 /*
  * Reads `given`, a struct that begins with its size_t size, into `options`, which has `size` bytes

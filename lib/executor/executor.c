@@ -8,6 +8,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/refs.h"
 #include "executor/monitor.h"
 #include "executor/overflow.h"
@@ -22,6 +23,7 @@
 
 #include <bsd/string.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -335,14 +337,16 @@ void lc__executor_call_help(lc_executor *executor, bool add)
 
 /* ---- making and freeing ---- */
 
-static lc_error *check(const lc_executor_options *options)
+enum { NAME_MAX_OF_EXECUTOR = sizeof((lc_executor *)0)->name - 1 };
+
+LC__OPTIONS_END(lc_executor_options, stall_limit);
+
+static lc_error *executor_options_check(const lc_executor_options *options)
 {
-    if (options->size != sizeof *options)
-        return lc_error_new(-EINVAL,
-                            "the options of an executor were not made with LC_EXECUTOR_INIT");
-    size_t length = options->name ? strnlen(options->name, 33) : 0;
-    if (length < 1 || length > 32)
-        return lc_error_new(-EINVAL, "an executor needs a name of 1 to 32 bytes");
+    size_t length = strnlen(options->name, NAME_MAX_OF_EXECUTOR + 1);
+    if (length < 1 || length > NAME_MAX_OF_EXECUTOR)
+        return lc_error_new(-EINVAL, "an executor needs a name of 1 to %d bytes",
+                            NAME_MAX_OF_EXECUTOR);
     if (options->threads > LC_EXECUTOR_THREADS_MAX)
         return lc_error_new(-EINVAL,
                             "executor \"%s\" asks for %u threads: at most %d, or 0 for as many as "
@@ -355,11 +359,42 @@ static lc_error *check(const lc_executor_options *options)
             "executor \"%s\" asks for stacks of %zu bytes: %zu to %zu, or 0 for the "
             "default",
             options->name, options->stack_size, LC_FIBER_STACK_MIN, LC_FIBER_STACK_MAX);
-    if (options->idle_timeout < 0 || options->stall_limit <= 0)
-        return lc_error_new(
-            -EINVAL, "executor \"%s\": idle_timeout must be 0 or more and stall_limit above 0",
-            options->name);
+    if (options->idle_timeout < LC_NONE)
+        return lc_error_new(-EINVAL,
+                            "executor \"%s\" has an idle_timeout of %" PRId64
+                            " ns: above 0, 0 for ten seconds, or LC_NONE for none",
+                            options->name, options->idle_timeout);
+    if (options->stall_limit < LC_NONE)
+        return lc_error_new(-EINVAL,
+                            "executor \"%s\" has a stall_limit of %" PRId64
+                            " ns: above 0, 0 for 100 ms, or LC_NONE for none",
+                            options->name, options->stall_limit);
     return NULL;
+}
+
+/* What zero and LC_NONE stand for. The stack's default is that of lc__executor_make. */
+static void executor_options_complete(lc_executor_options *options)
+{
+    if (options->idle_timeout == 0)
+        options->idle_timeout = 10 * LC_SECOND;
+    else if (options->idle_timeout == LC_NONE)
+        options->idle_timeout = 0;
+    if (options->stall_limit == 0)
+        options->stall_limit = 100 * LC_MILLISECOND;
+    else if (options->stall_limit == LC_NONE)
+        options->stall_limit = LC_FOREVER;
+}
+
+static lc_error *executor_options_read(lc_executor_options *options,
+                                       const lc_executor_options *given)
+{
+    lc_error *mistake = lc__options_read(options, sizeof *options, given, "lc_executor_options");
+    if (!options->name)
+        options->name = "executor";
+    if (!mistake)
+        mistake = executor_options_check(options);
+    executor_options_complete(options);
+    return mistake;
 }
 
 lc_executor *lc__executor_make(const lc_executor_options *options)
@@ -676,26 +711,25 @@ void lc__executor_enlist(lc_executor *executor)
     pthread_mutex_unlock(&list_lock);
 }
 
-static lc_error *make(const lc_executor_options *options, lc_executor **executor)
+static lc_error *make(const lc_executor_options *given, lc_executor **executor)
 {
-    static const lc_executor_options defaults = LC_EXECUTOR_INIT;
-    options = options ? options : &defaults;
     *executor = NULL;
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "no executor in a child forked when there were workers");
-    lc_error *mistake = check(options);
+    lc_executor_options options;
+    lc_error *mistake = executor_options_read(&options, given);
     if (mistake)
         return mistake;
-    *executor = lc__executor_make(options);
+    *executor = lc__executor_make(&options);
     if (!*executor)
-        return lc_error_new(-ENOMEM, "no memory for executor \"%s\"", options->name);
+        return lc_error_new(-ENOMEM, "no memory for executor \"%s\"", options.name);
     lc__executor_enlist(*executor);
-    int reporting = options->report_overflow ? lc__overflow_report() : 0;
+    int reporting = options.report_overflow ? lc__overflow_report() : 0;
     if (reporting == 0)
         return NULL;
     lc__executor_destroy(*executor);
     *executor = NULL;
-    return lc_error_new_errno(-reporting, "executor \"%s\" cannot report overflows", options->name);
+    return lc_error_new_errno(-reporting, "executor \"%s\" cannot report overflows", options.name);
 }
 
 lc_error *lc_executor_new(const lc_executor_options *options, lc_executor **executor)

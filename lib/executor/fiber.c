@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fork.h"
+#include "base/options.h"
 #include "executor/executor.h"
 #include "executor/job.h"
 #include "executor/loop.h"
@@ -214,47 +215,54 @@ int lc__fiber_start(const struct lc__fiber_options *options)
 
 /* ---- what users call ---- */
 
-static int check_fiber(const lc_fiber_options *options)
+LC__OPTIONS_END(lc_fiber_options, group);
+
+static lc_error *fiber_options_check(const lc_fiber_options *options)
 {
-    if (!options || options->size != sizeof *options) {
-        lc_log(LC_LOG_ERROR, NULL, "the options of a fiber were not made with LC_FIBER_INIT");
-        return -EINVAL;
-    }
-    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
-    if (length < 1 || length > LC_NAME_MAX) {
-        lc_log(LC_LOG_ERROR, NULL, "a fiber needs a name of 1 to %d bytes", LC_NAME_MAX);
-        return -EINVAL;
-    }
-    if (!options->run) {
-        lc_log(LC_LOG_ERROR, NULL, "fiber \"%s\" has no function to run", options->name);
-        return -EINVAL;
-    }
-    if (options->stack_size > LC_FIBER_STACK_MAX) {
-        lc_log(LC_LOG_ERROR, NULL, "fiber \"%s\" asks for a stack of %zu bytes: at most %zu",
-               options->name, options->stack_size, LC_FIBER_STACK_MAX);
-        return -E2BIG;
-    }
-    if (options->group && options->executor && options->group->executor != options->executor) {
-        lc_log(LC_LOG_ERROR, NULL, "fiber \"%s\" has a group of another executor than its own",
-               options->name);
-        return -EINVAL;
-    }
-    return 0;
+    size_t length = strnlen(options->name, LC_NAME_MAX + 1);
+    if (length < 1 || length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "a fiber needs a name of 1 to %d bytes", LC_NAME_MAX);
+    if (!options->run)
+        return lc_error_new(-EINVAL, "fiber \"%s\" has no function to run", options->name);
+    if (options->stack_size > LC_FIBER_STACK_MAX)
+        return lc_error_new(-E2BIG, "fiber \"%s\" asks for a stack of %zu bytes: at most %zu",
+                            options->name, options->stack_size, LC_FIBER_STACK_MAX);
+    if (options->group && options->executor && options->group->executor != options->executor)
+        return lc_error_new(-EINVAL, "fiber \"%s\" has a group of another executor than its own",
+                            options->name);
+    return NULL;
 }
 
-int lc_fiber_start(const lc_fiber_options *options)
+/* @return 0, or the code of a mistake, which is logged. */
+static int fiber_options_read(lc_fiber_options *options, const lc_fiber_options *given)
 {
-    int mistake = check_fiber(options);
+    lc_error *mistake = lc__options_read(options, sizeof *options, given, "lc_fiber_options");
+    if (!options->name)
+        options->name = "fiber";
+    if (!mistake)
+        mistake = fiber_options_check(options);
+    if (!mistake)
+        return 0;
+    int code = lc_error_code(mistake);
+    lc_log(LC_LOG_ERROR, NULL, "%s", lc_error_message(mistake));
+    lc_error_unref(mistake);
+    return code;
+}
+
+int lc_fiber_start(const lc_fiber_options *given)
+{
+    lc_fiber_options options;
+    int mistake = fiber_options_read(&options, given);
     if (mistake < 0)
         return mistake;
     const struct lc__fiber_options fiber = {
-        .name = options->name,
-        .stack_size = options->stack_size,
-        .run = options->run,
-        .arg = options->arg,
-        .executor = options->executor,
-        .group = options->group,
-        .spread = options->spread,
+        .name = options.name,
+        .stack_size = options.stack_size,
+        .run = options.run,
+        .arg = options.arg,
+        .executor = options.executor,
+        .group = options.group,
+        .spread = options.spread,
     };
     return lc__fiber_start(&fiber);
 }

@@ -401,7 +401,7 @@ lc_error *lc_executor_simulated_with(const lc_simulation_options *options, lc_ex
     static const lc_simulation_options defaults = LC_SIMULATION_INIT;
     enum { STACK = 256 * 1024 }; /* lc_call_blocking runs its function on its caller's */
     static const lc_executor_options of_one = {
-        sizeof(lc_executor_options), "simulation", 1, STACK, 0, LC_FOREVER, false};
+        .name = "simulation", .threads = 1, .stack_size = STACK, .stall_limit = LC_FOREVER};
     if (!executor)
         return lc_error_new(-EINVAL, "lc_executor_simulated_with needs a place for the executor");
     *executor = NULL;

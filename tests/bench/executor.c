@@ -32,7 +32,7 @@ double bench_in_fiber(unsigned threads, double (*take)(const struct bench_figure
 {
     struct call call = {take, figure, 0};
     lc_executor *executor = NULL;
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "bench";
     options.threads = threads;
     /*

@@ -11,7 +11,7 @@
 
 static void start(void (*run)(void *arg), void *arg, lc_thread_group *group)
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.run = run;
     fiber.arg = arg;
     fiber.group = group;

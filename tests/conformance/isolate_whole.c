@@ -140,7 +140,7 @@ static void new_threads_up_to_the_limit(void)
 static void watched_thread_is_not_waited_for(void)
 {
     enum { WAITING = 3 };
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     lc_executor *executor;
     struct task holding, waiting[WAITING];
     sem_t hold;
@@ -165,7 +165,7 @@ static void watched_thread_is_not_waited_for(void)
 
 static void idle_threads_end(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 2;
     options.idle_timeout = LC_MILLISECOND;
     lc_executor *executor;
@@ -188,7 +188,7 @@ static bool one_has_ended(void *arg)
 /* Isolates that live, and wait for messages, keep one. */
 static void idle_threads_end_though_isolates_live(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 2;
     options.idle_timeout = LC_MILLISECOND;
     struct mime mime;
@@ -281,7 +281,7 @@ static void free_refuses_drains_and_joins(void)
         start_task(freeing.executor, &waiting[i], NULL, false);
     begin_to_free(&freeing);
     CU_ASSERT_TRUE(check_until(is_refused, &freeing));
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.run = do_nothing;
     options.executor = freeing.executor;
     CU_ASSERT_EQUAL(lc_fiber_start(&options), -ESHUTDOWN);

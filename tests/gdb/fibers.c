@@ -85,7 +85,7 @@ static void remove_guards(void)
 
 static int start(const char *name, void (*run)(void *arg), int *result)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.name = name;
     options.run = run;
     options.arg = result;
@@ -111,7 +111,7 @@ static lc_error *run(void *arg)
 
 int main(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     int results[4] = {0};
     lc_executor *executor;
     options.name = "seen";

@@ -180,7 +180,7 @@ static int run_scene(struct scene *scene, lc_executor *executor)
 static int attempt(void)
 {
     struct scene scene = {.failed = 0};
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     lc_executor *executor = NULL;
     options.threads = 1;
     options.stall_limit = LC_FOREVER;

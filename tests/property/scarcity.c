@@ -538,7 +538,7 @@ static lc_error *in_fiber(void *arg)
 static int run_in_executor(void)
 {
     lc_executor *executor = NULL;
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.report_overflow = true;
     int result = code_of(lc_executor_new(&options, &executor));
     if (result == 0)
@@ -556,10 +556,10 @@ static int spread_fibers(void)
 {
     enum { FIBERS = 4 };
     lc_executor *executor = NULL;
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = FIBERS;
     lc_handle *run[FIBERS] = {NULL};
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     int result = code_of(lc_executor_new(&options, &executor));
     fiber.name = "spread";
     fiber.run = close_it;

@@ -492,10 +492,10 @@ static bool start_and_await(void *arg)
 static void starting_against_retiring(void)
 {
     struct life life = {.random = check_seed()};
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 2;
     for (int64_t timeout = 0; timeout <= 20 * LC_MICROSECOND; timeout += 10 * LC_MICROSECOND) {
-        options.idle_timeout = timeout;
+        options.idle_timeout = timeout > 0 ? timeout : LC_NONE;
         CHECK_SUCCESS(lc_executor_new(&options, &life.executor));
         CU_ASSERT_EQUAL(race_repeat(start_and_await, &life, THREAD_ROUNDS), 0);
         fibers_end(life.executor);
@@ -646,9 +646,9 @@ static void a_guest_against_others(void)
     struct race race = {arrive, visit, start_until_over, judge_visit};
     for (int64_t timeout = 0; timeout <= LC_SECOND; timeout += LC_SECOND) {
         struct visiting visiting = {0};
-        lc_executor_options options = LC_EXECUTOR_INIT;
+        lc_executor_options options = {.size = sizeof options};
         options.threads = 1;
-        options.idle_timeout = timeout;
+        options.idle_timeout = timeout > 0 ? timeout : LC_NONE;
         CHECK_SUCCESS(lc_executor_new(&options, &visiting.executor));
         CU_ASSERT_EQUAL(race_run(&race, &visiting, THREAD_ROUNDS / 10 + 1), 0);
         fibers_end(visiting.executor);

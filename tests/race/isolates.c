@@ -142,7 +142,7 @@ static void parked_sender_goes_on(void)
     CHECK_CLOSES(station.inside);
     CU_ASSERT_EQUAL(lc_send(station.other.send, NULL, 0), 0);
     struct sender sender = {station.other.send, lc_handle_new(), 1};
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.run = send_one;
     fiber.arg = &sender;
     CU_ASSERT_EQUAL(lc_fiber_start(&fiber), 0);
@@ -365,7 +365,7 @@ struct company {
 
 static void company_begin(struct company *company)
 {
-    lc_executor_options of_executor = LC_EXECUTOR_INIT;
+    lc_executor_options of_executor = {.size = sizeof of_executor};
     lc_isolate_options options = LC_ISOLATE_INIT;
     of_executor.threads = 1;
     CHECK_SUCCESS(lc_executor_new(&of_executor, &company->executor));
@@ -415,7 +415,7 @@ static void note_in(void *arg)
 static lc_error *start_fibers(lc_message *message, void *arg)
 {
     struct company *company = *(struct company **)lc_message_data(message);
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     (void)arg;
     fiber.run = note_in;
     fiber.arg = company;
@@ -479,7 +479,7 @@ static lc_error *spawn_both(void *arg)
 static void busy_one_lets_others_past(void)
 {
     lc_executor *executor;
-    lc_executor_options of_executor = LC_EXECUTOR_INIT;
+    lc_executor_options of_executor = {.size = sizeof of_executor};
     bool seen = false;
     of_executor.threads = 2;
     of_executor.stall_limit = 10 * LC_MILLISECOND;
@@ -612,7 +612,7 @@ static void crowd_on_threads(void)
 {
     struct crowd *crowd = calloc(1, sizeof *crowd);
     lc_executor *executor;
-    lc_executor_options of_executor = LC_EXECUTOR_INIT;
+    lc_executor_options of_executor = {.size = sizeof of_executor};
     lc_isolate_options options = LC_ISOLATE_INIT;
     lc_port_options of_errors = LC_PORT_INIT;
     lc_receive_port errors; /* where nobody looks */

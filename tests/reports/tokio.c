@@ -237,7 +237,7 @@ static void flood_count(void *arg)
 static void flood_start(void *arg)
 {
     struct flood *flood = arg;
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.name = "late";
     options.run = flood_count;
     options.arg = flood;

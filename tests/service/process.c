@@ -62,7 +62,7 @@ static void throw_alone(void *arg)
 
 static lc_error *throw_without_signaler(lc_context *context, lc_ready *ready, void *arg)
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     (void)arg;
     fiber.run = throw_alone;
     lc_ready_signal(ready);

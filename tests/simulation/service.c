@@ -281,7 +281,7 @@ static void wait_for_an_item(void *arg)
 
 static void start(const char *name, void (*run)(void *arg))
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.name = name;
     options.run = run;
     CU_ASSERT_EQUAL(lc_fiber_start(&options), 0);

@@ -19,7 +19,7 @@ static void must(int result, const char *what)
 
 lc_executor *fibers_executor(unsigned threads)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "tested";
     options.threads = threads;
     options.stall_limit = LC_FOREVER;
@@ -30,7 +30,7 @@ lc_executor *fibers_executor(unsigned threads)
 
 void fibers_start(lc_executor *executor, const char *name, void (*run)(void *arg), void *arg)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.executor = executor;
     options.name = name;
     options.run = run;
@@ -40,7 +40,7 @@ void fibers_start(lc_executor *executor, const char *name, void (*run)(void *arg
 
 void fibers_spread(lc_executor *executor, void (*run)(void *arg), void *arg)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.executor = executor;
     options.run = run;
     options.arg = arg;

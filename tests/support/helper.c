@@ -45,7 +45,7 @@ static void run_in_fiber(void *arg)
 
 static void start_fiber(struct helper *helper)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.name = "helper";
     options.run = run_in_fiber;
     options.arg = helper;

@@ -66,7 +66,7 @@ static void await_handle(void *arg)
 
 static void start(const char *name, void (*run)(void *arg))
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.name = name;
     fiber.run = run;
     CU_ASSERT_EQUAL(lc_fiber_start(&fiber), 0);

@@ -9,6 +9,7 @@
 #include "support/puppet.h"
 #include "support/race.h"
 
+#include "executor/executor.h"
 #include "executor/processors.h"
 
 #include <errno.h>
@@ -62,13 +63,11 @@ static void refused(const lc_executor_options *options, const char *text)
 
 static void bad_options_are_refused(void)
 {
-    static const lc_executor_options good = LC_EXECUTOR_INIT;
+    static const lc_executor_options good = {.size = sizeof good};
     lc_executor_options options = good;
-    options.size++;
-    refused(&options, "LC_EXECUTOR_INIT");
+    options.size = 0;
+    refused(&options, "size of lc_executor_options is 0");
     options = good;
-    options.name = NULL;
-    refused(&options, "name");
     options.name = "";
     refused(&options, "name");
     options.name = "a name that has one byte too many";
@@ -82,17 +81,37 @@ static void bad_options_are_refused(void)
     options.stack_size = LC_FIBER_STACK_MAX + 1;
     refused(&options, "stacks of 1073741825 bytes");
     options = good;
-    options.idle_timeout = -1;
-    refused(&options, "idle_timeout");
+    options.idle_timeout = -2;
+    refused(&options, "idle_timeout of -2 ns");
     options = good;
-    options.stall_limit = 0;
-    refused(&options, "stall_limit");
+    options.stall_limit = -2;
+    refused(&options, "stall_limit of -2 ns");
     CHECK_ERROR(lc_executor_new(&good, NULL), -EINVAL);
+}
+
+static void check_times(const lc_executor_options *options, int64_t idle, int64_t stall)
+{
+    lc_executor *executor = executor_new(options);
+    CU_ASSERT_EQUAL(executor->idle_timeout, idle);
+    CU_ASSERT_EQUAL(executor->stall_limit, stall);
+    fibers_end(executor);
+}
+
+static void zero_is_the_default(void)
+{
+    lc_executor *executor = executor_new(LC_EXECUTOR());
+    CU_ASSERT_STRING_EQUAL(executor->name, "executor");
+    CU_ASSERT_EQUAL(executor->stack_size, LC_FIBER_STACK_DEFAULT);
+    CU_ASSERT_TRUE(lc_executor_threads(executor) >= 1);
+    fibers_end(executor);
+    check_times(LC_EXECUTOR(), 10 * LC_SECOND, 100 * LC_MILLISECOND);
+    check_times(LC_EXECUTOR(.idle_timeout = LC_NONE, .stall_limit = LC_NONE), 0, LC_FOREVER);
+    check_times(LC_EXECUTOR(.idle_timeout = 1, .stall_limit = 2), 1, 2);
 }
 
 static void longest_name_and_most_threads_are_taken(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "a name that has not a byte more.";
     options.threads = LC_EXECUTOR_THREADS_MAX;
     CU_ASSERT_EQUAL(strlen(options.name), 32);
@@ -370,7 +389,7 @@ static void an_executor_with_a_guest_is_not_freed(void)
 static void start_until_refused(void *arg)
 {
     struct freeing *freeing = arg;
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.run = do_nothing;
     int64_t deadline = check_patience();
     while ((freeing->result = lc_fiber_start(&options)) == 0 && lc_now() < deadline)
@@ -453,7 +472,7 @@ static bool none_is_left(void *prefix)
 
 static void idle_threads_end_and_come_back(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "idle";
     options.threads = 2;
     options.idle_timeout = LC_MILLISECOND;
@@ -515,7 +534,7 @@ static void be_in_place(void *arg)
 
 static void start_in_group(lc_executor *executor, lc_thread_group *group, struct place *place)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.executor = executor;
     options.group = group;
     options.run = be_in_place;
@@ -573,7 +592,7 @@ static bool log_has(void *text)
 /* So many hogs on the one thread, and a fiber behind them that lets them go. */
 static void free_from_behind(int hogs)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "stalling";
     options.threads = 1;
     options.stall_limit = 5 * LC_MILLISECOND;
@@ -612,7 +631,7 @@ static void hog_until_told(void *arg)
 
 static void a_hog_is_named(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "stalling";
     options.threads = 1;
     options.stall_limit = 2 * LC_MILLISECOND;
@@ -868,7 +887,7 @@ static void shutdown_once_a_deadline_has_come(void)
 
 static void configured_executor_is_the_default(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "configured";
     options.threads = 3;
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
@@ -886,6 +905,7 @@ static void configured_executor_is_the_default(void)
 CHECK_SUITE(
     unit_executors, "unit: executors",
     {"bad options are refused, and named in the error", bad_options_are_refused},
+    {"zero is the default, LC_NONE none of it", zero_is_the_default},
     {"the longest name and the most threads are taken", longest_name_and_most_threads_are_taken},
     {"threads are as many as the affinity allows", threads_follow_affinity},
     {"a quota is read from control groups", quota_is_read_from_control_groups},

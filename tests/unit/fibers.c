@@ -6,6 +6,7 @@
 #include "support/check.h"
 #include "support/puppet.h"
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <fenv.h>
 #include <pthread.h>
@@ -110,7 +111,7 @@ static void abort_if_run(void *arg)
 
 static lc_fiber_options good_options(void)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.name = "never";
     options.run = abort_if_run;
     return options;
@@ -129,13 +130,11 @@ static void bad_options_are_refused(void)
     char long_name[LC_NAME_MAX + 2];
     memset(long_name, 'n', sizeof long_name);
     long_name[LC_NAME_MAX + 1] = '\0';
-    refused(NULL, -EINVAL, "LC_FIBER_INIT");
+    refused(NULL, -EINVAL, "\"fiber\" has no function");
     lc_fiber_options options = good_options();
-    options.size--;
-    refused(&options, -EINVAL, "LC_FIBER_INIT");
+    options.size = 0;
+    refused(&options, -EINVAL, "size of lc_fiber_options is 0");
     options = good_options();
-    options.name = NULL;
-    refused(&options, -EINVAL, "a name of 1 to 64 bytes");
     options.name = "";
     refused(&options, -EINVAL, "a name of 1 to 64 bytes");
     options.name = long_name;
@@ -146,6 +145,24 @@ static void bad_options_are_refused(void)
     options = good_options();
     options.stack_size = LC_FIBER_STACK_MAX + 1;
     refused(&options, -E2BIG, "\"never\" asks for a stack of 1073741825 bytes");
+}
+
+static void note_name(void *arg)
+{
+    strlcpy(arg, lc_worker_name(), LC_NAME_MAX + 1);
+}
+
+/* On the calling fiber's executor, like all that fibers_here starts. */
+static void start_with_defaults(void *name)
+{
+    CU_ASSERT_EQUAL(lc_fiber_start(LC_FIBER_OPTIONS(.run = note_name, .arg = name)), 0);
+}
+
+static void zero_is_the_default(void)
+{
+    char name[LC_NAME_MAX + 1] = "";
+    fibers_here(start_with_defaults, name);
+    CU_ASSERT_STRING_EQUAL(name, "fiber");
 }
 
 static void group_of_another_executor_is_refused(void)
@@ -356,7 +373,7 @@ static void large_stack_is_usable(void)
 {
     unsigned char found = 0;
     lc_executor *executor = fibers_executor(1);
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.executor = executor;
     options.run = use_large_stack;
     options.arg = &found;
@@ -538,7 +555,7 @@ static void meet_without_waiting(void *arg)
  */
 static lc_executor *two_threads(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 2;
     lc_executor *executor;
     CHECK_SUCCESS(lc_executor_new(&options, &executor));
@@ -626,6 +643,7 @@ CHECK_SUITE(unit_fibers, "unit: fibers", {"a fiber runs, by its name", a_fiber_r
             {"many fibers run and end", many_fibers_run_and_end},
             {"fibers start fibers", fibers_start_fibers},
             {"bad options are refused, and named in the log", bad_options_are_refused},
+            {"zero is the default", zero_is_the_default},
             {"a group of another executor is refused", group_of_another_executor_is_refused},
             {"yield lets the others run", yield_lets_others_run},
             {"errno is kept over waits", errno_is_kept_over_waits},

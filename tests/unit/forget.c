@@ -75,7 +75,7 @@ static void end(void)
 
 static void start(void (*run)(void *arg))
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.run = run;
     options.executor = scene.executor;
     CU_ASSERT_EQUAL(lc_fiber_start(&options), 0);
@@ -83,7 +83,7 @@ static void start(void (*run)(void *arg))
 
 static void fibers_are_told(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 1;
     begin(WAITERS);
     CHECK_SUCCESS(lc_executor_new(&options, &scene.executor));

@@ -87,8 +87,8 @@ static lc_error *do_nothing(void *arg)
 static void threads_stay_after_a_guest(void)
 {
     struct visit visited = {.over = lc_handle_new()};
-    lc_executor_options options = LC_EXECUTOR_INIT;
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_executor_options options = {.size = sizeof options};
+    lc_fiber_options fiber = {.size = sizeof fiber};
     lc_executor *executor;
     options.threads = 1;
     CHECK_SUCCESS(lc_executor_new(&options, &executor));

@@ -39,7 +39,7 @@ static lc_error *run_root(lc_context *context, void *arg)
 static lc_executor *hasty_executor(void)
 {
     lc_executor *executor = NULL;
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.idle_timeout = LC_MICROSECOND;
     CHECK_SUCCESS(lc_executor_new(&options, &executor));
     return executor;

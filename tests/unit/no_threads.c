@@ -35,7 +35,7 @@ static void forbid_threads(void)
 
 static lc_executor *unwatched_executor(unsigned threads)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     lc_executor *executor = NULL;
     options.name = "unwatched";
     options.threads = threads;
@@ -54,7 +54,7 @@ static void do_nothing(void *arg)
 
 static int start_fiber(lc_executor *executor, bool spread)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.executor = executor;
     options.run = do_nothing;
     options.spread = spread;
@@ -237,10 +237,10 @@ static void a_thread_that_must_stay_sleeps(void)
 {
     int64_t before = 0, after = LC_HOUR;
     struct soloist soloist;
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     lc_executor *executor = NULL;
     options.threads = 1;
-    options.idle_timeout = 0;
+    options.idle_timeout = LC_NONE;
     CHECK_SUCCESS(lc_executor_new(&options, &executor));
     soloist_init(&soloist);
     soloist.options.executor = executor;

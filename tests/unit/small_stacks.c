@@ -52,7 +52,7 @@ static void do_nothing(void *arg)
 
 static void be_refused_a_fiber(void)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.stack_size = LC_FIBER_STACK_MAX + 1;
     options.name = "refused";
     options.run = do_nothing;
@@ -61,7 +61,7 @@ static void be_refused_a_fiber(void)
 
 static void be_refused_an_executor(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     lc_executor *executor;
     options.threads = LC_EXECUTOR_THREADS_MAX + 1;
     lc_error_unref(lc_executor_new(&options, &executor));
@@ -169,7 +169,7 @@ static void measure_call(void *arg)
 static struct measure measure_on_smallest_stack(void (*call)(void))
 {
     struct measure measure = {.call = call};
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     lc_executor *executor = fibers_executor(1);
     options.name = "small";
     options.executor = executor;

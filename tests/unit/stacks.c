@@ -151,7 +151,7 @@ static void wait_small(void *arg)
 
 static void start_large(lc_executor *executor, lc_handle *go)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.name = "large";
     options.executor = executor;
     options.stack_size = LARGE_STACK;
@@ -175,7 +175,7 @@ static bool large_are_given_back(void *unused)
 
 static lc_executor *soon_idle_executor(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     lc_executor *executor = NULL;
     options.threads = 1;
     options.idle_timeout = 20 * LC_MILLISECOND;
@@ -413,7 +413,7 @@ static void overflow(void *arg)
 
 static lc_executor *reporting_executor(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.name = "reporting";
     options.report_overflow = true;
     lc_executor *executor;

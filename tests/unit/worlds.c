@@ -32,7 +32,7 @@ static void nothing(void *arg)
 
 static lc_error *start_elsewhere(void *executor)
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.run = nothing;
     options.executor = executor;
     CU_ASSERT_EQUAL(lc_fiber_start(&options), -ENOTSUP);
@@ -106,7 +106,7 @@ static void a_real_wait_is_not_ended_by_a_simulation(void)
 {
     lc_simulation_options options = LC_SIMULATION_INIT;
     struct waiter waiter = {.over = lc_handle_new()};
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     CU_ASSERT_EQUAL_FATAL(pipe(waiter.pipe), 0);
     fiber.run = wait_for_pipe;
     fiber.arg = &waiter;
@@ -219,7 +219,7 @@ static void run_again(void *arg)
 
 static void start(struct kept *kept, void (*run)(void *arg))
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.run = run;
     fiber.arg = kept;
     fiber.executor = kept->executor;
@@ -229,9 +229,9 @@ static void start(struct kept *kept, void (*run)(void *arg))
 static void an_ending_thread_is_not_waited_for(void)
 {
     static struct kept kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 1;
-    options.idle_timeout = 0;
+    options.idle_timeout = LC_NONE;
     kept.ends = lc_handle_new();
     kept.again = lc_handle_new();
     CU_ASSERT_EQUAL_FATAL(pthread_key_create(&kept.key, want_lock), 0);

@@ -40,7 +40,7 @@ static void yield_until_it_came(void *arg)
 
 static void start(void (*run)(void *arg))
 {
-    lc_fiber_options options = LC_FIBER_INIT;
+    lc_fiber_options options = {.size = sizeof options};
     options.run = run;
     options.executor = scene.executor;
     CU_ASSERT_EQUAL(lc_fiber_start(&options), 0);
@@ -48,7 +48,7 @@ static void start(void (*run)(void *arg))
 
 static void lets_in_who_waits_for_a_descriptor(void)
 {
-    lc_executor_options options = LC_EXECUTOR_INIT;
+    lc_executor_options options = {.size = sizeof options};
     options.threads = 1;
     scene.waiting = lc_handle_new();
     scene.over = lc_handle_new();
