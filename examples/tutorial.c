@@ -188,9 +188,11 @@ static lc_error *make_pulse(lc_component **component, void *arg)
         return lc_error_new(-ENOMEM, "no memory for an instance");
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("pulse");
-    lc_manager_builder_add(builder, "beat", beat_worker, instance);
-    lc_manager_builder_add(builder, "count", count_worker, instance);
-    lc_manager_builder_add(builder, "serve", serve_worker, instance);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "beat", .run = beat_worker, .arg = instance));
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "count", .run = count_worker, .arg = instance));
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "serve", .run = serve_worker, .arg = instance));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (error) {

@@ -114,7 +114,8 @@ static lc_error *prepare(struct node *node, const struct kind *kind, struct ledg
     lc_manager_builder_set_kind(node->builder, LC_FIBER);
     kind->add_workers(node->builder, ledger);
     if (ledger->config.allow_fail)
-        lc_manager_builder_add(node->builder, "fault", fault_worker, node);
+        lc_manager_builder_add(node->builder,
+                               LC_WORKER(.name = "fault", .run = fault_worker, .arg = node));
     return NULL;
 }
 

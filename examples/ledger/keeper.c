@@ -54,7 +54,7 @@ static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
 
 static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
 {
-    lc_manager_builder_add(builder, "keep", keep_worker, ledger);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "keep", .run = keep_worker, .arg = ledger));
 }
 
 const struct kind journal_kind = {

@@ -202,7 +202,8 @@ static lc_error *accept_worker(lc_context *context, lc_ready *ready, void *arg)
 
 static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
 {
-    lc_manager_builder_add(builder, "accept", accept_worker, ledger);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "accept", .run = accept_worker, .arg = ledger));
 }
 
 const struct kind listener_kind = {

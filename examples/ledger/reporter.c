@@ -40,7 +40,8 @@ static lc_error *report_worker(lc_context *context, lc_ready *ready, void *arg)
 
 static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
 {
-    lc_manager_builder_add(builder, "report", report_worker, ledger);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "report", .run = report_worker, .arg = ledger));
 }
 
 const struct kind reporter_kind = {

@@ -485,13 +485,9 @@ static lc_error *build(struct session *session)
     lc_manager_builder *builder = lc_manager_builder_new("session");
     if (!builder)
         return lc_error_new(-ENOMEM, "no memory for a session");
-    lc_worker worker = LC_WORKER_INIT;
-    worker.name = name;
-    worker.run = session_worker;
-    worker.arg = session;
-    worker.kind = LC_FIBER;
-    worker.spread = true; /* it stays for long where it begins: not all of them with the listener */
-    lc_manager_builder_add_worker(builder, &worker);
+    /* Spread: it stays for long where it begins, so not all of them with the listener. */
+    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = session_worker, .arg = session,
+                                              .kind = LC_FIBER, .spread = true));
     lc_error *error = lc_manager_builder_build(builder, &session->manager);
     lc_manager_builder_free(builder);
     return error;

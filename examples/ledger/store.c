@@ -144,12 +144,8 @@ static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
      * and after each: then a thousand clients get half as many appends done, and one client waits
      * twice as long for each.
      */
-    lc_worker commit = LC_WORKER_INIT;
-    commit.name = "commit";
-    commit.run = commit_worker;
-    commit.arg = ledger;
-    commit.kind = LC_THREAD;
-    lc_manager_builder_add_worker(builder, &commit);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "commit", .run = commit_worker, .arg = ledger,
+                                              .kind = LC_THREAD));
 }
 
 void store_refuse(struct ledger *ledger)

@@ -104,7 +104,7 @@ static lc_error *make_uploader(lc_component **component, void *arg)
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("uploader");
     lc_manager_builder_set_kind(builder, LC_FIBER);
-    lc_manager_builder_add(builder, "upload", upload_worker, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "upload", .run = upload_worker, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

@@ -2,8 +2,10 @@
  * manager.h: the component manager: a component made of workers.
  *
  *     lc_manager_builder *builder = lc_manager_builder_new("store");
- *     lc_manager_builder_add(builder, "commit", commit_worker, store);
- *     lc_manager_builder_add(builder, "compact", compact_worker, store);
+ *     lc_manager_builder_add(builder,
+ *                            LC_WORKER(.name = "commit", .run = commit_worker, .arg = store));
+ *     lc_manager_builder_add(builder,
+ *                            LC_WORKER(.name = "compact", .run = compact_worker, .arg = store));
  *     lc_error *failed = lc_manager_builder_build(builder, &manager);
  *     lc_manager_builder_free(builder);
  *
@@ -50,7 +52,7 @@ LC_API LC_MUST_CHECK lc_manager_builder *lc_manager_builder_new(const char *name
 /** Frees the builder; what it built lives on. NULL is allowed. */
 LC_API void lc_manager_builder_free(lc_manager_builder *builder);
 /**
- * The kind of the workers that lc_manager_builder_add adds from here on; LC_THREAD at first.
+ * The kind of the workers that are added from here on and ask for none; LC_THREAD at first.
  */
 LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind);
 /**
@@ -60,11 +62,10 @@ LC_API void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_k
  * LC_FOREVER for no warning; below 0 is a mistake.
  */
 LC_API void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t timeout);
-/** Adds a worker of the builder's kind with a stack of the default size. */
-LC_API void lc_manager_builder_add(lc_manager_builder *builder, const char *name,
-                                   lc_worker_function run, void *arg);
-/** Adds a worker as described (copied). */
-LC_API void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker *worker);
+/**
+ * Adds a worker (copied): lc_manager_builder_add(builder, LC_WORKER(.name = "commit", ...)).
+ */
+LC_API void lc_manager_builder_add(lc_manager_builder *builder, const lc_worker *worker);
 /**
  * Builds a manager. May be called several times: each manager runs the workers anew, with the same
  * arguments.
@@ -139,10 +140,10 @@ typedef struct lc_worker_status {
 
 /**
  * Tells of each worker, in the order added: which are not ready or not done, and since when.
- * @param status    room for `capacity` rows; may be NULL if that is 0.
+ * @param statuses  room for `capacity` rows; may be NULL if that is 0.
  * @return how many workers there are; at most `capacity` rows are written.
  */
-LC_API size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *status,
+LC_API size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *statuses,
                                       size_t capacity);
 
 LC_END_DECLARATIONS

@@ -27,8 +27,9 @@ LC_API const char *lc_worker_name(void);
 
 /** What a worker runs on. */
 typedef enum lc_worker_kind {
-    LC_THREAD = 0, /**< a fresh thread of its own: any code is safe in it */
-    LC_FIBER = 1   /**< a fiber of an executor: executor.h says what its code keeps to */
+    LC_KIND_DEFAULT = 0, /**< the kind of the builder, node or group it is in; else a thread */
+    LC_THREAD = 1,       /**< a fresh thread of its own: any code is safe in it */
+    LC_FIBER = 2         /**< a fiber of an executor: executor.h says what its code keeps to */
 } lc_worker_kind;
 
 /**
@@ -40,26 +41,27 @@ typedef enum lc_worker_kind {
  */
 typedef lc_error *(*lc_worker_function)(lc_context *context, lc_ready *ready, void *arg);
 
-/** One worker of a manager. Begin with LC_WORKER_INIT. */
+/** One worker of a component; see LC_WORKER. Zero stands for the default in each field. */
 typedef struct lc_worker {
-    size_t size;            /**< sizeof(lc_worker) */
-    const char *name;       /**< 1 to LC_NAME_MAX bytes; unique within the manager; copied */
+    size_t size; /**< sizeof(lc_worker); in LC_WORKERS 0 will do */
+    /** Required: 1 to LC_NAME_MAX bytes; unique within the component; copied. */
+    const char *name;
     lc_worker_function run; /**< required */
-    void *arg;              /**< handed to `run`; must live as long as any manager built */
-    lc_worker_kind kind;
+    void *arg;              /**< handed to `run`; must live as long as any component made of it */
+    lc_worker_kind kind;    /**< 0: the kind of what it is in, or a thread */
+    bool spread;            /**< of a fiber: begins on the executor's threads in turn */
     /** Bytes: LC_STACK_SIZE_MIN or LC_FIBER_STACK_MIN or more; 0 for the default of its kind. */
     size_t stack_size;
     /** Of a fiber: NULL for the executor of the fiber that starts the manager, or the default. */
     lc_executor *executor;
     /** Of a fiber: the threads it may run on; NULL for any. Borrowed until the last start. */
     lc_thread_group *group;
-    bool spread; /**< of a fiber: begins on the executor's threads in turn */
 } lc_worker;
 
-#define LC_WORKER_INIT                                                                             \
-    {                                                                                              \
-        sizeof(lc_worker), NULL, NULL, NULL, LC_THREAD, 0, NULL, NULL, false                       \
-    }
+/** A worker: LC_WORKER(.name = "commit", .run = commit, .arg = store). */
+#define LC_WORKER(...) LC_OPTIONS(lc_worker, __VA_ARGS__)
+/** Several: LC_WORKERS({.name = "commit", .run = commit}, {.name = "compact", .run = compact}). */
+#define LC_WORKERS(...) LC_STRUCT_LIST(lc_worker, __VA_ARGS__)
 
 /** A worker that is ready at once and returns when its context ends; `arg` is ignored. */
 LC_API lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg);

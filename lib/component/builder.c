@@ -5,6 +5,7 @@
 #include "component/plan.h"
 
 #include "base/memory.h"
+#include "base/options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +13,8 @@
 
 struct lc_manager_builder {
     struct lc__plan *plan;
-    lc_worker_kind kind;
-    lc_error *mistake; /* the first one; NULL so far */
+    lc_worker_kind kind; /* of workers that ask for none */
+    lc_error *mistake;   /* the first one; NULL so far */
 };
 
 /* ---- the plan ---- */
@@ -49,18 +50,11 @@ static bool is_good_name(const char *name)
     return length >= 1 && length <= LC_NAME_MAX;
 }
 
-/* @return what is wrong with the worker, or NULL. */
-static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
+LC__OPTIONS_END(lc_worker, group);
+
+/* @return what is wrong with the worker's kind, or with what goes with it; or NULL. */
+static lc_error *worker_kind_check(const struct lc__plan *plan, const lc_worker *worker)
 {
-    if (!worker || worker->size != sizeof *worker)
-        return lc_error_new(-EINVAL, "a worker of \"%s\" was not made with LC_WORKER_INIT",
-                            plan->name);
-    if (!is_good_name(worker->name))
-        return lc_error_new(-EINVAL, "a worker of \"%s\" needs a name of 1 to %d bytes", plan->name,
-                            LC_NAME_MAX);
-    if (!worker->run)
-        return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" has no function to run", worker->name,
-                            plan->name);
     if (worker->kind != LC_THREAD && worker->kind != LC_FIBER)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" is of kind %d, which does not exist",
                             worker->name, plan->name, (int)worker->kind);
@@ -79,10 +73,32 @@ static lc_error *check(const struct lc__plan *plan, const lc_worker *worker)
                             "worker \"%s\" of \"%s\" is a thread, and so belongs to no executor "
                             "or group: make it a LC_FIBER",
                             worker->name, plan->name);
+    return NULL;
+}
+
+/* @return what is wrong with the worker, or NULL. */
+static lc_error *worker_check(const struct lc__plan *plan, const lc_worker *worker)
+{
+    if (!is_good_name(worker->name))
+        return lc_error_new(-EINVAL, "a worker of \"%s\" needs a name of 1 to %d bytes", plan->name,
+                            LC_NAME_MAX);
+    if (!worker->run)
+        return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" has no function to run", worker->name,
+                            plan->name);
     if (plan->count >= LC_MANAGER_WORKERS_MAX)
         return lc_error_new(-E2BIG, "\"%s\" has %d workers already, the most there can be",
                             plan->name, LC_MANAGER_WORKERS_MAX);
-    return NULL;
+    return worker_kind_check(plan, worker);
+}
+
+/* @return NULL, or a mistake in what was given. */
+static lc_error *worker_read(const lc_manager_builder *builder, lc_worker *worker,
+                             const lc_worker *given)
+{
+    lc_error *mistake = lc__options_read(worker, sizeof *worker, given, "lc_worker");
+    if (worker->kind == LC_KIND_DEFAULT)
+        worker->kind = builder->kind;
+    return mistake ? mistake : worker_check(builder->plan, worker);
 }
 
 /* ---- building ---- */
@@ -92,6 +108,7 @@ lc_manager_builder *lc_manager_builder_new(const char *name)
     lc_manager_builder *builder = lc__allocate(sizeof *builder);
     if (!builder)
         return NULL;
+    builder->kind = LC_THREAD;
     bool good = is_good_name(name);
     builder->plan = lc__plan_new(good ? name : "(no name)");
     if (!builder->plan) {
@@ -116,7 +133,7 @@ void lc_manager_builder_free(lc_manager_builder *builder)
 void lc_manager_builder_set_kind(lc_manager_builder *builder, lc_worker_kind kind)
 {
     if (builder)
-        builder->kind = kind;
+        builder->kind = kind == LC_KIND_DEFAULT ? LC_THREAD : kind;
 }
 
 void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t timeout)
@@ -137,19 +154,6 @@ void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t t
         builder->plan->ready_warning = timeout > 0 ? timeout : LC_READY_WARNING;
 }
 
-void lc_manager_builder_add(lc_manager_builder *builder, const char *name, lc_worker_function run,
-                            void *arg)
-{
-    if (!builder)
-        return;
-    lc_worker worker = LC_WORKER_INIT;
-    worker.name = name;
-    worker.run = run;
-    worker.arg = arg;
-    worker.kind = builder->kind;
-    lc_manager_builder_add_worker(builder, &worker);
-}
-
 /* @return NULL, or why it could not be. */
 static lc_error *append(lc_manager_builder *builder, const lc_worker *worker)
 {
@@ -165,13 +169,14 @@ static lc_error *append(lc_manager_builder *builder, const lc_worker *worker)
     return NULL;
 }
 
-void lc_manager_builder_add_worker(lc_manager_builder *builder, const lc_worker *worker)
+void lc_manager_builder_add(lc_manager_builder *builder, const lc_worker *given)
 {
     if (!builder || builder->mistake)
         return;
-    lc_error *mistake = check(builder->plan, worker);
+    lc_worker worker;
+    lc_error *mistake = worker_read(builder, &worker, given);
     if (!mistake)
-        mistake = append(builder, worker);
+        mistake = append(builder, &worker);
     if (mistake)
         keep_mistake(builder, mistake);
 }

@@ -717,7 +717,7 @@ lc_handle *lc_manager_shutdown(lc_manager *manager)
     return manager ? &manager->shutdown : NULL;
 }
 
-size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *status, size_t capacity)
+size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *statuses, size_t capacity)
 {
     if (!manager)
         return 0;
@@ -725,7 +725,7 @@ size_t lc_manager_copy_workers(lc_manager *manager, lc_worker_status *status, si
     lc__spinlock_lock(&manager->lock);
     for (size_t i = 0; i < count && i < capacity; i++) {
         const struct worker *worker = &manager->workers[i];
-        status[i] =
+        statuses[i] =
             (lc_worker_status){worker->plan->name, worker->state, worker->was_ready, worker->since};
     }
     lc__spinlock_unlock(&manager->lock);

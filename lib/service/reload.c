@@ -31,7 +31,7 @@ static lc_error *make_manager(struct lc__reload *reload, const lc_service_option
     *hook = (struct hook){options->configure, options->arg};
     lc_manager_builder *builder = lc_manager_builder_new("configure");
     lc_manager_builder_set_kind(builder, options->kind);
-    lc_manager_builder_add(builder, "configure", run_hook, hook);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "configure", .run = run_hook, .arg = hook));
     lc_error *error = lc_manager_builder_build(builder, &reload->manager);
     lc_manager_builder_free(builder);
     if (error || lc_manager_set_data(reload->manager, hook, lc__free) < 0)

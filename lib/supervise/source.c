@@ -77,7 +77,7 @@ static void add_worker(const struct lc__source *source, lc_worker worker, const 
         worker.stack_size = node->stack_size;
     if (!worker.executor && worker.kind == LC_FIBER)
         worker.executor = node->executor;
-    lc_manager_builder_add_worker(source->builder, &worker);
+    lc_manager_builder_add(source->builder, &worker);
 }
 
 static lc_error *add_workers(const struct lc__source *source, const lc_node *node)

@@ -31,7 +31,7 @@ static lc_manager *build(size_t n, lc_worker_kind kind)
     lc_manager_builder *builder = lc_manager_builder_new("bench");
     lc_manager_builder_set_kind(builder, kind);
     for (size_t i = 0; i < n; i++)
-        lc_manager_builder_add(builder, name_of(i), lc_noop_worker, NULL);
+        lc_manager_builder_add(builder, LC_WORKER(.name = name_of(i), .run = lc_noop_worker));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     if (error)
         bench_fail(lc_error_message(error));
@@ -172,7 +172,7 @@ static lc_error *make_failing(lc_component **component, void *arg)
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("bench");
     lc_manager_builder_set_kind(builder, restarts->kind);
-    lc_manager_builder_add(builder, "fail", ready_and_fail, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "fail", .run = ready_and_fail, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

@@ -18,7 +18,7 @@ static lc_manager *build(const char (*names)[NAME_SIZE])
     lc_manager_builder *builder = lc_manager_builder_new("bench");
     lc_manager_builder_set_kind(builder, LC_FIBER);
     for (size_t i = 0; i < WORKERS; i++)
-        lc_manager_builder_add(builder, names[i], lc_noop_worker, NULL);
+        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = lc_noop_worker));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     if (error)
         bench_fail(lc_error_message(error));

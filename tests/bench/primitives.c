@@ -65,7 +65,8 @@ static double close_with_waiter(size_t n)
     make_handles(&waited.answered, n);
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("bench");
-    lc_manager_builder_add(builder, "wait", wait_for_answers, &waited);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "wait", .run = wait_for_answers, .arg = &waited));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     lc_signaler *signaler = lc_signaler_new();

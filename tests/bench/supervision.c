@@ -91,7 +91,7 @@ static lc_error *make(lc_worker_function run, void *arg, lc_component **componen
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("bench");
     lc_manager_builder_set_kind(builder, LC_FIBER);
-    lc_manager_builder_add(builder, "worker", run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = run, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

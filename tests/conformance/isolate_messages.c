@@ -1394,7 +1394,7 @@ static lc_manager *start_worker(lc_worker_kind kind, struct party *party, lc_con
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("ring");
     lc_manager_builder_set_kind(builder, kind);
-    lc_manager_builder_add(builder, "party", work_in_ring, party);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "party", .run = work_in_ring, .arg = party));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, context));

@@ -243,7 +243,7 @@ static lc_manager *noop_manager(void)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("noop");
-    lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "noop", .run = lc_noop_worker));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     return manager;
@@ -345,7 +345,8 @@ static void throwing_start_leaves_nothing_running(void)
     lc_component *parts[] = {lc_manager_component(first), &throwing.component, &last.component};
     CU_ASSERT_EQUAL(lc_components_merge(parts, 3, &merged), 0);
     lc_manager_builder *builder = check_builder("starter");
-    lc_manager_builder_add(builder, "start", start_component, merged);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "start", .run = start_component, .arg = merged));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &starter));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(starter, scope.context));

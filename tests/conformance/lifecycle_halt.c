@@ -42,7 +42,7 @@ static lc_error *make_halting(struct halting *halting, lc_worker_function run,
                               lc_component **component)
 {
     lc_manager_builder *builder = check_builder("halting");
-    lc_manager_builder_add(builder, "failing", run, halting);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "failing", .run = run, .arg = halting));
     lc_error *failed = lc_manager_builder_build(builder, &halting->manager);
     lc_manager_builder_free(builder);
     if (!failed)
@@ -362,7 +362,7 @@ static lc_error *make_noop(lc_component **component, void *arg)
     (void)arg;
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("noop");
-    lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "noop", .run = lc_noop_worker));
     lc_error *failed = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!failed)
@@ -429,8 +429,10 @@ static lc_error *make_terminated(lc_component **component, void *arg)
     lc_manager *manager = NULL;
     halting->made++;
     lc_manager_builder *builder = check_builder("terminated");
-    lc_manager_builder_add(builder, "worker",
-                           halting->made == 1 ? fail_then_be_terminated : lc_noop_worker, halting);
+    lc_manager_builder_add(
+        builder, LC_WORKER(.name = "worker",
+                           .run = halting->made == 1 ? fail_then_be_terminated : lc_noop_worker,
+                           .arg = halting));
     lc_error *failed = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!failed)

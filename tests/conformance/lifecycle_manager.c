@@ -231,7 +231,8 @@ static lc_manager *slow_manager(struct puppet *puppets, size_t count, int64_t ti
     for (size_t i = 0; i < count; i++) {
         char name[8];
         snprintf(name, sizeof name, "w%zu", i);
-        lc_manager_builder_add(builder, name, puppet_run, &puppets[i]);
+        lc_manager_builder_add(builder,
+                               LC_WORKER(.name = name, .run = puppet_run, .arg = &puppets[i]));
     }
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -746,7 +747,8 @@ static void answers_start(struct answers *answers, const struct answer *answer)
     for (size_t i = 0; i < 2; i++) {
         answers->answers[i] = *answer;
         answers->answers[i].go = lc_handle_new();
-        lc_manager_builder_add(builder, names[i], answer_run, &answers->answers[i]);
+        lc_manager_builder_add(
+            builder, LC_WORKER(.name = names[i], .run = answer_run, .arg = &answers->answers[i]));
     }
     CHECK_SUCCESS(lc_manager_builder_build(builder, &answers->manager));
     lc_manager_builder_free(builder);
@@ -909,7 +911,7 @@ static void second_error_of_a_worker_is_not_late(void)
     struct answer answer = {.make = full_disk};
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("twice");
-    lc_manager_builder_add(builder, "only", fail_twice, &answer);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "only", .run = fail_twice, .arg = &answer));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     check_log_capture();
@@ -942,7 +944,7 @@ static void clean_signal_by_a_callback_is_dropped(void)
     struct scope scope = scope_new(NULL);
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("watching");
-    lc_manager_builder_add(builder, "only", watch_own_end, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "only", .run = watch_own_end));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, scope.context));
@@ -963,7 +965,7 @@ static void builder_builds_several(void)
     lc_manager *managers[3];
     puppet_init(&puppet, -EIO);
     lc_manager_builder *builder = check_builder("thrice");
-    lc_manager_builder_add(builder, "only", puppet_run, &puppet);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "only", .run = puppet_run, .arg = &puppet));
     for (size_t i = 0; i < 3; i++)
         CHECK_SUCCESS(lc_manager_builder_build(builder, &managers[i]));
     lc_manager_builder_free(builder);
@@ -1067,8 +1069,8 @@ static void noop_worker_waits_for_the_end(void)
     struct scope scope = scope_new(NULL);
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("noop");
-    lc_manager_builder_add(builder, "first", lc_noop_worker, NULL);
-    lc_manager_builder_add(builder, "second", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "first", .run = lc_noop_worker));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "second", .run = lc_noop_worker));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, scope.context));
@@ -1172,7 +1174,7 @@ static void workers_have_names(void)
     lc_manager *manager = NULL;
     char name[] = "a-worker-with-a-long-name";
     lc_manager_builder *builder = check_builder("named");
-    lc_manager_builder_add(builder, name, note_names, &names);
+    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = note_names, .arg = &names));
     name[0] = '!'; /* it was copied */
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);

@@ -425,7 +425,7 @@ static lc_error *make_failing(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("failing");
-    lc_manager_builder_add(builder, "work", fail_at_once, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "work", .run = fail_at_once, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!error)

@@ -110,7 +110,8 @@ static void returned_error_comes_before_deferred_calls(void)
     struct thrower thrower = {.scope = scope_new(NULL)};
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("returns");
-    lc_manager_builder_add(builder, "worker", fail_after_defer, &thrower);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "worker", .run = fail_after_defer, .arg = &thrower));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, thrower.scope.context));

@@ -53,7 +53,7 @@ static void run_worker(lc_worker_function run, struct trace *trace)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("traced");
-    lc_manager_builder_add(builder, "worker", run, trace);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = run, .arg = trace));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, trace->scope.context));
@@ -149,7 +149,7 @@ static void deferred_calls_come_before_done(lc_worker_function run, const char *
     struct at_done at_done = {&trace, lc_handle_new(), ""};
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("traced");
-    lc_manager_builder_add(builder, "worker", run, &trace);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = run, .arg = &trace));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     lc_handle_on_close(lc_manager_done(manager), look_at_done, &at_done, NULL);
@@ -346,7 +346,8 @@ static lc_error *make_syncing(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("syncing");
-    lc_manager_builder_add(builder, "worker", sync_at_the_end, arg);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "worker", .run = sync_at_the_end, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -553,7 +554,8 @@ CHECK_CHILD(fail_without_signaler_above)
     struct trace trace = {.scope = {NULL, lc_context_new(NULL)}};
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("unheard");
-    lc_manager_builder_add(builder, "worker", throw_nowhere, &trace);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "worker", .run = throw_nowhere, .arg = &trace));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     if (!error)
         error = lc_manager_start(manager, trace.scope.context);

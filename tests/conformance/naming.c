@@ -101,8 +101,8 @@ static lc_component *manager_of(struct scene *scene, const char *name, const cha
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(name);
-    lc_manager_builder_add(builder, worker, run, scene);
-    lc_manager_builder_add(builder, other, lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = worker, .run = run, .arg = scene));
+    lc_manager_builder_add(builder, LC_WORKER(.name = other, .run = lc_noop_worker));
     succeed(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     note_manager(scene, manager);
@@ -385,8 +385,8 @@ static lc_error *make_early(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("early");
-    lc_manager_builder_add(builder, "gone", return_early, arg);
-    lc_manager_builder_add(builder, "stays", lc_noop_worker, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "gone", .run = return_early, .arg = arg));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "stays", .run = lc_noop_worker, .arg = arg));
     succeed(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     note_manager(arg, manager);

@@ -90,7 +90,7 @@ static lc_component *component_of(lc_worker_function run, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("part");
-    lc_manager_builder_add(builder, "caller", run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "caller", .run = run, .arg = arg));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     return lc_manager_component(manager);

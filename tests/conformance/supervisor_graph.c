@@ -680,7 +680,7 @@ static lc_error *make_job(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(arg);
-    lc_manager_builder_add(builder, "work", complete, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "work", .run = complete));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

@@ -40,7 +40,7 @@ static lc_component *component_of(const char *name, lc_worker_function run, void
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(name);
-    lc_manager_builder_add(builder, name, run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = run, .arg = arg));
     lc_error_unref(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     return lc_manager_component(manager);

@@ -86,7 +86,7 @@ static lc_error *make_subject(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("subject");
-    lc_manager_builder_add(builder, "work", work_as_worker, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "work", .run = work_as_worker, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!error)

@@ -1036,7 +1036,7 @@ static lc_error *make_after(lc_component **component, void *arg)
     struct nested *nested = arg;
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("after");
-    lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "noop", .run = lc_noop_worker));
     lc_manager_builder_set_kind(builder, check_kind());
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);

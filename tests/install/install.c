@@ -16,7 +16,7 @@ static const char program[] =
     "int main(void)\n"
     "{\n"
     "    lc_manager_builder *builder = lc_manager_builder_new(\"installed\");\n"
-    "    lc_manager_builder_add(builder, \"idle\", lc_noop_worker, NULL);\n"
+    "    lc_manager_builder_add(builder, LC_WORKER(.name = \"idle\", .run = lc_noop_worker));\n"
     "    lc_manager *manager = NULL;\n"
     "    lc_error *error = lc_manager_builder_build(builder, &manager);\n"
     "    lc_manager_builder_free(builder);\n"

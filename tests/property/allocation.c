@@ -415,7 +415,7 @@ static lc_error *build(lc_worker_function run, unsigned workers, lc_manager **ma
     lc_manager_builder *builder = lc_manager_builder_new("wanting");
     lc_manager_builder_set_ready_warning(builder, ready_warning);
     for (unsigned i = 0; i < workers; i++)
-        lc_manager_builder_add(builder, names[i], run, NULL);
+        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = run));
     lc_error *error = lc_manager_builder_build(builder, manager);
     lc_manager_builder_free(builder);
     return error;

@@ -87,14 +87,14 @@ static lc_error *complete(lc_context *context, lc_ready *ready, void *arg)
 static lc_error *build(lc_worker_function run, lc_worker_kind kind, void *arg, lc_manager **manager)
 {
     lc_manager_builder *builder = lc_manager_builder_new("scarce");
-    lc_worker worker = LC_WORKER_INIT;
+    lc_worker worker = {.size = sizeof worker};
     worker.run = run;
     worker.arg = arg;
     worker.kind = kind;
     worker.name = "one";
-    lc_manager_builder_add_worker(builder, &worker);
+    lc_manager_builder_add(builder, &worker);
     worker.name = "two";
-    lc_manager_builder_add_worker(builder, &worker);
+    lc_manager_builder_add(builder, &worker);
     lc_error *error = lc_manager_builder_build(builder, manager);
     lc_manager_builder_free(builder);
     return error;
@@ -958,7 +958,8 @@ static lc_error *make_starved(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("starved");
-    lc_manager_builder_add(builder, "work", fail_when_starved, arg);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "work", .run = fail_when_starved, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!error)

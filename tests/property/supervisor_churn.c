@@ -74,7 +74,8 @@ static lc_error *make(lc_component **component, void *arg)
     bool fails = node->index < CHURNERS;
     atomic_fetch_add(&node->churn->made[node->index], 1);
     lc_manager_builder *builder = check_builder(fails ? "churner" : "sibling");
-    lc_manager_builder_add(builder, "work", fails ? fail : lc_noop_worker, node);
+    lc_manager_builder_add(
+        builder, LC_WORKER(.name = "work", .run = fails ? fail : lc_noop_worker, .arg = node));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (!error)

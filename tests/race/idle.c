@@ -26,7 +26,7 @@ static lc_error *make_worker(lc_component **component, void *kind)
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("idle");
     lc_manager_builder_set_kind(builder, *(lc_worker_kind *)kind);
-    lc_manager_builder_add(builder, "waits", wait_for_the_end, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "waits", .run = wait_for_the_end));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

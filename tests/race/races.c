@@ -49,7 +49,7 @@ static void arena_open(struct arena *arena, lc_worker_function run, unsigned wor
     arena->scope = scope_new(NULL);
     lc_manager_builder *builder = lc_manager_builder_new("racing");
     for (unsigned i = 0; i < workers; i++)
-        lc_manager_builder_add(builder, names[i], run, arena);
+        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = run, .arg = arena));
     lc_error *failed = lc_manager_builder_build(builder, &arena->manager);
     if (failed)
         abort();

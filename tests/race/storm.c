@@ -93,7 +93,7 @@ static lc_error *make(lc_component **component, void *arg)
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("failing");
     lc_manager_builder_set_kind(builder, LC_FIBER);
-    lc_manager_builder_add(builder, "work", work, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "work", .run = work, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = error ? NULL : lc_manager_component(manager);

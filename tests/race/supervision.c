@@ -367,7 +367,7 @@ static lc_error *make_labourer(lc_component **component, void *arg)
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("labourer");
     lc_manager_builder_set_kind(builder, plant->kind);
-    lc_manager_builder_add(builder, "labour", labour, plant);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "labour", .run = labour, .arg = plant));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

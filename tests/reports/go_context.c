@@ -240,9 +240,10 @@ static void group_start(struct group *group, lc_worker_function first, lc_contex
 {
     *group = (struct group){.scope = scope_new(parent), .go = lc_handle_new()};
     lc_manager_builder *builder = check_builder("group");
-    lc_manager_builder_add(builder, "first", first, group);
-    lc_manager_builder_add(builder, "second", group_follows, group);
-    lc_manager_builder_add(builder, "third", group_follows, group);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "first", .run = first, .arg = group));
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "second", .run = group_follows, .arg = group));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "third", .run = group_follows, .arg = group));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &group->manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(group->manager, group->scope.context));

@@ -372,8 +372,8 @@ static lc_error *make_returning(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("returning");
-    lc_manager_builder_add(builder, "a", returns_own_code, arg);
-    lc_manager_builder_add(builder, "b", returns_own_code, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "a", .run = returns_own_code, .arg = arg));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "b", .run = returns_own_code, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -585,7 +585,7 @@ static lc_error *make_meddler(void *arg, lc_component **component, lc_worker_fun
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("meddler");
-    lc_manager_builder_add(builder, "meddler", run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "meddler", .run = run, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

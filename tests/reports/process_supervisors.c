@@ -206,7 +206,7 @@ static lc_error *make_failing_worker(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("failing");
-    lc_manager_builder_add(builder, "failing", fail_at_once, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "failing", .run = fail_at_once, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -284,7 +284,7 @@ static lc_error *make_noop_component(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("noop");
-    lc_manager_builder_add(builder, "noop", lc_noop_worker, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "noop", .run = lc_noop_worker, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

@@ -162,8 +162,10 @@ static void failing_at_once_ends_the_group(void)
         struct scope scope = scope_new(NULL);
         lc_manager_builder *builder = check_builder("group");
         for (int i = 0; i < 3; i++)
-            lc_manager_builder_add(builder, names[i],
-                                   i == place ? fails_at_once : works_until_the_end, &entered);
+            lc_manager_builder_add(
+                builder,
+                LC_WORKER(.name = names[i], .run = i == place ? fails_at_once : works_until_the_end,
+                          .arg = &entered));
         CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
         lc_manager_builder_free(builder);
         CHECK_SUCCESS(lc_manager_start(manager, scope.context));
@@ -218,7 +220,7 @@ static void ready_after_the_cancel_is_no_error(void)
     lc_manager *manager = NULL;
     struct scope scope = scope_new(NULL);
     lc_manager_builder *builder = check_builder("group");
-    lc_manager_builder_add(builder, "late", ready_too_late, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "late", .run = ready_too_late));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, scope.context));

@@ -28,7 +28,7 @@ static lc_error *make_with(lc_worker_function run, void *arg, lc_component **com
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("worker");
-    lc_manager_builder_add(builder, "worker", run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = run, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -565,7 +565,7 @@ static lc_error *make_logging_fibers(lc_worker_function run, lc_component **comp
     lc_manager_builder *builder = lc_manager_builder_new("logging");
     lc_manager_builder_set_kind(builder, LC_FIBER);
     for (int i = 0; i < 2; i++)
-        lc_manager_builder_add(builder, names[i], run, names[i]);
+        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = run, .arg = names[i]));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

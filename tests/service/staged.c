@@ -25,7 +25,8 @@ static lc_error *make(lc_component **component, void *arg)
     struct staged_node *node = arg;
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(node->name);
-    lc_manager_builder_add(builder, node->name, puppet_run, &node->puppet);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = node->name, .run = puppet_run, .arg = &node->puppet));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

@@ -86,9 +86,9 @@ static lc_error *make_instance(lc_component **component, void *arg)
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("service");
     lc_manager_builder_set_kind(builder, service->kind);
-    lc_manager_builder_add(builder, "watch", watch, service);
-    lc_manager_builder_add(builder, "make", make_numbers, service);
-    lc_manager_builder_add(builder, "take", take_numbers, service);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "watch", .run = watch, .arg = service));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "make", .run = make_numbers, .arg = service));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "take", .run = take_numbers, .arg = service));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

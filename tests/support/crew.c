@@ -144,7 +144,7 @@ static lc_manager *manager_for(struct stint *stint)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(stint->player->name);
-    lc_manager_builder_add(builder, "work", work, stint);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "work", .run = work, .arg = stint));
     if (lc_manager_builder_build(builder, &manager))
         abort();
     lc_manager_builder_free(builder);

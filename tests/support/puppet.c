@@ -125,14 +125,14 @@ lc_manager *puppet_manager(struct puppet *puppets, size_t count)
     lc_manager_builder *builder = lc_manager_builder_new("puppets");
     for (size_t i = 0; i < count; i++) {
         char name[32];
-        lc_worker worker = LC_WORKER_INIT;
+        lc_worker worker = {.size = sizeof worker};
         snprintf(name, sizeof name, "w%zu", i);
         worker.name = name;
         worker.run = puppet_run;
         worker.arg = &puppets[i];
         worker.kind = check_kind();
         worker.spread = worker.kind == LC_FIBER && i % 2 == 1; /* not all on one thread */
-        lc_manager_builder_add_worker(builder, &worker);
+        lc_manager_builder_add(builder, &worker);
     }
     lc_error *failed = lc_manager_builder_build(builder, &manager);
     if (failed)

@@ -35,8 +35,8 @@ static void is_refused(lc_manager_builder *builder, int code, const char *said)
 static lc_manager_builder *with_worker(const char *name, lc_worker_function run)
 {
     lc_manager_builder *builder = lc_manager_builder_new("mistaken");
-    lc_manager_builder_add(builder, "good", lc_noop_worker, NULL);
-    lc_manager_builder_add(builder, name, run, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "good", .run = lc_noop_worker));
+    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = run));
     return builder;
 }
 
@@ -63,7 +63,7 @@ static void longest_names_are_taken(void)
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     lc_manager_builder *builder = lc_manager_builder_new(name);
-    lc_manager_builder_add(builder, name, lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = lc_noop_worker));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     CU_ASSERT_STRING_EQUAL(lc_manager_name(manager), name);
     CU_ASSERT_EQUAL(lc_manager_copy_workers(manager, &status, 1), 1);
@@ -76,13 +76,13 @@ static void longest_names_are_taken(void)
 static void fiber_is_refused(const lc_worker *mistaken, const char *said)
 {
     lc_manager_builder *builder = lc_manager_builder_new("fibers");
-    lc_manager_builder_add_worker(builder, mistaken);
+    lc_manager_builder_add(builder, mistaken);
     is_refused(builder, -EINVAL, said);
 }
 
 static void what_does_not_go_with_the_kind_is_refused(void)
 {
-    lc_worker worker = LC_WORKER_INIT;
+    lc_worker worker = {.size = sizeof worker};
     worker.name = "light";
     worker.run = lc_noop_worker;
     worker.kind = (lc_worker_kind)7;
@@ -101,7 +101,7 @@ static void what_does_not_go_with_the_kind_is_refused(void)
 static void first_mistake_is_told(void)
 {
     lc_manager_builder *builder = with_worker("first", NULL);
-    lc_manager_builder_add(builder, "second", NULL, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "second"));
     is_refused(builder, -EINVAL, "first");
 }
 
@@ -109,11 +109,11 @@ static void worker_needs_its_size(void)
 {
     lc_worker worker = {.name = "sizeless", .run = lc_noop_worker};
     lc_manager_builder *builder = lc_manager_builder_new("sizes");
-    lc_manager_builder_add_worker(builder, &worker);
-    is_refused(builder, -EINVAL, "LC_WORKER_INIT");
+    lc_manager_builder_add(builder, &worker);
+    is_refused(builder, -EINVAL, "size of lc_worker is 0");
     builder = lc_manager_builder_new("sizes");
-    lc_manager_builder_add_worker(builder, NULL);
-    is_refused(builder, -EINVAL, "worker");
+    lc_manager_builder_add(builder, NULL);
+    is_refused(builder, -EINVAL, "a worker of \"sizes\" needs a name");
 }
 
 static lc_error *note_stack(lc_context *context, lc_ready *ready, void *arg)
@@ -132,13 +132,13 @@ static size_t stack_with(size_t asked)
     struct scope scope = scope_new(NULL);
     lc_manager *manager = NULL;
     size_t got = 0;
-    lc_worker worker = LC_WORKER_INIT;
+    lc_worker worker = {.size = sizeof worker};
     worker.name = "stacked";
     worker.run = note_stack;
     worker.arg = &got;
     worker.stack_size = asked;
     lc_manager_builder *builder = lc_manager_builder_new("stacks");
-    lc_manager_builder_add_worker(builder, &worker);
+    lc_manager_builder_add(builder, &worker);
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, scope.context));
@@ -156,14 +156,54 @@ static void stack_size_is_obeyed(void)
     CU_ASSERT_TRUE(usual > 0 && usual < large);
 }
 
+static lc_error *note_kind(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)ready;
+    *(lc_worker_kind *)arg = lc_is_fiber() ? LC_FIBER : LC_THREAD;
+    return NULL;
+}
+
+enum { KINDS = LC_FIBER + 1 };
+
+/* A worker of each kind in a builder of this kind; `own` tells what the worker with none was. */
+static void kinds_in_builder_of(lc_worker_kind kind, lc_worker_kind own)
+{
+    static const char *const names[KINDS] = {"default", "thread", "fiber"};
+    struct scope scope = scope_new(NULL);
+    lc_manager *manager = NULL;
+    lc_worker_kind was[KINDS] = {0};
+    lc_manager_builder *builder = lc_manager_builder_new("kinds");
+    lc_manager_builder_set_kind(builder, kind);
+    for (unsigned i = 0; i < KINDS; i++)
+        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = note_kind,
+                                                  .arg = &was[i], .kind = (lc_worker_kind)i));
+    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
+    lc_manager_builder_free(builder);
+    CHECK_SUCCESS(lc_manager_start(manager, scope.context));
+    CHECK_CLOSES(lc_manager_done(manager));
+    CU_ASSERT_EQUAL(was[LC_KIND_DEFAULT], own);
+    CU_ASSERT_EQUAL(was[LC_THREAD], LC_THREAD);
+    CU_ASSERT_EQUAL(was[LC_FIBER], LC_FIBER);
+    lc_manager_unref(manager);
+    scope_drop(&scope);
+}
+
+static void worker_without_kind_is_of_the_builders(void)
+{
+    kinds_in_builder_of(LC_KIND_DEFAULT, LC_THREAD);
+    kinds_in_builder_of(LC_THREAD, LC_THREAD);
+    kinds_in_builder_of(LC_FIBER, LC_FIBER);
+}
+
 static void too_small_a_stack_is_refused(void)
 {
-    lc_worker worker = LC_WORKER_INIT;
+    lc_worker worker = {.size = sizeof worker};
     worker.name = "cramped";
     worker.run = lc_noop_worker;
     worker.stack_size = 1;
     lc_manager_builder *builder = lc_manager_builder_new("stacks");
-    lc_manager_builder_add_worker(builder, &worker);
+    lc_manager_builder_add(builder, &worker);
     is_refused(builder, -EINVAL, "cramped");
 }
 
@@ -222,7 +262,7 @@ static void hundreds_of_workers_run(void)
     lc_manager_builder *builder = lc_manager_builder_new("many");
     for (unsigned i = 0; i < COUNT; i++) {
         snprintf(name, sizeof name, "worker-%u", i);
-        lc_manager_builder_add(builder, name, lc_noop_worker, NULL);
+        lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = lc_noop_worker));
     }
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -235,15 +275,15 @@ static void hundreds_of_workers_run(void)
     scope_drop(&scope);
 }
 
-CHECK_SUITE(unit_builder, "unit: manager builder",
-            {"mistakes are told and named", mistakes_are_named},
-            {"names of the greatest length are taken", longest_names_are_taken},
-            {"what does not go with the kind is refused",
-             what_does_not_go_with_the_kind_is_refused},
-            {"the first mistake is told", first_mistake_is_told},
-            {"a worker needs its size", worker_needs_its_size},
-            {"the stack size is obeyed", stack_size_is_obeyed},
-            {"a stack that is too small is refused", too_small_a_stack_is_refused},
-            {"NULL is borne", null_is_borne},
-            {"data is released with the manager", data_is_released_with_the_manager},
-            {"hundreds of workers run", hundreds_of_workers_run});
+CHECK_SUITE(
+    unit_builder, "unit: manager builder", {"mistakes are told and named", mistakes_are_named},
+    {"names of the greatest length are taken", longest_names_are_taken},
+    {"what does not go with the kind is refused", what_does_not_go_with_the_kind_is_refused},
+    {"the first mistake is told", first_mistake_is_told},
+    {"a worker needs its size", worker_needs_its_size},
+    {"a worker that asks for no kind is of the builder's", worker_without_kind_is_of_the_builders},
+    {"the stack size is obeyed", stack_size_is_obeyed},
+    {"a stack that is too small is refused", too_small_a_stack_is_refused},
+    {"NULL is borne", null_is_borne},
+    {"data is released with the manager", data_is_released_with_the_manager},
+    {"hundreds of workers run", hundreds_of_workers_run});

@@ -116,7 +116,7 @@ static lc_error *make_waiting(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("waits");
-    lc_manager_builder_add(builder, "waits", lc_noop_worker, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "waits", .run = lc_noop_worker, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -227,7 +227,7 @@ static lc_error *make_failing(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("fails");
-    lc_manager_builder_add(builder, "fails", fail, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "fails", .run = fail, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);

@@ -133,18 +133,18 @@ static lc_error *set_kind_of_workers(int value)
 {
     lc_manager_builder *builder = lc_manager_builder_new("enums");
     lc_manager_builder_set_kind(builder, (lc_worker_kind)value);
-    lc_manager_builder_add(builder, "worker", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = lc_noop_worker));
     return build(builder);
 }
 
 static lc_error *add_worker(int value)
 {
-    lc_worker worker = LC_WORKER_INIT;
+    lc_worker worker = {.size = sizeof worker};
     lc_manager_builder *builder = lc_manager_builder_new("enums");
     worker.name = "worker";
     worker.run = lc_noop_worker;
     worker.kind = (lc_worker_kind)value;
-    lc_manager_builder_add_worker(builder, &worker);
+    lc_manager_builder_add(builder, &worker);
     return build(builder);
 }
 
@@ -346,7 +346,7 @@ static const struct {
     {"lc_wait_all", wait_for_all, LC_WAITABLE_SIGNALS},
     {"lc_context_wait_any", wait_in_context, LC_WAITABLE_SIGNALS},
     {"lc_manager_builder_set_kind", set_kind_of_workers, LC_FIBER},
-    {"lc_manager_builder_add_worker", add_worker, LC_FIBER},
+    {"lc_manager_builder_add", add_worker, LC_FIBER},
     {"lc_component_run", run_component, LC_HALT_RETURN},
     {"lc_supervisor_new", make_supervisor, LC_HALT_RETURN},
     {"lc_supervisor_add: kind", kind_of_a_node, LC_FIBER},

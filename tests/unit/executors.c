@@ -791,8 +791,8 @@ static void run_manager_of_fibers(void)
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("short");
     lc_manager_builder_set_kind(builder, LC_FIBER);
-    lc_manager_builder_add(builder, "one", return_at_once, NULL);
-    lc_manager_builder_add(builder, "two", return_at_once, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "one", .run = return_at_once));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "two", .run = return_at_once));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, scope.context));
@@ -848,7 +848,8 @@ static void run_leaver(struct left *left)
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("leaving");
     lc_manager_builder_set_kind(builder, LC_FIBER);
-    lc_manager_builder_add(builder, "leaver", leave_in_worker, left);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "leaver", .run = leave_in_worker, .arg = left));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, scope.context));

@@ -38,7 +38,7 @@ static lc_manager *noop_manager(void)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("noop");
-    lc_manager_builder_add(builder, "noop", lc_noop_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "noop", .run = lc_noop_worker));
     lc_error_unref(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     return manager;

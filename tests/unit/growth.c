@@ -121,8 +121,20 @@ static lc_error *use_fiber(const void *options)
     return error || result == 0 ? error : lc_error_new(-EPROTO, "not refused for its size");
 }
 
+static lc_error *use_worker(const void *worker)
+{
+    lc_manager *manager = NULL;
+    lc_manager_builder *builder = lc_manager_builder_new("grown");
+    lc_manager_builder_add(builder, worker);
+    lc_error *error = lc_manager_builder_build(builder, &manager);
+    lc_manager_builder_free(builder);
+    lc_manager_unref(manager);
+    return error;
+}
+
 static const struct grown all_grown[] = {
     GROWN(lc_executor_options, stall_limit, use_executor, .threads = 2),
+    GROWN(lc_worker, group, use_worker, .name = "one", .run = lc_noop_worker),
     GROWN(lc_fiber_options, group, use_fiber, .run = note_run),
 };
 

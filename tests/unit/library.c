@@ -201,7 +201,7 @@ static void worker_may_not_take_it_down(void)
     struct scope scope = scope_new(NULL);
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("suicidal");
-    lc_manager_builder_add(builder, "worker", shut_down, &result);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = shut_down, .arg = &result));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     check_log_capture();

@@ -303,7 +303,7 @@ static void worker_speaks_by_its_name(void)
     lc_signaler *signaler = lc_signaler_new();
     lc_context *context = lc_context_with_signaler(NULL, signaler);
     lc_manager_builder *builder = lc_manager_builder_new("speaking");
-    lc_manager_builder_add(builder, "talker", log_as_worker, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "talker", .run = log_as_worker));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     use(&sink);

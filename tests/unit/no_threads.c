@@ -72,8 +72,8 @@ static int start_manager(lc_worker_kind kind)
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("manager");
     lc_manager_builder_set_kind(builder, kind);
-    lc_manager_builder_add(builder, "one", do_no_work, NULL);
-    lc_manager_builder_add(builder, "two", do_no_work, NULL);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "one", .run = do_no_work));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "two", .run = do_no_work));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     if (error)

@@ -47,9 +47,10 @@ static lc_error *make_failing(lc_component **component, void *arg)
     }
     lc_manager_builder *builder = lc_manager_builder_new("failing");
     lc_manager_builder_set_ready_warning(builder, LC_FOREVER); /* no timer but that of pauses */
-    lc_manager_builder_add(builder, "fail", fail, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "fail", .run = fail, .arg = arg));
     if (pausing->ready_late)
-        lc_manager_builder_add(builder, "late", become_ready_late, arg);
+        lc_manager_builder_add(builder,
+                               LC_WORKER(.name = "late", .run = become_ready_late, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -93,7 +94,7 @@ static void is_restarted_more_slowly(struct pausing pausing)
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("runner");
     lc_manager_builder_set_ready_warning(builder, LC_FOREVER);
-    lc_manager_builder_add(builder, "run", run, &pausing);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "run", .run = run, .arg = &pausing));
     CU_ASSERT_PTR_NULL(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     lc_signaler *signaler = lc_signaler_new();

@@ -75,7 +75,7 @@ static lc_error *throw_it(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_thrower(lc_component **component, void *arg)
 {
-    lc_worker worker = LC_WORKER_INIT;
+    lc_worker worker = {.size = sizeof worker};
     lc_manager *manager = NULL;
     lc_manager_builder *builder = lc_manager_builder_new("thrower");
     worker.name = "throws";
@@ -83,7 +83,7 @@ static lc_error *make_thrower(lc_component **component, void *arg)
     worker.arg = arg;
     worker.kind = LC_FIBER;
     worker.stack_size = LC_FIBER_STACK_MIN;
-    lc_manager_builder_add_worker(builder, &worker);
+    lc_manager_builder_add(builder, &worker);
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
