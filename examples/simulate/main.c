@@ -201,7 +201,7 @@ static lc_error *live(void *arg)
 /* What the seed makes of the world: half of the runs have late wake-ups, and so on. */
 static lc_simulation_options faults_of(const struct world *world)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     options.seed = world->seed;
     options.delay_one_in = world->seed / 2 % 2 ? 4 : 0;
     options.delay_max = LATE_MOST;
@@ -214,7 +214,7 @@ static lc_error *simulate(struct world *world)
 {
     lc_executor *executor;
     lc_simulation_options options = faults_of(world);
-    lc_error *error = lc_executor_simulated_with(&options, &executor);
+    lc_error *error = lc_executor_new_simulated(&options, &executor);
     if (!error)
         error = lc_executor_run(executor, live, world);
     lc_executor_free(executor);

@@ -65,7 +65,7 @@ bool lc__memory_has_failed(void)
 static bool is_unlucky(void)
 {
     const struct lc__faults *faults = lc__task_current()->faults;
-    return faults && lc__random_below(faults->random, faults->one_in) == 0;
+    return faults && faults->one_in > 0 && lc__random_below(faults->random, faults->one_in) == 0;
 }
 
 bool lc__memory_must_fail(void)

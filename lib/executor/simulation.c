@@ -11,6 +11,7 @@
 #include "base/fork.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/random.h"
 #include "base/sanitizer.h"
 #include "base/system.h"
@@ -23,6 +24,7 @@
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 
+#include <bsd/string.h>
 #include <bsd/sys/queue.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -41,6 +43,17 @@ struct lc__simulated_fiber {
     struct lc__timer late; /* its wake-up has come, and is kept back */
 };
 
+/* A worker that has run among the last steps before the limit. */
+struct lc__busy_worker {
+    char name[LC_NAME_MAX + 1];
+    uint64_t steps;
+};
+
+enum {
+    LAST_STEPS = 4096,     /* of which it is counted who ran, before a run is broken off */
+    BUSY_WORKERS_MAX = 16, /* of whom it is counted */
+};
+
 struct lc__simulation {
     struct lc__clock clock; /* first */
     struct lc__timers timers;
@@ -53,7 +66,9 @@ struct lc__simulation {
     struct lc__random chance; /* delays and early wake-ups */
     struct lc__random luck;   /* allocations */
     struct lc__faults faults;
+    bool quiet; /* the faults are off */
     uint64_t steps;
+    struct lc__busy_worker busy[BUSY_WORKERS_MAX];
     uint64_t caught;
     lc_error *verdict; /* why the run was broken off; NULL: it was not */
 
@@ -67,9 +82,10 @@ struct lc__simulation {
     struct lc__log_repeated scarcity;
 };
 
-static bool one_in(struct lc__random *random, unsigned number)
+/* Whether chance strikes, which it does one time in `number`; 0: never. */
+static bool chance_strikes(struct lc__simulation *simulation, unsigned number)
 {
-    return number > 0 && lc__random_below(random, number) == 0;
+    return number > 0 && !simulation->quiet && lc__random_below(&simulation->chance, number) == 0;
 }
 
 /* ---- fibers ---- */
@@ -140,60 +156,7 @@ void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *f
     lc__free(fiber->simulated);
 }
 
-/* ---- what runs next ---- */
-
-void lc__simulation_begin(struct lc__simulation *simulation)
-{
-    simulation->steps = 0;
-}
-
-void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber)
-{
-    const lc_simulation_options *options = &simulation->options;
-    if (!one_in(&simulation->chance, options->delay_one_in)) {
-        push(simulation, fiber);
-        return;
-    }
-    int64_t delay =
-        1 + (int64_t)lc__random_below(&simulation->chance, (uint64_t)options->delay_max);
-    lc__sanitizer_acquire(fiber->simulated);
-    /* At the end of time at the latest, but not for ever: it is late, and not lost. */
-    int64_t left = LC_FOREVER - 1 - simulation->now;
-    int64_t deadline = simulation->now + (delay < left ? delay : left);
-    lc__timers_arm(&simulation->late, &fiber->simulated->late, deadline);
-    lc__sanitizer_release(fiber->simulated);
-}
-
-struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation)
-{
-    size_t count = simulation->ready_count;
-    if (count == 0 || simulation->verdict)
-        return NULL;
-    uint64_t limit = simulation->options.steps_max;
-    if (limit > 0 && simulation->steps == limit) {
-        simulation->verdict = lc_error_new(
-            -ELOOP, "the simulation of seed %" PRIu64 " did not end in %" PRIu64 " steps",
-            simulation->options.seed, limit);
-        return NULL;
-    }
-    simulation->steps++;
-    size_t at = (size_t)lc__random_below(&simulation->order, count);
-    struct lc__fiber *fiber = simulation->ready[at];
-    simulation->ready[at] = simulation->ready[--simulation->ready_count];
-    return fiber;
-}
-
-size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count)
-{
-    return count > 1 ? (size_t)lc__random_below(&simulation->order, count) : 0;
-}
-
-bool lc__simulation_wakes_early(struct lc__simulation *simulation)
-{
-    return one_in(&simulation->chance, simulation->options.early_one_in);
-}
-
-/* ---- when nothing can run ---- */
+/* ---- naming workers ---- */
 
 static const char *waits_for(const struct lc__fiber *fiber)
 {
@@ -233,6 +196,104 @@ static void list_waiting(const struct lc__simulation *simulation, char *text, si
                                  name, waits_for(simulated->fiber));
     }
 }
+
+/* ---- a run without end ---- */
+
+/* One of the last steps is this fiber's. Those of workers beyond the first few are not counted. */
+static void count_step(struct lc__simulation *simulation, const struct lc__fiber *fiber)
+{
+    char name[LC_NAME_MAX + 1];
+    copy_name(fiber, name);
+    for (int i = 0; i < BUSY_WORKERS_MAX; i++) {
+        struct lc__busy_worker *busy = &simulation->busy[i];
+        if (busy->steps == 0)
+            strlcpy(busy->name, name, sizeof busy->name);
+        if (strcmp(busy->name, name) == 0) {
+            busy->steps++;
+            return;
+        }
+    }
+}
+
+static const struct lc__busy_worker *find_busiest(const struct lc__simulation *simulation)
+{
+    const struct lc__busy_worker *busiest = &simulation->busy[0];
+    for (int i = 1; i < BUSY_WORKERS_MAX; i++)
+        if (simulation->busy[i].steps > busiest->steps)
+            busiest = &simulation->busy[i];
+    return busiest;
+}
+
+static void report_endless(struct lc__simulation *simulation)
+{
+    char waiting[2048];
+    uint64_t limit = simulation->options.steps_max;
+    uint64_t last = limit < LAST_STEPS ? limit : LAST_STEPS;
+    const struct lc__busy_worker *busiest = find_busiest(simulation);
+    list_waiting(simulation, waiting, sizeof waiting);
+    simulation->verdict = lc_error_new(-ELOOP,
+                                       "the simulation of seed %" PRIu64 " did not end in %" PRIu64
+                                       " steps: \"%s\" kept running, with %" PRIu64
+                                       " of the last %" PRIu64 " steps; workers left: %zu: %s",
+                                       simulation->options.seed, limit, busiest->name,
+                                       busiest->steps, last, simulation->live_count, waiting);
+}
+
+/* ---- what runs next ---- */
+
+void lc__simulation_begin(struct lc__simulation *simulation)
+{
+    simulation->steps = 0;
+    memset(simulation->busy, 0, sizeof simulation->busy);
+}
+
+void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber)
+{
+    const lc_simulation_options *options = &simulation->options;
+    if (!chance_strikes(simulation, options->delay_one_in)) {
+        push(simulation, fiber);
+        return;
+    }
+    int64_t delay =
+        1 + (int64_t)lc__random_below(&simulation->chance, (uint64_t)options->delay_max);
+    lc__sanitizer_acquire(fiber->simulated);
+    /* At the end of time at the latest, but not for ever: it is late, and not lost. */
+    int64_t left = LC_FOREVER - 1 - simulation->now;
+    int64_t deadline = simulation->now + (delay < left ? delay : left);
+    lc__timers_arm(&simulation->late, &fiber->simulated->late, deadline);
+    lc__sanitizer_release(fiber->simulated);
+}
+
+struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation)
+{
+    size_t count = simulation->ready_count;
+    if (count == 0 || simulation->verdict)
+        return NULL;
+    uint64_t limit = simulation->options.steps_max;
+    if (simulation->steps == limit) {
+        report_endless(simulation);
+        return NULL;
+    }
+    simulation->steps++;
+    size_t at = (size_t)lc__random_below(&simulation->order, count);
+    struct lc__fiber *fiber = simulation->ready[at];
+    simulation->ready[at] = simulation->ready[--simulation->ready_count];
+    if (limit - simulation->steps < LAST_STEPS)
+        count_step(simulation, fiber);
+    return fiber;
+}
+
+size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count)
+{
+    return count > 1 ? (size_t)lc__random_below(&simulation->order, count) : 0;
+}
+
+bool lc__simulation_wakes_early(struct lc__simulation *simulation)
+{
+    return chance_strikes(simulation, simulation->options.early_one_in);
+}
+
+/* ---- when nothing can run ---- */
 
 /* Isolates that wait for a message which nobody is left to send. */
 static void list_jobs(const struct lc__simulation *simulation, char *text, size_t size)
@@ -299,7 +360,7 @@ int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descri
     if (!options->poll)
         return lc__poll_now(descriptors, count);
     for (size_t i = 0; i < count; i++) {
-        int found = options->poll(options->poll_arg, descriptors[i].fd, descriptors[i].events);
+        int found = options->poll(descriptors[i].fd, descriptors[i].events, options->poll_arg);
         if (found < 0)
             return found;
         descriptors[i].revents = (short)found;
@@ -323,7 +384,7 @@ void lc__simulation_unwatch(struct lc__simulation *simulation, struct lc__simula
 
 size_t lc__simulation_part(struct lc__simulation *simulation, size_t size)
 {
-    if (size < 2 || !one_in(&simulation->chance, simulation->options.early_one_in))
+    if (size < 2 || !chance_strikes(simulation, simulation->options.early_one_in))
         return size;
     return 1 + (size_t)lc__random_below(&simulation->chance, size - 1);
 }
@@ -338,16 +399,29 @@ struct lc__log_repeated *lc__simulation_scarcity(struct lc__simulation *simulati
     return &simulation->scarcity;
 }
 
+static void set_quiet(struct lc__simulation *simulation, bool quiet)
+{
+    simulation->quiet = quiet;
+    simulation->faults.one_in = quiet ? 0 : simulation->options.fail_one_in;
+}
+
+void lc_simulation_set_faults(bool on)
+{
+    struct lc__simulation *simulation = lc__task_current()->simulation;
+    if (simulation)
+        set_quiet(simulation, !on);
+}
+
 bool lc_is_simulated(void)
 {
     return lc__task_current()->simulation != NULL;
 }
 
-int lc_simulation_touch(int descriptor)
+int lc_simulation_touch(int fd)
 {
     if (!lc_is_simulated())
         return -ENOTSUP;
-    lc__poller_touch(descriptor, false);
+    lc__poller_touch(fd, false);
     return 0;
 }
 
@@ -373,7 +447,8 @@ static struct lc__simulation *make(const lc_simulation_options *options)
     lc__random_seed(&simulation->own, seed + 1);
     lc__random_seed(&simulation->chance, seed + 2);
     lc__random_seed(&simulation->luck, seed + 3);
-    simulation->faults = (struct lc__faults){&simulation->luck, options->fail_one_in};
+    simulation->faults.random = &simulation->luck;
+    set_quiet(simulation, options->quiet_start);
     TAILQ_INIT(&simulation->live);
     lc__simulated_fds_init(&simulation->fds);
     lc__simulated_net_init(&simulation->net);
@@ -382,36 +457,52 @@ static struct lc__simulation *make(const lc_simulation_options *options)
 
 static lc_error *check(const lc_simulation_options *options)
 {
-    if (options->size != sizeof *options)
-        return lc_error_new(-EINVAL,
-                            "the options of a simulation were not made with LC_SIMULATION_INIT");
     if (options->start <= 0)
-        return lc_error_new(-EINVAL, "a simulation's clock starts above 0, not at %" PRId64,
-                            options->start);
-    if (options->delay_one_in > 0 && options->delay_max <= 0)
-        return lc_error_new(-EINVAL, "a simulation with delays needs a delay_max above 0");
+        return lc_error_new(
+            -EINVAL, "start of lc_simulation_options is %" PRId64 ": the clock begins above 0",
+            options->start);
+    if (options->delay_max <= 0)
+        return lc_error_new(
+            -EINVAL, "delay_max of lc_simulation_options is %" PRId64 " ns: a delay is above 0",
+            options->delay_max);
     if (options->early_one_in == 1 || options->fail_one_in == 1)
-        return lc_error_new(-EINVAL, "a simulation in which every wait wakes early, or every "
-                                     "allocation fails, would get nowhere");
+        return lc_error_new(-EINVAL,
+                            "%s of lc_simulation_options is 1, by which each would: at least 2, or "
+                            "0 for none",
+                            options->early_one_in == 1 ? "early_one_in" : "fail_one_in");
     return NULL;
 }
 
-lc_error *lc_executor_simulated_with(const lc_simulation_options *options, lc_executor **executor)
+lc_error *lc__simulation_read_options(lc_simulation_options *options,
+                                      const lc_simulation_options *given)
 {
-    static const lc_simulation_options defaults = LC_SIMULATION_INIT;
+    lc_error *mistake = lc__options_read(options, sizeof *options, given, "lc_simulation_options");
+    if (mistake)
+        return mistake;
+    if (options->start == 0)
+        options->start = LC_SECOND;
+    if (options->delay_max == 0)
+        options->delay_max = 10 * LC_MILLISECOND;
+    if (options->steps_max == 0)
+        options->steps_max = 100000000;
+    return check(options);
+}
+
+lc_error *lc_executor_new_simulated(const lc_simulation_options *given, lc_executor **executor)
+{
     enum { STACK = 256 * 1024 }; /* lc_call_blocking runs its function on its caller's */
     static const lc_executor_options of_one = {
         .name = "simulation", .threads = 1, .stack_size = STACK, .stall_limit = LC_FOREVER};
+    lc_simulation_options options;
     if (!executor)
-        return lc_error_new(-EINVAL, "lc_executor_simulated_with needs a place for the executor");
+        return lc_error_new(-EINVAL, "lc_executor_new_simulated needs a place for the executor");
     *executor = NULL;
-    options = options ? options : &defaults;
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "no executor in a child forked when there were workers");
-    lc_error *mistake = check(options);
+    lc_error *mistake = lc__simulation_read_options(&options, given);
     if (mistake)
         return mistake;
-    struct lc__simulation *simulation = make(options);
+    struct lc__simulation *simulation = make(&options);
     lc_executor *made = simulation ? lc__executor_make(&of_one) : NULL;
     if (!made) {
         lc__free(simulation);
@@ -422,15 +513,6 @@ lc_error *lc_executor_simulated_with(const lc_simulation_options *options, lc_ex
     lc__executor_enlist(made);
     *executor = made;
     return NULL;
-}
-
-lc_executor *lc_executor_simulated(uint64_t seed)
-{
-    lc_simulation_options options = LC_SIMULATION_INIT;
-    lc_executor *executor;
-    options.seed = seed;
-    lc_error_unref(lc_executor_simulated_with(&options, &executor));
-    return executor;
 }
 
 lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result)

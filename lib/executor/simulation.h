@@ -19,6 +19,12 @@ struct lc__loop;
 struct lc__simulated_net;
 struct lc__simulation;
 
+/*
+ * Reads options of any size, with the defaults filled in. @return NULL, or -EINVAL naming the
+ * option.
+ */
+lc_error *lc__simulation_read_options(lc_simulation_options *options,
+                                      const lc_simulation_options *given);
 /* Gives a task of this world its clock, its generator, and its faults. */
 void lc__simulation_adopt(struct lc__simulation *simulation, struct lc__task *task);
 /* Counts a new fiber in. @return 0, -ENOMEM. */

@@ -253,7 +253,8 @@ static void worker_has_its_grace(void)
     lc_signaler *signaler = lc_signaler_new();
     lc_context *context = lc_context_with_signaler(NULL, signaler);
     lc_manager_builder *builder = check_builder("drained");
-    lc_manager_builder_add(builder, "worker", wait_in_grace, &ended);
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "worker", .run = wait_in_grace, .arg = &ended));
     lc_manager *manager;
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);

@@ -464,7 +464,7 @@ static lc_manager *start_worker(const char *name, lc_worker_function run, void *
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(name);
-    lc_manager_builder_add(builder, name, run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = run, .arg = arg));
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
     CHECK_SUCCESS(lc_manager_start(manager, context));
@@ -573,7 +573,7 @@ static lc_error *make_home(lc_component **component, void *arg)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("home");
-    lc_manager_builder_add(builder, "host", be_at_home, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "host", .run = be_at_home, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -583,8 +583,8 @@ static lc_error *make_home(lc_component **component, void *arg)
 static void task_is_inside_the_worker_that_made_its_group(void)
 {
     struct home home = {.asked = lc_handle_new()};
-    lc_supervisor_options options = LC_SUPERVISOR_INIT;
-    lc_node node = LC_NODE_INIT;
+    lc_supervisor_options options = {.size = sizeof options};
+    lc_node node = {.size = sizeof node};
     struct scope scope = scope_new(NULL);
     options.keep_running = true;
     node.name = "home";

@@ -80,7 +80,7 @@ static lc_error *manager_component(lc_worker_function run, void *arg, lc_compone
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("probed");
-    lc_manager_builder_add(builder, "probe", run, arg);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "probe", .run = run, .arg = arg));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
@@ -185,7 +185,7 @@ static lc_error *probing_handler(lc_message *message, void *arg)
 /* Of an isolate that has a message to handle. */
 static lc_error *entry_before_handler(void *arg)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = probing_handler;
     options.arg = arg;
@@ -198,7 +198,7 @@ static lc_error *entry_before_handler(void *arg)
 static lc_error *isolate_component(lc_error *(*entry)(void *arg), void *arg,
                                    lc_component **component)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.name = "probed";
     options.entry = entry;
     options.arg = arg;
@@ -258,7 +258,7 @@ static void run_as_node(void *arg)
 {
     struct stoppable *stoppable = arg;
     lc_supervisor *supervisor = NULL;
-    lc_node node = LC_NODE_INIT;
+    lc_node node = {.size = sizeof node};
     node.name = "probed";
     node.factory = stoppable->make;
     node.arg = stoppable->probe;
@@ -278,7 +278,7 @@ static lc_error *end_of_node(struct probe *probe, lc_component_factory make)
 static void run_in_loop(void *arg)
 {
     struct stoppable *stoppable = arg;
-    lc_run_options options = LC_RUN_INIT;
+    lc_run_options options = {.size = sizeof options};
     options.name = "probed";
     options.factory = stoppable->make;
     options.arg = stoppable->probe;
@@ -295,11 +295,13 @@ static lc_error *end_of_tree(struct probe *probe, lc_component_factory make)
 {
     (void)make;
     lc_tree *tree = NULL;
-    lc_tree_options options = LC_TREE_INIT;
-    options.root.name = "probed";
-    options.root.run = probing_runnable;
-    options.root.arg = probe;
-    options.root.kind = check_kind();
+    lc_tree_options options = {.size = sizeof options};
+    lc_child first = {.size = sizeof first, .name = "root"};
+    options.root = &first;
+    first.name = "probed";
+    first.run = probing_runnable;
+    first.arg = probe;
+    first.kind = check_kind();
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
     CHECK_CLOSES(probe->begun);
@@ -318,9 +320,9 @@ static lc_error *end_of_reload(struct probe *probe, lc_component_factory make)
 {
     (void)make;
     struct lc__reload going = {0};
-    lc_service_options options = LC_SERVICE_INIT;
-    options.reload = reload;
-    options.reload_arg = probe;
+    lc_service_options options = {.size = sizeof options};
+    options.configure = reload;
+    options.arg = probe;
     CHECK_SUCCESS(lc__reload_start(&going, &options, NULL));
     CHECK_CLOSES(probe->begun);
     lc__reload_cancel(&going);

@@ -1052,7 +1052,7 @@ static void judge(struct world *world, int code)
 static void run_seed(const void *arg, uint64_t seed)
 {
     const struct way *way = arg;
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     options.seed = seed;
     options.delay_one_in = way->delays ? 5 : 0;
     options.delay_max = LC_MILLISECOND;
@@ -1065,7 +1065,7 @@ static void run_seed(const void *arg, uint64_t seed)
     world->random = seed;
     world->breaks_off = way->breaks_off;
     world->oracle.faulty = way->faulty;
-    CHECK_SUCCESS(lc_executor_simulated_with(&options, &executor));
+    CHECK_SUCCESS(lc_executor_new_simulated(&options, &executor));
     lc_error *error = lc_executor_run(executor, play, world);
     int code = lc_error_code(error);
     lc_error_unref(error);

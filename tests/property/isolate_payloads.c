@@ -495,7 +495,8 @@ static void broken_off(void)
 {
     struct victim victim = {
         .then = wait_then, .inside = lc_handle_new(), .never = lc_handle_new(), .killed = true};
-    lc_executor *world = lc_executor_simulated(check_seed());
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = check_seed()), &world));
     CHECK_ERROR(lc_executor_run(world, leave_it_hanging, &victim), -EDEADLK);
     CU_ASSERT_TRUE(lc_handle_is_closed(victim.inside));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);

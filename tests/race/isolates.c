@@ -547,7 +547,8 @@ static lc_error *leave_one_behind(void *arg)
 
 static void control_stays_in_its_world(void)
 {
-    lc_executor *simulated = lc_executor_simulated(check_seed());
+    lc_executor *simulated = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = check_seed()), &simulated));
     struct station station = {.handler = count_one};
     lc_capability resume = lc_capability_new();
     lc_receive_port port;

@@ -352,7 +352,8 @@ static lc_error *drift_in_a_simulation(void *arg)
 
 static void periods_do_not_drift(void)
 {
-    lc_executor *world = lc_executor_simulated(check_seed());
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = check_seed()), &world));
     CHECK_SUCCESS(lc_executor_run(world, drift_in_a_simulation, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }

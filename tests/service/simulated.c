@@ -13,7 +13,7 @@
 static void simulate(const lc_simulation_options *options, lc_error *(*body)(void *arg), void *arg)
 {
     lc_executor *world;
-    CHECK_SUCCESS(lc_executor_simulated_with(options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(options, &world));
     CHECK_SUCCESS(lc_executor_run(world, body, arg));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }
@@ -57,7 +57,7 @@ static lc_error *halt_for_long(void *arg)
 
 static void halt_in_one_world(const void *arg, uint64_t seed)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     (void)arg;
     options.seed = seed;
     simulate(&options, halt_for_long, NULL);
@@ -124,7 +124,7 @@ static lc_error *take_long(void *arg)
 
 static void take_long_in_one_world(const void *arg, uint64_t seed)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     (void)arg;
     options.seed = seed;
     simulate(&options, take_long, NULL);
@@ -159,7 +159,7 @@ static lc_error *feed_all_the_time(void *arg)
 
 static void watchdog_has_a_floor(void)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     simulate(&options, feed_all_the_time, NULL);
 }
 
@@ -225,7 +225,7 @@ static lc_error *serve_poorly(void *arg)
 static struct poor run_poorly(uint64_t seed)
 {
     struct poor poor = {.status = -1};
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     options.seed = seed;
     options.fail_one_in = seed % 3 ? 20 : 60;
     simulate(&options, serve_poorly, &poor);

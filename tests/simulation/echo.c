@@ -38,7 +38,7 @@ static void note(uint64_t what)
 
 static int start(const char *name, void (*run)(void *arg), void *arg)
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.name = name;
     fiber.run = run;
     fiber.arg = arg;
@@ -172,7 +172,7 @@ static unsigned descriptors_count(void)
 
 static void run_once(uint64_t seed)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     lc_executor *world;
     options.seed = seed;
     options.early_one_in = seed & 1 ? 4 : 0;
@@ -318,7 +318,7 @@ static lc_error *write_once(void *arg)
 
 static unsigned pieces_of(uint64_t seed, unsigned early_one_in)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     struct piecewise piecewise = {.reads = 0};
     lc_executor *world;
     options.seed = seed;

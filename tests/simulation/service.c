@@ -120,7 +120,7 @@ static lc_error *serve(void *arg)
 /* The options by the seed: in turn without faults, with each kind of them, with all. */
 static lc_simulation_options options_of(uint64_t seed)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     options.seed = seed;
     options.delay_one_in = seed & 1 ? 8 : 0;
     options.early_one_in = seed & 2 ? 4 : 0;
@@ -133,7 +133,7 @@ static lc_error *run_service(const lc_simulation_options *options)
 {
     lc_executor *world;
     struct service service = {.kind = options->seed & 4 ? LC_FIBER : LC_THREAD};
-    CHECK_SUCCESS(lc_executor_simulated_with(options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(options, &world));
     lc_error *error = lc_executor_run(world, serve, &service);
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     return error;
@@ -298,7 +298,8 @@ static lc_error *get_stuck(void *arg)
 
 static void deadlock_names_who_waits_for_what(void)
 {
-    lc_executor *world = lc_executor_simulated(7);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 7), &world));
     nowhere.never = lc_handle_new();
     CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &nowhere.empty), 0);
     check_log_capture();
@@ -327,11 +328,11 @@ static lc_error *go_round(void *arg)
 
 static void endless_run_is_broken_off(void)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     lc_executor *world;
     options.seed = 8;
     options.steps_max = 5000;
-    CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(&options, &world));
     lc_error *error = lc_executor_run(world, go_round, NULL);
     CU_ASSERT_EQUAL(lc_error_code(error), -ELOOP);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "seed 8"));

@@ -128,7 +128,7 @@ static void run_in_fiber(const struct check_modal_test *test)
 /* Without faults, with some wake-ups late, with some waits that wake early, with both. */
 static lc_simulation_options options_for(const struct check_modal_test *test, uint64_t seed)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     options.seed = seed;
     options.early_one_in = seed & 1 ? 4 : 0;
     options.delay_one_in = seed & 2 && !(test->limits & CHECK_EXACT) ? 8 : 0;
@@ -142,7 +142,7 @@ static void simulate(const void *arg, uint64_t seed)
     lc_simulation_options options = options_for(test, seed);
     lc_executor *world;
     simulated_kind = seed & 4 ? LC_FIBER : LC_THREAD;
-    CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(&options, &world));
     CHECK_SUCCESS(lc_executor_run(world, run_body, (void *)(uintptr_t)test));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }

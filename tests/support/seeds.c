@@ -53,7 +53,8 @@ static lc_error *use_pools(void *arg)
 static void simulate_little(void)
 {
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
-    lc_executor *world = lc_executor_simulated(0);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 0), &world));
     CHECK_SUCCESS(lc_executor_run(world, use_pools, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }

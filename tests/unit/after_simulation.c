@@ -18,20 +18,20 @@ static int descriptors[2]; /* a pipe; simulations know the number only */
 static lc_handle *outside; /* not made in a simulation */
 static unsigned woken;     /* lost workers that went on */
 
-static int poll_nothing(void *arg, int descriptor, short events)
+static int poll_nothing(int fd, short events, void *arg)
 {
-    (void)arg, (void)descriptor, (void)events;
+    (void)fd, (void)events, (void)arg;
     return 0;
 }
 
 /* Runs `live` in a world of its own. @return the code of what came of it. */
 static int simulate(lc_error *(*live)(void *arg))
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     lc_executor *executor;
     options.poll = poll_nothing;
     options.steps_max = 1000;
-    lc_error *error = lc_executor_simulated_with(&options, &executor);
+    lc_error *error = lc_executor_new_simulated(&options, &executor);
     if (!error)
         error = lc_executor_run(executor, live, NULL);
     int code = lc_error_code(error);
@@ -153,7 +153,8 @@ static lc_error *let_one_pass(void *context)
 static void contexts_outlive_their_clock(void)
 {
     lc_context *context = NULL;
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     CHECK_SUCCESS(lc_executor_run(world, let_one_pass, &context));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ETIMEDOUT);

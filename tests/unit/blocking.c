@@ -128,7 +128,8 @@ static lc_error *block_in_simulation(void *arg)
 static void a_simulation_runs_it_itself(void)
 {
     struct call call = {.result = -1};
-    lc_executor *world = lc_executor_simulated(check_seed());
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = check_seed()), &world));
     CHECK_SUCCESS(lc_executor_run(world, block_in_simulation, &call));
     CU_ASSERT_EQUAL(call.result, 0);
     CU_ASSERT_TRUE(pthread_equal(call.thread, pthread_self()));

@@ -58,7 +58,8 @@ static void throw_ends_the_run(void)
 
 static void throw_ends_the_simulation(void)
 {
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     throw_ends_the_run_in(world);
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }

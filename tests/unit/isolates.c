@@ -770,7 +770,8 @@ static lc_error *spawn_into_the_real_world(void *arg)
 static void worlds_do_not_mix(void)
 {
     lc_isolate_group *group = new_group(NULL);
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     lc_isolate_options options = LC_ISOLATE_INIT;
     options.entry = do_nothing;
     options.executor = world;
@@ -826,7 +827,8 @@ static void hash_is_repeated_by_a_simulation(void)
 {
     uint64_t hashes[2];
     for (unsigned i = 0; i < 2; i++) {
-        lc_executor *world = lc_executor_simulated(i + 1);
+        lc_executor *world = NULL;
+        CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = i + 1), &world));
         CHECK_SUCCESS(lc_executor_run(world, hash_in_a_simulation, &hashes[i]));
         CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     }

@@ -414,7 +414,8 @@ static lc_error *storm(void *arg)
 
 static void a_storm_is_counted(void)
 {
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     CHECK_SUCCESS(lc_executor_run(world, storm, NULL));
     lc_executor_free(world);
 }

@@ -254,7 +254,8 @@ static void nothing_is_sent_from_one_world_to_another(void)
     lc_receive_port probe = probe_open();
     soloist_start(&soloist);
     struct worlds worlds = {.real = {probe.send, soloist.port.send}};
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     CHECK_SUCCESS(lc_executor_run(world, send_between_worlds, &worlds));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_TRUE(probe_is_empty(probe));
@@ -355,7 +356,8 @@ static void nothing_is_controlled_from_one_world_to_another(void)
     soloist_start(&soloist);
     struct beyond beyond = {soloist.isolate, probe.send, {0, 0}};
     CU_ASSERT_EQUAL(lc_timer_start(probe.send, NULL, LC_HOUR, 0, &beyond.timer), 0);
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     CHECK_SUCCESS(lc_executor_run(world, control_beyond, &beyond));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_TRUE(lc_timer_cancel(beyond.timer));

@@ -231,7 +231,8 @@ static void memory_of_large_ones_is_given_back_after_a_run(void)
     lc_handle *real = lc_handle_new();
     fibers_here(use_large_ones, real);
     CU_ASSERT_TRUE(large_are_given_back(NULL));
-    lc_executor *simulation = lc_executor_simulated(1);
+    lc_executor *simulation = NULL;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &simulation));
     lc_handle *simulated = lc_handle_new();
     CHECK_SUCCESS(lc_executor_run(simulation, simulate_large_ones, simulated));
     CU_ASSERT_TRUE(large_are_given_back(NULL));
