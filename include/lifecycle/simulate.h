@@ -2,10 +2,14 @@
  * simulate.h: a whole service on one thread, with a clock that jumps and a scheduler that follows a
  * seed: the same seed, the same run, log lines and all.
  *
- *     lc_executor *world;
- *     lc_error *error = lc_executor_new_simulated(LC_SIMULATION(.seed = 42), &world);
- *     error = lc_executor_run(world, test_my_service, NULL);
- *     lc_executor_free(world);
+ *     int main(void)
+ *     {
+ *         return lc_simulate_main(LC_SIMULATION(.seeds = 1000, .test = opens_in_time,
+ *                                               .nodes = LC_NODES(LC_NODE(.name = "shop", ...))));
+ *     }
+ *
+ * lc_simulate does the same within a program's own tests, and lc_executor_new_simulated makes the
+ * world alone, to run anything in it.
  *
  * What runs in it: fibers; isolates; workers of kind thread, as fibers with large stacks;
  * lc_call_blocking, right where it is called. When nothing can run, the clock jumps to the next
@@ -25,12 +29,14 @@
 #include <lifecycle/api.h>
 #include <lifecycle/error.h>
 #include <lifecycle/executor.h>
+#include <lifecycle/supervisor.h>
 #include <lifecycle/time.h>
 
 LC_BEGIN_DECLARATIONS
 
 /**
- * What happens in a simulation beside what the program does. Written by LC_SIMULATION; zero means the default, in each field.
+ * What happens in a simulation beside what the program does, and what lc_simulate runs in it.
+ * Written by LC_SIMULATION; zero means the default, in each field.
  */
 typedef struct lc_simulation_options {
     size_t size;   /**< sizeof(lc_simulation_options) */
@@ -65,6 +71,23 @@ typedef struct lc_simulation_options {
      */
     int (*poll)(int fd, short events, void *arg);
     void *poll_arg;
+
+    /* For lc_simulate and lc_simulate_main; lc_executor_new_simulated does not look at them. */
+
+    /** How many seeds are run, from `seed` on. 0: one. */
+    uint64_t seeds;
+    /** The nodes of the service under test; the array ends with NULL. NULL: the test adds some. */
+    const lc_node *const *nodes;
+    /** How its supervisor is to be. NULL: the defaults. */
+    const lc_supervisor_options *supervisor;
+    /**
+     * The test; required. It runs in a fiber with a stack of 1 MiB, while the supervisor runs
+     * beside it. @return NULL, or what is wrong, given over. What it throws counts as returned.
+     */
+    lc_error *(*test)(lc_supervisor *supervisor, void *arg);
+    void *arg;
+    /** Called before each seed, outside its simulation: resets what the program keeps. */
+    void (*begin)(void *arg);
 } lc_simulation_options;
 
 /** A pointer to options: LC_SIMULATION(.seed = 42). */
@@ -80,6 +103,41 @@ typedef struct lc_simulation_options {
  */
 LC_API LC_MUST_CHECK lc_error *lc_executor_new_simulated(const lc_simulation_options *options,
                                                          lc_executor **executor);
+
+/**
+ * Tests a service in simulations, one for each seed: makes a supervisor of the nodes, runs it, and
+ * `test` in a fiber beside it. When the test has ended, the supervisor is cancelled, halts are
+ * released, and the simulation goes on until every worker in it has ended. The first seed that
+ * fails is the last. Nothing is made to fail while the supervisor is made.
+ *
+ * What a seed ends with:
+ *
+ * - The test's error, if it has one: an error of its code that wraps it. The message begins with
+ *   the test's, then come the seed, and what the test left behind, as below.
+ * - Else what was left behind: -EDEADLK with the workers that nothing can wake (a test that never
+ *   ends is one of them), -ELOOP, -EBUSY if a context with a deadline to come was not given back,
+ *   or the supervisor's error, if nodes failed while they were being stopped, or are overdue.
+ *
+ * It is no error that the supervisor ends, with an error or without, before the test does: the test
+ * sees that. An error of the supervisor is told behind the test's all the same.
+ * @return NULL if all seeds have passed; else the error of the first that has not, which names it;
+ * -EINVAL naming the option; -EDEADLK from a fiber; -ENOMEM; -ENOTSUP in a forked child.
+ */
+LC_API LC_MUST_CHECK lc_error *lc_simulate(const lc_simulation_options *options);
+
+/**
+ * The main function of a test program: lc_simulate, but each seed in a forked child, so that each
+ * begins with the program as it is now, and a crash is the failure of its seed. Prints how many
+ * seeds have passed. The first that fails is told on stderr, is run once more with its log, and is
+ * the last. No log is written for the others.
+ *
+ * `LIFECYCLE_SEED=17` in the environment runs that seed alone, in this process, with its log.
+ *
+ * Call it while the process has one thread. SIGINT and SIGTERM end the child, and then this
+ * process.
+ * @return the exit status: 0, or 1 if a seed has failed or the options are bad.
+ */
+LC_API int lc_simulate_main(const lc_simulation_options *options);
 
 /** Whether the caller runs in a simulation. */
 LC_API bool lc_is_simulated(void);
