@@ -51,8 +51,10 @@ BENCH_OBJECTS   := $(call objects,$(wildcard tests/bench/*.c))
 INTERPOSERS     := $(wildcard tests/ledger/interpose*.c)
 PROGRAMS        := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/programs/*.c))
 TEST_OBJECTS    := $(call objects,\
-                   $(filter-out tests/bench/% tests/gdb/% tests/programs/% tests/switch/% $(INTERPOSERS),\
+                   $(filter-out tests/bench/% tests/gdb/% tests/programs/% tests/switch/% tests/targets/% $(INTERPOSERS),\
                      $(wildcard tests/*/*.c)))
+# Programs that show how the API reads.
+TARGETS         := $(addprefix $(BUILD)/tests/targets/,greeter)
 # examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
@@ -73,7 +75,8 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 
 all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
-tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) $(EXAMPLES:%=$(BUILD)/%)
+tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) $(TARGETS) \
+       $(EXAMPLES:%=$(BUILD)/%)
 benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
 switches: $(SWITCHES)
 native-switches: $(NATIVE_SWITCHES)
@@ -129,6 +132,12 @@ $(PROGRAMS): $(BUILD)/tests/%.so: tests/%.c $(wildcard include/lifecycle/*.h) $(
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -fvisibility=hidden -shared $(WARNINGS) $(WERROR) -O2 -g \
 	    -Iinclude -o $@ $<
+
+# As strictly as a user may build them.
+$(TARGETS): $(BUILD)/tests/targets/%: tests/targets/%.c $(wildcard include/lifecycle/*.h) $(STATIC) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call show,LD)$(LINK) -std=c11 -Wall -Wextra -Wpedantic -Werror -O2 -g -Iinclude -o $@ \
+	    $(filter %.c,$^) $(STATIC) $(BSD_LIBS)
 
 # The switch by itself, in each of its ways.
 $(BUILD)/switch/%ucontext: private UNIT = $(ucontext_FLAGS)
@@ -279,6 +288,8 @@ graph: deps-run deps-docs ## draw the graph of a running ledger anew, docs/ledge
 # ---- lint ----
 
 C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* examples examples/*))
+# The targets stay as they were written, letter by letter.
+LAID_OUT := $(filter-out tests/targets/greeter.c,$(C_FILES))
 LINT    := lint-format lint-floors lint-headers lint-symbols lint-gcc lint-clang lint-tidy lint-cppcheck
 .PHONY: $(LINT)
 
@@ -286,7 +297,7 @@ lint: deps-lint ## check layout, floors, headers, exported symbols, warnings; cl
 	$(build) --keep-going $(LINT)
 
 lint-format:
-	@clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(LAID_OUT)
 
 lint-floors:
 	@tests/lint/floors $(wildcard lib/*/*.[ch])
@@ -319,7 +330,7 @@ lint-cppcheck:
 	    $(foreach h,queue tree,--include=$(call pkg,--variable=includedir,libbsd)/bsd/sys/$(h).h) $(filter %.c,$(C_FILES))
 
 format: deps-lint ## lay out all C files as .clang-format says
-	@clang-format -i $(C_FILES)
+	@clang-format -i $(LAID_OUT)
 
 clean: ## remove everything built
 	@rm -rf $(BUILD)
