@@ -92,7 +92,7 @@ static bool test_prepare(struct trial *trial, lc_signaler *signaler)
 
 static lc_error *test_start(struct trial *trial)
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     lc_signaler *signaler = lc_signaler_new();
     int failed = test_prepare(trial, signaler) ? 0 : -ENOMEM;
     lc_signaler_unref(signaler);

@@ -215,7 +215,7 @@ static void nothing(void *arg)
 /* A fiber has run, and the thread for it is still there. */
 CHECK_CHILD(simulation_beside_threads)
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.run = nothing;
     lc_fiber_start(&fiber);
     return run_program(LC_SIMULATION(.test = pass));

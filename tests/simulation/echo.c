@@ -180,7 +180,7 @@ static void run_once(uint64_t seed)
     options.fail_one_in = seed % 8 == 7 ? 100 : 0;
     scene = (struct scene){
         .context = lc_context_new(NULL), .at_path = seed & 4, .scarce = options.fail_one_in > 0};
-    CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(&options, &world));
     CHECK_SUCCESS(lc_executor_run(world, live, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_EQUAL(scene.wrong, 0);
@@ -232,7 +232,8 @@ static void worlds_share_no_address(void)
     enum { WORLDS = 3 };
     int listeners[WORLDS];
     for (int i = 0; i < WORLDS; i++) {
-        lc_executor *world = lc_executor_simulated(1);
+        lc_executor *world;
+        CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
         CHECK_SUCCESS(lc_executor_run(world, listen_and_leave, &listeners[i]));
         CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     }
@@ -279,7 +280,8 @@ static lc_error *use_ports(void *arg)
 
 static void paths_and_ports_are_as_outside(void)
 {
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     CHECK_SUCCESS(lc_executor_run(world, use_paths, NULL));
     CHECK_SUCCESS(lc_executor_run(world, use_ports, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
@@ -323,7 +325,7 @@ static unsigned pieces_of(uint64_t seed, unsigned early_one_in)
     lc_executor *world;
     options.seed = seed;
     options.early_one_in = early_one_in;
-    CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(&options, &world));
     CHECK_SUCCESS(lc_executor_run(world, write_once, &piecewise));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_EQUAL(piecewise.bytes, 1000);

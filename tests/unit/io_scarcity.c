@@ -165,7 +165,8 @@ static lc_error *simulated_fiber(void *step)
 CHECK_CHILD(accept_in_simulation_without_descriptors)
 {
     int step = -1;
-    lc_executor *world = lc_executor_simulated(1);
+    lc_executor *world;
+    CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     if (lc_error_code(lc_executor_run(world, simulated_fiber, &step)) != 0)
         step = 40;
     scene_end(step);

@@ -18,7 +18,7 @@
 static lc_error *live(lc_simulation_options options, lc_error *(*body)(void *arg), void *arg)
 {
     lc_executor *world = NULL;
-    CHECK_SUCCESS(lc_executor_simulated_with(&options, &world));
+    CHECK_SUCCESS(lc_executor_new_simulated(&options, &world));
     lc_error *error = lc_executor_run(world, body, arg);
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     return error;
@@ -26,7 +26,7 @@ static lc_error *live(lc_simulation_options options, lc_error *(*body)(void *arg
 
 static lc_simulation_options of_seed(uint64_t seed)
 {
-    lc_simulation_options options = LC_SIMULATION_INIT;
+    lc_simulation_options options = {.size = sizeof options};
     options.seed = seed;
     options.steps_max = 1000000;
     return options;

@@ -186,7 +186,7 @@ static void sleep_for_ever(void *arg)
 
 static void start_worker(const char *name, void (*run)(void *arg), void *arg)
 {
-    lc_fiber_options fiber = LC_FIBER_INIT;
+    lc_fiber_options fiber = {.size = sizeof fiber};
     fiber.name = name;
     fiber.run = run;
     fiber.arg = arg;
