@@ -150,29 +150,26 @@ static lc_error *on_order(lc_message *message, void *arg)
 /* ---- beginning and end ---- */
 
 /* Unless something has failed before. */
-static int open_port(struct dispenser *dispenser, int before, lc_message_handler handler,
-                     lc_send_port *opened)
+static lc_error *open_port(struct dispenser *dispenser, lc_error *before,
+                           lc_message_handler handler, lc_send_port *opened)
 {
-    lc_port_options options = LC_PORT_INIT;
     lc_receive_port port = {LC_NO_PORT};
-    options.handler = handler;
-    options.arg = dispenser;
-    int code = before == 0 ? lc_port_open(&options, &port) : before;
+    if (!before)
+        before = lc_port_open(LC_PORT(.handler = handler, .arg = dispenser), &port);
     *opened = port.send;
-    return code;
+    return before;
 }
 
 static lc_error *begin(void *arg)
 {
     struct dispenser *dispenser = arg;
     struct news started = {.kind = NEWS_STARTED};
-    int code = open_port(dispenser, 0, on_go_on, &dispenser->self);
-    code = open_port(dispenser, code, on_announcement, &dispenser->tree.announcements);
-    code = open_port(dispenser, code, on_end, &dispenser->roster.ends);
-    code = open_port(dispenser, code, on_order, &started.orders);
-    if (code == 0)
-        code = lc_send(dispenser->news, &started, sizeof started);
-    lc_error *error = explain(code, "begin");
+    lc_error *error = open_port(dispenser, NULL, on_go_on, &dispenser->self);
+    error = open_port(dispenser, error, on_announcement, &dispenser->tree.announcements);
+    error = open_port(dispenser, error, on_end, &dispenser->roster.ends);
+    error = open_port(dispenser, error, on_order, &started.orders);
+    if (!error)
+        error = explain(lc_send(dispenser->news, &started, sizeof started), "begin");
     if (!error)
         error = walk_begin(&dispenser->walk, dispenser->options->directory);
     return error ? give_up(error) : go_on_later(dispenser, NULL);
@@ -195,15 +192,11 @@ lc_error *dispenser_spawn(struct dispenser *dispenser, lc_isolate_group *group, 
     dispenser->tree.roster = &dispenser->roster;
     dispenser->tree.fan_in = dispenser->options->fan_in;
     dispenser->tree.top = dispenser->total;
-    lc_isolate_options options = LC_ISOLATE_INIT;
-    options.name = "dispenser";
-    options.entry = begin;
-    options.arg = dispenser;
-    options.release = release;
-    options.group = group;
-    options.survives_errors = true; /* a directory that cannot be read is told, and left out */
-    options.on_error = dispenser->errors;
-    options.on_exit = dispenser->news;
-    options.exit_response = (lc_payload){(void *)(uintptr_t)&ended, sizeof ended, NULL};
-    return lc_isolate_spawn(&options, isolate);
+    return lc_isolate_spawn(
+        LC_ISOLATE(.name = "dispenser", .entry = begin, .arg = dispenser, .release = release,
+                   .group = group,
+                   .errors_not_fatal = true, /* a directory that cannot be read is left out */
+                   .on_error = dispenser->errors, .on_exit = dispenser->news,
+                   .exit_response = {(void *)(uintptr_t)&ended, sizeof ended, NULL}),
+        isolate);
 }

@@ -121,11 +121,10 @@ static int open_file(struct file *file)
 static lc_error *begin(void *arg)
 {
     struct file *file = arg;
-    lc_port_options options = LC_PORT_INIT;
     lc_receive_port pieces;
-    options.handler = count_piece;
-    options.arg = file;
-    int code = -lc_port_open(&options, &pieces);
+    lc_error *error = lc_port_open(LC_PORT(.handler = count_piece, .arg = file), &pieces);
+    int code = -lc_error_code(error);
+    lc_error_unref(error);
     if (code == 0)
         code = open_file(file);
     if (code != 0)
@@ -172,13 +171,13 @@ static lc_error *spawn(struct roster *roster, struct file *file)
 {
     struct part ended = {.ended = 1};
     lc_payload response = {&ended, sizeof ended, NULL};
-    lc_isolate_options options = LC_ISOLATE_INIT;
-    options.name = "file";
-    options.entry = begin;
-    options.arg = file;
-    options.release = release;
-    options.spread = true;
-    options.paused = true;
+    lc_isolate_options options = {.size = sizeof options,
+                                  .name = "file",
+                                  .entry = begin,
+                                  .arg = file,
+                                  .release = release,
+                                  .spread = true,
+                                  .paused = true};
     size_t place = 0;
     lc_send_port parts = file->parts;
     lc_error *error = roster_find_place(roster, &place);

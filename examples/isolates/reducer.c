@@ -48,20 +48,16 @@ static lc_error *seal(lc_message *message, void *arg)
 static lc_error *begin(void *arg)
 {
     struct reducer *reducer = arg;
-    lc_port_options options = LC_PORT_INIT;
     lc_receive_port parts, seals;
-    options.arg = reducer;
-    options.handler = add;
-    int code = lc_port_open(&options, &parts);
-    options.handler = seal;
-    if (code == 0)
-        code = lc_port_open(&options, &seals);
-    if (code == 0) {
-        reducer->announcement.parts = parts.send;
-        reducer->announcement.seals = seals.send;
-        code =
-            lc_send(reducer->announcements, &reducer->announcement, sizeof reducer->announcement);
-    }
+    lc_error *error = lc_port_open(LC_PORT(.handler = add, .arg = reducer), &parts);
+    if (!error)
+        error = lc_port_open(LC_PORT(.handler = seal, .arg = reducer), &seals);
+    if (error)
+        return error;
+    reducer->announcement.parts = parts.send;
+    reducer->announcement.seals = seals.send;
+    int code =
+        lc_send(reducer->announcements, &reducer->announcement, sizeof reducer->announcement);
     return code == 0 ? NULL : lc_error_new_errno(-code, "a reducer cannot begin");
 }
 
@@ -75,11 +71,8 @@ lc_error *reducer_spawn(struct roster *roster, lc_send_port announcements, size_
         return lc_error_new(-ENOMEM, "no memory for a reducer");
     reducer->announcement.place = *place;
     reducer->announcements = announcements;
-    lc_isolate_options options = LC_ISOLATE_INIT;
-    options.name = "reducer";
-    options.entry = begin;
-    options.arg = reducer;
-    options.release = free;
+    lc_isolate_options options = {
+        .size = sizeof options, .name = "reducer", .entry = begin, .arg = reducer, .release = free};
     error = roster_spawn(roster, *place, &options, false);
     if (error)
         free(reducer);

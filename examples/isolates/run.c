@@ -159,14 +159,15 @@ static lc_error *wait_for_the_end(struct run *run)
 static lc_error *open_ears(struct run *run)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGTSTP, SIGCONT};
-    int code = lc_port_open(NULL, &run->total);
-    if (code == 0)
-        code = lc_port_open(NULL, &run->errors);
-    if (code == 0)
-        code = lc_port_open(NULL, &run->news);
-    if (code == 0)
-        code = lc_process_signals_new(signals, 4, &run->signals);
-    return code == 0 ? NULL : lc_error_new_errno(-code, "cannot listen");
+    lc_error *error = lc_port_open(NULL, &run->total);
+    if (!error)
+        error = lc_port_open(NULL, &run->errors);
+    if (!error)
+        error = lc_port_open(NULL, &run->news);
+    if (error)
+        return error;
+    int code = lc_process_signals_new(signals, 4, &run->signals);
+    return code == 0 ? NULL : lc_error_new(code, "cannot listen: %s", strerror(-code));
 }
 
 static void close_ears(struct run *run)
@@ -185,10 +186,8 @@ static lc_error *start(struct run *run, const struct options *options)
     run->dispenser.total = run->total.send;
     run->dispenser.errors = run->errors.send;
     run->dispenser.news = run->news.send;
-    lc_isolate_group_options group = LC_ISOLATE_GROUP_INIT;
-    group.name = "count";
-    group.data = &run->tally;
-    lc_error *error = lc_isolate_group_new(&group, &run->group);
+    lc_error *error =
+        lc_isolate_group_new(LC_ISOLATE_GROUP(.name = "count", .data = &run->tally), &run->group);
     return error ? error : dispenser_spawn(&run->dispenser, run->group, &run->isolate);
 }
 

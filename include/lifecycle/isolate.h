@@ -5,17 +5,13 @@
  *
  *     static lc_error *begin(void *arg)         // the entry: runs first, in the isolate
  *     {
- *         lc_port_options options = LC_PORT_INIT;
- *         options.handler = count;
  *         lc_receive_port port;
- *         lc_port_open(&options, &port);
- *         ...                                   // tell somebody port.send
- *         return NULL;
+ *         lc_error *error = lc_port_open(LC_PORT(.handler = count), &port);
+ *         ...                                   // tell others port.send
+ *         return error;
  *     }
  *
- *     lc_isolate_options options = LC_ISOLATE_INIT;
- *     options.entry = begin;
- *     lc_error *error = lc_isolate_spawn(&options, &isolate);
+ *     lc_error *error = lc_isolate_spawn(LC_ISOLATE(.entry = begin), &isolate);
  *
  * An isolate is a mailbox and what its ports' handlers keep. Its handlers run one at a time, on
  * whatever thread of the executor has time, and the isolate may change its thread between two
@@ -103,20 +99,18 @@ static inline bool lc_isolate_equal(lc_isolate a, lc_isolate b)
 /** Isolates that share threads and data. */
 typedef struct lc_isolate_group lc_isolate_group;
 
-/** How a group is to be. Begin with LC_ISOLATE_GROUP_INIT. */
+/** How a group is to be; see LC_ISOLATE_GROUP. Zero stands for the default in each field. */
 typedef struct lc_isolate_group_options {
     size_t size;           /**< sizeof(lc_isolate_group_options) */
-    const char *name;      /**< 1 to 64 bytes; copied */
+    const char *name;      /**< 1 to LC_NAME_MAX bytes; copied. NULL: "isolates" */
     lc_executor *executor; /**< NULL: lc_executor_current() */
     unsigned threads; /**< the most threads its isolates run on at a time; 0: all the executor's */
     void *data;       /**< for lc_isolate_group_data */
     void (*release)(void *data); /**< called when the group is freed; NULL: nothing to free */
 } lc_isolate_group_options;
 
-#define LC_ISOLATE_GROUP_INIT                                                                      \
-    {                                                                                              \
-        sizeof(lc_isolate_group_options), "isolates", NULL, 0, NULL, NULL                          \
-    }
+/** Options of a group: LC_ISOLATE_GROUP(.name = "readers", .threads = 2). */
+#define LC_ISOLATE_GROUP(...) LC_OPTIONS(lc_isolate_group_options, __VA_ARGS__)
 
 /**
  * Makes a group.
@@ -149,10 +143,10 @@ LC_API int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline);
 /** The most isolates that are alive at a time. */
 #define LC_ISOLATES_MAX 16777216
 
-/** How an isolate is to be. Begin with LC_ISOLATE_INIT. */
+/** How an isolate is to be; see LC_ISOLATE. Zero stands for the default in each field. */
 typedef struct lc_isolate_options {
     size_t size;      /**< sizeof(lc_isolate_options) */
-    const char *name; /**< 1 to 64 bytes; copied. NULL: "isolate" */
+    const char *name; /**< 1 to LC_NAME_MAX bytes; copied. NULL: "isolate" */
     /** Runs first, in the isolate. Required. An error it returns is the isolate's. */
     lc_error *(*entry)(void *arg);
     void *arg; /**< for the entry */
@@ -164,16 +158,11 @@ typedef struct lc_isolate_options {
     bool spread;
     /**
      * The entry does not run before lc_isolate_resume with the isolate's own pause capability, so
-     * that nothing is missed by who has first to listen.
+     * that nothing is missed by a listener that is added first.
      */
     bool paused;
     /** Errors do not end the isolate: it goes on with the next message. */
-    bool survives_errors;
-    lc_send_port on_error;    /**< an error listener from the start; LC_NO_PORT: none */
-    lc_send_port on_exit;     /**< an exit listener from the start; LC_NO_PORT: none */
-    lc_payload exit_response; /**< what that one gets; copied, or moved if the spawn succeeds */
-    size_t mailbox_limit;     /**< messages; 1 or more, or LC_MAILBOX_UNLIMITED */
-    lc_when_full when_full;
+    bool errors_not_fatal;
     /**
      * Hold the isolate before its first event, or after its last, until lc_isolate_end_hold: for
      * isolate managers. While it is held control works. The last message of lc_isolate_exit is sent
@@ -181,14 +170,16 @@ typedef struct lc_isolate_options {
      */
     bool hold_at_start;
     bool hold_at_exit;
+    lc_when_full when_full; /**< what happens when mailbox_limit messages wait; 0: LC_FULL_REFUSE */
+    lc_send_port on_error;  /**< an error listener from the start; LC_NO_PORT: none */
+    lc_send_port on_exit;   /**< an exit listener from the start; LC_NO_PORT: none */
+    lc_payload exit_response; /**< what that one gets; copied, or moved if the spawn succeeds */
+    /** The most messages that wait. 0: LC_MAILBOX_DEFAULT; LC_MAILBOX_UNLIMITED: no limit. */
+    size_t mailbox_limit;
 } lc_isolate_options;
 
-#define LC_ISOLATE_INIT                                                                            \
-    {                                                                                              \
-        sizeof(lc_isolate_options), NULL, NULL, NULL, NULL, NULL, NULL, false, false, false,       \
-            {0, 0, 0}, {0, 0, 0}, {NULL, 0, NULL}, LC_MAILBOX_DEFAULT, LC_FULL_REFUSE, false,      \
-            false                                                                                  \
-    }
+/** Options of an isolate: LC_ISOLATE(.name = "reader", .entry = begin, .arg = file). */
+#define LC_ISOLATE(...) LC_OPTIONS(lc_isolate_options, __VA_ARGS__)
 
 /**
  * Spawns an isolate, which outlives its spawner. On the executor thread of the spawner, if that is

@@ -7,7 +7,7 @@
  * each other:
  *
  *     lc_receive_port answers;
- *     lc_port_open(NULL, &answers);
+ *     lc_error *error = lc_port_open(NULL, &answers);
  *     struct request request = {.number = 7, .answer_to = answers.send};
  *     lc_send(service, &request, sizeof request);
  *     lc_message *answer;
@@ -175,37 +175,38 @@ typedef enum lc_when_full {
 /** The most ports that an isolate can have open at a time. */
 #define LC_PORTS_MAX 65536
 
-/** How a port is to be. Begin with LC_PORT_INIT. */
+/** How a port is to be; see LC_PORT. Zero stands for the default in each field. */
 typedef struct lc_port_options {
     size_t size; /**< sizeof(lc_port_options) */
     /**
-     * An isolate's only: what its messages are brought to. NULL: they wait until lc_port_set_handler
-     * gives it one.
+     * An isolate's only: what its messages are brought to. NULL: they wait until
+     * lc_port_set_handler gives it one.
      */
     lc_message_handler handler;
     void *arg; /**< for the handler */
     /** An isolate's only: it does not count for whether the isolate lives on. */
     bool weak;
+    /** What happens when `limit` messages wait; 0: LC_FULL_REFUSE. */
+    lc_when_full when_full;
     /**
-     * Not an isolate's, whose ports share its mailbox: the most messages, and what happens then.
+     * Not an isolate's, whose ports share its mailbox: the most messages. 0: LC_MAILBOX_DEFAULT;
+     * LC_MAILBOX_UNLIMITED: no limit.
      */
     size_t limit;
-    lc_when_full when_full;
 } lc_port_options;
 
-#define LC_PORT_INIT                                                                               \
-    {                                                                                              \
-        sizeof(lc_port_options), NULL, NULL, false, LC_MAILBOX_DEFAULT, LC_FULL_REFUSE             \
-    }
+/** Options of a port: LC_PORT(.handler = count, .arg = counter). */
+#define LC_PORT(...) LC_OPTIONS(lc_port_options, __VA_ARGS__)
 
 /**
  * Opens a port, owned by the calling isolate, fiber or thread. Those of an isolate are closed when
  * it ends; a fiber or thread closes its own: lc_library_shutdown refuses while one is open.
  * @param options  NULL for the defaults.
- * @return 0; -EINVAL (logged: options, a handler without an isolate, a limit of 0); -EMFILE: it has
- * LC_PORTS_MAX; -ENOMEM; -ENOTSUP in a forked child.
+ * @param port     receives it; untouched on an error.
+ * @return NULL; -EINVAL naming the option (a handler without an isolate is one); -EMFILE: the
+ * isolate has LC_PORTS_MAX; -ENOMEM; -ENOTSUP in a forked child.
  */
-LC_API int lc_port_open(const lc_port_options *options, lc_receive_port *port);
+LC_API LC_MUST_CHECK lc_error *lc_port_open(const lc_port_options *options, lc_receive_port *port);
 /**
  * Closes a port: what is queued there, and what is sent there from now on, is dropped.
  * @return 0; -EBADF: it is closed; -EPERM: it is not the caller's.
@@ -217,7 +218,10 @@ LC_API int lc_port_close(lc_receive_port port);
  * @return 0; -EBADF; -EPERM.
  */
 LC_API int lc_port_set_handler(lc_receive_port port, lc_message_handler handler, void *arg);
-/** Whether an isolate's port counts for whether the isolate lives on. @return as lc_port_set_handler. */
+/**
+ * Whether an isolate's port counts for whether the isolate lives on. @return as
+ * lc_port_set_handler.
+ */
 LC_API int lc_port_set_weak(lc_receive_port port, bool weak);
 /** Whether messages to the port are taken: it may be closed the next moment. */
 LC_API bool lc_port_is_open(lc_send_port port);

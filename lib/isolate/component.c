@@ -155,21 +155,22 @@ static struct isolate_component *make(const lc_isolate_options *options)
     return component;
 }
 
-lc_error *lc_isolate_component_new(const lc_isolate_options *options, lc_component **component)
+lc_error *lc_isolate_component_new(const lc_isolate_options *given, lc_component **component)
 {
     lc__task_check();
     if (!component)
         return lc_error_new(-EINVAL, "lc_isolate_component_new needs a place for the component");
     *component = NULL;
-    lc_error *mistake = lc__isolate_check(options);
+    lc_isolate_options options;
+    lc_error *mistake = lc__isolate_options_read(&options, given);
     if (mistake)
         return mistake;
-    if (options->exit_response.destroy)
+    if (options.exit_response.destroy)
         return lc_error_new(-EINVAL,
                             "a component may be started again and again: the "
                             "exit_response of isolate \"%s\" cannot be moved",
-                            options->name ? options->name : "isolate");
-    struct isolate_component *made = make(options);
+                            options.name ? options.name : "isolate");
+    struct isolate_component *made = make(&options);
     if (!made)
         return lc_error_new(-ENOMEM, "no memory for a component");
     *component = &made->component;

@@ -113,14 +113,16 @@ static lc_error *run(struct computation *computation, lc_receive_port port, cons
                      int64_t deadline, lc_message **result)
 {
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
-    options.name = name;
-    options.entry = enter;
-    options.arg = computation;
-    options.release = unref;
-    options.on_error = port.send;
-    options.on_exit = port.send;
-    options.exit_response = (lc_payload){(void *)(uintptr_t)&has_ended, 0, lc_payload_keep};
+    const lc_isolate_options options = {
+        .size = sizeof options,
+        .name = name,
+        .entry = enter,
+        .arg = computation,
+        .release = unref,
+        .on_error = port.send,
+        .on_exit = port.send,
+        .exit_response = {(void *)(uintptr_t)&has_ended, 0, lc_payload_keep},
+    };
     atomic_fetch_add_explicit(&computation->refs, 1, memory_order_relaxed);
     lc_error *error = lc_isolate_spawn(&options, &isolate);
     if (error) {
@@ -133,7 +135,7 @@ static lc_error *run(struct computation *computation, lc_receive_port port, cons
 lc_error *lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *result, void *arg),
                              void *arg, lc_message **result, int64_t deadline)
 {
-    static const lc_port_options defaults = LC_PORT_INIT;
+    static const lc_port_options of_answers = {.limit = LC_MAILBOX_DEFAULT};
     lc_receive_port port;
     lc__task_check();
     if (!compute || !result)
@@ -141,7 +143,7 @@ lc_error *lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *
                                      "result");
     *result = NULL;
     struct computation *computation = lc__allocate(sizeof *computation);
-    if (!computation || lc__channel_port_open(&defaults, &port) < 0) {
+    if (!computation || lc__channel_port_open(&of_answers, &port) < 0) {
         lc__free(computation);
         return lc_error_new(-ENOMEM, "no memory for a computation");
     }

@@ -3,6 +3,7 @@
  */
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/refs.h"
 #include "executor/callback.h"
 #include "isolate/isolate.h"
@@ -27,16 +28,20 @@ struct lc_isolate_group {
     atomic_bool down; /* set under the lock */
 };
 
-static lc_error *check(const lc_isolate_group_options *options)
+LC__OPTIONS_END(lc_isolate_group_options, release);
+
+static lc_error *group_options_read(lc_isolate_group_options *options,
+                                    const lc_isolate_group_options *given)
 {
-    if (options->size != sizeof *options)
-        return lc_error_new(-EINVAL, "the options of a group of isolates were not made with "
-                                     "LC_ISOLATE_GROUP_INIT");
-    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 0;
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "a group of isolates needs a name of 1 to %d bytes",
-                            LC_NAME_MAX);
-    return NULL;
+    lc_error *mistake =
+        lc__options_read(options, sizeof *options, given, "lc_isolate_group_options");
+    if (!options->name)
+        options->name = "isolates";
+    size_t length = strnlen(options->name, LC_NAME_MAX + 1);
+    if (!mistake && (length < 1 || length > LC_NAME_MAX))
+        mistake =
+            lc_error_new(-EINVAL, "a group of isolates needs a name of 1 to %d bytes", LC_NAME_MAX);
+    return mistake;
 }
 
 static lc_isolate_group *make(const lc_isolate_group_options *options, lc_executor *executor)
@@ -59,21 +64,20 @@ static lc_isolate_group *make(const lc_isolate_group_options *options, lc_execut
     return group;
 }
 
-lc_error *lc_isolate_group_new(const lc_isolate_group_options *options, lc_isolate_group **group)
+lc_error *lc_isolate_group_new(const lc_isolate_group_options *given, lc_isolate_group **group)
 {
-    static const lc_isolate_group_options defaults = LC_ISOLATE_GROUP_INIT;
     lc__task_check();
-    options = options ? options : &defaults;
     if (!group)
         return lc_error_new(-EINVAL, "lc_isolate_group_new needs a place for the group");
     *group = NULL;
-    lc_error *mistake = check(options);
+    lc_isolate_group_options options;
+    lc_error *mistake = group_options_read(&options, given);
     if (mistake)
         return mistake;
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "no group in a child forked when there were workers");
-    *group = make(options, options->executor ? options->executor : lc_executor_current());
-    return *group ? NULL : lc_error_new(-ENOMEM, "no memory for group \"%s\"", options->name);
+    *group = make(&options, options.executor ? options.executor : lc_executor_current());
+    return *group ? NULL : lc_error_new(-ENOMEM, "no memory for group \"%s\"", options.name);
 }
 
 lc_isolate_group *lc_isolate_group_ref(lc_isolate_group *group)

@@ -15,6 +15,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/random.h"
 #include "context/context.h"
 #include "context/signaler.h"
@@ -608,22 +609,20 @@ lc_context *lc_isolate_context(void)
 
 /* ---- spawning ---- */
 
-lc_error *lc__isolate_check(const lc_isolate_options *options)
+LC__OPTIONS_END(lc_isolate_options, mailbox_limit);
+
+static lc_error *isolate_options_check(const lc_isolate_options *options)
 {
-    if (!options || options->size != sizeof *options)
-        return lc_error_new(-EINVAL,
-                            "the options of an isolate were not made with LC_ISOLATE_INIT");
     size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 1;
     if (length < 1 || length > LC_NAME_MAX)
         return lc_error_new(-EINVAL, "an isolate's name has 1 to %d bytes", LC_NAME_MAX);
     const char *name = options->name ? options->name : "isolate";
     if (!options->entry)
         return lc_error_new(-EINVAL, "isolate \"%s\" has no entry to run", name);
-    if (options->mailbox_limit == 0 ||
-        (options->mailbox_limit >= UINT32_MAX && options->mailbox_limit != LC_MAILBOX_UNLIMITED))
+    if (options->mailbox_limit >= UINT32_MAX && options->mailbox_limit != LC_MAILBOX_UNLIMITED)
         return lc_error_new(-EINVAL,
-                            "isolate \"%s\" has a mailbox_limit of %zu: 1 to %" PRIu32
-                            ", or LC_MAILBOX_UNLIMITED",
+                            "isolate \"%s\" has a mailbox_limit of %zu: up to %" PRIu32
+                            ", 0 for the default, or LC_MAILBOX_UNLIMITED",
                             name, options->mailbox_limit, UINT32_MAX - 1);
     if ((unsigned)options->when_full > LC_FULL_PARK_SENDER)
         return lc_error_new(-EINVAL, "isolate \"%s\" has a when_full of %d, not one of LC_FULL_...",
@@ -636,6 +635,14 @@ lc_error *lc__isolate_check(const lc_isolate_options *options)
         return lc_error_new(-EINVAL, "isolate \"%s\" has a group of another executor than its own",
                             name);
     return NULL;
+}
+
+lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate_options *given)
+{
+    lc_error *mistake = lc__options_read(options, sizeof *options, given, "lc_isolate_options");
+    if (options->mailbox_limit == 0)
+        options->mailbox_limit = LC_MAILBOX_DEFAULT;
+    return mistake ? mistake : isolate_options_check(options);
 }
 
 static bool wants_extras(const lc_isolate_options *options, const struct lc__companion *companion,
@@ -762,7 +769,7 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     if (lc__isolate_group_is_down(group))
         isolate->bars |= LC__KILLED;
     isolate->ready = false;
-    isolate->survives_errors = options->survives_errors;
+    isolate->survives_errors = options->errors_not_fatal;
     isolate->hold_at_exit = options->hold_at_exit;
     isolate->when_full = (unsigned)options->when_full & 3u;
     isolate->one_by_one = exact;
@@ -884,11 +891,12 @@ lc_error *lc__isolate_spawn(const lc_isolate_options *options,
     return explain(spawn(options, companion, isolate), options);
 }
 
-lc_error *lc_isolate_spawn(const lc_isolate_options *options, lc_isolate *isolate)
+lc_error *lc_isolate_spawn(const lc_isolate_options *given, lc_isolate *isolate)
 {
     lc__task_check();
-    lc_error *mistake = lc__isolate_check(options);
-    return mistake ? mistake : lc__isolate_spawn(options, NULL, isolate);
+    lc_isolate_options options;
+    lc_error *mistake = lc__isolate_options_read(&options, given);
+    return mistake ? mistake : lc__isolate_spawn(&options, NULL, isolate);
 }
 
 /* ---- of the calling isolate ---- */

@@ -209,8 +209,8 @@ bool lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool throw
 /* Spawns with a companion. `options` are good. */
 lc_error *lc__isolate_spawn(const lc_isolate_options *options,
                             const struct lc__companion *companion, lc_isolate *isolate);
-/* NULL: the options are good. */
-lc_error *lc__isolate_check(const lc_isolate_options *options);
+/* Reads what a caller gave, with the defaults. NULL: the options are good. */
+lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate_options *given);
 /*
  * The message that is being handled by a run that will not go on, whose stack is lost: its caller's.
  * NULL: there is none. Under the lock.

@@ -5,6 +5,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "isolate/isolate.h"
 #include "wait/channel.h"
 
@@ -567,43 +568,53 @@ int lc__port_check_world(lc_send_port port)
     return is_of_this ? 0 : -ENOTSUP;
 }
 
-static int check(const lc_port_options *options, bool in_isolate)
+LC__OPTIONS_END(lc_port_options, limit);
+
+static lc_error *port_options_read(lc_port_options *options, const lc_port_options *given,
+                                   bool in_isolate)
 {
-    if (options->size != sizeof *options) {
-        lc_log(LC_LOG_ERROR, NULL, "the options of a port were not made with LC_PORT_INIT");
-        return -EINVAL;
-    }
-    if (!in_isolate && options->handler) {
-        lc_log(LC_LOG_ERROR, NULL,
-               "a port with a handler is an isolate's: a fiber or a thread receives");
-        return -EINVAL;
-    }
-    if (options->limit == 0) {
-        lc_log(LC_LOG_ERROR, NULL, "a port has a limit of 0: 1 or more, or LC_MAILBOX_UNLIMITED");
-        return -EINVAL;
-    }
-    if ((unsigned)options->when_full > LC_FULL_PARK_SENDER) {
-        lc_log(LC_LOG_ERROR, NULL, "a port has a when_full of %d, not one of LC_FULL_...",
-               (int)options->when_full);
-        return -EINVAL;
-    }
-    return 0;
+    lc_error *mistake = lc__options_read(options, sizeof *options, given, "lc_port_options");
+    if (options->limit == 0)
+        options->limit = LC_MAILBOX_DEFAULT;
+    if (mistake)
+        return mistake;
+    if (!in_isolate && options->handler)
+        return lc_error_new(-EINVAL,
+                            "a port with a handler is an isolate's: a fiber or a thread receives");
+    if ((unsigned)options->when_full > LC_FULL_PARK_SENDER)
+        return lc_error_new(-EINVAL, "a port has a when_full of %d, not one of LC_FULL_...",
+                            (int)options->when_full);
+    return NULL;
 }
 
-int lc_port_open(const lc_port_options *options, lc_receive_port *port)
+/* @return what the result of opening a port tells. */
+static lc_error *port_error(int result)
 {
-    static const lc_port_options defaults = LC_PORT_INIT;
+    switch (result) {
+    case 0:
+        return NULL;
+    case -EMFILE:
+        return lc_error_new(result, "the isolate has %d ports open, the most there can be",
+                            LC_PORTS_MAX);
+    default:
+        return lc_error_new(result, "no memory for a port");
+    }
+}
+
+lc_error *lc_port_open(const lc_port_options *given, lc_receive_port *port)
+{
     lc__task_check();
     if (!port)
-        return -EINVAL;
+        return lc_error_new(-EINVAL, "lc_port_open needs a place for the port");
     if (lc__forked())
-        return -ENOTSUP;
-    options = options ? options : &defaults;
+        return lc_error_new(-ENOTSUP, "no port in a child forked when there were workers");
     struct lc__isolate *isolate = lc__isolate_running();
-    int mistake = check(options, isolate != NULL);
-    if (mistake < 0)
+    lc_port_options options;
+    lc_error *mistake = port_options_read(&options, given, isolate != NULL);
+    if (mistake)
         return mistake;
-    return isolate ? open_in(isolate, options, port) : lc__channel_port_open(options, port);
+    return port_error(isolate ? open_in(isolate, &options, port)
+                              : lc__channel_port_open(&options, port));
 }
 
 int lc_port_close(lc_receive_port port)

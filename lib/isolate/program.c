@@ -2,6 +2,7 @@
  * program.c: isolates whose code comes from a shared object. See lc_isolate_spawn_uri.
  */
 #include "base/memory.h"
+#include "base/options.h"
 #include "isolate/isolate.h"
 
 #include <lifecycle/manager.h>
@@ -229,7 +230,7 @@ static lc_error *spawn(struct program *program, const lc_isolate_options *given,
     const char *slash = strrchr(place->object, '/');
     char name[LC_NAME_MAX + 1];
     strlcpy(name, slash && slash[1] ? slash + 1 : place->object, sizeof name);
-    lc_isolate_group_options of_group = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group_options of_group = {.size = sizeof of_group};
     of_group.name = name;
     of_group.executor = given->executor;
     lc_isolate_options options = *given;
@@ -251,9 +252,6 @@ static lc_error *check(const char *uri, int count, const char *const *arguments,
 {
     if (!uri || !uri[0])
         return lc_error_new(-EINVAL, "lc_isolate_spawn_uri needs a URI");
-    if (options->size != sizeof *options)
-        return lc_error_new(-EINVAL,
-                            "the options of an isolate were not made with LC_ISOLATE_INIT");
     if (options->entry || options->arg || options->release || options->group)
         return lc_error_new(-EINVAL,
                             "the options for \"%s\" have an entry, arg, release or group, "
@@ -274,13 +272,14 @@ static lc_error *check(const char *uri, int count, const char *const *arguments,
 }
 
 lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *arguments,
-                               const lc_payload *first, const lc_isolate_options *options,
+                               const lc_payload *first, const lc_isolate_options *given,
                                lc_isolate *isolate)
 {
-    static const lc_isolate_options defaults = LC_ISOLATE_INIT;
     lc__task_check();
-    options = options ? options : &defaults;
-    lc_error *error = check(uri, count, arguments, first, options);
+    lc_isolate_options options;
+    lc_error *error = lc__options_read(&options, sizeof options, given, "lc_isolate_options");
+    if (!error)
+        error = check(uri, count, arguments, first, &options);
     if (error)
         return error;
     struct place place = {NULL, NULL};
@@ -293,7 +292,7 @@ lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *ar
         error = no_memory(uri);
     lc__task_shield(); /* what was made is to be freed */
     if (program)
-        error = spawn(program, options, &place, isolate);
+        error = spawn(program, &options, &place, isolate);
     lc__task_unshield();
     if (program && error) {
         lc__message_disown(program->first); /* it is the caller's still */

@@ -35,7 +35,7 @@ static void check(lc_error *error)
 static lc_isolate_group *new_group(unsigned threads)
 {
     lc_isolate_group *group;
-    lc_isolate_group_options options = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group_options options = {.size = sizeof options};
     options.threads = threads;
     check(lc_isolate_group_new(&options, &group));
     return group;
@@ -50,7 +50,7 @@ static void drop_group(lc_isolate_group *group)
 
 static void spawn(lc_isolate_group *group, lc_error *(*entry)(void *arg), void *arg)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = entry;
     options.arg = arg;
     options.group = group;
@@ -84,10 +84,7 @@ static void await_countdown(struct countdown *countdown)
 static lc_send_port open_port(lc_message_handler handler, void *arg)
 {
     lc_receive_port port;
-    lc_port_options options = LC_PORT_INIT;
-    options.handler = handler;
-    options.arg = arg;
-    if (lc_port_open(&options, &port) < 0)
+    if (lc_port_open(LC_PORT(.handler = handler, .arg = arg), &port))
         bench_fail("lc_port_open");
     return port.send;
 }
@@ -116,7 +113,7 @@ static lc_error *end_one(void *arg)
 static double spawn_and_end(size_t n, bool known)
 {
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     int64_t begin = bench_now();
     for (size_t i = 0; i < n / BATCH; i++) {
         struct countdown ended;
@@ -231,7 +228,7 @@ static lc_error *send_all(void *arg)
 static double stream(size_t n, lc_isolate_group *from, lc_isolate_group *to)
 {
     struct stream stream = {.n = n, .far = from != to};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = be_receiver;
     options.arg = &stream;
     options.group = to;

@@ -419,7 +419,7 @@ static void call_open(struct mime *mime)
 {
     lc_receive_port port;
     (void)mime;
-    lc_port_open(NULL, &port);
+    check_code(lc_port_open(NULL, &port));
 }
 
 static void call_timer(struct mime *mime)
@@ -755,7 +755,7 @@ static void exit_is_the_last_act(void)
 {
     struct mime mime;
     mime_init(&mime);
-    mime.options.survives_errors = true;
+    mime.options.errors_not_fatal = true;
     CU_ASSERT_TRUE(mime_spawn(&mime));
     CU_ASSERT_TRUE(mime_told(&mime, mime_fails, "failed"));
     CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
@@ -1044,7 +1044,7 @@ static void other_timers_go_on(void)
     struct mime_order order = {mime_throws, "in a timer", NULL};
     struct mime mime;
     mime_init(&mime);
-    mime.options.survives_errors = true;
+    mime.options.errors_not_fatal = true;
     CU_ASSERT_TRUE(mime_spawn(&mime));
     CU_ASSERT_TRUE(mime_told(&mime, starts_timers, &order));
     for (int i = 0; i < TIMERS; i++)
@@ -1064,7 +1064,7 @@ static void periodic_timer_goes_on(void)
 {
     struct mime mime;
     mime_init(&mime);
-    mime.options.survives_errors = true;
+    mime.options.errors_not_fatal = true;
     CU_ASSERT_TRUE(mime_spawn(&mime));
     CU_ASSERT_TRUE(mime_told(&mime, starts_periodic_timer, "again"));
     for (int i = 0; i < 3; i++)
@@ -1185,7 +1185,7 @@ static void survives_errors(mime_act act, bool thrown)
     struct mime mime;
     struct load load = {.order = {act, "failed", NULL}};
     mime_init(&mime);
-    mime.options.survives_errors = true;
+    mime.options.errors_not_fatal = true;
     CU_ASSERT_TRUE(mime_spawn(&mime));
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_TRUE(mime_told(&mime, act, "failed"));
@@ -1213,7 +1213,7 @@ static void survives_an_error_in_its_entry(void)
 {
     struct mime mime;
     mime_init(&mime);
-    mime.options.survives_errors = true;
+    mime.options.errors_not_fatal = true;
     mime.options.paused = true;
     mime.first = mime_throws;
     mime.first_arg = "in the entry";

@@ -219,7 +219,7 @@ enum { WAITS = sizeof waits / sizeof *waits };
 static void fill(struct never *never)
 {
     static struct mime paused;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     never->paused = &paused;
     mime_init(&paused);
     paused.options.mailbox_limit = 1;
@@ -231,7 +231,7 @@ static void fill(struct never *never)
     CU_ASSERT_TRUE(mime_told(&paused, mime_says, "filled"));
     options.limit = 1;
     options.when_full = LC_FULL_PARK_SENDER;
-    CU_ASSERT_EQUAL(lc_port_open(&options, &never->port), 0);
+    CHECK_SUCCESS(lc_port_open(&options, &never->port));
     CU_ASSERT_EQUAL(lc_send(never->port.send, "x", 1), 0);
     CU_ASSERT_EQUAL(lc_channel_send(never->full, never, LC_NOW), 0);
 }
@@ -507,11 +507,11 @@ static void message_of_a_killed_sender(void)
     struct never never = {.handle = NULL};
     struct mime mime;
     lc_message *first, *second = NULL;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.limit = 1;
     options.when_full = LC_FULL_PARK_SENDER;
     mime_begin(&mime);
-    CU_ASSERT_EQUAL(lc_port_open(&options, &never.port), 0);
+    CHECK_SUCCESS(lc_port_open(&options, &never.port));
     CU_ASSERT_EQUAL(lc_send(never.port.send, "x", 1), 0);
     CU_ASSERT_TRUE(mime_told(&mime, sends_for_ever, &never));
     CU_ASSERT_TRUE(mime_sleeps(&mime));

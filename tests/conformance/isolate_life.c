@@ -369,7 +369,7 @@ static lc_error *open_for_nobody(void *report)
 static void own_reference_works_if_the_spawner_has_none(void)
 {
     lc_receive_port probe = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = open_for_nobody;
     options.arg = &probe.send;
     options.on_exit = probe.send;
@@ -555,7 +555,7 @@ static lc_error *open_silently(void *arg)
 static void empty_capability_opens_nothing(void)
 {
     struct subject subject = {.probe = probe_open()};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     subject.report = subject.probe.send;
     options.entry = open_silently;
     options.arg = &subject;
@@ -697,7 +697,7 @@ static const int farewell = 77;
 static void spawn_takes_listeners(void)
 {
     lc_receive_port errors = probe_open(), exits = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = fail; /* before the spawner could do anything */
     options.on_error = errors.send;
     options.on_exit = exits.send;
@@ -717,7 +717,7 @@ static void exit_response_may_be_moved(void)
 {
     struct parcel parcel = {.number = 5};
     lc_receive_port exits = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = do_nothing;
     options.on_exit = exits.send;
     options.exit_response = (lc_payload){&parcel, sizeof parcel.number, parcel_destroy};
@@ -810,7 +810,7 @@ static void entry_of_a_killed_spawn_never_runs(void)
 {
     struct parcel parcel = {.number = 0};
     lc_receive_port exits = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_isolate isolate;
     options.entry = mark;
     options.arg = &parcel;
@@ -830,7 +830,7 @@ static void argument_is_released_once_at_the_end(void)
 {
     struct parcel parcel = {.number = 0};
     lc_receive_port exits = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = mark;
     options.arg = &parcel;
     options.release = parcel_destroy;
@@ -852,7 +852,7 @@ static void make_mistake(lc_isolate_options *options, size_t which)
         options->entry = NULL;
         break;
     case 1:
-        options->size--;
+        options->size = 1;
         break;
     case 2:
         options->name = "";
@@ -861,7 +861,7 @@ static void make_mistake(lc_isolate_options *options, size_t which)
         options->name = too_long;
         break;
     case 4:
-        options->mailbox_limit = 0;
+        options->mailbox_limit = UINT32_MAX;
         break;
     case 5:
         options->when_full = (lc_when_full)(LC_FULL_PARK_SENDER + 1);
@@ -874,14 +874,15 @@ static void make_mistake(lc_isolate_options *options, size_t which)
 
 enum { MISTAKES = 7 };
 static const char *const told_mistakes[MISTAKES] = {
-    "entry", "LC_ISOLATE_INIT", "name", "name", "mailbox_limit", "when_full", "exit_response"};
+    "entry",        "size of lc_isolate_options is 1", "name", "name", "mailbox_limit", "when_full",
+    "exit_response"};
 
 static void failed_spawn_is_an_error_at_the_spawner(void)
 {
     struct parcel parcel = {.number = 0};
     lc_receive_port exits = probe_open();
     for (size_t i = 0; i < MISTAKES; i++) {
-        lc_isolate_options options = LC_ISOLATE_INIT;
+        lc_isolate_options options = {.size = sizeof options};
         lc_isolate isolate;
         options.entry = mark;
         options.arg = &parcel;
@@ -906,7 +907,7 @@ static void spawn_in_a_group_that_is_down_fails(void)
     struct parcel parcel = {.number = 0};
     lc_isolate_group *group;
     lc_receive_port exits = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &group));
     CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, check_patience()), 0);
     options.entry = mark;
@@ -929,7 +930,7 @@ static void spawn_in_a_group_that_is_down_fails(void)
 
 static lc_error *spawn_badly(void *code)
 {
-    const lc_isolate_options options = LC_ISOLATE_INIT;
+    const lc_isolate_options options = {.size = sizeof options};
     lc_error *error = lc_isolate_spawn(&options, NULL);
     *(int *)code = lc_error_code(error);
     lc_error_unref(error);
@@ -990,7 +991,7 @@ static void isolate_outlives_an_isolate_that_spawned_it(void)
 static void isolate_with_nothing_to_do_ends_by_itself(void)
 {
     lc_receive_port exits = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = do_nothing;
     options.on_exit = exits.send;
     CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
@@ -1033,12 +1034,12 @@ static void isolate_lives_while_a_port_is_open(void)
 static lc_error *open_weak(void *arg)
 {
     struct subject *subject = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = pass_number;
     options.arg = &subject->report;
     options.weak = true;
     for (size_t i = 0; i < PORTS; i++)
-        CU_ASSERT_EQUAL(lc_port_open(&options, &subject->ports[i]), 0);
+        CHECK_SUCCESS(lc_port_open(&options, &subject->ports[i]));
     return NULL;
 }
 
@@ -1440,7 +1441,7 @@ static lc_error *leave_from_entry(void *port)
 static void entry_may_exit(void)
 {
     lc_receive_port probe = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = leave_from_entry;
     options.arg = &probe.send;
     CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));

@@ -23,12 +23,12 @@ struct desk {
 
 static void desk_open(struct desk *desk, size_t limit, lc_when_full when_full)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.limit = limit;
     options.when_full = when_full;
     desk->clock = check_clock_new();
     check_clock_use(desk->clock);
-    CU_ASSERT_EQUAL_FATAL(lc_port_open(&options, &desk->port), 0);
+    CHECK_SUCCESS(lc_port_open(&options, &desk->port));
 }
 
 static void desk_start(struct desk *desk, int64_t after, int64_t period)

@@ -49,7 +49,7 @@ static lc_error *enter_task(void *arg)
 
 static void spawn_task(lc_executor *executor, struct task *task, bool spread)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = enter_task;
     options.arg = task;
     options.executor = executor;
@@ -252,7 +252,7 @@ static lc_error *count_run(void *arg)
 static bool is_refused(void *arg)
 {
     struct freeing *freeing = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = count_run;
     options.arg = freeing;
     options.executor = freeing->executor;
@@ -341,7 +341,7 @@ static void arguments_and_first_message(void)
     const char *const arguments[] = {"one", changing, ""};
     lc_receive_port port = open_port();
     const lc_payload first = address(&port);
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_isolate isolate;
     options.paused = true;
     options.on_exit = port.send;
@@ -360,7 +360,7 @@ static void arguments_and_first_message(void)
 static void without_arguments_or_first_message(void)
 {
     lc_receive_port port = open_port();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.on_error = port.send;
     CHECK_SUCCESS(spawn(PROGRAM, &port));
     CU_ASSERT_TRUE(hears(port, "end"));
@@ -428,7 +428,7 @@ static void options_of_a_spawn_are_heeded(void)
 {
     lc_receive_port port = open_port();
     const lc_payload first = address(&port);
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.name = "given";
     options.executor = lc_executor_current();
     options.on_exit = port.send;
@@ -444,7 +444,7 @@ static void errors_of_its_entry_are_told(void)
 {
     static const char *const arguments[] = {"a failure"};
     lc_receive_port port = open_port();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.on_error = options.on_exit = port.send;
     CHECK_SUCCESS(lc_isolate_spawn_uri(PROGRAM "#failing", 1, arguments, NULL, &options, NULL));
     CU_ASSERT_TRUE(hears(port, "error: a failure"));
@@ -537,7 +537,7 @@ static void first_message_is_moved(void)
     struct load load = {.destroyed = 0};
     const lc_payload first = load_payload(&load);
     lc_receive_port port = open_port();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.on_error = port.send;
     options.on_exit = port.send;
     options.paused = true;
@@ -830,7 +830,7 @@ static void stage_set(struct stage *stage, mime_act first, bool survives_errors)
     *stage = (struct stage){.scope = scope_new(NULL)};
     mime_init(&stage->mime);
     stage->mime.first = first;
-    stage->mime.options.survives_errors = survives_errors;
+    stage->mime.options.errors_not_fatal = survives_errors;
     CHECK_SUCCESS(lc_isolate_component_new(&stage->mime.options, &stage->component));
 }
 

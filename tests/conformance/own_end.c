@@ -137,7 +137,7 @@ static lc_error *call_in_entry(void *arg)
 
 static lc_error *make_isolate(lc_component **component, void *arg)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = call_in_entry;
     options.arg = arg;
     return lc_isolate_component_new(&options, component);
@@ -449,7 +449,7 @@ static void an_isolate_shuts_its_group_down(void)
         struct scene scene = scene_of(shut_group_down);
         scene.blocking = blocking;
         CHECK_SUCCESS(lc_isolate_group_new(NULL, &scene.group));
-        lc_isolate_options options = LC_ISOLATE_INIT;
+        lc_isolate_options options = {.size = sizeof options};
         options.entry = call_in_entry;
         options.arg = &scene;
         options.group = scene.group;

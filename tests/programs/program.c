@@ -42,13 +42,12 @@ static lc_error *answer(lc_message *message, void *arg)
 /* Lives, for one message: says where it is to be sent. */
 static lc_error *live_for_one(int count, char **arguments, lc_message *first)
 {
-    lc_port_options options = LC_PORT_INIT;
     lc_receive_port port;
     (void)count;
     (void)arguments;
-    options.handler = answer;
-    if (lc_port_open(&options, &port) < 0)
-        return lc_error_new(-ENOMEM, "no port");
+    lc_error *error = lc_port_open(LC_PORT(.handler = answer), &port);
+    if (error)
+        return error;
     lc_send(port_in(first), &port.send, sizeof port.send);
     return NULL;
 }
@@ -65,7 +64,7 @@ static lc_error *tell_group(int count, char **arguments, lc_message *first)
 {
     lc_isolate self;
     lc_isolate_group *group = lc_isolate_group_current();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     char text[128] = "";
     (void)count;
     (void)arguments;

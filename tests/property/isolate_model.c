@@ -144,14 +144,14 @@ static void note_deferred(void *arg)
 
 static int open_port(struct actor *actor, const struct line *line)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     if (actor->open[line->place])
         return -EEXIST;
     options.handler = line->act == ACT_OPEN_DEAF ? NULL : handle;
     options.arg = actor;
     options.weak = line->act == ACT_OPEN_WEAK;
     lc_receive_port port;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     actor->open[line->place] = result == 0;
     if (result == 0)
         actor->ports[line->place] = port;
@@ -348,11 +348,11 @@ static lc_error *enter(void *arg)
 static int spawn(struct world *world, int index, const struct casting *casting)
 {
     struct actor *actor = &world->actors[index];
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = enter;
     options.arg = actor;
     options.paused = casting->paused;
-    options.survives_errors = casting->survives;
+    options.errors_not_fatal = casting->survives;
     options.hold_at_start = casting->hold_at_start;
     options.hold_at_exit = casting->hold_at_exit;
     options.group = casting->in_group ? world->group : NULL;
@@ -975,10 +975,10 @@ static void make_room(struct world *world, lc_receive_port port)
 
 static void open_world(struct world *world)
 {
-    lc_isolate_group_options options = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group_options options = {.size = sizeof options};
     options.executor = lc_executor_current();
     for (int i = 0; i < WATCHERS; i++) {
-        while (lc_port_open(NULL, &world->watchers[i]) < 0)
+        while (check_code(lc_port_open(NULL, &world->watchers[i])) < 0)
             continue;
         make_room(world, world->watchers[i]);
     }

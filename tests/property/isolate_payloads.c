@@ -101,13 +101,13 @@ static void start_timer(struct scene *scene, int which, int64_t after)
 static lc_error *set_scene(void *arg)
 {
     struct scene *scene = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.arg = scene;
     options.handler = take_it;
-    int result = lc_port_open(&options, &scene->port);
+    int result = check_code(lc_port_open(&options, &scene->port));
     options.handler = NULL; /* what comes there waits, until the end */
     if (result == 0)
-        result = lc_port_open(&options, &scene->second);
+        result = check_code(lc_port_open(&options, &scene->second));
     if (result < 0)
         return lc_error_new(result, "no port");
     start_timer(scene, TO_TIMER, 0);
@@ -149,7 +149,7 @@ static void play_scene(struct scene *scene, lc_isolate isolate)
 static int run_scene(struct scene *scene, lc_executor *executor)
 {
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.executor = executor;
     options.entry = set_scene;
     options.arg = scene;
@@ -184,7 +184,7 @@ static int attempt(void)
     lc_executor *executor = NULL;
     options.threads = 1;
     options.stall_limit = LC_FOREVER;
-    if (lc_port_open(NULL, &scene.observer) < 0)
+    if (check_code(lc_port_open(NULL, &scene.observer)) < 0)
         return -ENOMEM;
     lc_error *error = lc_executor_new(&options, &executor);
     int result = lc_error_code(error);
@@ -247,11 +247,11 @@ static lc_error *count_parcel(lc_message *message, void *arg)
 static lc_error *open_full(void *arg)
 {
     struct full *full = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = count_parcel;
     options.arg = full;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     full->port = port.send;
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
@@ -284,7 +284,7 @@ static void full_isolate(lc_when_full when_full, bool killed)
 {
     struct full full = {.when_full = when_full};
     lc_executor *executor = fibers_executor(1);
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_capability resume = lc_capability_new();
     lc_isolate isolate;
     options.executor = executor;
@@ -313,12 +313,12 @@ static void full_isolate(lc_when_full when_full, bool killed)
 static void full_port(lc_when_full when_full, bool received)
 {
     struct full full = {.when_full = when_full};
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     lc_message *message;
     options.limit = FULL;
     options.when_full = when_full;
-    CU_ASSERT_EQUAL(lc_port_open(&options, &port), 0);
+    CHECK_SUCCESS(lc_port_open(&options, &port));
     full.port = port.send;
     if (when_full == LC_FULL_PARK_SENDER) { /* its own sender is not parked */
         for (int i = 0; i < FULL; i++) {
@@ -421,10 +421,10 @@ static lc_error *be_killed(lc_message *message, void *arg)
 static lc_error *open_victim(void *arg)
 {
     struct victim *victim = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = be_killed;
     options.arg = victim;
-    int result = lc_port_open(&options, &victim->port);
+    int result = check_code(lc_port_open(&options, &victim->port));
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
 
@@ -432,11 +432,11 @@ static void kill_before(void (*then)(struct victim *victim))
 {
     struct victim victim = {.then = then, .inside = lc_handle_new(), .never = lc_handle_new()};
     lc_executor *executor = fibers_executor(1);
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.executor = executor;
     options.entry = open_victim;
     options.arg = &victim;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &victim.observer), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &victim.observer));
     CHECK_SUCCESS(lc_isolate_spawn(&options, &victim.isolate));
     lc_handle *ready = lc_isolate_ready(victim.isolate);
     CHECK_CLOSES(ready);
@@ -476,7 +476,7 @@ static void killed_in_the_middle(void)
 static lc_error *leave_it_hanging(void *arg)
 {
     struct victim *victim = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = open_victim;
     options.arg = victim;
     CHECK_SUCCESS(lc_isolate_spawn(&options, &victim->isolate));

@@ -51,11 +51,11 @@ static lc_error *answer(lc_message *message, void *arg)
 
 static lc_error *arrive(void *arg)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = answer;
     options.arg = arg;
-    if (lc_port_open(&options, &port) < 0)
+    if (check_code(lc_port_open(&options, &port)) < 0)
         return lc_error_new(-1, "no port");
     crowd.ports[(uintptr_t)arg] = port.send;
     if (atomic_fetch_add(&crowd.there, 1) + 1 == crowd.count)
@@ -65,7 +65,7 @@ static lc_error *arrive(void *arg)
 
 static void spawn_all(lc_executor *executor)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     unsigned failed = 0;
     options.executor = executor;
     options.entry = arrive;
@@ -122,14 +122,14 @@ static void weigh(size_t before)
 
 static void a_million_at_once(void)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.limit = LC_MAILBOX_UNLIMITED;
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* so that the pool is empty */
     size_t before = lc__memory_in_use();
     crowd = (struct crowd){.count = many(), .all_there = lc_handle_new()};
     crowd.ports = calloc(crowd.count, sizeof *crowd.ports);
     crowd.answered = calloc(crowd.count, sizeof *crowd.answered);
-    CU_ASSERT_EQUAL(lc_port_open(&options, &crowd.answers), 0);
+    CHECK_SUCCESS(lc_port_open(&options, &crowd.answers));
     lc_executor *executor = fibers_executor(2);
     spawn_all(executor);
     weigh(before);
@@ -193,11 +193,11 @@ static lc_error *stand_by(lc_message *message, void *arg)
 
 static lc_error *open_for(struct flood *flood, lc_message_handler handler, lc_send_port *address)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = handler;
     options.arg = flood;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     *address = port.send;
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
@@ -221,7 +221,7 @@ static lc_error *enter_flood(void *arg)
 static void others_go_on_beside_a_flood(void)
 {
     struct flood flood = {.handled = 0};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_executor *executor = fibers_executor(1);
     options.executor = executor;
     options.arg = &flood;
@@ -278,11 +278,11 @@ static lc_error *work_off(lc_message *message, void *arg)
 
 static lc_error *enter_backlog(void *arg)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = work_off;
     options.arg = arg;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     ((struct backlog *)arg)->port = port.send;
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
@@ -312,7 +312,7 @@ static void control_overtakes_a_backlog(void)
 {
     struct backlog backlog = {.gate = lc_handle_new(), .begun = lc_handle_new()};
     unsigned count = check_fewer(check_count(BACKLOG, BACKLOG));
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_executor *executor = fibers_executor(1);
     lc_capability resume = lc_capability_new();
     lc_receive_port answers;
@@ -320,7 +320,7 @@ static void control_overtakes_a_backlog(void)
     options.executor = executor;
     options.entry = enter_backlog;
     options.arg = &backlog;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &answers), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &answers));
     CHECK_SUCCESS(lc_isolate_spawn(&options, &isolate));
     lc_handle *ready = lc_isolate_ready(isolate), *done = lc_isolate_done(isolate);
     CHECK_CLOSES(ready);

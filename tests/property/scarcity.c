@@ -364,9 +364,9 @@ static lc_error *answer_and_exit(lc_message *message, void *arg)
 static lc_error *open_and_tell(void *arg)
 {
     lc_receive_port port;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = answer_and_exit;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     if (result < 0)
         return lc_error_new(result, "no port");
     result = lc_send(*(lc_send_port *)arg, &port.send, sizeof port.send);
@@ -397,11 +397,11 @@ static int talk(lc_receive_port port, lc_isolate isolate, lc_handle *done)
 static int spawn_and_talk(void)
 {
     lc_receive_port port;
-    lc_port_options options = LC_PORT_INIT;
-    int result = lc_port_open(&options, &port);
+    lc_port_options options = {.size = sizeof options};
+    int result = check_code(lc_port_open(&options, &port));
     if (result < 0)
         return result;
-    lc_isolate_options spawned = LC_ISOLATE_INIT;
+    lc_isolate_options spawned = {.size = sizeof spawned};
     spawned.entry = open_and_tell;
     spawned.arg = &port.send;
     spawned.on_error = port.send;
@@ -453,10 +453,10 @@ static lc_error *count_ticks(lc_message *message, void *arg)
 static lc_error *begin_ticking(void *arg)
 {
     lc_receive_port port;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = count_ticks;
     options.arg = arg;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     if (result == 0)
         result = lc_timer_start(port.send, NULL, LC_MILLISECOND, LC_MILLISECOND, NULL);
     return result < 0 ? lc_error_new(result, "no timer") : NULL;
@@ -466,7 +466,7 @@ static int tick_and_throw(void)
 {
     unsigned ticks = 0;
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_isolate_group *group = NULL;
     int result = code_of(lc_isolate_group_new(NULL, &group));
     options.entry = begin_ticking;
@@ -484,7 +484,7 @@ static int tick_and_throw(void)
 static int spawn_program(void)
 {
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     const char *uri = "file://" CHECK_BUILD_DIR "/tests/programs/program.so";
     int result = code_of(lc_isolate_spawn_uri(uri, 0, NULL, NULL, &options, &isolate));
     if (result == 0 && !check_until(has_ended, &isolate))
@@ -497,7 +497,7 @@ static int spawn_program(void)
 static int let_time_pass(void)
 {
     lc_receive_port port;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_message *message = NULL;
     lc_context *context = lc_context_with_deadline(NULL, lc_deadline_after(LC_MILLISECOND));
     int result = context ? 0 : -ENOMEM;
@@ -506,7 +506,7 @@ static int let_time_pass(void)
     lc_context_unref(context);
     if (result != 0)
         return result;
-    result = lc_port_open(&options, &port);
+    result = check_code(lc_port_open(&options, &port));
     if (result < 0)
         return result;
     result = lc_timer_start(port.send, NULL, LC_MILLISECOND, 0, NULL);

@@ -100,13 +100,13 @@ static lc_error *take_order(lc_message *message, void *arg)
 static lc_error *enter(void *arg)
 {
     struct target *target = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.arg = target;
     options.handler = take_order;
-    int result = lc_port_open(&options, &target->orders);
+    int result = check_code(lc_port_open(&options, &target->orders));
     options.handler = take_parcel;
     if (result == 0)
-        result = lc_port_open(&options, &target->port);
+        result = check_code(lc_port_open(&options, &target->port));
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
 
@@ -118,7 +118,7 @@ static void order(struct target *target, enum order order)
 static void spawn_target(void *arg)
 {
     struct target *target = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     for (unsigned i = 0; i < PARCELS; i++) {
         target->parcels[i] = (struct parcel){.destroyed = &target->destroyed, .number = i};
         target->results[i] = 1; /* not sent */
@@ -197,7 +197,7 @@ static void run_with(struct target *target, const struct race *race)
     target->one = lc_capability_new();
     target->other = lc_capability_new();
     target->limit = target->limit ? target->limit : LC_MAILBOX_DEFAULT;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &target->exits), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &target->exits));
     CU_ASSERT_EQUAL(race_run(race, target, ROUNDS), 0);
     fibers_end(target->executor);
     CU_ASSERT_EQUAL(lc_port_close(target->exits), 0);
@@ -609,7 +609,7 @@ static lc_error *settle(void *arg)
 {
     lc_receive_port port;
     (void)arg;
-    return lc_port_open(NULL, &port) == 0 ? NULL : lc_error_new(-EIO, "no port");
+    return check_code(lc_port_open(NULL, &port)) == 0 ? NULL : lc_error_new(-EIO, "no port");
 }
 
 static void count_release(void *arg)
@@ -620,7 +620,7 @@ static void count_release(void *arg)
 static void found_group(void *arg)
 {
     struct settlers *settlers = arg;
-    lc_isolate_group_options options = LC_ISOLATE_GROUP_INIT;
+    lc_isolate_group_options options = {.size = sizeof options};
     options.executor = settlers->executor;
     atomic_store(&settlers->released, 0);
     CHECK_SUCCESS(lc_isolate_group_new(&options, &settlers->group));
@@ -633,7 +633,7 @@ static void spawn_settlers(void *arg)
     for (unsigned i = 0; i < SPAWNED; i++) {
         settlers->responses[i] = (struct parcel){.number = i};
         lc_isolate isolate;
-        lc_isolate_options options = LC_ISOLATE_INIT;
+        lc_isolate_options options = {.size = sizeof options};
         options.group = settlers->group;
         options.entry = settle;
         options.arg = settlers;
@@ -679,7 +679,7 @@ static bool judge_settlers(void *arg)
 static void spawn_against_shutdown(void)
 {
     struct settlers settlers = {.executor = fibers_executor(2)};
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &settlers.exits), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &settlers.exits));
     const struct race race = {found_group, spawn_settlers, shut_down, judge_settlers};
     CU_ASSERT_EQUAL(race_run(&race, &settlers, ROUNDS), 0);
     fibers_end(settlers.executor);
@@ -727,11 +727,11 @@ static lc_error *hand_on(lc_message *message, void *arg)
 static lc_error *open_stall(void *arg)
 {
     struct stall *stall = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = hand_on;
     options.arg = stall;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     stall->port = port.send;
     if (atomic_fetch_add(&stall->market->opened, 1) + 1 == STALLS)
         lc_handle_close(stall->market->open);
@@ -741,7 +741,7 @@ static lc_error *open_stall(void *arg)
 static void open_market(struct market *market, lc_executor *executor)
 {
     uint64_t random = check_seed();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.executor = executor;
     options.spread = true;
     options.entry = open_stall;
@@ -767,7 +767,7 @@ static void disturb(void *arg)
     uint64_t random = check_seed() + (uintptr_t)&random;
     lc_receive_port answers;
     lc_capability resume = lc_capability_new();
-    if (lc_port_open(NULL, &answers) != 0)
+    if (check_code(lc_port_open(NULL, &answers)) != 0)
         return;
     for (unsigned i = 0; i < market->actions; i++) {
         lc_isolate isolate = market->stalls[check_random(&random) % STALLS].isolate;
@@ -814,7 +814,7 @@ static bool hold_market(void *arg)
     lc_executor *executor = arg;
     struct market market = {.open = lc_handle_new(), .actions = check_fewer(400)};
     struct helper helpers[HELPERS], ender;
-    bool well = lc_port_open(NULL, &market.exits) == 0;
+    bool well = check_code(lc_port_open(NULL, &market.exits)) == 0;
     open_market(&market, executor);
     for (int i = 0; i < HELPERS; i++)
         helper_start(&helpers[i], disturb, &market);

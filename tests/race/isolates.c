@@ -30,13 +30,13 @@ struct station {
 static lc_error *open_ports(void *arg)
 {
     struct station *station = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.arg = station;
     options.handler = station->handler;
-    int result = lc_port_open(&options, &station->in);
+    int result = check_code(lc_port_open(&options, &station->in));
     options.handler = station->of_other;
     if (result == 0 && station->of_other)
-        result = lc_port_open(&options, &station->other);
+        result = check_code(lc_port_open(&options, &station->other));
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
 
@@ -91,7 +91,7 @@ static lc_error *open_and_send(void *arg)
 static void nothing_comes_behind_an_exit(void)
 {
     struct station station = {.handler = exit_at_first};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = open_and_send;
     station_begin(&station, &options);
     CHECK_CLOSES(station.done);
@@ -133,7 +133,7 @@ static bool is_parked(void *arg)
 static void parked_sender_goes_on(void)
 {
     struct station station = {.handler = wait_and_close_other, .of_other = count_one};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.mailbox_limit = 1;
     options.when_full = LC_FULL_PARK_SENDER;
     station_begin(&station, &options);
@@ -172,8 +172,8 @@ static bool shuts_down_after(unsigned way)
     lc_isolate_group *group = NULL;
     lc_isolate isolate;
     lc_message *message = NULL;
-    lc_isolate_options options = LC_ISOLATE_INIT;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
+    lc_isolate_options options = {.size = sizeof options};
+    CHECK_SUCCESS(lc_port_open(NULL, &port));
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &group));
     options.entry = do_nothing;
     options.group = group;
@@ -214,10 +214,10 @@ static void no_address_comes_again(void)
     lc_timer timers[2];
     lc_isolate isolates[2];
     for (unsigned i = 0; i < 2; i++) {
-        lc_isolate_options options = LC_ISOLATE_INIT;
+        lc_isolate_options options = {.size = sizeof options};
         options.entry = do_nothing;
         CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
-        CU_ASSERT_EQUAL(lc_port_open(NULL, &ports[i]), 0);
+        CHECK_SUCCESS(lc_port_open(NULL, &ports[i]));
         CU_ASSERT_EQUAL(lc_timer_start(ports[i].send, NULL, LC_MINUTE, 0, &timers[i]), 0);
         CHECK_SUCCESS(lc_isolate_spawn(&options, &isolates[i]));
         lc_handle *done = lc_isolate_done(isolates[i]);
@@ -253,8 +253,8 @@ static void name_lives_to_the_last_call(void)
 {
     static const char name[] = "an isolate, the last of its group";
     struct last_words words = {.said = lc_handle_new()};
-    lc_isolate_group_options of_group = LC_ISOLATE_GROUP_INIT;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_group_options of_group = {.size = sizeof of_group};
+    lc_isolate_options options = {.size = sizeof options};
     of_group.data = &words;
     of_group.release = say_name;
     options.name = name;
@@ -291,14 +291,14 @@ static lc_error *stay(void *arg)
 {
     lc_receive_port port;
     (void)arg;
-    int result = lc_port_open(NULL, &port);
+    int result = check_code(lc_port_open(NULL, &port));
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
 
 static void spawn_in_group(void *arg)
 {
     struct downfall *downfall = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = stay;
     options.group = downfall->group;
     options.paused = downfall->paused;
@@ -366,7 +366,7 @@ struct company {
 static void company_begin(struct company *company)
 {
     lc_executor_options of_executor = {.size = sizeof of_executor};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     of_executor.threads = 1;
     CHECK_SUCCESS(lc_executor_new(&of_executor, &company->executor));
     options.executor = company->executor;
@@ -462,7 +462,7 @@ static lc_error *overtake(void *arg)
 static lc_error *spawn_both(void *arg)
 {
     bool *seen = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = compute_until_overtaken;
     options.arg = seen;
     lc_isolate first;
@@ -517,7 +517,7 @@ static void killed_in_a_wait_for_several(void)
 {
     static int item;
     struct several several = {.station = {.handler = wait_for_all}};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     for (unsigned i = 0; i < SEVERAL; i++)
         CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &several.channels[i]), 0);
     station_begin(&several.station, &options);
@@ -539,7 +539,7 @@ static void killed_in_a_wait_for_several(void)
 static lc_error *leave_one_behind(void *arg)
 {
     struct station *station = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     station_begin(station, &options);
     CHECK_CLOSES(station->ready);
     return NULL;
@@ -552,7 +552,7 @@ static void control_stays_in_its_world(void)
     struct station station = {.handler = count_one};
     lc_capability resume = lc_capability_new();
     lc_receive_port port;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &port));
     CHECK_ERROR(lc_executor_run(simulated, leave_one_behind, &station), -EDEADLK);
     CU_ASSERT_EQUAL(lc_isolate_pause(station.isolate, resume), -ENOTSUP);
     CU_ASSERT_EQUAL(lc_isolate_resume(station.isolate, resume), -ENOTSUP);
@@ -614,16 +614,16 @@ static void crowd_on_threads(void)
     struct crowd *crowd = calloc(1, sizeof *crowd);
     lc_executor *executor;
     lc_executor_options of_executor = {.size = sizeof of_executor};
-    lc_isolate_options options = LC_ISOLATE_INIT;
-    lc_port_options of_errors = LC_PORT_INIT;
+    lc_isolate_options options = {.size = sizeof options};
+    lc_port_options of_errors = {.size = sizeof of_errors};
     lc_receive_port errors; /* where nobody looks */
     of_executor.threads = 3;
     CHECK_SUCCESS(lc_executor_new(&of_executor, &executor));
     of_errors.limit = 1;
     of_errors.when_full = LC_FULL_DROP_OLDEST;
-    CU_ASSERT_EQUAL(lc_port_open(&of_errors, &errors), 0);
+    CHECK_SUCCESS(lc_port_open(&of_errors, &errors));
     options.executor = executor;
-    options.spread = options.survives_errors = true;
+    options.spread = options.errors_not_fatal = true;
     options.on_error = errors.send;
     options.mailbox_limit = 128;
     crowd->enough = lc_handle_new();
@@ -665,7 +665,7 @@ static lc_error *receive_one(void *arg)
 static void spawn_receiver(void *arg)
 {
     struct waiting *waiting = arg;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = receive_one;
     options.arg = waiting;
     atomic_store(&waiting->received, 0);
@@ -771,8 +771,8 @@ static void cancel_against_fire(void)
 {
     struct timing timing;
     struct race race = {start_often, cancel_and_start_once, start_and_cancel, judge_once};
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &timing.often), 0);
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &timing.once), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &timing.often));
+    CHECK_SUCCESS(lc_port_open(NULL, &timing.once));
     CU_ASSERT_EQUAL(race_run(&race, &timing, ROUNDS), 0);
     CU_ASSERT_EQUAL(lc_port_close(timing.often), 0);
     CU_ASSERT_EQUAL(lc_port_close(timing.once), 0);
@@ -782,7 +782,7 @@ static void period_without_end(void)
 {
     lc_receive_port port;
     lc_timer timer;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &port), 0);
+    CHECK_SUCCESS(lc_port_open(NULL, &port));
     CU_ASSERT_EQUAL(lc_timer_start(port.send, NULL, 1, LC_FOREVER, &timer), 0);
     char byte = '2';
     const lc_payload one = {&byte, 1, NULL};
@@ -818,11 +818,11 @@ static void oldest_gives_way_while_it_is_looked_at(void)
 {
     struct crowded crowded = {.over = false};
     lc_receive_port ports[2];
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.limit = 1;
     options.when_full = LC_FULL_DROP_OLDEST;
     for (int i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(lc_port_open(&options, &ports[i]), 0);
+        CHECK_SUCCESS(lc_port_open(&options, &ports[i]));
     crowded.port = ports[0].send;
     pthread_t sender;
     CU_ASSERT_EQUAL(pthread_create(&sender, NULL, send_into_full, &crowded), 0);

@@ -46,7 +46,7 @@ static lc_error *entry_returns(void *arg)
 static void short_lived_is_heard_to_end(void)
 {
     lc_receive_port port = probe_open(), late = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_isolate isolate;
     options.entry = entry_returns;
     options.paused = true;
@@ -76,11 +76,11 @@ enum { TIMERS = 5 };
 /* Five timers whose messages all fail, the last of which is the last thing that happens. */
 static lc_error *start_failing_timers(void *arg)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = throws_number;
     options.weak = true; /* the timers alone keep it alive */
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     for (int i = 0; result == 0 && i < TIMERS; i++)
         result = lc_timer_start(port.send, NULL, 0, 0, NULL);
     (void)arg;
@@ -90,9 +90,9 @@ static lc_error *start_failing_timers(void *arg)
 static void end_is_told_although_the_last_act_fails(void)
 {
     lc_receive_port port = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = start_failing_timers;
-    options.survives_errors = true;
+    options.errors_not_fatal = true;
     options.on_error = options.on_exit = port.send;
     options.exit_response = number_payload(&exited);
     CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
@@ -121,7 +121,7 @@ static void last_message_comes_after_those_before_it(void)
 {
     lc_receive_port port = probe_open();
     struct numbers numbers = {port.send};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = send_and_exit;
     options.arg = &numbers;
     options.on_exit = port.send;
@@ -287,7 +287,7 @@ static void ends_once(lc_error *(*entry)(void *arg), bool tells_error)
 {
     lc_receive_port port = probe_open();
     struct ending ending = {.port = port.send};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = entry;
     options.arg = &ending;
     options.on_error = options.on_exit = port.send;
@@ -474,7 +474,7 @@ static void survives_each_of_many_errors(void)
     struct soloist soloist;
     lc_receive_port port = probe_open();
     soloist_init(&soloist);
-    soloist.options.survives_errors = true;
+    soloist.options.errors_not_fatal = true;
     soloist.options.on_error = soloist.options.on_exit = port.send;
     soloist.options.exit_response = number_payload(&exited);
     soloist_begin(&soloist);
@@ -496,7 +496,7 @@ static void unheard_errors_are_logged(void)
     struct soloist soloist;
     lc_receive_port port = probe_open();
     soloist_init(&soloist);
-    soloist.options.survives_errors = true;
+    soloist.options.errors_not_fatal = true;
     check_log_capture();
     soloist_begin(&soloist);
     CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&before), 0);
@@ -563,12 +563,12 @@ static void timers_of_others_go_on(void)
 static lc_error *open_weak_port(void *arg)
 {
     struct numbers *numbers = arg; /* the first is where to, the second where from */
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = pass_number;
     options.arg = &numbers[0].port;
     options.weak = true;
-    int result = lc_port_open(&options, &port);
+    int result = check_code(lc_port_open(&options, &port));
     numbers[1].port = port.send;
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
@@ -688,7 +688,7 @@ static void group_ends_whatever_its_members_do(void)
     static lc_error *(*const entries[MEMBERS])(void *) = {member_ticks, member_parks,
                                                           member_computes, member_ticks};
     struct family family = {.report = LC_NO_PORT};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_isolate isolates[MEMBERS];
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &family.group));
     for (int i = 0; i < MEMBERS; i++) {

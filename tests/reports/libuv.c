@@ -265,7 +265,7 @@ static void timer_ends_in_its_own_handler(void)
     static const int ended = 99;
     lc_receive_port port = probe_open();
     struct self_ending self = {.report = port.send};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = self_ending_entry;
     options.arg = &self;
     options.on_exit = port.send;

@@ -155,6 +155,13 @@ void check_success(struct lc_error *error, const char *file, unsigned line)
     lc_error_unref(error);
 }
 
+int check_code(struct lc_error *error)
+{
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
 void check_use_cpus(unsigned cpus)
 {
     static cpu_set_t all;

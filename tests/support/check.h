@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct lc_error;
 struct lc_log_sink;
 
 /** A suite of tests: a CUnit suite by the name of `title`. Files register themselves by
@@ -116,9 +117,10 @@ int64_t check_patience(void);
         CU_ASSERT_EQUAL(lc_error_code(check_error_), (wanted));                                    \
         lc_error_unref(check_error_);                                                              \
     } while (0)
+/** The code of an error, which is given back; 0 for NULL. */
+int check_code(struct lc_error *error);
 /** That there is no error; one that is there is shown and given back. */
 #define CHECK_SUCCESS(error) check_success((error), __FILE__, __LINE__)
-struct lc_error;
 void check_success(struct lc_error *error, const char *file, unsigned line);
 
 struct lc__manual_clock;

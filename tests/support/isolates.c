@@ -15,7 +15,7 @@
 lc_receive_port probe_open(void)
 {
     lc_receive_port port;
-    if (lc_port_open(NULL, &port) != 0)
+    if (check_code(lc_port_open(NULL, &port)) != 0)
         abort();
     return port;
 }
@@ -81,11 +81,11 @@ lc_error *pass_number(lc_message *message, void *port)
 
 lc_receive_port port_with(lc_message_handler handler, void *arg)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = handler;
     options.arg = arg;
     lc_receive_port port;
-    if (lc_port_open(&options, &port) != 0)
+    if (check_code(lc_port_open(&options, &port)) != 0)
         abort();
     return port;
 }
@@ -128,7 +128,7 @@ static lc_error *enter(void *arg)
 
 void soloist_init(struct soloist *soloist)
 {
-    *soloist = (struct soloist){.options = LC_ISOLATE_INIT};
+    *soloist = (struct soloist){.options = {.size = sizeof(lc_isolate_options)}};
     soloist->options.name = "soloist";
 }
 

@@ -23,11 +23,11 @@ static lc_error *obey(lc_message *message, void *arg)
 static lc_error *enter(void *arg)
 {
     struct mime *mime = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = obey;
     options.arg = mime;
     atomic_fetch_add(&mime->entered, 1);
-    if (lc_port_open(&options, &mime->orders) != 0)
+    if (check_code(lc_port_open(&options, &mime->orders)) != 0)
         abort();
     return mime->first ? mime->first(mime, (void *)(uintptr_t)mime->first_arg) : NULL;
 }
@@ -107,7 +107,7 @@ void mime_count_deferred(void *mime)
 
 void mime_init(struct mime *mime)
 {
-    static const lc_isolate_options defaults = LC_ISOLATE_INIT;
+    static const lc_isolate_options defaults = {.size = sizeof defaults};
     *mime = (struct mime){.options = defaults, .notes = open_port(), .gate = lc_handle_new()};
     mime->options.name = "mime";
     mime->options.entry = enter;
@@ -215,7 +215,7 @@ void mime_let_go(struct mime *mime)
 lc_receive_port open_port(void)
 {
     lc_receive_port port;
-    if (lc_port_open(NULL, &port) != 0)
+    if (check_code(lc_port_open(NULL, &port)) != 0)
         abort();
     return port;
 }

@@ -35,7 +35,7 @@ static lc_error *do_nothing(void *arg)
 static lc_error *use_pools(void *arg)
 {
     lc_receive_port port = probe_open();
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = do_nothing;
     options.on_exit = port.send;
     (void)arg;

@@ -132,9 +132,58 @@ static lc_error *use_worker(const void *worker)
     return error;
 }
 
+static lc_error *use_port(const void *options)
+{
+    lc_receive_port port;
+    lc_error *error = lc_port_open(options, &port);
+    if (!error)
+        CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    return error;
+}
+
+static lc_error *use_group(const void *options)
+{
+    lc_isolate_group *group = NULL;
+    lc_error *error = lc_isolate_group_new(options, &group);
+    CU_ASSERT_EQUAL(group == NULL, error != NULL);
+    lc_isolate_group_unref(group);
+    return error;
+}
+
+static lc_error *begin_nothing(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+
+static lc_error *use_isolate(const void *options)
+{
+    lc_isolate isolate;
+    lc_error *error = lc_isolate_spawn(options, &isolate);
+    if (error)
+        return error;
+    lc_handle *done = lc_isolate_done(isolate);
+    CHECK_CLOSES(done);
+    lc_handle_unref(done);
+    return NULL;
+}
+
+static lc_error *use_isolate_component(const void *options)
+{
+    lc_component *component = NULL;
+    lc_error *error = lc_isolate_component_new(options, &component);
+    CU_ASSERT_EQUAL(component == NULL, error != NULL);
+    lc_component_destroy(component);
+    return error;
+}
+
 static const struct grown all_grown[] = {
     GROWN(lc_executor_options, stall_limit, use_executor, .threads = 2),
     GROWN(lc_worker, group, use_worker, .name = "one", .run = lc_noop_worker),
+    GROWN(lc_port_options, limit, use_port, .when_full = LC_FULL_DROP_OLDEST),
+    GROWN(lc_isolate_group_options, release, use_group, .threads = 1),
+    GROWN(lc_isolate_options, mailbox_limit, use_isolate, .entry = begin_nothing),
+    GROWN(lc_isolate_options, mailbox_limit, use_isolate_component, .entry = begin_nothing),
     GROWN(lc_fiber_options, group, use_fiber, .run = note_run),
 };
 

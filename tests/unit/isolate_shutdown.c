@@ -15,7 +15,7 @@ static lc_error *do_nothing(void *arg)
 
 static void spawn(lc_send_port on_exit, lc_isolate *isolate)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = do_nothing;
     options.on_exit = on_exit;
     CHECK_SUCCESS(lc_isolate_spawn(&options, isolate));

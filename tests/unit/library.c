@@ -261,7 +261,7 @@ static void look_while_it_ends(void *arg)
 static void ended_isolate_does_not_keep_it_up(void)
 {
     struct ending ending = {.keeping = 1};
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = end_at_once;
     options.arg = &ending;
     options.release = look_while_it_ends;

@@ -96,7 +96,7 @@ static lc_error *enter(void *arg)
 
 static int spawn_isolate(void)
 {
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_isolate isolate;
     options.name = "isolate";
     options.entry = enter;

@@ -64,54 +64,49 @@ static void no_message_says_nothing(void)
     lc_message_free(NULL);
 }
 
-/* What has one mistake each. */
-static lc_port_options mistaken(size_t which)
+static void refused(const lc_port_options *options, lc_receive_port *port, const char *said)
 {
-    lc_port_options options = LC_PORT_INIT;
-    switch (which) {
-    case 0:
-        options.size--;
-        break;
-    case 1:
-        options.limit = 0;
-        break;
-    default:
-        options.when_full = (lc_when_full)(LC_FULL_PARK_SENDER + 1);
-        break;
-    }
-    return options;
+    lc_error *error = lc_port_open(options, port);
+    CU_ASSERT_EQUAL(lc_error_code(error), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), said));
+    lc_error_unref(error);
 }
-
-enum { MISTAKES = 3 };
 
 static lc_error *open_badly(void *port)
 {
-    for (size_t i = 0; i < MISTAKES; i++) {
-        lc_port_options options = mistaken(i);
-        CU_ASSERT_EQUAL(lc_port_open(&options, port), -EINVAL);
-    }
-    CU_ASSERT_EQUAL(lc_port_open(NULL, NULL), -EINVAL);
+    lc_port_options options = {.size = 1};
+    refused(&options, port, "size of lc_port_options is 1");
+    refused(LC_PORT(.when_full = (lc_when_full)(LC_FULL_PARK_SENDER + 1)), port,
+            "when_full of 3, not one of LC_FULL_...");
+    refused(NULL, NULL, "a place for the port");
     return NULL;
 }
 
-static void bad_options_are_refused_and_logged(void)
+static void bad_options_are_refused(void)
 {
-    static const char *const told[MISTAKES] = {"LC_PORT_INIT", "a limit of 0", "LC_FULL_..."};
     lc_receive_port port;
     struct soloist soloist;
-    lc_port_options options = LC_PORT_INIT;
-    options.handler = pass_number;
     soloist_start(&soloist);
-    check_log_capture();
     open_badly(&port);
-    CU_ASSERT_EQUAL(lc_port_open(&options, &port), -EINVAL); /* a thread has no handlers */
-    CU_ASSERT_TRUE(check_log_has("handler"));
+    refused(LC_PORT(.handler = pass_number), &port, "handler"); /* a thread has none */
     soloist_does(&soloist, open_badly, &port);
-    for (size_t i = 0; i < MISTAKES; i++)
-        CU_ASSERT_TRUE(check_log_count(told[i]) >= 2);
-    check_log_release();
     soloist_stop(&soloist);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* none was opened */
+}
+
+/* A port that asks for no limit takes more than any small one. */
+static void zero_is_the_default(void)
+{
+    enum { MANY = 5000 };
+    lc_receive_port port;
+    CHECK_SUCCESS(lc_port_open(LC_PORT(), &port));
+    for (int i = 0; i < MANY; i++)
+        CU_ASSERT_EQUAL(lc_send(port.send, NULL, 0), 0);
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
+    CHECK_SUCCESS(lc_port_open(LC_PORT(.limit = 1), &port));
+    CU_ASSERT_EQUAL(lc_send(port.send, NULL, 0), 0);
+    CU_ASSERT_EQUAL(lc_send(port.send, NULL, 0), -ENOBUFS); /* refused: the default */
+    CU_ASSERT_EQUAL(lc_port_close(port), 0);
 }
 
 static void bad_receives_are_refused(void)
@@ -173,13 +168,13 @@ struct hoard {
 static lc_error *open_all(void *arg)
 {
     struct hoard *hoard = arg;
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = pass_number;
     options.arg = &hoard->report;
-    while ((hoard->result = lc_port_open(&options, &hoard->ports[hoard->count])) == 0)
+    while ((hoard->result = check_code(lc_port_open(&options, &hoard->ports[hoard->count]))) == 0)
         hoard->count++;
     CU_ASSERT_EQUAL(lc_port_close(hoard->ports[hoard->count / 2]), 0);
-    hoard->after = lc_port_open(&options, &hoard->ports[hoard->count / 2]);
+    hoard->after = check_code(lc_port_open(&options, &hoard->ports[hoard->count / 2]));
     return NULL;
 }
 
@@ -394,11 +389,11 @@ static lc_error *do_order(lc_message *message, void *arg)
 static lc_error *open_deaf(void *arg)
 {
     struct deaf *deaf = arg;
-    lc_port_options options = LC_PORT_INIT;
-    CU_ASSERT_EQUAL(lc_port_open(NULL, &deaf->port), 0);
+    lc_port_options options = {.size = sizeof options};
+    CHECK_SUCCESS(lc_port_open(NULL, &deaf->port));
     options.handler = do_order;
     options.arg = deaf;
-    CU_ASSERT_EQUAL(lc_port_open(&options, &deaf->order), 0);
+    CHECK_SUCCESS(lc_port_open(&options, &deaf->order));
     return NULL;
 }
 
@@ -406,7 +401,7 @@ static lc_error *open_deaf(void *arg)
 static lc_isolate deaf_begin(struct deaf *deaf, lc_receive_port probe, lc_when_full when_full)
 {
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = open_deaf;
     options.arg = deaf;
     options.mailbox_limit = 3;
@@ -499,9 +494,9 @@ static int use_ports_in_child(lc_send_port isolates, lc_receive_port probe)
 {
     lc_receive_port port;
     lc_message *message;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     options.entry = do_nothing;
-    STEP(1, lc_port_open(NULL, &port) == -ENOTSUP);
+    STEP(1, check_code(lc_port_open(NULL, &port)) == -ENOTSUP);
     STEP(2, lc_send(probe.send, NULL, 0) == -ENOTSUP);
     STEP(3, lc_send(isolates, NULL, 0) == -ENOTSUP);
     STEP(4, lc_timer_start(probe.send, NULL, 0, 0, NULL) == -ENOTSUP);
@@ -515,9 +510,9 @@ static int use_ports_in_child(lc_send_port isolates, lc_receive_port probe)
 
 static lc_error *open_in_child(void *port)
 {
-    lc_port_options options = LC_PORT_INIT;
+    lc_port_options options = {.size = sizeof options};
     options.handler = pass_number;
-    int failed = lc_port_open(&options, port);
+    int failed = check_code(lc_port_open(&options, port));
     return failed ? lc_error_new(failed, "no port") : NULL;
 }
 
@@ -526,11 +521,11 @@ CHECK_CHILD(fork_with_isolates)
 {
     lc_receive_port probe, isolates;
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     lc_message *message;
     options.entry = open_in_child;
     options.arg = &isolates;
-    STEP(101, lc_port_open(NULL, &probe) == 0);
+    STEP(101, check_code(lc_port_open(NULL, &probe)) == 0);
     options.on_exit = probe.send;
     STEP(102, lc_isolate_spawn(&options, &isolate) == NULL);
     lc_handle *ready = lc_isolate_ready(isolate);
@@ -627,7 +622,8 @@ CHECK_SUITE(unit_ports, "unit: ports of isolates, threads and fibers",
             {"bad messages are refused, and stay the sender's", bad_messages_are_refused},
             {"moved data may be NULL, or of any size", moved_data_may_be_null_or_of_any_size},
             {"no message says nothing", no_message_says_nothing},
-            {"bad options are refused, and logged", bad_options_are_refused_and_logged},
+            {"bad options are refused", bad_options_are_refused},
+            {"zero is the default", zero_is_the_default},
             {"bad receives are refused", bad_receives_are_refused},
             {"bad timers are refused, and stay the sender's", bad_timers_are_refused},
             {"an isolate has 65,536 ports and no more", an_isolate_has_so_many_ports_and_no_more},

@@ -47,7 +47,7 @@ static void *draw(void *drawn)
 CHECK_CHILD(without_random_bytes)
 {
     lc_isolate isolate;
-    lc_isolate_options options = LC_ISOLATE_INIT;
+    lc_isolate_options options = {.size = sizeof options};
     uint64_t one = 0, other = 0;
     options.entry = do_nothing;
     pthread_t threads[2];
