@@ -155,13 +155,13 @@ int lc_fd_port(int fd)
 
 /*
  * Of several processes that find one stale file each would remove it, and the last the socket that
- * another has just made. So what binds in a directory takes turns. @return the lock, to be closed;
- * negative: the directory cannot be opened, or the lock is kept by something else; then it goes
- * without.
+ * another has just made. So what binds in a directory takes turns. It goes without the lock if the
+ * directory cannot be opened, and after a second: something else keeps it. @return what is to be
+ * closed, or negative.
  */
 static int turn_take(const char *path)
 {
-    enum { TRIES = 100 };
+    enum { TRIES = 1000 };
     char copy[sizeof((struct sockaddr_un *)0)->sun_path];
     strlcpy(copy, path, sizeof copy);
     int lock = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -232,8 +232,7 @@ lc_error *lc_listen_unix(const char *path, int *fd)
 struct attempt {
     lc_context *context;
     int64_t deadline;
-    bool
-        cut_short; /* the wait has ended it: the context, the deadline, or that the task must end */
+    bool cut_short; /* the wait has ended it: by the context, the deadline, or the task's end */
 };
 
 /* As lc_context_wait_any, but -EINTR if the task must end. */

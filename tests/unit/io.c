@@ -604,6 +604,7 @@ static void everywhere_and_names(void)
     is_reached("::", "127.0.0.1");
     is_reached("0.0.0.0", "127.0.0.1");
     is_reached("localhost", "localhost");
+    is_reached("127.0.0.1", "localhost"); /* which may have another address before */
 }
 
 CHECK_SUITE_IN_MODES(

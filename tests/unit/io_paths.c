@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -199,6 +200,31 @@ static void fight(void *arg)
     }
 }
 
+static void let_go(void *lock)
+{
+    CU_ASSERT_EQUAL(access(path, F_OK), -1);
+    close(*(const int *)lock);
+}
+
+/* As if another process were just replacing a stale file. */
+static void wait_for_turn(void *arg)
+{
+    int listener;
+    int lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct later later_let_go;
+    (void)arg;
+    CU_ASSERT_EQUAL(flock(lock, LOCK_EX), 0);
+    later(&later_let_go, let_go, &lock);
+    CHECK_SUCCESS(lc_listen_unix(path, &listener));
+    CU_ASSERT_TRUE(later_join(&later_let_go));
+    close(listener);
+}
+
+static void those_that_come_together_take_turns(void)
+{
+    in_both(wait_for_turn);
+}
+
 static void one_of_several_gets_a_stale_file(void)
 {
     in_both(fight);
@@ -345,6 +371,7 @@ CHECK_SUITE(io_paths, "unit: io at paths",
             {"a live one is refused", a_live_one_is_refused},
             {"a file that is no socket is left alone", another_file_is_left_alone},
             {"bad paths are refused", bad_paths_are_refused},
+            {"those that come together take turns", those_that_come_together_take_turns},
             {"one of several gets a stale file", one_of_several_gets_a_stale_file},
             {"a full queue of a path is waited for", a_full_queue_of_a_path_is_waited_for},
             {"a connect without an answer is ended", a_connect_without_an_answer_is_ended},
