@@ -27,6 +27,10 @@
 #endif
 
 #include <stddef.h>
+#include <stdint.h>
+
+/** The size of the element that ends a list of structs. */
+#define LC_LIST_END SIZE_MAX
 
 /** In a numeric field whose zero means a default: none of it (no pause, no jitter, no limit). */
 #define LC_NONE (-1)
@@ -39,9 +43,10 @@
 #define LC_OPTIONS_LIST(type, ...) ((const type *const[]){__VA_ARGS__, NULL})
 /**
  * A list of structs, at least one, each in braces. The first element, which has no use of its own,
- * tells the size of all; one that is all zero ends the list.
+ * tells the size of all, and the size of the last is LC_LIST_END.
  */
-#define LC_STRUCT_LIST(type, ...) ((const type[]){{.size = sizeof(type)}, __VA_ARGS__, {0}})
+#define LC_STRUCT_LIST(type, ...)                                                                  \
+    ((const type[]){{.size = sizeof(type)}, __VA_ARGS__, {.size = LC_LIST_END}})
 
 #elif __cplusplus >= 202002L
 
@@ -61,7 +66,8 @@ constexpr const lc_type *lc_options_first(const lc_type (&&list)[lc_count]) noex
 
 #define LC_OPTIONS(type, ...) lc_options_address<type>(type{.size = sizeof(type), __VA_ARGS__})
 #define LC_OPTIONS_LIST(type, ...) lc_options_first<const type *>({__VA_ARGS__, nullptr})
-#define LC_STRUCT_LIST(type, ...) lc_options_first<type>({{.size = sizeof(type)}, __VA_ARGS__, {}})
+#define LC_STRUCT_LIST(type, ...)                                                                  \
+    lc_options_first<type>({{.size = sizeof(type)}, __VA_ARGS__, {.size = LC_LIST_END}})
 
 #endif
 

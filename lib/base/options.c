@@ -63,7 +63,9 @@ lc_error *lc__options_list_open(struct lc__options_list *list, const void *given
     lc_error *error = size_check(list->stride, type);
     if (error)
         return error;
-    if (!bytes_are_zero(given, sizeof list->stride, list->stride))
+    const void *name; /* see options.h */
+    memcpy(&name, (const unsigned char *)given + sizeof list->stride, sizeof name);
+    if (name)
         return lc_error_new(-EINVAL,
                             "the first element of a list of %s holds more than its size; the "
                             "macro of the list adds an element for it",
@@ -72,17 +74,18 @@ lc_error *lc__options_list_open(struct lc__options_list *list, const void *given
     return NULL;
 }
 
-/* Whether the list ends with this element. */
-static bool element_ends_list(const struct lc__options_list *list, const unsigned char *element)
+static bool element_ends_list(const unsigned char *element)
 {
-    return bytes_are_zero(element, 0, list->stride);
+    size_t size;
+    memcpy(&size, element, sizeof size);
+    return size == LC_LIST_END;
 }
 
 size_t lc__options_list_count(const struct lc__options_list *list)
 {
     size_t count = 0;
     const unsigned char *next = list->next;
-    while (next && !element_ends_list(list, next)) {
+    while (next && !element_ends_list(next)) {
         next += list->stride;
         count++;
     }
@@ -93,7 +96,7 @@ lc_error *lc__options_list_next(struct lc__options_list *list, void *element, si
                                 bool *found)
 {
     const unsigned char *given = list->next;
-    *found = given && !element_ends_list(list, given);
+    *found = given && !element_ends_list(given);
     if (!*found)
         return NULL;
     list->next = given + list->stride;

@@ -2,8 +2,9 @@
  * options.h: reads structs of options that were compiled against an older or a newer header than
  * the library's. See <lifecycle/options.h>. Floor 0.
  *
- * No such struct may end in padding: a field that is added must make it larger, and bytes that are
- * not known must not be chance. LC__OPTIONS_END checks it.
+ * No such struct may end in padding, which a compiler need not clear: a field that is added must
+ * make it larger, and bytes that are not known must not be chance. LC__OPTIONS_END checks it. An
+ * element of a list begins with its size and a pointer that each element has, its name.
  */
 #ifndef LIFECYCLE_BASE_OPTIONS_H
 #define LIFECYCLE_BASE_OPTIONS_H
@@ -31,7 +32,7 @@ lc_error *lc__options_read(void *options, size_t size, const void *given, const 
 
 /* Goes through a list that LC_STRUCT_LIST made. */
 struct lc__options_list {
-    const unsigned char *next; /* NULL: the list is at its end */
+    const unsigned char *next; /* NULL: there is no list */
     size_t stride;             /* the size of an element in the caller's program */
     const char *type;
 };

@@ -202,6 +202,31 @@ static void no_list(void)
     CU_ASSERT_FALSE(found);
 }
 
+/* Padding, which a compiler need not clear, neither ends a list nor keeps it from ending. */
+static void padding_does_not_matter(void)
+{
+    typedef struct padded {
+        size_t size;
+        const char *name;
+        char last;
+    } padded;
+    padded elements[4], element;
+    struct lc__options_list list;
+    bool found = false;
+    memset(elements, 0x77, sizeof elements);
+    for (size_t i = 0; i < 4; i++) {
+        elements[i].size = i == 0 ? sizeof(padded) : i == 3 ? LC_LIST_END : 0;
+        elements[i].name = NULL; /* an element that has nothing is one all the same */
+        elements[i].last = 0;
+    }
+    CU_ASSERT_PTR_NULL(lc__options_list_open(&list, elements, "padded"));
+    CU_ASSERT_EQUAL(lc__options_list_count(&list), 2);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_PTR_NULL(lc__options_list_next(&list, &element, sizeof element, &found));
+        CU_ASSERT_EQUAL(found, i < 2);
+    }
+}
+
 /* A refused element names its type and sizes, and the ones behind it can be read. */
 static void lists_that_know_more(void)
 {
@@ -226,11 +251,11 @@ static void lists_without_size(void)
     struct lc__options_list list;
     bool found = true;
     known element;
-    const known no_size[] = {{.name = "a"}, {.size = 0}};
+    const known no_size[] = {{.name = "a"}, {.size = LC_LIST_END}};
     check_refused(lc__options_list_open(&list, no_size, "known"), "size of known", " 0");
     CU_ASSERT_PTR_NULL(lc__options_list_next(&list, &element, sizeof element, &found));
     CU_ASSERT_FALSE(found);
-    const known no_head[] = {{.size = sizeof(known), .name = "a"}, {.size = 0}};
+    const known no_head[] = {{.size = sizeof(known), .name = "a"}, {.size = LC_LIST_END}};
     check_refused(lc__options_list_open(&list, no_head, "known"), "first element", "known");
 }
 
@@ -249,5 +274,6 @@ CHECK_SUITE(options, "unit: options", {"of the same size", same_size},
             {"of a newer header, new fields unused", larger_and_unused},
             {"of a newer header, new fields used", larger_and_used},
             {"a size that is none", size_that_is_none}, {"lists of all ages", lists_of_all_ages},
-            {"no list", no_list}, {"lists of a newer header", lists_that_know_more},
+            {"no list", no_list}, {"padding does not matter", padding_does_not_matter},
+            {"lists of a newer header", lists_that_know_more},
             {"lists without a size", lists_without_size}, {"lists of pointers", lists_of_pointers});
