@@ -292,6 +292,29 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_result(lc_supervisor *supervisor,
  */
 LC_API LC_MUST_CHECK lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor);
 /**
+ * One node at this moment, of the supervisor's own.
+ * @param status  receives it. Its name is `name`, its error NULL and its waits_for "": what lives
+ * longer than the call is in a snapshot. The indices are 0.
+ * @return 0; -ENOENT: there is no such node; -EINVAL. Thread-safe.
+ */
+LC_API int lc_supervisor_node(lc_supervisor *supervisor, const char *name, lc_node_status *status);
+/**
+ * A handle that closes when the node will not run again: it is done, or stopped for good, or the
+ * supervisor has ended. While everything is being stopped nothing is restarted, so it closes then
+ * when the node's last instance has ended. So a dependant can wait for "it is gone", beside "it is
+ * ready again". Closed already if there is no such node.
+ * @return a reference, or NULL if memory has run out. Thread-safe.
+ */
+LC_API LC_MUST_CHECK lc_handle *lc_supervisor_node_over(lc_supervisor *supervisor,
+                                                        const char *name);
+/**
+ * The supervisor whose node the worker of this context belongs to, the nearest of nested ones; NULL:
+ * none. Borrowed: it lives as long as the worker that was given the context. For the calls that
+ * look, such as lc_supervisor_node_over. Thread-safe.
+ */
+LC_API lc_supervisor *lc_context_supervisor(const lc_context *context);
+
+/**
  * Observes what happens from here on, in order. Nobody waits for an observer: when `capacity`
  * events (1 to LC_OBSERVER_EVENTS_MAX) are kept for it, the oldest is lost for the next, and it is
  * told how many were.

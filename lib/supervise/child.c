@@ -66,6 +66,15 @@ static lc_error *check_rules(const lc_child_group *group)
     return NULL;
 }
 
+/* Counted before they are read: a list without an end is not read for ever. */
+static lc_error *count_children(const lc_child_group *group, size_t *count)
+{
+    while (group->children && group->children[*count])
+        if (++*count > LC_TREE_NODES_MAX)
+            return lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
+    return NULL;
+}
+
 lc_error *lc__child_group_read(lc_child_group *group, const lc_child_group *given, size_t *count)
 {
     struct lc__child child = {.options = {.name = ""}};
@@ -75,11 +84,11 @@ lc_error *lc__child_group_read(lc_child_group *group, const lc_child_group *give
     lc_error *error = lc__options_read(group, sizeof *group, given, "lc_child_group");
     if (!error)
         error = check_rules(group);
-    for (; !error && group->children && group->children[*count]; ++*count) {
-        if (*count >= LC_TREE_NODES_MAX)
-            return lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
-        error = lc__child_read(&child, group->children[*count], NULL);
-        if (*count == 0 && !error)
+    if (!error)
+        error = count_children(group, count);
+    for (size_t i = 0; i < *count && !error; i++) {
+        error = lc__child_read(&child, group->children[i], NULL);
+        if (i == 0 && !error)
             error = lc__policy_intensity(&group->intensity, child.options.name);
     }
     return error;

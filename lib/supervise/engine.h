@@ -148,6 +148,7 @@ enum lc__engine_action_kind {
     LC__TELL_RESTART,  /* log: it is restarted after node->pause; `error` */
     LC__TELL_STOPPED,  /* log: it is not restarted, by node->decided; `error` */
     LC__TELL_ENDED,    /* log: it has ended without an error; if again: restarts after the pause */
+    LC__TELL_OVER,     /* it will not run again; if node->tells_end */
     LC__TELL_STATE,    /* log: its state, if the engine tells of states */
     LC__START,         /* make and start instance node->instance; a context of the last one ends */
     LC__CANCEL,        /* end the context of the last instance that was started */
@@ -179,6 +180,7 @@ struct lc__engine_node {
     int64_t pause;       /* the last that was drawn */
     int64_t started_at;  /* the present instance, or the last */
     int64_t failed_at;   /* when `error` was kept */
+    bool tells_end;      /* set by the front at any time: LC__TELL_OVER */
     lc_behavior decided; /* about `error`; read with LC__TELL_RESTART, LC__TELL_STOPPED */
     bool overdue;
     bool was_ready; /* the present instance, or the last */

@@ -103,6 +103,8 @@ static void settle(struct lc__engine *engine, struct lc__engine_node *node, lc_n
 {
     assert(!node->running && !node->settled);
     node->settled = true;
+    if (node->tells_end)
+        lc__engine_do(engine, node, LC__TELL_OVER);
     engine->unsettled--;
     lc__engine_disarm(engine, &node->timer);
     lc__engine_inactive(engine, node);

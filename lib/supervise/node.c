@@ -176,8 +176,8 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     struct lc__node *node = instance->node;
     lc_error *refused = instance->refused;
     instance->refused = NULL;
-    if (refused && (is_cancellation(instance, refused) ||
-                    lc__context_is_clean_end(shell->above, refused))) {
+    if (refused &&
+        (is_cancellation(instance, refused) || lc__context_is_clean_end(shell->above, refused))) {
         lc_error_unref(refused); /* its factory has no context, and may wait under one above */
         refused = NULL;
     }
@@ -703,6 +703,8 @@ void lc__node_free(struct lc__node *node)
 {
     lc__engine_node_end(&node->engine);
     lc__source_end(&node->source);
+    lc_handle_close(node->over); /* of a supervisor that has not run */
+    lc_handle_unref(node->over);
     lc_handle_unref(node->gone);
     lc__free(node->awaited);
     lc__owner_unref(node->owner);

@@ -52,6 +52,7 @@ struct lc__node {
     struct lc__judgement judgement;
     char *awaited;   /* what held it up when its time was over; NULL: not known. In the service */
     lc_handle *gone; /* closes when it is forgotten; NULL: no call waits. In the service */
+    lc_handle *over; /* closes when it will not run again; NULL: none has asked. In the service */
     size_t index;    /* among the nodes, for who numbers them */
     /* For the search for cycles. */
     struct lc__node *via;

@@ -355,6 +355,9 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
     case LC__FORGET:
         forget(node);
         break;
+    case LC__TELL_OVER:
+        lc_handle_close(node->over);
+        break;
     default:
         tell(node, action);
         break;
@@ -376,8 +379,10 @@ static void finished(struct lc__shell *shell)
 {
     lc_supervisor *supervisor = of_shell(shell);
     struct lc__node *node;
-    RB_FOREACH (node, names, &supervisor->names)
+    RB_FOREACH (node, names, &supervisor->names) {
         end_lines(node);
+        lc_handle_close(node->over);
+    }
     if (supervisor->is_component)
         lc__node_report(shell);
     lc_handle_close(&shell->done);
@@ -407,6 +412,18 @@ static const struct lc__shell_front front = {
 
 /* ---- starting ---- */
 
+/* Its value is the supervisor whose nodes run below the context. */
+static const char supervisor_key;
+
+static lc_context *make_context(lc_supervisor *supervisor, lc_context *above)
+{
+    lc_context *apart = lc__context_apart(above);
+    lc_context *context =
+        apart ? lc_context_with_value(apart, &supervisor_key, supervisor, NULL) : NULL;
+    lc_context_unref(apart);
+    return context;
+}
+
 struct start {
     lc_context *above;
     bool is_component;
@@ -424,7 +441,7 @@ static void start_in_service(struct lc__shell *shell, void *arg)
     start->error = check_graph(supervisor);
     if (start->error)
         return;
-    lc_context *context = lc__context_apart(start->above);
+    lc_context *context = make_context(supervisor, start->above);
     start->error = context ? lc__shell_prepare(shell)
                            : lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
     if (start->error) {
@@ -657,6 +674,11 @@ lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
     return addition.error;
 }
 
+static bool is_node_name(const char *name)
+{
+    return name && *name != '\0' && strnlen(name, LC_NAME_MAX + 1) <= LC_NAME_MAX;
+}
+
 struct removal {
     const char *name;
     const lc_context *context; /* that the caller works under; NULL: none */
@@ -728,7 +750,7 @@ static lc_error *still_stops(const struct removal *removal, int result)
 
 lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)
 {
-    if (!supervisor || !name || *name == '\0' || strnlen(name, LC_NAME_MAX + 1) > LC_NAME_MAX)
+    if (!supervisor || !is_node_name(name))
         return lc_error_new(-EINVAL,
                             "lc_supervisor_remove needs a supervisor, and a name of 1 to %d bytes",
                             LC_NAME_MAX);
@@ -843,6 +865,72 @@ lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
     }
     lc__free(survey.held);
     return survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
+}
+
+struct inquiry {
+    const char *name;
+    lc_node_status *status; /* NULL: the handle is asked for */
+    lc_handle *over;        /* given to the caller */
+    int result;
+};
+
+static void look_at_node(struct lc__shell *shell, void *arg)
+{
+    struct inquiry *inquiry = arg;
+    const struct lc__node *node = find(of_shell(shell), inquiry->name);
+    if (!node)
+        return;
+    const struct lc__engine_node *engine = &node->engine;
+    inquiry->result = 0;
+    *inquiry->status = (lc_node_status){
+        .name = inquiry->name,
+        .state = engine->state,
+        .since = engine->since,
+        .instance = engine->instance,
+        .restarts = engine->instance > 0 ? engine->instance - 1 : 0,
+        .waits_for = "",
+        .overdue = engine->overdue,
+    };
+}
+
+int lc_supervisor_node(lc_supervisor *supervisor, const char *name, lc_node_status *status)
+{
+    struct inquiry inquiry = {.name = name, .status = status, .result = -ENOENT};
+    if (!supervisor || !name || !status)
+        return -EINVAL;
+    if (is_node_name(name))
+        lc__shell_call(&supervisor->shell, look_at_node, &inquiry);
+    return inquiry.result;
+}
+
+/* From here on the engine says when the node will not run again. */
+static void watch_for_end(struct lc__shell *shell, void *arg)
+{
+    struct inquiry *inquiry = arg;
+    struct lc__node *node = find(of_shell(shell), inquiry->name);
+    bool is_over = !node || node->engine.settled || shell->engine.finished;
+    if (is_over) {
+        inquiry->over = lc_handle_new_closed();
+        return;
+    }
+    if (!node->over)
+        node->over = lc_handle_new();
+    node->engine.tells_end = node->over != NULL;
+    inquiry->over = lc_handle_ref(node->over);
+}
+
+lc_handle *lc_supervisor_node_over(lc_supervisor *supervisor, const char *name)
+{
+    struct inquiry inquiry = {.name = name};
+    if (!supervisor || !is_node_name(name))
+        return lc_handle_new_closed();
+    lc__shell_call(&supervisor->shell, watch_for_end, &inquiry);
+    return inquiry.over;
+}
+
+lc_supervisor *lc_context_supervisor(const lc_context *context)
+{
+    return context ? lc_context_value(context, &supervisor_key) : NULL;
 }
 
 /* Each node, with what is below it. The supervisor may lie in another: see lc__shell_ask. */
