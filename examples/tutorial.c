@@ -174,8 +174,10 @@ static struct instance *new_instance(struct pulse *pulse)
     instance->pulse = pulse;
     instance->pause = pulse->failures > 0 ? FIRST_PAUSE << (pulse->failures - 1) : 0;
     pulse->made = lc_now();
-    if (lc_channel_new(16, free, &instance->beats) == 0)
+    lc_error *error = lc_channel_new(LC_CHANNEL(.capacity = 16, .discard = free), &instance->beats);
+    if (!error)
         return instance;
+    lc_error_unref(error);
     free(instance);
     return NULL;
 }

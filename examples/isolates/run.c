@@ -164,10 +164,9 @@ static lc_error *open_ears(struct run *run)
         error = lc_port_open(NULL, &run->errors);
     if (!error)
         error = lc_port_open(NULL, &run->news);
-    if (error)
-        return error;
-    int code = lc_process_signals_new(signals, 4, &run->signals);
-    return code == 0 ? NULL : lc_error_new(code, "cannot listen: %s", strerror(-code));
+    if (!error)
+        error = lc_process_signals_new(signals, 4, &run->signals);
+    return error;
 }
 
 static void close_ears(struct run *run)

@@ -109,8 +109,12 @@ static lc_error *prepare(struct node *node, const struct kind *kind, struct ledg
 {
     node->kind = kind;
     node->builder = lc_manager_builder_new(kind->name);
-    if (!node->builder || lc_channel_new(1, discard_fault, &node->faults) != 0)
+    if (!node->builder)
         return lc_error_new(-ENOMEM, "no memory for %s", kind->name);
+    lc_error *error =
+        lc_channel_new(LC_CHANNEL(.capacity = 1, .discard = discard_fault), &node->faults);
+    if (error)
+        return error;
     lc_manager_builder_set_kind(node->builder, LC_FIBER);
     kind->add_workers(node->builder, ledger);
     if (ledger->config.allow_fail)

@@ -187,11 +187,11 @@ static lc_error *accept_worker(lc_context *context, lc_ready *ready, void *arg)
     struct listener listener = {.ledger = arg, .socket = -1};
     listener.sessions_context = lc_context_new(context);
     listener.states = lc_supervisor_observe(listener.ledger->supervisor, 1);
-    lc_error *error = NULL;
-    if (!listener.sessions_context || !listener.states ||
-        lc_channel_new(LEDGER_CLIENTS_MAX, NULL, &listener.finished) != 0)
+    lc_error *error =
+        lc_channel_new(LC_CHANNEL(.capacity = LEDGER_CLIENTS_MAX), &listener.finished);
+    if (!error && (!listener.sessions_context || !listener.states))
         error = lc_error_new(-ENOMEM, "no memory to listen");
-    else
+    if (!error)
         error = listen_until_told(&listener, context, ready);
     lc_observer_free(listener.states);
     lc_channel_unref(listener.finished);

@@ -172,8 +172,8 @@ int main(int count, char **arguments)
     int status = EXIT_FAILURE;
     journal_init(&ledger.journal);
     lc_error *error = raise_descriptor_limit();
-    if (!error && lc_channel_new(LEDGER_CLIENTS_MAX, NULL, &ledger.requests) != 0)
-        error = lc_error_new(-ENOMEM, "no memory for the requests");
+    if (!error)
+        error = lc_channel_new(LC_CHANNEL(.capacity = LEDGER_CLIENTS_MAX), &ledger.requests);
     if (!error)
         status = graph_run(&ledger);
     else

@@ -497,9 +497,12 @@ lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
                         lc_channel *finished)
 {
     struct session *session = calloc(1, sizeof *session);
-    if (!session || lc_channel_new(1, NULL, &session->request.reply) != 0) {
-        free(session);
+    if (!session)
         return lc_error_new(-ENOMEM, "no memory for a session");
+    lc_error *error = lc_channel_new(LC_CHANNEL(.capacity = 1), &session->request.reply);
+    if (error) {
+        free(session);
+        return error;
     }
     session->ledger = ledger;
     session->socket = socket;
@@ -514,7 +517,7 @@ lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
     setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &(int){10}, sizeof(int));
     setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &(int){6}, sizeof(int));
     atomic_fetch_add(&ledger->clients, 1);
-    lc_error *error = build(session);
+    error = build(session);
     if (!error)
         error = lc_manager_start(session->manager, context);
     if (error) {

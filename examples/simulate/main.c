@@ -251,11 +251,13 @@ static bool run(struct world *world, uint64_t seed, bool stays_open)
     /* Made outside, where no allocation is made to fail. */
     world->all_stored = lc_handle_new();
     world->over = lc_handle_new();
-    int failed = lc_channel_new(4, NULL, &world->uploader.jobs);
-    if (failed == 0)
-        failed = lc_channel_new(4, drop_request, &world->uploader.backend);
-    must(world, failed == 0 && world->all_stored && world->over, "no memory for a world");
-    lc_error *error = *world->failure ? NULL : simulate(world);
+    lc_error *error = lc_channel_new(LC_CHANNEL(.capacity = 4), &world->uploader.jobs);
+    if (!error)
+        error = lc_channel_new(LC_CHANNEL(.capacity = 4, .discard = drop_request),
+                               &world->uploader.backend);
+    must(world, world->all_stored && world->over, "no memory for a world");
+    if (!error && !*world->failure)
+        error = simulate(world);
     must(world, !error, "%s", lc_error_message(error));
     lc_error_unref(error);
     check_jobs(world);

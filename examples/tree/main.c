@@ -138,10 +138,9 @@ static lc_error *run(lc_tree *tree)
 {
     lc_process_signals *signals = NULL;
     lc_observer *observer = lc_tree_observe(tree, 1000);
-    int code = lc_process_signals_new((const int[]){SIGINT, SIGTERM}, 2, &signals);
-    lc_error *error = NULL;
-    if (!observer || code < 0)
-        error = lc_error_new(code < 0 ? code : -ENOMEM, "cannot watch");
+    lc_error *error = lc_process_signals_new((const int[]){SIGINT, SIGTERM}, 2, &signals);
+    if (!error && !observer)
+        error = lc_error_new(-ENOMEM, "no memory to watch the tree");
     if (!error)
         error = lc_tree_start(tree, NULL);
     if (!error) {

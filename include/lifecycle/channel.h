@@ -11,6 +11,7 @@
 #define LIFECYCLE_CHANNEL_H
 
 #include <lifecycle/api.h>
+#include <lifecycle/error.h>
 #include <lifecycle/time.h>
 
 LC_BEGIN_DECLARATIONS
@@ -22,16 +23,35 @@ typedef struct lc_channel lc_channel;
 /** The largest bounded capacity. */
 #define LC_CHANNEL_CAPACITY_MAX ((size_t)1 << 24)
 
+/** The capacity of a channel that asks for none. */
+#define LC_CHANNEL_CAPACITY_DEFAULT ((size_t)1024)
+
+/** How a channel is to be; see LC_CHANNEL. Zero stands for the default in each field. */
+typedef struct lc_channel_options {
+    size_t size; /**< sizeof(lc_channel_options) */
+    /**
+     * How many items it holds before senders wait: 1 to LC_CHANNEL_CAPACITY_MAX, or
+     * LC_CHANNEL_UNBOUNDED. 0: LC_CHANNEL_CAPACITY_DEFAULT.
+     */
+    size_t capacity;
+    /**
+     * Frees an item that will not be received; called with no lock held. NULL: items need no
+     * freeing.
+     */
+    void (*discard)(void *item);
+} lc_channel_options;
+
+/** Options of a channel: LC_CHANNEL(.capacity = 16, .discard = free). */
+#define LC_CHANNEL(...) LC_OPTIONS(lc_channel_options, __VA_ARGS__)
+
 /**
  * Makes a channel.
- * @param capacity  how many items it holds before senders wait: 1 to LC_CHANNEL_CAPACITY_MAX, or
- *                  LC_CHANNEL_UNBOUNDED.
- * @param discard   frees an item nobody will receive; NULL if items need no freeing. Called with no
- * lock held.
- * @param channel   receives the channel.
- * @return 0, -EINVAL (capacity; logged with the limit) or -ENOMEM.
+ * @param options  NULL for the defaults.
+ * @param channel  receives a reference, or NULL.
+ * @return NULL; -EINVAL naming the option and its limit; -ENOMEM.
  */
-LC_API int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **channel);
+LC_API LC_MUST_CHECK lc_error *lc_channel_new(const lc_channel_options *options,
+                                              lc_channel **channel);
 /** One more reference. NULL gives NULL. */
 LC_API lc_channel *lc_channel_ref(lc_channel *channel);
 /**
@@ -74,10 +94,12 @@ LC_API int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline
  * Source: the component/lifecycle package's channel merge.
  * @param sources  borrowed for the call; the merged channel keeps a reference to each. At most
  * 1,024.
- * @param merged   receives the channel.
- * @return 0, -EINVAL (a source is NULL or merged itself, too many) or -ENOMEM.
+ * @param merged   receives a reference, or NULL.
+ * @return NULL; -EINVAL (a source is NULL or merged itself, or there are too many: the message says
+ * which); -ENOMEM.
  */
-LC_API int lc_channels_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged);
+LC_API LC_MUST_CHECK lc_error *lc_channels_merge(lc_channel *const *sources, size_t count,
+                                                 lc_channel **merged);
 
 LC_END_DECLARATIONS
 

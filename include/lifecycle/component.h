@@ -133,10 +133,11 @@ LC_API LC_MUST_CHECK lc_handle *lc_components_all_done(lc_component *const *comp
  * order: a graph (supervisor.h) stops what depends on another part first.
  * @param parts   copied; the components themselves are taken over on success and destroyed with the
  * whole.
- * @param merged  receives the component.
- * @return 0, -EINVAL (a part is NULL, or there twice) or -ENOMEM.
+ * @param merged  receives the component, or NULL.
+ * @return NULL; -EINVAL naming the part that is NULL, or there twice; -ENOMEM.
  */
-LC_API int lc_components_merge(lc_component *const *parts, size_t count, lc_component **merged);
+LC_API LC_MUST_CHECK lc_error *lc_components_merge(lc_component *const *parts, size_t count,
+                                                   lc_component **merged);
 
 LC_END_DECLARATIONS
 

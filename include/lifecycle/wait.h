@@ -11,6 +11,7 @@
 
 #include <lifecycle/api.h>
 #include <lifecycle/channel.h>
+#include <lifecycle/error.h>
 #include <lifecycle/handle.h>
 #include <lifecycle/time.h>
 
@@ -112,18 +113,19 @@ LC_API int lc_sleep(int64_t timeout);
 #define LC_PROCESS_SIGNALS_MAX 64
 
 /**
- * Starts to watch process signals. While a signal is watched by anybody, the library's handler is
+ * Starts to watch process signals. While a signal is watched, the library's handler is
  * installed for it; the disposition found is put back when the last watch ends, if ours is still in
  * place. Each watch is told of each signal. Signals are remembered from here on, so none is lost
  * between two waits; several of one number may be told as one. A watch is waited on by one worker
  * at a time. In a simulation it is told of what lc_simulation_signal delivers there, and nothing is
  * installed.
  * @param signals  the numbers (SIGTERM, ...), `count` of them.
- * @param watch    receives the watch, for lc_process_signals_free.
- * @return 0; -EINVAL (a number that cannot be caught, or one of a fault, such as SIGSEGV; logged);
- * -ENOSPC (LC_PROCESS_SIGNALS_MAX watches); -ENOTSUP in a forked child.
+ * @param watch    receives the watch, for lc_process_signals_free; or NULL.
+ * @return NULL; -EINVAL naming the number that cannot be caught, or is one of a fault, such as
+ * SIGSEGV; -ENOSPC (LC_PROCESS_SIGNALS_MAX watches); -ENOTSUP in a forked child.
  */
-LC_API int lc_process_signals_new(const int *signals, size_t count, lc_process_signals **watch);
+LC_API LC_MUST_CHECK lc_error *lc_process_signals_new(const int *signals, size_t count,
+                                                      lc_process_signals **watch);
 /**
  * Ends the watch; what it was not asked for is dropped. Nobody may wait on it. NULL is allowed.
  */

@@ -192,19 +192,29 @@ static bool is_among(const lc_component *part, lc_component *const *parts, size_
     return i < count;
 }
 
-int lc_components_merge(lc_component *const *parts, size_t count, lc_component **result)
+/* @return what is wrong with the parts, or NULL. */
+static lc_error *parts_check(lc_component *const *parts, size_t count)
 {
-    if (!result)
-        return -EINVAL;
-    *result = NULL;
     if (count > 0 && !parts)
-        return -EINVAL;
+        return lc_error_new(-EINVAL, "lc_components_merge needs the components to merge");
     for (size_t i = 0; i < count; i++)
         if (!parts[i] || is_among(parts[i], parts, i))
-            return -EINVAL;
+            return lc_error_new(-EINVAL, "component %zu of those to merge is %s", i,
+                                parts[i] ? "there twice" : "NULL");
+    return NULL;
+}
+
+lc_error *lc_components_merge(lc_component *const *parts, size_t count, lc_component **result)
+{
+    if (!result)
+        return lc_error_new(-EINVAL, "lc_components_merge needs a place for the component");
+    *result = NULL;
+    lc_error *mistake = parts_check(parts, count);
+    if (mistake)
+        return mistake;
     struct merged *merged = lc__allocate(sizeof *merged + count * sizeof merged->parts[0]);
     if (!merged)
-        return -ENOMEM;
+        return lc_error_new(-ENOMEM, "no memory to merge %zu components", count);
     merged->component.ops = &merged_ops;
     merged->count = count;
     for (size_t i = 0; i < count; i++)
@@ -213,8 +223,8 @@ int lc_components_merge(lc_component *const *parts, size_t count, lc_component *
     merged->done = lc_components_all_done(parts, count);
     if (!merged->ready || !merged->done) {
         free_merged(merged);
-        return -ENOMEM;
+        return lc_error_new(-ENOMEM, "no memory to merge %zu components", count);
     }
     *result = &merged->component;
-    return 0;
+    return NULL;
 }

@@ -603,8 +603,8 @@ static lc_error *watch_signals(struct service *service)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     size_t count = service->options->log_level_signals ? 5 : 3;
-    int result = lc_process_signals_new(numbers, count, &service->signals);
-    return result < 0 ? lc_error_new_errno(-result, "signals cannot be handled") : NULL;
+    lc_error *error = lc_process_signals_new(numbers, count, &service->signals);
+    return error ? lc_error_wrap(error, lc_error_code(error), "signals cannot be handled") : NULL;
 }
 
 static lc_error *start(struct service *service)

@@ -155,14 +155,16 @@ static int halt(const lc_error *error, void (*on_halt)(const lc_error *error, vo
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct halt halt = {.simulation = lc__task_current()->simulation};
-    int result =
+    lc_error *unwatched =
         lc__signals_watch_for_halt(signals, sizeof signals / sizeof signals[0], &halt.watch);
-    if (result < 0) {
+    if (unwatched) {
+        int code = lc_error_code(unwatched);
         lc_log(LC_LOG_CRITICAL, NULL, "cannot halt, the signals cannot be watched: %s",
-               strerror(-result));
-        return result;
+               lc_error_message(unwatched));
+        lc_error_unref(unwatched);
+        return code;
     }
-    result = halt_with(&halt, error, on_halt, arg, beat);
+    int result = halt_with(&halt, error, on_halt, arg, beat);
     lc_process_signals_free(halt.watch);
     if (result == 0)
         lc_log(LC_LOG_NOTICE, NULL, "the halt has been ended");

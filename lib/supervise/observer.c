@@ -39,8 +39,11 @@ lc_observer *lc__observer_new(size_t capacity)
     lc_observer *observer = lc__allocate(sizeof *observer);
     if (!observer)
         return NULL;
-    if (lc_channel_new(capacity, discard, &observer->channel) == 0)
+    lc_error *error =
+        lc_channel_new(LC_CHANNEL(.capacity = capacity, .discard = discard), &observer->channel);
+    if (!error)
         return observer;
+    lc_error_unref(error);
     lc__free(observer);
     return NULL;
 }

@@ -505,10 +505,12 @@ lc_error *lc_component_run(const lc_run_options *given, lc_context *context, lc_
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
                             options.name);
-    int watching = options.handle_signals ? lc_process_signals_new(signals, 2, &run.signals) : 0;
+    if (options.handle_signals)
+        result = lc_process_signals_new(signals, 2, &run.signals);
     run.context = lc_context_new(context);
-    if (watching < 0)
-        result = lc_error_new_errno(-watching, "\"%s\" cannot handle signals", options.name);
+    if (result)
+        result = lc_error_wrap(result, lc_error_code(result), "\"%s\" cannot handle signals",
+                               options.name);
     else if (!run.context)
         result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options.name);
     else

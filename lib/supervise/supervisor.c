@@ -532,11 +532,11 @@ lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_b
     if (!supervisor)
         return lc_error_new(-EINVAL, "lc_supervisor_run needs a supervisor");
     if (supervisor->handle_signals) {
-        int result = lc_process_signals_new(numbers, 2, &signals);
+        error = lc_process_signals_new(numbers, 2, &signals);
         own = lc_context_new(context);
-        if (result < 0)
-            error =
-                lc_error_new_errno(-result, "\"%s\" cannot handle signals", supervisor->shell.name);
+        if (error)
+            error = lc_error_wrap(error, lc_error_code(error), "\"%s\" cannot handle signals",
+                                  supervisor->shell.name);
         else if (!own)
             error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", supervisor->shell.name);
     }

@@ -11,6 +11,7 @@
 #include "base/fork.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/refs.h"
 #include "base/spin.h"
 #include "base/task.h"
@@ -624,23 +625,37 @@ static lc_channel *make(size_t capacity, size_t room, size_t source_count)
     return channel;
 }
 
-int lc_channel_new(size_t capacity, void (*discard)(void *item), lc_channel **channel)
+LC__OPTIONS_END(lc_channel_options, discard);
+
+static lc_error *channel_options_read(lc_channel_options *options, const lc_channel_options *given)
+{
+    lc_error *mistake = lc__options_read(options, sizeof *options, given, "lc_channel_options");
+    if (options->capacity == 0)
+        options->capacity = LC_CHANNEL_CAPACITY_DEFAULT;
+    bool bounded = options->capacity != LC_CHANNEL_UNBOUNDED;
+    if (!mistake && bounded && options->capacity > LC_CHANNEL_CAPACITY_MAX)
+        mistake = lc_error_new(-EINVAL,
+                               "a channel has a capacity of %zu: up to %zu, 0 for the default, or "
+                               "LC_CHANNEL_UNBOUNDED",
+                               options->capacity, LC_CHANNEL_CAPACITY_MAX);
+    return mistake;
+}
+
+lc_error *lc_channel_new(const lc_channel_options *given, lc_channel **channel)
 {
     if (!channel)
-        return -EINVAL;
+        return lc_error_new(-EINVAL, "lc_channel_new needs a place for the channel");
     *channel = NULL;
-    bool bounded = capacity != LC_CHANNEL_UNBOUNDED;
-    if (capacity == 0 || (bounded && capacity > LC_CHANNEL_CAPACITY_MAX)) {
-        lc_log(LC_LOG_ERROR, NULL,
-               "a channel of capacity %zu cannot be made: 1 to %zu, or LC_CHANNEL_UNBOUNDED",
-               capacity, LC_CHANNEL_CAPACITY_MAX);
-        return -EINVAL;
-    }
-    *channel = make(capacity, bounded ? capacity : 0, 0);
+    lc_channel_options options;
+    lc_error *mistake = channel_options_read(&options, given);
+    if (mistake)
+        return mistake;
+    bool bounded = options.capacity != LC_CHANNEL_UNBOUNDED;
+    *channel = make(options.capacity, bounded ? options.capacity : 0, 0);
     if (!*channel)
-        return -ENOMEM;
-    (*channel)->discard = discard;
-    return 0;
+        return lc_error_new(-ENOMEM, "no memory for a channel of capacity %zu", options.capacity);
+    (*channel)->discard = options.discard;
+    return NULL;
 }
 
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
@@ -654,25 +669,38 @@ int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
     return 0;
 }
 
-int lc_channels_merge(lc_channel *const *sources, size_t source_count, lc_channel **merged)
+/* @return what is wrong with the sources of a merge, or NULL. */
+static lc_error *sources_check(lc_channel *const *sources, size_t count)
+{
+    if (count > SOURCES_MAX)
+        return lc_error_new(-EINVAL, "%zu channels cannot be merged: %d at most", count,
+                            SOURCES_MAX);
+    if (count > 0 && !sources)
+        return lc_error_new(-EINVAL, "lc_channels_merge needs the channels to merge");
+    for (size_t i = 0; i < count; i++)
+        if (!sources[i] || sources[i]->is_merged)
+            return lc_error_new(-EINVAL, "channel %zu of those to merge is %s", i,
+                                sources[i] ? "merged itself" : "NULL");
+    return NULL;
+}
+
+lc_error *lc_channels_merge(lc_channel *const *sources, size_t count, lc_channel **merged)
 {
     if (!merged)
-        return -EINVAL;
+        return lc_error_new(-EINVAL, "lc_channels_merge needs a place for the channel");
     *merged = NULL;
-    if (source_count > SOURCES_MAX || (source_count > 0 && !sources))
-        return -EINVAL;
-    for (size_t i = 0; i < source_count; i++)
-        if (!sources[i] || sources[i]->is_merged)
-            return -EINVAL;
-    lc_channel *channel = make(0, 0, source_count);
+    lc_error *mistake = sources_check(sources, count);
+    if (mistake)
+        return mistake;
+    lc_channel *channel = make(0, 0, count);
     if (!channel)
-        return -ENOMEM;
+        return lc_error_new(-ENOMEM, "no memory to merge %zu channels", count);
     channel->is_merged = true;
-    channel->source_count = source_count;
-    for (size_t i = 0; i < source_count; i++)
+    channel->source_count = count;
+    for (size_t i = 0; i < count; i++)
         channel->sources[i] = lc_channel_ref(sources[i]);
     *merged = channel;
-    return 0;
+    return NULL;
 }
 
 lc_channel *lc_channel_ref(lc_channel *channel)

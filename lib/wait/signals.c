@@ -253,49 +253,61 @@ static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_proc
     return 0;
 }
 
-/* @return false if a number is not one of a signal. */
-static bool make_set(const int *signals, size_t count, uint64_t *set)
+/* @return NULL, or an error that names the number that is not one of a signal. */
+static lc_error *set_make(const int *signals, size_t count, uint64_t *set)
 {
     *set = 0;
+    if (!signals || count == 0)
+        return lc_error_new(-EINVAL, "a watch of process signals needs one signal or more");
     for (size_t i = 0; i < count; i++) {
-        if (signals[i] < 1 || signals[i] > NUMBER_MAX) {
-            lc_log(LC_LOG_ERROR, NULL, "%d is not a signal: 1 to %d are", signals[i], NUMBER_MAX);
-            return false;
-        }
+        if (signals[i] < 1 || signals[i] > NUMBER_MAX)
+            return lc_error_new(-EINVAL, "%d is not a signal: 1 to %d are", signals[i], NUMBER_MAX);
         *set |= bit_of(signals[i]);
     }
-    return count > 0;
+    return NULL;
 }
 
-static int watch_in(size_t first, size_t end, const int *signals, size_t count,
-                    lc_process_signals **watch)
+/* @return what the result of begin_watch tells, with room for so many watches. */
+static lc_error *watch_error(int result, size_t room)
+{
+    if (result > 0)
+        return lc_error_new(-EINVAL, "signal %d cannot be caught", result);
+    if (result < 0)
+        return lc_error_new(result,
+                            "there are %zu watches of process signals, the most there "
+                            "can be",
+                            room);
+    return NULL;
+}
+
+static lc_error *watch_in(size_t first, size_t end, const int *signals, size_t count,
+                          lc_process_signals **watch)
 {
     uint64_t wanted;
     if (!watch)
-        return -EINVAL;
+        return lc_error_new(-EINVAL, "lc_process_signals_new needs a place for the watch");
     *watch = NULL;
-    if (!signals || !make_set(signals, count, &wanted))
-        return -EINVAL;
+    lc_error *mistake = set_make(signals, count, &wanted);
+    if (mistake)
+        return mistake;
     if (lc__forked())
-        return -ENOTSUP;
+        return lc_error_new(-ENOTSUP,
+                            "no signals are watched in a child forked when there were workers");
     static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
     pthread_once(&watch_forks_once, watch_forks);
     lc__facility_register(&facility);
     pthread_mutex_lock(&lock);
     int result = begin_watch(wanted, first, end, watch);
     pthread_mutex_unlock(&lock);
-    if (result <= 0)
-        return result;
-    lc_log(LC_LOG_ERROR, NULL, "signal %d cannot be caught", result);
-    return -EINVAL;
+    return watch_error(result, end - first);
 }
 
-int lc_process_signals_new(const int *signals, size_t count, lc_process_signals **watch)
+lc_error *lc_process_signals_new(const int *signals, size_t count, lc_process_signals **watch)
 {
     return watch_in(0, LC_PROCESS_SIGNALS_MAX, signals, count, watch);
 }
 
-int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch)
+lc_error *lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch)
 {
     return watch_in(LC_PROCESS_SIGNALS_MAX, SLOTS, signals, count, watch);
 }

@@ -29,7 +29,7 @@ unsigned lc__signals_take_back(lc_process_signals *watch);
 bool lc__signals_unblock(lc_process_signals *watch, sigset_t *kept);
 
 /* As lc_process_signals_new; there is room for some when users have taken all of theirs. */
-int lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch);
+lc_error *lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch);
 /*
  * As lc_process_signals_next; returns 0 when `ended` is found true. Look again after
  * lc__signals_wake.

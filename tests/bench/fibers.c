@@ -57,7 +57,7 @@ static double spawn_and_end(size_t n)
 static lc_channel *make_channel(size_t capacity)
 {
     lc_channel *channel;
-    if (lc_channel_new(capacity, NULL, &channel) < 0)
+    if (lc_channel_new(LC_CHANNEL(.capacity = capacity), &channel))
         bench_fail("lc_channel_new");
     return channel;
 }

@@ -96,7 +96,7 @@ static double send_and_receive(size_t n)
 {
     lc_channel *channel;
     void *item;
-    if (lc_channel_new(1024, NULL, &channel) < 0)
+    if (lc_channel_new(LC_CHANNEL(.capacity = 1024), &channel))
         bench_fail("lc_channel_new");
     int64_t begin = bench_now();
     for (size_t i = 0; i < n; i++) {

@@ -36,7 +36,7 @@ struct grove {
 static lc_channel *new_channel(void)
 {
     lc_channel *channel;
-    if (lc_channel_new(1, NULL, &channel) < 0)
+    if (lc_channel_new(LC_CHANNEL(.capacity = 1), &channel))
         bench_fail("lc_channel_new");
     return channel;
 }

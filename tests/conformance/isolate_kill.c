@@ -249,9 +249,9 @@ static void never_init(struct never *never)
                             .other = lc_handle_new(),
                             .context = lc_context_new(NULL),
                             .signaler = lc_signaler_new()};
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &never->empty), 0);
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &never->full), 0);
-    CU_ASSERT_EQUAL(lc_channels_merge(&never->empty, 1, &never->merged), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &never->empty));
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &never->full));
+    CHECK_SUCCESS(lc_channels_merge(&never->empty, 1, &never->merged));
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &never->group));
     never->tasks = lc_task_group_new(LC_TASK_GROUP(.name = "never", .kind = check_kind()));
     CU_ASSERT_EQUAL(lc_task_group_start(never->tasks, work_for_ever, NULL), 0);
@@ -439,7 +439,7 @@ static void item_for_a_killed_receiver(bool kill_first, bool full)
     lc_channel *channel;
     void *item;
     mime_begin(&mime);
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channel));
     CU_ASSERT_TRUE(mime_told(&mime, receives_for_ever, channel));
     CU_ASSERT_TRUE(mime_sleeps(&mime));
     if (kill_first)
@@ -475,8 +475,8 @@ static void item_comes_back_to_a_closed_channel(void)
     void *received = NULL;
     mime_begin(&mime);
     for (int i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channels[i]), 0);
-    CU_ASSERT_EQUAL(lc_channels_merge(channels, 2, &merged), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channels[i]));
+    CHECK_SUCCESS(lc_channels_merge(channels, 2, &merged));
     CU_ASSERT_TRUE(mime_told(&mime, receives_for_ever, channels[0]));
     CU_ASSERT_TRUE(mime_sleeps(&mime));
     CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);

@@ -180,7 +180,7 @@ static void merged_is_ready_and_done_with_all(void)
     struct scope scope = scope_new(NULL);
     lc_component *merged = NULL;
     parts_init(&parts);
-    CU_ASSERT_EQUAL(lc_components_merge(parts.components, PARTS, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts.components, PARTS, &merged));
     lc_handle *ready = lc_component_ready(merged), *done = lc_component_done(merged);
     CHECK_OPEN(ready);
     CHECK_OPEN(done);
@@ -223,7 +223,7 @@ static void merged_starts_in_order(void)
         parts.fakes[i].start = start_after_the_one_before;
         parts.fakes[i].arg = &parts.fakes[i - 1];
     }
-    CU_ASSERT_EQUAL(lc_components_merge(parts.components, PARTS, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts.components, PARTS, &merged));
     CHECK_SUCCESS(lc_component_start(merged, scope.context));
     for (size_t i = 0; i < PARTS; i++)
         lc_handle_close(parts.fakes[i].done);
@@ -261,7 +261,7 @@ static void first_start_error_is_returned(void)
     failing.start = start_with_error;
     failing.arg = error;
     lc_component *parts[] = {lc_manager_component(first), &failing.component, &last.component};
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 3, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 3, &merged));
     lc_error *got = lc_component_start(merged, scope.context);
     CU_ASSERT_PTR_EQUAL(got, error);
     CU_ASSERT_EQUAL(last.starts, 0);
@@ -307,7 +307,7 @@ static void clean_answer_of_a_part_is_no_error(void)
     failing.arg = error;
     lc_component *parts[] = {&answering.component, &failing.component};
     check_log_capture();
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 2, &merged));
     CHECK_ERROR(lc_component_start(merged, scope.context), -EIO);
     CU_ASSERT_TRUE(lc_handle_is_closed(answering.done));
     CHECK_OPEN(lc_signaler_thrown(scope.signaler));
@@ -343,7 +343,7 @@ static void throwing_start_leaves_nothing_running(void)
     throwing.start = start_throwing;
     throwing.arg = error;
     lc_component *parts[] = {lc_manager_component(first), &throwing.component, &last.component};
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 3, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 3, &merged));
     lc_manager_builder *builder = check_builder("starter");
     lc_manager_builder_add(builder,
                            LC_WORKER(.name = "start", .run = start_component, .arg = merged));
@@ -404,7 +404,7 @@ static void start_may_defer(void)
         deferring[i].start = start_deferring;
         deferring[i].arg = &calls;
     }
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 3, &starting.component), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 3, &starting.component));
     helper_do(start_it, &starting);
     CU_ASSERT_EQUAL(atomic_load(&calls), 2);
     CHECK_OPEN(lc_manager_done(first));
@@ -426,7 +426,7 @@ static void merged_passes_errors_and_cancels(void)
         puppet_init(&puppets[i], -EIO);
         parts[i] = lc_manager_component(puppet_manager(&puppets[i], 1));
     }
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 2, &merged));
     CHECK_SUCCESS(lc_component_start(merged, scope.context));
     CU_ASSERT_TRUE(puppet_entered(&puppets[0]) && puppet_entered(&puppets[1]));
     CU_ASSERT_TRUE(puppet_told(&puppets[1], PUPPET_FAIL));
@@ -449,7 +449,7 @@ static void merged_starts_once(void)
     struct scope scope = scope_new(NULL);
     lc_component *merged = NULL;
     parts_init(&parts);
-    CU_ASSERT_EQUAL(lc_components_merge(parts.components, PARTS, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(parts.components, PARTS, &merged));
     CHECK_SUCCESS(lc_component_start(merged, scope.context));
     CHECK_ERROR(lc_component_start(merged, scope.context), -EALREADY);
     for (size_t i = 0; i < PARTS; i++) {
@@ -467,7 +467,7 @@ static void merged_of_none_is_done_at_the_start(void)
 {
     struct scope scope = scope_new(NULL);
     lc_component *merged = NULL;
-    CU_ASSERT_EQUAL(lc_components_merge(NULL, 0, &merged), 0);
+    CHECK_SUCCESS(lc_components_merge(NULL, 0, &merged));
     CHECK_SUCCESS(lc_component_start(merged, scope.context));
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_component_ready(merged)));
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_component_done(merged)));
@@ -480,8 +480,11 @@ static void merge_refuses_null(void)
     struct parts parts;
     parts_init(&parts);
     lc_component *merged = NULL, *with_null[] = {parts.components[0], NULL};
-    CU_ASSERT_EQUAL(lc_components_merge(with_null, 2, &merged), -EINVAL);
+    CHECK_SAYS(lc_components_merge(with_null, 2, &merged), -EINVAL, "component 1");
     CU_ASSERT_PTR_NULL(merged);
+    lc_component *twice[] = {parts.components[0], parts.components[0]};
+    CHECK_SAYS(lc_components_merge(twice, 2, &merged), -EINVAL, "component 1 of those to merge");
+    CHECK_SAYS(lc_components_merge(NULL, 1, &merged), -EINVAL, "the components to merge");
     CU_ASSERT_EQUAL(parts.fakes[0].destroys, 0); /* not taken over */
     parts_drop(&parts);
 }
@@ -564,11 +567,11 @@ static void merged_channel_keeps_each_order(void)
     lc_channel *sources[2], *merged = NULL;
     size_t next[2] = {1, 101}, both[2] = {0, 0};
     for (size_t i = 0; i < 2; i++) {
-        CU_ASSERT_EQUAL(lc_channel_new(LC_CHANNEL_UNBOUNDED, NULL, &sources[i]), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = LC_CHANNEL_UNBOUNDED), &sources[i]));
         for (size_t n = 1; n <= 20; n++)
             lc_channel_send(sources[i], number(i * 100 + n), LC_NOW);
     }
-    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
+    CHECK_SUCCESS(lc_channels_merge(sources, 2, &merged));
     for (size_t i = 0; i < 40; i++) {
         size_t got = receive_number(merged);
         size_t from = got > 100;
@@ -589,8 +592,8 @@ static void merged_channel_closes_after_the_last(void)
     lc_channel *sources[2], *merged = NULL;
     void *item = NULL;
     for (size_t i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &sources[i]), 0);
-    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 4), &sources[i]));
+    CHECK_SUCCESS(lc_channels_merge(sources, 2, &merged));
     lc_channel_send(sources[0], number(7), LC_NOW);
     lc_channel_close(sources[0]);
     lc_channel_close(sources[1]);
@@ -606,8 +609,8 @@ static void merged_channel_stays_open_with_one(void)
     lc_channel *sources[2], *merged = NULL;
     void *item = NULL;
     for (size_t i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &sources[i]), 0);
-    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 4), &sources[i]));
+    CHECK_SUCCESS(lc_channels_merge(sources, 2, &merged));
     lc_channel_close(sources[0]);
     CU_ASSERT_EQUAL(lc_channel_receive(merged, &item, LC_NOW), -ETIMEDOUT);
     lc_channel_send(sources[1], number(8), LC_NOW);
@@ -626,7 +629,7 @@ static void merged_channel_of_none_is_closed(void)
 {
     lc_channel *merged = NULL;
     void *item = NULL;
-    CU_ASSERT_EQUAL(lc_channels_merge(NULL, 0, &merged), 0);
+    CHECK_SUCCESS(lc_channels_merge(NULL, 0, &merged));
     CU_ASSERT_EQUAL(lc_channel_receive(merged, &item, check_patience()), -EPIPE);
     CU_ASSERT_TRUE(lc_channel_is_closed(merged));
     lc_channel_unref(merged);
@@ -648,8 +651,8 @@ static void merged_channel_wakes_its_receiver(void)
     lc_channel *sources[2], *merged = NULL;
     void *item = NULL;
     for (size_t i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &sources[i]), 0);
-    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 4), &sources[i]));
+    CHECK_SUCCESS(lc_channels_merge(sources, 2, &merged));
     later(&then, send_later, sources[1]);
     CU_ASSERT_EQUAL(receive_number(merged), 5);
     CU_ASSERT_TRUE(later_join(&then));
@@ -665,16 +668,17 @@ static void merged_channel_wakes_its_receiver(void)
 static void merged_channel_refuses(void)
 {
     lc_channel *source = NULL, *merged = NULL, *again = NULL;
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &source), 0);
-    CU_ASSERT_EQUAL(lc_channels_merge(&source, 1, &merged), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &source));
+    CHECK_SUCCESS(lc_channels_merge(&source, 1, &merged));
     CU_ASSERT_EQUAL(lc_channel_send(merged, NULL, LC_NOW), -EINVAL);
-    CU_ASSERT_EQUAL(lc_channels_merge(&merged, 1, &again), -EINVAL);
+    CHECK_SAYS(lc_channels_merge(&merged, 1, &again), -EINVAL, "channel 0");
+    CHECK_SAYS(lc_channels_merge(NULL, 1, &again), -EINVAL, "the channels to merge");
     lc_channel *none[] = {source, NULL};
-    CU_ASSERT_EQUAL(lc_channels_merge(none, 2, &again), -EINVAL);
+    CHECK_SAYS(lc_channels_merge(none, 2, &again), -EINVAL, "channel 1");
     static lc_channel *too_many[1025];
     for (size_t i = 0; i < 1025; i++)
         too_many[i] = source;
-    CU_ASSERT_EQUAL(lc_channels_merge(too_many, 1025, &again), -EINVAL);
+    CHECK_SAYS(lc_channels_merge(too_many, 1025, &again), -EINVAL, "1024 at most");
     CU_ASSERT_PTR_NULL(again);
     lc_channel_unref(source); /* the merged one keeps it */
     void *item;

@@ -184,7 +184,7 @@ CHECK_CHILD(halt_after_sigterm)
 {
     static const int watched[] = {SIGTERM};
     lc_process_signals *watch = NULL;
-    STEP(1, lc_process_signals_new(watched, 1, &watch) == 0);
+    STEP(1, check_code(lc_process_signals_new(watched, 1, &watch)) == 0);
     check_signal(SIGTERM);
     lc_error *error = lc_error_new(-EIO, "late");
     STEP(2, lc_spin_halt(error, NULL, NULL) == 0);

@@ -98,7 +98,7 @@ static struct run *run_new(size_t workers)
     run->options.judge_arg = run;
     run->options.halt = LC_HALT_RETURN;
     run->factory_error = lc_error_new(-ENODEV, "no such component");
-    if (lc_channel_new(LC_CHANNEL_UNBOUNDED, NULL, &run->news) != 0)
+    if (check_code(lc_channel_new(LC_CHANNEL(.capacity = LC_CHANNEL_UNBOUNDED), &run->news)) != 0)
         abort();
     for (unsigned i = 0; i < INSTANCES; i++) {
         for (unsigned k = 0; k < WORKERS; k++)

@@ -119,7 +119,7 @@ static lc_error *make_merged_store(lc_component **component, void *arg)
 {
     lc_component *parts[] = {manager_of(arg, "net", "listen", lc_noop_worker, "accept"),
                              manager_of(arg, "disk", "sync", hold_up, "open")};
-    must(lc_components_merge(parts, 2, component) == 0);
+    must(check_code(lc_components_merge(parts, 2, component)) == 0);
     return NULL;
 }
 
@@ -498,7 +498,7 @@ static lc_error *make_broken_graph(lc_component **component, void *arg)
 static lc_error *make_broken_graphs(lc_component **component, void *arg)
 {
     lc_component *parts[] = {broken_graph("first", arg), broken_graph("second", arg)};
-    must(lc_components_merge(parts, 2, component) == 0);
+    must(check_code(lc_components_merge(parts, 2, component)) == 0);
     return NULL;
 }
 
@@ -717,7 +717,7 @@ static lc_error *make_two_graphs(lc_component **component, void *arg)
     succeed(lc_supervisor_add(other, &base));
     succeed(lc_supervisor_add(other, &user));
     parts[1] = lc_supervisor_component(other);
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, component), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 2, component));
     return NULL;
 }
 

@@ -105,7 +105,7 @@ static lc_error *make_caller(lc_component **component, void *arg)
 static lc_error *make_merged_caller(lc_component **component, void *arg)
 {
     lc_component *parts[] = {component_of(lc_noop_worker, NULL), component_of(call_in_worker, arg)};
-    CU_ASSERT_EQUAL(lc_components_merge(parts, 2, component), 0);
+    CHECK_SUCCESS(lc_components_merge(parts, 2, component));
     return NULL;
 }
 

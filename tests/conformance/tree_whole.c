@@ -259,7 +259,7 @@ static void messages_are_handled(void)
     troupe_set(&troupe);
     troupe.options.settle_grace = LC_HOUR; /* one that gets no processor is not taken for busy */
     for (size_t i = 0; i < LINKS; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(4, NULL, &channels[i]), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 4), &channels[i]));
     for (size_t i = 0; i < LINKS; i++) {
         links[i] = (struct link){channels[i], i + 1 < LINKS ? channels[i + 1] : NULL, 0};
         troupe.actors[A + i].child.run = hand_on;
@@ -308,7 +308,7 @@ static void exchange_is_over(void)
     troupe_set(&troupe);
     troupe.options.settle_grace = LC_HOUR;
     for (int i = 0; i < 2; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channels[i]), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channels[i]));
     for (int i = 0; i < 2; i++) {
         players[i] = (struct player){channels[i], channels[1 - i], 0};
         troupe.actors[A + i].child.run = play;

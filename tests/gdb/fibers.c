@@ -119,7 +119,7 @@ int main(void)
     options.stall_limit = LC_FOREVER; /* gdb lets nobody go on for as long as it likes */
     end = lc_handle_new();
     day = lc_context_new(NULL);
-    if (lc_channel_new(1, NULL, &letters) != 0)
+    if (lc_channel_new(LC_CHANNEL(.capacity = 1), &letters))
         return 1;
     if (lc_executor_new(&options, &executor) != NULL ||
         lc_executor_run(executor, run, results) != NULL)

@@ -132,7 +132,7 @@ static void handles(void)
 static int make_channel(void)
 {
     lc_channel *channel = NULL;
-    int result = lc_channel_new(16, NULL, &channel);
+    int result = check_code(lc_channel_new(LC_CHANNEL(.capacity = 16), &channel));
     if (result == 0)
         result = lc_channel_send(channel, NULL, LC_NOW); /* bounded: never for want of memory */
     lc_channel_unref(channel);
@@ -152,7 +152,8 @@ static int grow_channel(void)
     lc_channel *channel = NULL;
     unsigned sent = 0;
     discarded = 0;
-    int result = lc_channel_new(LC_CHANNEL_UNBOUNDED, count_discard, &channel);
+    int result = check_code(lc_channel_new(
+        LC_CHANNEL(.capacity = LC_CHANNEL_UNBOUNDED, .discard = count_discard), &channel));
     if (result < 0)
         return result;
     for (unsigned i = 0; i < 200; i++) {
@@ -173,9 +174,9 @@ static int merge_channels(void)
     int result = 0;
     void *item;
     for (unsigned i = 0; i < SOURCES && result == 0; i++)
-        result = lc_channel_new(1, NULL, &sources[i]);
+        result = check_code(lc_channel_new(LC_CHANNEL(.capacity = 1), &sources[i]));
     if (result == 0)
-        result = lc_channels_merge(sources, SOURCES, &merged);
+        result = check_code(lc_channels_merge(sources, SOURCES, &merged));
     if (result == 0) { /* watches all of them */
         result = lc_channel_receive(merged, &item, lc_deadline_after(LC_MILLISECOND));
         result = result == -ETIMEDOUT ? 0 : result;
@@ -270,7 +271,7 @@ static int watch_signals(void)
 {
     static const int signals[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
-    int result = lc_process_signals_new(signals, 1, &watch);
+    int result = check_code(lc_process_signals_new(signals, 1, &watch));
     if (result < 0)
         return watch ? 1 : result;
     lc_waitable signal = lc_on_signals(watch);
@@ -613,7 +614,7 @@ static int merge_components(void)
     if (result == 0) {
         lc_component *parts[] = {lc_manager_component(managers[0]),
                                  lc_manager_component(managers[1])};
-        result = lc_components_merge(parts, 2, &merged);
+        result = check_code(lc_components_merge(parts, 2, &merged));
     }
     if (!merged) { /* not taken over */
         lc_manager_unref(managers[0]);

@@ -627,12 +627,13 @@ static int merge_and_wait(void)
     int result = 0;
     for (int i = 0; i < SOURCES; i++) {
         handles[i] = lc_handle_new();
-        int made = lc_channel_new(LC_CHANNEL_UNBOUNDED, NULL, &sources[i]);
+        int made =
+            check_code(lc_channel_new(LC_CHANNEL(.capacity = LC_CHANNEL_UNBOUNDED), &sources[i]));
         result = result < 0 ? result : handles[i] ? made : -ENOMEM;
         waitables[i] = lc_on_handle(handles[i]);
     }
     if (result == 0)
-        result = lc_channels_merge(sources, SOURCES, &merged);
+        result = check_code(lc_channels_merge(sources, SOURCES, &merged));
     waitables[SOURCES] = lc_on_receive(merged);
     if (result == 0)
         result = lc_channel_send(sources[1], &calls, LC_NOW);

@@ -204,7 +204,7 @@ static void send_against_deadline(void)
 {
     struct transfer transfer = {.random = check_seed()};
     struct race race = {new_round, receive_shortly, send_one, judge_transfer};
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &transfer.channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &transfer.channel));
     every_way(&race, &transfer, ROUNDS);
     lc_channel_unref(transfer.channel);
 }
@@ -238,7 +238,7 @@ static void send_against_receive(void)
 {
     struct transfer transfer = {.random = check_seed()};
     struct race race = {new_round, send_two, receive_two, judge_two};
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &transfer.channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &transfer.channel));
     every_way(&race, &transfer, ROUNDS);
     lc_channel_unref(transfer.channel);
 }
@@ -358,7 +358,7 @@ static bool judge_signal(void *arg)
 static lc_process_signals *watch_new(void)
 {
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_new(&(int){SIGUSR1}, 1, &watch), 0);
+    CHECK_SUCCESS(lc_process_signals_new(&(int){SIGUSR1}, 1, &watch));
     return watch;
 }
 

@@ -25,7 +25,7 @@ static void begin_watch(void *arg)
     static const int signals[] = {SIGTERM};
     struct halting *halting = arg;
     lc_log_set_level((lc_log_level)0);
-    if (lc_process_signals_new(signals, 1, &halting->watch) != 0)
+    if (check_code(lc_process_signals_new(signals, 1, &halting->watch)) != 0)
         abort();
 }
 

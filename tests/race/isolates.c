@@ -519,7 +519,7 @@ static void killed_in_a_wait_for_several(void)
     struct several several = {.station = {.handler = wait_for_all}};
     lc_isolate_options options = {.size = sizeof options};
     for (unsigned i = 0; i < SEVERAL; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &several.channels[i]), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &several.channels[i]));
     station_begin(&several.station, &options);
     CHECK_CLOSES(several.station.ready);
     CU_ASSERT_EQUAL(lc_send(several.station.in.send, NULL, 0), 0);
@@ -669,7 +669,7 @@ static void spawn_receiver(void *arg)
     options.entry = receive_one;
     options.arg = waiting;
     atomic_store(&waiting->received, 0);
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &waiting->channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &waiting->channel));
     CHECK_SUCCESS(lc_isolate_spawn(&options, &waiting->isolate));
     waiting->done = lc_isolate_done(waiting->isolate);
 }

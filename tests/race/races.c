@@ -406,7 +406,8 @@ static void new_channel(void *arg)
     struct transfer *transfer = arg;
     discarded = 0;
     transfer->item = NULL;
-    if (lc_channel_new(1, count_discard, &transfer->channel) != 0)
+    if (check_code(lc_channel_new(LC_CHANNEL(.capacity = 1, .discard = count_discard),
+                                  &transfer->channel)) != 0)
         abort();
 }
 
@@ -528,9 +529,9 @@ static void new_merged(void *arg)
 {
     struct merging *merging = arg;
     for (unsigned i = 0; i < 2; i++)
-        if (lc_channel_new(1, NULL, &merging->sources[i]) != 0)
+        if (check_code(lc_channel_new(LC_CHANNEL(.capacity = 1), &merging->sources[i])) != 0)
             abort();
-    if (lc_channels_merge(merging->sources, 2, &merging->merged) != 0)
+    if (check_code(lc_channels_merge(merging->sources, 2, &merging->merged)) != 0)
         abort();
 }
 

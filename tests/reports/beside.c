@@ -38,7 +38,7 @@ int beside_ends(struct beside *beside)
 lc_channel *channel_of(size_t capacity)
 {
     lc_channel *channel = NULL;
-    CU_ASSERT_EQUAL(lc_channel_new(capacity, NULL, &channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = capacity), &channel));
     return channel;
 }
 

@@ -507,7 +507,7 @@ static lc_error *make_merged(lc_component **component, void *arg)
     struct merged_parts *parts = arg;
     lc_component *const components[] = {&parts->fakes[0].component, &parts->fakes[1].component,
                                         &parts->fakes[2].component};
-    int result = lc_components_merge(components, 3, component);
+    int result = check_code(lc_components_merge(components, 3, component));
     return result == 0 ? NULL : lc_error_new(result, "not merged");
 }
 

@@ -373,7 +373,7 @@ CHECK_CHILD(report_watch_ends_under_signals)
     static const int numbers[] = {SIGUSR1, SIGUSR2};
     for (int round = 0; round < ROUNDS; round++) {
         lc_process_signals *watch = NULL;
-        if (lc_process_signals_new(numbers, 2, &watch) != 0)
+        if (check_code(lc_process_signals_new(numbers, 2, &watch)) != 0)
             return 1;
         for (int i = 0; i < SIGNALS; i++)
             kill(getpid(), numbers[i % 2]);
@@ -412,10 +412,10 @@ CHECK_CHILD(report_each_signal_is_told)
     struct sending sending = {0};
     lc_process_signals *watches[2] = {NULL, NULL};
     struct helper sender;
-    if (lc_channel_new(1, NULL, &sending.turns) != 0)
+    if (check_code(lc_channel_new(LC_CHANNEL(.capacity = 1), &sending.turns)) != 0)
         return 1;
     for (int i = 0; i < 2; i++)
-        if (lc_process_signals_new(&number, 1, &watches[i]) != 0)
+        if (check_code(lc_process_signals_new(&number, 1, &watches[i])) != 0)
             return 2;
     helper_start(&sender, send_in_turn, &sending);
     for (int round = 0; round < ROUNDS; round++) {

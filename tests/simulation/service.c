@@ -106,7 +106,7 @@ static lc_error *serve(void *arg)
     options.factory = make_instance;
     options.arg = service;
     service->numbers = NULL;
-    if (context && lc_channel_new(4, NULL, &service->numbers) == 0)
+    if (context && check_code(lc_channel_new(LC_CHANNEL(.capacity = 4), &service->numbers)) == 0)
         error = lc_component_run(&options, context, NULL);
     else
         error = lc_error_new(-ENOMEM, "no memory to begin with");
@@ -301,7 +301,7 @@ static void deadlock_names_who_waits_for_what(void)
     lc_executor *world = NULL;
     CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 7), &world));
     nowhere.never = lc_handle_new();
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &nowhere.empty), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &nowhere.empty));
     check_log_capture();
     lc_error *error = lc_executor_run(world, get_stuck, NULL);
     const char *message = lc_error_message(error);

@@ -155,6 +155,14 @@ void check_success(struct lc_error *error, const char *file, unsigned line)
     lc_error_unref(error);
 }
 
+void check_says(struct lc_error *error, int code, const char *text, const char *file, unsigned line)
+{
+    const char *message = lc_error_message(error);
+    bool says = lc_error_code(error) == code && strstr(message, text);
+    CU_assertImplementation(says, line, says ? text : message, file, "", CU_FALSE);
+    lc_error_unref(error);
+}
+
 int check_code(struct lc_error *error)
 {
     int code = lc_error_code(error);

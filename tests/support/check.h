@@ -119,6 +119,10 @@ int64_t check_patience(void);
     } while (0)
 /** The code of an error, which is given back; 0 for NULL. */
 int check_code(struct lc_error *error);
+/** That an error has this code, and a message that holds the text; the error is given back. */
+#define CHECK_SAYS(error, code, text) check_says((error), (code), (text), __FILE__, __LINE__)
+void check_says(struct lc_error *error, int code, const char *text, const char *file,
+                unsigned line);
 /** That there is no error; one that is there is shown and given back. */
 #define CHECK_SUCCESS(error) check_success((error), __FILE__, __LINE__)
 void check_success(struct lc_error *error, const char *file, unsigned line);

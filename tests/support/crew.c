@@ -2,6 +2,7 @@
  * crew.c: see crew.h.
  */
 #include "support/crew.h"
+#include "support/check.h"
 
 #include "support/mode.h"
 
@@ -206,7 +207,7 @@ static void stint_init(struct stint *stint, struct player *player, unsigned numb
     stint->left = lc_handle_new();
     stint->asked = lc_handle_new();
     stint->error = lc_error_new(code, "%s failed the %u. time", player->name, number);
-    if (lc_channel_new(CREW_STINTS, NULL, &stint->orders) != 0)
+    if (check_code(lc_channel_new(LC_CHANNEL(.capacity = CREW_STINTS), &stint->orders)) != 0)
         abort();
 }
 

@@ -34,8 +34,8 @@ void scope_cancel(struct scope *scope)
 void puppet_init(struct puppet *puppet, int code)
 {
     *puppet = (struct puppet){.error = lc_error_new(code, "puppet failed with %d", code)};
-    if (lc_channel_new(8, NULL, &puppet->orders) != 0 ||
-        lc_channel_new(8, NULL, &puppet->answers) != 0)
+    if (check_code(lc_channel_new(LC_CHANNEL(.capacity = 8), &puppet->orders)) != 0 ||
+        check_code(lc_channel_new(LC_CHANNEL(.capacity = 8), &puppet->answers)) != 0)
         abort();
 }
 

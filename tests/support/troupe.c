@@ -142,9 +142,11 @@ static void actor_init(struct actor *actor, const char *name, int code)
     actor->child.kind = check_kind();
     actor->child.backoff.first = LC_NONE;
     actor->error = lc_error_new(code, "\"%s\" failed with %d", name, code);
-    if (lc_channel_new(LC_CHANNEL_UNBOUNDED, drop_context, &actor->entered) != 0 ||
-        lc_channel_new(8, NULL, &actor->orders) != 0 ||
-        lc_channel_new(8, NULL, &actor->answers) != 0)
+    if (check_code(
+            lc_channel_new(LC_CHANNEL(.capacity = LC_CHANNEL_UNBOUNDED, .discard = drop_context),
+                           &actor->entered)) != 0 ||
+        check_code(lc_channel_new(LC_CHANNEL(.capacity = 8), &actor->orders)) != 0 ||
+        check_code(lc_channel_new(LC_CHANNEL(.capacity = 8), &actor->answers)) != 0)
         abort();
 }
 

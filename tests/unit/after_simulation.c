@@ -44,7 +44,7 @@ static void await_signal(void *arg)
 {
     (void)arg;
     lc_process_signals *watch;
-    if (lc_process_signals_new((const int[]){SIGTERM}, 1, &watch) != 0)
+    if (check_code(lc_process_signals_new((const int[]){SIGTERM}, 1, &watch)) != 0)
         return; /* then there is no deadlock */
     lc_process_signals_next(watch, LC_FOREVER);
     woken++;

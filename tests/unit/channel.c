@@ -30,7 +30,7 @@ static void *number(size_t n)
 static lc_channel *channel_new(size_t capacity)
 {
     lc_channel *channel = NULL;
-    CU_ASSERT_EQUAL(lc_channel_new(capacity, discard, &channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = capacity, .discard = discard), &channel));
     discarded = 0;
     return channel;
 }
@@ -104,17 +104,32 @@ static void unbounded_channel_grows_in_the_middle(void)
     lc_channel_unref(channel);
 }
 
+static void takes_so_many(const lc_channel_options *options, size_t most)
+{
+    lc_channel *channel = NULL;
+    size_t taken = 0;
+    CHECK_SUCCESS(lc_channel_new(options, &channel));
+    while (taken <= most && lc_channel_send(channel, NULL, LC_NOW) == 0)
+        taken++;
+    CU_ASSERT_EQUAL(taken, most);
+    lc_channel_unref(channel);
+}
+
+static void zero_is_the_default(void)
+{
+    takes_so_many(LC_CHANNEL(), LC_CHANNEL_CAPACITY_DEFAULT);
+    takes_so_many(NULL, LC_CHANNEL_CAPACITY_DEFAULT);
+    takes_so_many(LC_CHANNEL(.capacity = 3), 3);
+}
+
 static void capacity_is_checked(void)
 {
     lc_channel *channel = NULL;
-    check_log_capture();
-    CU_ASSERT_EQUAL(lc_channel_new(0, NULL, &channel), -EINVAL);
-    CU_ASSERT_EQUAL(lc_channel_new(LC_CHANNEL_CAPACITY_MAX + 1, NULL, &channel), -EINVAL);
-    CU_ASSERT_TRUE(check_log_has("16777216"));
+    CHECK_SAYS(lc_channel_new(LC_CHANNEL(.capacity = LC_CHANNEL_CAPACITY_MAX + 1), &channel),
+               -EINVAL, "16777216");
     CU_ASSERT_PTR_NULL(channel);
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, NULL), -EINVAL);
-    check_log_release();
-    CU_ASSERT_EQUAL(lc_channel_new(LC_CHANNEL_CAPACITY_MAX, NULL, &channel), 0);
+    CHECK_SAYS(lc_channel_new(LC_CHANNEL(.capacity = 1), NULL), -EINVAL, "a place");
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = LC_CHANNEL_CAPACITY_MAX), &channel));
     CU_ASSERT_EQUAL(lc_channel_send(channel, number(1), LC_NOW), 0);
     lc_channel_unref(channel);
 }
@@ -180,7 +195,7 @@ static void discard_runs_unlocked(void)
 {
     lc_channel *channel = NULL;
     reentered = channel_new(LC_CHANNEL_UNBOUNDED);
-    CU_ASSERT_EQUAL(lc_channel_new(2, discard_into, &channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 2, .discard = discard_into), &channel));
     lc_channel_send(channel, number(6), LC_NOW);
     lc_channel_unref(channel);
     CU_ASSERT_EQUAL(received(reentered), 6);
@@ -388,7 +403,7 @@ static void keeps_items_under_traffic(size_t capacity)
     struct traffic senders[PAIRS], receivers[PAIRS];
     pthread_t sending[PAIRS], receiving[PAIRS];
     lc_channel *channel = NULL;
-    CU_ASSERT_EQUAL(lc_channel_new(capacity, NULL, &channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = capacity), &channel));
     for (unsigned i = 0; i < PAIRS; i++) {
         for (unsigned n = 0; n < PAIRS * ITEMS; n++)
             seen[i][n] = 0;
@@ -425,7 +440,7 @@ static void merged_channel_waits_in_wait_any(void)
 {
     struct later then;
     lc_channel *sources[] = {channel_new(1), channel_new(1)}, *merged = NULL;
-    CU_ASSERT_EQUAL(lc_channels_merge(sources, 2, &merged), 0);
+    CHECK_SUCCESS(lc_channels_merge(sources, 2, &merged));
     lc_waitable waitable = lc_on_receive(merged);
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, LC_NOW), -ETIMEDOUT);
     later(&then, send_seven, sources[1]);
@@ -443,7 +458,7 @@ static void merged_channel_waits_in_wait_any(void)
 static void merged_channel_takes_a_source_twice(void)
 {
     lc_channel *source = channel_new(2), *twice[] = {source, source}, *merged = NULL;
-    CU_ASSERT_EQUAL(lc_channels_merge(twice, 2, &merged), 0);
+    CHECK_SUCCESS(lc_channels_merge(twice, 2, &merged));
     lc_channel_send(source, number(1), LC_NOW);
     CU_ASSERT_EQUAL(received(merged), 1);
     struct later then;
@@ -458,7 +473,7 @@ static void merged_channel_frees_a_bounded_sender(void)
 {
     struct later then;
     lc_channel *source = channel_new(1), *merged = NULL;
-    CU_ASSERT_EQUAL(lc_channels_merge(&source, 1, &merged), 0);
+    CHECK_SUCCESS(lc_channels_merge(&source, 1, &merged));
     lc_channel_send(source, number(1), LC_NOW);
     CU_ASSERT_EQUAL(lc_channel_send(source, number(2), LC_NOW),
                     -ETIMEDOUT); /* holds nothing itself */
@@ -475,6 +490,7 @@ CHECK_SUITE(
     {"a full channel holds senders back", full_channel_holds_senders_back},
     {"an unbounded channel grows", unbounded_channel_grows},
     {"an unbounded channel grows while it goes round", unbounded_channel_grows_in_the_middle},
+    {"zero is the default", zero_is_the_default},
     {"the capacity is checked and the limit told", capacity_is_checked},
     {"NULL is borne", null_is_borne},
     {"a closed channel gives what is left, then EPIPE", closed_channel_gives_what_is_left},

@@ -112,7 +112,7 @@ CHECK_CHILD(fork_with_watch)
 {
     static const int numbers[] = {SIGUSR1};
     lc_process_signals *watch;
-    if (lc_process_signals_new(numbers, 1, &watch) != 0)
+    if (check_code(lc_process_signals_new(numbers, 1, &watch)) != 0)
         return 1;
     lc_waitable signals = lc_on_signals(watch);
     if (lc_wait_any(&signals, 1, lc_deadline_after(LC_MILLISECOND)) != -ETIMEDOUT)

@@ -255,7 +255,7 @@ static lc_error *be_a_service(void *arg)
     lc_channel *channel;
     void *item = NULL;
     int pipes[2];
-    if (lc_channel_new(1, NULL, &channel) != 0 || pipe(pipes) != 0)
+    if (check_code(lc_channel_new(LC_CHANNEL(.capacity = 1), &channel)) != 0 || pipe(pipes) != 0)
         return lc_error_new(-EMFILE, "cannot begin");
     lc_handle *handle = lc_handle_new();
     fibers_start(NULL, "closer", close_handle, handle);
@@ -428,7 +428,7 @@ static void several_executors_at_once(void)
     lc_channel *channels[LINKS + 1];
     struct link links[LINKS];
     for (int i = 0; i <= LINKS; i++)
-        CU_ASSERT_EQUAL(lc_channel_new(ITEMS, NULL, &channels[i]), 0);
+        CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = ITEMS), &channels[i]));
     for (int i = 0; i < LINKS; i++) {
         executors[i] = fibers_executor(1);
         links[i] = (struct link){channels[i], channels[i + 1]};

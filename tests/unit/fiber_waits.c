@@ -27,7 +27,7 @@ struct thing {
 static void thing_init(struct thing *thing)
 {
     *thing = (struct thing){.handle = lc_handle_new(), .context = lc_context_new(NULL)};
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &thing->channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &thing->channel));
     CU_ASSERT_EQUAL(pipe(thing->ends), 0);
 }
 
@@ -464,7 +464,7 @@ static lc_process_signals *watch_both(void)
 {
     static const int numbers[] = {SIGUSR1, SIGUSR2};
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_new(numbers, 2, &watch), 0);
+    CHECK_SUCCESS(lc_process_signals_new(numbers, 2, &watch));
     return watch;
 }
 
@@ -529,8 +529,8 @@ static void play(void *arg)
 static void table_init(struct table *table)
 {
     *table = (struct table){.count = check_fewer(check_count(2000, 200000))};
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &table->there), 0);
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &table->back), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &table->there));
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &table->back));
 }
 
 static void table_drop(struct table *table)

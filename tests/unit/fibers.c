@@ -275,7 +275,7 @@ static void each_looks(void (*look)(void *arg), unsigned threads)
     enum { FIBERS = 8 };
     struct own own[FIBERS];
     lc_channel *ball;
-    CU_ASSERT_EQUAL(lc_channel_new(FIBERS, NULL, &ball), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = FIBERS), &ball));
     lc_executor *executor = fibers_executor(threads);
     for (int i = 0; i < FIBERS; i++) {
         own[i] = (struct own){i + 1, ball, false};

@@ -52,7 +52,7 @@ static void begin(int waiters)
     CU_ASSERT_EQUAL_FATAL(pipe(scene.gone), 0);
     CU_ASSERT_EQUAL_FATAL(pipe(scene.other), 0);
     CU_ASSERT_EQUAL(write(scene.other[1], "x", 1), 1);
-    CU_ASSERT_EQUAL_FATAL(lc_channel_new(WAITERS, NULL, &scene.results), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = WAITERS), &scene.results));
 }
 
 static void all_are_told(void)

@@ -188,7 +188,7 @@ static int is_refused_everything(void)
     STEP(10, lc_context_sleep(live, LC_HOUR) == -ENOTSUP);
     STEP(11, lc_context_receive(live, empty, &item, LC_FOREVER) == -ENOTSUP);
     STEP(12, lc_context_send(live, full, NULL, LC_FOREVER) == -ENOTSUP);
-    STEP(13, lc_process_signals_new(signals, 1, &watch) == -ENOTSUP);
+    STEP(13, check_code(lc_process_signals_new(signals, 1, &watch)) == -ENOTSUP);
     STEP(14, lc_spin_halt(NULL, NULL, NULL) == -ENOTSUP);
     STEP(15, lc_error_code(lc_manager_start(unstarted, parents.context)) == -ENOTSUP);
     lc_error *error = NULL;
@@ -211,8 +211,8 @@ CHECK_CHILD(fork_after_threads)
     unstarted = noop_manager();
     open_handle = lc_handle_new();
     live = lc_context_new(NULL);
-    lc_channel_new(1, NULL, &empty);
-    lc_channel_new(1, NULL, &full);
+    check_code(lc_channel_new(LC_CHANNEL(.capacity = 1), &empty));
+    check_code(lc_channel_new(LC_CHANNEL(.capacity = 1), &full));
     lc_channel_send(full, NULL, LC_NOW);
     STEP(101, pipe(pipes) == 0);
     lc_error_unref(lc_manager_start(running, scope.context));

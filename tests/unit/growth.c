@@ -177,6 +177,15 @@ static lc_error *use_isolate_component(const void *options)
     return error;
 }
 
+static lc_error *use_channel(const void *options)
+{
+    lc_channel *channel = NULL;
+    lc_error *error = lc_channel_new(options, &channel);
+    CU_ASSERT_EQUAL(channel == NULL, error != NULL);
+    lc_channel_unref(channel);
+    return error;
+}
+
 static const struct grown all_grown[] = {
     GROWN(lc_executor_options, stall_limit, use_executor, .threads = 2),
     GROWN(lc_worker, group, use_worker, .name = "one", .run = lc_noop_worker),
@@ -184,6 +193,7 @@ static const struct grown all_grown[] = {
     GROWN(lc_isolate_group_options, release, use_group, .threads = 1),
     GROWN(lc_isolate_options, mailbox_limit, use_isolate, .entry = begin_nothing),
     GROWN(lc_isolate_options, mailbox_limit, use_isolate_component, .entry = begin_nothing),
+    GROWN(lc_channel_options, discard, use_channel, .capacity = 1),
     GROWN(lc_fiber_options, group, use_fiber, .run = note_run),
 };
 

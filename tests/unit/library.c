@@ -62,7 +62,7 @@ static void use_the_library(void)
     CHECK_CLOSES(lc_context_done(timed));
     CU_ASSERT_TRUE(lc_handle_fd(handle) >= 0);
     CU_ASSERT_TRUE(lc_handle_fd(lc_handle_new_closed()) >= 0);
-    CU_ASSERT_EQUAL(lc_process_signals_new(signals, 1, &watch), 0);
+    CHECK_SUCCESS(lc_process_signals_new(signals, 1, &watch));
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
     lc_process_signals_free(watch);
     CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
@@ -153,7 +153,7 @@ static void signal_watch_keeps_it_up(void)
 {
     static const int signals[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_new(signals, 1, &watch), 0);
+    CHECK_SUCCESS(lc_process_signals_new(signals, 1, &watch));
     check_log_capture();
     CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
     CU_ASSERT_TRUE(check_log_has("signal"));

@@ -56,7 +56,7 @@ static void pipe_drop(struct ends *ends)
 static lc_channel *channel_new(void)
 {
     lc_channel *channel = NULL;
-    CU_ASSERT_EQUAL(lc_channel_new(1, NULL, &channel), 0);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channel));
     return channel;
 }
 
@@ -268,7 +268,7 @@ static void bad_arguments_are_refused(void)
 static void one_watch_twice_is_refused(void)
 {
     lc_process_signals *watch;
-    CU_ASSERT_EQUAL_FATAL(lc_process_signals_new((const int[]){SIGUSR1}, 1, &watch), 0);
+    CHECK_SUCCESS(lc_process_signals_new((const int[]){SIGUSR1}, 1, &watch));
     lc_waitable twice[] = {lc_on_signals(watch), {.kind = LC_WAITABLE_NONE}, lc_on_signals(watch)};
     check_log_capture();
     check_wait_refused(twice, 3, "waitable 2 is a watch of signals that stands before it");
@@ -623,7 +623,7 @@ static void waits_for_nothing_are_refused_aloud(void)
     check_refused_aloud(lc_channel_receive(channel, NULL, LC_NOW),
                         "receive: the place for the item");
     lc_channel *merged;
-    CU_ASSERT_EQUAL_FATAL(lc_channels_merge(&channel, 1, &merged), 0);
+    CHECK_SUCCESS(lc_channels_merge(&channel, 1, &merged));
     check_refused_aloud(lc_channel_send(merged, NULL, LC_NOW),
                         "lc_channel_send: the channel is merged");
     check_log_release();

@@ -306,7 +306,7 @@ static void a_signal_watch_is_listed_once(void)
 {
     static const int numbers[] = {SIGUSR1};
     lc_process_signals *watch = NULL;
-    CU_ASSERT_EQUAL(lc_process_signals_new(numbers, 1, &watch), 0);
+    CHECK_SUCCESS(lc_process_signals_new(numbers, 1, &watch));
     lc_waitable twice[] = {lc_on_signals(watch), lc_on_signals(watch)};
     CU_ASSERT_EQUAL(lc_wait_any(twice, 2, check_patience()), -EINVAL);
     lc_process_signals_free(watch);
