@@ -923,6 +923,12 @@ static lc_error *add(lc_supervisor *supervisor, void (*spoil)(lc_node *node, lc_
     return lc_supervisor_add(supervisor, &node);
 }
 
+static lc_error *make_data(void **data, void *arg)
+{
+    *data = arg;
+    return NULL;
+}
+
 static char too_long[LC_NAME_MAX + 2];
 
 #define SPOILS(identifier, ...)                                                                    \
@@ -932,24 +938,30 @@ static char too_long[LC_NAME_MAX + 2];
         (void)needs;                                                                               \
         __VA_ARGS__;                                                                               \
     }
-SPOILS(spoil_size, node->size--)
+SPOILS(spoil_size, node->size = 1)
 SPOILS(spoil_name, node->name = NULL)
 SPOILS(spoil_name_empty, node->name = "")
 SPOILS(spoil_name_long, node->name = too_long)
-SPOILS(spoil_factory, node->factory = NULL)
+SPOILS(spoil_form, node->factory = NULL)
+SPOILS(spoil_forms, node->run = lc_noop_worker)
+SPOILS(spoil_make, node->make = make_data)
+SPOILS(spoil_free, node->factory = NULL; node->run = lc_noop_worker; node->free = free)
+SPOILS(spoil_on_error, node->on_error = (lc_behavior)5)
+SPOILS(spoil_first_start, node->first_start = (lc_behavior)-1)
+SPOILS(spoil_needs, node->needs[0] = "other")
+SPOILS(spoil_dependency_size, needs->size = 3)
 SPOILS(spoil_kind, node->kind = (lc_worker_kind)7)
-SPOILS(spoil_restart, node->restart = (lc_restart_type)3)
-SPOILS(spoil_first, node->backoff.first = -1)
-SPOILS(spoil_most, node->backoff.most = node->backoff.first - 1)
+SPOILS(spoil_restart, node->restart = (lc_restart_type)4)
+SPOILS(spoil_first, node->backoff.first = -2)
+SPOILS(spoil_most, node->backoff.first = 2; node->backoff.most = 1)
 SPOILS(spoil_factor, node->backoff.factor = 0.9)
 SPOILS(spoil_factor_nan, node->backoff.factor = strtod("nan", NULL))
 SPOILS(spoil_jitter, node->backoff.jitter = 1.1)
 SPOILS(spoil_restarts, node->intensity.restarts = LC_INTENSITY_MAX + 1)
-SPOILS(spoil_period, node->intensity.restarts = 1; node->intensity.period = 0)
-SPOILS(spoil_exceeded, node->intensity.restarts = 1; node->intensity.exceeded = LC_RESTART)
+SPOILS(spoil_period, node->intensity.restarts = 1; node->intensity.period = -1)
+SPOILS(spoil_exceeded, node->intensity.exceeded = (lc_behavior)5)
 SPOILS(spoil_start_timeout, node->start_timeout = -1)
 SPOILS(spoil_stop_timeout, node->stop_timeout = -1)
-SPOILS(spoil_dependencies, node->dependencies = NULL)
 SPOILS(spoil_dependency_name, needs->name = NULL)
 SPOILS(spoil_dependency_long, needs->name = too_long)
 SPOILS(spoil_condition, needs->condition = (lc_condition)3)
@@ -960,11 +972,18 @@ static void bad_nodes_are_refused(void)
         void (*spoil)(lc_node *node, lc_dependency *needs);
         const char *named;
     } cases[] = {
-        {spoil_size, "{.size = sizeof(lc_node)}"},
+        {spoil_size, "lc_node"},
         {spoil_name, "name"},
         {spoil_name_empty, "name"},
         {spoil_name_long, "name"},
-        {spoil_factory, "factory"},
+        {spoil_form, "made of nothing"},
+        {spoil_forms, "made of several things"},
+        {spoil_make, "make and free"},
+        {spoil_free, "without make"},
+        {spoil_on_error, "on_error"},
+        {spoil_first_start, "first_start"},
+        {spoil_needs, "twice"},
+        {spoil_dependency_size, "lc_dependency"},
         {spoil_kind, "kind"},
         {spoil_restart, "restart"},
         {spoil_first, "backoff"},
@@ -977,7 +996,6 @@ static void bad_nodes_are_refused(void)
         {spoil_exceeded, "exceeded"},
         {spoil_start_timeout, "start_timeout"},
         {spoil_stop_timeout, "stop_timeout"},
-        {spoil_dependencies, "dependencies"},
         {spoil_dependency_name, "dependency"},
         {spoil_dependency_long, "dependency"},
         {spoil_condition, "condition"},
@@ -1004,9 +1022,8 @@ static void bad_options_are_refused(void)
 {
     lc_supervisor_options options = {.size = sizeof options};
     lc_supervisor *supervisor;
-    options.size++;
-    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL,
-            "{.size = sizeof(lc_supervisor_options)}");
+    options.size = 1;
+    REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "lc_supervisor_options");
     options = (lc_supervisor_options){.size = sizeof(lc_supervisor_options)};
     options.name = "";
     REFUSED(lc_supervisor_new(&options, &supervisor), -EINVAL, "name");

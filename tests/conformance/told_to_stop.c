@@ -189,9 +189,10 @@ static lc_error *entry_before_handler(void *arg)
     lc_receive_port port;
     options.handler = probing_handler;
     options.arg = arg;
-    int result = lc_port_open(&options, &port);
-    if (result == 0)
-        result = lc_send(port.send, "", 1);
+    lc_error *error = lc_port_open(&options, &port);
+    if (error)
+        return error;
+    int result = lc_send(port.send, "", 1);
     return result < 0 ? lc_error_new_errno(-result, "cannot begin") : NULL;
 }
 
