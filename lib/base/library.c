@@ -53,16 +53,28 @@ static struct lc__facility *take_facility(void)
 }
 
 /*
- * Walked without the lock, since busy() logs, and that calls the program's code: facilities are
+ * Walked without the lock, since these wait, or log, which calls the program's code: facilities are
  * never freed, and nobody else is in the library now.
  */
-static bool any_busy(void)
+static struct lc__facility *first_facility(void)
 {
     pthread_mutex_lock(&facilities_lock);
     struct lc__facility *facility = facilities;
     pthread_mutex_unlock(&facilities_lock);
+    return facility;
+}
+
+static void settle_all(void)
+{
+    for (struct lc__facility *facility = first_facility(); facility; facility = facility->next)
+        if (facility->settle)
+            facility->settle();
+}
+
+static bool any_busy(void)
+{
     bool busy = false;
-    for (; facility; facility = facility->next)
+    for (struct lc__facility *facility = first_facility(); facility; facility = facility->next)
         busy |= facility->busy && facility->busy();
     return busy;
 }
@@ -83,6 +95,7 @@ int lc_library_shutdown(void)
                "a worker cannot shut the library down: it would wait for itself");
         return -EDEADLK;
     }
+    settle_all();
     if (any_busy())
         return -EBUSY;
     for (struct lc__facility *facility; (facility = take_facility());)

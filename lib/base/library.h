@@ -13,6 +13,11 @@
  * first, but for memory that the library's threads look at until they end.
  */
 struct lc__facility {
+    /*
+     * Waits a moment for what is just ending, and may hold others' things until it has. Called before
+     * any is asked whether it is busy. NULL: there is no such thing.
+     */
+    void (*settle)(void);
     /* Whether somebody still uses it; says in the log who. Called before anything is taken down. */
     bool (*busy)(void);
     void (*shut_down)(void);

@@ -503,7 +503,7 @@ static bool executor_is_ending(const lc_executor *executor)
  * fiber still returns. So fibers that wait for nothing get a moment to end in; one that waits is
  * not ending. On the real clock: real threads are waited for.
  */
-static void executors_await(void)
+static void executors_settle(void)
 {
     const int64_t moment = 100 * LC_MILLISECOND;
     int64_t began = lc__clock_real.now(&lc__clock_real);
@@ -525,7 +525,6 @@ static bool executors_busy(void)
     struct hold holds[TOLD_MAX];
     size_t count = 0;
     lc_executor *executor;
-    executors_await();
     pthread_mutex_lock(&list_lock);
     TAILQ_FOREACH (executor, &executors, link)
         if (count < TOLD_MAX && note_hold(executor, &holds[count]))
@@ -700,7 +699,8 @@ static void shut_down(void)
     }
 }
 
-static struct lc__facility facility = {.busy = executors_busy, .shut_down = shut_down};
+static struct lc__facility facility = {
+    .settle = executors_settle, .busy = executors_busy, .shut_down = shut_down};
 
 void lc__executor_enlist(lc_executor *executor)
 {
