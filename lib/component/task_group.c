@@ -157,7 +157,7 @@ static lc_error *options_check(const lc_task_group_options *options)
     size_t length = strnlen(name, LC_NAME_MAX + 1);
     if (length < 1 || length > LC_NAME_MAX)
         return lc_error_new(-EINVAL, "a task group has a name of 1 to %d bytes", LC_NAME_MAX);
-    if ((int)options->kind != 0 && options->kind != LC_THREAD && options->kind != LC_FIBER)
+    if (options->kind != LC_KIND_DEFAULT && options->kind != LC_THREAD && options->kind != LC_FIBER)
         return lc_error_new(-EINVAL,
                             "task group \"%s\" is of kind %d: LC_FIBER or LC_THREAD, or 0 for the "
                             "default",

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /** What the tasks of a test share. */
@@ -603,6 +604,41 @@ static void task_is_inside_the_worker_that_made_its_group(void)
     lc_handle_unref(home.asked);
 }
 
+/* ---- names in reports ---- */
+
+static lc_error *wait_for_nothing(lc_context *context, void *arg)
+{
+    (void)context;
+    lc_handle_wait(arg, LC_FOREVER);
+    return NULL;
+}
+
+static lc_error *wait_for_the_stuck(void *arg)
+{
+    lc_task_group *group = lc_task_group_new(LC_TASK_GROUP(.name = "stuck"));
+    if (lc_task_group_start(group, wait_for_nothing, arg) == 0)
+        lc_task_group_wait(group, LC_FOREVER);
+    return NULL;
+}
+
+/** In a process of its own: who waits for ever leaves what it has. */
+CHECK_CHILD(stuck_world)
+{
+    lc_executor *world = NULL;
+    lc_error_unref(lc_executor_new_simulated(NULL, &world));
+    lc_error *error = lc_executor_run(world, wait_for_the_stuck, lc_handle_new());
+    fprintf(stderr, "%s\n", lc_error_message(error));
+    return lc_error_code(error) == -EDEADLK ? 0 : 1;
+}
+
+static void deadlock_names_the_group(void)
+{
+    struct check_exit child = check_child("stuck_world");
+    CU_ASSERT_EQUAL(child.status, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "tasks of group \"stuck\""));    /* who waits */
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "error stuck: waits for ever")); /* the task */
+}
+
 /* ---- mistakes, and what cannot be had ---- */
 
 static void refuses(const lc_task_group_options *options, const char *why)
@@ -643,6 +679,14 @@ static void mistakes_are_named(void)
     lc_task_group_unref(NULL);
 }
 
+static lc_error *fail_by_default(lc_context *context, void *arg)
+{
+    struct yard *yard = arg;
+    bool well = lc_is_fiber() && strcmp(lc_worker_name(), "tasks") == 0;
+    atomic_fetch_add(&yard->wrong, !well);
+    return fail(context, arg);
+}
+
 static void defaults_are_fibers_called_tasks(void)
 {
     struct yard yard = yard_new(0, LC_TASKS_LOG);
@@ -651,9 +695,9 @@ static void defaults_are_fibers_called_tasks(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(yard.group);
     CU_ASSERT_EQUAL(lc_task_group_start(yard.group, NULL, &yard), -EINVAL);
     check_log_capture();
-    CU_ASSERT_TRUE(starts(&yard, fail));
+    CU_ASSERT_TRUE(starts(&yard, fail_by_default));
     CU_ASSERT_EQUAL(lc_task_group_wait(yard.group, check_patience()), 0);
-    CU_ASSERT_TRUE(check_log_has("tasks"));
+    CU_ASSERT_TRUE(check_log_has("a task failed"));
     CU_ASSERT_EQUAL(lc_task_group_ref(yard.group), yard.group);
     lc_task_group_unref(yard.group);
     check_log_release();
@@ -709,3 +753,6 @@ CHECK_SUITE_IN_MODES(
     {"mistakes are named", mistakes_are_named},
     {"the default group is of fibers called tasks", defaults_are_fibers_called_tasks},
     {"failures leave nothing", failures_leave_nothing, CHECK_KERNEL});
+
+CHECK_SUITE(task_group_names, "conformance: task groups in reports",
+            {"a deadlock's report names the group", deadlock_names_the_group});
