@@ -52,6 +52,30 @@ static double spawn_and_end(size_t n)
     return (double)(bench_now() - begin) / (double)n;
 }
 
+/* ---- the same by a task group, which counts and waits ---- */
+
+static lc_error *end_task(lc_context *context, void *arg)
+{
+    (void)context;
+    (void)arg;
+    return NULL;
+}
+
+static double start_and_end_tasks(size_t n)
+{
+    lc_task_group *group = lc_task_group_new(LC_TASK_GROUP(.name = "bench"));
+    int64_t begin = bench_now();
+    for (size_t i = 0; i < n / BATCH; i++) {
+        for (unsigned j = 0; j < BATCH; j++)
+            if (lc_task_group_start(group, end_task, NULL) < 0)
+                bench_fail("lc_task_group_start");
+        lc_task_group_wait(group, LC_FOREVER);
+    }
+    double took = (double)(bench_now() - begin) / (double)n;
+    lc_task_group_unref(group);
+    return took;
+}
+
 /* ---- channels of pointers ---- */
 
 static lc_channel *make_channel(size_t capacity)
@@ -156,6 +180,10 @@ void bench_fibers(void)
 {
     bench_run(&(struct bench_figure){"fiber_spawn_end_1t", 200000, 15, spawn_and_end, "go", NULL});
     bench_run(&(struct bench_figure){"fiber_spawn_end_2t", 200000, 15, spawn_and_end, "go", NULL});
+    bench_run(
+        &(struct bench_figure){"task_start_end_1t", 200000, 15, start_and_end_tasks, NULL, NULL});
+    bench_run(
+        &(struct bench_figure){"task_start_end_2t", 200000, 15, start_and_end_tasks, NULL, NULL});
     bench_run(&(struct bench_figure){"fiber_pingpong_1t", 200000, 15, pingpong, "go", NULL});
     bench_run(&(struct bench_figure){"fiber_pingpong_far_2t", 2000, 15, pingpong_far, "go", NULL});
     bench_run(&(struct bench_figure){"channel_oneway_1t", 1000000, 15, oneway, "go", NULL});
