@@ -4,10 +4,17 @@
  */
 #include "support/check.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +73,77 @@ static void greeter_is_restarted(void)
     CU_ASSERT_EQUAL(program_ends(&greeter), 0);
 }
 
+/* ---- shop ---- */
+
+/* A network of its own, if the system permits: another run may have a shop at that port. */
+static void network_leave(void)
+{
+    struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+        return;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ioctl(fd, SIOCSIFFLAGS, &loopback);
+    close(fd);
+}
+
+static int shop_enter(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(7070)};
+    struct timeval patience = {.tv_sec = 30};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Whether the shop answers with what the customer has said. */
+static bool customer_is_served(int fd, const char *order)
+{
+    char answer[64] = "";
+    ssize_t length = (ssize_t)strlen(order);
+    return write(fd, order, (size_t)length) == length &&
+           recv(fd, answer, (size_t)length, MSG_WAITALL) == length && strcmp(answer, order) == 0;
+}
+
+/* Two customers; the one who stays when the shop closes is served still. */
+static int shop_serve(struct program *shop)
+{
+    int failed = 0;
+    failed += !program_says(shop, "shop: ready");
+    int first = shop_enter(), second = shop_enter();
+    failed += !customer_is_served(first, "two apples");
+    failed += !customer_is_served(second, "a pear");
+    close(first);
+    kill(shop->process, SIGHUP);
+    failed += !program_says(shop, "shop: reloaded");
+    kill(shop->process, SIGTERM);
+    failed += !program_says(shop, "shop: stopping: received SIGTERM");
+    failed += !customer_is_served(second, "a plum");
+    close(second);
+    failed += program_ends(shop) != 0;
+    return failed;
+}
+
+CHECK_CHILD(target_shop)
+{
+    struct program shop;
+    network_leave();
+    return program_start(&shop, "shop") ? shop_serve(&shop) : 1;
+}
+
+static void shop_serves_reloads_and_drains(void)
+{
+    struct check_exit child = check_child("target_shop");
+    CU_ASSERT_EQUAL(child.status, 0);
+    if (child.status != 0)
+        printf("\n%s\n", child.errors);
+}
+
 CHECK_SUITE(service_targets, "service: targets",
             {"greeter is restarted when it loses its voice, and ends by SIGTERM",
-             greeter_is_restarted});
+             greeter_is_restarted},
+            {"shop serves, reloads, and lets its customers finish",
+             shop_serves_reloads_and_drains});
