@@ -54,7 +54,7 @@ TEST_OBJECTS    := $(call objects,\
                    $(filter-out tests/bench/% tests/gdb/% tests/programs/% tests/switch/% tests/targets/% $(INTERPOSERS),\
                      $(wildcard tests/*/*.c)))
 # Programs that show how the API reads.
-TARGETS         := $(addprefix $(BUILD)/tests/targets/,greeter shop)
+TARGETS         := $(addprefix $(BUILD)/tests/targets/,greeter shop shop_test)
 # examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
@@ -133,8 +133,8 @@ $(PROGRAMS): $(BUILD)/tests/%.so: tests/%.c $(wildcard include/lifecycle/*.h) $(
 	$(call show,LD)$(CC) -std=c11 -D_GNU_SOURCE= -fPIC -fvisibility=hidden -shared $(WARNINGS) $(WERROR) -O2 -g \
 	    -Iinclude -o $@ $<
 
-# As strictly as a user may build them. shop_parts.c is what shop.c does not show.
-$(BUILD)/tests/targets/shop: tests/targets/shop_parts.c tests/targets/shop.h
+# As strictly as a user may build them. shop_parts.c is what the shop's two programs do not show.
+$(BUILD)/tests/targets/shop $(BUILD)/tests/targets/shop_test: tests/targets/shop_parts.c tests/targets/shop.h
 $(TARGETS): $(BUILD)/tests/targets/%: tests/targets/%.c $(wildcard include/lifecycle/*.h) $(STATIC) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call show,LD)$(LINK) -std=c11 -Wall -Wextra -Wpedantic -Werror -O2 -g -Iinclude -o $@ \
@@ -290,7 +290,8 @@ graph: deps-run deps-docs ## draw the graph of a running ledger anew, docs/ledge
 
 C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* examples examples/*))
 # The targets stay as they were written, letter by letter.
-LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targets/shop.h,$(C_FILES))
+LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targets/shop.h tests/targets/shop_test.c,\
+              $(C_FILES))
 LINT    := lint-format lint-floors lint-headers lint-symbols lint-gcc lint-clang lint-tidy lint-cppcheck
 .PHONY: $(LINT)
 

@@ -142,8 +142,32 @@ static void shop_serves_reloads_and_drains(void)
         printf("\n%s\n", child.errors);
 }
 
+/* ---- shop_test ---- */
+
+static void shop_test_passes(void)
+{
+    struct program test;
+    CU_ASSERT_TRUE_FATAL(program_start(&test, "shop_test"));
+    CU_ASSERT_TRUE(program_says(&test, "1000 seeds passed"));
+    CU_ASSERT_EQUAL(program_ends(&test), 0);
+}
+
+/* The seed alone shows what happens in it. */
+static void shop_test_shows_a_seed(void)
+{
+    struct program test;
+    setenv("LIFECYCLE_SEED", "17", 1);
+    CU_ASSERT_TRUE_FATAL(program_start(&test, "shop_test"));
+    unsetenv("LIFECYCLE_SEED");
+    CU_ASSERT_TRUE(program_says(&test, "store: failed"));
+    CU_ASSERT_TRUE(program_says(&test, "the store is locked; restart 2 in"));
+    CU_ASSERT_TRUE(program_says(&test, "seed 17 passed"));
+    CU_ASSERT_EQUAL(program_ends(&test), 0);
+}
+
 CHECK_SUITE(service_targets, "service: targets",
             {"greeter is restarted when it loses its voice, and ends by SIGTERM",
              greeter_is_restarted},
-            {"shop serves, reloads, and lets its customers finish",
-             shop_serves_reloads_and_drains});
+            {"shop serves, reloads, and lets its customers finish", shop_serves_reloads_and_drains},
+            {"shop_test passes 1,000 seeds", shop_test_passes},
+            {"shop_test shows one seed", shop_test_shows_a_seed});
