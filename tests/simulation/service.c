@@ -185,9 +185,13 @@ static void same_seed_gives_the_same_log(void)
 /* So that it means something: the log tells of everything that there is to tell of. */
 static void log_tells_of_everything(void)
 {
-    static const char *const told[] = {"made 1\n",   "took 1\n",          "broke after",
-                                       "choked on",  "cannot be watched", "after=0.1 s",
-                                       "after=0.2 s"};
+    static const char *const told[] = {"made 1\n",
+                                       "took 1\n",
+                                       "broke after",
+                                       "choked on",
+                                       "cannot be watched",
+                                       "; restart 1 in 0.1 s",
+                                       "; restart 2 in 0.2 s"};
     unsigned found = 0;
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         bool here = false;
