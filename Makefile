@@ -55,8 +55,10 @@ TEST_OBJECTS    := $(call objects,\
                      $(wildcard tests/*/*.c)))
 # Programs that show how the API reads.
 TARGETS         := $(addprefix $(BUILD)/tests/targets/,greeter shop shop_test)
-# examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME.
+# examples/NAME.c, or every file of examples/NAME/, becomes build/examples/NAME. examples/NAME/NAME_test.c and what else is
+# there, but for NAME.c with its main, becomes build/examples/NAME_test.
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
+EXAMPLE_TESTS   := $(patsubst %.c,examples/%,$(notdir $(wildcard examples/*/*_test.c)))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
 OBJECTS         := $(LIB_OBJECTS) $(BENCH_OBJECTS) $(TEST_OBJECTS) $(EXAMPLE_OBJECTS)
 NATIVE_SWITCHES := $(BUILD)/switch/native $(BUILD)/switch/ucontext
@@ -69,15 +71,15 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: all deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
+.PHONY: all examples deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
         lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
         gdb-programs benchmarks peers FORCE
 
-all: libraries $(EXAMPLES:%=$(BUILD)/%) ## build the libraries and the examples
+all: libraries examples ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
-tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) $(TARGETS) \
-       $(EXAMPLES:%=$(BUILD)/%)
-benchmarks: $(BUILD)/tests/bench $(EXAMPLES:%=$(BUILD)/%)
+examples: $(EXAMPLES:%=$(BUILD)/%) $(EXAMPLE_TESTS:%=$(BUILD)/%)
+tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) examples
+benchmarks: $(BUILD)/tests/bench examples
 switches: $(SWITCHES)
 native-switches: $(NATIVE_SWITCHES)
 gdb-programs: $(GDB_PROGRAMS)
@@ -86,11 +88,12 @@ peers: $(BUILD)/bench-peers/go $(BUILD)/bench-peers/otp
 # ---- rules ----
 
 HERE := -DCHECK_SOURCE_DIR='"$(CURDIR)"' -DCHECK_BUILD_DIR='"$(abspath $(BUILD))"' -DCHECK_VARIANT='"$(VARIANT)"'
-# Examples see what a user's program sees. The "=" agrees with files that define _GNU_SOURCE themselves.
+# Examples see what a user's program sees; as there, a literal may be an `arg`. The "=" agrees with files that define
+# _GNU_SOURCE themselves.
 $(LIB_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude $(BSD_CFLAGS)
 $(TEST_OBJECTS) $(BENCH_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude -Itests $(HERE) \
     $(BSD_CFLAGS) $(CUNIT_CFLAGS)
-$(EXAMPLE_OBJECTS): private UNIT = -Iinclude $(BSD_CFLAGS) $(ZLIB_CFLAGS)
+$(EXAMPLE_OBJECTS): private UNIT = -Wno-write-strings -Iinclude $(BSD_CFLAGS) $(ZLIB_CFLAGS)
 
 $(OBJECTS): $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -111,7 +114,11 @@ $(SHARED): $(LIB_OBJECTS)
 	@ln -sf $(SONAME) $(BUILD)/liblifecycle.so
 
 $(BUILD)/examples/ledger: private LIBS = $(ZLIB_LIBS)
-$(EXAMPLES:%=$(BUILD)/%): $$(call objects,$$(wildcard examples/$$(@F).c examples/$$(@F)/*.c)) $(STATIC)
+$(EXAMPLES:%=$(BUILD)/%): \
+    $$(call objects,$$(filter-out %_test.c,$$(wildcard examples/$$(@F).c examples/$$(@F)/*.c))) $(STATIC)
+$(EXAMPLE_TESTS:%=$(BUILD)/%): $(BUILD)/examples/%_test: \
+    $$(call objects,$$(filter-out examples/$$*/$$*.c,$$(wildcard examples/$$*/*.c))) $(STATIC)
+$(EXAMPLES:%=$(BUILD)/%) $(EXAMPLE_TESTS:%=$(BUILD)/%):
 	@mkdir -p $(@D)
 	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
 

@@ -1,7 +1,7 @@
 /*
  * examples.c: examples/simulate is a test by itself: it passes, shows how to replay a run, and what a deadlock looks
- * like. examples/tree shows a tree in which one part breaks and comes back, and the others do not notice. The ledger
- * and the tutorial have tests of their own.
+ * like. examples/tree shows a tree in which one part breaks and comes back, and the others do not notice.
+ * examples/line has its test beside it. The ledger has tests of its own.
  */
 #include "support/check.h"
 
@@ -17,16 +17,21 @@ struct outcome {
     char said[65536];
 };
 
-static void run(const char *arguments, struct outcome *outcome)
+static void run_example(const char *name, const char *arguments, struct outcome *outcome)
 {
     char command[1024];
-    snprintf(command, sizeof command, "exec 2>&1 '%s/examples/simulate' %s", CHECK_BUILD_DIR,
+    snprintf(command, sizeof command, "exec 2>&1; exec '%s/examples/%s' %s", CHECK_BUILD_DIR, name,
              arguments);
     FILE *output = popen(command, "r");
     CU_ASSERT_PTR_NOT_NULL_FATAL(output);
     size_t size = fread(outcome->said, 1, sizeof outcome->said - 1, output);
     outcome->said[size] = '\0';
     outcome->status = WEXITSTATUS(pclose(output));
+}
+
+static void run(const char *arguments, struct outcome *outcome)
+{
+    run_example("simulate", arguments, outcome);
 }
 
 static void passes(void)
@@ -121,8 +126,18 @@ static void shows_a_tree(void)
     watch_tree(&short_seen, &short_seen.broken, SIGINT);
 }
 
+static void line_passes_its_test(void)
+{
+    static struct outcome all;
+    run_example("line_test", "", &all);
+    CU_ASSERT_EQUAL(all.status, 0);
+    if (all.status != 0)
+        printf("%s", all.said);
+}
+
 CHECK_SUITE(examples_suite, "project: examples",
             {"simulate finds nothing wrong in 1,000 worlds", passes},
             {"simulate says the same of the same seed", repeats},
             {"simulate shows a deadlock", names_who_waits},
-            {"tree shows how a part of it breaks and comes back", shows_a_tree});
+            {"tree shows how a part of it breaks and comes back", shows_a_tree},
+            {"line passes the test beside it", line_passes_its_test});
