@@ -299,10 +299,11 @@ C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* exampl
 # The targets stay as they were written, letter by letter.
 LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targets/shop.h tests/targets/shop_test.c,\
               $(C_FILES))
-LINT    := lint-format lint-floors lint-headers lint-symbols lint-gcc lint-clang lint-tidy lint-cppcheck
+LINT    := lint-format lint-floors lint-headers lint-symbols lint-shown lint-links lint-gcc lint-clang lint-tidy \
+           lint-cppcheck
 .PHONY: $(LINT)
 
-lint: deps-lint ## check layout, floors, headers, exported symbols, warnings; clang-tidy; cppcheck
+lint: deps-lint ## check layout, floors, headers, exported symbols, docs, warnings; clang-tidy; cppcheck
 	$(build) --keep-going $(LINT)
 
 lint-format:
@@ -316,6 +317,12 @@ lint-headers:
 
 lint-symbols: $(SHARED)
 	@tests/lint/symbols $(SHARED) include/lifecycle.h
+
+lint-shown:
+	@tests/lint/shown include/lifecycle.h README.md $(wildcard docs/*.md examples/*.[ch] examples/*/*.[ch])
+
+lint-links:
+	@tests/lint/links $(wildcard *.md docs/*.md)
 
 lint-gcc lint-clang: lint-%:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint/$* CC=$* WERROR=-Werror libraries tests benchmarks \
