@@ -658,7 +658,9 @@ static int serve(const lc_service_options *options)
         .options = options, .supervisor = options->supervisor, .stop_deadline = LC_FOREVER};
     set_name(&service);
     lc__report_begin(&service.report, options, service.name);
-    service.refusal = start(&service);
+    lc_error *error = start(&service);
+    if (error)
+        service.refusal = error;
     bool has_run = !service.refusal;
     if (has_run)
         run(&service);

@@ -127,7 +127,10 @@ void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *no
     lc_error_unref(node->error);
     node->error = error;
     node->error_of = node->instance;
-    node->failed_at = engine->now;
+    bool is_ready = node->state == LC_NODE_READY;
+    int64_t ready_for = is_ready ? engine->now - node->since : node->ready_for;
+    node->ran = engine->now - node->started_at;
+    node->was_ready_for = node->was_ready ? ready_for : -1;
 }
 
 void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
@@ -292,10 +295,10 @@ void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
         .node = node->name,
         .instance = node->instance,
         .restarts = node->instance > 0 ? node->instance - 1 : 0,
-        .was_ready = node->was_ready,
+        .was_ready = node->was_ready_for >= 0,
         .stopping = node->fails_late,
-        .ran = node->failed_at - node->started_at,
-        .ready_for = node->was_ready ? node->ready_for : 0,
+        .ran = node->ran,
+        .ready_for = node->was_ready_for >= 0 ? node->was_ready_for : 0,
         .error = node->error,
         .proposed = lc__engine_proposed(node),
         .pause = node->fails_late ? 0 : node->pause,
@@ -307,9 +310,9 @@ const char *lc__engine_restart_text(const struct lc__engine_node *node,
                                     char text[LC__RESTART_TEXT_SIZE])
 {
     if (node->pause == 0)
-        snprintf(text, LC__RESTART_TEXT_SIZE, "restart %" PRIu64 " at once", node->instance);
+        snprintf(text, LC__RESTART_TEXT_SIZE, "restart %" PRIu64 " at once", node->error_of);
     else
-        snprintf(text, LC__RESTART_TEXT_SIZE, "restart %" PRIu64 " in %.1f s", node->instance,
+        snprintf(text, LC__RESTART_TEXT_SIZE, "restart %" PRIu64 " in %.1f s", node->error_of,
                  (double)node->pause / (double)LC_SECOND);
     return text;
 }
@@ -324,9 +327,9 @@ const char *lc__engine_decision_text(const struct lc__engine_node *node,
 
 const char *lc__engine_life_text(const struct lc__engine_node *node, char text[LC__LIFE_TEXT_SIZE])
 {
-    int64_t life = node->was_ready ? node->ready_for : node->failed_at - node->started_at;
-    snprintf(text, LC__LIFE_TEXT_SIZE, node->was_ready ? "%.1f s ready" : "%.1f s, not ready",
-             (double)life / (double)LC_SECOND);
+    bool was_ready = node->was_ready_for >= 0;
+    snprintf(text, LC__LIFE_TEXT_SIZE, was_ready ? "%.1f s ready" : "%.1f s, not ready",
+             (double)(was_ready ? node->was_ready_for : node->ran) / (double)LC_SECOND);
     return text;
 }
 

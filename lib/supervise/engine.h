@@ -174,14 +174,15 @@ struct lc__engine_node {
     /* To be read by all. */
     lc_node_state state;
     int64_t since;
-    uint64_t instance;   /* of the last start */
-    lc_error *error;     /* the last it had */
-    uint64_t error_of;   /* the instance that had it */
-    int64_t pause;       /* the last that was drawn */
-    int64_t started_at;  /* the present instance, or the last */
-    int64_t failed_at;   /* when `error` was kept */
-    bool tells_end;      /* set by the front at any time: LC__TELL_OVER */
-    lc_behavior decided; /* about `error`; read with LC__TELL_RESTART, LC__TELL_STOPPED */
+    uint64_t instance;     /* of the last start */
+    lc_error *error;       /* the last it had */
+    uint64_t error_of;     /* the instance that had it */
+    int64_t pause;         /* the last that was drawn */
+    int64_t started_at;    /* the present instance, or the last */
+    int64_t ran;           /* how long the instance of `error` had run when that was kept */
+    int64_t was_ready_for; /* and had been ready; -1: it was never */
+    bool tells_end;        /* set by the front at any time: LC__TELL_OVER */
+    lc_behavior decided;   /* about `error`; read with LC__TELL_RESTART, LC__TELL_STOPPED */
     bool overdue;
     bool was_ready; /* the present instance, or the last */
     bool running;   /* an instance exists */
