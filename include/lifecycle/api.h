@@ -63,16 +63,16 @@ LC_API const char *lc_version(void);
 
 /**
  * Joins every thread the library made and frees everything it holds for the process: the timer
- * thread, ended workers, the default executor, the monitor, the threads of lc_call_blocking, stacks of
- * fibers, spare descriptors, the process-signal table, the log sink (its release is called).
+ * thread, ended workers, the default executor, the monitor, the threads of lc_call_blocking, stacks
+ * of fibers, spare descriptors, the process-signal table, the log sink (its release is called).
  * Afterwards a leak checker finds nothing of ours, and `dlclose` is safe; the next call into the
  * library starts it anew.
  *
  * Call it when no worker runs and no other thread is inside the library; waiting for the done
  * handle of each component, and dropping what one made, is how to be sure.
  *
- * A fiber or worker that has told others that it is done may still be returning: it is waited for. So
- * is, for a tenth of a second, any other fiber that waits for nothing.
+ * A fiber or worker that has told others that it is done may still be returning: it is waited for.
+ * So is, for a tenth of a second, any other fiber that waits for nothing.
  *
  * @return 0, or -EBUSY if workers, fibers, isolates, ports of threads and fibers, executors that
  * were not freed, supervisors or trees that run, process-signal watches or deadlines to come are

@@ -59,7 +59,7 @@ LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, in
  *
  * The time begins when the parent ends, by a cancel or its deadline; for a parent that has ended
  * already, with this call. lc_context_deadline tells the parent's deadline and `timeout` together;
- * of a parent that has none it is LC_FOREVER, since nobody knows when that will end.
+ * of a parent that has none it is LC_FOREVER, since that end is not known beforehand.
  * @param timeout  nanoseconds. 0 or less: it ends with its parent, as a context of lc_context_new.
  * LC_FOREVER: the end of the parent never ends it; cancel it.
  * @return as lc_context_with_deadline. A parent that is NULL never ends, nor then does the context

@@ -12,11 +12,12 @@
  *
  * A task is a worker: it may wait, defer, throw. Its context is the group's, which ends when the
  * context ends that the group was made with, or by lc_task_group_cancel. A task that was told to
- * stop ends well with NULL and with any error that has the code of its context's error in its chain.
+ * stop ends well with NULL and with any error that has the code of its context's error in its
+ * chain.
  *
  * A task counts as running inside the worker that made the group. So a call that waits for that
- * worker to end, lc_supervisor_remove of its node, say, answers -EDEADLK in a task as it does in the
- * worker.
+ * worker to end, lc_supervisor_remove of its node, say, answers -EDEADLK in a task as it does in
+ * the worker.
  *
  * All calls are thread-safe.
  */
@@ -66,8 +67,8 @@ typedef struct lc_task_group_options {
      * NULL: "tasks". */
     const char *name;
     /**
-     * Its end tells the tasks to stop. NULL: only lc_task_group_cancel does, and what is thrown goes
-     * where the throws of the worker that makes the group go.
+     * Its end tells the tasks to stop. NULL: only lc_task_group_cancel does, and what is thrown
+     * goes where the throws of the worker that makes the group go.
      */
     lc_context *context;
     size_t limit;        /**< how many tasks run at a time; 0: LC_TASKS_LIMIT_DEFAULT */
@@ -116,8 +117,8 @@ LC_API void lc_task_group_cancel(lc_task_group *group, lc_error *cause);
  * deferred calls have run, their errors were reported, and none of them, nor the group, keeps
  * lc_library_shutdown or lc_executor_free from working. Tasks may be started meanwhile, and after
  * it.
- * @return 0; -ETIMEDOUT; -EDEADLK from a task of the group, or what lies inside one; -EINVAL without
- * a group; -ENOTSUP in a forked child.
+ * @return 0; -ETIMEDOUT; -EDEADLK from a task of the group, or what lies inside one; -EINVAL
+ * without a group; -ENOTSUP in a forked child.
  */
 LC_API int lc_task_group_wait(lc_task_group *group, int64_t deadline);
 

@@ -15,9 +15,9 @@
  *         return NULL;
  *     }
  *
- * Each value has a version. A reader holds the value that it has read for as long as it likes, while
- * newer ones come; it may pass over values, but never over the last one: the handle of a value
- * closes only once a newer value can be read.
+ * Each value has a version. A reader holds the value that it has read for as long as it likes,
+ * while newer ones come; it may pass over values, but never over the last one: the handle of a
+ * value closes only once a newer value can be read.
  *
  * All calls are thread-safe.
  */
@@ -48,8 +48,8 @@ LC_API void lc_watch_unref(lc_watch *watch);
  * from several threads at once are put in one order, which is that of the versions.
  * @param value    taken over if the call succeeds; NULL is a value like any other.
  * @param release  called with `value` once: when a newer one was published, or the watch is gone,
- * and no reader holds it any more. On the stack of whoever gives the last reference back, with no
- * lock held. NULL if there is nothing to free.
+ * and no reader holds it any more. It runs on the stack of the call that gives the last reference
+ * back, with no lock held. NULL if there is nothing to free.
  * @return 0; -EINVAL without a watch; -ENOMEM; -ENOTSUP in a forked child. After an error the value
  * is still the caller's, and the current value is the one before.
  */

@@ -53,8 +53,8 @@ static struct lc__facility *take_facility(void)
 }
 
 /*
- * Walked without the lock, since these wait, or log, which calls the program's code: facilities are
- * never freed, and nobody else is in the library now.
+ * The list is walked without the lock, since these calls wait, or log, which calls the program's
+ * code: facilities are never freed, and no other thread is in the library now.
  */
 static struct lc__facility *first_facility(void)
 {

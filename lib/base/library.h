@@ -14,8 +14,8 @@
  */
 struct lc__facility {
     /*
-     * Waits a moment for what is just ending, and may hold others' things until it has. Called before
-     * any is asked whether it is busy. NULL: there is no such thing.
+     * Waits a moment for what is just ending, which may hold things of other facilities until it
+     * has. Called before any is asked whether it is busy. NULL: nothing has to be waited for.
      */
     void (*settle)(void);
     /* Whether somebody still uses it; says in the log who. Called before anything is taken down. */

@@ -1,14 +1,14 @@
 /*
  * task_group.c: tasks that are started, counted and waited for. See <lifecycle/task_group.h>.
  *
- * One lock is for the two counts, of references and of tasks that have not ended, and for what hangs
- * on them. The order in which it is taken is the order of all that can happen to a group:
+ * One lock is for the two counts, of references and of tasks that have not ended, and for what
+ * depends on them. The order in which it is taken is the order of all that can happen to a group:
  *
  *     start    context live, count < limit    -> count + 1, then the task is launched
  *     end      count > 0                      -> count - 1; to 0: all that wait are taken out
  *     wait     count = 0: returns; else       -> one more waits
  *     unref    refs > 0                       -> refs - 1
- *     refs = 0 and count = 0: the group is over, and who made it so gives up what it holds
+ *     refs = 0 and count = 0: the group is over; the call that made it so gives up what it holds
  *
  * - Limit: the comparison and the step are one, so no two starts share the last place.
  * - Start against cancel: whether the context has ended is looked at under the lock. A start that
@@ -17,11 +17,11 @@
  * - Wait against the last end: either the end finds the waiter in the list, or the waiter finds the
  *   count 0. A waiter that is out of time looks, under the lock, whether it has been taken out.
  * - The last end touches nothing of the group after it has given the lock back, unless it has made
- *   the group over: who waited may drop the last reference at once. The unparks touch only parkers,
+ *   the group over: a waiter may drop the last reference at once. The unparks touch only parkers,
  *   which stay until they are counted.
  *
- * Memory: the group's is freed with the signaler that its context holds, since what is thrown on
- * that context, by whoever still has it, comes to the group.
+ * Memory: the group's is freed with the signaler that its context holds, since an error that is
+ * thrown on that context comes to the group, also from code that has kept the context.
  */
 #include <lifecycle/task_group.h>
 
@@ -89,8 +89,8 @@ static void failure_log(const lc_task_group *group, const lc_error *error, uint6
 }
 
 /*
- * Each error that is no clean end comes here, on the stack of who has it, before the task has ended.
- * Taken over. The group may be over, if it is not a task's: its memory is still there.
+ * Each error that is no clean end comes here, on the stack of its thrower, before that task has
+ * ended. Takes it over. The group may be over, if the error is not a task's: its memory is there.
  */
 static void failure_relay(void *arg, lc_error *error)
 {
@@ -137,8 +137,8 @@ static void group_free(void *arg)
 }
 
 /*
- * No reference and no task is left. What was left out of the log is told: no further line will. Nobody
- * else changes the count any more.
+ * No reference and no task is left, and so no other call changes the group any more. The log tells
+ * what was left out of it, since no further line will.
  */
 static void group_over(lc_task_group *group)
 {
@@ -291,7 +291,10 @@ static void waiters_wake(struct lc__waiter *first)
     }
 }
 
-/* Under the lock. Links those that wait by `previous`, since `next` tells that one is in no list. */
+/*
+ * Under the lock. Links the waiters by `previous`, since a `next` of NULL tells that one is in no
+ * list.
+ */
 static struct lc__waiter *waiters_take(lc_task_group *group)
 {
     struct lc__waiter *taken = NULL;
@@ -316,7 +319,7 @@ static void group_leave(lc_task_group *group)
         group_over(group);
 }
 
-/* Whether only the calling task is left of the group, which nobody else then can get at. */
+/* Whether the calling task is all that is left of the group: then no other call can reach it. */
 static bool group_is_ours(lc_task_group *group)
 {
     lc__spinlock_lock(&group->lock);
@@ -327,7 +330,7 @@ static bool group_is_ours(lc_task_group *group)
 
 /*
  * The worker is finishing before it is counted off, and the group is given up before that if it can
- * be: who knows that the task has ended may shut the library down.
+ * be: code that knows that the task has ended may shut the library down.
  */
 static void task_ended(void *arg)
 {
@@ -467,7 +470,7 @@ static int waiter_park(lc_task_group *group, struct lc__waiter *waiter, int64_t 
         result = lc__park(waiter->parker, 0, deadline, &reason);
     if (result == 0 || waiter_leaves(group, waiter))
         return result;
-    lc__park_until(waiter->parker, 1); /* taken out in the last moment */
+    lc__park_until(waiter->parker, 1); /* it was taken out in the last moment */
     return result == -EINTR ? result : 0;
 }
 

@@ -131,7 +131,7 @@ static struct deadline_context *of_timer(struct lc__timer *timer)
     return (struct deadline_context *)((char *)timer - offsetof(struct deadline_context, timer));
 }
 
-/* By whoever comes first: the context has ended, or is freed. */
+/* The context has ended, or is freed: the first of these calls has an effect. */
 static void grace_release_timers(struct grace_context *graced)
 {
     /* Only the atomicity counts. */
@@ -421,10 +421,11 @@ static bool context_has_ended(lc_context *context)
 }
 
 /*
- * The parent has ended: the time begins. Who ends the context meanwhile sets its error, under the
- * lock, and then disarms. Either we hold the lock later, and find the error, or he does, and then
- * finds the timer armed. Where no timer can be had, which the hold excludes in the world that the
- * context was made in, there is no grace: nothing is to run for ever for want of memory.
+ * The parent has ended: the time begins. A cancel that comes meanwhile sets the error, under the
+ * lock, and then disarms. Either this call takes the lock later, and finds the error, or the cancel
+ * does, and then finds the timer armed. Where no timer can be had, which the hold excludes in the
+ * world that the context was made in, there is no grace: no work is to go on for ever for want of
+ * memory.
  */
 static void grace_begin(struct grace_context *graced)
 {
@@ -438,7 +439,7 @@ static void grace_begin(struct grace_context *graced)
         lc__timer_disarm(&graced->timed.timer);
 }
 
-/* On the stack of who ends the parent. */
+/* On the stack of the call that ends the parent. */
 static void grace_parent_ended(struct lc__waiter *waiter)
 {
     struct grace_link *link = (struct grace_link *)waiter;

@@ -90,7 +90,9 @@ bool lc__fiber_name_one(const lc_executor *executor, char *name)
     return fiber != NULL;
 }
 
-/* As lc__task_waits, which would touch a task that it takes for a thread's: this may be none now. */
+/*
+ * As lc__task_waits, which would touch a task that it takes for a thread's: this may be none now.
+ */
 static bool fiber_is_waiting(struct lc__fiber *fiber)
 {
     unsigned long parks = atomic_load_explicit(&fiber->task.parks, memory_order_acquire);

@@ -3,7 +3,7 @@
  *
  * The watch has one reference to the current value, each reader one to what it has read. The lock
  * is for the one pointer: a reader takes its reference under it, so that no publish can give the
- * watch's back in between. What is closed, and what is released, is so after the lock.
+ * watch's back in between. Handles close, and values are released, after the lock is given back.
  */
 #include <lifecycle/watch.h>
 
@@ -99,8 +99,7 @@ static void release_value(const lc_watch_value *value)
 void lc_watch_value_unref(lc_watch_value *value)
 {
     /*
-     * Nobody without a reference gets one to a value whose count is 1: the watch, which gives them
-     * out, has that one itself.
+     * At a count of 1 no other reference can come: the watch, which gives them out, has that one.
      */
     if (!value || !lc__refs_drop(&value->refs))
         return;
@@ -155,8 +154,9 @@ void lc_watch_unref(lc_watch *watch)
 
 /*
  * The lock orders the value's contents before every read of it, and the new value before the close
- * of the old one's handle: who sees that closed and then reads takes the lock later. A reader that
- * has read just before us finds the handle that we are about to close. So none waits for ever.
+ * of the old one's handle: a reader that sees that closed and then reads takes the lock later. A
+ * reader that takes the lock before this call has the handle that this call closes. So none waits
+ * for ever.
  */
 int lc_watch_publish(lc_watch *watch, void *value, void (*release)(void *value))
 {

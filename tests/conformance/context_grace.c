@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { GRACE = 1000 };
+#define GRACE ((int64_t)1000)
 
 static bool lives(lc_context *context)
 {

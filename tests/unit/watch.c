@@ -320,7 +320,7 @@ static bool duel_was_fair(void *arg)
 {
     struct duel *duel = arg;
     lc_watch_value *value = lc_watch_read(duel->watch);
-    bool fair = lc_watch_value_version(value) == 2 * HAND &&
+    bool fair = lc_watch_value_version(value) == 2UL * HAND &&
                 !lc_handle_is_closed(lc_watch_value_replaced(value));
     lc_watch_unref(duel->watch);
     lc_watch_value_unref(value);
