@@ -182,17 +182,22 @@ static const struct growing {
     GROWING("task_group.h", lc_task_group_options, 1, ".name = \"own\"",
             "lc_task_group *made = lc_task_group_new(options); int code = made ? 0 : -EINVAL;"
             "lc_task_group_unref(made); return code;"),
-    GROWING("port.h", lc_port_options, 2, ".limit = 2",
+    GROWING("channel.h", lc_channel_options, 1, ".capacity = 3",
+            "lc_channel *made = NULL; int code = code_of(lc_channel_new(options, &made));"
+            "lc_channel_unref(made); return code;"),
+    GROWING("port.h", lc_port_options, 1, ".arg = NULL",
             "lc_receive_port port; int code = code_of(lc_port_open(options, &port));"
             "if (code == 0) lc_port_close(port); return code;"),
-    GROWING("isolate.h", lc_isolate_options, 2, ".name = \"own\", .entry = enter",
+    GROWING("isolate.h", lc_isolate_options, 1, ".name = \"own\", .entry = enter",
             "lc_isolate isolate; return code_of(lc_isolate_spawn(options, &isolate));"),
-    GROWING("isolate.h", lc_isolate_group_options, 1, ".name = \"own\"",
-            "lc_isolate_group *made = NULL; int code = code_of(lc_isolate_group_new(options, &made));"
-            "if (made) lc_isolate_group_unref(made); return code;"),
-    GROWING("simulate.h", lc_simulation_options, 1, ".seed = 7",
-            "lc_executor *made = NULL; int code = code_of(lc_executor_new_simulated(options, &made));"
-            "if (made) lc_executor_free(made); return code;"),
+    GROWING(
+        "isolate.h", lc_isolate_group_options, 1, ".name = \"own\"",
+        "lc_isolate_group *made = NULL; int code = code_of(lc_isolate_group_new(options, &made));"
+        "if (made) lc_isolate_group_unref(made); return code;"),
+    GROWING(
+        "simulate.h", lc_simulation_options, 1, ".seed = 7",
+        "lc_executor *made = NULL; int code = code_of(lc_executor_new_simulated(options, &made));"
+        "if (made) lc_executor_free(made); return code;"),
 };
 
 /* What the calls of the table use. */
@@ -330,13 +335,11 @@ static void sanitized_library_may_leave_symbols_undefined(void)
     CU_ASSERT_EQUAL(shell(links, "!", "CFLAGS='-g -fsanitize=address'"), 0);
 }
 
-CHECK_SUITE(install_suite, "project: install",
-            {"a sanitized shared library may leave symbols undefined",
-             sanitized_library_may_leave_symbols_undefined},
-            {"a program found by pkg-config runs with the shared library",
-             runs_with_the_shared_library},
-            {"a program found by pkg-config runs with the static library",
-             runs_with_the_static_library},
-            {"a program of a header with a field fewer, and with one more, runs",
-             runs_with_other_headers},
-            {"uninstall leaves nothing", uninstalls});
+CHECK_SUITE(
+    install_suite, "project: install",
+    {"a sanitized shared library may leave symbols undefined",
+     sanitized_library_may_leave_symbols_undefined},
+    {"a program found by pkg-config runs with the shared library", runs_with_the_shared_library},
+    {"a program found by pkg-config runs with the static library", runs_with_the_static_library},
+    {"a program of a header with a field fewer, and with one more, runs", runs_with_other_headers},
+    {"uninstall leaves nothing", uninstalls});
