@@ -752,7 +752,7 @@ CHECK_SUITE_IN_MODES(
      task_is_inside_the_worker_that_made_its_group},
     {"mistakes are named", mistakes_are_named},
     {"the default group is of fibers called tasks", defaults_are_fibers_called_tasks},
-    {"failures leave nothing", failures_leave_nothing, CHECK_KERNEL});
+    {"a group that fails for want of memory leaves nothing", failures_leave_nothing, CHECK_KERNEL});
 
 CHECK_SUITE(task_group_names, "conformance: task groups in reports",
             {"a deadlock's report names the group", deadlock_names_the_group});
