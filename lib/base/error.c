@@ -198,8 +198,8 @@ lc_error *lc_error_new_errno_at(const char *file, int line, int number, const ch
     else
         snprintf(wrong, sizeof wrong, "an errno is above 0, and this was %d", number);
     va_start(arguments, format);
-    lc_error *error =
-        make_checked(file, line, &reason, reason.code, format ? format : "", arguments);
+    lc_error *error = format ? make_checked(file, line, &reason, reason.code, format, arguments)
+                             : make_of(file ? file : "", line, &reason, reason.code, "", 0);
     va_end(arguments);
     if (error->cause == &reason)
         error->cause = NULL;
