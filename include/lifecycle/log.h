@@ -12,9 +12,9 @@
  *
  * A text never forges a line or a field, and never acts on a terminal. The backslash and all
  * controls (C0, C1, DEL), the separators U+2028 and U+2029, and what changes the direction of text
- * are escaped: \\, \n, \t, \r, \u009b; a byte that is no UTF-8 is \x9b. A component or a message
- * with an equals sign stands in double quotes, as does a key or a value with a space, an equals
- * sign or a double quote, or without a character.
+ * are escaped: `\\`, `\n`, `\t`, `\r`, `\u009b`; a byte that is no UTF-8 is `\x9b`. A component
+ * or a message with an equals sign stands in double quotes, as does a key or a value with a
+ * space, an equals sign or a double quote, or without a character.
  *
  * Logging to stderr never waits for a reader that does not read. A reader that is slow gets 100 ms,
  * at most once in ten seconds for the whole process. Lines that do not fit then are dropped and
@@ -182,10 +182,10 @@ LC_API int lc_log_set_sink(const lc_log_sink *sink);
  * numbers, a duration is in seconds; a double that JSON has no number for is the text "nan", "inf"
  * or "-inf". The time is lc_wall_now's, in a simulation too. What does not fit LC_LOG_LINE_MAX is
  * left out, and the object has "cut":true. In a record with a byte that is no UTF-8 the object has
- * "escaped":true, and in all its texts such a byte is \x9b and a backslash is doubled, after JSON's
- * own escapes are undone. All else is as of the text: lines never mix and never wait for a reader,
- * controls are escaped (\u001b), and in the systemd journal a line begins with its priority, which
- * the journal takes off.
+ * "escaped":true, and in all its texts such a byte is `\x9b` and a backslash is doubled, after
+ * JSON's own escapes are undone. All else is as of the text: lines never mix and never wait for a
+ * reader, controls are escaped (`\u001b`), and in the systemd journal a line begins with its
+ * priority, which the journal takes off.
  */
 LC_API const lc_log_sink *lc_log_json_sink(void);
 
