@@ -109,6 +109,12 @@ static void shows_files_as_they_are(void)
     CU_ASSERT_TRUE(succeeds(shell("%s", compare)));
 }
 
+static void keeps_to_its_length(void)
+{
+    CU_ASSERT_TRUE(succeeds(shell("test $(wc -l <README.md) -le 200;"
+                                  " test $(wc -l <examples/line/line.c) -le 150")));
+}
+
 /**
  * Takes the time off a record, and the digits off durations, which a busy machine lengthens: "failed after 1.5 s" is as
  * good as 1.6 s.
@@ -266,6 +272,7 @@ static void recipe_fetches_a_page(void)
 CHECK_SUITE(readme_suite, "project: readme",
             {"all C code of the README and docs/ compiles", compiles},
             {"what is shown of a file is in that file", shows_files_as_they_are},
+            {"the README has 200 lines at most, the tutorial's server 150", keeps_to_its_length},
             {"the README's program says what the README says", says_what_it_says},
             {"the guide's programs say what the guide says", guide_says_what_it_says},
             {"the recipe for SQLite asks a database, and a stop interrupts it", recipe_uses_sqlite},
