@@ -22,6 +22,8 @@ CUNIT_CFLAGS := $(call pkg,--cflags,cunit)
 CUNIT_LIBS   := $(or $(call pkg,--libs,cunit),-lcunit)
 ZLIB_CFLAGS  := $(call pkg,--cflags,zlib)
 ZLIB_LIBS    := $(or $(call pkg,--libs,zlib),-lz)
+SQLITE_CFLAGS := $(call pkg,--cflags,sqlite3)
+SQLITE_LIBS   := $(or $(call pkg,--libs,sqlite3),-lsqlite3)
 
 # ---- how things are compiled ----
 
@@ -93,7 +95,7 @@ HERE := -DCHECK_SOURCE_DIR='"$(CURDIR)"' -DCHECK_BUILD_DIR='"$(abspath $(BUILD))
 $(LIB_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude $(BSD_CFLAGS)
 $(TEST_OBJECTS) $(BENCH_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude -Itests $(HERE) \
     $(BSD_CFLAGS) $(CUNIT_CFLAGS)
-$(EXAMPLE_OBJECTS): private UNIT = -Wno-write-strings -Iinclude $(BSD_CFLAGS) $(ZLIB_CFLAGS)
+$(EXAMPLE_OBJECTS): private UNIT = -Wno-write-strings -Iinclude $(BSD_CFLAGS) $(ZLIB_CFLAGS) $(SQLITE_CFLAGS)
 
 $(OBJECTS): $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -114,6 +116,7 @@ $(SHARED): $(LIB_OBJECTS)
 	@ln -sf $(SONAME) $(BUILD)/liblifecycle.so
 
 $(BUILD)/examples/ledger: private LIBS = $(ZLIB_LIBS)
+$(BUILD)/examples/kv $(BUILD)/examples/kv_test: private LIBS = $(SQLITE_LIBS)
 $(EXAMPLES:%=$(BUILD)/%): \
     $$(call objects,$$(filter-out %_test.c,$$(wildcard examples/$$(@F).c examples/$$(@F)/*.c))) $(STATIC)
 $(EXAMPLE_TESTS:%=$(BUILD)/%): $(BUILD)/examples/%_test: \
