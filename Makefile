@@ -74,6 +74,7 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: all examples deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
+        bench-kv \
         lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
         gdb-programs benchmarks peers FORCE
 
@@ -167,11 +168,12 @@ $(GDB_PROGRAMS): tests/gdb/fibers.c $(STATIC) $(SHARED)
 
 # What the bench runs beside the library. A peer that cannot be built is missing in its table, and the rest is measured.
 # The Go compiler keeps its cache here too, asks no network and heeds no setting of the user's.
-$(BUILD)/bench-peers/go: private export GOCACHE = $(abspath $(BUILD))/bench-peers/cache
-$(BUILD)/bench-peers/go: private export GOPATH = $(GOCACHE)/path
-$(BUILD)/bench-peers/go: private export GOFLAGS = -buildvcs=false
-$(BUILD)/bench-peers/go: private export GOPROXY = off
-$(BUILD)/bench-peers/go: $(wildcard tests/bench/peers/go/*)
+GO_PEERS := $(BUILD)/bench-peers/go $(BUILD)/bench-peers/kv
+$(GO_PEERS): private export GOCACHE = $(abspath $(BUILD))/bench-peers/cache
+$(GO_PEERS): private export GOPATH = $(GOCACHE)/path
+$(GO_PEERS): private export GOFLAGS = -buildvcs=false
+$(GO_PEERS): private export GOPROXY = off
+$(GO_PEERS): $(BUILD)/bench-peers/%: $$(wildcard tests/bench/peers/%/*)
 	@mkdir -p $(@D)
 	$(call show,GO)cd $(<D) && go build -o $(abspath $@) . || rm -f $(abspath $@)
 
@@ -252,6 +254,11 @@ bench: deps-run ## measure, beside Go and Erlang too, print and write build/benc
 	@.ci/deps bench || echo 'Without them, figures of these peers are missing.'
 	$(build) benchmarks peers
 	@$(BUILD)/tests/bench $(FIGURES)
+
+bench-kv: deps-run ## load the key-value store, beside the same in Go, and print requests per second
+	@.ci/deps bench || echo 'Without them, what is missing is told.'
+	$(build) $(BUILD)/examples/kv $(BUILD)/bench-peers/kv
+	@tests/bench/kv $(BUILD)
 
 coverage: deps-coverage ## run all tests and tell which lines of lib/ they reach
 	$(build) VARIANT=coverage BUILD=$(BUILD)/coverage tests

@@ -1,0 +1,3 @@
+module lifecycle/bench/kv
+
+go 1.19
