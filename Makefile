@@ -74,8 +74,7 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: all examples deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
-        bench-kv \
-        lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
+        bench-kv lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
         gdb-programs benchmarks peers FORCE
 
 all: libraries examples ## build the libraries and the examples

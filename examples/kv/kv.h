@@ -4,7 +4,7 @@
 
 #include <lifecycle.h>
 
-enum { KEY_MAX = 255, VALUE_MAX = 65536, BATCH_MAX = 256, QUEUE_MAX = 1024 };
+enum { KEY_MAX = 255, VALUE_MAX = 65536, BATCH_MAX = 256 };
 
 /** Goes from a connection, which waits meanwhile, to a store and back. */
 struct request {

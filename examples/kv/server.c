@@ -20,7 +20,7 @@ struct http {
     bool last;          /* the connection ends after the next answer */
     size_t used, taken; /* bytes of `input`: received; of those, the request's */
     struct request request;
-    char input[HEAD_MAX + VALUE_MAX], output[ANSWER_HEAD_MAX + VALUE_MAX];
+    char input[HEAD_MAX + VALUE_MAX], output[ANSWER_HEAD_MAX + VALUE_MAX]; /* head and body */
 };
 
 /* What parses returns NULL, or the status to refuse the request with. */
@@ -135,9 +135,8 @@ static int http_write(struct http *http, lc_context *context)
         http->output, ANSWER_HEAD_MAX, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s%s\r\n",
         request->status, request->found_length, http->last ? "Connection: close\r\n" : "",
         strncmp(request->status, "405", 3) == 0 ? "Allow: GET, PUT, DELETE\r\n" : "");
-    char *head = memmove(request->found - size, http->output, size); /* to be written in one go */
-    return lc_write_all(context, http->fd, head, size + request->found_length,
-                        lc_deadline_after(PATIENCE));
+    return lc_write_all(context, http->fd, memmove(request->found - size, http->output, size),
+                        size + request->found_length, lc_deadline_after(PATIENCE));
 }
 
 static lc_error *serve_connection(lc_context *context, void *arg)

@@ -91,17 +91,18 @@ lc_error *store_run(lc_context *context, lc_ready *ready, void *arg)
     struct base base = {.connection = NULL};
     lc_channel *queue = NULL;
     void *next = NULL;
-    if (lc_channel_new(QUEUE_MAX, NULL, &queue) < 0 ||
-        lc_watch_publish(store->queue, queue, queue_release) < 0) {
-        lc_channel_unref(queue);
-        return lc_error_new(-ENOMEM, "no memory for the queue of a store");
+    lc_error *error = lc_channel_new(NULL, &queue);
+    if (!error && lc_watch_publish(store->queue, queue, queue_release) < 0) {
+        error = lc_error_new(-ENOMEM, "no memory for the queue of a store");
+        queue_release(queue);
     }
+    if (error)
+        return error;
     bool well = base_open(&base, store->path);
     if (well)
         lc_ready_signal(ready);
     while (well && lc_context_receive(context, queue, &next, LC_FOREVER) == 0)
         well = serve_batch(&base, queue, next, true);
-    lc_error *error = NULL;
     if (!well)
         error = lc_error_new(-EIO, "%s: %s", store->path, sqlite3_errmsg(base.connection));
     lc_channel_close(queue); /* takes no more; what it has taken is answered */
