@@ -34,18 +34,18 @@ typedef enum lc_waitable_kind {
  */
 typedef struct lc_waitable {
     lc_waitable_kind kind;
-    int descriptor; /**< LC_WAITABLE_FD only */
-    short events;   /**< LC_WAITABLE_FD: POLLIN, POLLOUT, ... asked for */
-    short revents;  /**< LC_WAITABLE_FD: what poll(2) reported, set by the wait */
-    void *object;   /**< the handle, channel or signal watch */
+    int fd;        /**< LC_WAITABLE_FD only */
+    short events;  /**< LC_WAITABLE_FD: POLLIN, POLLOUT, ... asked for */
+    short revents; /**< LC_WAITABLE_FD: what poll(2) reported, set by the wait */
+    void *object;  /**< the handle, channel or signal watch */
 } lc_waitable;
 
-static inline lc_waitable lc_waitable_make(lc_waitable_kind kind, void *object, int descriptor,
+static inline lc_waitable lc_waitable_make(lc_waitable_kind kind, void *object, int fd,
                                            short events)
 {
     lc_waitable waitable;
     waitable.kind = kind;
-    waitable.descriptor = descriptor;
+    waitable.fd = fd;
     waitable.events = events;
     waitable.revents = 0;
     waitable.object = object;
@@ -69,9 +69,9 @@ static inline lc_waitable lc_on_send(lc_channel *channel)
     return lc_waitable_make(LC_WAITABLE_SEND, channel, -1, 0);
 }
 /** Ready when poll(2) reports an event; `events` as there (POLLIN, POLLOUT). */
-static inline lc_waitable lc_on_fd(int descriptor, short events)
+static inline lc_waitable lc_on_fd(int fd, short events)
 {
-    return lc_waitable_make(LC_WAITABLE_FD, (void *)0, descriptor, events);
+    return lc_waitable_make(LC_WAITABLE_FD, (void *)0, fd, events);
 }
 /** Ready when lc_process_signals_next would not wait. */
 static inline lc_waitable lc_on_signals(lc_process_signals *signals)

@@ -130,9 +130,9 @@ int lc__poller_touch(int descriptor, bool forget)
     return told;
 }
 
-int lc_fd_forget(int descriptor)
+int lc_fd_forget(int fd)
 {
-    return lc__forked() ? -ENOTSUP : lc__poller_touch(descriptor, true);
+    return lc__forked() ? -ENOTSUP : lc__poller_touch(fd, true);
 }
 
 /* ---- a thread's epoll ---- */

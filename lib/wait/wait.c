@@ -82,7 +82,7 @@ static int measure(struct wait *wait)
         long needed = waiters_needed(&wait->waitables[i]);
         if (needed < 0)
             return -EINVAL;
-        if (wait->waitables[i].kind == LC_WAITABLE_FD && wait->waitables[i].descriptor < 0)
+        if (wait->waitables[i].kind == LC_WAITABLE_FD && wait->waitables[i].fd < 0)
             return -EBADF; /* poll(2) would pass over it, and wait for ever */
         wait->waiter_count += (size_t)needed;
         wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_FD;
@@ -160,7 +160,7 @@ static size_t collect_descriptors(struct wait *wait, size_t bound)
     for (size_t i = 0; i < wait->count && i < bound; i++) {
         const lc_waitable *waitable = &wait->waitables[i];
         if (waitable->kind == LC_WAITABLE_FD)
-            wait->polled[used++] = (struct pollfd){waitable->descriptor, waitable->events, 0};
+            wait->polled[used++] = (struct pollfd){waitable->fd, waitable->events, 0};
     }
     return used;
 }

@@ -292,7 +292,7 @@ static void descriptors_that_are_not_open(void)
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, check_patience()), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
     CU_ASSERT_EQUAL(lc_wait_fd(NULL, closed_descriptor(), POLLIN, check_patience()), -EBADF);
-    waitables[0].descriptor = -1;
+    waitables[0].fd = -1;
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 1, LC_NOW), -EBADF);
 }
 
