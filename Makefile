@@ -13,7 +13,9 @@ AARCH64_CC ?= aarch64-linux-gnu-gcc
 
 # The one source of the version is include/lifecycle/api.h.
 VERSION := $(shell awk '/define LC_VERSION_/ { v = v dot $$3; dot = "." } END { print v }' include/lifecycle/api.h)
-SONAME  := liblifecycle.so.$(firstword $(subst ., ,$(VERSION)))
+# While the major version is 0 each minor version is a binary interface of its own.
+MAJOR   := $(firstword $(subst ., ,$(VERSION)))
+SONAME  := liblifecycle.so.$(if $(filter 0,$(MAJOR)),$(basename $(VERSION)),$(MAJOR))
 
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 BSD_CFLAGS   := $(call pkg,--cflags,libbsd)

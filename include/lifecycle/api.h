@@ -14,7 +14,7 @@
 #endif
 
 #define LC_VERSION_MAJOR 0
-#define LC_VERSION_MINOR 1
+#define LC_VERSION_MINOR 2
 #define LC_VERSION_PATCH 0
 
 /** Marks what the shared library exports; everything else is hidden. */
