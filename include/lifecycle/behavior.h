@@ -50,11 +50,11 @@ typedef struct lc_failure {
      * LC_SPIN_HALT count.
      */
     bool stopping;
-    int64_t ran;            /**< nanoseconds from the instance's start to its failure */
-    int64_t ready_for;      /**< nanoseconds from its readiness to its failure; 0: never ready */
-    const lc_error *error;  /**< never NULL */
-    lc_behavior proposed;   /**< what would be done without the judge */
-    int64_t pause;          /**< nanoseconds before the restart that would follow; 0: none */
+    int64_t ran;           /**< nanoseconds from the instance's start to its failure */
+    int64_t ready_for;     /**< nanoseconds from its readiness to its failure; 0: never ready */
+    const lc_error *error; /**< never NULL */
+    lc_behavior proposed;  /**< what would be done without the judge */
+    int64_t pause;         /**< nanoseconds before the restart that would follow; 0: none */
 } lc_failure;
 
 /**
