@@ -1,6 +1,6 @@
 /*
- * io.h: sockets, pipes and other descriptors under a context and a deadline: listen, accept, connect,
- * read, write.
+ * io.h: sockets, pipes and other descriptors under a context and a deadline: listen, accept,
+ * connect, read, write.
  *
  *     while ((length = lc_read(context, fd, line, sizeof line, lc_deadline_after(LC_MINUTE))) > 0)
  *         if (lc_write_all(context, fd, line, (size_t)length, lc_deadline_after(LC_SECOND)) < 0)
@@ -8,8 +8,8 @@
  *     close(fd);
  *
  * All of it works in threads and in fibers, where only the calling fiber waits. In a simulation it
- * works too: see simulate.h. Each call may be made from any thread, for the same descriptor as well.
- * None is a pthread cancellation point. A descriptor that is made here is non-blocking and
+ * works too: see simulate.h. Each call may be made from any thread, for the same descriptor as
+ * well. None is a pthread cancellation point. A descriptor that is made here is non-blocking and
  * close-on-exec; it is the caller's, for close(2).
  *
  * The context may be NULL: it then never ends. Each call first tries, and waits only if it has to.
@@ -41,10 +41,10 @@ LC_BEGIN_DECLARATIONS
 
 /**
  * Listens for TCP connections (SO_REUSEADDR and TCP_NODELAY are set).
- * @param host  an address (127.0.0.1, ::1) or a name, of whose addresses the first that this machine
- *              has is taken. NULL, "" or "::": every address of this machine, IPv6 and IPv4;
- *              "0.0.0.0": every IPv4 address. A name that has to be looked up may block for as long
- *              as the resolver does; in a fiber another thread asks it.
+ * @param host  an address (127.0.0.1, ::1) or a name, of whose addresses the first that this
+ *              machine has is taken. NULL, "" or "::": every address of this machine, IPv6 and
+ *              IPv4; "0.0.0.0": every IPv4 address. A name that has to be looked up may block for
+ *              as long as the resolver does; in a fiber another thread asks it.
  * @param port  a number from 0 to 65535; 0 takes a free one, which lc_fd_port tells.
  * @param fd    receives the descriptor, for lc_accept and close(2); -1 if the call fails.
  * @return NULL; or an error that names the address and the reason, "cannot listen on
@@ -88,8 +88,9 @@ LC_API int lc_accept(lc_context *context, int listener, int *fd, int64_t deadlin
 /**
  * Connects by TCP (TCP_NODELAY is set). The addresses of a name are tried one after the other; each
  * gets its share of the time up to the deadline.
- * @param host  an address or a name. A name is looked up as by lc_listen: neither the context nor the
- *              deadline cuts the resolver short. With a context that has ended no name is looked up.
+ * @param host  an address or a name. A name is looked up as by lc_listen: neither the context nor
+ *              the deadline cuts the resolver short. With a context that has ended no name is
+ *              looked up.
  * @param port  a number from 1 to 65535.
  * @param fd    receives the descriptor; -1 if the call fails.
  * @return NULL; or an error that names host, port and the last reason, "cannot connect to
@@ -112,11 +113,11 @@ LC_API LC_MUST_CHECK lc_error *lc_connect_unix(lc_context *context, const char *
  * Reads what is there, and waits only if nothing is.
  *
  * A descriptor that is not non-blocking is left as it is, and does not block either: a socket is
- * read by MSG_DONTWAIT, another (a pipe, a terminal) only once poll(2) has said that it is readable.
- * That holds as long as no other worker or process reads from the same blocking pipe.
+ * read by MSG_DONTWAIT, another (a pipe, a terminal) only once poll(2) has said that it is
+ * readable. That holds as long as no other worker or process reads from the same blocking pipe.
  * @param size  bytes; for 0 the result is 0.
- * @return the bytes read, 1 or more; 0 at the end; or a negative errno (-ECONNRESET, ...), as at the
- * top.
+ * @return the bytes read, 1 or more; 0 at the end; or a negative errno (-ECONNRESET, ...), as at
+ * the top.
  */
 LC_API ssize_t lc_read(lc_context *context, int fd, void *buffer, size_t size, int64_t deadline);
 /**
@@ -124,11 +125,11 @@ LC_API ssize_t lc_read(lc_context *context, int fd, void *buffer, size_t size, i
  * descriptor may mix.
  *
  * A socket raises no SIGPIPE: the result is -EPIPE. For a pipe the kernel raises it; a program that
- * writes to pipes ignores the signal. A descriptor that is not non-blocking does not block: a socket
- * is written to by MSG_DONTWAIT, another once poll(2) has said that it is writable, by at most
- * PIPE_BUF bytes, which always fit into a pipe then.
- * @return 0; or a negative errno (-EPIPE, -ECONNRESET, ...), as at the top: then an unknown part has
- * been written, and a stream is of no use any more.
+ * writes to pipes ignores the signal. A descriptor that is not non-blocking does not block: a
+ * socket is written to by MSG_DONTWAIT, another once poll(2) has said that it is writable, by at
+ * most PIPE_BUF bytes, which always fit into a pipe then.
+ * @return 0; or a negative errno (-EPIPE, -ECONNRESET, ...), as at the top: then an unknown part
+ * has been written, and a stream is of no use any more.
  */
 LC_API int lc_write_all(lc_context *context, int fd, const void *data, size_t size,
                         int64_t deadline);

@@ -41,8 +41,8 @@ int lc__getrandom(void *bytes, size_t size);
 int lc__send_datagram(int descriptor, const void *bytes, size_t size,
                       const struct sockaddr *address, socklen_t address_size);
 /*
- * One read of a socket, and one write to it, that wait for nothing and raise no SIGPIPE. @return how
- * many bytes, or a negative errno: -EAGAIN if it would have to wait, -ENOTSOCK.
+ * One read of a socket, and one write to it, that wait for nothing and raise no SIGPIPE. @return
+ * how many bytes, or a negative errno: -EAGAIN if it would have to wait, -ENOTSOCK.
  */
 long lc__receive(int descriptor, void *bytes, size_t size);
 long lc__send(int descriptor, const void *bytes, size_t size);

@@ -1,6 +1,6 @@
 /*
- * io.c: waiting for a descriptor, accepting, reading and writing under a context and a deadline. See
- * <lifecycle/io.h>; listening and connecting are in socket.c.
+ * io.c: waiting for a descriptor, accepting, reading and writing under a context and a deadline.
+ * See <lifecycle/io.h>; listening and connecting are in socket.c.
  *
  * Each call tries first and waits when there is nothing, so what has come always wins. The tries do
  * not block, whatever the descriptor is set to.
@@ -42,8 +42,8 @@ struct tries {
 
 /*
  * How many tries in a row the worker has begun under a context that has ended. Contexts are told
- * apart by their addresses only: one that has the place of another is served less, if the worker has
- * never called under it before its end.
+ * apart by their addresses only: one that has the place of another is served less, if the worker
+ * has never called under it before its end.
  */
 static unsigned served_count(struct lc__task *task, const lc_context *context)
 {
@@ -83,8 +83,8 @@ int lc_wait_fd(lc_context *context, int fd, short events, int64_t deadline)
 }
 
 /*
- * A try has found nothing. After a hang-up or an error it was the last: a Unix listener that was shut
- * down, for one, is reported as ready for ever, and there is nothing to accept.
+ * A try has found nothing. After a hang-up or an error it was the last: a Unix listener that was
+ * shut down, for one, is reported as ready for ever, and there is nothing to accept.
  * @return 0 once another try is worth it; -EIO: none is.
  */
 static int try_wait(struct tries *tries)
@@ -106,8 +106,8 @@ static bool is_stream_socket(int fd)
 }
 
 /*
- * In a simulation with early wake-ups, a stream moves fewer bytes at a time than it could. What else
- * there is may give or take its bytes only together.
+ * In a simulation with early wake-ups, a stream moves fewer bytes at a time than it could. What
+ * else there is may give or take its bytes only together.
  */
 static size_t size_cut(int fd, size_t size)
 {

@@ -1,9 +1,9 @@
 /*
  * simulated_fds.c: see simulated_fds.h.
  *
- * One thread runs the whole simulation, so nothing here is locked. What the fibers of the simulation
- * do to a descriptor is done at once, and poll(2) tells of it at once; so what is found ready, and in
- * which order, follows from what they have done.
+ * One thread runs the whole simulation, so nothing here is locked. What the fibers of the
+ * simulation do to a descriptor is done at once, and poll(2) tells of it at once; so what is found
+ * ready, and in which order, follows from what they have done.
  */
 #include "executor/simulated_fds.h"
 

@@ -1,6 +1,6 @@
 /*
- * simulated_fds.h (internal): the real descriptors that fibers of a simulation wait for. Floor 1, and
- * of it only simulation.c and poller.c.
+ * simulated_fds.h (internal): the real descriptors that fibers of a simulation wait for. Floor 1,
+ * and of it only simulation.c and poller.c.
  */
 #ifndef LIFECYCLE_EXECUTOR_SIMULATED_FDS_H
 #define LIFECYCLE_EXECUTOR_SIMULATED_FDS_H

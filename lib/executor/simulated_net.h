@@ -25,7 +25,10 @@ void lc__simulated_net_end(struct lc__simulated_net *net);
 /* What `key` stands for, as an address of `size` bytes. @return 0, -ENOENT. */
 int lc__simulated_net_find(const struct lc__simulated_net *net, const char *key,
                            struct sockaddr_un *address, socklen_t *size);
-/* The same; a new key gets an address. `port` is told by lc__simulated_net_port. @return 0, -ENOMEM. */
+/*
+ * The same; a new key gets an address, of which lc__simulated_net_port tells `port`. @return 0,
+ * -ENOMEM.
+ */
 int lc__simulated_net_add(struct lc__simulated_net *net, const char *key, unsigned port,
                           struct sockaddr_un *address, socklen_t *size);
 /* The next port for a listener that leaves the choice to the system. */

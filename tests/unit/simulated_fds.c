@@ -1,6 +1,6 @@
 /*
- * simulated_fds.c: real descriptors in a simulation that has no source of them: pipes and socket pairs
- * between its own fibers, in virtual time.
+ * simulated_fds.c: real descriptors in a simulation that has no source of them: pipes and socket
+ * pairs between its own fibers, in virtual time.
  */
 #include "support/check.h"
 #include "support/fibers.h"
