@@ -114,13 +114,14 @@ static const char *duration(const struct walk *walk, const char *before, int64_t
 
 static void add_worker(struct level *level, const lc_part *part)
 {
-    char entry[160], time[DURATION_SIZE];
+    char entry[320], time[DURATION_SIZE];
     if (part->state == LC_NODE_STOPPED)
         strlcpy(time, "returned", sizeof time);
     else
         duration(level->walk, "", part->since, time);
-    snprintf(entry, sizeof entry, "%.100s%s%s%s", part->name, *time ? " (" : "", time,
-             *time ? ")" : "");
+    snprintf(entry, sizeof entry, "%.100s%s%s%s%s%.120s", part->name, *time ? " (" : "", time,
+             *time ? ")" : "", waits(part) ? " waits for " : "",
+             waits(part) ? part->waits_for : "");
     list_add(&level->workers, entry);
 }
 

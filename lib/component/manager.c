@@ -15,6 +15,7 @@
 #include "base/refs.h"
 #include "base/spin.h"
 #include "component/plan.h"
+#include "component/task_group.h"
 #include "context/context.h"
 #include "context/owner.h"
 #include "context/signaler.h"
@@ -40,6 +41,7 @@ struct worker {
     lc_ready ready;
     const lc_worker *plan;
     struct lc__worker_call call;
+    struct lc__worker_wait wait;
     bool failed; /* it has had an error; on its own stack only */
     /* Under the manager's lock. */
     lc_worker_state state;
@@ -483,7 +485,8 @@ static int launch(struct worker *worker)
                                             .work = work,
                                             .failed = worker_failed,
                                             .ended = worker_ended,
-                                            .arg = worker};
+                                            .arg = worker,
+                                            .wait = &worker->wait};
     if (plan->kind == LC_FIBER) {
         const struct lc__fiber_options fiber = {
             .name = plan->name,
@@ -632,10 +635,13 @@ static lc_part part_of(const lc_manager *manager, const struct worker *worker)
 static void parts_of_component(lc_component *component, lc_part_visitor visit, void *arg)
 {
     lc_manager *manager = (lc_manager *)component;
+    char tasks[LC__TASKS_TEXT_SIZE];
     for (size_t i = 0; i < manager->plan->count; i++) {
         lc__spinlock_lock(&manager->lock);
         lc_part part = part_of(manager, &manager->workers[i]);
         lc__spinlock_unlock(&manager->lock);
+        if (lc__task_group_describe_wait(&manager->workers[i].wait, tasks))
+            part.waits_for = tasks;
         visit(&part, arg);
     }
 }

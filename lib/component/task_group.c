@@ -23,7 +23,7 @@
  * Memory: the group's is freed with the signaler that its context holds, since an error that is
  * thrown on that context comes to the group, also from code that has kept the context.
  */
-#include <lifecycle/task_group.h>
+#include "component/task_group.h"
 
 #include "base/fork.h"
 #include "base/log.h"
@@ -474,6 +474,43 @@ static int waiter_park(lc_task_group *group, struct lc__waiter *waiter, int64_t 
     return result == -EINTR ? result : 0;
 }
 
+/* NULL: the worker waits for none any more. */
+static void wait_show(struct lc__worker_wait *wait, lc_task_group *group)
+{
+    if (!wait)
+        return;
+    lc__spinlock_lock(&wait->lock);
+    wait->group = group;
+    lc__spinlock_unlock(&wait->lock);
+}
+
+bool lc__task_group_describe_wait(struct lc__worker_wait *wait, char text[LC__TASKS_TEXT_SIZE])
+{
+    char name[LC_NAME_MAX + 1];
+    size_t count = 0;
+    lc__spinlock_lock(&wait->lock);
+    lc_task_group *group = wait->group;
+    if (group) {
+        strlcpy(name, group->name, sizeof name);
+        count = lc_task_group_count(group);
+    }
+    lc__spinlock_unlock(&wait->lock);
+    if (group)
+        snprintf(text, LC__TASKS_TEXT_SIZE, "the end of tasks of %s: %zu", name, count);
+    return group != NULL;
+}
+
+/* The waiter is in the list; reports find meanwhile for which tasks the calling worker waits. */
+static int waiter_park_seen(lc_task_group *group, struct lc__waiter *waiter, int64_t deadline)
+{
+    const struct lc__worker_call *call = lc__task_current()->worker;
+    struct lc__worker_wait *wait = call ? call->wait : NULL;
+    wait_show(wait, group);
+    int result = waiter_park(group, waiter, deadline);
+    wait_show(wait, NULL);
+    return result;
+}
+
 static int group_wait(lc_task_group *group, int64_t deadline)
 {
     struct lc__parker parker;
@@ -487,7 +524,7 @@ static int group_wait(lc_task_group *group, int64_t deadline)
         lc__waiters_append(&group->waiters, &waiter);
     lc__spinlock_unlock(&group->lock);
     if (added)
-        return waiter_park(group, &waiter, deadline);
+        return waiter_park_seen(group, &waiter, deadline);
     if (!waits)
         return 0;
     return inside ? -EDEADLK : -ETIMEDOUT;

@@ -5,7 +5,20 @@
 #ifndef LIFECYCLE_CONTEXT_WORKER_H
 #define LIFECYCLE_CONTEXT_WORKER_H
 
+#include "base/spin.h"
+
 #include <lifecycle/context.h>
+
+struct lc_task_group;
+
+/*
+ * The task group whose tasks a worker waits for, for reports. Begin with zeros. Set and read under
+ * the lock; the worker has a reference to the group until it has cleared it.
+ */
+struct lc__worker_wait {
+    struct lc__spinlock lock;
+    struct lc_task_group *group; /* NULL: none */
+};
 
 struct lc__worker_call {
     lc_context *context; /* where an error it returns goes; borrowed */
@@ -19,6 +32,7 @@ struct lc__worker_call {
     /* Called once, after the deferred calls, also if the work threw or ended its thread. */
     void (*ended)(void *arg);
     void *arg;
+    struct lc__worker_wait *wait; /* where it tells which group it waits for; NULL: nowhere */
 };
 
 /*

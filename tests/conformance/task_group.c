@@ -606,6 +606,79 @@ static void task_is_inside_the_worker_that_made_its_group(void)
 
 /* ---- names in reports ---- */
 
+static lc_error *ignore_the_end(lc_context *context, void *arg)
+{
+    (void)context;
+    lc_handle_wait(((struct yard *)arg)->go, LC_FOREVER);
+    return NULL;
+}
+
+/** Stops, and then waits for customers that do not go. */
+static lc_error *be_held_up(lc_context *context, lc_ready *ready, void *arg)
+{
+    struct yard *yard = arg;
+    yard->group = make_group("customers", context, 0, LC_TASKS_LOG);
+    for (int i = 0; i < 3; i++)
+        lc_task_group_start(yard->group, ignore_the_end, yard);
+    lc_ready_signal(ready);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    lc_task_group_wait(yard->group, LC_FOREVER);
+    lc_task_group_unref(yard->group);
+    return NULL;
+}
+
+/** A node that keeps its supervisor waiting in vain ends after it: by this manager. */
+struct shop {
+    struct yard yard;
+    lc_manager *manager;
+};
+
+static lc_error *make_shop(lc_component **component, void *arg)
+{
+    struct shop *shop = arg;
+    lc_manager_builder *builder = check_builder("listener");
+    lc_manager_builder_add(builder,
+                           LC_WORKER(.name = "listen", .run = be_held_up, .arg = &shop->yard));
+    lc_error *error = lc_manager_builder_build(builder, &shop->manager);
+    lc_manager_builder_free(builder);
+    *component = lc_manager_component(lc_manager_ref(shop->manager));
+    return error;
+}
+
+static bool overdue_is_told(void *arg)
+{
+    (void)arg;
+    return check_log_has("what still runs");
+}
+
+static void overdue_node_names_the_tasks(void)
+{
+    struct shop shop = {.yard = {.go = lc_handle_new()}};
+    struct scope scope = scope_new(NULL);
+    lc_supervisor *supervisor = NULL;
+    const lc_supervisor_options *options =
+        LC_SUPERVISOR(.name = "shop",
+                      .nodes = LC_NODES(LC_NODE(.name = "listener", .factory = make_shop,
+                                                .arg = &shop, .kind = check_kind(),
+                                                .stop_timeout = 20 * LC_MILLISECOND)));
+    CHECK_SUCCESS(lc_supervisor_new(options, &supervisor));
+    check_log_capture();
+    CHECK_SUCCESS(lc_component_start(lc_supervisor_component(supervisor), scope.context));
+    CHECK_CLOSES(lc_supervisor_ready(supervisor));
+    scope_cancel(&scope);
+    CU_ASSERT_TRUE(check_until(overdue_is_told, NULL));
+    CU_ASSERT_TRUE(check_log_has("waits for the end of tasks of customers: 3"));
+    CHECK_CLOSES(lc_supervisor_done(supervisor)); /* it does not wait for ever */
+    lc_handle_close(shop.yard.go);
+    CHECK_CLOSES(lc_manager_done(shop.manager));
+    check_log_release();
+    lc_manager_unref(shop.manager);
+    lc_supervisor_unref(supervisor);
+    lc_error_unref(lc_signaler_take(scope.signaler));
+    scope_drop(&scope);
+    lc_handle_unref(shop.yard.go);
+}
+
 static lc_error *wait_for_nothing(lc_context *context, void *arg)
 {
     (void)context;
@@ -750,6 +823,7 @@ CHECK_SUITE_IN_MODES(
     {"a task may not wait for its group", task_may_not_wait_for_its_group},
     {"a task is inside the worker that made its group",
      task_is_inside_the_worker_that_made_its_group},
+    {"an overdue node names the tasks that hold it up", overdue_node_names_the_tasks},
     {"mistakes are named", mistakes_are_named},
     {"the default group is of fibers called tasks", defaults_are_fibers_called_tasks},
     {"a group that fails for want of memory leaves nothing", failures_leave_nothing, CHECK_KERNEL});
