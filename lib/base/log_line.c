@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 
+#include <bsd/string.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -166,7 +167,7 @@ size_t lc_log_field_copy_text(const lc_log_field *field, char *text, size_t size
     if (field->kind != LC_LOG_FIELD_TEXT) {
         lc__log_number_text(field, number);
         if (field->kind == LC_LOG_FIELD_DURATION)
-            strcat(number, "s");
+            strlcat(number, "s", sizeof number);
         whole = number;
     }
     size_t length = strlen(whole);
