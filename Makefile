@@ -219,12 +219,12 @@ STEADY = $$(setarch -R true 2>/dev/null && echo setarch -R)
 check-asan: export ASAN_OPTIONS ?= detect_leaks=1
 check-asan: export UBSAN_OPTIONS ?= print_stacktrace=1
 check-asan: deps-asan ## run all tests under the address, leak and undefined behaviour sanitizers
-	$(build) VARIANT=asan BUILD=$(BUILD)/asan CC=$(ASAN_CC) tests
+	$(build) VARIANT=asan BUILD=$(BUILD)/asan CC='$(ASAN_CC)' tests
 	@$(STEADY) $(BUILD)/asan/tests/check $(TESTS)
 
 check-tsan: export TSAN_OPTIONS ?= second_deadlock_stack=1
 check-tsan: deps-tsan ## run all tests under the thread sanitizer
-	$(build) VARIANT=tsan BUILD=$(BUILD)/tsan CC=$(TSAN_CC) tests
+	$(build) VARIANT=tsan BUILD=$(BUILD)/tsan CC='$(TSAN_CC)' tests
 	@$(STEADY) $(BUILD)/tsan/tests/check $(TESTS)
 
 check-valgrind: deps-valgrind ## run all tests, with small counts, under Valgrind's memcheck
