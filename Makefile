@@ -82,7 +82,7 @@ SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
 all: libraries examples ## build the libraries and the examples
 libraries: $(STATIC) $(SHARED)
 examples: $(EXAMPLES:%=$(BUILD)/%) $(EXAMPLE_TESTS:%=$(BUILD)/%)
-tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) examples
+tests: $(BUILD)/tests/check $(INTERPOSERS:tests/ledger/%.c=$(BUILD)/tests/%.so) $(PROGRAMS) $(TARGETS) examples
 benchmarks: $(BUILD)/tests/bench examples
 switches: $(SWITCHES)
 native-switches: $(NATIVE_SWITCHES)
