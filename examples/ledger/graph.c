@@ -6,8 +6,7 @@
  *        |            |                 reporter
  *        '--------- listener
  *
- * Each starts when what it needs is ready, and stops when what needs it has stopped. All that the
- * ledger says to it is here: what each needs, how an instance is made, what is done about an error.
+ * Each starts when what it needs is ready, and stops when what needs it has stopped.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -19,153 +18,113 @@
 /** The code of an error that a client asked for; the behavior it wants is added to it. */
 #define FAULT 1000
 
-/** Each after what it needs. */
-static const struct kind *const kinds[LEDGER_NODES] = {&journal_kind, &store_kind, &listener_kind,
-                                                       &reporter_kind};
-
 /* ---- faults ---- */
 
+static const char *const names[LEDGER_NODES] = {"journal", "store", "listener", "reporter"};
+enum { JOURNAL, STORE, LISTENER, REPORTER };
+
 /** A worker that does nothing but fail, when a client wants its component to. */
-static lc_error *fault_worker(lc_context *context, lc_ready *ready, void *arg)
+static lc_error *fail_when_asked(lc_context *context, lc_ready *ready, void *faults)
 {
-    struct node *node = arg;
     lc_ready_signal(ready);
     void *fault = NULL;
-    if (lc_context_receive(context, node->faults, &fault, LC_FOREVER) != 0)
-        return NULL;
+    lc_context_receive(context, faults, &fault, LC_FOREVER);
     return fault;
 }
 
-static void discard_fault(void *fault)
+static void fault_discard(void *fault)
 {
     lc_error_unref(fault);
 }
 
-struct node *graph_find(struct ledger *ledger, const char *name)
+lc_channel *graph_faults(struct ledger *ledger, const char *name)
 {
     for (size_t i = 0; i < LEDGER_NODES; i++)
-        if (strcmp(kinds[i]->name, name) == 0)
-            return &ledger->nodes[i];
+        if (strcmp(names[i], name) == 0)
+            return ledger->faults[i];
     return NULL;
 }
 
-int graph_fail(struct node *node, lc_behavior behavior)
+int graph_fail(lc_channel *faults, const char *name, lc_behavior behavior)
 {
-    lc_error *fault = lc_error_new(FAULT + (int)behavior, "a client asked %s to fail: %s",
-                                   node->kind->name, lc_behavior_name(behavior));
-    int sent = lc_channel_send(node->faults, fault, LC_NOW);
+    lc_error *fault = lc_error_new(FAULT + (int)behavior, "a client asked %s to fail: %s", name,
+                                   lc_behavior_name(behavior));
+    int sent = lc_channel_send(faults, fault, LC_NOW);
     if (sent != 0)
         lc_error_unref(fault);
     return sent;
 }
 
-bool graph_is_over(struct ledger *ledger, const char *name)
-{
-    lc_snapshot *snapshot = lc_supervisor_snapshot(ledger->supervisor);
-    bool over = false;
-    for (size_t i = 0; snapshot && i < snapshot->count; i++) {
-        const lc_node_status *node = &snapshot->nodes[i];
-        if (strcmp(node->name, name) == 0)
-            over = node->state == LC_NODE_STOPPED || node->state == LC_NODE_DONE;
-    }
-    lc_snapshot_free(snapshot);
-    return over;
-}
-
-/* ---- what the supervisor asks ---- */
-
-static lc_error *make_instance(lc_component **component, void *arg)
-{
-    const struct node *node = arg;
-    lc_manager *instance = NULL;
-    lc_error *error = lc_manager_builder_build(node->builder, &instance);
-    *component = lc_manager_component(instance);
-    return error;
-}
-
+/** What a client asked for, or what the graph says. */
 static lc_behavior judge(const lc_failure *failure, void *arg)
 {
-    const struct node *node = arg;
-    lc_behavior answer = node->kind->on_failure;
+    (void)arg;
     for (lc_behavior asked = LC_RESTART; asked <= LC_SPIN_HALT; asked++)
         if (lc_error_is(failure->error, FAULT + (int)asked))
-            answer = asked;
-    lc_log(LC_LOG_ERROR, node->kind->name, "failed, answer %s: %s", lc_behavior_name(answer),
-           lc_error_message(failure->error));
-    return answer;
+            return asked;
+    return failure->proposed;
 }
 
-static void tell_halted(const lc_error *error, void *arg)
-{
-    (void)arg;
-    (void)error;
-    lc_log(LC_LOG_CRITICAL, "ledger", "halted: everything is stopped; SIGTERM ends the process");
-}
+/* ---- the graph ---- */
 
-/* ---- making and running ---- */
+/** What a component does, and beside it a worker by which a client may have it fail. */
+#define WORKERS(node, title, function, type)                                                       \
+    LC_WORKERS({.name = (title), .run = (function), .arg = ledger, .kind = (type)},                \
+               {.name = "fault", .run = fail_when_asked, .arg = ledger->faults[node]})
 
-/** What each instance is made of. */
-static lc_error *prepare(struct node *node, const struct kind *kind, struct ledger *ledger)
+/*
+ * journal   A file that cannot be opened, or is damaged, is so the next time too.
+ *
+ * store     It restarts along with the journal. A restarted journal is another one: it was read
+ *           from disk anew, and may end elsewhere than what this store saw last. And a store that
+ *           finds the journal closed does nothing more until it is told to stop; this is what tells
+ *           it. The other way round nothing is asked for: the journal does not care who writes it.
+ *
+ *           It fails when the disk does. A restart would meet the same disk; and after a failed
+ *           sync a journal that is read again may show, from the cache, what the disk does not
+ *           have. So the process ends, and says why.
+ *
+ * listener  Its sessions send to the store and read from the journal. It goes on while they
+ *           restart: clients stay, and what they append waits in the channel. An address that is in
+ *           use or forbidden stays so: trying again at once is of no use.
+ *
+ * reporter  It holds nothing that could have gone bad, and nothing depends on it: it restarts.
+ */
+static int run(struct ledger *ledger)
 {
-    node->kind = kind;
-    node->builder = lc_manager_builder_new(kind->name);
-    if (!node->builder)
-        return lc_error_new(-ENOMEM, "no memory for %s", kind->name);
-    lc_error *error =
-        lc_channel_new(LC_CHANNEL(.capacity = 1, .discard = discard_fault), &node->faults);
-    if (error)
-        return error;
-    lc_manager_builder_set_kind(node->builder, LC_FIBER);
-    kind->add_workers(node->builder, ledger);
-    if (ledger->config.allow_fail)
-        lc_manager_builder_add(node->builder,
-                               LC_WORKER(.name = "fault", .run = fault_worker, .arg = node));
-    return NULL;
-}
-
-static lc_error *add(struct ledger *ledger, struct node *node, const struct kind *kind)
-{
-    lc_error *error = prepare(node, kind, ledger);
-    if (error)
-        return error;
-    lc_node options = {.size = sizeof options};
-    options.name = kind->name;
-    options.factory = make_instance;
-    options.arg = node;
-    options.judge = judge;
-    options.judge_arg = node;
-    options.kind = LC_FIBER;
-    options.dependencies = kind->needs;
-    return lc_supervisor_add(ledger->supervisor, &options);
-}
-
-static lc_error *make_graph(struct ledger *ledger)
-{
-    lc_supervisor_options options = {.size = sizeof options};
-    options.name = "ledger";
-    lc_error *error = lc_supervisor_new(&options, &ledger->supervisor);
-    for (size_t i = 0; i < LEDGER_NODES && !error; i++)
-        error = add(ledger, &ledger->nodes[i], kinds[i]);
-    return error;
+    return lc_service_main(
+        LC_SERVICE(.name = "ledger",
+                   .nodes = LC_NODES(
+                       LC_NODE(.name = "journal", .kind = LC_FIBER,
+                               .workers = WORKERS(JOURNAL, "keep", keep_journal, LC_FIBER),
+                               .judge = judge, .on_error = LC_SHUTDOWN),
+                       LC_NODE(.name = "store", .kind = LC_FIBER,
+                               .workers = WORKERS(STORE, "commit", commit_requests, LC_THREAD),
+                               .dependencies = LC_DEPENDENCIES(
+                                   LC_DEPENDENCY(.name = "journal", .restart_along = true)),
+                               .judge = judge, .on_error = LC_SHUTDOWN),
+                       LC_NODE(.name = "listener", .kind = LC_FIBER,
+                               .workers = WORKERS(LISTENER, "accept", accept_clients, LC_FIBER),
+                               .needs = {"store", "journal"}, .judge = judge,
+                               .on_error = LC_SHUTDOWN),
+                       LC_NODE(.name = "reporter", .kind = LC_FIBER,
+                               .workers = WORKERS(REPORTER, "report", report, LC_FIBER),
+                               .judge = judge))));
 }
 
 int graph_run(struct ledger *ledger)
 {
+    lc_error *error = NULL;
+    for (size_t i = 0; i < LEDGER_NODES && !error; i++)
+        error =
+            lc_channel_new(LC_CHANNEL(.capacity = 1, .discard = fault_discard), &ledger->faults[i]);
     int status = EXIT_FAILURE;
-    lc_error *error = make_graph(ledger);
-    if (!error) {
-        lc_service_options options = {.size = sizeof options};
-        options.on_halt = tell_halted;
-        options.supervisor = ledger->supervisor;
-        status = lc_service_main(&options); /* which takes it over */
-    } else {
+    if (!error)
+        status = run(ledger);
+    else
         lc_log(LC_LOG_CRITICAL, "ledger", "cannot start: %s", lc_error_message(error));
-        lc_supervisor_unref(ledger->supervisor);
-    }
     lc_error_unref(error);
-    for (size_t i = 0; i < LEDGER_NODES; i++) {
-        lc_manager_builder_free(ledger->nodes[i].builder);
-        lc_channel_unref(ledger->nodes[i].faults);
-    }
+    for (size_t i = 0; i < LEDGER_NODES; i++)
+        lc_channel_unref(ledger->faults[i]);
     return status;
 }

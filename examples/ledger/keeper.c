@@ -34,7 +34,7 @@ static void tell_opened(struct ledger *ledger)
 }
 
 /* A fiber, as it does nothing most of the time. What waits for the disk gets another thread. */
-static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
+lc_error *keep_journal(lc_context *context, lc_ready *ready, void *arg)
 {
     struct ledger *ledger = arg;
     struct opening opening = {ledger, NULL};
@@ -51,15 +51,3 @@ static lc_error *keep_worker(lc_context *context, lc_ready *ready, void *arg)
     lc_log(LC_LOG_INFO, "journal", "stopped");
     return NULL;
 }
-
-static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
-{
-    lc_manager_builder_add(builder, LC_WORKER(.name = "keep", .run = keep_worker, .arg = ledger));
-}
-
-const struct kind journal_kind = {
-    .name = "journal",
-    .add_workers = add_workers,
-    /* A file that cannot be opened, or is damaged, is so the next time too. */
-    .on_failure = LC_SHUTDOWN,
-};

@@ -26,7 +26,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 /** The most clients at one time. Each may have one request under way, so it bounds those too. */
 #define LEDGER_CLIENTS_MAX 1000
@@ -38,8 +37,8 @@ struct ledger;
 /* ---- options ---- */
 
 struct config {
-    struct sockaddr_storage address; /**< once the listener has bound it, with the real port */
-    socklen_t address_length;
+    const char *host;
+    char port[8];     /**< once the listener listens, the real one */
     const char *data; /**< the directory of the journal */
     int64_t idle;     /**< how long a client may send no line */
     bool allow_fail;  /**< whether clients may FAIL components */
@@ -50,9 +49,9 @@ struct config {
 /**
  * A line to be kept. It lives in its session, which sends it on `ledger.requests` and then waits
  * for it to come back on `reply`. Whatever that channel has accepted comes back exactly once: from
- * the store's commit worker, or, when nothing more will be stored, from whoever closes the channel
- * (store_refuse). So a session may wait without a deadline, and a restart of the store or of the
- * journal loses nothing that is queued.
+ * the store's commit worker, or, when nothing more will be stored, from store_refuse. So a session
+ * may wait without a deadline, and a restart of the store or of the journal loses nothing that is
+ * queued.
  */
 struct request {
     char *text;
@@ -65,41 +64,23 @@ struct request {
 /** Nothing will be stored any more: closes the channel, and answers the requests in it. */
 void store_refuse(struct ledger *ledger);
 
-/* ---- the graph ---- */
+/* ---- the components; the argument of each is the ledger ---- */
 
-/** What is known of a kind of component before it runs. */
-struct kind {
-    const char *name;
-    const lc_dependency *const *needs; /**< what must be ready before it starts */
-    /** Adds the component's workers; each instance runs them anew. */
-    void (*add_workers)(lc_manager_builder *builder, struct ledger *ledger);
-    /** What the error handler answers to a real failure (FAIL brings its own answer along). */
-    lc_behavior on_failure;
-};
-extern const struct kind journal_kind;
-extern const struct kind store_kind;
-extern const struct kind listener_kind;
-extern const struct kind reporter_kind;
+lc_error *keep_journal(lc_context *context, lc_ready *ready, void *arg);
+lc_error *commit_requests(lc_context *context, lc_ready *ready, void *arg);
+lc_error *accept_clients(lc_context *context, lc_ready *ready, void *arg);
+lc_error *report(lc_context *context, lc_ready *ready, void *arg);
 #define LEDGER_NODES 4
-
-/** What the graph's questions about a component are answered with. */
-struct node {
-    const struct kind *kind;
-    lc_manager_builder *builder; /**< builds each instance */
-    lc_channel *faults;          /**< errors for an instance to fail with */
-};
 
 /** Runs the graph until a signal or the components' behaviors end it. @return the exit status. */
 int graph_run(struct ledger *ledger);
-/** The component of that name, or NULL. */
-struct node *graph_find(struct ledger *ledger, const char *name);
-/** Whether a component will not run again. */
-bool graph_is_over(struct ledger *ledger, const char *name);
+/** Where the component of that name gets its faults; NULL if there is none. */
+lc_channel *graph_faults(struct ledger *ledger, const char *name);
 /**
- * Makes a component fail, and its handler answer `behavior`.
+ * Makes a component fail, and `behavior` be done about it.
  * @return 0; -ETIMEDOUT if the last fault asked for has not happened yet; -ENOMEM.
  */
-int graph_fail(struct node *node, lc_behavior behavior);
+int graph_fail(lc_channel *faults, const char *name, lc_behavior behavior);
 
 /* ---- the ledger ---- */
 
@@ -107,24 +88,23 @@ int graph_fail(struct node *node, lc_behavior behavior);
 struct ledger {
     struct config config;
     struct journal journal;
-    lc_channel *requests; /**< of struct request */
-    struct node nodes[LEDGER_NODES];
-    lc_supervisor *supervisor; /**< of the graph; there for as long as a component runs */
-    _Atomic uint64_t appends;  /**< since the start of the process */
+    lc_channel *requests;             /**< of struct request */
+    lc_channel *faults[LEDGER_NODES]; /**< of errors, for a component to fail with */
+    _Atomic uint64_t appends;         /**< since the start of the process */
     _Atomic uint64_t syncs;
     _Atomic unsigned clients; /**< connected now */
 };
 
-struct session;
 /**
- * Starts a session with a client.
- * @param context   has the session end: it answers what it has received, and closes.
- * @param socket    taken over, unless the call fails.
- * @param finished  where the session sends itself at its end; it must then be given to
- *                  session_reap.
+ * Starts a session with a client, a task of `sessions`.
+ * @param stop    its end has the session answer what it has received, and close; the group's own
+ * context ends when that takes too long.
+ * @param socket  taken over, unless the call fails.
+ * @return 0; -ENOSPC: there are too many; or as lc_task_group_start.
  */
-lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
-                        lc_channel *finished);
-void session_reap(struct session *session);
+int session_start(struct ledger *ledger, lc_context *stop, lc_task_group *sessions, int socket);
+
+/** How long sessions may go on once the listener stops; the process must end within 5 s. */
+#define SESSION_GRACE (2 * LC_SECOND)
 
 #endif

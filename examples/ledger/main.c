@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 /** A session has its socket, and while it reads from the journal one more. */
 #define DESCRIPTORS_PER_CLIENT 2
@@ -55,13 +56,12 @@ static _Noreturn void wrong_option(const char *option, const char *value, const 
 static void set_address(struct config *config, const char *listen, const char *port)
 {
     const char *wrong = NULL;
-    strtonum(port, 0, 65535, &wrong);
+    long long number = strtonum(port, 0, 65535, &wrong);
     if (wrong)
         wrong_option("--port", port, "a number from 0 to 65535");
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     struct addrinfo *found = NULL;
-    int result = *listen == '\0' ? EAI_NONAME : getaddrinfo(listen, port, &hints, &found);
+    int result = *listen == '\0' ? EAI_NONAME : getaddrinfo(listen, NULL, &hints, &found);
     if (result == EAI_MEMORY || result == EAI_SYSTEM || result == EAI_AGAIN) {
         lc_log(LC_LOG_ERROR, "ledger", "cannot read the address %s: %s", listen,
                result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
@@ -69,9 +69,9 @@ static void set_address(struct config *config, const char *listen, const char *p
     }
     if (result != 0)
         wrong_option("--listen", listen, "an IPv4 or IPv6 address, such as 127.0.0.1 or ::1");
-    memcpy(&config->address, found->ai_addr, found->ai_addrlen);
-    config->address_length = found->ai_addrlen;
     freeaddrinfo(found);
+    config->host = listen;
+    snprintf(config->port, sizeof config->port, "%lld", number);
 }
 
 static void set_idle(struct config *config, const char *seconds)
@@ -181,6 +181,5 @@ int main(int count, char **arguments)
     lc_error_unref(error);
     lc_channel_unref(ledger.requests);
     journal_free(&ledger.journal);
-    lc_library_shutdown();
     return status;
 }

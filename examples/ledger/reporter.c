@@ -7,16 +7,16 @@
 #define REPORT_SECONDS 10
 
 /** Logs one report; `last` is how many appends there were at the one before. */
-static void report(struct ledger *ledger, uint64_t appends, uint64_t last)
+static void tell_figures(struct ledger *ledger, lc_supervisor *supervisor, uint64_t appends,
+                         uint64_t last)
 {
     lc_log_field fields[4 + LEDGER_NODES] = {
         lc_field_uint("appends", appends),
         lc_field_double("appends_per_second", (double)(appends - last) / REPORT_SECONDS),
         lc_field_uint("syncs", atomic_load(&ledger->syncs)),
-        lc_field_uint("clients", atomic_load(&ledger->clients)),
-    };
+        lc_field_uint("clients", atomic_load(&ledger->clients))};
     size_t count = 4;
-    lc_snapshot *snapshot = lc_supervisor_snapshot(ledger->supervisor);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(supervisor);
     for (size_t i = 0; snapshot && i < snapshot->count && i < LEDGER_NODES; i++)
         fields[count++] =
             lc_field_text(snapshot->nodes[i].name, lc_node_state_name(snapshot->nodes[i].state));
@@ -24,29 +24,16 @@ static void report(struct ledger *ledger, uint64_t appends, uint64_t last)
     lc_snapshot_free(snapshot);
 }
 
-static lc_error *report_worker(lc_context *context, lc_ready *ready, void *arg)
+lc_error *report(lc_context *context, lc_ready *ready, void *arg)
 {
     struct ledger *ledger = arg;
     uint64_t last = atomic_load(&ledger->appends);
     lc_ready_signal(ready);
     while (lc_context_sleep(context, REPORT_SECONDS * LC_SECOND) == 0) {
         uint64_t appends = atomic_load(&ledger->appends);
-        report(ledger, appends, last);
+        tell_figures(ledger, lc_context_supervisor(context), appends, last);
         last = appends;
     }
     lc_log(LC_LOG_INFO, "reporter", "stopped");
     return NULL;
 }
-
-static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
-{
-    lc_manager_builder_add(builder,
-                           LC_WORKER(.name = "report", .run = report_worker, .arg = ledger));
-}
-
-const struct kind reporter_kind = {
-    .name = "reporter",
-    .add_workers = add_workers,
-    .on_failure =
-        LC_RESTART, /* it holds nothing that could have gone bad, and nobody depends on it */
-};

@@ -1,13 +1,11 @@
 /*
- * session.c: the conversation with one client, line by line: a component of one worker, started by
- * the listener.
+ * session.c: the conversation with one client, line by line: a task of the listener's group.
  *
- * The worker is a fiber, so a thousand of them share a few threads: the socket never blocks, all
- * waits are the library's, and a session that always has something to do yields in between.
+ * It is a fiber, so a thousand of them share a few threads: all its waits are the library's.
  *
- * Whatever the client does, the session ends by itself and takes nobody along: its worker never
- * fails. The only waits without a deadline are for the store's answer and for the journal's
- * recovery, which are certain to come. A client that sends nothing for long loses its place.
+ * Whatever the client does, the session ends by itself and takes no other along: it never fails.
+ * The only waits without a deadline are for the store's answer and for the journal's recovery,
+ * which are certain to come. A client that sends nothing for long loses its place.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -19,7 +17,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +26,6 @@
 
 /** How long a client may take no answer before it is dropped. */
 #define CLIENT_PATIENCE (30 * LC_SECOND)
-/** How long a session may go on once it has been told to stop; the process must end within 5 s. */
-#define STOP_PATIENCE (2 * LC_SECOND)
 /** How long a client gets to close its end, so that it surely has our last answers. */
 #define LINGER_PATIENCE (250 * LC_MILLISECOND)
 
@@ -39,14 +34,13 @@
 
 struct session {
     struct ledger *ledger;
-    lc_manager *manager;
-    lc_channel *finished;
-    lc_context *context; /**< while the worker runs */
+    char name[24];       /**< for the log */
+    lc_context *stop;    /**< the listener's: at its end nothing more is received */
+    lc_context *context; /**< of the task: at its end nothing more is sent */
     int socket;
     bool over;       /**< nothing more is to be done for this client */
     bool vanished;   /**< and nothing more can reach it */
     int64_t line_by; /**< when the client's next line is to be here */
-    int64_t stop_by; /**< once told to stop: when to be done; 0 before */
     struct request request;
     /*
      * Received and not yet executed is input[begin .. end). A line, its end counted, always fits:
@@ -62,39 +56,18 @@ struct session {
 
 /* ---- the socket ---- */
 
-/** By when to be done, if the session was told to stop; else 0. */
-static int64_t stop_deadline(struct session *session)
-{
-    if (session->stop_by == 0 && lc_context_error(session->context))
-        session->stop_by = lc_deadline_after(STOP_PATIENCE);
-    return session->stop_by;
-}
-
-/** Waits until more can be sent; less patiently once the session was told to stop. */
-static bool wait_writable(struct session *session)
-{
-    lc_waitable wait = lc_on_fd(session->socket, POLLOUT);
-    int ready = lc_context_wait_any(session->context, &wait, 1, lc_deadline_after(CLIENT_PATIENCE));
-    if (ready == -ECANCELED)
-        ready = lc_wait_any(&wait, 1, stop_deadline(session));
-    if (ready == -ETIMEDOUT)
-        lc_log(LC_LOG_NOTICE, NULL, "dropped: it did not take its answers for %d s",
-               (int)((session->stop_by ? STOP_PATIENCE : CLIENT_PATIENCE) / LC_SECOND));
-    return ready == 0;
-}
-
 static void send_all(struct session *session, const char *bytes, size_t length)
 {
-    while (length > 0 && !session->over) {
-        ssize_t sent = send(session->socket, bytes, length, MSG_NOSIGNAL);
-        if (sent >= 0) {
-            bytes += sent;
-            length -= (size_t)sent;
-        } else if (errno != EINTR && (errno != EAGAIN || !wait_writable(session))) {
-            session->over = true;
-            session->vanished = true;
-        }
-    }
+    if (session->over)
+        return;
+    int sent = lc_write_all(session->context, session->socket, bytes, length,
+                            lc_deadline_after(CLIENT_PATIENCE));
+    bool stopped = lc_context_error(session->context) != NULL;
+    if (sent == -ETIMEDOUT || (sent < 0 && stopped))
+        lc_log(LC_LOG_NOTICE, session->name, "dropped: it did not take its answers for %d s",
+               (int)((stopped ? SESSION_GRACE : CLIENT_PATIENCE) / LC_SECOND));
+    session->vanished = sent < 0;
+    session->over = sent < 0;
 }
 
 /** Sends one line. */
@@ -143,7 +116,7 @@ static void await_line(struct session *session)
 static void drop_silent(struct session *session)
 {
     int seconds = (int)(session->ledger->config.idle / LC_SECOND);
-    lc_log(LC_LOG_INFO, NULL, "dropped: it has sent no line for %d s", seconds);
+    lc_log(LC_LOG_INFO, session->name, "dropped: it has sent no line for %d s", seconds);
     answer(session, "ERR no line came for %d s", seconds);
     session->over = true;
 }
@@ -162,23 +135,20 @@ static void receive(struct session *session)
         session->skipping = true;
         session->end = 0;
     }
-    lc_waitable wait = lc_on_fd(session->socket, POLLIN);
-    int ready = session->over ? -ECANCELED
-                              : lc_context_wait_any(session->context, &wait, 1, session->line_by);
-    if (ready == -ETIMEDOUT || (ready == 0 && lc_now() >= session->line_by))
-        drop_silent(session);
-    if (ready != 0 || session->over) {
-        session->over = true;
+    if (session->over)
         return;
-    }
-    ssize_t got = recv(session->socket, session->input + session->end,
-                       sizeof session->input - session->end, 0);
+    ssize_t got = lc_now() >= session->line_by
+                      ? -ETIMEDOUT
+                      : lc_read(session->stop, session->socket, session->input + session->end,
+                                sizeof session->input - session->end, session->line_by);
     if (got > 0) {
         session->end += (size_t)got;
-    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    } else if (got == -ETIMEDOUT) {
+        drop_silent(session);
+    } else {
         /* A last line without its end may be half of what was meant, so it is not executed. */
         session->over = true;
-        session->vanished = true;
+        session->vanished = !lc_context_error(session->stop);
     }
 }
 
@@ -215,11 +185,9 @@ static void linger(struct session *session)
 {
     shutdown(session->socket, SHUT_WR);
     int64_t deadline = lc_deadline_after(LINGER_PATIENCE);
-    while (lc_now() < deadline && lc_wait_fd(NULL, session->socket, POLLIN, deadline) > 0) {
-        if (recv(session->socket, session->input, sizeof session->input, 0) <= 0 && errno != EAGAIN)
-            break;
-        lc_yield(); /* a client that never stops sending is always ready */
-    }
+    while (lc_now() < deadline &&
+           lc_read(NULL, session->socket, session->input, sizeof session->input, deadline) > 0)
+        continue;
 }
 
 /* ---- commands ---- */
@@ -334,7 +302,7 @@ static void answer_snapshot(struct session *session, lc_snapshot *snapshot,
 
 static void run_status(struct session *session, char *argument)
 {
-    lc_snapshot *snapshot = lc_supervisor_snapshot(session->ledger->supervisor);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(lc_context_supervisor(session->context));
     if (!snapshot)
         answer(session, "ERR no memory for the status");
     else if (!argument)
@@ -348,6 +316,14 @@ static void run_status(struct session *session, char *argument)
     lc_snapshot_free(snapshot);
 }
 
+/** Whether a component will not run again. */
+static bool is_over(struct session *session, const char *name)
+{
+    lc_node_status node;
+    return lc_supervisor_node(lc_context_supervisor(session->context), name, &node) == 0 &&
+           (node.state == LC_NODE_STOPPED || node.state == LC_NODE_DONE);
+}
+
 static void run_fail(struct session *session, char *argument)
 {
     if (!session->ledger->config.allow_fail) {
@@ -357,22 +333,22 @@ static void run_fail(struct session *session, char *argument)
     char *behavior_name = argument;
     const char *name = strsep(&behavior_name, " ");
     lc_behavior behavior = LC_STOP;
-    struct node *node = graph_find(session->ledger, name);
-    if (!node || !behavior_name || lc_behavior_parse(behavior_name, &behavior) != 0) {
+    lc_channel *faults = graph_faults(session->ledger, name);
+    if (!faults || !behavior_name || lc_behavior_parse(behavior_name, &behavior) != 0) {
         answer(session,
                "ERR FAIL needs a component (journal, store, listener, reporter) and a behavior "
                "(restart, stop, stop-parents, shutdown, spin-halt): FAIL component behavior");
         return;
     }
-    if (graph_is_over(session->ledger, name)) {
+    if (is_over(session, name)) {
         answer(session, "ERR %s has stopped", name);
         return;
     }
     /* Answered first: the failure may well end this session. */
     answer(session, "OK failing %s: %s", name, behavior_name);
-    int code = graph_fail(node, behavior);
+    int code = graph_fail(faults, name, behavior);
     if (code != 0)
-        lc_log(LC_LOG_WARNING, NULL, "cannot fail %s: %s", name, strerror(-code));
+        lc_log(LC_LOG_WARNING, session->name, "cannot fail %s: %s", name, strerror(-code));
 }
 
 static void run_quit(struct session *session, char *argument)
@@ -406,10 +382,6 @@ static void refuse(struct session *session, const char *line, size_t length, con
 
 static void execute(struct session *session, char *line, size_t length)
 {
-    if (stop_deadline(session) != 0 && lc_now() > session->stop_by) {
-        answer(session, "ERR the ledger is stopping");
-        return;
-    }
     if (length > LEDGER_LINE_MAX) { /* by one or two, so that the input had room for it */
         answer(session, "ERR line too long (limit %d bytes)", LEDGER_LINE_MAX);
         return;
@@ -440,95 +412,68 @@ static void execute(struct session *session, char *line, size_t length)
            "unknown command (there are APPEND text, GET n, COUNT, STATUS, FAIL, QUIT)");
 }
 
-/* ---- the session as a component ---- */
+/* ---- the session as a task ---- */
 
-static lc_error *session_worker(lc_context *context, lc_ready *ready, void *arg)
+static void session_free(struct session *session)
+{
+    lc_channel_unref(session->request.reply);
+    free(session);
+}
+
+static lc_error *session_run(lc_context *context, void *arg)
 {
     struct session *session = arg;
     session->context = context;
     await_line(session);
-    lc_ready_signal(ready);
     while (!session->over) {
         size_t length = 0;
         char *line = next_line(session, &length);
         if (line) {
             execute(session, line, length);
             await_line(session);
-        } else if (!lc_context_error(context)) {
+        } else if (!lc_context_error(session->stop)) {
             receive(session);
         } else {
             session->over = true; /* everything received has been answered */
         }
-        lc_yield(); /* a client that never pauses must not keep this thread from all others */
     }
     if (!session->vanished)
         linger(session);
     close(session->socket);
     atomic_fetch_sub(&session->ledger->clients, 1);
-    lc_channel_send(session->finished, session, LC_NOW);
+    session_free(session);
     return NULL;
 }
 
-/** Frees a session that does not run. */
-static void free_session(struct session *session)
+/**
+ * A client whose machine is gone sends nothing: keep-alive finds it after two minutes.
+ */
+static void keep_alive(int socket)
 {
-    lc_manager_unref(session->manager);
-    lc_channel_unref(session->request.reply);
-    free(session);
-}
-
-static lc_error *build(struct session *session)
-{
-    static _Atomic unsigned sessions;
-    char name[LC_NAME_MAX];
-    snprintf(name, sizeof name, "client %u", atomic_fetch_add(&sessions, 1) + 1);
-    lc_manager_builder *builder = lc_manager_builder_new("session");
-    if (!builder)
-        return lc_error_new(-ENOMEM, "no memory for a session");
-    /* Spread: it stays for long where it begins, so not all of them with the listener. */
-    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = session_worker, .arg = session,
-                                              .kind = LC_FIBER, .spread = true));
-    lc_error *error = lc_manager_builder_build(builder, &session->manager);
-    lc_manager_builder_free(builder);
-    return error;
-}
-
-lc_error *session_start(struct ledger *ledger, lc_context *context, int socket,
-                        lc_channel *finished)
-{
-    struct session *session = calloc(1, sizeof *session);
-    if (!session)
-        return lc_error_new(-ENOMEM, "no memory for a session");
-    lc_error *error = lc_channel_new(LC_CHANNEL(.capacity = 1), &session->request.reply);
-    if (error) {
-        free(session);
-        return error;
-    }
-    session->ledger = ledger;
-    session->socket = socket;
-    session->finished = finished;
-    /*
-     * Answers are short, and each is waited for: none may be held back to be sent together with the
-     * next. A client whose machine is gone sends nothing: keep-alive finds it after two minutes.
-     */
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
     setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int));
     setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &(int){10}, sizeof(int));
     setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &(int){6}, sizeof(int));
-    atomic_fetch_add(&ledger->clients, 1);
-    error = build(session);
-    if (!error)
-        error = lc_manager_start(session->manager, context);
-    if (error) {
-        atomic_fetch_sub(&ledger->clients, 1);
-        free_session(session);
-    }
-    return error;
 }
 
-void session_reap(struct session *session)
+int session_start(struct ledger *ledger, lc_context *stop, lc_task_group *sessions, int socket)
 {
-    lc_handle_wait(lc_manager_done(session->manager), LC_FOREVER);
-    free_session(session);
+    static _Atomic unsigned count;
+    struct session *session = calloc(1, sizeof *session);
+    if (!session)
+        return -ENOMEM;
+    session->ledger = ledger;
+    session->stop = stop;
+    session->socket = socket;
+    snprintf(session->name, sizeof session->name, "client %u", atomic_fetch_add(&count, 1) + 1);
+    keep_alive(socket);
+    atomic_fetch_add(&ledger->clients, 1);
+    lc_error *error = lc_channel_new(LC_CHANNEL(.capacity = 1), &session->request.reply);
+    int result = error ? lc_error_code(error) : lc_task_group_start(sessions, session_run, session);
+    lc_error_unref(error);
+    if (result < 0) {
+        atomic_fetch_sub(&ledger->clients, 1);
+        session_free(session);
+    }
+    return result;
 }

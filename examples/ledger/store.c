@@ -107,7 +107,13 @@ static lc_error *cannot_receive(int code)
                         strerror(-code));
 }
 
-static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
+/**
+ * A thread of its own, since nearly all it does is to wait for the disk. As a fiber that hands each
+ * sync to lc_call_blocking it would have to come to its turn among a thousand sessions before and
+ * after each: then a thousand clients get half as many appends done, and one client waits twice as
+ * long for each.
+ */
+lc_error *commit_requests(lc_context *context, lc_ready *ready, void *arg)
 {
     struct ledger *ledger = arg;
     lc_ready_signal(ready);
@@ -136,18 +142,6 @@ static lc_error *commit_worker(lc_context *context, lc_ready *ready, void *arg)
     return error;
 }
 
-static void add_workers(lc_manager_builder *builder, struct ledger *ledger)
-{
-    /*
-     * A thread of its own, since nearly all it does is to wait for the disk. As a fiber that hands
-     * each sync to lc_call_blocking it would have to come to its turn among a thousand sessions before
-     * and after each: then a thousand clients get half as many appends done, and one client waits
-     * twice as long for each.
-     */
-    lc_manager_builder_add(builder, LC_WORKER(.name = "commit", .run = commit_worker, .arg = ledger,
-                                              .kind = LC_THREAD));
-}
-
 void store_refuse(struct ledger *ledger)
 {
     lc_channel_close(ledger->requests);
@@ -155,21 +149,3 @@ void store_refuse(struct ledger *ledger)
     while (lc_channel_receive(ledger->requests, &request, LC_NOW) == 0)
         refuse(request);
 }
-
-const struct kind store_kind = {
-    .name = "store",
-    /*
-     * It restarts along with the journal. A restarted journal is another one: it was read from disk
-     * anew, and may end elsewhere than what this store saw last. And a store that finds the journal
-     * closed does nothing more until it is told to stop; this is what tells it. The other way round
-     * nothing is asked for: the journal does not care who writes it.
-     */
-    .needs = LC_DEPENDENCIES(LC_DEPENDENCY(.name = "journal", .restart_along = true)),
-    .add_workers = add_workers,
-    /*
-     * The store fails when the disk does. A restart would meet the same disk; and after a failed
-     * sync a journal that is read again may show, from the cache, what the disk does not have. So
-     * the process ends, and says why.
-     */
-    .on_failure = LC_SHUTDOWN,
-};

@@ -104,7 +104,7 @@ static void restarts_the_store(void)
     CU_ASSERT_STRING_EQUAL(client_ask(client, "GET 1"), "OK before");
     CU_ASSERT_STRING_EQUAL(client_ask(client, "COUNT"), "OK 2");
     CU_ASSERT_TRUE(
-        server_said(server, "failed, answer restart: a client asked store to fail: restart"));
+        server_said(server, "ready: a client asked store to fail: restart; restart 1 in "));
     client_free(client);
     ends_with(server, SIGTERM, 0);
     server_free(server);
@@ -360,8 +360,7 @@ static void stops_the_store_and_what_needs_it(void)
     load_wait(load, 100);
     fail(server, "store", "stop");
     load_join(load, false); /* every client was answered or disconnected */
-    CU_ASSERT_TRUE(
-        server_says(server, "store: failed, answer stop: a client asked store to fail: stop"));
+    CU_ASSERT_TRUE(server_says(server, "ready: a client asked store to fail: stop; stop"));
     CU_ASSERT_TRUE(server_says(server, "info listener: stopped"));
     CU_ASSERT_TRUE(refuses_connections(server));
     CU_ASSERT_FALSE(server_said(server, "reporter: stopped"));
@@ -381,7 +380,7 @@ static void stops_the_listener_alone(void)
     char *data = scratch_new();
     struct server *server = start(data);
     fail(server, "listener", "stop");
-    CU_ASSERT_TRUE(server_says(server, "listener: failed, answer stop: "));
+    CU_ASSERT_TRUE(server_says(server, "ready: a client asked listener to fail: stop; stop"));
     CU_ASSERT_TRUE(refuses_connections(server));
     ends_with(server, SIGINT, 0);
     CU_ASSERT_TRUE(server_said_in_order(server, "received SIGINT", "info reporter: stopped"));
@@ -397,8 +396,8 @@ static void stops_the_listener_and_what_it_needs(void)
     struct server *server = start(data);
     fail(server, "listener", "stop-parents");
     CU_ASSERT_TRUE(server_says(server, "info journal: stopped"));
-    CU_ASSERT_TRUE(server_said_in_order(
-        server, "listener: failed, answer stop-parents: ", "info store: stopped"));
+    CU_ASSERT_TRUE(server_said_in_order(server, "listener to fail: stop-parents; stop-parents",
+                                        "info store: stopped"));
     stops_in_order(server);
     CU_ASSERT_FALSE(server_said(server, "reporter: stopped"));
     CU_ASSERT_TRUE(refuses_connections(server));
@@ -461,7 +460,7 @@ static void spin_halts(void)
         struct server *server = start(data);
         CU_ASSERT_STRING_EQUAL(ask(server, "APPEND kept"), "OK 1");
         fail(server, components[i], "spin-halt");
-        CU_ASSERT_TRUE(server_says(server, "halted: everything is stopped"));
+        CU_ASSERT_TRUE(server_says(server, "halted until SIGTERM"));
         for (size_t j = 0; j < COMPONENTS; j++) {
             char stopped[64];
             snprintf(stopped, sizeof stopped, "%s: stopped", components[j]);

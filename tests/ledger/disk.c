@@ -525,7 +525,7 @@ static void a_failed_sync_is_fatal(void)
     CU_ASSERT_STRING_EQUAL(heard, "ERR not stored: Input/output error"); /* and not where */
     client_free(client);
     CU_ASSERT_EQUAL(server_wait(server), 1);
-    CU_ASSERT_TRUE(server_said(server, "answer shutdown: cannot sync "));
+    CU_ASSERT_TRUE(server_said(server, " ready: cannot sync "));
     CU_ASSERT_TRUE(server_said(server, "/data/journal: Input/output error"));
     CU_ASSERT_TRUE(server_said(server, "ended by an error: cannot sync "));
     CU_ASSERT_FALSE(server_said(server, "a sync after the failed one"));
@@ -622,7 +622,7 @@ static void a_directory_that_cannot_be_made_is_fatal(void)
         struct server *server = server_start(wrong[i], NULL);
         CU_ASSERT_EQUAL(server->port, 0);
         CU_ASSERT_EQUAL(server_wait(server), 1);
-        CU_ASSERT_TRUE(server_said(server, "answer shutdown: cannot open or make the directory "));
+        CU_ASSERT_TRUE(server_said(server, ", not ready: cannot open or make the directory "));
         CU_ASSERT_TRUE(server_said(server, wrong[i]));
         CU_ASSERT_TRUE(
             server_said(server, i < 2 ? "Not a directory" : "No such file or directory"));

@@ -12,12 +12,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static _Atomic unsigned calls;
@@ -83,12 +85,19 @@ int shutdown(int socket, int how)
     return REAL(shutdown)(socket, how);
 }
 
-ssize_t recv(int socket, void *bytes, size_t length, int flags)
+/** By which the library receives. */
+long syscall(long number, ...)
 {
-    bool flooded = socket >= 0 && socket < 4096 && atomic_load(&shut_down[socket]);
-    if (getenv("FLOOD") && flooded)
-        flags |= MSG_PEEK; /* it stays there */
-    return REAL(recv)(socket, bytes, length, flags);
+    long given[6];
+    va_list arguments;
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        given[i] = va_arg(arguments, long);
+    va_end(arguments);
+    bool receives = number == SYS_recvfrom && given[0] >= 0 && given[0] < 4096;
+    if (receives && atomic_load(&shut_down[given[0]]) && getenv("FLOOD"))
+        given[3] |= MSG_PEEK; /* it stays there */
+    return REAL(syscall)(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
 int close(int file)
