@@ -13,8 +13,8 @@
  * - Over a wait it holds no pthread mutex, no pthread_cleanup_push, no open C++ catch. It does not
  *   call pthread_exit; nobody cancels its thread.
  * - Its stack is small (LC_FIBER_STACK_DEFAULT). Functions that need much, or judge the stack by
- *   the thread's size (glob, regcomp, getaddrinfo), go through lc_call_blocking, or the worker asks for
- *   a larger stack.
+ *   the thread's size (glob, regcomp, getaddrinfo), go through lc_call_blocking, or the worker asks
+ *   for a larger stack.
  * - It ends by returning or by lc_throw, which runs its deferred calls.
  */
 #ifndef LIFECYCLE_EXECUTOR_H
@@ -156,7 +156,7 @@ typedef struct lc_fiber_options {
     lc_thread_group *group; /**< NULL: none */
 } lc_fiber_options;
 
-/** Options of a fiber: LC_FIBER_OPTIONS(.run = serve, .arg = client). LC_FIBER is a worker's kind. */
+/** Options of a fiber: LC_FIBER_OPTIONS(.run = serve). LC_FIBER is a worker's kind. */
 #define LC_FIBER_OPTIONS(...) LC_OPTIONS(lc_fiber_options, __VA_ARGS__)
 
 /**

@@ -24,7 +24,7 @@ typedef enum lc_node_state {
     LC_NODE_READY = 3,    /**< runs and is ready */
     LC_NODE_FAILING = 4,  /**< has failed, and still runs */
     LC_NODE_STOPPING = 5, /**< has been told to stop, and still runs */
-    LC_NODE_JUDGED = 6,   /**< has failed and ended; its handler is being asked */
+    LC_NODE_JUDGED = 6,   /**< has failed and ended; its judge is being asked */
     LC_NODE_DONE = 7,     /**< has ended without an error, and will not run again */
     LC_NODE_STOPPED =
         8,            /**< will not run again: stopped, failed for good, or never able to start */

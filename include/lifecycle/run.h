@@ -2,7 +2,7 @@
  * run.h: the run loop, which keeps a component running, and the spin-halt.
  *
  * The loop makes a component with a factory, starts it, and waits. A fatal error stops the
- * instance; then the error handler says what happens: restart, stop, stop-parents, shutdown,
+ * instance; then the judge says what happens: restart, stop, stop-parents, shutdown,
  * spin-halt.
  *
  * The semantics are those of RunComponent in the Go component/lifecycle packages.
@@ -37,9 +37,9 @@ typedef struct lc_run_options {
     /**
      * NULL: the error is logged and the answer is LC_RESTART: after 100 ms, then after twice as
      * long each time, up to 30 s. An instance that was ready for 10 s, and for as long as the next
-     * pause, sets the pause back, and the restart after it comes at once. With a handler each
+     * pause, sets the pause back, and the restart after it comes at once. With a judge each
      * restart comes at once. A supervisor that ends in shutdown or spin-halt is not restarted
-     * without a handler: the run ends in the same way.
+     * without a judge: the run ends in the same way.
      */
     lc_judge judge;
     void *judge_arg; /**< for the judge; NULL: `arg` */
@@ -63,14 +63,14 @@ typedef struct lc_run_options {
 #define LC_RUN(...) LC_OPTIONS(lc_run_options, __VA_ARGS__)
 
 /**
- * Runs a component until it completes, is cancelled, or its handler ends it. Blocks; call it from a
+ * Runs a component until it completes, is cancelled, or its judge ends it. Blocks; call it from a
  * worker or from main. No instance is running when it returns.
  *
  * - Completed without error: NULL.
  * - Context ended: its error, once the instance is done. An error thrown meanwhile that has the
  * code of the context's error in its chain is the answer to that, and is dropped. Any other is
- * still put to the handler, but nothing is restarted; without a handler the result names it.
- * - The handler answered stop, stop-parents, shutdown, spin-halt: the error thrown, unwrapped.
+ * still put to the judge, but nothing is restarted; without a judge the result names it.
+ * - The judge answered stop, stop-parents, shutdown, spin-halt: the error thrown, unwrapped.
  * - It answered none of the five: an error of code -EINVAL that wraps the error thrown and names
  * the value.
  * - The factory failed for the first instance: its error. For a later instance it is a failure like
@@ -78,7 +78,7 @@ typedef struct lc_run_options {
  * - Bad options: -EINVAL naming the field.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.
- * @param behavior  NULL, or receives the handler's last answer; without a handler, how a supervisor
+ * @param behavior  NULL, or receives the judge's last answer; without a judge, how a supervisor
  *                  that was the component has ended; LC_STOP where there is neither.
  * @return NULL or an error, given to the caller.
  */

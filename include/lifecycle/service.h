@@ -48,9 +48,9 @@ typedef struct lc_service_options {
     /** For the log; up to LC_NAME_MAX bytes. NULL: the supervisor's; without one "service". */
     const char *name;
     /**
-     * Called in a worker of its own before the first node starts, and again for each SIGHUP, so that
-     * it may take its time; it may throw. `context` ends when the service stops. An error of the
-     * first call is why the service cannot start. An error of a later one is logged and part of
+     * Called in a worker of its own before the first node starts, and again for each SIGHUP, so
+     * that it may take its time; it may throw. `context` ends when the service stops. An error of
+     * the first call is why the service cannot start. An error of a later one is logged and part of
      * the status, and the service goes on. SIGHUP before the service is ready is dealt with when it
      * is; while a reload goes on, after it. NULL: SIGHUP is logged, and the manager is told of a
      * reload that is over at once.
@@ -63,8 +63,8 @@ typedef struct lc_service_options {
     bool log_states; /**< lc_supervisor_options.log_states, of the service's own supervisor */
     /**
      * So long after the stop has begun, what is still stopping is named and the process exits with
-     * LC_EXIT_ERROR, by _exit(2), since workers are alive. If it is to halt, it halts then. 0: 30 s;
-     * LC_FOREVER: never.
+     * LC_EXIT_ERROR, by _exit(2), since workers are alive. If it is to halt, it halts then. 0: 30
+     * s; LC_FOREVER: never.
      */
     int64_t stop_timeout;
     /** What the service is made of: LC_NODES, or a supervisor made by hand, taken over. */

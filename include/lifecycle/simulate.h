@@ -65,7 +65,7 @@ typedef struct lc_simulation_options {
     /**
      * Says what poll(2) would: which of `events` a descriptor has ready, or a negative errno. The
      * descriptors are whatever numbers the program uses. NULL: the descriptors are real. When
-     * nothing else can run, and before the clock goes on, poll(2) is asked for them without waiting,
+     * nothing else can run, and before the clock goes on, poll(2) is asked for them without a wait,
      * and the fibers whose descriptors are ready are woken in the order in which they have begun to
      * wait. What comes from outside the simulation makes a run that does not repeat.
      */

@@ -11,7 +11,7 @@
  *         error = lc_supervisor_run(supervisor, NULL, NULL);
  *
  * A node starts when its dependencies are ready; nodes with no path between them start in parallel.
- * When one fails, it is stopped, and then its error handler decides:
+ * When one fails, it is stopped, and then its policy decides (behavior.h):
  *
  *     restart       a fresh instance of this node, after a pause (restart.h)
  *     stop          the node is over, and what depends on it
@@ -22,12 +22,12 @@
  * What is stopped on purpose stops in order: a node is told to when what depends on it is done, and
  * what depends on it by way of nodes that do not run, such as one that has failed. How a node that
  * was told to stop ends cleanly is in context.h. Any other error is logged and, if everything is
- * being stopped, named in what the run returns. Its handler is asked too, but only the answers
+ * being stopped, named in what the run returns. Its judge is asked too, but only the answers
  * shutdown and spin-halt count: they turn the stop into that.
  *
  * The supervisor has no thread of its own. The thread or fiber that brings an event about deals
  * with it, one event at a time: a worker that fails carries its error to the supervisor itself.
- * Factories, starts and handlers run in tasks of their own, so one that blocks holds up no other.
+ * Factories, starts and judges run in tasks of their own, so one that blocks holds up no other.
  *
  * The semantics are those of the supervisor of the Go component/lifecycle packages; where they
  * differ, docs/behaviors.md says how.
@@ -186,8 +186,8 @@ typedef struct lc_supervisor_options {
     bool log_states;
     /**
      * Once everything is being stopped: a node that is not done so long after is overdue. So is one
-     * whose error handler has not answered: the run returns while the handler still runs, and its
-     * error names the node and says that it waits for "its error handler". What a handler uses must
+     * whose judge has not answered: the run returns while the judge still runs, and its
+     * error names the node and says that it waits for "its judge". What a judge uses must
      * then outlive the run. 0: no limit.
      */
     int64_t stop_timeout;
@@ -227,7 +227,7 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_add(lc_supervisor *supervisor, cons
  * @return NULL once it is gone; -ENOENT; -EBUSY naming a node that depends on it; -ETIMEDOUT if it
  * was still stopping at the deadline: it is forgotten once it has stopped. -EDEADLK, at once, if
  * the node's end waits for the caller: the removal is begun, and the node is forgotten once it has
- * stopped. This is the answer to a worker, factory, start, handler or isolate of the node, or of a
+ * stopped. This is the answer to a worker, factory, start, judge or isolate of the node, or of a
  * supervisor or tree nested in it; to what they call through lc_call_blocking; and to a callback,
  * or a log sink, that the supervisor itself or one nested in the node has called.
  */
@@ -245,7 +245,7 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_check(lc_supervisor *supervisor);
  *
  * - Nothing is left that could ever run: the first error that stopped a node, or NULL.
  * - Context ended: its error.
- * - A handler answered shutdown or spin-halt: the error it was asked about. It answered none of the
+ * - The answer to a failure was shutdown or spin-halt: its error. A judge answered none of the
  *   five: an error of code -EINVAL that wraps it and names the value.
  * - Nodes failed while they were being stopped, or are overdue: an error of the same code that
  *   names them and wraps the one above.
@@ -253,7 +253,7 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_check(lc_supervisor *supervisor);
  *   made to measure pauses and deadlines: -EAGAIN, and nothing has been started.
  *
  * @param context   cancels the run; needs no signaler. NULL for none.
- * @param behavior  NULL, or receives LC_SHUTDOWN or LC_SPIN_HALT if a handler has answered so, else
+ * @param behavior  NULL, or receives LC_SHUTDOWN or LC_SPIN_HALT if a failure was answered so, else
  * LC_STOP.
  * @return NULL or an error, given to the caller.
  */
@@ -264,7 +264,7 @@ LC_API LC_MUST_CHECK lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_c
  * The supervisor as a component, to be a node of another, say: takes over the caller's reference.
  * It is ready as lc_supervisor_ready says. What lc_supervisor_run would return goes to the signaler
  * it was started with; of that context's own error only what went wrong besides. A spin-halt is not
- * waited out here: if this is a node without a handler, the supervisor above halts in its stead,
+ * waited out here: if this is a node without a judge, the supervisor above halts in its stead,
  * as it shuts down for a shutdown.
  */
 LC_API lc_component *lc_supervisor_component(lc_supervisor *supervisor);
@@ -308,9 +308,9 @@ LC_API int lc_supervisor_node(lc_supervisor *supervisor, const char *name, lc_no
 LC_API LC_MUST_CHECK lc_handle *lc_supervisor_node_over(lc_supervisor *supervisor,
                                                         const char *name);
 /**
- * The supervisor whose node the worker of this context belongs to, the nearest of nested ones; NULL:
- * none. Borrowed: it lives as long as the worker that was given the context. For the calls that
- * look, such as lc_supervisor_node_over. Thread-safe.
+ * The supervisor whose node the worker of this context belongs to, the nearest of nested ones;
+ * NULL: none. Borrowed: it lives as long as the worker that was given the context. For the calls
+ * that look, such as lc_supervisor_node_over. Thread-safe.
  */
 LC_API lc_supervisor *lc_context_supervisor(const lc_context *context);
 

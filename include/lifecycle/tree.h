@@ -151,7 +151,9 @@ typedef struct lc_children lc_children;
  * with a context that belongs to no running runnable: it throws, as the others here do.
  */
 LC_API LC_MUST_CHECK lc_error *lc_runnable_start_child(lc_context *context, const lc_child *child);
-/** Starts a group of children: all of them, or, if it is refused, none. As lc_runnable_start_child. */
+/**
+ * Starts a group of children: all of them, or, if it is refused, none. As lc_runnable_start_child.
+ */
 LC_API LC_MUST_CHECK lc_error *lc_runnable_start_group(lc_context *context,
                                                        const lc_child_group *group);
 /**

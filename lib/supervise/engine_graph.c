@@ -442,8 +442,8 @@ static lc_error *not_a_behavior(const struct lc__engine_node *node, lc_behavior 
 {
     return lc_error_wrap(
         lc_error_ref(node->error), -EINVAL,
-        "the error handler of \"%s\" answered %d, which is none of the behaviors (0 to %d)",
-        node->name, (int)behavior, LC_SPIN_HALT);
+        "the judge of \"%s\" answered %d, which is none of the behaviors (0 to %d)", node->name,
+        (int)behavior, LC_SPIN_HALT);
 }
 
 /*

@@ -74,7 +74,7 @@ static void gather_one(struct look *look, struct lc__engine_node *engine)
         .name = node->name,
         .state = engine->state,
         .since = engine->since,
-        .waits_for = engine->state == LC_NODE_JUDGED ? "its error handler" : NULL,
+        .waits_for = engine->state == LC_NODE_JUDGED ? "its judge" : NULL,
         .component = late->held ? lc__instance_component(late->held) : NULL,
     };
     if (late->held)

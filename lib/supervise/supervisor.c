@@ -800,7 +800,7 @@ static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__nod
     if (engine->state == LC_NODE_BACKOFF)
         return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
                                  (double)engine->pause / (double)LC_SECOND);
-    return engine->state == LC_NODE_JUDGED ? "its error handler" : "";
+    return engine->state == LC_NODE_JUDGED ? "its judge" : "";
 }
 
 static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,

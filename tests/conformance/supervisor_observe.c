@@ -493,7 +493,7 @@ static void a_snapshot_shows_every_field(void)
     CU_ASSERT_TRUE(waits_for(snapshot, "front", "store"));
     CU_ASSERT_TRUE(!strstr(row_of(snapshot, "front")->waits_for, "setup"));
     CU_ASSERT_TRUE(waits_for(snapshot, "pausing", "3600"));
-    CU_ASSERT_TRUE(waits_for(snapshot, "judged", "handler"));
+    CU_ASSERT_TRUE(waits_for(snapshot, "judged", "judge"));
     CU_ASSERT_TRUE(waits_for(snapshot, "journal", "") && waits_for(snapshot, "setup", ""));
     CU_ASSERT_EQUAL(snapshot->link_count, 4);
     CU_ASSERT_TRUE(depends(snapshot, "store", 0, &(lc_node_link){0, "ready", false, true}));
