@@ -108,7 +108,8 @@ static void runs_with_the_shared_library(void)
                           "$(pkg-config --cflags --libs lifecycle)",
                           root, root),
                     0);
-    CU_ASSERT_EQUAL(shell("readelf -d '%s/shared' | grep -q 'NEEDED.*liblifecycle.so.0.2'", root), 0);
+    CU_ASSERT_EQUAL(shell("readelf -d '%s/shared' | grep -q 'NEEDED.*liblifecycle.so.0.2'", root),
+                    0);
     CU_ASSERT_EQUAL(shell("LD_LIBRARY_PATH='%s/usr/lib' '%s/shared'", root, root), 0);
     removes();
 }
