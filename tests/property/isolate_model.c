@@ -1049,6 +1049,14 @@ static void judge(struct world *world, int code)
             CU_ASSERT_EQUAL(world->over[line], 1);
 }
 
+static lc_error *cancel_alarms(void *arg)
+{
+    struct world *world = arg;
+    for (int i = 0; i < ACTORS; i++)
+        lc_timer_cancel(world->actors[i].alarms[ALARMS]);
+    return NULL;
+}
+
 static void run_seed(const void *arg, uint64_t seed)
 {
     const struct way *way = arg;
@@ -1071,9 +1079,8 @@ static void run_seed(const void *arg, uint64_t seed)
     lc_error_unref(error);
     int freed = lc_executor_free(executor);
     if (freed == -EBUSY && way->breaks_off) {
-        /* All have ended by themselves, and there are timers that are nobody's. */
-        for (int i = 0; i < ACTORS; i++)
-            lc_timer_cancel(world->actors[i].alarms[ALARMS]);
+        /* All have ended by themselves, and timers without an owner are left, of that world. */
+        CHECK_SUCCESS(lc_executor_run(executor, cancel_alarms, world));
         freed = lc_executor_free(executor);
     }
     CU_ASSERT_EQUAL(freed, 0);
