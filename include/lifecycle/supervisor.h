@@ -69,9 +69,9 @@ typedef enum lc_condition {
 typedef struct lc_dependency {
     size_t size;      /**< sizeof(lc_dependency) */
     const char *name; /**< of another node; copied */
-    lc_condition condition;
     /** Whether the dependant restarts along when the dependency is restarted. */
     bool restart_along;
+    lc_condition condition; /**< what must be true of it first */
 } lc_dependency;
 
 /** A pointer to an lc_dependency: LC_DEPENDENCY(.name = "store", .restart_along = true). */

@@ -85,15 +85,15 @@ typedef struct lc_child {
      * it and all below it have ended; its name may then be given again.
      */
     lc_restart_type restart; /**< 0: LC_PERMANENT */
-    size_t stack_size;       /**< bytes; 0 for the default of its kind */
+    /** Its end may stop its parent: lc_child_group.automatic_shutdown. Not of LC_PERMANENT. */
+    bool significant;
+    size_t stack_size; /**< bytes; 0 for the default of its kind */
     lc_backoff backoff;
     /**
      * Not ended so long after it was told to: it is named in the log. It is not started again
      * before it has ended. 0: no limit.
      */
     int64_t stop_timeout;
-    /** Its end may stop its parent: lc_child_group.automatic_shutdown. Not of LC_PERMANENT. */
-    bool significant;
 } lc_child;
 
 /** A pointer to an lc_child: LC_CHILD(.name = "cache", .run = run_cache). */

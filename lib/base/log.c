@@ -164,6 +164,8 @@ static void sink_replace(struct sink *next)
         leave_sink(old);
 }
 
+LC__OPTIONS_END(lc_log_sink, arg);
+
 int lc_log_set_sink(const lc_log_sink *given)
 {
     lc_log_sink calls;

@@ -233,6 +233,8 @@ static lc_task_group *group_make(const lc_task_group_options *options, lc_contex
     return group;
 }
 
+LC__OPTIONS_END(lc_task_group_options, executor);
+
 lc_task_group *lc_task_group_new(const lc_task_group_options *given)
 {
     lc_task_group_options options;

@@ -473,6 +473,8 @@ static lc_error *check(const lc_simulation_options *options)
     return NULL;
 }
 
+LC__OPTIONS_END(lc_simulation_options, begin);
+
 lc_error *lc__simulation_read_options(lc_simulation_options *options,
                                       const lc_simulation_options *given)
 {

@@ -557,6 +557,8 @@ static void fill_in_defaults(lc_service_options *options)
         options->notify_arg = options->arg;
 }
 
+LC__OPTIONS_END(lc_service_options, reload_timeout);
+
 /* `options` is to be let go of, whatever is returned: it may have a supervisor. */
 static lc_error *read_options(lc_service_options *options, const lc_service_options *given)
 {

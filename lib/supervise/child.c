@@ -29,6 +29,8 @@ static lc_error *check_significance(const lc_child *child)
     return NULL;
 }
 
+LC__OPTIONS_END(lc_child, stop_timeout);
+
 lc_error *lc__child_read(struct lc__child *child, const lc_child *given, const char *name)
 {
     lc_child *options = &child->options;
@@ -74,6 +76,8 @@ static lc_error *count_children(const lc_child_group *group, size_t *count)
             return lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
     return NULL;
 }
+
+LC__OPTIONS_END(lc_child_group, intensity);
 
 lc_error *lc__child_group_read(lc_child_group *group, const lc_child_group *given, size_t *count)
 {

@@ -573,6 +573,8 @@ static bool is_needed(const struct lc__node *node, size_t count, const char *nam
     return false;
 }
 
+LC__OPTIONS_END(lc_dependency, condition);
+
 static lc_error *add_dependency(struct lc__node *node, size_t index, const lc_dependency *one)
 {
     struct lc__needed *needed = &node->needed[index];
@@ -672,6 +674,8 @@ static struct lc__node *allocate_node(const lc_node *options)
     lc__free(node);
     return NULL;
 }
+
+LC__OPTIONS_END(lc_node, stop_timeout);
 
 lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, struct lc__node **made)
 {

@@ -471,6 +471,8 @@ static lc_error *supervise(struct run *run)
 
 /* ---- the call ---- */
 
+LC__OPTIONS_END(lc_run_options, on_halt_arg);
+
 static lc_error *read_options(lc_run_options *options, const lc_run_options *given)
 {
     lc_error *error = lc__options_read(options, sizeof *options, given, "lc_run_options");

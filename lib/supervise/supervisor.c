@@ -981,6 +981,8 @@ lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)
 
 /* ---- making ---- */
 
+LC__OPTIONS_END(lc_supervisor_options, on_halt_arg);
+
 static lc_error *read_options(lc_supervisor_options *options, const lc_supervisor_options *given)
 {
     lc_error *error = lc__options_read(options, sizeof *options, given, "lc_supervisor_options");

@@ -947,6 +947,8 @@ lc_handle *lc_tree_done(lc_tree *tree)
 
 /* ---- making ---- */
 
+LC__OPTIONS_END(lc_tree_options, intensity);
+
 static lc_error *read_options(lc_tree_options *options, const lc_tree_options *given,
                               struct lc__child *root)
 {

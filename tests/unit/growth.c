@@ -102,23 +102,59 @@ static void note_run(void *arg)
     lc_handle_close(has_run);
 }
 
-/* The mistake is in the log: it is what the log has more than before. */
-static lc_error *use_fiber(const void *options)
+/*
+ * What a call has logged of its options, captured since it began: an error of code `result`, or
+ * NULL if that is 0.
+ */
+static lc_error *take_logged(const char *type, size_t known, const void *options, int result)
 {
-    static const char *const texts[] = {"size of lc_fiber_options is 0",
-                                        "lc_fiber_options has 72 bytes, and a field beyond the 64"};
-    has_run = lc_handle_new();
-    check_log_capture();
-    int result = lc_fiber_start(options);
+    char texts[2][96];
     lc_error *error = NULL;
+    size_t given = *(const size_t *)options;
+    snprintf(texts[0], sizeof texts[0], "size of %s is %zu", type, given);
+    snprintf(texts[1], sizeof texts[1], "%s has %zu bytes, and a field beyond the %zu", type, given,
+             known);
     for (size_t i = 0; i < 2 && !error; i++)
         if (check_log_has(texts[i]))
             error = lc_error_new(result, "%s", texts[i]);
     check_log_release();
+    CU_ASSERT_EQUAL(error == NULL, result == 0);
+    return error || result == 0 ? error : lc_error_new(-EPROTO, "not refused for its size");
+}
+
+static lc_error *use_fiber(const void *options)
+{
+    has_run = lc_handle_new();
+    check_log_capture();
+    int result = lc_fiber_start(options);
+    lc_error *error = take_logged("lc_fiber_options", sizeof(lc_fiber_options), options, result);
     if (result == 0)
         CHECK_CLOSES(has_run);
     lc_handle_unref(has_run);
-    return error || result == 0 ? error : lc_error_new(-EPROTO, "not refused for its size");
+    return error;
+}
+
+static lc_error *use_task_group(const void *options)
+{
+    check_log_capture();
+    lc_task_group *group = lc_task_group_new(options);
+    lc_error *error = take_logged("lc_task_group_options", sizeof(lc_task_group_options), options,
+                                  group ? 0 : -EINVAL);
+    lc_task_group_unref(group);
+    return error;
+}
+
+static void write_nothing(const lc_log_record *record, void *arg)
+{
+    (void)record;
+    (void)arg;
+}
+
+/* A sink that is taken takes the place of the capture, which then has nothing to tell. */
+static lc_error *use_sink(const void *sink)
+{
+    check_log_capture();
+    return take_logged("lc_log_sink", sizeof(lc_log_sink), sink, lc_log_set_sink(sink));
 }
 
 static lc_error *use_worker(const void *worker)
@@ -186,6 +222,143 @@ static lc_error *use_channel(const void *options)
     return error;
 }
 
+/* ---- of supervisors ---- */
+
+static lc_error *do_work(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)context;
+    (void)arg;
+    lc_ready_signal(ready);
+    return NULL;
+}
+
+static lc_error *use_supervisor(const void *options)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_error *error = lc_supervisor_new(options, &supervisor);
+    CU_ASSERT_EQUAL(supervisor == NULL, error != NULL);
+    lc_supervisor_unref(supervisor);
+    return error;
+}
+
+static lc_error *use_node(const void *node)
+{
+    const lc_node *const nodes[] = {node, NULL};
+    return use_supervisor(LC_SUPERVISOR(.nodes = nodes));
+}
+
+static lc_error *use_dependency(const void *dependency)
+{
+    const lc_dependency *const needs[] = {dependency, NULL};
+    return use_node(LC_NODE(.name = "own", .run = do_work, .dependencies = needs));
+}
+
+static lc_error *make_nothing(lc_component **component, void *arg)
+{
+    (void)component;
+    (void)arg;
+    return lc_error_new(-ENODEV, "nothing is made");
+}
+
+/* What is asked for is made, which fails; what is refused is not. */
+static lc_error *use_run(const void *options)
+{
+    lc_error *error = lc_component_run(options, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL(error);
+    if (lc_error_code(error) != -ENODEV)
+        return error;
+    lc_error_unref(error);
+    return NULL;
+}
+
+struct service_run {
+    const void *options;
+    int status;
+};
+
+static lc_error *run_service(void *arg)
+{
+    struct service_run *run = arg;
+    run->status = lc_service_main(run->options);
+    return NULL;
+}
+
+/* In a simulation, where a service leaves the process and its signals alone. */
+static lc_error *use_service(const void *options)
+{
+    lc_executor *executor = NULL;
+    struct service_run run = {options, -1};
+    CHECK_SUCCESS(lc_executor_new_simulated(NULL, &executor));
+    check_log_capture();
+    CHECK_SUCCESS(lc_executor_run(executor, run_service, &run));
+    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+    return take_logged("lc_service_options", sizeof(lc_service_options), options,
+                       run.status == 0 ? 0 : -EINVAL);
+}
+
+static lc_error *use_simulation(const void *options)
+{
+    lc_executor *executor = NULL;
+    lc_error *error = lc_executor_new_simulated(options, &executor);
+    CU_ASSERT_EQUAL(executor == NULL, error != NULL);
+    CU_ASSERT_EQUAL(lc_executor_free(executor), 0);
+    return error;
+}
+
+/* ---- of trees ---- */
+
+static lc_error *run_nothing(lc_context *context, void *arg)
+{
+    (void)arg;
+    lc_runnable_signal_healthy(context);
+    lc_runnable_signal_done(context);
+    return NULL;
+}
+
+static lc_error *use_tree(const void *options)
+{
+    lc_tree *tree = NULL;
+    lc_error *error = lc_tree_new(options, &tree);
+    CU_ASSERT_EQUAL(tree == NULL, error != NULL);
+    lc_tree_unref(tree);
+    return error;
+}
+
+static lc_error *use_child(const void *child)
+{
+    return use_tree(LC_TREE(.root = child));
+}
+
+struct grouping {
+    const lc_child_group *group;
+    lc_error *error;
+};
+
+static lc_error *start_group(lc_context *context, void *arg)
+{
+    struct grouping *grouping = arg;
+    grouping->error = lc_runnable_start_group(context, grouping->group);
+    return run_nothing(context, NULL);
+}
+
+/* It takes a runnable to start a group. */
+static lc_error *use_child_group(const void *group)
+{
+    lc_tree *tree = NULL;
+    struct grouping grouping = {.group = group};
+    CHECK_SUCCESS(
+        lc_tree_new(LC_TREE(.root = LC_CHILD(.run = start_group, .arg = &grouping)), &tree));
+    CHECK_SUCCESS(lc_tree_start(tree, NULL));
+    CHECK_SUCCESS(lc_tree_wait(tree, check_patience()));
+    lc_tree_unref(tree);
+    return grouping.error;
+}
+
+static const lc_node brief = {.size = sizeof brief, .name = "brief", .run = do_work};
+static const lc_node *const brief_nodes[] = {&brief, NULL};
+static const lc_child child = {.size = sizeof child, .name = "child", .run = run_nothing};
+static const lc_child *const only_child[] = {&child, NULL};
+
 static const struct grown all_grown[] = {
     GROWN(lc_executor_options, stall_limit, use_executor, .threads = 2),
     GROWN(lc_worker, group, use_worker, .name = "one", .run = lc_noop_worker),
@@ -195,6 +368,17 @@ static const struct grown all_grown[] = {
     GROWN(lc_isolate_options, mailbox_limit, use_isolate_component, .entry = begin_nothing),
     GROWN(lc_channel_options, discard, use_channel, .capacity = 1),
     GROWN(lc_fiber_options, group, use_fiber, .run = note_run),
+    GROWN(lc_log_sink, arg, use_sink, .write = write_nothing),
+    GROWN(lc_task_group_options, executor, use_task_group, .limit = 3),
+    GROWN(lc_node, stop_timeout, use_node, .name = "own", .run = do_work),
+    GROWN(lc_dependency, condition, use_dependency, .name = "other", .restart_along = true),
+    GROWN(lc_supervisor_options, on_halt_arg, use_supervisor, .nodes = brief_nodes),
+    GROWN(lc_run_options, on_halt_arg, use_run, .factory = make_nothing),
+    GROWN(lc_service_options, reload_timeout, use_service, .nodes = brief_nodes),
+    GROWN(lc_simulation_options, begin, use_simulation, .seed = 7),
+    GROWN(lc_child, stop_timeout, use_child, .name = "own", .run = run_nothing),
+    GROWN(lc_child_group, intensity, use_child_group, .children = only_child),
+    GROWN(lc_tree_options, intensity, use_tree, .root = &child),
 };
 
 static void check_each(void (*check)(const struct grown *grown))
