@@ -109,7 +109,11 @@ typedef struct lc_node {
      * nothing.
      */
     lc_error *(*make)(void **data, void *arg);
-    /** Frees what `make` has made, once the instance has ended. NULL: nothing is freed. */
+    /**
+     * Frees what `make` has made, once the workers have ended: before the next `make`, and before
+     * the node, or a run of the supervisor, counts as ended. It may wait; it must not throw. NULL:
+     * nothing is freed.
+     */
     void (*free)(void *data);
 
     lc_worker_kind kind; /**< of workers that ask for none, of make, factory, start and judge */

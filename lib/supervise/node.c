@@ -37,6 +37,7 @@ struct lc__instance {
     lc_signaler *signaler;
     struct lc__owner *owner; /* held */
     lc_component *component;
+    void *data;                    /* of the workers: see source.h */
     _Atomic(lc_component *) shown; /* the same, for other threads; NULL: it is not made yet */
     atomic_uint users; /* of the component: the instance, and its readers; the last destroys it */
     struct lc__worker_call call; /* of the task that makes and starts it */
@@ -202,6 +203,8 @@ static bool drop_user(struct lc__instance *instance)
 static void destroy(struct lc__instance *instance)
 {
     lc_component_destroy(instance->component);
+    if (instance->component)
+        lc__source_free_data(&instance->node->source, instance->data);
     lc__shell_post(instance->shell, &instance->ended_post);
 }
 
@@ -243,7 +246,8 @@ void lc__instance_release(struct lc__instance *instance)
 {
     if (!instance || !drop_user(instance))
         return;
-    bool never_waits = instance->component->ops->flags & LC_START_INLINE;
+    bool never_waits = instance->component->ops->flags & LC_START_INLINE &&
+                       !lc__source_has_data(&instance->node->source);
     if (never_waits ||
         (!start_destroy(instance) && !postpone(&instance->destroyer, destroy_by_timer)))
         destroy(instance);
@@ -282,7 +286,7 @@ lc_component *lc__instance_component(const struct lc__instance *instance)
 static lc_error *make(struct lc__instance *instance)
 {
     const struct lc__node *node = instance->node;
-    lc_error *error = node->source.instance(&instance->component, &node->source);
+    lc_error *error = node->source.instance(&instance->component, &instance->data, &node->source);
     if (error)
         return error;
     if (!instance->component)

@@ -10,53 +10,58 @@
 #include <lifecycle/tree.h>
 
 #include <errno.h>
+#include <pthread.h>
 
 /* ---- the makers of an instance, one for each form ---- */
 
-static lc_error *call_factory(lc_component **component, const struct lc__source *source)
+static lc_error *call_factory(lc_component **component, void **data,
+                              const struct lc__source *source)
 {
+    (void)data;
     return source->factory(component, source->arg);
 }
 
-/* The workers of one instance get its data, which lives until the last of the manager is gone. */
-static lc_error *build_with_data(lc_manager **manager, const struct lc__source *source)
+static lc_error *build_with_data(lc_manager **manager, void **data, const struct lc__source *source)
 {
-    void *data = NULL;
-    lc_error *error = source->make(&data, source->arg);
+    lc_error *error = source->make(data, source->arg);
     if (error)
         return error;
-    error = lc__builder_build_for(source->builder, data, manager);
-    if (error && source->free)
-        source->free(data);
-    else if (!error)
-        lc_manager_set_data(*manager, data, source->free);
+    error = lc__builder_build_for(source->builder, *data, manager);
+    if (error)
+        lc__source_free_data(source, *data);
     return error;
 }
 
-static lc_error *build_manager(lc_component **component, const struct lc__source *source)
+static lc_error *build_manager(lc_component **component, void **data,
+                               const struct lc__source *source)
 {
     lc_manager *manager = NULL;
-    lc_error *error = source->make ? build_with_data(&manager, source)
+    lc_error *error = source->make ? build_with_data(&manager, data, source)
                                    : lc_manager_builder_build(source->builder, &manager);
     *component = lc_manager_component(manager);
     return error;
 }
 
-static lc_error *make_tree(lc_component **component, const struct lc__source *source)
+static lc_error *make_tree(lc_component **component, void **data, const struct lc__source *source)
 {
+    (void)data;
     lc_tree *tree = NULL;
     lc_error *error = lc_tree_new(source->tree, &tree);
     *component = lc_tree_component(tree);
     return error;
 }
 
-static lc_error *make_isolate(lc_component **component, const struct lc__source *source)
+static lc_error *make_isolate(lc_component **component, void **data,
+                              const struct lc__source *source)
 {
+    (void)data;
     return lc_isolate_component_new(source->isolate, component);
 }
 
-static lc_error *make_supervisor(lc_component **component, const struct lc__source *source)
+static lc_error *make_supervisor(lc_component **component, void **data,
+                                 const struct lc__source *source)
 {
+    (void)data;
     lc_supervisor *supervisor = NULL;
     lc_supervisor_options options = {
         .size = sizeof options, .name = source->name, .nodes = source->nodes};
@@ -158,6 +163,21 @@ lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const 
     if (error)
         lc__source_end(source);
     return error;
+}
+
+bool lc__source_has_data(const struct lc__source *source)
+{
+    return source->free != NULL;
+}
+
+void lc__source_free_data(const struct lc__source *source, void *data)
+{
+    if (!source->free)
+        return;
+    int cancelling; /* a thread that is cancelled in it would leave the rest undone */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    source->free(data);
+    pthread_setcancelstate(cancelling, NULL);
 }
 
 void lc__source_end(struct lc__source *source)

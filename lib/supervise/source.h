@@ -8,8 +8,8 @@
 #include <lifecycle/supervisor.h>
 
 struct lc__source {
-    /* Makes one instance. */
-    lc_error *(*instance)(lc_component **component, const struct lc__source *source);
+    /* Makes one instance, and the data that goes with it: see lc__source_free_data. */
+    lc_error *(*instance)(lc_component **component, void **data, const struct lc__source *source);
     const char *name; /* the node's; borrowed */
     void *arg;
     lc_component_factory factory;
@@ -27,5 +27,13 @@ struct lc__source {
  */
 lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name);
 void lc__source_end(struct lc__source *source);
+
+/*
+ * Whether the data of an instance is to be freed, which calls the program and may wait. Its user
+ * frees it once the component is destroyed, and before another instance is made: what `make` opens
+ * for the next one may be what `free` closes.
+ */
+bool lc__source_has_data(const struct lc__source *source);
+void lc__source_free_data(const struct lc__source *source, void *data);
 
 #endif

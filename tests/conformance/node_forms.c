@@ -175,6 +175,20 @@ static void free_data(void *data)
     free(data);
 }
 
+/* Makes what only one instance can have, as a file that is locked. */
+static lc_error *make_only_data(void **data, void *arg)
+{
+    if (state.made > state.freed)
+        return lc_error_new(-EBUSY, "data %u has not been freed", state.made);
+    return make_data(data, arg);
+}
+
+static void free_slowly(void *data)
+{
+    lc_sleep(LC_SECOND);
+    free_data(data);
+}
+
 /* The first instance fails once it is ready; the next stay. */
 static lc_error *use_data(lc_context *context, lc_ready *ready, void *arg)
 {
@@ -214,6 +228,38 @@ static void each_instance_has_its_data(void)
              .nodes = LC_NODES(LC_NODE(.name = "store", .run = use_data, .arg = &second,
                                        .make = make_data, .free = free_data)));
     CU_ASSERT_EQUAL(state.freed + 1, state.made);
+    check_log_release();
+}
+
+/* The end of the run is seen from a fiber of its own. */
+static lc_error *has_only_data(lc_supervisor *supervisor, void *arg)
+{
+    (void)arg;
+    CLAIM(lc_handle_wait(lc_supervisor_done(supervisor), lc_deadline_after(LC_HOUR)) == 0);
+    CLAIM(state.starts == 2);
+    CLAIM(state.made == 2);
+    CLAIM(state.freed == 2);
+    return lc_supervisor_result(supervisor, NULL);
+}
+
+/* As use_data, but the second instance ends by itself. */
+static lc_error *use_data_twice(lc_context *context, lc_ready *ready, void *arg)
+{
+    if (state.starts == 0)
+        return use_data(context, ready, arg);
+    state.starts++;
+    *(char *)arg = 'z';
+    lc_ready_signal(ready);
+    return NULL;
+}
+
+static void data_is_freed_before_the_next_is_made(void)
+{
+    unsigned never = 99;
+    check_log_capture();
+    SIMULATE(begin, .test = has_only_data,
+             .nodes = LC_NODES(LC_NODE(.name = "store", .run = use_data_twice, .arg = &never,
+                                       .make = make_only_data, .free = free_slowly)));
     check_log_release();
 }
 
@@ -573,6 +619,8 @@ CHECK_SUITE(node_forms, "conformance: supervisor: what nodes are made of, and to
             {"a tree, an isolate, nested nodes", tree_isolate_and_nested_nodes},
             {"each instance has data of its own, freed when it has ended",
              each_instance_has_its_data},
+            {"data is freed before the next is made, and before the end of the run",
+             data_is_freed_before_the_next_is_made},
             {"a first make that fails stops the node, or what first_start says",
              first_make_that_fails_stops_the_node},
             {"a failure of the first start ends the run, if asked for", first_start_ends_the_run},
