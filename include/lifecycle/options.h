@@ -9,6 +9,12 @@
  * options that are filled step by step, a variable does it: `lc_node node = {.size = sizeof node};`
  * or, in C++17, `lc_node node{}; node.size = sizeof node;`.
  *
+ * C++20 allows less than C does. Designators come in the order in which the header declares the
+ * fields. A designator names one field: write `.backoff = {.first = LC_SECOND}` instead of
+ * `.backoff.first = LC_SECOND`, and `.needs = {"a", "b"}` instead of `.needs[1] = "b"`. A `void *`
+ * becomes another pointer by a cast only, and so does a pointer to const that is handed over as an
+ * `arg`. The order of the fields does not change before a new major version.
+ *
  * The size lets a program and the library be of different versions, because a later version only
  * adds fields, at the end. A program that was compiled against an older header has the defaults for
  * the fields it does not know. One that was compiled against a newer header works with an older

@@ -1,6 +1,6 @@
 /*
  * install.c: what `make install` puts down can be found by pkg-config, compiled against and run:
- * with the shared library, and with the static one.
+ * with the shared library, and with the static one, from C and from C++.
  */
 #include "support/check.h"
 
@@ -133,6 +133,66 @@ static void uninstalls(void)
     CU_ASSERT_EQUAL(
         shell("rm '%s/program.c'; make -s uninstall DESTDIR='%s' PREFIX=/usr", root, root), 0);
     CU_ASSERT_EQUAL(shell("test -z \"$(find '%s' ! -type d)\"", root), 0);
+    removes();
+}
+
+/* ---- programs in C++ ---- */
+
+#define CXX_WARNINGS "-Wall -Wextra -Wpedantic -Werror"
+
+/* Makes $root/NAME of NAME.cc beside this file. */
+static bool compile_cxx(const char *compiler, const char *standard, const char *name)
+{
+    return shell("%s -std=%s " CXX_WARNINGS " -O2 -o '%s/%s' tests/install/%s.cc "
+                 "$(pkg-config --cflags --libs lifecycle)",
+                 compiler, standard, root, name, name) == 0;
+}
+
+/*
+ * The greeter has failed, was restarted, and ends as a service does. Its pipe is held open, so that
+ * it can write to the end.
+ */
+static bool greeter_ends(void)
+{
+    return shell("cd '%s' && rm -f said && mkfifo said && exec 3<>said && "
+                 "{ LD_LIBRARY_PATH='%s/usr/lib' ./greeter 2>said & } && "
+                 "timeout 60 grep -q -m 1 'ready again after restart 1' <&3; found=$?; "
+                 "kill -TERM $! && wait $! && exit $found",
+                 root, root) == 0;
+}
+
+static void run_cxx(const char *compiler)
+{
+    static const struct {
+        const char *standard, *name;
+    } simulated[] = {{"c++17", "zeroed"}, {"c++20", "graph"}};
+    for (size_t i = 0; i < sizeof simulated / sizeof simulated[0]; i++, check_goes_on()) {
+        CU_ASSERT_TRUE(compile_cxx(compiler, simulated[i].standard, simulated[i].name));
+        CU_ASSERT_EQUAL(
+            shell("LD_LIBRARY_PATH='%s/usr/lib' timeout 60 '%s/%s'", root, root, simulated[i].name),
+            0);
+    }
+    CU_ASSERT_TRUE(compile_cxx(compiler, "c++20", "greeter") && greeter_ends());
+}
+
+static void runs_from_cxx(void)
+{
+    CU_ASSERT_TRUE_FATAL(install());
+    run_cxx("g++");
+    run_cxx("clang++");
+    removes();
+}
+
+/* What options.h says of C++ is so: the order of the fields is that of the header. */
+static void cxx_keeps_to_the_order_of_fields(void)
+{
+    static const char check[] =
+        "printf '%%s\n' '#include <lifecycle.h>' 'int main() { return lc_service_main("
+        "LC_SERVICE(%s)); }' >'%s/order.cc' && "
+        "%s g++ -std=c++20 -fsyntax-only $(pkg-config --cflags lifecycle) '%s/order.cc'";
+    CU_ASSERT_TRUE_FATAL(install());
+    CU_ASSERT_EQUAL(shell(check, ".name = \"a\", .kind = LC_FIBER", root, "", root), 0);
+    CU_ASSERT_EQUAL(shell(check, ".kind = LC_FIBER, .name = \"a\"", root, "!", root), 0);
     removes();
 }
 
@@ -342,5 +402,8 @@ CHECK_SUITE(
      sanitized_library_may_leave_symbols_undefined},
     {"a program found by pkg-config runs with the shared library", runs_with_the_shared_library},
     {"a program found by pkg-config runs with the static library", runs_with_the_static_library},
+    {"programs in C++17 and C++20, of g++ and clang++, run with the library", runs_from_cxx},
+    {"a program in C++20 names fields in the order of the header",
+     cxx_keeps_to_the_order_of_fields},
     {"a program of a header with a field fewer, and with one more, runs", runs_with_other_headers},
     {"uninstall leaves nothing", uninstalls});
