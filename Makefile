@@ -310,11 +310,11 @@ C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* exampl
 # The targets stay as they were written, letter by letter.
 LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targets/shop.h tests/targets/shop_test.c,\
               $(C_FILES))
-LINT    := lint-format lint-floors lint-headers lint-symbols lint-shown lint-links lint-gcc lint-clang lint-tidy \
-           lint-cppcheck
+LINT    := lint-format lint-floors lint-headers lint-symbols lint-abi lint-shown lint-links lint-gcc lint-clang \
+           lint-tidy lint-cppcheck
 .PHONY: $(LINT)
 
-lint: deps-lint ## check layout, floors, headers, exported symbols, docs, warnings; clang-tidy; cppcheck
+lint: deps-lint ## check layout, floors, headers, symbols, binary interface, docs, warnings; clang-tidy; cppcheck
 	$(build) --keep-going $(LINT)
 
 lint-format:
@@ -328,6 +328,9 @@ lint-headers:
 
 lint-symbols: $(SHARED)
 	@tests/lint/symbols $(SHARED) include/lifecycle.h
+
+lint-abi: $(SHARED)
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' tests/lint/abi $(SHARED) $(BUILD)/lint/abi
 
 lint-shown:
 	@tests/lint/shown include/lifecycle.h README.md $(wildcard docs/*.md examples/*.[ch] examples/*/*.[ch])
