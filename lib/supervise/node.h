@@ -63,8 +63,8 @@ struct lc__node {
     struct lc__needed needed[];
 };
 
-/* Makes a node. @return NULL; -EINVAL naming what is wrong with the options; -ENOMEM. */
-lc_error *lc__node_new(struct lc__shell *shell, const lc_node *options, struct lc__node **node);
+/* Makes a node of options. @return NULL; -EINVAL naming what is wrong with them; -ENOMEM. */
+lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, struct lc__node **made);
 /* Frees one that is in no engine. */
 void lc__node_free(struct lc__node *node);
 
