@@ -304,7 +304,7 @@ lc_error *lc_children_new(lc_context *context, const lc_child_group *given, lc_c
 {
     struct request request = {.run = NULL};
     lc_child_group description;
-    struct lc__child child;
+    struct lc__child child = {.options = {.name = ""}};
     if (!result)
         return lc_error_new(-EINVAL, "lc_children_new has nowhere to put the children");
     *result = NULL;
