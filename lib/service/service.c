@@ -105,9 +105,13 @@ static void stop_to_halt(struct service *service)
                    lc_error_message(service->why));
 }
 
-/* What holds up the stop: of the supervisor, and the reload. */
+/* What holds up the stop: `configure` before anything was started; else nodes, and the reload. */
 static void describe_remaining(struct service *service, char *text, size_t size)
 {
+    if (!service->is_started) {
+        strlcpy(text, "configure", size);
+        return;
+    }
     bool reloads = lc__reload_done(&service->reload) != NULL;
     lc__remaining(service->supervisor, text, size);
     if (!reloads)
@@ -300,14 +304,20 @@ static void answer_before_halt(const struct service *service, int number)
                sigabbrev_np(number), lc_error_message(service->why));
 }
 
-/* A level more, or less, whatever the service is about. */
+/*
+ * A level more, or less, whatever the service is about. Below the first level there is a log that
+ * tells nothing: the program may have set that, and more than that is the first level.
+ */
 static void change_log_level(const struct service *service, int by)
 {
-    lc_log_level level = (lc_log_level)((int)lc_log_read_level() + by);
+    int level = (int)lc_log_read_level() + by;
+    if (by > 0 && level < LC_LOG_CRITICAL)
+        level = LC_LOG_CRITICAL;
     if (level < LC_LOG_CRITICAL || level > LC_LOG_DEBUG)
         return;
-    lc_log_set_level(level);
-    lc_log(LC_LOG_NOTICE, service->name, "the log level is %s", lc_log_level_name(level));
+    lc_log_set_level((lc_log_level)level);
+    lc_log(LC_LOG_NOTICE, service->name, "the log level is %s",
+           lc_log_level_name((lc_log_level)level));
 }
 
 static void take_signal(struct service *service, int number)

@@ -232,6 +232,33 @@ static void stop_ends_the_configuration(void)
     check_log_release();
 }
 
+/* Its context has ended, and it goes on. */
+static lc_error *configure_for_ever(lc_context *context, void *arg)
+{
+    struct scene *own = arg;
+    (void)context;
+    own->configured++;
+    lc_sleep(LC_HOUR);
+    return NULL;
+}
+
+static void endless_configuration_is_named(void)
+{
+    check_log_capture();
+    for (EACH_SEED(seed)) {
+        scene_begin(stop_at_once);
+        scene.options.configure = configure_for_ever;
+        scene_run(seed);
+        CU_ASSERT_EQUAL(scene.status, LC_EXIT_ERROR);
+        CU_ASSERT_EQUAL(scene.started, 0);
+        CU_ASSERT_STRING_EQUAL(scene.status_text, "not stopped in time: configure");
+    }
+    CU_ASSERT_EQUAL(
+        check_log_count("has not stopped in 30.0 s, and is not waited for any longer: configure"),
+        check_count(SEEDS, 10 * SEEDS));
+    check_log_release();
+}
+
 static void hup_then_stop(struct scene *own)
 {
     lc_sleep(LC_SECOND / 2);
@@ -288,6 +315,37 @@ static void signals_change_the_level(void)
     lc_log_set_level(before);
 }
 
+/* From nothing at all up to what matters most, and further. */
+static void raise_from_nothing(struct scene *own)
+{
+    (void)own;
+    lc_sleep(LC_MINUTE);
+    lc_log_set_level((lc_log_level)0);
+    lc_simulation_signal(SIGUSR2); /* there is no less */
+    lc_sleep(LC_SECOND);
+    CU_ASSERT_EQUAL((int)lc_log_read_level(), 0);
+    for (lc_log_level level = LC_LOG_CRITICAL; level <= LC_LOG_NOTICE; level++) {
+        lc_simulation_signal(SIGUSR1);
+        lc_sleep(LC_SECOND);
+        CU_ASSERT_EQUAL(lc_log_read_level(), level);
+    }
+    lc_simulation_signal(SIGTERM);
+}
+
+static void silent_log_is_raised(void)
+{
+    lc_log_level before = lc_log_read_level();
+    check_log_capture();
+    scene_begin(raise_from_nothing);
+    scene.options.log_level_signals = true;
+    scene_run(check_seed());
+    CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
+    CU_ASSERT_EQUAL(check_log_count("the log level is"), 1);
+    CU_ASSERT_TRUE(check_log_has("the log level is notice"));
+    check_log_release();
+    lc_log_set_level(before);
+}
+
 /* ---- what cannot be run ---- */
 
 static void refuses(const lc_service_options *options, const char *why)
@@ -325,6 +383,8 @@ CHECK_SUITE(
     {"a configure that fails at first refuses the start", failing_configure_refuses_the_start},
     {"one that fails later does not end the service", failing_reload_is_part_of_the_status},
     {"a stop ends the first configuration, and nothing starts", stop_ends_the_configuration},
+    {"a first configuration that does not end is named", endless_configuration_is_named},
     {"SIGHUP during the first configuration waits for readiness", reload_waits_for_readiness},
     {"signals change the log's level", signals_change_the_level},
+    {"a signal raises the level of a log that tells nothing", silent_log_is_raised},
     {"services that cannot be run are refused", bad_services_are_refused});
