@@ -57,7 +57,8 @@ CHECK_SUITE_IN_MODES(report_process_supervisors, "report: process supervisors",
 /* ---- services ---- */
 
 struct reloading {
-    lc_handle *entered; /* of the first reload */
+    atomic_bool configured; /* the call before the first start is over: each further is a reload */
+    lc_handle *entered;     /* of the first reload */
     lc_handle *open;
     atomic_uint count;
     atomic_uint told_to_stop;
@@ -82,6 +83,8 @@ static void reloading_end(void)
 static lc_error *reload_slowly(lc_context *context, void *arg)
 {
     struct reloading *now = arg;
+    if (!atomic_exchange(&now->configured, true))
+        return NULL;
     atomic_fetch_add(&now->count, 1);
     lc_handle_close(now->entered);
     if (lc_context_wait(context, now->open, LC_FOREVER) != 0)
