@@ -172,7 +172,10 @@ static void key_make(char key[KEY_MAX], const char *host, unsigned port)
     snprintf(key, KEY_MAX, "%.255s:%u", host, port);
 }
 
-/* A port that the system is to choose is one that the program has not used. */
+/*
+ * A port that the system is to choose is one that the program has not used. Once each has been
+ * given out, they come again in turn; a socket may still listen on one.
+ */
 static int simulated_listen(struct lc__simulated_net *net, const char *host, unsigned port,
                             struct lc__addresses *found)
 {
@@ -183,7 +186,7 @@ static int simulated_listen(struct lc__simulated_net *net, const char *host, uns
         if (port == 0)
             number = lc__simulated_net_next_port(net);
         key_make(key, host, number);
-    } while (port == 0 &&
+    } while (port == 0 && !net->ports_repeat &&
              lc__simulated_net_find(net, key, &address->at.local, &address->size) == 0);
     int result = lc__simulated_net_add(net, key, number, &address->at.local, &address->size);
     found->count = result == 0;

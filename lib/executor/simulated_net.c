@@ -106,6 +106,7 @@ unsigned lc__simulated_net_next_port(struct lc__simulated_net *net)
 {
     unsigned port = net->next_port;
     net->next_port = port < LAST_PORT ? port + 1 : FIRST_PORT;
+    net->ports_repeat |= port == LAST_PORT;
     return port;
 }
 

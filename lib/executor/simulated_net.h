@@ -7,6 +7,7 @@
 #define LIFECYCLE_EXECUTOR_SIMULATED_NET_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,6 +18,7 @@ struct lc__simulated_net {
     STAILQ_HEAD(, lc__simulated_place) places;
     unsigned count;
     unsigned next_port; /* that a listener at port 0 gets */
+    bool ports_repeat;  /* each has been given out */
     uint64_t secret;    /* in all of its addresses; 0: none was made yet */
 };
 

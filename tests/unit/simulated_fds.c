@@ -266,6 +266,37 @@ static void waits_for_several_work(void)
         CHECK_SUCCESS(live(of_seed(seed), wait_for_either, NULL));
 }
 
+/* ---- ports ---- */
+
+enum { PORTS = 16384 }; /* that a listener at port 0 may get */
+
+static lc_error *listen_on_every_port(void *arg)
+{
+    int first = -1, fd = -1, *refused = arg;
+    CHECK_SUCCESS(lc_listen(NULL, "0", &first)); /* and stays open */
+    for (int i = 1; i < PORTS + 2; i++) {
+        lc_error *error = lc_listen(NULL, "0", &fd);
+        if (error) {
+            CHECK_ERROR(error, -EADDRINUSE);
+            *refused = i;
+            continue;
+        }
+        if (i == PORTS + 1)
+            CU_ASSERT_EQUAL(lc_fd_port(fd), lc_fd_port(first) + 1);
+        close(fd);
+    }
+    close(first);
+    return NULL;
+}
+
+/* A service that is restarted often enough has had each port; it has them again, if they are free. */
+static void ports_are_given_out_again(void)
+{
+    int refused = 0;
+    CHECK_SUCCESS(live(of_seed(check_seed()), listen_on_every_port, &refused));
+    CU_ASSERT_EQUAL(refused, PORTS);
+}
+
 CHECK_SUITE(
     simulated_fds, "unit: descriptors in a simulation",
     {"a wait ends at the virtual time at which there is data", a_wait_ends_when_there_is_data},
@@ -275,4 +306,5 @@ CHECK_SUITE(
     {"a descriptor that is closed or forgotten ends the wait", one_that_is_closed_ends_the_wait},
     {"a descriptor that nothing makes ready is part of a deadlock's report",
      what_nothing_makes_ready_is_reported},
+    {"a port is given out again after all the others", ports_are_given_out_again},
     {"waits for several descriptors and other things", waits_for_several_work});
