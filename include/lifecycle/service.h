@@ -145,7 +145,8 @@ typedef struct lc_service_options {
  * lc_simulation_signal; at the final deadline it returns.
  *
  * What the supervisor's options say about signals and halts is not heeded: see those above.
- * @param options  borrowed for the call; `supervisor` is taken over, also if the call fails.
+ * @param options  borrowed for the call; `supervisor` is taken over, also if the call fails; but
+ * not if the struct's size is wrong, and it cannot be read.
  * @return the process's exit status: one of the above. What is wrong has been logged.
  */
 LC_API int lc_service_main(const lc_service_options *options);

@@ -1,5 +1,5 @@
 /*
- * reload.h: a reload hook that runs in a worker of its own, one at a time. Floor 8.
+ * reload.h: a call of `configure` in a worker of its own, one at a time. Floor 8.
  */
 #ifndef LIFECYCLE_SERVICE_RELOAD_H
 #define LIFECYCLE_SERVICE_RELOAD_H

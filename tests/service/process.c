@@ -743,14 +743,15 @@ static void bad_options_are_refused(void)
 {
     static const char longer[] =
         "0123456789012345678901234567890123456789012345678901234567890123x";
-    REFUSED_WITH(size, 0, "{.size = sizeof(lc_service_options)}");
-    REFUSED_WITH(name, "", "options.name");
-    REFUSED_WITH(name, longer, "options.name");
-    REFUSED_WITH(pid_file, "here.pid", "options.pid_file is \"here.pid\"");
-    REFUSED_WITH(stop_timeout, 0, "options.stop_timeout");
-    REFUSED_WITH(halt_reminder, 0, "options.halt_reminder");
-    REFUSED_WITH(watchdog, -1, "options.watchdog");
-    CU_ASSERT_TRUE(is_refused(NULL, NULL, "needs a supervisor"));
+    const lc_service_options sizeless = {.size = 1};
+    CU_ASSERT_TRUE(is_refused(&sizeless, NULL, "lc_service_options"));
+    REFUSED_WITH(name, "", "lc_service_options.name");
+    REFUSED_WITH(name, longer, "lc_service_options.name");
+    REFUSED_WITH(pid_file, "here.pid", "pid_file is \"here.pid\"");
+    REFUSED_WITH(stop_timeout, -1, "stop_timeout is -1");
+    REFUSED_WITH(halt_reminder, -1, "halt_reminder is -1");
+    REFUSED_WITH(watchdog, -1, "watchdog is -1");
+    CU_ASSERT_TRUE(is_refused(NULL, NULL, "either nodes or a supervisor"));
 }
 
 static void bad_graph_is_refused(void)

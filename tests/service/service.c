@@ -282,8 +282,7 @@ static lc_error *reload(lc_context *context, void *arg)
 
 static struct reloads reloads_for(struct staged *staged, struct reloads *reloads)
 {
-    staged->options.configure = reload;
-    staged->options.arg = reloads;
+    staged_reload_by(staged, reload, reloads);
     return (struct reloads){.begun = lc_handle_new()};
 }
 
@@ -380,7 +379,7 @@ CHECK_CHILD(service_without_reload)
     check_log_capture();
     STEP(1, staged_begins(&staged));
     check_signal(SIGHUP);
-    STEP(2, staged_logs("received SIGHUP, which does nothing: there is no reload hook"));
+    STEP(2, staged_logs("received SIGHUP, which does nothing: there is no configure function"));
     STEP(3, staged_tells(&staged, "READY=1", 2));
     STEP(4, staged_told(&staged, "[RELOADING=1\nMONOTONIC_USEC=") == 1);
     STEP(5, staged_in_order(&staged, "RELOADING=1", "READY=1\nSTATUS=ready"));

@@ -96,7 +96,7 @@ static lc_error *take_long(void *arg)
     staged.options.start_timeout = 2 * LC_MINUTE;
     staged.options.reload_timeout = LC_MINUTE;
     staged.options.stop_timeout = 10 * LC_MINUTE;
-    staged.options.configure = reload_for_long;
+    staged_reload_by(&staged, reload_for_long, NULL);
     check_log_capture();
     staged_start(&staged);
     CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));

@@ -79,6 +79,24 @@ void staged_init(struct staged *staged, size_t count)
         add(staged, i);
 }
 
+static lc_error *configure(lc_context *context, void *arg)
+{
+    struct staged *staged = arg;
+    if (staged->configured)
+        return staged->reload(context, staged->reload_arg);
+    staged->configured = true;
+    return NULL;
+}
+
+void staged_reload_by(struct staged *staged, lc_error *(*reload)(lc_context *context, void *arg),
+                      void *arg)
+{
+    staged->reload = reload;
+    staged->reload_arg = arg;
+    staged->options.configure = configure;
+    staged->options.arg = staged;
+}
+
 static void serve(void *arg)
 {
     struct staged *staged = arg;

@@ -27,6 +27,9 @@ struct staged {
     size_t count;
     pthread_mutex_t lock;
     char heard[STAGED_HEARD_MAX]; /**< each message in brackets; cut to fit; under the lock */
+    lc_error *(*reload)(lc_context *context, void *arg); /**< NULL: none */
+    void *reload_arg;
+    bool configured; /**< for the first time; by one worker after the other */
     lc_handle *finished;
     int status;
     struct helper helper;
@@ -34,6 +37,9 @@ struct staged {
 
 /** Makes one with `count` nodes, each depending on the one before. */
 void staged_init(struct staged *staged, size_t count);
+/** Its `configure` does nothing at the first call, and calls `reload(context, arg)` later. */
+void staged_reload_by(struct staged *staged, lc_error *(*reload)(lc_context *context, void *arg),
+                      void *arg);
 /** Runs it. */
 void staged_start(struct staged *staged);
 /** As staged_start, and every node is ready, which the manager knows. @return whether so. */
