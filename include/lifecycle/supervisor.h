@@ -91,8 +91,9 @@ typedef struct lc_node {
     const char *name; /**< 1 to LC_NAME_MAX bytes; unique in the supervisor; copied */
 
     /*
-     * What it is made of: exactly one of the next six. What is borrowed must live until the
-     * supervisor is freed.
+     * What it is made of: exactly one of the next six. What is borrowed must live, with all that it
+     * points to, until the supervisor is freed. A mistake in it is an error of the call that gives
+     * the node.
      */
     lc_worker_function run;                   /**< one worker */
     const lc_worker *workers;                 /**< several: LC_WORKERS; copied */

@@ -58,6 +58,7 @@ static lc_error *make_isolate(lc_component **component, void **data,
     return lc_isolate_component_new(source->isolate, component);
 }
 
+/* Checked here: it would be at its start, but a mistake is to be found when the node is given. */
 static lc_error *make_supervisor(lc_component **component, void **data,
                                  const struct lc__source *source)
 {
@@ -66,8 +67,14 @@ static lc_error *make_supervisor(lc_component **component, void **data,
     lc_supervisor_options options = {
         .size = sizeof options, .name = source->name, .nodes = source->nodes};
     lc_error *error = lc_supervisor_new(&options, &supervisor);
+    if (!error)
+        error = lc_supervisor_check(supervisor);
+    if (error) {
+        lc_supervisor_unref(supervisor);
+        return error;
+    }
     *component = lc_supervisor_component(supervisor);
-    return error;
+    return NULL;
 }
 
 /* ---- workers ---- */
@@ -103,7 +110,6 @@ static lc_error *add_workers(const struct lc__source *source, const lc_node *nod
     return error;
 }
 
-/* Builds one manager to hear of mistakes now, and not at the first start. */
 static lc_error *prepare_workers(struct lc__source *source, const lc_node *node)
 {
     lc_manager *manager = NULL;
@@ -118,6 +124,23 @@ static lc_error *prepare_workers(struct lc__source *source, const lc_node *node)
 }
 
 /* ---- the node ---- */
+
+/*
+ * Makes one instance and destroys it: a mistake in what the node is made of is an error of the call
+ * that gives the node, and not of its first start. What calls the program is not called.
+ */
+static lc_error *source_try(struct lc__source *source, const lc_node *node)
+{
+    lc_component *component = NULL;
+    void *data = NULL;
+    if (node->factory)
+        return NULL;
+    if (source->instance == build_manager)
+        return prepare_workers(source, node);
+    lc_error *error = source->instance(&component, &data, source);
+    lc_component_destroy(component);
+    return error ? lc_error_wrap(error, lc_error_code(error), "node \"%s\"", node->name) : NULL;
+}
 
 static lc_error *check_form(const lc_node *node)
 {
@@ -159,7 +182,7 @@ lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const 
         .isolate = node->isolate,
         .nodes = node->nodes,
     };
-    error = source->instance == build_manager ? prepare_workers(source, node) : NULL;
+    error = source_try(source, node);
     if (error)
         lc__source_end(source);
     return error;

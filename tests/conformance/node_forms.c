@@ -613,6 +613,32 @@ static void bad_node_in_a_list_is_refused(void)
                 -EINVAL);
 }
 
+static void node_is_refused(const lc_node *node, int code, const char *message)
+{
+    lc_supervisor *supervisor;
+    lc_error *error = lc_supervisor_new(LC_SUPERVISOR(.nodes = LC_NODES(node)), &supervisor);
+    CU_ASSERT_PTR_NULL(supervisor);
+    CU_ASSERT_STRING_EQUAL(error ? lc_error_message(error) : "it is not refused", message);
+    CHECK_ERROR(error, code);
+}
+
+/* Else a service would run without the node, and its log would tell so at the first start. */
+static void what_is_wrong_below_a_node_is_refused(void)
+{
+    node_is_refused(LC_NODE(.name = "tree", .tree = LC_TREE(.name = "branches")), -EINVAL,
+                    "node \"tree\": root of \"branches\" is missing");
+    node_is_refused(LC_NODE(.name = "isolate", .isolate = LC_ISOLATE(.name = "alone")), -EINVAL,
+                    "node \"isolate\": isolate \"alone\" has no entry to run");
+    node_is_refused(
+        LC_NODE(.name = "outer",
+                .nodes = LC_NODES(LC_NODE(.name = "inner",
+                                          .nodes = LC_NODES(LC_NODE(.name = "x", .run = note_start,
+                                                                    .needs = {"y"}))))),
+        -ENOENT,
+        "node \"outer\": node \"inner\": node \"x\" depends on \"y\", which is not a node of "
+        "\"inner\"");
+}
+
 CHECK_SUITE(node_forms, "conformance: supervisor: what nodes are made of, and told",
             {"one worker; needs and dependencies order the starts", one_worker_and_needs},
             {"several workers; a worker's own arg wins", several_workers},
@@ -632,4 +658,5 @@ CHECK_SUITE(node_forms, "conformance: supervisor: what nodes are made of, and to
             {"a worker finds its supervisor, and asks for a node", worker_finds_its_supervisor},
             {"that a node will not run again is heard, a restart is not", over_is_heard},
             {"a node is over when its supervisor is", over_closes_with_the_supervisor},
-            {"a bad node in a list is refused", bad_node_in_a_list_is_refused});
+            {"a bad node in a list is refused", bad_node_in_a_list_is_refused},
+            {"so is what a node is made of, however deep", what_is_wrong_below_a_node_is_refused});
