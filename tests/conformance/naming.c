@@ -82,10 +82,24 @@ static void note_manager(struct scene *scene, lc_manager *manager)
     atomic_store(&scene->manager_count, count + 1);
 }
 
+/* Whether the supervisor knows that "idle", if it is there, is ready: later than its workers do. */
+static bool idle_is_ready(lc_supervisor *supervisor)
+{
+    bool ready = true;
+    lc_snapshot *snapshot = lc_supervisor_snapshot(supervisor);
+    for (size_t i = 0; snapshot && i < snapshot->count; i++)
+        if (strcmp(snapshot->nodes[i].name, "inner/idle") == 0)
+            ready = snapshot->nodes[i].state == LC_NODE_READY;
+    lc_snapshot_free(snapshot);
+    return ready;
+}
+
 /* Whether all workers but the one that holds up have come as far as they will. */
 static bool others_are_fine(void *arg)
 {
     struct scene *scene = arg;
+    if (!idle_is_ready(scene->outer))
+        return false;
     lc_worker_status workers[2];
     for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++) {
         must(lc_manager_copy_workers(scene->managers[i], workers, 2) == 2);
