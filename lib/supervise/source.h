@@ -23,7 +23,8 @@ struct lc__source {
 
 /*
  * Fills in `source` for a node whose kind has been resolved; `name` must live as long as it.
- * @return NULL; -EINVAL naming what is wrong with the node; -ENOMEM. Then nothing needs freeing.
+ * @return NULL; -EINVAL naming what is wrong with the node; of nested nodes what
+ * lc_supervisor_new and lc_supervisor_check answer; -ENOMEM. Then nothing needs freeing.
  */
 lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name);
 void lc__source_end(struct lc__source *source);
