@@ -19,9 +19,9 @@
  *     shutdown      everything stops, and the run returns the error
  *     spin-halt     everything stops, and the process waits for an operator: see lc_spin_halt
  *
- * What is stopped on purpose stops in order: a node is told to when what depends on it is done, and
- * what depends on it by way of nodes that do not run, such as one that has failed. How a node that
- * was told to stop ends cleanly is in context.h. Any other error is logged and, if everything is
+ * What is stopped on purpose stops in order: a node is told to stop once all that depends on it is
+ * done, also what depends on it by way of nodes that do not run, such as one that has failed. How a
+ * node that was told to stop ends cleanly is in context.h. Any other error is logged and, if everything is
  * being stopped, named in what the run returns. Its judge is asked too, but only the answers
  * shutdown and spin-halt count: they turn the stop into that.
  *
@@ -221,8 +221,9 @@ LC_API void lc_supervisor_unref(lc_supervisor *supervisor);
  * Adds a node, also while the supervisor runs: then it is started as soon as its dependencies
  * permit. Before, nodes may be added in any order; the run checks that all dependencies are there.
  * Thread-safe.
- * @return NULL; -EINVAL naming the field; -EEXIST (the name is taken); while it runs also -ENOENT
- * (a dependency is not there), -EINVAL (it waits for a permanent node to complete) and -ESHUTDOWN
+ * @return NULL; -EINVAL naming the field; -EEXIST (the name is taken); of nested nodes what
+ * lc_supervisor_new and lc_supervisor_check answer about them; while it runs also -ENOENT (a
+ * dependency is not there), -EINVAL (it waits for a permanent node to complete) and -ESHUTDOWN
  * (everything is being stopped); -ENOSPC, -ENOMEM; -ENOTSUP in a forked child, as those that
  * follow.
  */
@@ -314,8 +315,8 @@ LC_API LC_MUST_CHECK lc_handle *lc_supervisor_node_over(lc_supervisor *superviso
                                                         const char *name);
 /**
  * The supervisor whose node the worker of this context belongs to, the nearest of nested ones;
- * NULL: none. Borrowed: it lives as long as the worker that was given the context. For the calls
- * that look, such as lc_supervisor_node_over. Thread-safe.
+ * NULL: none. Borrowed: it lives as long as the worker that was given the context. For calls such
+ * as lc_supervisor_node_over, lc_supervisor_add and lc_supervisor_remove. Thread-safe.
  */
 LC_API lc_supervisor *lc_context_supervisor(const lc_context *context);
 
