@@ -32,7 +32,7 @@ struct trial {
     bool test_returned;
     bool test_ended;
     bool run_ended_first;  /* before the test */
-    lc_error *run_error;   /* of the supervisor's run, but for its cancellation; held; NULL: none */
+    lc_error *run_error;   /* of the supervisor's run, but for an end as told; held; NULL: none */
     lc_error *left_behind; /* by the simulation: a deadlock, say; held; NULL: nothing */
 };
 
@@ -138,6 +138,16 @@ static lc_error *trial_set_up(struct trial *trial)
     return error;
 }
 
+/*
+ * Whether the run was stopped by the test, or by a signal that the test has sent, and nothing went
+ * wrong while it stopped. Of what did go wrong the error wraps the one that is looked for here.
+ */
+static bool ended_as_told(const struct trial *trial, const lc_error *error)
+{
+    return error == lc_context_error(trial->context) ||
+           (lc_error_code(error) == -ECANCELED && lc_error_code(lc_error_cause(error)) == -EINTR);
+}
+
 /* The main function of the simulation. */
 static lc_error *trial_live(void *arg)
 {
@@ -148,7 +158,7 @@ static lc_error *trial_live(void *arg)
         return error;
     lc_simulation_set_faults(!trial->options->quiet_start);
     trial->run_error = lc_supervisor_run(trial->supervisor, trial->context, NULL);
-    if (trial->run_error == lc_context_error(trial->context)) {
+    if (ended_as_told(trial, trial->run_error)) {
         lc_error_unref(trial->run_error);
         trial->run_error = NULL;
     }

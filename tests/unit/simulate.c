@@ -320,6 +320,34 @@ static void failures_while_stopping_are_left_behind(void)
     check_log_release();
 }
 
+/* It does not wait for the end, which is a clean one. */
+static lc_error *stop_by_signal(lc_supervisor *supervisor, void *arg)
+{
+    (void)lc_handle_wait(lc_supervisor_ready(supervisor), LC_FOREVER);
+    lc_simulation_signal(SIGTERM);
+    return arg ? lc_error_new(-EPROTO, "mine") : NULL;
+}
+
+static lc_error *simulate_signal(lc_worker_function run, void *arg)
+{
+    return lc_simulate(LC_SIMULATION(.seed = 17, .test = stop_by_signal, .arg = arg,
+                                     .nodes = LC_NODES(LC_NODE(.name = "part", .run = run)),
+                                     .supervisor = LC_SUPERVISOR(.handle_signals = true)));
+}
+
+static void an_end_by_a_signal_is_not_left_behind(void)
+{
+    int dummy;
+    check_log_capture();
+    CHECK_SUCCESS(simulate_signal(lc_noop_worker, NULL));
+    lc_error *error = simulate_signal(lc_noop_worker, &dummy);
+    CU_ASSERT_STRING_EQUAL(lc_error_message(error), "mine (seed 17)");
+    lc_error_unref(error);
+    fails(simulate_signal(fail_when_told, NULL), -ECANCELED, "left behind by the test (seed 17)",
+          "the journal is torn");
+    check_log_release();
+}
+
 CHECK_CHILD(simulate_an_overdue_node)
 {
     tell_and_exit(
@@ -573,6 +601,7 @@ CHECK_SUITE(unit_simulate, "unit: lc_simulate",
             {"a deadlock is left behind", a_deadlock_is_left_behind},
             {"a test without end is named", a_test_without_end_is_named},
             {"failures while stopping are left behind", failures_while_stopping_are_left_behind},
+            {"an end by a signal is not left behind", an_end_by_a_signal_is_not_left_behind},
             {"overdue nodes are left behind", overdue_nodes_are_left_behind},
             {"a deadline that is kept is left behind", a_kept_deadline_is_left_behind},
             {"an end before the test's is for the test to see",
