@@ -162,14 +162,26 @@ static lc_error *make_plain(const char *file, int line, lc_error *cause, int cod
     return error;
 }
 
+/* Code 0 is a mistake of the caller's. The message is kept, since it tells which call it was. */
+LC_PRINTF(4, 0)
+static lc_error *make_uncoded(const char *file, int line, lc_error *cause, const char *format,
+                              va_list arguments)
+{
+    char text[SHORT] = "";
+    if (format)
+        lc__format(text, sizeof text, format, arguments);
+    return make_plain(file, line, cause, -EINVAL,
+                      "%s%san error needs a code other than 0, which means success", text,
+                      *text ? ": " : "");
+}
+
 LC_PRINTF(5, 0)
 static lc_error *make_checked(const char *file, int line, lc_error *cause, int code,
                               const char *format, va_list arguments)
 {
     file = file ? file : "";
     if (code == 0)
-        return make_plain(file, line, cause, -EINVAL,
-                          "an error needs a code other than 0, which means success");
+        return make_uncoded(file, line, cause, format, arguments);
     if (!format)
         return make_plain(file, line, cause, code, "error %d", code);
     return make(file, line, cause, code, format, arguments);
