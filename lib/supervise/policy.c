@@ -140,8 +140,11 @@ lc_error *lc__policy_name(const char **name, const char *otherwise, const char *
     if (!*name)
         *name = otherwise;
     size_t length = *name ? strnlen(*name, LC_NAME_MAX + 1) : 0;
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "%s is \"%.*s\", and must be 1 to %d bytes long", field,
-                            LC_NAME_MAX, *name ? *name : "", LC_NAME_MAX);
+    if (length < 1)
+        return lc_error_new(-EINVAL, "%s is %s, and must be 1 to %d bytes long", field,
+                            *name ? "empty" : "missing", LC_NAME_MAX);
+    if (length > LC_NAME_MAX)
+        return lc_error_new(-EINVAL, "%s begins with \"%.*s\" and is longer than %d bytes", field,
+                            LC_NAME_MAX, *name, LC_NAME_MAX);
     return NULL;
 }

@@ -973,9 +973,9 @@ static void bad_nodes_are_refused(void)
         const char *named;
     } cases[] = {
         {spoil_size, "lc_node"},
-        {spoil_name, "name"},
-        {spoil_name_empty, "name"},
-        {spoil_name_long, "name"},
+        {spoil_name, "name of a node is missing"},
+        {spoil_name_empty, "name of a node is empty"},
+        {spoil_name_long, "xx\" and is longer than 64 bytes"},
         {spoil_form, "made of nothing"},
         {spoil_forms, "made of several things"},
         {spoil_make, "make and free"},
