@@ -20,9 +20,9 @@ static lc_error *size_check(size_t size, const char *type)
     if (size >= sizeof(size_t) && size <= LC__OPTIONS_SIZE_MAX)
         return NULL;
     return lc_error_new(-EINVAL,
-                        "size of %s is %zu; it must be sizeof(%s), as the macro of the type or "
-                        "{.size = sizeof(%s)} sets it",
-                        type, size, type, type);
+                        "size of %s is %zu; it must be sizeof(%s), which the macro of the type "
+                        "fills in",
+                        type, size, type);
 }
 
 /* Copies what is behind the size. */

@@ -402,7 +402,7 @@ static void warn_of_starting(struct lc__timer *timer)
     size_t count = list_starting(manager, names, sizeof names);
     if (count > 0)
         lc_log(LC_LOG_WARNING, lc__owner_path_of(manager->context, manager->plan->name, path),
-               "\"%s\" is not ready after %.1f s: it waits for worker%s %s", manager->plan->name,
+               "is not ready after %.1f s: it waits for worker%s %s",
                (double)manager->plan->ready_warning / (double)LC_SECOND, count > 1 ? "s" : "",
                names);
     lc_manager_unref(manager);
