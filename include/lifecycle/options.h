@@ -75,6 +75,13 @@ constexpr const lc_type *lc_options_first(const lc_type (&&list)[lc_count]) noex
 #define LC_STRUCT_LIST(type, ...)                                                                  \
     lc_options_first<type>({{.size = sizeof(type)}, __VA_ARGS__, {.size = LC_LIST_END}})
 
+#else
+
+/* Before C++20 a macro that is used gives one error, of this name, which says why. */
+#define LC_OPTIONS(type, ...) lc_macros_of_options_need_cplusplus_20
+#define LC_OPTIONS_LIST(type, ...) lc_macros_of_options_need_cplusplus_20
+#define LC_STRUCT_LIST(type, ...) lc_macros_of_options_need_cplusplus_20
+
 #endif
 
 #endif
