@@ -101,10 +101,11 @@ static void scene_run(uint64_t seed)
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }
 
-#define EACH_SEED(seed)                                                                            \
-    uint64_t seed = check_seed();                                                                  \
-    seed < check_seed() + check_count(SEEDS, 10 * SEEDS);                                          \
-    seed++
+/* Behind the last seed. */
+static uint64_t seeds_end(void)
+{
+    return check_seed() + check_count(SEEDS, 10 * SEEDS);
+}
 
 static void stop_in_an_hour(struct scene *own)
 {
@@ -118,7 +119,7 @@ static void stop_in_an_hour(struct scene *own)
 static void nodes_are_run(void)
 {
     check_log_capture();
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(stop_in_an_hour);
         scene_run(seed);
         CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
@@ -153,7 +154,7 @@ static void reload_and_stop(struct scene *own)
 static void configure_comes_first(void)
 {
     check_log_capture();
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(reload_and_stop);
         scene.options.configure = configure;
         scene_run(seed);
@@ -173,7 +174,7 @@ static void do_nothing(struct scene *own)
 static void failing_configure_refuses_the_start(void)
 {
     check_log_capture();
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(do_nothing);
         scene.options.configure = configure;
         scene.fails_at = 1;
@@ -191,7 +192,7 @@ static void failing_configure_refuses_the_start(void)
 static void failing_reload_is_part_of_the_status(void)
 {
     check_log_capture();
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(reload_and_stop);
         scene.options.configure = configure;
         scene.fails_at = 2;
@@ -213,7 +214,7 @@ static void stop_at_once(struct scene *own)
 /* Nothing is started, and the end is as clean as that of a service that ran. */
 static void stop_while_configuring(bool waits)
 {
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(stop_at_once);
         scene.options.configure = configure;
         scene.waits = waits;
@@ -245,7 +246,7 @@ static lc_error *configure_for_ever(lc_context *context, void *arg)
 static void endless_configuration_is_named(void)
 {
     check_log_capture();
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(stop_at_once);
         scene.options.configure = configure_for_ever;
         scene_run(seed);
@@ -272,7 +273,7 @@ static void hup_then_stop(struct scene *own)
 static void reload_waits_for_readiness(void)
 {
     check_log_capture();
-    for (EACH_SEED(seed)) {
+    for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
         scene_begin(hup_then_stop);
         scene.options.configure = configure;
         scene_run(seed);
