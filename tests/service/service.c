@@ -257,7 +257,6 @@ static void watchdog_is_fed_twice_in_its_time(void)
 /* ---- reloads ---- */
 
 struct reloads {
-    bool configured; /* the call before the first start is over: each further is a reload */
     lc_handle *begun;
     lc_handle *go_on; /* NULL: it need not wait */
     unsigned count;
@@ -270,10 +269,6 @@ struct reloads {
 static lc_error *reload(lc_context *context, void *arg)
 {
     struct reloads *reloads = arg;
-    if (!reloads->configured) {
-        reloads->configured = true;
-        return NULL;
-    }
     reloads->count++;
     lc_handle_close(reloads->begun);
     if (reloads->go_on)
