@@ -7,6 +7,7 @@
 #include <lifecycle.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +22,19 @@ static char name_a[] = "a", name_b[] = "b", name_c[] = "c", name_d[] = "d", name
 
 /* What the nodes of a seed have done. Reset before each. */
 static struct state {
-    unsigned starts, made, freed, lent;
-    unsigned fail_starts; /* so many starts fail before they are ready */
-    int64_t ready_for;    /* of an instance that fails once it was ready */
-    lc_failure failure;   /* the last; its pointers are gone */
-    unsigned asked;
-    int code;          /* of the failure's error */
-    int64_t failed_at; /* when the judge was asked */
-    int64_t again_at;  /* when the instance after that began */
+    atomic_uint starts, made, freed;
+    atomic_uint fail_starts;   /* so many starts fail before they are ready */
+    _Atomic int64_t ready_for; /* of an instance that fails once it was ready */
+    lc_failure failure;        /* the last; its pointers are gone. Complete before `asked` grows */
+    atomic_uint asked;
+    atomic_int code;           /* of the failure's error */
+    _Atomic int64_t failed_at; /* when the judge was asked */
+    _Atomic int64_t again_at;  /* when the instance after that began */
     lc_behavior answer;
-    bool as_proposed;
-    lc_supervisor *supervisor; /* that a worker has found above its context */
-    char order[64];            /* a letter a start */
+    atomic_bool as_proposed;
+    _Atomic(lc_supervisor *) supervisor; /* that a worker has found above its context */
+    char order[64];                      /* a letter a start */
+    atomic_uint length;                  /* of it */
 } state;
 
 static void begin(void *arg)
@@ -77,8 +79,9 @@ static bool becomes_ready(lc_supervisor *supervisor)
 
 static lc_error *note_start(lc_context *context, lc_ready *ready, void *arg)
 {
-    char letter[2] = {*(const char *)arg, '\0'};
-    strncat(state.order, letter, sizeof state.order - strlen(state.order) - 1);
+    unsigned place = state.length++;
+    if (place < sizeof state.order - 1)
+        state.order[place] = *(const char *)arg;
     state.starts++;
     lc_ready_signal(ready);
     return wait_for_end(context);

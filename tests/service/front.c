@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,12 +19,12 @@ static struct scene {
     lc_service_options options;
     void (*act)(struct scene *scene); /* in a fiber beside it */
     int status;
-    unsigned configured;        /* calls of configure */
-    unsigned started;           /* starts of the node */
-    unsigned configured_before; /* calls before its first start */
-    unsigned fails_at;          /* the call that fails */
-    bool waits;                 /* configure waits for the end of its context */
-    bool in_fiber;
+    atomic_uint configured;        /* calls of configure */
+    atomic_uint started;           /* starts of the node */
+    atomic_uint configured_before; /* calls before its first start */
+    atomic_uint fails_at;          /* the call that fails */
+    atomic_bool waits;             /* configure waits for the end of its context */
+    atomic_bool in_fiber;
     char status_text[256]; /* the last STATUS= */
 } scene;
 
