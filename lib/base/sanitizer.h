@@ -170,6 +170,12 @@ LC__INLINED void lc__sanitizer_thread_ends(struct lc__sanitizer_stack *of_thread
     (void)of_thread;
 }
 
+/* The thread reports on its fibers: what they have done so far comes before what it reads. */
+LC__INLINED void lc__sanitizer_reports(struct lc__sanitizer_stack *of_thread)
+{
+    lc__sanitizer_thread_ends(of_thread);
+}
+
 /* What was done before the one comes before what is done after the other. */
 LC__INLINED void lc__sanitizer_release(void *object)
 {

@@ -186,6 +186,7 @@ static void list_waiting(const struct lc__simulation *simulation, char *text, si
     char name[LC_NAME_MAX + 1];
     const struct lc__simulated_fiber *simulated;
     text[0] = '\0';
+    lc__sanitizer_reports(&lc__loop_of_thread->sanitizer);
     TAILQ_FOREACH (simulated, &simulation->live, link) {
         if (used + LC_NAME_MAX + 64 > size) {
             snprintf(text + used, size - used, ", ...");
