@@ -66,7 +66,7 @@ LC_API const char *lc_version(void);
  * thread, ended workers, the default executor, the monitor, the threads of lc_call_blocking, stacks
  * of fibers, spare descriptors, the process-signal table, the log sink (its release is called).
  * Afterwards a leak checker finds nothing of ours, and `dlclose` is safe; the next call into the
- * library starts it anew.
+ * library starts it again.
  *
  * Call it when no worker runs and no other thread is inside the library; waiting for the done
  * handle of each component, and dropping what one made, is how to be sure.

@@ -25,7 +25,7 @@ typedef enum lc_behavior {
     LC_SHUTDOWN = 3,     /**< everything stops, the process ends */
     /**
      * Everything stops, and the process stays until an operator sends SIGTERM, because a restart
-     * would do harm. Not to be used lightly: it works against whoever restarts services.
+     * would do harm. Not to be used lightly: it works against what restarts services.
      */
     LC_SPIN_HALT = 4
 } lc_behavior;

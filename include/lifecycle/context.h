@@ -3,7 +3,7 @@
  *
  * A context tells workers when to stop. Contexts form a tree: cancelling one ends every context
  * below it and none above. A signaler context can moreover *throw*: report a fatal error upward to
- * whoever holds the nearest signaler. The first error wins.
+ * the holder of the nearest signaler. The first error wins.
  *
  * **Told to stop.** The end of its context tells a function to stop. From then on NULL and an error
  * that has the code of the context's error (lc_context_error: -ECANCELED, or -ETIMEDOUT after a
@@ -91,8 +91,8 @@ LC_API void lc_context_unref(lc_context *context);
 
 /**
  * Ends the context and all below it: first each gets its error, then their done handles close, top
- * down, on the caller's stack; whoever sees one closed finds every context below it ended. Ending
- * twice changes nothing, and does not wait for who is first: the first cause stays.
+ * down, on the caller's stack. A thread or fiber that sees one closed finds every context below it
+ * ended. Ending twice changes nothing, and does not wait for the first call: its cause stays.
  * @param cause  why, taken over; NULL for no particular reason. The context's error wraps it.
  */
 LC_API void lc_context_cancel(lc_context *context, lc_error *cause);
@@ -151,7 +151,7 @@ LC_API LC_MUST_CHECK lc_signaler *lc_signaler_new(void);
 /** One more reference. NULL gives NULL. */
 LC_API lc_signaler *lc_signaler_ref(lc_signaler *signaler);
 /**
- * Gives a reference back. An error that nobody took is logged when the last one goes. NULL is
+ * Gives a reference back. An error that was not taken is logged when the last one goes. NULL is
  * allowed.
  */
 LC_API void lc_signaler_unref(lc_signaler *signaler);
@@ -192,7 +192,7 @@ LC_API int lc_signaler_wait(lc_signaler *signaler, lc_handle *done, lc_error **e
 LC_API LC_NORETURN void lc_throw(lc_context *context, lc_error *error);
 
 /**
- * Reports a fatal error as lc_throw does and returns. For callbacks, and for whoever must go on.
+ * Reports a fatal error as lc_throw does and returns. For callbacks, and for code that must go on.
  * @param error  taken over.
  */
 LC_API void lc_signal_error(lc_context *context, lc_error *error);

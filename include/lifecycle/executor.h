@@ -11,7 +11,7 @@
  *   variables stay valid, and errno is its own. The values of thread-local variables are shared
  *   with the thread's other fibers, and may change over a wait.
  * - Over a wait it holds no pthread mutex, no pthread_cleanup_push, no open C++ catch. It does not
- *   call pthread_exit; nobody cancels its thread.
+ *   call pthread_exit, and its thread is never cancelled.
  * - Its stack is small (LC_FIBER_STACK_DEFAULT). Functions that need much, or judge the stack by
  *   the thread's size (glob, regcomp, getaddrinfo), go through lc_call_blocking, or the worker asks
  *   for a larger stack.

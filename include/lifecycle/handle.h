@@ -1,6 +1,6 @@
 /*
  * handle.h: a one-shot event. A handle is open, then closed for ever. Closing twice is harmless,
- * any number may wait, and what was written before the close is seen by whoever saw it closed. It
+ * any number may wait, and what was written before the close is seen by each that saw it closed. It
  * is what Go programmers know as a channel that is only ever closed.
  *
  * Ownership: lc_handle_new gives a reference. Handles lent by an object (the ready handle of a
@@ -24,7 +24,7 @@ typedef struct lc_handle_callback lc_handle_callback;
 
 /** An open handle, or NULL if memory has run out. */
 LC_API LC_MUST_CHECK lc_handle *lc_handle_new(void);
-/** A handle that is closed already. Needs no lc_handle_unref, but bears it. Never NULL. */
+/** A handle that is closed already. Needs no lc_handle_unref, and allows it. Never NULL. */
 LC_API lc_handle *lc_handle_new_closed(void);
 /** One more reference. NULL gives NULL. */
 LC_API lc_handle *lc_handle_ref(lc_handle *handle);

@@ -22,8 +22,8 @@
  * can end itself at once, with a last message; be killed; be paused, by as many as like; be asked
  * for a sign of life; and tell listeners of its errors and of its end.
  *
- * A reference to an isolate is a value: the isolate's address, and the capabilities that whoever
- * holds it may present. It can be copied, sent, and built from parts with fewer of them.
+ * A reference to an isolate is a value: the isolate's address, and the capabilities that its
+ * holder may present. It can be copied, sent, and built from parts with fewer of them.
  *
  * What an isolate runs may call all of the library; see executor.h for what code in a fiber must
  * keep to, which holds here too.
@@ -47,7 +47,7 @@ LC_BEGIN_DECLARATIONS
 /* ---- capabilities ---- */
 
 /**
- * A token that cannot be guessed: who has it was given it. A plain value; it equals its copies and
+ * A token that cannot be guessed: its holder was given it. A plain value; it equals its copies and
  * no other. All zero: none.
  */
 typedef struct lc_capability {
@@ -184,7 +184,7 @@ typedef struct lc_isolate_options {
 /**
  * Spawns an isolate, which outlives its spawner. On the executor thread of the spawner, if that is
  * the isolate's.
- * @param isolate  receives a reference with all capabilities; NULL if nobody wants it, which is
+ * @param isolate  receives a reference with all capabilities; NULL if it is not wanted, which is
  *                 cheaper.
  * @return NULL; -EINVAL naming the option; -ESHUTDOWN: the executor is being freed, or the group
  * has been shut down; -EAGAIN: no thread could be made to run it; -EMFILE: there are
@@ -336,7 +336,7 @@ LC_API int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port,
 LC_API int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port);
 /**
  * Has `port` told of each error of the isolate (lc_message_error); the same port twice counts once.
- * An error that nobody listens for is logged.
+ * An error without a listener is logged.
  * @return 0; -ESRCH; -EINVAL; -EMFILE: it has LC_ISOLATE_LISTENERS_MAX; -ENOMEM.
  */
 LC_API int lc_isolate_add_error_listener(lc_isolate isolate, lc_send_port port);

@@ -67,7 +67,7 @@ LC_API void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, in
  */
 LC_API void lc_manager_builder_add(lc_manager_builder *builder, const lc_worker *worker);
 /**
- * Builds a manager. May be called several times: each manager runs the workers anew, with the same
+ * Builds a manager. May be called several times: each manager starts the workers itself, with the same
  * arguments.
  * @param manager  receives a reference, or NULL.
  * @return NULL, or the first mistake made (-EINVAL, -E2BIG, -EEXIST for a name used twice, -ENOMEM,
@@ -118,7 +118,7 @@ LC_API lc_handle *lc_manager_ready(lc_manager *manager);
 LC_API lc_handle *lc_manager_done(lc_manager *manager);
 /**
  * Closes when the shutdown begins: the parent was cancelled, a worker failed, or the last one
- * returned. Whoever sees it closed finds the workers' context ended.
+ * returned. Once it is closed the workers' context has ended.
  */
 LC_API lc_handle *lc_manager_shutdown(lc_manager *manager);
 

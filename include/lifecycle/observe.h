@@ -135,7 +135,10 @@ LC_API int lc_observer_next(lc_observer *observer, lc_event **event, int64_t dea
 LC_API lc_waitable lc_on_observer(lc_observer *observer);
 /** Frees an event. NULL is allowed. */
 LC_API void lc_event_free(lc_event *event);
-/** Observes no more. By nobody else's leave, also while the supervisor runs. NULL is allowed. */
+/**
+ * Stops observing and frees the observer. May be called at any time, also while the supervisor runs.
+ * NULL is allowed.
+ */
 LC_API void lc_observer_free(lc_observer *observer);
 
 LC_END_DECLARATIONS

@@ -38,7 +38,7 @@ LC_BEGIN_DECLARATIONS
 enum {
     LC_EXIT_CLEAN = 0,     /**< stopped by a signal, or nothing was left to run, without an error */
     LC_EXIT_ERROR = 1,     /**< ended by an error; or overdue at the final deadline */
-    LC_EXIT_INTERNAL = 70, /**< an error was thrown that nobody was there to take: see lc_throw */
+    LC_EXIT_INTERNAL = 70, /**< an error was thrown with no signaler above: see lc_throw */
     LC_EXIT_HALTED = 75    /**< after a spin-halt: must not simply be restarted */
 };
 
@@ -144,7 +144,7 @@ typedef struct lc_service_options {
  * In a simulation it uses neither the environment nor a pid file nor a title, and takes signals of
  * lc_simulation_signal; at the final deadline it returns.
  *
- * What the supervisor's options say about signals and halts is not heeded: see those above.
+ * The supervisor's own options about signals and halts have no effect: those above count.
  * @param options  borrowed for the call; `supervisor` is taken over, also if the call fails; but
  * not if the struct's size is wrong, and it cannot be read.
  * @return the process's exit status: one of the above. What is wrong has been logged.

@@ -48,7 +48,7 @@ typedef struct lc_simulation_options {
      */
     unsigned delay_one_in;
     /**
-     * One wait in so many first wakes for no reason and waits anew; one lc_read or piece of
+     * One wait in so many first wakes for no reason and waits again; one lc_read or piece of
      * lc_write_all in so many moves fewer bytes than it could. 0: none does.
      */
     unsigned early_one_in;
@@ -143,13 +143,13 @@ LC_API int lc_simulate_main(const lc_simulation_options *options);
 LC_API bool lc_is_simulated(void);
 /**
  * Delivers a process signal to what watches for it in the caller's simulation. Nothing else
- * happens, also if nobody watches.
+ * happens, also if nothing watches for it.
  * @return 0; -EINVAL (no signal's number); -ENOTSUP outside a simulation.
  */
 LC_API int lc_simulation_signal(int number);
 /**
- * Says that the source given in the options may have something new for a descriptor: who waits for
- * it looks again. @return 0; -ENOTSUP outside a simulation.
+ * Says that the source given in the options may have something new for a descriptor: each that
+ * waits for it looks again. @return 0; -ENOTSUP outside a simulation.
  */
 LC_API int lc_simulation_touch(int fd);
 /**

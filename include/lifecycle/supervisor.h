@@ -187,7 +187,7 @@ typedef struct lc_supervisor_options {
     bool handle_signals;
     /** Goes on when nothing is left that could ever run, until it is cancelled. */
     bool keep_running;
-    /** Logs each change of a node's state, at level info. */
+    /** Logs each change of a node's state, at level info; of several at one moment the last. */
     bool log_states;
     /**
      * Once everything is being stopped: a node that is not done so long after is overdue. So is one
@@ -321,7 +321,7 @@ LC_API LC_MUST_CHECK lc_handle *lc_supervisor_node_over(lc_supervisor *superviso
 LC_API lc_supervisor *lc_context_supervisor(const lc_context *context);
 
 /**
- * Observes what happens from here on, in order. Nobody waits for an observer: when `capacity`
+ * Observes what happens from here on, in order. Nothing waits for an observer: when `capacity`
  * events (1 to LC_OBSERVER_EVENTS_MAX) are kept for it, the oldest is lost for the next, and it is
  * told how many were.
  * @return the observer, for lc_observer_free; NULL: no memory, or a bad capacity. Thread-safe.

@@ -197,7 +197,7 @@ LC_API const char *lc_runnable_name(lc_context *context);
 LC_API LC_MUST_CHECK lc_error *lc_runnable_sublog(lc_context *context, const char *name,
                                                   const char **log);
 
-/* ---- for who has the tree ---- */
+/* ---- for the owner of the tree ---- */
 
 /** How a tree is to be. Zero means the default in each field. */
 typedef struct lc_tree_options {

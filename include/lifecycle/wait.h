@@ -127,7 +127,7 @@ LC_API int lc_sleep(int64_t timeout);
 LC_API LC_MUST_CHECK lc_error *lc_process_signals_new(const int *signals, size_t count,
                                                       lc_process_signals **watch);
 /**
- * Ends the watch; what it was not asked for is dropped. Nobody may wait on it. NULL is allowed.
+ * Ends the watch; what it was not asked for is dropped. Nothing may wait on it. NULL is allowed.
  */
 LC_API void lc_process_signals_free(lc_process_signals *watch);
 /**

@@ -50,7 +50,7 @@ struct lc__busy_worker {
 };
 
 enum {
-    LAST_STEPS = 4096,     /* of which it is counted who ran, before a run is broken off */
+    LAST_STEPS = 4096,     /* whose workers are counted, before a run is broken off */
     BUSY_WORKERS_MAX = 16, /* of whom it is counted */
 };
 
