@@ -304,7 +304,8 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
                          "failed while it was being stopped: %s", message);
         break;
     case LC__TELL_REFUSED:
-        lc_log(LC_LOG_ERROR, path, "stopped for good, since its factory failed: %s", message);
+        lc_log(LC_LOG_ERROR, path, "could not be made: %s; %s", message,
+               lc_behavior_name(node->engine.decided));
         break;
     case LC__TELL_OVERDUE:
         tell_overdue(node, path);

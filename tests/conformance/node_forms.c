@@ -291,6 +291,8 @@ static void first_make_that_fails_stops_the_node(void)
                                        .make = make_data, .free = free_data,
                                        .first_start = LC_SHUTDOWN)));
     CU_ASSERT_EQUAL(state.answer, LC_SHUTDOWN);
+    CU_ASSERT_TRUE(check_log_has("store: could not be made: no room for data 1; stop"));
+    CU_ASSERT_TRUE(check_log_has("store: could not be made: no room for data 1; shutdown"));
     check_log_release();
 }
 
