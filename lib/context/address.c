@@ -165,7 +165,7 @@ enum { KEY_MAX = 300 };
  */
 static void key_make(char key[KEY_MAX], const char *host, unsigned port)
 {
-    if (is_everywhere(host) || strcmp(host, "0.0.0.0") == 0)
+    if (!host || is_everywhere(host) || strcmp(host, "0.0.0.0") == 0)
         host = "*";
     else if (strcmp(host, "localhost") == 0)
         host = "127.0.0.1";

@@ -376,8 +376,10 @@ static lc_error *make_labourer(lc_component **component, void *arg)
 
 static int add_node(struct plant *plant, const char *name, const char *dependency)
 {
-    const lc_dependency depends = {
-        .size = sizeof depends, .name = dependency, .condition = LC_WHEN_STARTED, .restart_along = true};
+    const lc_dependency depends = {.size = sizeof depends,
+                                   .name = dependency,
+                                   .condition = LC_WHEN_STARTED,
+                                   .restart_along = true};
     lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = make_labourer;

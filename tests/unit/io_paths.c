@@ -56,8 +56,9 @@ static void says(lc_error *error, int code, const char *what, const char *reason
 static int descriptor_next(void)
 {
     int fd = open("/dev/null", O_RDONLY);
+    int number = fd;
     close(fd);
-    return fd;
+    return number;
 }
 
 /* ---- paths ---- */
