@@ -393,7 +393,9 @@ CHECK_CHILD(json_log_full_pipe)
                             "jq -s -c '[(map(select(.component == \"log\")) | length > 0), "
                             "(map(if .component == \"log\" then .message | split(\" \")[0] | "
                             "tonumber else 1 end) | add)]'");
-    return strcmp(sum, "[true,2001]\n") == 0 ? 0 : 11;
+    bool is_told = strcmp(sum, "[true,2001]\n") == 0;
+    free(sum);
+    return is_told ? 0 : 11;
 }
 
 static void lost_lines_are_told_in_json(void)
