@@ -42,7 +42,7 @@ static void log_fields(void)
 {
     const lc_log_field fields[] = {lc_field_text("key", "value"),
                                    lc_field_text("other", "a \"quoted\" value\n")};
-    lc_log_fields(LC_LOG_ERROR, NULL, fields, 3, LARGEST);
+    lc_log_fields(LC_LOG_ERROR, NULL, fields, sizeof fields / sizeof *fields, LARGEST);
 }
 
 static void do_nothing(void *arg)
