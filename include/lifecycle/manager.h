@@ -67,8 +67,8 @@ LC_API void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, in
  */
 LC_API void lc_manager_builder_add(lc_manager_builder *builder, const lc_worker *worker);
 /**
- * Builds a manager. May be called several times: each manager starts the workers itself, with the same
- * arguments.
+ * Builds a manager. May be called several times: each manager starts the workers itself, with the
+ * same arguments.
  * @param manager  receives a reference, or NULL.
  * @return NULL, or the first mistake made (-EINVAL, -E2BIG, -EEXIST for a name used twice, -ENOMEM,
  * also for a builder that is NULL), its message naming the worker and what would be right.

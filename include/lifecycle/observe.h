@@ -136,8 +136,8 @@ LC_API lc_waitable lc_on_observer(lc_observer *observer);
 /** Frees an event. NULL is allowed. */
 LC_API void lc_event_free(lc_event *event);
 /**
- * Stops observing and frees the observer. May be called at any time, also while the supervisor runs.
- * NULL is allowed.
+ * Stops observing and frees the observer. May be called at any time, also while the supervisor
+ * runs. NULL is allowed.
  */
 LC_API void lc_observer_free(lc_observer *observer);
 

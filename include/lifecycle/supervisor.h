@@ -21,9 +21,9 @@
  *
  * What is stopped on purpose stops in order: a node is told to stop once all that depends on it is
  * done, also what depends on it by way of nodes that do not run, such as one that has failed. How a
- * node that was told to stop ends cleanly is in context.h. Any other error is logged and, if everything is
- * being stopped, named in what the run returns. Its judge is asked too, but only the answers
- * shutdown and spin-halt count: they turn the stop into that.
+ * node that was told to stop ends cleanly is in context.h. Any other error is logged and, if
+ * everything is being stopped, named in what the run returns. Its judge is asked too, but only the
+ * answers shutdown and spin-halt count: they turn the stop into that.
  *
  * The supervisor has no thread of its own. The thread or fiber that brings an event about deals
  * with it, one event at a time: a worker that fails carries its error to the supervisor itself.

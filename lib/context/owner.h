@@ -1,8 +1,8 @@
 /*
  * owner.h: the owner of a context: the node of a supervisor, the runnable of a tree, the part of a
- * merged component, or the task group that a worker belongs to, and the owners above that. An owner answers two
- * questions: by which path messages name what is supervised, and whether the caller is part of what
- * it wants to wait for. Floor 3.
+ * merged component, or the task group that a worker belongs to, and the owners above that. An owner
+ * answers two questions: by which path messages name what is supervised, and whether the caller is
+ * part of what it wants to wait for. Floor 3.
  *
  * The context of each instance has a value that leads to its owner. A supervisor or tree that is
  * started below such a context lies inside that owner; so the owners found upward from a context

@@ -103,7 +103,7 @@ struct lc__engine_significance {
     size_t left; /* significant children that are not over for good */
 };
 
-/* How long a node pauses before its restarts: an lc_backoff without fields that ask for defaults. */
+/* How long a node pauses before its restarts: an lc_backoff, all of whose fields are filled in. */
 struct lc__backoff {
     bool first_at_once; /* the first restart after a steady life comes without a pause */
     int64_t first;      /* 0: none pauses, but for want of a task to run in */

@@ -695,7 +695,7 @@ static lc_error *wait_for_the_stuck(void *arg)
     return NULL;
 }
 
-/** In a process of its own, which ends without a look at leaks: what waits for ever keeps what it has. */
+/** In a process of its own, which looks for no leaks: what waits for ever keeps what it has. */
 CHECK_CHILD(stuck_world)
 {
     lc_executor *world = NULL;
