@@ -78,7 +78,7 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
  * store     It restarts along with the journal. A restarted journal is another one: it was read
  *           from disk anew, and may end elsewhere than what this store saw last. And a store that
  *           finds the journal closed does nothing more until it is told to stop; this is what tells
- *           it. The other way round nothing is asked for: the journal does not care who writes it.
+ *           it. The other way round nothing is asked for: the journal works with any store.
  *
  *           It fails when the disk does. A restart would meet the same disk; and after a failed
  *           sync a journal that is read again may show, from the cache, what the disk does not

@@ -317,14 +317,6 @@ const char *lc__engine_restart_text(const struct lc__engine_node *node,
     return text;
 }
 
-const char *lc__engine_decision_text(const struct lc__engine_node *node,
-                                     char text[LC__RESTART_TEXT_SIZE])
-{
-    if (node->decided == LC_RESTART)
-        return lc__engine_restart_text(node, text);
-    return lc_behavior_name(node->decided);
-}
-
 const char *lc__engine_life_text(const struct lc__engine_node *node, char text[LC__LIFE_TEXT_SIZE])
 {
     bool was_ready = node->was_ready_for >= 0;

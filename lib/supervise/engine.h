@@ -182,7 +182,7 @@ struct lc__engine_node {
     int64_t ran;           /* how long the instance of `error` had run when that was kept */
     int64_t was_ready_for; /* and had been ready; -1: it was never */
     bool tells_end;        /* set by the front at any time: LC__TELL_OVER */
-    lc_behavior decided;   /* about `error`; read with LC__TELL_RESTART, LC__TELL_STOPPED */
+    lc_behavior decided;   /* about `error`; read with LC__TELL_REFUSED, _STOPPED */
     bool overdue;
     bool was_ready; /* the present instance, or the last */
     bool running;   /* an instance exists */
@@ -354,9 +354,6 @@ void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
 enum { LC__RESTART_TEXT_SIZE = 64, LC__LIFE_TEXT_SIZE = 48 };
 const char *lc__engine_restart_text(const struct lc__engine_node *node,
                                     char text[LC__RESTART_TEXT_SIZE]);
-/* The same, or the name of another behavior that was decided on. */
-const char *lc__engine_decision_text(const struct lc__engine_node *node,
-                                     char text[LC__RESTART_TEXT_SIZE]);
 /* How long the instance that failed had lived: "3.2 s ready". */
 const char *lc__engine_life_text(const struct lc__engine_node *node, char text[LC__LIFE_TEXT_SIZE]);
 /* When lc__engine_advance is next needed; LC_FOREVER. */

@@ -393,7 +393,6 @@ static void restart(struct lc__engine *engine, struct lc__engine_node *node)
 {
     node->stop_wanted = false;
     node->again = false;
-    node->decided = LC_RESTART;
     lc__engine_do(engine, node, node->error ? LC__TELL_RESTART : LC__TELL_ENDED);
     if (node->pause > 0)
         lc__engine_back_off(engine, node);

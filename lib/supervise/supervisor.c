@@ -239,9 +239,9 @@ static void tell_ready(struct lc__node *node, const char *path)
 
 static void tell_stopped(const struct lc__node *node, const char *path)
 {
-    char life[LC__LIFE_TEXT_SIZE], decision[LC__RESTART_TEXT_SIZE];
+    char life[LC__LIFE_TEXT_SIZE];
     lc_log(LC_LOG_ERROR, path, "failed after %s: %s; %s", lc__engine_life_text(&node->engine, life),
-           lc_error_message(node->engine.error), lc__engine_decision_text(&node->engine, decision));
+           lc_error_message(node->engine.error), lc_behavior_name(node->engine.decided));
 }
 
 static void tell_overdue(const struct lc__node *node, const char *path)

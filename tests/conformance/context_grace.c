@@ -246,7 +246,7 @@ static lc_error *wait_in_grace(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(code, "the grace is over"); /* the code of its own context: a clean end */
 }
 
-/* Nobody moves this clock: the time is the world's. */
+/* This clock is not moved: the time is the world's. */
 static void worker_has_its_grace(void)
 {
     int64_t ended = 0;

@@ -330,7 +330,7 @@ static void first_error_is_thrown(void)
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_signaler_thrown(yard.scope.signaler)));
     CHECK_ERROR(lc_signaler_take(yard.scope.signaler), -EIO);
     CU_ASSERT_FALSE(check_log_has("failed"));
-    CU_ASSERT_TRUE(starts(&yard, throw_deep)); /* who is thrown to says what becomes of the rest */
+    CU_ASSERT_TRUE(starts(&yard, throw_deep)); /* the context above decides about the rest */
     CU_ASSERT_EQUAL(lc_task_group_wait(yard.group, check_patience()), 0);
     CU_ASSERT_EQUAL(check_log_count("a task failed: thrown deep down"), 1);
     CU_ASSERT_PTR_NULL(lc_signaler_take(yard.scope.signaler));
@@ -709,7 +709,7 @@ static void deadlock_names_the_group(void)
 {
     struct check_exit child = check_child("stuck_world");
     CU_ASSERT_EQUAL(child.status, 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "tasks of group \"stuck\""));    /* who waits */
+    CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "tasks of group \"stuck\""));    /* what waits */
     CU_ASSERT_PTR_NOT_NULL(strstr(child.errors, "error stuck: waits for ever")); /* the task */
 }
 

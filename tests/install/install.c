@@ -199,7 +199,7 @@ static void cxx_keeps_to_the_order_of_fields(void)
 /* ---- programs of an earlier and of a later header ---- */
 
 /*
- * The structs of options, each with a call that reads it. Whoever adds one adds it here. The
+ * The structs of options, each with a call that reads it. A new one is added here. The
  * program that is made of a row has `options`, of the fields given, and returns what the call says.
  */
 #define GROWING(header, type, word, fields, call)                                                  \

@@ -108,7 +108,7 @@ static bool customer_is_served(int fd, const char *order)
            recv(fd, answer, (size_t)length, MSG_WAITALL) == length && strcmp(answer, order) == 0;
 }
 
-/* Two customers; the one who stays when the shop closes is served still. */
+/* Two customers; one stays when the shop closes, and is still served. */
 static int shop_serve(struct program *shop)
 {
     int failed = 0;

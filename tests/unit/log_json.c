@@ -366,7 +366,7 @@ static void the_journal_gets_priorities(void)
     CU_ASSERT_TRUE(json_matches(ended.errors, "^<4>" JSON_LINE "<4>store: as text lines=42\n$"));
 }
 
-/* Nobody reads before the end. */
+/* The pipe is not read before the end. */
 CHECK_CHILD(json_log_full_pipe)
 {
     enum { LINES = 2000 };

@@ -1,5 +1,5 @@
 /*
- * watch.c: values with versions: what readers find, how long it lives, who releases it, and that no reader misses
+ * watch.c: values with versions: what readers find, how long it lives, when it is released, and that no reader misses
  * the last.
  */
 #include "support/check.h"
@@ -61,7 +61,7 @@ static void old_value_is_held_while_newer_come(void)
     publish(watch, &things[1]);
     CHECK_CLOSES(lc_watch_value_replaced(old));
     publish(watch, &things[2]);
-    CU_ASSERT_EQUAL(things[1].released, 1); /* nobody had read it */
+    CU_ASSERT_EQUAL(things[1].released, 1); /* it had not been read */
     CU_ASSERT_EQUAL(things[0].released, 0);
     CU_ASSERT_EQUAL(((struct thing *)lc_watch_value_data(old))->number, 1);
     lc_watch_value *newest = lc_watch_read(watch);
