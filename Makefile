@@ -40,6 +40,8 @@ coverage_FLAGS  := --coverage -fprofile-update=atomic -O0
 ucontext_FLAGS  := -DLC__SWITCH_UCONTEXT
 SANITIZE := $($(VARIANT)_FLAGS)
 
+# Test builds have the library's assertions, and know the holder of each lock: lib/base/assert.h.
+ASSERTIONS := -DLC__ASSERTIONS
 COMPILE = $(CC) -std=c11 -fPIC -fvisibility=hidden -fstack-clash-protection -pthread \
           $(WARNINGS) $(WERROR) $(CFLAGS) $(SANITIZE)
 LINK    = $(CC) -pthread $(CFLAGS) $(SANITIZE) $($(VARIANT)_LINK) $(LDFLAGS)
@@ -51,6 +53,8 @@ OBJ := $(BUILD)/obj
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 LIB_OBJECTS     := $(call objects,$(wildcard lib/*/*.c))
+# The library again, with its assertions, for the tests. A variant has them in its one library.
+ASSERTED_OBJECTS := $(if $(VARIANT),,$(LIB_OBJECTS:$(OBJ)/%=$(BUILD)/asserted/%))
 BENCH_OBJECTS   := $(call objects,$(wildcard tests/bench/*.c))
 INTERPOSERS     := $(wildcard tests/ledger/interpose*.c)
 PROGRAMS        := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/programs/*.c))
@@ -64,13 +68,14 @@ TARGETS         := $(addprefix $(BUILD)/tests/targets/,greeter shop shop_test)
 EXAMPLES        := $(sort $(basename $(wildcard examples/*.c)) $(patsubst %/,%,$(dir $(wildcard examples/*/*.c))))
 EXAMPLE_TESTS   := $(patsubst %.c,examples/%,$(notdir $(wildcard examples/*/*_test.c)))
 EXAMPLE_OBJECTS := $(call objects,$(wildcard examples/*.c examples/*/*.c))
-OBJECTS         := $(LIB_OBJECTS) $(BENCH_OBJECTS) $(TEST_OBJECTS) $(EXAMPLE_OBJECTS)
+OBJECTS         := $(LIB_OBJECTS) $(ASSERTED_OBJECTS) $(BENCH_OBJECTS) $(TEST_OBJECTS) $(EXAMPLE_OBJECTS)
 NATIVE_SWITCHES := $(BUILD)/switch/native $(BUILD)/switch/ucontext
 GDB_PROGRAMS    := $(BUILD)/gdb/static $(BUILD)/gdb/shared
 SWITCHES        := $(NATIVE_SWITCHES) $(BUILD)/switch/aarch64 $(BUILD)/switch/aarch64-ucontext
 
-STATIC := $(BUILD)/liblifecycle.a
-SHARED := $(BUILD)/liblifecycle.so.$(VERSION)
+STATIC   := $(BUILD)/liblifecycle.a
+ASSERTED := $(if $(VARIANT),$(STATIC),$(BUILD)/asserted/liblifecycle.a)
+SHARED   := $(BUILD)/liblifecycle.so.$(VERSION)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -94,21 +99,28 @@ peers: $(BUILD)/bench-peers/go $(BUILD)/bench-peers/otp
 HERE := -DCHECK_SOURCE_DIR='"$(CURDIR)"' -DCHECK_BUILD_DIR='"$(abspath $(BUILD))"' -DCHECK_VARIANT='"$(VARIANT)"'
 # Examples see what a user's program sees; as there, a literal may be an `arg`. The "=" agrees with files that define
 # _GNU_SOURCE themselves.
-$(LIB_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude $(BSD_CFLAGS)
-$(TEST_OBJECTS) $(BENCH_OBJECTS): private UNIT = -D_GNU_SOURCE= -Ilib -Iinclude -Itests $(HERE) \
-    $(BSD_CFLAGS) $(CUNIT_CFLAGS)
+INSIDE = -D_GNU_SOURCE= -Ilib -Iinclude $(BSD_CFLAGS)
+$(LIB_OBJECTS): private UNIT = $(INSIDE) $(if $(VARIANT),$(ASSERTIONS))
+$(ASSERTED_OBJECTS): private UNIT = $(INSIDE) $(ASSERTIONS)
+$(TEST_OBJECTS): private UNIT = $(INSIDE) $(ASSERTIONS) -Itests $(HERE) $(CUNIT_CFLAGS)
+$(BENCH_OBJECTS): private UNIT = $(INSIDE) -Itests $(HERE) $(CUNIT_CFLAGS)
 $(EXAMPLE_OBJECTS): private UNIT = -Wno-write-strings -Iinclude $(BSD_CFLAGS) $(ZLIB_CFLAGS) $(SQLITE_CFLAGS)
 
-$(OBJECTS): $(OBJ)/%.o: %.c $(BUILD)/flags
+$(filter $(OBJ)/%,$(OBJECTS)): $(OBJ)/%.o: %.c $(BUILD)/flags
+$(ASSERTED_OBJECTS): $(BUILD)/asserted/%.o: %.c $(BUILD)/flags
+$(OBJECTS):
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) $(UNIT) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# Changes when the flags do, so that objects made with others are made anew.
+# Changes when the flags do, so that objects made with other flags are made again.
+$(BUILD)/flags: private FLAGS = $(COMPILE) $(CPPFLAGS) $(ASSERTIONS) $(LINK)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(CPPFLAGS) $(LINK)' | cmp -s - $@ || echo '$(COMPILE) $(CPPFLAGS) $(LINK)' > $@
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 
 $(STATIC): $(LIB_OBJECTS)
+$(BUILD)/asserted/liblifecycle.a: $(ASSERTED_OBJECTS)
+$(STATIC) $(BUILD)/asserted/liblifecycle.a:
 	@rm -f $@
 	$(call show,AR)$(AR) rcs $@ $^
 
@@ -128,7 +140,7 @@ $(EXAMPLES:%=$(BUILD)/%) $(EXAMPLE_TESTS:%=$(BUILD)/%):
 	$(call show,LD)$(LINK) -o $@ $^ $(LIBS) $(BSD_LIBS)
 
 $(BUILD)/tests/check: private LIBS = $(CUNIT_LIBS) -lm -rdynamic
-$(BUILD)/tests/check: $(TEST_OBJECTS) $(STATIC)
+$(BUILD)/tests/check: $(TEST_OBJECTS) $(ASSERTED)
 $(BUILD)/tests/bench: $(BENCH_OBJECTS) $(STATIC)
 $(BUILD)/tests/check $(BUILD)/tests/bench:
 	@mkdir -p $(@D)

@@ -1,0 +1,13 @@
+/*
+ * container.h: from a member back to the struct that contains it. Floor 0.
+ */
+#ifndef LIFECYCLE_BASE_CONTAINER_H
+#define LIFECYCLE_BASE_CONTAINER_H
+
+#include <stddef.h>
+
+/* The `type` whose `member` the pointer points to. It must not be NULL. */
+#define LC__CONTAINER_OF(pointer, type, member)                                                    \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#endif
