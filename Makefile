@@ -324,9 +324,9 @@ LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targ
               $(C_FILES))
 LINT    := lint-format lint-floors lint-headers lint-symbols lint-abi lint-shown lint-links lint-gcc lint-clang \
            lint-tidy lint-cppcheck
-.PHONY: $(LINT)
+.PHONY: $(LINT) lint-columns lint-layers lint-statics lint-words lint-subjects
 
-lint: deps-lint ## check layout, floors, headers, symbols, binary interface, docs, warnings; clang-tidy; cppcheck
+lint: deps-lint ## check layout, layers, names, words, headers, symbols, docs, warnings; clang-tidy; cppcheck
 	$(build) --keep-going $(LINT)
 
 lint-format:
@@ -334,6 +334,23 @@ lint-format:
 
 lint-floors:
 	@tests/lint/floors $(wildcard lib/*/*.[ch])
+
+lint-columns:
+	@tests/lint/columns $(C_FILES)
+
+lint-layers: $(STATIC)
+	@tests/lint/layers nm $(LIB_OBJECTS)
+
+lint-statics:
+	@tests/lint/statics $(wildcard lib/*/*.[ch])
+
+lint-words:
+	@tests/lint/words tests/lint/words.exceptions $(filter-out tests/lint/%,$(LAID_OUT)) Makefile \
+	    $(wildcard *.md docs/*.md tests/*.md tests/lint/[!w]* tools/*.py .ci/*)
+
+# The first commit of which the length of the subject was checked.
+lint-subjects:
+	@tests/lint/subjects 0f66dcf
 
 lint-headers:
 	@tests/lint/headers include/lifecycle.h include/lifecycle/*.h
