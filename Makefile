@@ -81,7 +81,7 @@ SHARED   := $(BUILD)/liblifecycle.so.$(VERSION)
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: all examples deps run check check-long check-asan check-tsan check-valgrind check-ucontext check-switch check-gdb bench \
-        bench-kv lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
+        bench-long bench-kv lint format coverage docs graph install uninstall clean help libraries tests switches native-switches \
         gdb-programs benchmarks peers FORCE
 
 all: libraries examples ## build the libraries and the examples
@@ -263,7 +263,9 @@ check-gdb: deps-gdb ## test the script by which gdb shows fibers, on a process a
 	    tail -n 1 $$program.log; \
 	done
 
-bench: deps-run ## measure, beside Go and Erlang too, print and write build/bench.tsv; FIGURES=word for some
+bench: ## measure, beside Go and Erlang too, print and write build/bench.tsv; FIGURES=word for some
+bench-long: export LC_BENCH_SECONDS ?= 1500 ## the same, with more samples of each figure
+bench bench-long: deps-run
 	@.ci/deps bench || echo 'Without them, figures of these peers are missing.'
 	$(build) benchmarks peers
 	@$(BUILD)/tests/bench $(FIGURES)

@@ -20,16 +20,15 @@ struct bench_figure {
     const char
         *name; /* with "_bytes" in it: bytes; "_allocations": so many; otherwise nanoseconds */
     size_t n;  /* handed to the samples */
-    unsigned rounds; /* samples of each, taken in turn, so that all see the same noise */
     bench_sample ours;
-    const char *peer;         /* who does the same work; NULL: nobody, a plain figure */
+    const char *peer;         /* what does the same work; NULL: nothing, a plain figure */
     bench_sample peer_sample; /* NULL where there is a peer: it is the program of that name */
 };
 
 /* Whether a figure of this name was asked for. */
 bool bench_wants(const char *name);
-/* Measures, prints, and notes a row in the table file, if it was asked for. */
-void bench_run(const struct bench_figure *figure);
+/* Adds a row to the table, if it was asked for. The figure is copied. */
+void bench_add(const struct bench_figure *figure);
 
 /* The number of threads at the end of a figure's name; 0 if there is none. */
 unsigned bench_threads(const char *name);
@@ -46,13 +45,15 @@ double bench_resident_bytes(void);
 /* Ends the bench with a message: a figure that cannot be measured is not made up. */
 void bench_fail(const char *what) __attribute__((noreturn));
 
-/* The files of figures. */
+/* The files of figures; each adds its rows. */
 void bench_managers(void);
 void bench_primitives(void);
 void bench_fibers(void);
 void bench_timers(void);
 void bench_parked(void);
 void bench_ledger(void);
+/* Once all rows are measured. */
+void bench_ledger_end(void);
 void bench_engine(void);
 void bench_supervision(void);
 void bench_tree(void);

@@ -226,13 +226,12 @@ static double count_allocations(size_t events)
 
 void bench_engine(void)
 {
-    bench_run(&(struct bench_figure){"engine_event", 200000, 21, graph_event, NULL, NULL});
-    bench_run(
-        &(struct bench_figure){"engine_event_allocations", 4000, 1, count_allocations, NULL, NULL});
-    bench_run(
-        &(struct bench_figure){"engine_event_tree_10", 200000, 21, small_tree_event, NULL, NULL});
-    bench_run(&(struct bench_figure){"engine_event_tree_100k", 200000, 21, large_tree_event,
+    bench_add(&(struct bench_figure){"engine_event", 200000, graph_event, NULL, NULL});
+    bench_add(
+        &(struct bench_figure){"engine_event_allocations", 4000, count_allocations, NULL, NULL});
+    bench_add(&(struct bench_figure){"engine_event_tree_10", 200000, small_tree_event, NULL, NULL});
+    bench_add(&(struct bench_figure){"engine_event_tree_100k", 200000, large_tree_event,
                                      "tree-of-10", small_tree_event});
-    bench_run(&(struct bench_figure){"engine_event_tree_100k_random", 200000, 21, any_leaf_event,
+    bench_add(&(struct bench_figure){"engine_event_tree_100k_random", 200000, any_leaf_event,
                                      "tree-of-10", small_tree_event});
 }

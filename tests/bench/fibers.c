@@ -178,14 +178,12 @@ static double oneway(size_t n)
 
 void bench_fibers(void)
 {
-    bench_run(&(struct bench_figure){"fiber_spawn_end_1t", 200000, 15, spawn_and_end, "go", NULL});
-    bench_run(&(struct bench_figure){"fiber_spawn_end_2t", 200000, 15, spawn_and_end, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"task_start_end_1t", 200000, 15, start_and_end_tasks, NULL, NULL});
-    bench_run(
-        &(struct bench_figure){"task_start_end_2t", 200000, 15, start_and_end_tasks, NULL, NULL});
-    bench_run(&(struct bench_figure){"fiber_pingpong_1t", 200000, 15, pingpong, "go", NULL});
-    bench_run(&(struct bench_figure){"fiber_pingpong_far_2t", 2000, 15, pingpong_far, "go", NULL});
-    bench_run(&(struct bench_figure){"channel_oneway_1t", 1000000, 15, oneway, "go", NULL});
-    bench_run(&(struct bench_figure){"channel_oneway_2t", 1000000, 15, oneway, "go", NULL});
+    bench_add(&(struct bench_figure){"fiber_spawn_end_1t", 200000, spawn_and_end, "go", NULL});
+    bench_add(&(struct bench_figure){"fiber_spawn_end_2t", 200000, spawn_and_end, "go", NULL});
+    bench_add(&(struct bench_figure){"task_start_end_1t", 200000, start_and_end_tasks, NULL, NULL});
+    bench_add(&(struct bench_figure){"task_start_end_2t", 200000, start_and_end_tasks, NULL, NULL});
+    bench_add(&(struct bench_figure){"fiber_pingpong_1t", 200000, pingpong, "go", NULL});
+    bench_add(&(struct bench_figure){"fiber_pingpong_far_2t", 2000, pingpong_far, "go", NULL});
+    bench_add(&(struct bench_figure){"channel_oneway_1t", 1000000, oneway, "go", NULL});
+    bench_add(&(struct bench_figure){"channel_oneway_2t", 1000000, oneway, "go", NULL});
 }

@@ -481,49 +481,49 @@ static double ring(size_t n)
 static void bench_spawns(void)
 {
     static const struct bench_figure figures[] = {
-        {"isolate_spawn_exit_1t", 200000, 15, spawn_exit, "go", NULL},
-        {"isolate_spawn_exit_2t", 200000, 15, spawn_exit, "go", NULL},
-        {"isolate_spawn_exit_vs_otp_1t", 200000, 7, spawn_exit, "otp", NULL},
-        {"isolate_spawn_exit_vs_otp_2t", 200000, 7, spawn_exit, "otp", NULL},
-        {"isolate_spawn_known_exit_vs_otp_1t", 200000, 7, spawn_known_exit, "otp", NULL},
-        {"isolate_spawn_known_exit_vs_otp_2t", 200000, 7, spawn_known_exit, "otp", NULL},
-        {"isolate_idle_bytes_1t", 1, 3, idle_elsewhere, "go", NULL},
-        {"isolate_idle_bytes_2t", 2, 3, idle_elsewhere, "go", NULL},
-        {"isolate_idle_bytes_vs_otp_1t", 1, 3, idle_elsewhere, "otp", NULL},
-        {"isolate_idle_bytes_vs_otp_2t", 2, 3, idle_elsewhere, "otp", NULL},
-        {"isolate_idle_bytes_vs_hibernated_otp_1t", 1, 3, idle_elsewhere, "otp", NULL},
-        {"isolate_idle_bytes_vs_hibernated_otp_2t", 2, 3, idle_elsewhere, "otp", NULL},
+        {"isolate_spawn_exit_1t", 200000, spawn_exit, "go", NULL},
+        {"isolate_spawn_exit_2t", 200000, spawn_exit, "go", NULL},
+        {"isolate_spawn_exit_vs_otp_1t", 200000, spawn_exit, "otp", NULL},
+        {"isolate_spawn_exit_vs_otp_2t", 200000, spawn_exit, "otp", NULL},
+        {"isolate_spawn_known_exit_vs_otp_1t", 200000, spawn_known_exit, "otp", NULL},
+        {"isolate_spawn_known_exit_vs_otp_2t", 200000, spawn_known_exit, "otp", NULL},
+        {"isolate_idle_bytes_1t", 1, idle_elsewhere, "go", NULL},
+        {"isolate_idle_bytes_2t", 2, idle_elsewhere, "go", NULL},
+        {"isolate_idle_bytes_vs_otp_1t", 1, idle_elsewhere, "otp", NULL},
+        {"isolate_idle_bytes_vs_otp_2t", 2, idle_elsewhere, "otp", NULL},
+        {"isolate_idle_bytes_vs_hibernated_otp_1t", 1, idle_elsewhere, "otp", NULL},
+        {"isolate_idle_bytes_vs_hibernated_otp_2t", 2, idle_elsewhere, "otp", NULL},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        bench_run(&figures[i]);
+        bench_add(&figures[i]);
 }
 
 static void bench_messages(void)
 {
     static const struct bench_figure figures[] = {
-        {"message_oneway_1t", 1000000, 15, oneway, "go", NULL},
-        {"message_oneway_2t", 1000000, 15, oneway, "go", NULL},
-        {"message_oneway_far_2t", 1000000, 15, oneway_far, "go", NULL},
-        {"message_oneway_vs_otp_1t", 1000000, 7, oneway, "otp", NULL},
-        {"message_oneway_vs_otp_2t", 1000000, 7, oneway, "otp", NULL},
-        {"message_oneway_far_vs_otp_2t", 1000000, 7, oneway_far, "otp", NULL},
-        {"message_pingpong_1t", 200000, 15, pingpong, "go", NULL},
-        {"message_pingpong_2t", 200000, 15, pingpong, "go", NULL},
-        {"message_pingpong_far_2t", 20000, 15, pingpong_far, "go", NULL},
-        {"message_pingpong_vs_otp_1t", 200000, 7, pingpong, "otp", NULL},
-        {"message_pingpong_vs_otp_2t", 200000, 7, pingpong, "otp", NULL},
-        {"message_pingpong_far_vs_otp_2t", 20000, 7, pingpong_far, "otp", NULL},
-        {"message_fanin_1t", 100000, 15, fanin, "go", NULL},
-        {"message_fanin_2t", 100000, 15, fanin, "go", NULL},
-        {"message_fanin_vs_otp_1t", 100000, 7, fanin, "otp", NULL},
-        {"message_fanin_vs_otp_2t", 100000, 7, fanin, "otp", NULL},
-        {"ring_100k_1t", 500000, 7, ring, "go", NULL},
-        {"ring_100k_2t", 500000, 7, ring, "go", NULL},
-        {"ring_100k_vs_otp_1t", 500000, 7, ring, "otp", NULL},
-        {"ring_100k_vs_otp_2t", 500000, 7, ring, "otp", NULL},
+        {"message_oneway_1t", 1000000, oneway, "go", NULL},
+        {"message_oneway_2t", 1000000, oneway, "go", NULL},
+        {"message_oneway_far_2t", 1000000, oneway_far, "go", NULL},
+        {"message_oneway_vs_otp_1t", 1000000, oneway, "otp", NULL},
+        {"message_oneway_vs_otp_2t", 1000000, oneway, "otp", NULL},
+        {"message_oneway_far_vs_otp_2t", 1000000, oneway_far, "otp", NULL},
+        {"message_pingpong_1t", 200000, pingpong, "go", NULL},
+        {"message_pingpong_2t", 200000, pingpong, "go", NULL},
+        {"message_pingpong_far_2t", 20000, pingpong_far, "go", NULL},
+        {"message_pingpong_vs_otp_1t", 200000, pingpong, "otp", NULL},
+        {"message_pingpong_vs_otp_2t", 200000, pingpong, "otp", NULL},
+        {"message_pingpong_far_vs_otp_2t", 20000, pingpong_far, "otp", NULL},
+        {"message_fanin_1t", 100000, fanin, "go", NULL},
+        {"message_fanin_2t", 100000, fanin, "go", NULL},
+        {"message_fanin_vs_otp_1t", 100000, fanin, "otp", NULL},
+        {"message_fanin_vs_otp_2t", 100000, fanin, "otp", NULL},
+        {"ring_100k_1t", 500000, ring, "go", NULL},
+        {"ring_100k_2t", 500000, ring, "go", NULL},
+        {"ring_100k_vs_otp_1t", 500000, ring, "otp", NULL},
+        {"ring_100k_vs_otp_2t", 500000, ring, "otp", NULL},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        bench_run(&figures[i]);
+        bench_add(&figures[i]);
 }
 
 void bench_isolates(void)

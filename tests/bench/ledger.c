@@ -155,9 +155,14 @@ void bench_ledger(void)
     if (!bench_wants("ledger_append_1") && !bench_wants("ledger_append_100"))
         return;
     start_server();
-    bench_run(
-        &(struct bench_figure){"ledger_append_1", 1, 7, append, "write+fdatasync", write_and_sync});
-    bench_run(&(struct bench_figure){"ledger_append_100", 100, 7, append, "write+fdatasync",
+    bench_add(
+        &(struct bench_figure){"ledger_append_1", 1, append, "write+fdatasync", write_and_sync});
+    bench_add(&(struct bench_figure){"ledger_append_100", 100, append, "write+fdatasync",
                                      write_and_sync});
-    stop_server();
+}
+
+void bench_ledger_end(void)
+{
+    if (server > 0)
+        stop_server();
 }

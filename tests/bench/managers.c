@@ -223,34 +223,32 @@ static double restart_logged(size_t n)
 
 static void bench_fiber_managers(void)
 {
-    bench_run(&(struct bench_figure){"manager_fiber_cycle_1_1t", 1, 15, fiber_cycle, "go", NULL});
-    bench_run(&(struct bench_figure){"manager_fiber_cycle_1_2t", 1, 15, fiber_cycle, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"manager_fiber_cycle_1000_1t", 1000, 15, fiber_cycle, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"manager_fiber_cycle_1000_2t", 1000, 15, fiber_cycle, "go", NULL});
-    bench_run(&(struct bench_figure){"restart_fiber_1t", 10000, 15, restart_fiber, "go", NULL});
-    bench_run(&(struct bench_figure){"restart_fiber_2t", 10000, 15, restart_fiber, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"restart_fiber_vs_otp_1t", 10000, 7, restart_logged, "otp", NULL});
-    bench_run(
-        &(struct bench_figure){"restart_fiber_vs_otp_2t", 10000, 7, restart_logged, "otp", NULL});
-    bench_run(&(struct bench_figure){"restart_fiber_vs_silent_otp_1t", 10000, 7, restart_fiber,
-                                     "otp", NULL});
-    bench_run(&(struct bench_figure){"restart_fiber_vs_silent_otp_2t", 10000, 7, restart_fiber,
-                                     "otp", NULL});
+    bench_add(&(struct bench_figure){"manager_fiber_cycle_1_1t", 1, fiber_cycle, "go", NULL});
+    bench_add(&(struct bench_figure){"manager_fiber_cycle_1_2t", 1, fiber_cycle, "go", NULL});
+    bench_add(&(struct bench_figure){"manager_fiber_cycle_1000_1t", 1000, fiber_cycle, "go", NULL});
+    bench_add(&(struct bench_figure){"manager_fiber_cycle_1000_2t", 1000, fiber_cycle, "go", NULL});
+    bench_add(&(struct bench_figure){"restart_fiber_1t", 10000, restart_fiber, "go", NULL});
+    bench_add(&(struct bench_figure){"restart_fiber_2t", 10000, restart_fiber, "go", NULL});
+    bench_add(
+        &(struct bench_figure){"restart_fiber_vs_otp_1t", 10000, restart_logged, "otp", NULL});
+    bench_add(
+        &(struct bench_figure){"restart_fiber_vs_otp_2t", 10000, restart_logged, "otp", NULL});
+    bench_add(&(struct bench_figure){"restart_fiber_vs_silent_otp_1t", 10000, restart_fiber, "otp",
+                                     NULL});
+    bench_add(&(struct bench_figure){"restart_fiber_vs_silent_otp_2t", 10000, restart_fiber, "otp",
+                                     NULL});
 }
 
 void bench_managers(void)
 {
-    bench_run(&(struct bench_figure){"manager_thread_cycle_1", 1, 51, manager_cycle, "pthreads",
+    bench_add(
+        &(struct bench_figure){"manager_thread_cycle_1", 1, manager_cycle, "pthreads", bare_cycle});
+    bench_add(&(struct bench_figure){"manager_thread_cycle_10", 10, manager_cycle, "pthreads",
                                      bare_cycle});
-    bench_run(&(struct bench_figure){"manager_thread_cycle_10", 10, 51, manager_cycle, "pthreads",
+    bench_add(&(struct bench_figure){"manager_thread_cycle_100", 100, manager_cycle, "pthreads",
                                      bare_cycle});
-    bench_run(&(struct bench_figure){"manager_thread_cycle_100", 100, 51, manager_cycle, "pthreads",
+    bench_add(&(struct bench_figure){"manager_thread_cycle_1000", 1000, manager_cycle, "pthreads",
                                      bare_cycle});
-    bench_run(&(struct bench_figure){"manager_thread_cycle_1000", 1000, 21, manager_cycle,
-                                     "pthreads", bare_cycle});
-    bench_run(&(struct bench_figure){"restart_thread", 1000, 11, restart_thread, NULL, NULL});
+    bench_add(&(struct bench_figure){"restart_thread", 1000, restart_thread, NULL, NULL});
     bench_fiber_managers();
 }

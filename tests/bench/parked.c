@@ -64,6 +64,6 @@ static double parked_elsewhere(size_t threads)
 
 void bench_parked(void)
 {
-    bench_run(&(struct bench_figure){"idle_fiber_bytes_1t", 1, 5, parked_elsewhere, "go", NULL});
-    bench_run(&(struct bench_figure){"idle_fiber_bytes_2t", 2, 5, parked_elsewhere, "go", NULL});
+    bench_add(&(struct bench_figure){"idle_fiber_bytes_1t", 1, parked_elsewhere, "go", NULL});
+    bench_add(&(struct bench_figure){"idle_fiber_bytes_2t", 2, parked_elsewhere, "go", NULL});
 }

@@ -148,22 +148,16 @@ static double cancel_children(size_t n)
 
 void bench_primitives(void)
 {
-    bench_run(
-        &(struct bench_figure){"handle_close_0_waiters", 100000, 21, close_unwaited, NULL, NULL});
-    bench_run(
-        &(struct bench_figure){"handle_close_1_waiter", 2000, 11, close_with_waiter, NULL, NULL});
-    bench_run(
-        &(struct bench_figure){"channel_send_receive", 200000, 21, send_and_receive, NULL, NULL});
-    bench_run(
-        &(struct bench_figure){"context_create_cancel", 200000, 21, create_and_cancel, "go", NULL});
-    bench_run(&(struct bench_figure){"context_create_cancel_1t", 200000, 21, create_and_cancel,
-                                     "go", NULL});
-    bench_run(&(struct bench_figure){"context_create_cancel_2t", 200000, 21, create_and_cancel,
-                                     "go", NULL});
-    bench_run(
-        &(struct bench_figure){"cancel_fanout_100k", 100000, 21, cancel_children, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"cancel_fanout_100k_1t", 100000, 21, cancel_children, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"cancel_fanout_100k_2t", 100000, 21, cancel_children, "go", NULL});
+    bench_add(&(struct bench_figure){"handle_close_0_waiters", 100000, close_unwaited, NULL, NULL});
+    bench_add(&(struct bench_figure){"handle_close_1_waiter", 2000, close_with_waiter, NULL, NULL});
+    bench_add(&(struct bench_figure){"channel_send_receive", 200000, send_and_receive, NULL, NULL});
+    bench_add(
+        &(struct bench_figure){"context_create_cancel", 200000, create_and_cancel, "go", NULL});
+    bench_add(
+        &(struct bench_figure){"context_create_cancel_1t", 200000, create_and_cancel, "go", NULL});
+    bench_add(
+        &(struct bench_figure){"context_create_cancel_2t", 200000, create_and_cancel, "go", NULL});
+    bench_add(&(struct bench_figure){"cancel_fanout_100k", 100000, cancel_children, "go", NULL});
+    bench_add(&(struct bench_figure){"cancel_fanout_100k_1t", 100000, cancel_children, "go", NULL});
+    bench_add(&(struct bench_figure){"cancel_fanout_100k_2t", 100000, cancel_children, "go", NULL});
 }

@@ -303,37 +303,37 @@ static double stop_random(size_t n)
 static void bench_restarts(void)
 {
     static const struct bench_figure figures[] = {
-        {"supervisor_restart_1t", 10000, 15, restart_judged, "go", NULL},
-        {"supervisor_restart_2t", 10000, 15, restart_judged, "go", NULL},
-        {"supervisor_restart_logged_1t", 10000, 15, restart_logged, "go", NULL},
-        {"supervisor_restart_logged_2t", 10000, 15, restart_logged, "go", NULL},
-        {"supervisor_restart_vs_otp_1t", 10000, 7, restart_logged, "otp", NULL},
-        {"supervisor_restart_vs_otp_2t", 10000, 7, restart_logged, "otp", NULL},
-        {"supervisor_restart_vs_silent_otp_1t", 10000, 7, restart_judged, "otp", NULL},
-        {"supervisor_restart_vs_silent_otp_2t", 10000, 7, restart_judged, "otp", NULL},
+        {"supervisor_restart_1t", 10000, restart_judged, "go", NULL},
+        {"supervisor_restart_2t", 10000, restart_judged, "go", NULL},
+        {"supervisor_restart_logged_1t", 10000, restart_logged, "go", NULL},
+        {"supervisor_restart_logged_2t", 10000, restart_logged, "go", NULL},
+        {"supervisor_restart_vs_otp_1t", 10000, restart_logged, "otp", NULL},
+        {"supervisor_restart_vs_otp_2t", 10000, restart_logged, "otp", NULL},
+        {"supervisor_restart_vs_silent_otp_1t", 10000, restart_judged, "otp", NULL},
+        {"supervisor_restart_vs_silent_otp_2t", 10000, restart_judged, "otp", NULL},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        bench_run(&figures[i]);
+        bench_add(&figures[i]);
 }
 
 static void bench_graphs(void)
 {
     static const struct bench_figure figures[] = {
-        {"graph_start_1000_chain_1t", 5, 7, start_chain, "go", NULL},
-        {"graph_start_1000_chain_2t", 5, 7, start_chain, "go", NULL},
-        {"graph_stop_1000_chain_1t", 5, 7, stop_chain, "go", NULL},
-        {"graph_stop_1000_chain_2t", 5, 7, stop_chain, "go", NULL},
-        {"graph_start_1000_star_1t", 5, 7, start_star, "go", NULL},
-        {"graph_start_1000_star_2t", 5, 7, start_star, "go", NULL},
-        {"graph_stop_1000_star_1t", 5, 7, stop_star, "go", NULL},
-        {"graph_stop_1000_star_2t", 5, 7, stop_star, "go", NULL},
-        {"graph_start_1000_random_1t", 5, 7, start_random, "go", NULL},
-        {"graph_start_1000_random_2t", 5, 7, start_random, "go", NULL},
-        {"graph_stop_1000_random_1t", 5, 7, stop_random, "go", NULL},
-        {"graph_stop_1000_random_2t", 5, 7, stop_random, "go", NULL},
+        {"graph_start_1000_chain_1t", 5, start_chain, "go", NULL},
+        {"graph_start_1000_chain_2t", 5, start_chain, "go", NULL},
+        {"graph_stop_1000_chain_1t", 5, stop_chain, "go", NULL},
+        {"graph_stop_1000_chain_2t", 5, stop_chain, "go", NULL},
+        {"graph_start_1000_star_1t", 5, start_star, "go", NULL},
+        {"graph_start_1000_star_2t", 5, start_star, "go", NULL},
+        {"graph_stop_1000_star_1t", 5, stop_star, "go", NULL},
+        {"graph_stop_1000_star_2t", 5, stop_star, "go", NULL},
+        {"graph_start_1000_random_1t", 5, start_random, "go", NULL},
+        {"graph_start_1000_random_2t", 5, start_random, "go", NULL},
+        {"graph_stop_1000_random_1t", 5, stop_random, "go", NULL},
+        {"graph_stop_1000_random_2t", 5, stop_random, "go", NULL},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        bench_run(&figures[i]);
+        bench_add(&figures[i]);
 }
 
 void bench_supervision(void)

@@ -108,16 +108,14 @@ static double context_deadline(size_t n)
 
 void bench_timers(void)
 {
-    bench_run(
-        &(struct bench_figure){"timer_arm_cancel_1t", 1000000, 7, timer_arm_cancel, "go", NULL});
-    bench_run(
-        &(struct bench_figure){"timer_arm_cancel_2t", 1000000, 7, timer_arm_cancel, "go", NULL});
-    bench_run(&(struct bench_figure){"timer_arm_cancel_all_1t", 1000000, 7, arm_all_then_cancel,
+    bench_add(&(struct bench_figure){"timer_arm_cancel_1t", 1000000, timer_arm_cancel, "go", NULL});
+    bench_add(&(struct bench_figure){"timer_arm_cancel_2t", 1000000, timer_arm_cancel, "go", NULL});
+    bench_add(&(struct bench_figure){"timer_arm_cancel_all_1t", 1000000, arm_all_then_cancel, "go",
+                                     NULL});
+    bench_add(&(struct bench_figure){"timer_arm_cancel_all_2t", 1000000, arm_all_then_cancel, "go",
+                                     NULL});
+    bench_add(&(struct bench_figure){"context_deadline_arm_cancel_1t", 1000000, context_deadline,
                                      "go", NULL});
-    bench_run(&(struct bench_figure){"timer_arm_cancel_all_2t", 1000000, 7, arm_all_then_cancel,
-                                     "go", NULL});
-    bench_run(&(struct bench_figure){"context_deadline_arm_cancel_1t", 1000000, 7, context_deadline,
-                                     "go", NULL});
-    bench_run(&(struct bench_figure){"context_deadline_arm_cancel_2t", 1000000, 7, context_deadline,
+    bench_add(&(struct bench_figure){"context_deadline_arm_cancel_2t", 1000000, context_deadline,
                                      "go", NULL});
 }

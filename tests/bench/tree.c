@@ -244,19 +244,19 @@ static double leaf_of_10_in_fiber(size_t n)
 void bench_tree(void)
 {
     static const struct bench_figure figures[] = {
-        {"tree_restart_leaf_10_1t", 10000, 15, leaf_of_10, "go", NULL},
-        {"tree_restart_leaf_10_2t", 10000, 15, leaf_of_10, "go", NULL},
-        {"tree_restart_leaf_10_logged_1t", 10000, 15, leaf_of_10_logged, "go", NULL},
-        {"tree_restart_leaf_10_logged_2t", 10000, 15, leaf_of_10_logged, "go", NULL},
-        {"tree_restart_leaf_10_vs_otp_1t", 10000, 7, leaf_of_10_logged, "otp", NULL},
-        {"tree_restart_leaf_10_vs_otp_2t", 10000, 7, leaf_of_10_logged, "otp", NULL},
-        {"tree_restart_leaf_10_vs_silent_otp_1t", 10000, 7, leaf_of_10, "otp", NULL},
-        {"tree_restart_leaf_10_vs_silent_otp_2t", 10000, 7, leaf_of_10, "otp", NULL},
-        {"tree_restart_leaf_100k_1t", 50000, 3, leaf_of_100k, "leaf-of-10", leaf_of_10_in_fiber},
-        {"tree_restart_random_leaf_100k_1t", 50000, 3, any_leaf_of_100k, "leaf-of-10",
+        {"tree_restart_leaf_10_1t", 10000, leaf_of_10, "go", NULL},
+        {"tree_restart_leaf_10_2t", 10000, leaf_of_10, "go", NULL},
+        {"tree_restart_leaf_10_logged_1t", 10000, leaf_of_10_logged, "go", NULL},
+        {"tree_restart_leaf_10_logged_2t", 10000, leaf_of_10_logged, "go", NULL},
+        {"tree_restart_leaf_10_vs_otp_1t", 10000, leaf_of_10_logged, "otp", NULL},
+        {"tree_restart_leaf_10_vs_otp_2t", 10000, leaf_of_10_logged, "otp", NULL},
+        {"tree_restart_leaf_10_vs_silent_otp_1t", 10000, leaf_of_10, "otp", NULL},
+        {"tree_restart_leaf_10_vs_silent_otp_2t", 10000, leaf_of_10, "otp", NULL},
+        {"tree_restart_leaf_100k_1t", 50000, leaf_of_100k, "leaf-of-10", leaf_of_10_in_fiber},
+        {"tree_restart_random_leaf_100k_1t", 50000, any_leaf_of_100k, "leaf-of-10",
          leaf_of_10_in_fiber},
-        {"tree_restart_random_leaf_100k_vs_go_1t", 50000, 3, any_leaf_of_100k, "go", NULL},
+        {"tree_restart_random_leaf_100k_vs_go_1t", 50000, any_leaf_of_100k, "go", NULL},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        bench_run(&figures[i]);
+        bench_add(&figures[i]);
 }
