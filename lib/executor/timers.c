@@ -18,98 +18,41 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- the heap; under the lock ---- */
-
-static bool is_before(const struct lc__timer *a, const struct lc__timer *b)
-{
-    if (a->deadline != b->deadline)
-        return a->deadline < b->deadline;
-    return a->sequence < b->sequence;
-}
-
-/* Makes one heap of two, neither of them empty: the later root becomes a child of the earlier. */
-static struct lc__timer *meld(struct lc__timer *a, struct lc__timer *b)
-{
-    struct lc__timer *root = is_before(a, b) ? a : b;
-    struct lc__timer *below = root == a ? b : a;
-    below->previous = root;
-    below->next = root->child;
-    if (root->child)
-        root->child->previous = below;
-    root->child = below;
-    root->next = root->previous = NULL;
-    return root;
-}
-
-/*
- * Makes one heap of a list of siblings, or NULL of none: melds them in pairs, and then the pairs,
- * the last first. It is the pairs that keep later askings cheap.
- */
-static struct lc__timer *meld_all(struct lc__timer *list)
-{
-    struct lc__timer *pairs = NULL; /* linked by `next` */
-    while (list) {
-        struct lc__timer *a = list;
-        struct lc__timer *b = a->next;
-        list = b ? b->next : NULL;
-        struct lc__timer *pair = b ? meld(a, b) : a;
-        pair->next = pairs;
-        pairs = pair;
-    }
-    struct lc__timer *root = NULL;
-    while (pairs) {
-        struct lc__timer *pair = pairs;
-        pairs = pair->next;
-        root = root ? meld(root, pair) : pair;
-    }
-    if (root)
-        root->next = root->previous = NULL;
-    return root;
-}
-
-static void insert(struct lc__timers *timers, struct lc__timer *timer)
-{
-    timer->child = timer->next = timer->previous = NULL;
-    timers->root = timers->root ? meld(timers->root, timer) : timer;
-}
-
-static void take_out(struct lc__timers *timers, struct lc__timer *timer)
-{
-    struct lc__timer *below = meld_all(timer->child);
-    if (timer == timers->root) {
-        timers->root = below;
-    } else {
-        if (timer->previous->child == timer)
-            timer->previous->child = timer->next;
-        else
-            timer->previous->next = timer->next;
-        if (timer->next)
-            timer->next->previous = timer->previous;
-        if (below)
-            timers->root = meld(timers->root, below);
-    }
-    timers->count--;
-    timer->armed = false;
-}
-
 /* ---- timers of any clock ---- */
 
 /* Under the lock. */
 static void put_in(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
 {
     atomic_store_explicit(&timer->timers, timers, memory_order_relaxed);
-    timer->deadline = deadline;
-    timer->sequence = timers->sequence++;
     timer->armed = true;
-    insert(timers, timer);
-    timers->count++;
+    lc__heap_insert(&timers->heap, &timer->entry, deadline);
+}
+
+/* Under the lock. */
+static void take_out(struct lc__timers *timers, struct lc__timer *timer)
+{
+    lc__heap_remove(&timers->heap, &timer->entry);
+    timer->armed = false;
+}
+
+/* Under the lock. NULL: there is none. */
+static struct lc__timer *first_of(const struct lc__timers *timers)
+{
+    return (struct lc__timer *)lc__heap_first(&timers->heap);
+}
+
+/* Under the lock. */
+static int64_t first_deadline(const struct lc__timers *timers)
+{
+    const struct lc__timer *first = first_of(timers);
+    return first ? first->entry.key : LC_FOREVER;
 }
 
 bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
 {
     pthread_mutex_lock(&timers->lock);
     put_in(timers, timer, deadline);
-    bool first = timers->root == timer;
+    bool first = first_of(timers) == timer;
     pthread_mutex_unlock(&timers->lock);
     return first;
 }
@@ -160,11 +103,11 @@ bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
 {
     *fire = NULL;
     pthread_mutex_lock(&timers->lock);
-    struct lc__timer *timer = timers->root;
-    bool due = timer && timer->deadline <= limit;
+    struct lc__timer *timer = first_of(timers);
+    bool due = timer && timer->entry.key <= limit;
     if (due) {
         if (set_now)
-            set_now(arg, timer->deadline);
+            set_now(arg, timer->entry.key);
         take_out(timers, timer);
         if (timer->due(timer))
             *fire = timer;
@@ -194,7 +137,7 @@ bool lc__timers_fire_one(struct lc__timers *timers, int64_t limit,
 int64_t lc__timers_next(struct lc__timers *timers)
 {
     pthread_mutex_lock(&timers->lock);
-    int64_t deadline = timers->root ? timers->root->deadline : LC_FOREVER;
+    int64_t deadline = first_deadline(timers);
     pthread_mutex_unlock(&timers->lock);
     return deadline;
 }
@@ -202,7 +145,7 @@ int64_t lc__timers_next(struct lc__timers *timers)
 void lc__timers_drop(struct lc__timers *timers)
 {
     pthread_mutex_lock(&timers->lock);
-    for (struct lc__timer *timer; (timer = timers->root);) {
+    for (struct lc__timer *timer; (timer = first_of(timers));) {
         take_out(timers, timer);
         let_go(timer);
     }
@@ -212,7 +155,7 @@ void lc__timers_drop(struct lc__timers *timers)
 size_t lc__timers_count(struct lc__timers *timers)
 {
     pthread_mutex_lock(&timers->lock);
-    size_t count = timers->count;
+    size_t count = timers->heap.count;
     pthread_mutex_unlock(&timers->lock);
     return count;
 }
@@ -240,7 +183,7 @@ static struct {
 static int64_t next_look(void)
 {
     pthread_mutex_lock(&real.lock);
-    keeper.looks_at = real.root ? real.root->deadline : LC_FOREVER;
+    keeper.looks_at = first_deadline(&real);
     int64_t deadline = keeper.looks_at;
     pthread_mutex_unlock(&real.lock);
     return deadline;
@@ -404,9 +347,9 @@ static void move_to_real(struct lc__timers *timers)
     /* Nobody else holds two of these locks. */
     pthread_mutex_lock(&timers->lock);
     pthread_mutex_lock(&real.lock);
-    for (struct lc__timer *timer; (timer = timers->root);) {
+    for (struct lc__timer *timer; (timer = first_of(timers));) {
         take_out(timers, timer);
-        put_in(&real, timer, timer->deadline);
+        put_in(&real, timer, timer->entry.key);
     }
     pthread_mutex_unlock(&real.lock);
     pthread_mutex_unlock(&timers->lock);

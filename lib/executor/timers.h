@@ -6,6 +6,8 @@
 #ifndef LIFECYCLE_EXECUTOR_TIMERS_H
 #define LIFECYCLE_EXECUTOR_TIMERS_H
 
+#include "base/heap.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,11 +16,7 @@
 
 /* Embedded in what it is for. Zeroed but for its two functions, it is disarmed. */
 struct lc__timer {
-    struct lc__timer *child;    /* the first of those below it in the heap */
-    struct lc__timer *next;     /* the next below the same parent */
-    struct lc__timer *previous; /* the one before; the parent, for the first; NULL at the root */
-    int64_t deadline;
-    uint64_t sequence; /* among equal deadlines the first armed is the first fired */
+    struct lc__heap_entry entry; /* first; its key is the deadline */
     /* Where it was armed, or has gone to since; NULL: in none. Changed under both locks. */
     _Atomic(struct lc__timers *) timers;
     bool armed; /* under the lock of those timers */
@@ -36,16 +34,10 @@ struct lc__timer {
     void (*fire)(struct lc__timer *timer);
 };
 
-/*
- * The timers of one clock, or of one thread: a pairing heap. To arm is one comparison, whatever
- * their number, since most never come to fire: they are taken out again, which is as cheap while
- * the heap is not asked for its first. Asking costs, spread over all, the logarithm of the number.
- */
+/* The timers of one clock, or of one thread. */
 struct lc__timers {
     pthread_mutex_t lock;
-    struct lc__timer *root; /* the first: by deadline, then sequence */
-    uint64_t sequence;
-    size_t count;
+    struct lc__heap heap; /* under the lock */
 };
 
 #define LC__TIMERS_INIT                                                                            \

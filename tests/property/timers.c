@@ -1,5 +1,5 @@
 /*
- * timers.c: the pairing heap of executor/timers.h against a list that is searched: what is armed, what comes next, in
+ * timers.c: executor/timers.h against a list that is searched: what is armed, what comes next, in
  * which order it falls due.
  */
 #include "support/check.h"
@@ -167,10 +167,10 @@ static size_t last_order, came_due, out_of_order;
 static bool count_due(struct lc__timer *timer)
 {
     size_t order = ((struct counted *)timer)->order;
-    bool behind =
-        timer->deadline > last_deadline || (timer->deadline == last_deadline && order > last_order);
+    int64_t deadline = timer->entry.key;
+    bool behind = deadline > last_deadline || (deadline == last_deadline && order > last_order);
     out_of_order += came_due > 0 && !behind;
-    last_deadline = timer->deadline;
+    last_deadline = deadline;
     last_order = order;
     came_due++;
     return false;
