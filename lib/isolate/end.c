@@ -173,7 +173,7 @@ static void end(struct lc__isolate *isolate, bool tells)
     struct lc__extras *extras = vacate(isolate);
     if (extras)
         let_go(extras);
-    lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
+    lc__pool_give(&lc__isolates, lc__loop_index(), isolate);
     lc__executor_unbind(remains.executor); /* the last: then it may be freed */
 }
 

@@ -55,11 +55,6 @@ static void free_pool(void)
 /* Whether isolates are alive is the executors' to tell. */
 static struct lc__facility facility = {.shut_down = free_pool, .is_memory = true};
 
-unsigned lc__isolate_shard(void)
-{
-    return lc__loop_index();
-}
-
 /* ---- finding ---- */
 
 static struct lc__isolate *lock_if(lc_send_port port, bool ending_too)
@@ -751,7 +746,7 @@ static struct lc__isolate *make(const lc_isolate_options *options, struct lc__ex
     lc__facility_register(&facility);
     static const struct lc__job_overseer overseer = {name_one, lc__isolates_drop};
     lc__jobs_overseen_by(&overseer);
-    struct lc__isolate *isolate = lc__pool_take(&lc__isolates, lc__isolate_shard());
+    struct lc__isolate *isolate = lc__pool_take(&lc__isolates, lc__loop_index());
     if (!isolate)
         return NULL;
     bool exact = options->mailbox_limit < EXACT_LIMIT || options->when_full == LC_FULL_DROP_OLDEST;
@@ -800,7 +795,7 @@ static void unmake(struct lc__isolate *isolate)
     isolate->serial++;
     isolate->extras = NULL;
     lc__isolate_unlock(isolate);
-    lc__pool_give(&lc__isolates, lc__isolate_shard(), isolate);
+    lc__pool_give(&lc__isolates, lc__loop_index(), isolate);
 }
 
 /* Bound, and in its group, the isolate is made and started. */

@@ -216,8 +216,6 @@ lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate
  * NULL: there is none. Under the lock.
  */
 lc_message *lc__isolate_in_hand(const struct lc__isolate *isolate);
-/* The lists of a pool: one for each thread of an executor. */
-unsigned lc__isolate_shard(void);
 
 /* ---- mailbox.c ---- */
 
@@ -305,13 +303,6 @@ bool lc__isolate_group_is_down(const lc_isolate_group *group);
 
 /* ---- timer.c ---- */
 
-/*
- * A message is to be handed to its receiver. @return false: its timer was cancelled, and it is to
- * be freed instead. From then on the next tick of its timer is another message.
- */
-bool lc__tick_deliver(lc_message *message);
-/* Whether it is a tick whose timer was cancelled. */
-bool lc__tick_is_void(const lc_message *message);
 /* Cancels the timers of an isolate that has ended. */
 void lc__message_timers_end(struct lc__message_timers *list);
 /* Cancels those that were started in a simulation that was broken off. */

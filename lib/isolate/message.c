@@ -189,8 +189,9 @@ void lc_message_free(lc_message *message)
 {
     if (!message)
         return;
-    if (message->is_tick)
-        lc__tick_gone(message);
+    struct lc__tick_origin *origin = message->is_tick ? lc__tick_of(message)->origin : NULL;
+    if (origin)
+        origin->operations->gone(origin);
     const lc_payload payload = {message->data, message->size, message->destroy};
     lc__payload_destroy(&payload);
     free_memory(message);

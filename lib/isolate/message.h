@@ -21,10 +21,30 @@ struct lc_message {
     alignas(16) unsigned char bytes[];
 };
 
-/* What a message that a timer sends has before its bytes. */
+struct lc__tick_origin;
+
+/*
+ * What a message that a timer sends, a tick, asks of its timer. The timers are a layer above, so
+ * the calls go through this table. Each function is called with a tick that has its origin.
+ */
+struct lc__tick_operations {
+    /* See lc__tick_deliver(). */
+    bool (*deliver)(struct lc__tick_origin *origin, lc_message *tick);
+    /* See lc__tick_is_void(). */
+    bool (*is_void)(const struct lc__tick_origin *origin);
+    /* The tick was not delivered, and is freed next. */
+    void (*gone)(struct lc__tick_origin *origin);
+};
+
+/* Embedded in a timer. */
+struct lc__tick_origin {
+    const struct lc__tick_operations *operations;
+};
+
+/* What a tick has before its bytes. */
 struct lc__tick {
-    struct lc__message_timer *timer; /* NULL once it is delivered: then it has left its timer */
-    uint64_t periods;                /* once it is delivered: how many it stands for */
+    struct lc__tick_origin *origin; /* NULL once the tick is delivered */
+    uint64_t periods;               /* once the tick is delivered: how many it stands for */
 };
 
 _Static_assert(sizeof(struct lc__tick) == 16, "what is behind it keeps its alignment");
@@ -32,6 +52,24 @@ _Static_assert(sizeof(struct lc__tick) == 16, "what is behind it keeps its align
 static inline struct lc__tick *lc__tick_of(struct lc_message *message)
 {
     return (struct lc__tick *)(void *)message->bytes;
+}
+
+/*
+ * A message is given to its receiver next. From then on its timer sends another message as its next
+ * tick. @return false: the timer of the tick was cancelled, so the caller frees the message instead.
+ */
+static inline bool lc__tick_deliver(lc_message *message)
+{
+    struct lc__tick_origin *origin = message->is_tick ? lc__tick_of(message)->origin : NULL;
+    return !origin || origin->operations->deliver(origin, message);
+}
+
+/* Whether the message is a tick whose timer was cancelled. */
+static inline bool lc__tick_is_void(const lc_message *message)
+{
+    const struct lc__tick_origin *origin =
+        message->is_tick ? lc__tick_of((lc_message *)(uintptr_t)message)->origin : NULL;
+    return origin && origin->operations->is_void(origin);
 }
 
 /* What is wrong with a payload: 0, or -EINVAL. */
@@ -44,8 +82,6 @@ void lc__payload_destroy(const lc_payload *payload);
 lc_message *lc__message_new(lc_send_port port, const lc_payload *payload);
 /* The same, of a timer that has yet to be set. */
 lc_message *lc__message_new_tick(lc_send_port port, const lc_payload *payload);
-/* timer.c: a tick that was not delivered is freed. */
-void lc__tick_gone(lc_message *message);
 /* One that tells of an error, which gets a reference more; the backtrace is copied. */
 lc_message *lc__message_of_error(lc_send_port port, const lc_error *error, const char *backtrace);
 /* Frees it without destroying what it carries: that is the sender's still. */

@@ -314,7 +314,7 @@ int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opene
     lc__facility_register(&facility);
     int result = lc__channel_new_growing(options->limit, discard, is_tick, &channel);
     struct channel_port *port =
-        result == 0 ? lc__pool_take(&channel_ports, lc__isolate_shard()) : NULL;
+        result == 0 ? lc__pool_take(&channel_ports, lc__loop_index()) : NULL;
     if (!port) {
         if (result == 0)
             lc_channel_unref(channel);
@@ -368,7 +368,7 @@ static int close_channel(lc_receive_port port)
     lc__spinlock_unlock(&found->lock);
     if (!own)
         return -EPERM;
-    lc__pool_give(&channel_ports, lc__isolate_shard(), found);
+    lc__pool_give(&channel_ports, lc__loop_index(), found);
     lc_channel_close(channel);
     for (void *message; lc__channel_transfer(channel, LC__RECEIVE, &message, LC_NOW) == 0;)
         lc__message_drop(message);

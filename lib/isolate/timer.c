@@ -22,7 +22,8 @@
 #include <string.h>
 
 struct lc__message_timer {
-    void *free;               /* the pool's */
+    void *free; /* the pool's */
+    struct lc__tick_origin origin;
     struct lc__spinlock lock; /* for what follows, to `message` */
     uint32_t place;
     uint64_t serial;
@@ -70,7 +71,7 @@ static void drop_ref(struct lc__message_timer *timer)
     if (!last)
         return;
     lc_message_free(message);
-    lc__pool_give(&timers, lc__isolate_shard(), timer);
+    lc__pool_give(&timers, lc__loop_index(), timer);
 }
 
 /* Its isolate, if it has one and that is alive, no longer lives for it. */
@@ -151,7 +152,7 @@ static lc_message *take_message(struct lc__message_timer *timer, int64_t now, bo
     if (sends && *again)
         message = copy_message(timer);
     if (message)
-        lc__tick_of(message)->timer = timer;
+        lc__tick_of(message)->origin = &timer->origin;
     return message;
 }
 
@@ -219,37 +220,37 @@ static bool is_due(struct lc__timer *timer)
 
 /* ---- ticks ---- */
 
-bool lc__tick_is_void(const lc_message *message)
+static struct lc__message_timer *of_origin(const struct lc__tick_origin *origin)
 {
-    if (!message->is_tick)
-        return false;
-    const struct lc__message_timer *timer = lc__tick_of((lc_message *)(uintptr_t)message)->timer;
-    return timer && atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
+    return (struct lc__message_timer *)((char *)(uintptr_t)origin -
+                                        offsetof(struct lc__message_timer, origin));
 }
 
-bool lc__tick_deliver(lc_message *message)
+static bool is_tick_void(const struct lc__tick_origin *origin)
 {
-    struct lc__message_timer *timer = message->is_tick ? lc__tick_of(message)->timer : NULL;
-    if (!timer)
-        return true;
+    return atomic_load_explicit(&of_origin(origin)->cancelled, memory_order_relaxed);
+}
+
+static bool deliver_tick(struct lc__tick_origin *origin, lc_message *tick)
+{
+    struct lc__message_timer *timer = of_origin(origin);
     lc__spinlock_lock(&timer->lock);
     bool delivered = !atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
     timer->has_tick = false;
     timer->moved = NULL;
-    *lc__tick_of(message) = (struct lc__tick){NULL, timer->periods};
+    *lc__tick_of(tick) = (struct lc__tick){NULL, timer->periods};
     timer->periods = 0;
     lc__spinlock_unlock(&timer->lock);
     drop_ref(timer);
     return delivered;
 }
 
-void lc__tick_gone(lc_message *message)
+static void forget_tick(struct lc__tick_origin *origin)
 {
-    struct lc__message_timer *timer = lc__tick_of(message)->timer;
-    lc__tick_of(message)->timer = NULL;
-    if (timer)
-        unset_tick(timer);
+    unset_tick(of_origin(origin));
 }
+
+static const struct lc__tick_operations tick_operations = {deliver_tick, is_tick_void, forget_tick};
 
 /* ---- starting ---- */
 
@@ -273,12 +274,13 @@ static struct lc__message_timer *make(lc_message *message, int64_t after, int64_
                                       const struct lc__isolate *owner)
 {
     lc__facility_register(&facility);
-    struct lc__message_timer *timer = lc__pool_take(&timers, lc__isolate_shard());
+    struct lc__message_timer *timer = lc__pool_take(&timers, lc__loop_index());
     if (!timer)
         return NULL;
     lc__spinlock_lock(&timer->lock);
     if (timer->serial == 0)
         timer->serial = lc__pool_first_serial(&timers);
+    timer->origin.operations = &tick_operations;
     timer->refs = owner ? 3 : 2; /* the clock's, the owner's, and ours until it is armed */
     timer->armed = true;
     timer->has_tick = false;
