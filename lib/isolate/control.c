@@ -14,6 +14,7 @@
 #include "executor/park.h"
 #include "isolate/capability.h"
 #include "isolate/isolate.h"
+#include "wait/handle.h"
 
 #include <lifecycle/manager.h>
 
@@ -505,4 +506,52 @@ lc_handle *lc_isolate_done(lc_isolate isolate)
     }
     lc_handle_unref(spare);
     return handle;
+}
+
+/* ---- shutdown of a group ---- */
+
+static void kill_all(const lc_isolate_group *group)
+{
+    uint32_t made = lc__pool_made(&lc__isolates);
+    for (uint32_t place = 0; place < made; place++) {
+        struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
+        lc__spinlock_lock(&isolate->lock);
+        if (!isolate->alive || isolate->group != group) {
+            lc__isolate_unlock(isolate);
+            continue;
+        }
+        isolate->bars |= LC__KILLED;
+        lc__isolate_unlock_changed(isolate);
+    }
+}
+
+/* Whether the caller is one of the group's isolates, or in a blocking call of one. */
+static bool has_caller(const lc_isolate_group *group)
+{
+    const struct lc__task *task = lc__task_current();
+    while (task && !(task->isolate && task->isolate->group == group))
+        task = task->client;
+    return task != NULL;
+}
+
+int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
+{
+    lc__task_check();
+    if (!group)
+        return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
+    if (has_caller(group))
+        return -EDEADLK;
+    lc_handle *empty;
+    int result = lc__isolate_group_close(group, &empty);
+    if (result < 0)
+        return result;
+    if (result > 0)
+        kill_all(group);
+    result = lc__handle_wait(empty, deadline);
+    lc_handle_unref(empty);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
+    return result;
 }

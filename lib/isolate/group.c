@@ -1,13 +1,16 @@
 /*
  * group.c: isolates that share threads and data. See <lifecycle/isolate.h>.
  */
+#include "isolate/group.h"
+
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/refs.h"
+#include "base/spin.h"
+#include "base/task.h"
 #include "executor/callback.h"
-#include "isolate/isolate.h"
-#include "wait/handle.h"
+#include "executor/job.h"
 
 #include <lifecycle/manager.h>
 
@@ -106,21 +109,6 @@ void *lc_isolate_group_data(const lc_isolate_group *group)
     return group ? group->data : NULL;
 }
 
-lc_isolate_group *lc_isolate_group_current(void)
-{
-    const struct lc__isolate *isolate = lc__isolate_running();
-    return isolate ? isolate->group : NULL;
-}
-
-/* Whether the caller is one of the group's isolates, or in a blocking call of one. */
-static bool has_caller(const lc_isolate_group *group)
-{
-    const struct lc__task *task = lc__task_current();
-    while (task && !(task->isolate && task->isolate->group == group))
-        task = task->client;
-    return task != NULL;
-}
-
 size_t lc_isolate_group_count(const lc_isolate_group *group)
 {
     lc_isolate_group *counted = (lc_isolate_group *)(uintptr_t)group;
@@ -180,30 +168,8 @@ bool lc__isolate_group_is_down(const lc_isolate_group *group)
 
 /* ---- shutdown ---- */
 
-static void kill_all(const lc_isolate_group *group)
+int lc__isolate_group_close(lc_isolate_group *group, lc_handle **empty)
 {
-    uint32_t made = lc__pool_made(&lc__isolates);
-    for (uint32_t place = 0; place < made; place++) {
-        struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
-        lc__spinlock_lock(&isolate->lock);
-        if (!isolate->alive || isolate->group != group) {
-            lc__isolate_unlock(isolate);
-            continue;
-        }
-        isolate->bars |= LC__KILLED;
-        lc__isolate_unlock_changed(isolate);
-    }
-}
-
-int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
-{
-    lc__task_check();
-    if (!group)
-        return -EINVAL;
-    if (lc__forked())
-        return -ENOTSUP;
-    if (has_caller(group))
-        return -EDEADLK;
     lc_handle *spare = lc_handle_new();
     if (!spare)
         return -ENOMEM;
@@ -217,18 +183,12 @@ int lc_isolate_group_shutdown(lc_isolate_group *group, int64_t deadline)
         group->empty = spare;
         spare = NULL;
     }
-    lc_handle *empty = lc_handle_ref(group->empty);
+    *empty = lc_handle_ref(group->empty);
     atomic_store_explicit(&group->down, true, memory_order_relaxed);
     bool none = group->count == 0;
     lc__spinlock_unlock(&group->lock);
     lc_handle_unref(spare);
     if (none)
-        lc_handle_close(empty);
-    else
-        kill_all(group);
-    int result = lc__handle_wait(empty, deadline);
-    lc_handle_unref(empty);
-    if (result == -EINTR)
-        lc__task_check(); /* does not return */
-    return result;
+        lc_handle_close(*empty);
+    return !none;
 }

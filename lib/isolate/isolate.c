@@ -923,3 +923,9 @@ void lc_isolate_check(void)
 {
     lc__task_check();
 }
+
+lc_isolate_group *lc_isolate_group_current(void)
+{
+    const struct lc__isolate *isolate = lc__isolate_running();
+    return isolate ? isolate->group : NULL;
+}

@@ -20,6 +20,7 @@
 #include "base/spin.h"
 #include "base/task.h"
 #include "executor/job.h"
+#include "isolate/group.h"
 #include "isolate/message.h"
 
 #include <lifecycle/isolate.h>
@@ -290,16 +291,6 @@ static inline void lc__isolate_check_with(const lc_payload *payload)
 }
 /* What a doomed task is called by: ends the event, unless in a deferred call or a callback. */
 void lc__isolate_die(void);
-
-/* ---- group.c ---- */
-
-/* Counts an isolate in; it has a reference. @return 0, -ESHUTDOWN. */
-int lc__isolate_group_enter(lc_isolate_group *group);
-void lc__isolate_group_leave(lc_isolate_group *group);
-lc_executor *lc__isolate_group_executor(const lc_isolate_group *group);
-struct lc_thread_group *lc__isolate_group_threads(const lc_isolate_group *group);
-/* Whether it is being shut down: holds do not hold any more. */
-bool lc__isolate_group_is_down(const lc_isolate_group *group);
 
 /* ---- timer.c ---- */
 
