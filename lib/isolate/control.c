@@ -21,56 +21,6 @@
 #include <bsd/string.h>
 #include <errno.h>
 
-/* ---- who may ---- */
-
-/* Any isolate, locked. NULL: why not, in *error. In a forked child its lock may be held for ever. */
-static struct lc__isolate *lock_any(lc_send_port control, int *error)
-{
-    lc__task_check();
-    *error = lc__forked() ? -ENOTSUP : -ESRCH;
-    return *error == -ENOTSUP ? NULL : lc__isolate_lock(control);
-}
-
-/* As lock_any, of the caller's world. */
-static struct lc__isolate *lock_of_this_world(lc_send_port control, int *error)
-{
-    struct lc__isolate *isolate = lock_any(control, error);
-    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
-        return isolate;
-    lc__isolate_unlock(isolate);
-    *error = -ENOTSUP;
-    return NULL;
-}
-
-/* The same with extras, made if need be. NULL: why not, in *error. */
-static struct lc__isolate *lock_extras_of_this_world(lc_send_port control, int *error)
-{
-    struct lc__isolate *isolate = lc__isolate_lock_extras(control, error);
-    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
-        return isolate;
-    lc__isolate_unlock(isolate);
-    *error = -ENOTSUP;
-    return NULL;
-}
-
-/* The isolate, locked, if the capability is its. NULL: why not, in *error. */
-static struct lc__isolate *lock_for(lc_send_port control, lc_capability shown, bool to_end,
-                                    int *error)
-{
-    struct lc__isolate *isolate = lock_any(control, error);
-    if (!isolate)
-        return NULL;
-    const struct lc__extras *extras = isolate->extras;
-    *error = -EPERM;
-    if (extras && lc__capability_allows(shown, to_end ? extras->terminate : extras->pause)) {
-        if (lc__executor_is_of_this_world(isolate->job.executor))
-            return isolate;
-        *error = -ENOTSUP;
-    }
-    lc__isolate_unlock(isolate);
-    return NULL;
-}
-
 /* ---- pause and resume ---- */
 
 static struct lc__pause *find_pause(struct lc__extras *extras, lc_capability resume)
@@ -92,7 +42,8 @@ int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
     if (!pause)
         return -ENOMEM;
     lc__task_shield(); /* a caller that is doomed here would leave the pause behind */
-    struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    struct lc__isolate *found =
+        lc__isolate_lock_for(isolate.control, isolate.pause, LC__RIGHT_TO_PAUSE, &error);
     lc__task_unshield();
     if (!found) {
         lc__free(pause);
@@ -115,7 +66,8 @@ int lc_isolate_pause(lc_isolate isolate, lc_capability resume)
 int lc_isolate_resume(lc_isolate isolate, lc_capability resume)
 {
     int error;
-    struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    struct lc__isolate *found =
+        lc__isolate_lock_for(isolate.control, isolate.pause, LC__RIGHT_TO_PAUSE, &error);
     if (!found)
         return error;
     struct lc__pause *pause = find_pause(found->extras, resume);
@@ -132,7 +84,8 @@ int lc_isolate_resume(lc_isolate isolate, lc_capability resume)
 int lc_isolate_end_hold(lc_isolate isolate)
 {
     int error;
-    struct lc__isolate *found = lock_for(isolate.control, isolate.pause, false, &error);
+    struct lc__isolate *found =
+        lc__isolate_lock_for(isolate.control, isolate.pause, LC__RIGHT_TO_PAUSE, &error);
     if (!found)
         return error;
     bool at_start = lc__isolate_is_held_at_start(found);
@@ -156,7 +109,8 @@ static int queue_control(lc_send_port port, lc_message *response)
 {
     int error;
     struct lc__control *control = lc__allocate(sizeof *control);
-    struct lc__isolate *isolate = control ? lock_extras_of_this_world(port, &error) : NULL;
+    struct lc__isolate *isolate =
+        control ? lc__isolate_lock_extras_of_this_world(port, &error) : NULL;
     if (!isolate) {
         lc__free(control);
         return control ? error : -ENOMEM;
@@ -183,7 +137,7 @@ int lc_isolate_ping(lc_isolate isolate, lc_send_port port, const lc_payload *res
         result = queue_control(isolate.control, message);
     } else if (message) {
         lc__task_shield(); /* a caller that is doomed here would leave the message behind */
-        struct lc__isolate *found = lock_of_this_world(isolate.control, &result);
+        struct lc__isolate *found = lc__isolate_lock_of_this_world(isolate.control, &result);
         lc__task_unshield();
         result = found ? 0 : result;
         if (found) {
@@ -205,7 +159,8 @@ int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
     lc__task_check();
     if (!is_priority(priority))
         return -EINVAL;
-    struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
+    struct lc__isolate *found =
+        lc__isolate_lock_for(isolate.control, isolate.terminate, LC__RIGHT_TO_END, &error);
     if (!found)
         return error;
     lc_context *context = NULL;
@@ -231,7 +186,8 @@ int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
 int lc__isolate_stop(lc_isolate isolate)
 {
     int error;
-    struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
+    struct lc__isolate *found =
+        lc__isolate_lock_for(isolate.control, isolate.terminate, LC__RIGHT_TO_END, &error);
     if (!found)
         return error;
     found->bars |= LC__KILLED;
@@ -243,7 +199,8 @@ int lc__isolate_stop(lc_isolate isolate)
 int lc_isolate_set_errors_fatal(lc_isolate isolate, bool fatal)
 {
     int error;
-    struct lc__isolate *found = lock_for(isolate.control, isolate.terminate, true, &error);
+    struct lc__isolate *found =
+        lc__isolate_lock_for(isolate.control, isolate.terminate, LC__RIGHT_TO_END, &error);
     if (!found)
         return error;
     found->survives_errors = !fatal;
@@ -266,7 +223,7 @@ static struct lc__exit_listener *find_listener(struct lc__extras *extras, lc_sen
 static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
 {
     int error;
-    struct lc__isolate *isolate = lock_extras_of_this_world(control, &error);
+    struct lc__isolate *isolate = lc__isolate_lock_extras_of_this_world(control, &error);
     if (!isolate)
         return error;
     struct lc__exit_listener *there = find_listener(isolate->extras, (*spare)->response->port);
@@ -313,7 +270,7 @@ int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc
 int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
 {
     int error;
-    struct lc__isolate *found = lock_of_this_world(isolate.control, &error);
+    struct lc__isolate *found = lc__isolate_lock_of_this_world(isolate.control, &error);
     if (!found)
         return error;
     struct lc__exit_listener *listener = found->extras ? find_listener(found->extras, port) : NULL;
@@ -370,7 +327,7 @@ static int copy_listeners(const struct lc__listeners *before, lc_send_port port,
 static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
 {
     int error;
-    struct lc__isolate *isolate = lock_extras_of_this_world(control, &error);
+    struct lc__isolate *isolate = lc__isolate_lock_extras_of_this_world(control, &error);
     if (!isolate)
         return error;
     struct lc__listeners *before = isolate->extras->on_error;
@@ -441,7 +398,7 @@ static lc_isolate_state state_of(const struct lc__isolate *isolate)
 lc_isolate_state lc_isolate_read_state(lc_isolate isolate)
 {
     int error;
-    struct lc__isolate *found = lock_any(isolate.control, &error);
+    struct lc__isolate *found = lc__isolate_lock_any(isolate.control, &error);
     if (!found)
         return LC_ISOLATE_ENDED;
     lc_isolate_state state = state_of(found);
@@ -454,7 +411,7 @@ int lc_isolate_copy_name(lc_isolate isolate, char *name, size_t size)
     int error;
     if (!name || size == 0)
         return -EINVAL;
-    struct lc__isolate *found = lock_any(isolate.control, &error);
+    struct lc__isolate *found = lc__isolate_lock_any(isolate.control, &error);
     if (!found)
         return error;
     const struct lc__extras *extras = found->extras;

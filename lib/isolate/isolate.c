@@ -39,134 +39,11 @@ enum {
     EXACT_LIMIT = 1024,
 };
 
-_Static_assert(LC_ISOLATES_MAX == (long)LC__POOL_CHUNK * LC__POOL_CHUNKS,
-               "the limit is that of the pool");
-
-struct lc__pool lc__isolates = {
-    .record_size = sizeof(struct lc__isolate),
-    .place_at = offsetof(struct lc__isolate, place),
-};
-
-static void free_pool(void)
-{
-    lc__pool_free_all(&lc__isolates);
-}
-
-/* Whether isolates are alive is the executors' to tell. */
-static struct lc__facility facility = {.shut_down = free_pool, .is_memory = true};
-
-/* ---- finding ---- */
-
-static struct lc__isolate *lock_if(lc_send_port port, bool ending_too)
-{
-    struct lc__isolate *isolate = lc__pool_at(&lc__isolates, port.place);
-    if (!isolate)
-        return NULL;
-    lc__spinlock_lock(&isolate->lock);
-    bool there = isolate->alive || (isolate->ending && ending_too);
-    if (there && isolate->serial == port.serial)
-        return isolate;
-    lc__isolate_unlock(isolate);
-    return NULL;
-}
-
-struct lc__isolate *lc__isolate_lock(lc_send_port port)
-{
-    return lock_if(port, false);
-}
-
-lc_send_port lc__isolate_control_port(const struct lc__isolate *isolate)
-{
-    return (lc_send_port){isolate->serial, isolate->place, 0};
-}
-
-static struct lc__extras *make_extras(void)
-{
-    struct lc__extras *extras = lc__allocate(sizeof *extras);
-    if (!extras)
-        return NULL;
-    STAILQ_INIT(&extras->pauses);
-    STAILQ_INIT(&extras->control);
-    STAILQ_INIT(&extras->at_exit);
-    LIST_INIT(&extras->timers);
-    return extras;
-}
-
-static struct lc__isolate *lock_extras(lc_send_port port, bool ending_too, int *error)
-{
-    struct lc__extras *spare = NULL;
-    *error = lc__forked() ? -ENOTSUP : -ESRCH;
-    struct lc__isolate *isolate = *error == -ENOTSUP ? NULL : lock_if(port, ending_too);
-    if (isolate && !isolate->extras) {
-        lc__isolate_unlock(isolate);
-        spare = make_extras();
-        if (!spare) {
-            *error = -ENOMEM;
-            return NULL;
-        }
-        isolate = lock_if(port, ending_too);
-        if (isolate && !isolate->extras) {
-            isolate->extras = spare;
-            spare = NULL;
-        }
-    }
-    if (spare && isolate) { /* somebody was faster */
-        lc__isolate_unlock(isolate);
-        lc__free(spare);
-        isolate = lock_if(port, ending_too);
-    } else {
-        lc__free(spare);
-    }
-    return isolate;
-}
-
-struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
-{
-    return lock_extras(port, false, error);
-}
-
-struct lc__isolate *lc__isolate_lock_to_the_end(lc_send_port port, int *error)
-{
-    return lock_extras(port, true, error);
-}
-
-struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate)
-{
-    int error;
-    struct lc__isolate *locked = lc__isolate_lock_extras(lc__isolate_control_port(isolate), &error);
-    struct lc__extras *extras = locked ? locked->extras : NULL;
-    if (locked)
-        lc__isolate_unlock(locked);
-    return extras;
-}
-
-void lc__isolate_unlock_changed(struct lc__isolate *isolate)
-{
-    /* Seen by who runs it at its next look, or at the look under the lock before it stops. */
-    atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
-    bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
-    /*
-     * What is left of a simulation that was broken off is cleared away from outside, and runs
-     * nothing.
-     */
-    idle = idle && lc__executor_is_of_this_world(isolate->job.executor);
-    isolate->posted |= idle;
-    lc__isolate_unlock(isolate);
-    if (idle)
-        lc__job_post(&isolate->job);
-}
-
-static const char *name_of(const struct lc__isolate *isolate)
-{
-    bool named = isolate->alive && isolate->extras && isolate->extras->name;
-    return named ? isolate->extras->name : "isolate";
-}
-
 static void copy_name(struct lc__job *job, char *name)
 {
     struct lc__isolate *isolate = (struct lc__isolate *)job;
     lc__spinlock_lock(&isolate->lock);
-    strlcpy(name, name_of(isolate), LC_NAME_MAX + 1);
+    strlcpy(name, lc__isolate_name(isolate), LC_NAME_MAX + 1);
     lc__isolate_unlock(isolate);
 }
 
@@ -178,60 +55,11 @@ static void name_one(const lc_executor *executor, char *name)
         lc__spinlock_lock(&isolate->lock);
         bool found = isolate->alive && isolate->job.executor == executor;
         if (found)
-            strlcpy(name, name_of(isolate), LC_NAME_MAX + 1);
+            strlcpy(name, lc__isolate_name(isolate), LC_NAME_MAX + 1);
         lc__isolate_unlock(isolate);
         if (found)
             return;
     }
-}
-
-/* ---- what comes next ---- */
-
-bool lc__isolate_is_held_at_start(const struct lc__isolate *isolate)
-{
-    return isolate->bars & LC__HELD_AT_START && !(isolate->bars & LC__CUT_SHORT) &&
-           !lc__isolate_group_is_down(isolate->group);
-}
-
-/* Whether all is done that will be, but for control. */
-static bool is_over(const struct lc__isolate *isolate)
-{
-    if (isolate->bars & LC__CUT_SHORT)
-        return true;
-    bool waits = isolate->bars & (LC__NOT_ENTERED | LC__PAUSED);
-    return !waits && !isolate->taken && !isolate->mailbox.first && isolate->keeping == 0;
-}
-
-static bool holds_at_exit(const struct lc__isolate *isolate)
-{
-    return isolate->hold_at_exit && !lc__isolate_group_is_down(isolate->group);
-}
-
-static bool has_last_message(const struct lc__isolate *isolate)
-{
-    return isolate->extras && isolate->extras->last;
-}
-
-bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate)
-{
-    return !isolate->running && is_over(isolate) && holds_at_exit(isolate) &&
-           !has_last_message(isolate);
-}
-
-enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
-{
-    unsigned bars = isolate->bars;
-    if (bars == 0 && (isolate->taken || isolate->mailbox.first))
-        return LC__EVENT_MESSAGE;
-    if (bars & LC__CONTROL_WAITS)
-        return LC__EVENT_CONTROL;
-    if (is_over(isolate) && !holds_at_exit(isolate))
-        return LC__EVENT_END;
-    if (is_over(isolate))
-        return has_last_message(isolate) ? LC__EVENT_LAST : LC__EVENT_NONE;
-    if (bars & LC__PAUSED || lc__isolate_is_held_at_start(isolate))
-        return LC__EVENT_NONE;
-    return bars & LC__NOT_ENTERED ? LC__EVENT_ENTRY : LC__EVENT_NONE;
 }
 
 /* ---- events ---- */
@@ -262,7 +90,7 @@ static void hold(struct run *run)
     run->has_looked = true;
     isolate->running = run->task;
     /* Lives until the isolate ends, which is in this run or later. */
-    run->task->name = name_of(isolate);
+    run->task->name = lc__isolate_name(isolate);
     /* For the question what the task is part of (owner.h); an error does not go there. */
     run->call.context = isolate->extras ? isolate->extras->companion.parent : NULL;
 }
@@ -467,8 +295,8 @@ static void log_error(const struct lc__isolate *isolate, const lc_error *error,
                       const char *backtrace)
 {
     const lc_log_field field = lc_field_text("backtrace", backtrace);
-    lc_log_fields(LC_LOG_ERROR, name_of(isolate), &field, backtrace != NULL, "uncaught error: %s",
-                  lc_error_message(error));
+    lc_log_fields(LC_LOG_ERROR, lc__isolate_name(isolate), &field, backtrace != NULL,
+                  "uncaught error: %s", lc_error_message(error));
 }
 
 static void tell_listener(const struct lc__isolate *isolate, lc_send_port port,
@@ -689,7 +517,7 @@ static struct lc__extras *first_extras(const lc_isolate_options *options,
                                        const struct lc__companion *companion,
                                        const lc_isolate *isolate)
 {
-    struct lc__extras *extras = make_extras();
+    struct lc__extras *extras = lc__extras_new();
     if (!extras)
         return NULL;
     extras->release = options->release;
@@ -743,7 +571,7 @@ static int get_extras(const lc_isolate_options *options, const struct lc__compan
 static struct lc__isolate *make(const lc_isolate_options *options, struct lc__extras *extras,
                                 lc_executor *executor, lc_isolate_group *group)
 {
-    lc__facility_register(&facility);
+    lc__isolates_register();
     static const struct lc__job_overseer overseer = {name_one, lc__isolates_drop};
     lc__jobs_overseen_by(&overseer);
     struct lc__isolate *isolate = lc__pool_take(&lc__isolates, lc__loop_index());
