@@ -60,8 +60,6 @@ void lc__mailbox_tell_room(lc_handle *room);
 void lc__mailbox_let_wait(struct lc__isolate *isolate, struct lc_message *message);
 /* Sends one of the library's own to whatever port it is for. Taken over. */
 void lc__send_own(lc_message *message);
-/* Takes the messages of one port out of a list. @return those. */
-struct lc_message *lc__messages_of(struct lc__messages *from, uint32_t number);
 
 /* ---- port.c ---- */
 

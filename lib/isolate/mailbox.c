@@ -20,61 +20,15 @@
  */
 enum { BATCH = 64 };
 
-/* ---- lists ---- */
-
-static void append(struct lc__messages *list, lc_message *message)
-{
-    message->next = NULL;
-    if (list->first)
-        list->last->next = message;
-    else
-        list->first = message;
-    list->last = message;
-}
-
-static lc_message *shift(struct lc__messages *list)
-{
-    lc_message *message = list->first;
-    if (message)
-        list->first = message->next;
-    return message;
-}
-
-lc_message *lc__messages_of(struct lc__messages *from, uint32_t number)
-{
-    struct lc__messages found = {NULL, NULL}, rest = {NULL, NULL};
-    for (lc_message *message; (message = shift(from));)
-        append(message->port.number == number ? &found : &rest, message);
-    *from = rest;
-    return found.first;
-}
-
 /* ---- putting ---- */
-
-/* Takes out the first that counts against the limit: ticks, of which each timer has one, do not. */
-static lc_message *shift_counted(struct lc__messages *list)
-{
-    lc_message *before = NULL, *found = list->first;
-    while (found && found->is_tick) {
-        before = found;
-        found = found->next;
-    }
-    if (!found)
-        return NULL;
-    if (!before)
-        return shift(list);
-    before->next = found->next;
-    if (list->last == found)
-        list->last = before;
-    return found;
-}
 
 /* To give way to another, which is counted in its stead. NULL: all that is full is in hand. */
 static lc_message *take_oldest(struct lc__isolate *isolate)
 {
-    lc_message *oldest = isolate->waiting > 0 ? shift_counted(&isolate->extras->waiting) : NULL;
+    lc_message *oldest =
+        isolate->waiting > 0 ? lc__messages_shift_counted(&isolate->extras->waiting) : NULL;
     if (!oldest)
-        return isolate->queued > 0 ? shift_counted(&isolate->mailbox) : NULL;
+        return isolate->queued > 0 ? lc__messages_shift_counted(&isolate->mailbox) : NULL;
     isolate->waiting--;
     isolate->queued++;
     return oldest;
@@ -87,7 +41,7 @@ static int meet_full(struct lc__isolate *isolate, lc_message *message)
     int result = -ENOBUFS;
     if (isolate->when_full == LC_FULL_DROP_OLDEST) {
         oldest = take_oldest(isolate);
-        append(&isolate->mailbox, message);
+        lc__messages_append(&isolate->mailbox, message);
         result = 0;
     } else if (isolate->when_full == LC_FULL_PARK_SENDER) {
         result = isolate == lc__isolate_running() ? -EDEADLK : -EAGAIN;
@@ -115,7 +69,7 @@ int lc__mailbox_put(lc_message *message, bool urgent)
     bool full = isolate->queued + isolate->waiting >= isolate->limit;
     if (full && isolate->limit != UINT32_MAX && !urgent)
         return meet_full(isolate, message);
-    append(&isolate->mailbox, message);
+    lc__messages_append(&isolate->mailbox, message);
     isolate->queued += !message->is_tick;
     /* Who runs it looks again, under the lock, before it stops running it. */
     bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
@@ -153,7 +107,7 @@ bool lc__mailbox_take(struct lc__isolate *isolate)
 void lc__mailbox_let_wait(struct lc__isolate *isolate, lc_message *message)
 {
     lc__spinlock_lock(&isolate->lock);
-    append(&isolate->extras->waiting, message);
+    lc__messages_append(&isolate->extras->waiting, message);
     isolate->waiting += !message->is_tick;
     lc__isolate_unlock(isolate);
 }

@@ -213,3 +213,37 @@ void lc__messages_drop(lc_message *first)
         first = next;
     }
 }
+
+lc_message *lc__messages_of(struct lc__messages *from, uint32_t number)
+{
+    struct lc__messages found = {NULL, NULL}, rest = {NULL, NULL};
+    for (lc_message *message; (message = lc__messages_shift(from));)
+        lc__messages_append(message->port.number == number ? &found : &rest, message);
+    *from = rest;
+    return found.first;
+}
+
+lc_message *lc__messages_shift_counted(struct lc__messages *list)
+{
+    lc_message *before = NULL, *found = list->first;
+    while (found && found->is_tick) {
+        before = found;
+        found = found->next;
+    }
+    if (!found)
+        return NULL;
+    if (!before)
+        return lc__messages_shift(list);
+    before->next = found->next;
+    if (list->last == found)
+        list->last = before;
+    return found;
+}
+
+uint32_t lc__messages_count(const lc_message *message)
+{
+    uint32_t counted = 0;
+    for (; message; message = message->next)
+        counted += !message->is_tick;
+    return counted;
+}

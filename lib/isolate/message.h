@@ -91,4 +91,38 @@ void lc__message_drop(lc_message *message);
 /* A list of them. */
 void lc__messages_drop(lc_message *first);
 
+/* ---- queues of messages ---- */
+
+struct lc__messages {
+    struct lc_message *first;
+    struct lc_message *last;
+};
+
+/* At the end. */
+static inline void lc__messages_append(struct lc__messages *list, lc_message *message)
+{
+    message->next = NULL;
+    if (list->first)
+        list->last->next = message;
+    else
+        list->first = message;
+    list->last = message;
+}
+
+/* Takes the first message. NULL: there is none. */
+static inline lc_message *lc__messages_shift(struct lc__messages *list)
+{
+    lc_message *message = list->first;
+    if (message)
+        list->first = message->next;
+    return message;
+}
+
+/* Takes the first that counts against a limit: ticks, of which each timer has one, do not. */
+lc_message *lc__messages_shift_counted(struct lc__messages *list);
+/* Takes the messages of one port out of a list. @return those. */
+lc_message *lc__messages_of(struct lc__messages *from, uint32_t number);
+/* How many of a list count against a limit. */
+uint32_t lc__messages_count(const lc_message *first);
+
 #endif

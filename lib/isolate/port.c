@@ -98,15 +98,6 @@ static struct lc__port *own_port(lc_receive_port port, int *error)
     return found;
 }
 
-/* Those of a list that count against the limit. */
-static uint32_t count(const lc_message *message)
-{
-    uint32_t counted = 0;
-    for (; message; message = message->next)
-        counted += !message->is_tick;
-    return counted;
-}
-
 /* Under the lock. @return those that were for it. */
 static lc_message *take_queued(struct lc__isolate *isolate, uint32_t number)
 {
@@ -115,13 +106,13 @@ static lc_message *take_queued(struct lc__isolate *isolate, uint32_t number)
     lc_message *lists[3] = {lc__messages_of(&in_hand, number),
                             lc__messages_of(&isolate->mailbox, number), NULL};
     isolate->taken = in_hand.first;
-    uint32_t left = count(isolate->taken) + count(isolate->mailbox.first);
+    uint32_t left = lc__messages_count(isolate->taken) + lc__messages_count(isolate->mailbox.first);
     if (isolate->counted_off > left)
         isolate->counted_off = left;
     isolate->queued = left - isolate->counted_off;
     if (isolate->extras)
         lists[2] = lc__messages_of(&isolate->extras->waiting, number);
-    isolate->waiting -= count(lists[2]);
+    isolate->waiting -= lc__messages_count(lists[2]);
     for (int i = 0; i < 3; i++) {
         while (lists[i]) {
             lc_message *message = lists[i];
@@ -181,8 +172,8 @@ int lc_port_set_handler(lc_receive_port port, lc_message_handler handler, void *
         waited = lc__messages_of(&isolate->extras->waiting, port.send.number);
     if (waited) { /* before what has come since */
         lc_message *last = waited;
-        isolate->counted_off += count(waited);
-        isolate->waiting -= count(waited);
+        isolate->counted_off += lc__messages_count(waited);
+        isolate->waiting -= lc__messages_count(waited);
         room = lc__mailbox_take_room(isolate);
         while (last->next)
             last = last->next;

@@ -23,11 +23,6 @@ struct lc__port {
     bool weak;
 };
 
-struct lc__messages {
-    struct lc_message *first;
-    struct lc_message *last;
-};
-
 /* Control that is to be carried out in turn, between two events. */
 struct lc__control {
     STAILQ_ENTRY(lc__control) link;
