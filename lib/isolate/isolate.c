@@ -132,7 +132,7 @@ static enum lc__event next_event(struct run *run, struct lc__control **control)
     if (event == LC__EVENT_ENTRY)
         isolate->bars &= (uint8_t) ~(LC__NOT_ENTERED | LC__HELD_AT_START);
     if (event == LC__EVENT_MESSAGE && lc__mailbox_take(isolate))
-        room = lc__mailbox_take_room(isolate);
+        room = lc__room_take(isolate);
     /* Behind control something may still stand before the messages in its hand: it looks again. */
     atomic_store_explicit(&isolate->attention, isolate->bars != 0, memory_order_relaxed);
     if (event == LC__EVENT_NONE) {
@@ -140,7 +140,7 @@ static enum lc__event next_event(struct run *run, struct lc__control **control)
         let_go(run);
     }
     lc__isolate_unlock(isolate);
-    lc__mailbox_tell_room(room);
+    lc__room_tell(room);
     return event;
 }
 

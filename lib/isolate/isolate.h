@@ -18,9 +18,12 @@
 
 #include "isolate/group.h"
 #include "isolate/lookup.h"
+#include "isolate/mailbox.h"
 #include "isolate/message.h"
 #include "isolate/record.h"
+#include "isolate/room.h"
 #include "isolate/schedule.h"
+#include "isolate/send.h"
 
 /* ---- isolate.c ---- */
 
@@ -39,27 +42,6 @@ lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate
  * NULL: there is none. Under the lock.
  */
 lc_message *lc__isolate_in_hand(const struct lc__isolate *isolate);
-
-/* ---- mailbox.c ---- */
-
-/*
- * Puts a message into the mailbox, or drops it; `urgent`: the library's own, which no limit stops.
- * @return 0; -ENOBUFS, -EDEADLK, -EAGAIN (full, and the sender is to be parked), -ENOTSUP: it is the
- * caller's still.
- */
-int lc__mailbox_put(lc_message *message, bool urgent);
-/* Takes what is to be handled next; by the isolate, under the lock. @return whether it made room. */
-bool lc__mailbox_take(struct lc__isolate *isolate);
-/*
- * There is room again: takes what parked senders wait for, under the lock, and has them look again,
- * without it. NULL: nobody waits.
- */
-lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate);
-void lc__mailbox_tell_room(lc_handle *room);
-/* The message waits until its port has a handler; by the isolate. */
-void lc__mailbox_let_wait(struct lc__isolate *isolate, struct lc_message *message);
-/* Sends one of the library's own to whatever port it is for. Taken over. */
-void lc__send_own(lc_message *message);
 
 /* ---- port.c ---- */
 

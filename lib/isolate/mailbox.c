@@ -6,11 +6,9 @@
  * isolate is alive, that the port is open, that there is room, and that the message is in, is one
  * step; and messages of one sender, to whatever ports, lie in the order sent.
  */
-#include "base/fork.h"
-#include "isolate/isolate.h"
-#include "wait/handle.h"
+#include "isolate/mailbox.h"
 
-#include <lifecycle/handle.h>
+#include "isolate/isolate.h"
 
 #include <errno.h>
 
@@ -110,119 +108,4 @@ void lc__mailbox_let_wait(struct lc__isolate *isolate, lc_message *message)
     lc__messages_append(&isolate->extras->waiting, message);
     isolate->waiting += !message->is_tick;
     lc__isolate_unlock(isolate);
-}
-
-lc_handle *lc__mailbox_take_room(struct lc__isolate *isolate)
-{
-    lc_handle *room = isolate->extras ? isolate->extras->room : NULL;
-    if (room)
-        isolate->extras->room = NULL;
-    return room;
-}
-
-void lc__mailbox_tell_room(lc_handle *room)
-{
-    if (!room)
-        return;
-    lc_handle_close(room);
-    lc_handle_unref(room);
-}
-
-/* ---- sending ---- */
-
-void lc__send_own(lc_message *message)
-{
-    int result = lc__port_is_channel(message->port) ? lc__channel_port_put(message, true, LC_NOW)
-                                                    : lc__mailbox_put(message, true);
-    if (result < 0)
-        lc__message_drop(message);
-}
-
-/* The handle that closes when the port's mailbox has room; a reference. NULL, *error 0: look again. */
-static lc_handle *room_of(lc_send_port port, int *error)
-{
-    lc_handle *spare = lc_handle_new();
-    struct lc__isolate *isolate = spare ? lc__isolate_lock_extras(port, error) : NULL;
-    lc_handle *room = NULL;
-    if (!spare)
-        *error = -ENOMEM;
-    if (isolate) {
-        *error = 0;
-        bool full = isolate->queued + isolate->waiting >= isolate->limit;
-        if (full && !isolate->extras->room) {
-            isolate->extras->room = spare;
-            spare = NULL;
-        }
-        room = full ? lc_handle_ref(isolate->extras->room) : NULL;
-        lc__isolate_unlock(isolate);
-    } else if (*error == -ESRCH) {
-        *error = 0; /* it has ended: the message will be dropped */
-    }
-    lc_handle_unref(spare);
-    return room;
-}
-
-/* @return 0: look again; -EINTR: the sender must end. */
-static int await_room(lc_send_port port, int64_t deadline)
-{
-    int result = 0;
-    if (deadline == LC_NOW)
-        return -ETIMEDOUT;
-    lc_handle *room = room_of(port, &result);
-    if (room)
-        result = lc__handle_wait(room, deadline);
-    lc_handle_unref(room);
-    return result;
-}
-
-static int send_message(lc_message *message, int64_t deadline)
-{
-    if (lc__port_is_channel(message->port))
-        return lc__channel_port_put(message, false, deadline);
-    int result;
-    while ((result = lc__mailbox_put(message, false)) == -EAGAIN)
-        if ((result = await_room(message->port, deadline)) < 0)
-            break;
-    return result;
-}
-
-int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadline)
-{
-    lc__isolate_check_with(payload);
-    if (!lc_send_port_is_set(port) || lc__payload_check(payload) < 0)
-        return -EINVAL;
-    if (lc__forked())
-        return -ENOTSUP;
-    lc_message *message = lc__message_new(port, payload);
-    if (!message)
-        return -ENOMEM;
-    int result = send_message(message, deadline);
-    if (result == -EINTR)
-        lc_message_free(message); /* what was moved goes with it */
-    else if (result < 0)
-        lc__message_disown(message);
-    /* A caller that was doomed while it waited for room ends, whether it has got some or not. */
-    if (result == -EINTR || result > 0)
-        lc__task_check(); /* does not return */
-    return result;
-}
-
-int lc_send(lc_send_port port, const void *data, size_t size)
-{
-    const lc_payload payload = {(void *)(uintptr_t)data, size, NULL};
-    return lc_send_payload(port, &payload, LC_FOREVER);
-}
-
-int lc_send_moved(lc_send_port port, void *data, size_t size, void (*destroy)(void *data))
-{
-    const lc_payload payload = {data, size, destroy ? destroy : lc_payload_keep};
-    return lc_send_payload(port, &payload, LC_FOREVER);
-}
-
-uint64_t lc_send_port_hash(lc_send_port port)
-{
-    /* Multiplied by an odd number that spreads neighbours; the upper half is folded onto the lower. */
-    uint64_t number = (port.serial ^ (uint64_t)port.place << 32 ^ port.number << 16);
-    number *= UINT64_C(0x9e3779b97f4a7c15);
-    return number ^ number >> 32;
 }

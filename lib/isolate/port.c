@@ -147,9 +147,9 @@ static int close_own(lc_receive_port port)
     isolate->keeping -= !found->weak;
     remove_port(isolate, found);
     lc_message *queued = take_queued(isolate, port.send.number);
-    lc_handle *room = queued ? lc__mailbox_take_room(isolate) : NULL;
+    lc_handle *room = queued ? lc__room_take(isolate) : NULL;
     lc__isolate_unlock(isolate);
-    lc__mailbox_tell_room(room);
+    lc__room_tell(room);
     lc__messages_drop(queued);
     return 0;
 }
@@ -174,14 +174,14 @@ int lc_port_set_handler(lc_receive_port port, lc_message_handler handler, void *
         lc_message *last = waited;
         isolate->counted_off += lc__messages_count(waited);
         isolate->waiting -= lc__messages_count(waited);
-        room = lc__mailbox_take_room(isolate);
+        room = lc__room_take(isolate);
         while (last->next)
             last = last->next;
         last->next = isolate->taken;
         isolate->taken = waited;
     }
     lc__isolate_unlock(isolate);
-    lc__mailbox_tell_room(room);
+    lc__room_tell(room);
     return 0;
 }
 

@@ -1,0 +1,69 @@
+/*
+ * send.c: see send.h and <lifecycle/port.h>.
+ */
+#include "isolate/send.h"
+
+#include "base/fork.h"
+#include "isolate/isolate.h"
+
+#include <errno.h>
+
+void lc__send_own(lc_message *message)
+{
+    int result = lc__port_is_channel(message->port) ? lc__channel_port_put(message, true, LC_NOW)
+                                                    : lc__mailbox_put(message, true);
+    if (result < 0)
+        lc__message_drop(message);
+}
+
+static int send_message(lc_message *message, int64_t deadline)
+{
+    if (lc__port_is_channel(message->port))
+        return lc__channel_port_put(message, false, deadline);
+    int result;
+    while ((result = lc__mailbox_put(message, false)) == -EAGAIN)
+        if ((result = lc__room_await(message->port, deadline)) < 0)
+            break;
+    return result;
+}
+
+int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadline)
+{
+    lc__isolate_check_with(payload);
+    if (!lc_send_port_is_set(port) || lc__payload_check(payload) < 0)
+        return -EINVAL;
+    if (lc__forked())
+        return -ENOTSUP;
+    lc_message *message = lc__message_new(port, payload);
+    if (!message)
+        return -ENOMEM;
+    int result = send_message(message, deadline);
+    if (result == -EINTR)
+        lc_message_free(message); /* what was moved goes with it */
+    else if (result < 0)
+        lc__message_disown(message);
+    /* A caller that was doomed while it waited for room ends, whether it has got some or not. */
+    if (result == -EINTR || result > 0)
+        lc__task_check(); /* does not return */
+    return result;
+}
+
+int lc_send(lc_send_port port, const void *data, size_t size)
+{
+    const lc_payload payload = {(void *)(uintptr_t)data, size, NULL};
+    return lc_send_payload(port, &payload, LC_FOREVER);
+}
+
+int lc_send_moved(lc_send_port port, void *data, size_t size, void (*destroy)(void *data))
+{
+    const lc_payload payload = {data, size, destroy ? destroy : lc_payload_keep};
+    return lc_send_payload(port, &payload, LC_FOREVER);
+}
+
+uint64_t lc_send_port_hash(lc_send_port port)
+{
+    /* Multiplied by an odd number that spreads neighbours; the upper half is folded onto the lower. */
+    uint64_t number = (port.serial ^ (uint64_t)port.place << 32 ^ port.number << 16);
+    number *= UINT64_C(0x9e3779b97f4a7c15);
+    return number ^ number >> 32;
+}
