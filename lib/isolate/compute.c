@@ -143,7 +143,7 @@ lc_error *lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *
                                      "result");
     *result = NULL;
     struct computation *computation = lc__allocate(sizeof *computation);
-    if (!computation || lc__channel_port_open(&of_answers, &port) < 0) {
+    if (!computation || lc__thread_port_open(&of_answers, &port) < 0) {
         lc__free(computation);
         return lc_error_new(-ENOMEM, "no memory for a computation");
     }

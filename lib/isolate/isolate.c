@@ -175,7 +175,7 @@ static void handle(struct run *run)
     isolate->taken = message->next;
     isolate->counted_off -= !message->is_tick;
     __builtin_prefetch(isolate->taken); /* by now it has left the cache, or is in another's */
-    const struct lc__port *port = lc__port_find(isolate, message->port.number);
+    const struct lc__port *port = lc__isolate_port_find(isolate, message->port.number);
     if (!port->handler) {
         lc__mailbox_let_wait(isolate, message);
         return;

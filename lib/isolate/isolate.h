@@ -17,13 +17,17 @@
 #define LIFECYCLE_ISOLATE_ISOLATE_H
 
 #include "isolate/group.h"
+#include "isolate/isolate_port.h"
 #include "isolate/lookup.h"
 #include "isolate/mailbox.h"
 #include "isolate/message.h"
+#include "isolate/port.h"
+#include "isolate/receive.h"
 #include "isolate/record.h"
 #include "isolate/room.h"
 #include "isolate/schedule.h"
 #include "isolate/send.h"
+#include "isolate/thread_port.h"
 
 /* ---- isolate.c ---- */
 
@@ -42,32 +46,6 @@ lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate
  * NULL: there is none. Under the lock.
  */
 lc_message *lc__isolate_in_hand(const struct lc__isolate *isolate);
-
-/* ---- port.c ---- */
-
-/* A port of an isolate; NULL: closed. By the isolate, or under its lock. */
-struct lc__port *lc__port_find(struct lc__isolate *isolate, uint32_t number);
-/* Opens one that the calling task receives on, also in a handler. @return 0, -ENOMEM. */
-int lc__channel_port_open(const lc_port_options *options, lc_receive_port *opened);
-/*
- * As lc_port_receive, for a caller that holds something: begins with no lc__task_check, and where
- * the calling task must end it returns -EINTR.
- */
-int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadline);
-/*
- * As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. -EINTR:
- * the calling task must end.
- */
-int lc__channel_port_put(lc_message *message, bool urgent, int64_t deadline);
-/* Whether what the caller sends could go there: 0, or -ENOTSUP, it is a port of another world. */
-int lc__port_check_world(lc_send_port port);
-/* Takes ticks of cancelled timers away from the front of such a port's queue. */
-void lc__channel_port_purge(lc_send_port port);
-/* Whether the port is one of a fiber or a thread. */
-static inline bool lc__port_is_channel(lc_send_port port)
-{
-    return port.place >> 31;
-}
 
 /* ---- control.c ---- */
 

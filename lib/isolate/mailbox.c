@@ -52,7 +52,7 @@ static int meet_full(struct lc__isolate *isolate, lc_message *message)
 int lc__mailbox_put(lc_message *message, bool urgent)
 {
     struct lc__isolate *isolate = lc__isolate_lock(message->port);
-    if (isolate && !lc__port_find(isolate, message->port.number)) {
+    if (isolate && !lc__isolate_port_find(isolate, message->port.number)) {
         lc__isolate_unlock(isolate);
         isolate = NULL;
     }

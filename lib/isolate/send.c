@@ -10,16 +10,16 @@
 
 void lc__send_own(lc_message *message)
 {
-    int result = lc__port_is_channel(message->port) ? lc__channel_port_put(message, true, LC_NOW)
-                                                    : lc__mailbox_put(message, true);
+    int result = lc__port_is_of_thread(message->port) ? lc__thread_port_put(message, true, LC_NOW)
+                                                      : lc__mailbox_put(message, true);
     if (result < 0)
         lc__message_drop(message);
 }
 
 static int send_message(lc_message *message, int64_t deadline)
 {
-    if (lc__port_is_channel(message->port))
-        return lc__channel_port_put(message, false, deadline);
+    if (lc__port_is_of_thread(message->port))
+        return lc__thread_port_put(message, false, deadline);
     int result;
     while ((result = lc__mailbox_put(message, false)) == -EAGAIN)
         if ((result = lc__room_await(message->port, deadline)) < 0)

@@ -190,8 +190,9 @@ static void send_tick(const struct lc__message_timer *timer, lc_message *tick)
 {
     const lc_send_port port = timer->port;
     lc__send_own(tick);
-    if (lc__port_is_channel(port) && atomic_load_explicit(&timer->cancelled, memory_order_relaxed))
-        lc__channel_port_purge(port);
+    if (lc__port_is_of_thread(port) &&
+        atomic_load_explicit(&timer->cancelled, memory_order_relaxed))
+        lc__thread_port_purge(port);
 }
 
 static void fire(struct lc__timer *fired)
@@ -395,8 +396,8 @@ bool lc_timer_cancel(lc_timer cancelled)
         return false;
     lc__payload_destroy(&payload);
     disarm(timer);
-    if (lc__port_is_channel(port))
-        lc__channel_port_purge(port);
+    if (lc__port_is_of_thread(port))
+        lc__thread_port_purge(port);
     drop_ref(timer);
     return true;
 }

@@ -1,0 +1,266 @@
+/*
+ * thread_port.c: see thread_port.h.
+ */
+#include "isolate/thread_port.h"
+
+#include "base/fork.h"
+#include "base/library.h"
+#include "base/pool.h"
+#include "base/spin.h"
+#include "base/task.h"
+#include "executor/job.h"
+#include "wait/channel.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+
+/* A record of a pool, as an isolate is: see isolate.h. */
+struct thread_port {
+    void *free;               /* the pool's */
+    struct lc__spinlock lock; /* for all that follows */
+    bool open;
+    uint8_t when_full;
+    uint32_t place;
+    uint64_t serial;
+    lc_channel *channel;
+    const struct lc__task *owner;
+    const struct lc__simulation *world; /* the owner's; NULL: the real one */
+};
+
+static struct lc__pool thread_ports = {
+    .record_size = sizeof(struct thread_port),
+    .place_at = offsetof(struct thread_port, place),
+};
+static atomic_size_t open_count;
+/* One number for each message to a channel port, so that the order over several ports is known. */
+static atomic_uint_least64_t stamps;
+
+static bool ports_open(void)
+{
+    size_t count = atomic_load(&open_count);
+    if (count > 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "the library cannot shut down: ports of threads and fibers that were not closed: "
+               "%zu",
+               count);
+    return count > 0;
+}
+
+static void free_pool(void)
+{
+    lc__pool_free_all(&thread_ports);
+}
+
+static struct lc__facility facility = {
+    .busy = ports_open, .shut_down = free_pool, .is_memory = true};
+
+/* The port, locked; NULL: it is closed, or none of these. */
+static struct thread_port *lock_thread_port(lc_send_port port)
+{
+    struct thread_port *found =
+        lc__port_is_of_thread(port)
+            ? lc__pool_at(&thread_ports, port.place & ~(uint32_t)LC__THREAD_PORT)
+            : NULL;
+    if (!found)
+        return NULL;
+    lc__spinlock_lock(&found->lock);
+    if (found->open && found->serial == port.serial)
+        return found;
+    lc__spinlock_unlock(&found->lock);
+    return NULL;
+}
+
+static void discard(void *message)
+{
+    lc__message_drop(message);
+}
+
+static bool is_tick(const void *message)
+{
+    return ((const lc_message *)message)->is_tick;
+}
+
+static bool is_void(const void *message)
+{
+    return lc__tick_is_void(message);
+}
+
+/*
+ * After each receive and each cancel, so that what is ready has something to be received: at the
+ * front there is no tick of a cancelled timer.
+ */
+static void purge(lc_channel *channel)
+{
+    void *message;
+    while (lc__channel_take_if(channel, is_void, &message))
+        lc_message_free(message);
+}
+
+int lc__thread_port_take(lc_channel *channel, void **item, int64_t deadline)
+{
+    int result;
+    bool delivered = false;
+    while (!delivered &&
+           (result = lc__channel_transfer(channel, LC__RECEIVE, item, deadline)) == 0) {
+        delivered = lc__tick_deliver(*item);
+        if (!delivered)
+            lc_message_free(*item);
+    }
+    purge(channel);
+    return result;
+}
+
+int lc__thread_port_open(const lc_port_options *options, lc_receive_port *opened)
+{
+    lc_channel *channel;
+    lc__facility_register(&facility);
+    int result = lc__channel_new_growing(options->limit, discard, is_tick, &channel);
+    struct thread_port *port = result == 0 ? lc__pool_take(&thread_ports, lc__loop_index()) : NULL;
+    if (!port) {
+        if (result == 0)
+            lc_channel_unref(channel);
+        return -ENOMEM;
+    }
+    atomic_fetch_add(&open_count, 1);
+    lc__spinlock_lock(&port->lock);
+    port->open = true;
+    port->when_full = (uint8_t)options->when_full;
+    if (port->serial == 0)
+        port->serial = lc__pool_first_serial(&thread_ports);
+    port->channel = channel;
+    port->owner = lc__task_current();
+    port->world = port->owner->simulation;
+    opened->send = (lc_send_port){port->serial, port->place | LC__THREAD_PORT, 1};
+    lc__spinlock_unlock(&port->lock);
+    return 0;
+}
+
+lc_channel *lc__thread_port_channel(lc_receive_port port, int *error)
+{
+    struct thread_port *found = lc__forked() ? NULL : lock_thread_port(port.send);
+    if (!found && lc__forked()) {
+        *error = -ENOTSUP;
+        return NULL;
+    }
+    if (!found) {
+        *error = lc__port_is_of_thread(port.send) ? -EBADF : -EPERM;
+        return NULL;
+    }
+    bool own = found->owner == lc__task_current();
+    lc_channel *channel = own ? lc_channel_ref(found->channel) : NULL;
+    lc__spinlock_unlock(&found->lock);
+    *error = -EPERM;
+    return channel;
+}
+
+int lc__thread_port_close(lc_receive_port port)
+{
+    struct thread_port *found = lock_thread_port(port.send);
+    if (!found)
+        return -EBADF;
+    bool own = found->owner == lc__task_current();
+    lc_channel *channel = found->channel;
+    if (own) {
+        found->open = false;
+        found->serial++;
+        found->channel = NULL;
+    }
+    lc__spinlock_unlock(&found->lock);
+    if (!own)
+        return -EPERM;
+    lc__pool_give(&thread_ports, lc__loop_index(), found);
+    lc_channel_close(channel);
+    for (void *message; lc__channel_transfer(channel, LC__RECEIVE, &message, LC_NOW) == 0;)
+        lc__message_drop(message);
+    lc_channel_unref(channel);
+    atomic_fetch_sub(&open_count, 1);
+    return 0;
+}
+
+/* Until there is room. @return as lc__thread_port_put. */
+static int drop_oldest(lc_channel *channel, lc_message *message)
+{
+    void *oldest, *item = message;
+    int result;
+    while ((result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW)) == -ETIMEDOUT)
+        if (lc__channel_take_counted(channel, &oldest))
+            lc__message_drop(oldest);
+    return result;
+}
+
+static int send_into(lc_channel *channel, lc_message *message, lc_when_full when_full, bool own,
+                     int64_t deadline)
+{
+    void *item = message;
+    switch (when_full) {
+    case LC_FULL_DROP_OLDEST:
+        return drop_oldest(channel, message);
+    case LC_FULL_PARK_SENDER:
+        if (!own)
+            return lc__channel_transfer(channel, LC__SEND, &item, deadline);
+        /* fall through */
+    case LC_FULL_REFUSE:
+        break;
+    }
+    int result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW);
+    if (result == -ETIMEDOUT)
+        return when_full == LC_FULL_REFUSE ? -ENOBUFS : -EDEADLK;
+    return result;
+}
+
+int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline)
+{
+    struct thread_port *port = lock_thread_port(message->port);
+    if (!port) {
+        lc__message_drop(message);
+        return 0;
+    }
+    if (port->world != lc__task_current()->simulation) {
+        lc__spinlock_unlock(&port->lock);
+        return -ENOTSUP;
+    }
+    lc_channel *channel = lc_channel_ref(port->channel);
+    lc_when_full when_full = (lc_when_full)port->when_full;
+    bool own = port->owner == lc__task_current();
+    lc__spinlock_unlock(&port->lock);
+    /* Before it is put there: of what one worker sends, the earlier has the lower number. */
+    message->stamp = atomic_fetch_add_explicit(&stamps, 1, memory_order_relaxed);
+    int result = urgent ? lc__channel_send_beyond(channel, message)
+                        : send_into(channel, message, when_full, own, deadline);
+    lc_channel_unref(channel);
+    if (result == -EPIPE) { /* closed since */
+        lc__message_drop(message);
+        return 0;
+    }
+    return result;
+}
+
+void lc__thread_port_purge(lc_send_port port)
+{
+    struct thread_port *found = lock_thread_port(port);
+    if (!found)
+        return;
+    lc_channel *channel = lc_channel_ref(found->channel);
+    lc__spinlock_unlock(&found->lock);
+    purge(channel);
+    lc_channel_unref(channel);
+}
+
+bool lc__thread_port_is_open(lc_send_port port)
+{
+    struct thread_port *found = lock_thread_port(port);
+    if (found)
+        lc__spinlock_unlock(&found->lock);
+    return found != NULL;
+}
+
+bool lc__thread_port_is_foreign(lc_send_port port)
+{
+    struct thread_port *found = lock_thread_port(port);
+    if (!found)
+        return false;
+    bool foreign = found->world != lc__task_current()->simulation;
+    lc__spinlock_unlock(&found->lock);
+    return foreign;
+}
