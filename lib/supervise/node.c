@@ -151,26 +151,6 @@ static void release_relay(void *arg)
     unref_instance(arg);
 }
 
-void lc__node_report(struct lc__shell *shell)
-{
-    const lc_error *result = shell->engine.result;
-    /* Above it is known why everything was to stop, but not what went wrong meanwhile. */
-    if (lc__context_is_clean_end(shell->above, result))
-        result = shell->engine.trouble;
-    if (!result)
-        return;
-    lc_signaler *signaler = lc__context_signaler(shell->above);
-    if (!signaler) {
-        lc_log(LC_LOG_ERROR, lc__shell_own_path(shell), "ended by an error: %s",
-               lc_error_message(result));
-        return;
-    }
-    /* If that goes to a node which has no handler, it is what will be done about it. */
-    if (shell->engine.behavior >= LC_SHUTDOWN)
-        lc__signaler_ask(signaler, (unsigned char)shell->engine.behavior);
-    lc_signal_error(shell->above, lc_error_ref(result));
-}
-
 static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 {
     struct lc__instance *instance = OF(struct lc__instance, ended_post, post);

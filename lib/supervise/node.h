@@ -88,11 +88,4 @@ lc_component *lc__instance_component(const struct lc__instance *instance);
 /* NULL is allowed. */
 void lc__instance_release(struct lc__instance *instance);
 
-/*
- * A shell that has finished tells what it has ended by to the signaler above it, unless it is that
- * context's own error; it logs it if there is no signaler. To a node without a handler it says as
- * well what is to be done: what was done below.
- */
-void lc__node_report(struct lc__shell *shell);
-
 #endif

@@ -10,6 +10,7 @@
 #include "base/task.h"
 #include "context/context.h"
 #include "context/owner.h"
+#include "context/signaler.h"
 #include "executor/fiber.h"
 #include "executor/park.h"
 #include "executor/thread.h"
@@ -150,6 +151,26 @@ static void unwatch_above(struct lc__shell *shell)
     /* If it is not there to be removed, it has ended: its post has come, or will. */
     if (shell->above && lc__handle_remove(lc_context_done(shell->above), &shell->above_ended))
         lc__shell_unref(shell);
+}
+
+void lc__shell_report(struct lc__shell *shell)
+{
+    const lc_error *result = shell->engine.result;
+    /* Above it is known why everything was to stop, but not what went wrong meanwhile. */
+    if (lc__context_is_clean_end(shell->above, result))
+        result = shell->engine.trouble;
+    if (!result)
+        return;
+    lc_signaler *signaler = lc__context_signaler(shell->above);
+    if (!signaler) {
+        lc_log(LC_LOG_ERROR, lc__shell_own_path(shell), "ended by an error: %s",
+               lc_error_message(result));
+        return;
+    }
+    /* If that goes to a node which has no handler, it is what will be done about it. */
+    if (shell->engine.behavior >= LC_SHUTDOWN)
+        lc__signaler_ask(signaler, (unsigned char)shell->engine.behavior);
+    lc_signal_error(shell->above, lc_error_ref(result));
 }
 
 static void finish(struct lc__shell *shell)

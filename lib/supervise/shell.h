@@ -161,6 +161,13 @@ const char *lc__shell_path(const struct lc__shell *shell, const char *name,
  */
 lc_error *lc__shell_no_task(const char *name, int code, unsigned times);
 
+/*
+ * A shell that has finished tells what it has ended by to the signaler above it, unless it is that
+ * context's own error; it logs it if there is no signaler. To a node without a handler it says as
+ * well what is to be done: what was done below.
+ */
+void lc__shell_report(struct lc__shell *shell);
+
 /* Whether more has been posted; in the service. */
 bool lc__shell_has_mail(struct lc__shell *shell);
 

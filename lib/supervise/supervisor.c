@@ -385,7 +385,7 @@ static void finished(struct lc__shell *shell)
         lc_handle_close(node->over);
     }
     if (supervisor->is_component)
-        lc__node_report(shell);
+        lc__shell_report(shell);
     lc_handle_close(&shell->done);
 }
 

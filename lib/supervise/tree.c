@@ -7,7 +7,6 @@
 #include "base/options.h"
 #include "base/task.h"
 #include "context/context.h"
-#include "supervise/node.h"
 #include "supervise/policy.h"
 #include "supervise/runnable.h"
 #include "supervise/snapshot.h"
@@ -554,7 +553,7 @@ static void finished(struct lc__shell *shell)
     }
     if (!shell->engine.ending && !lc_handle_is_closed(&shell->ready))
         lc_log(LC_LOG_WARNING, shell->name, "its root has ended before it was healthy");
-    lc__node_report(shell);
+    lc__shell_report(shell);
     lc_handle_close(&shell->done);
 }
 
