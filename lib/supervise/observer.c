@@ -5,7 +5,6 @@
 #include "supervise/observer.h"
 
 #include "base/memory.h"
-#include "supervise/shell.h"
 
 #include <errno.h>
 #include <string.h>
@@ -103,14 +102,4 @@ lc_waitable lc_on_observer(lc_observer *observer)
 {
     return observer ? lc_on_receive(observer->channel)
                     : lc_waitable_make(LC_WAITABLE_NONE, NULL, -1, 0);
-}
-
-void lc_observer_free(lc_observer *observer)
-{
-    if (!observer)
-        return;
-    struct lc__shell *shell = observer->shell;
-    lc__shell_unobserve(shell, observer);
-    lc__shell_unref(shell);
-    lc__observer_destroy(observer);
 }

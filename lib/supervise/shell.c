@@ -629,35 +629,3 @@ lc_error *lc__shell_no_task(const char *name, int code, unsigned times)
     return lc_error_new_errno(-code, "no %s to start \"%s\", %u time%s in a row", what, name, times,
                               times == 1 ? "" : "s");
 }
-
-/* ---- observers ---- */
-
-static void add_observer(struct lc__shell *shell, void *arg)
-{
-    lc_observer *observer = arg;
-    LIST_INSERT_HEAD(&shell->observers, observer, link);
-    if (shell->over)
-        lc_channel_close(observer->channel);
-}
-
-lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity)
-{
-    lc_observer *observer = lc__observer_new(capacity);
-    if (!observer)
-        return NULL;
-    observer->shell = lc__shell_ref(shell);
-    lc__shell_call(shell, add_observer, observer);
-    return observer;
-}
-
-static void remove_observer(struct lc__shell *shell, void *arg)
-{
-    lc_observer *observer = arg;
-    (void)shell;
-    LIST_REMOVE(observer, link);
-}
-
-void lc__shell_unobserve(struct lc__shell *shell, lc_observer *observer)
-{
-    lc__shell_call(shell, remove_observer, observer);
-}

@@ -171,7 +171,4 @@ void lc__shell_report(struct lc__shell *shell);
 /* Whether more has been posted; in the service. */
 bool lc__shell_has_mail(struct lc__shell *shell);
 
-lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity);
-void lc__shell_unobserve(struct lc__shell *shell, lc_observer *observer);
-
 #endif

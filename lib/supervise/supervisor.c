@@ -14,6 +14,7 @@
 #include "supervise/given_up.h"
 #include "supervise/late.h"
 #include "supervise/node.h"
+#include "supervise/observe.h"
 #include "supervise/policy.h"
 #include "supervise/snapshot.h"
 

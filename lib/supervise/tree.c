@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "base/task.h"
 #include "context/context.h"
+#include "supervise/observe.h"
 #include "supervise/policy.h"
 #include "supervise/runnable.h"
 #include "supervise/snapshot.h"
