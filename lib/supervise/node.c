@@ -661,7 +661,8 @@ static struct lc__node *allocate_node(const lc_node *options)
 
 LC__OPTIONS_END(lc_node, stop_timeout);
 
-lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, struct lc__node **made)
+lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, lc__nested_maker nest,
+                       struct lc__node **made)
 {
     lc_node options;
     struct lc__backoff backoff;
@@ -679,7 +680,7 @@ lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, struct lc_
     set_policy(node, &options, &backoff);
     error = add_dependencies(node, &options);
     if (!error)
-        error = lc__source_init(&node->source, &options, node->name);
+        error = lc__source_init(&node->source, &options, node->name, nest);
     if (!error)
         *made = node;
     else

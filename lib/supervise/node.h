@@ -63,8 +63,12 @@ struct lc__node {
     struct lc__needed needed[];
 };
 
-/* Makes a node of options. @return NULL; -EINVAL naming what is wrong with them; -ENOMEM. */
-lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, struct lc__node **made);
+/*
+ * Makes a node of options; `nest` makes a component of its nested nodes, if it has any.
+ * @return NULL; -EINVAL naming what is wrong with the options; -ENOMEM.
+ */
+lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, lc__nested_maker nest,
+                       struct lc__node **made);
 /* Frees one that is in no engine. */
 void lc__node_free(struct lc__node *node);
 

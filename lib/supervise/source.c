@@ -58,23 +58,10 @@ static lc_error *make_isolate(lc_component **component, void **data,
     return lc_isolate_component_new(source->isolate, component);
 }
 
-/* Checked here: it would be at its start, but a mistake is to be found when the node is given. */
-static lc_error *make_supervisor(lc_component **component, void **data,
-                                 const struct lc__source *source)
+static lc_error *make_nested(lc_component **component, void **data, const struct lc__source *source)
 {
     (void)data;
-    lc_supervisor *supervisor = NULL;
-    lc_supervisor_options options = {
-        .size = sizeof options, .name = source->name, .nodes = source->nodes};
-    lc_error *error = lc_supervisor_new(&options, &supervisor);
-    if (!error)
-        error = lc_supervisor_check(supervisor);
-    if (error) {
-        lc_supervisor_unref(supervisor);
-        return error;
-    }
-    *component = lc_supervisor_component(supervisor);
-    return NULL;
+    return source->nest(component, source->name, source->nodes);
 }
 
 /* ---- workers ---- */
@@ -162,7 +149,8 @@ static lc_error *check_form(const lc_node *node)
     return NULL;
 }
 
-lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name)
+lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name,
+                          lc__nested_maker nest)
 {
     lc_error *error = check_form(node);
     if (error)
@@ -171,7 +159,7 @@ lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const 
         .instance = node->factory   ? call_factory
                     : node->tree    ? make_tree
                     : node->isolate ? make_isolate
-                    : node->nodes   ? make_supervisor
+                    : node->nodes   ? make_nested
                                     : build_manager,
         .name = name,
         .arg = node->arg,
@@ -181,6 +169,7 @@ lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const 
         .tree = node->tree,
         .isolate = node->isolate,
         .nodes = node->nodes,
+        .nest = nest,
     };
     error = source_try(source, node);
     if (error)

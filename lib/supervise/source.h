@@ -7,6 +7,13 @@
 
 #include <lifecycle/supervisor.h>
 
+/*
+ * Makes a component of the nested nodes of the node `name`, checked as lc_supervisor_check does.
+ * The supervisor passes its own function down: it lies above this file.
+ */
+typedef lc_error *(*lc__nested_maker)(lc_component **component, const char *name,
+                                      const lc_node *const *nodes);
+
 struct lc__source {
     /* Makes one instance, and the data that goes with it: see lc__source_free_data. */
     lc_error *(*instance)(lc_component **component, void **data, const struct lc__source *source);
@@ -19,14 +26,16 @@ struct lc__source {
     const struct lc_tree_options *tree;
     const struct lc_isolate_options *isolate;
     const lc_node *const *nodes;
+    lc__nested_maker nest;
 };
 
 /*
  * Fills in `source` for a node whose kind has been resolved; `name` must live as long as it.
  * @return NULL; -EINVAL naming what is wrong with the node; of nested nodes what
- * lc_supervisor_new and lc_supervisor_check answer; -ENOMEM. Then nothing needs freeing.
+ * `nest` answers; -ENOMEM. Then nothing needs freeing.
  */
-lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name);
+lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name,
+                          lc__nested_maker nest);
 void lc__source_end(struct lc__source *source);
 
 /*

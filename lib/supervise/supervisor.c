@@ -661,13 +661,29 @@ static void add_in_service(struct lc__shell *shell, void *arg)
     lc__engine_begin(&shell->engine, &node->engine, lc_now());
 }
 
+/* Checked here: it would be at its start, but a mistake is to be found when the node is given. */
+static lc_error *supervisor_nest(lc_component **component, const char *name,
+                                 const lc_node *const *nodes)
+{
+    lc_supervisor *supervisor = NULL;
+    lc_error *error = lc_supervisor_new(LC_SUPERVISOR(.name = name, .nodes = nodes), &supervisor);
+    if (!error)
+        error = lc_supervisor_check(supervisor);
+    if (error) {
+        lc_supervisor_unref(supervisor);
+        return error;
+    }
+    *component = lc_supervisor_component(supervisor);
+    return NULL;
+}
+
 lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
 {
     struct addition addition = {NULL, NULL};
     lc_error *error = supervisor ? check_forked(supervisor)
                                  : lc_error_new(-EINVAL, "lc_supervisor_add needs a supervisor");
     if (!error)
-        error = lc__node_new(&supervisor->shell, options, &addition.node);
+        error = lc__node_new(&supervisor->shell, options, supervisor_nest, &addition.node);
     if (error)
         return error;
     lc__shell_call(&supervisor->shell, add_in_service, &addition);
