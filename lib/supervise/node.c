@@ -73,31 +73,6 @@ static void ref_instance(struct lc__instance *instance)
     atomic_fetch_add_explicit(&instance->refs, 1, memory_order_relaxed);
 }
 
-/* ---- when there is no task ---- */
-
-#define RETRY_PAUSE (100 * LC_MILLISECOND)
-
-/* Under the timers' lock. What the timer is part of stays until it has fired. */
-static bool is_due(struct lc__timer *timer)
-{
-    (void)timer;
-    return true;
-}
-
-/*
- * Has `fire` called after a pause, on the timers' thread, to try once more. On a clock that is
- * moved by hand, or simulated, it is not known whether that time comes. @return whether it will be
- * called.
- */
-static bool postpone(struct lc__timer *timer, void (*fire)(struct lc__timer *timer))
-{
-    if (lc__clock_current()->timers)
-        return false;
-    timer->due = is_due;
-    timer->fire = fire;
-    return lc__timer_arm_apart(timer, lc_deadline_after(RETRY_PAUSE)) == 0;
-}
-
 /* ---- what it tells ---- */
 
 static void deal_with_ready(struct lc__shell *shell, struct lc__post *post)
@@ -205,8 +180,7 @@ static void unwatch_ready(struct lc__instance *instance)
 static bool start_destroy(struct lc__instance *instance)
 {
     const struct lc__node *node = instance->node;
-    return lc__shell_task(instance->shell, node->kind, node->executor, 0, node->name,
-                          destroy_in_task, instance) == 0;
+    return lc__launch(&node->launch, instance->shell->executor, destroy_in_task, instance) == 0;
 }
 
 static void destroy_by_timer(struct lc__timer *timer)
@@ -229,7 +203,7 @@ void lc__instance_release(struct lc__instance *instance)
     bool never_waits = instance->component->ops->flags & LC_START_INLINE &&
                        !lc__source_has_data(&instance->node->source);
     if (never_waits ||
-        (!start_destroy(instance) && !postpone(&instance->destroyer, destroy_by_timer)))
+        (!start_destroy(instance) && !lc__launch_later(&instance->destroyer, destroy_by_timer)))
         destroy(instance);
 }
 
@@ -335,11 +309,6 @@ static void start_ended(void *arg)
         destroy(instance);
 }
 
-static void run_start(void *arg)
-{
-    lc__worker_run(&((struct lc__instance *)arg)->call);
-}
-
 /* Made with the first instance, when the shell's path is known. NULL: no memory. */
 static struct lc__owner *owner_of(struct lc__node *node)
 {
@@ -402,7 +371,7 @@ static struct lc__instance *new_instance(struct lc__node *node)
 /* There is nothing to run it in: an error like any other, so that it is tried again. */
 static void cannot_start(struct lc__node *node, int code)
 {
-    lc_error *error = lc__shell_no_task(node->name, code, ++node->starts_without_task);
+    lc_error *error = lc__launch_error(node->name, code, ++node->starts_without_task);
     node->engine.lacked_task = true;
     lc__engine_ended(&node->shell->engine, &node->engine, node->engine.instance, LC__ENDED_FAILED,
                      error, lc_now());
@@ -418,8 +387,7 @@ void lc__node_start(struct lc__node *node)
     node->instance = instance;
     lc__free(node->awaited); /* of an instance before */
     node->awaited = NULL;
-    int result =
-        lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_start, instance);
+    int result = lc__launch_call(&node->launch, node->shell->executor, &instance->call);
     if (result == 0) {
         node->starts_without_task = 0;
         return;
@@ -475,11 +443,6 @@ static void asked(void *arg)
     lc__shell_post(of_judgement(judgement)->shell, &judgement->post);
 }
 
-static void run_judgement(void *arg)
-{
-    lc__worker_run(&((struct lc__judgement *)arg)->call);
-}
-
 /* The handler is part of the node, too: see owner.h. */
 static lc_context *judgement_context(struct lc__node *node)
 {
@@ -494,8 +457,7 @@ static lc_context *judgement_context(struct lc__node *node)
 static bool start_judgement(struct lc__judgement *judgement)
 {
     const struct lc__node *node = of_judgement(judgement);
-    return lc__shell_task(node->shell, node->kind, node->executor, 0, node->name, run_judgement,
-                          judgement) == 0;
+    return lc__launch_call(&node->launch, node->shell->executor, &judgement->call) == 0;
 }
 
 /* Without a task: to be held up is better than not to ask. A throw counts as in any callback. */
@@ -526,7 +488,7 @@ void lc__node_ask(struct lc__node *node)
     judgement->error = lc_error_ref(node->engine.error);
     lc__engine_failure(&node->engine, &judgement->failure);
     judgement->answer = (lc_behavior)-1; /* if it ends its task instead of answering */
-    if (!start_judgement(judgement) && !postpone(&judgement->asker, ask_by_timer))
+    if (!start_judgement(judgement) && !lc__launch_later(&judgement->asker, ask_by_timer))
         ask_here(judgement);
 }
 
@@ -638,8 +600,8 @@ static void set_policy(struct lc__node *node, const lc_node *options,
     };
     node->judge = options->judge;
     node->judge_arg = options->judge_arg ? options->judge_arg : options->arg;
-    node->kind = options->kind;
-    node->executor = options->executor;
+    node->launch = (struct lc__launch){
+        .kind = options->kind, .executor = options->executor, .name = node->name};
 }
 
 /* @return NULL: no memory. */

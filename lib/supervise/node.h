@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "context/worker.h"
+#include "supervise/launch.h"
 #include "supervise/shell.h"
 #include "supervise/source.h"
 
@@ -41,8 +42,7 @@ struct lc__node {
     struct lc__source source;
     lc_judge judge;
     void *judge_arg;
-    lc_worker_kind kind;
-    lc_executor *executor;
+    struct lc__launch launch; /* of its instances' start and end, and of its judge */
     struct lc__engine_intensity intensity;
     struct lc__owner *owner; /* to which the contexts of all instances lead; NULL: none yet */
     struct lc__log_repeated restart_lines, ready_lines, late_lines; /* there may be many; in the

@@ -11,10 +11,10 @@
 #include "context/context.h"
 #include "context/signaler.h"
 #include "context/worker.h"
-#include "executor/fiber.h"
 #include "executor/thread.h"
 #include "supervise/again.h"
 #include "supervise/engine.h"
+#include "supervise/launch.h"
 #include "supervise/policy.h"
 
 #include <lifecycle/log.h>
@@ -66,17 +66,11 @@ static void start_ended_in_worker(void *arg)
     start_ended(arg);
 }
 
-static void run_start(void *arg)
-{
-    lc__worker_run(&((struct instance *)arg)->start);
-}
-
 /* Of the kind that the run loop's own worker is. */
 static int launch_start(struct instance *instance, const char *name)
 {
-    const struct lc__thread_options thread = {.name = name, .run = run_start, .arg = instance};
-    const struct lc__fiber_options fiber = {.name = name, .run = run_start, .arg = instance};
-    return lc_is_fiber() ? lc__fiber_start(&fiber) : lc__thread_start(&thread);
+    const struct lc__launch launch = {.kind = lc_is_fiber() ? LC_FIBER : LC_THREAD, .name = name};
+    return lc__launch_call(&launch, NULL, &instance->start);
 }
 
 /*

@@ -187,11 +187,6 @@ static void ended(void *arg)
     lc__shell_post(run->shell, &run->ended);
 }
 
-static void run_work(void *arg)
-{
-    lc__worker_run(&((struct lc__run *)arg)->call);
-}
-
 static const char *state_name(const struct lc__run *run)
 {
     static const char *const names[] = {"NEW", "HEALTHY", "DONE"};
@@ -320,7 +315,7 @@ void lc__runnable_let_go(struct lc__runnable *runnable)
 static void cannot_start(struct lc__runnable *runnable, int code)
 {
     lc_error *error =
-        lc__shell_no_task(runnable->engine.name, code, ++runnable->starts_without_task);
+        lc__launch_error(runnable->engine.name, code, ++runnable->starts_without_task);
     runnable->engine.lacked_task = true;
     lc__engine_ended(&runnable->shell->engine, &runnable->engine, runnable->engine.instance,
                      LC__ENDED_FAILED, error, lc_now());
@@ -341,8 +336,7 @@ void lc__runnable_start(struct lc__runnable *runnable)
     runnable->last = run;
     run->call = (struct lc__worker_call){
         .context = run->context, .work = work, .ended = ended, .arg = lc__run_ref(run)};
-    int result = lc__shell_task(runnable->shell, runnable->kind, runnable->executor,
-                                runnable->stack_size, runnable->taken.name, run_work, run);
+    int result = lc__launch_call(&runnable->launch, runnable->shell->executor, &run->call);
     if (result == 0) {
         runnable->starts_without_task = 0;
         return;
@@ -466,9 +460,10 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
     runnable->shell = shell;
     runnable->run = options->run;
     runnable->arg = options->arg;
-    runnable->kind = options->kind;
-    runnable->stack_size = options->stack_size;
-    runnable->executor = options->executor;
+    runnable->launch = (struct lc__launch){.kind = options->kind,
+                                           .executor = options->executor,
+                                           .stack_size = options->stack_size,
+                                           .name = runnable->taken.name};
     RB_INIT(&runnable->names);
     return runnable;
 }

@@ -12,6 +12,7 @@
 #include "executor/busy.h"
 #include "supervise/child.h"
 #include "supervise/ended.h"
+#include "supervise/launch.h"
 #include "supervise/shell.h"
 
 #include <lifecycle/tree.h>
@@ -47,9 +48,7 @@ struct lc__runnable {
     struct lc__taken taken;        /* among the parent's */
     lc_runnable run;
     void *arg;
-    lc_worker_kind kind;
-    size_t stack_size;
-    lc_executor *executor;
+    struct lc__launch launch;     /* of its instances */
     struct lc__taken_names names; /* of its children and logs */
     /* The present instance, or the last: its context is above the children's. NULL: none yet. */
     struct lc__run *last;

@@ -11,9 +11,7 @@
 #include "context/context.h"
 #include "context/owner.h"
 #include "context/signaler.h"
-#include "executor/fiber.h"
 #include "executor/park.h"
-#include "executor/thread.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/random.h>
@@ -603,29 +601,4 @@ void lc__shell_end(struct lc__shell *shell)
     lc__ended_free(shell->ended);
     lc__engine_end(&shell->engine);
     lc__free(shell->path);
-}
-
-/* ---- tasks ---- */
-
-int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
-                   size_t stack_size, const char *name, void (*run)(void *arg), void *arg)
-{
-    if (kind == LC_FIBER) {
-        const struct lc__fiber_options fiber = {.name = name,
-                                                .stack_size = stack_size,
-                                                .executor = executor ? executor : shell->executor,
-                                                .run = run,
-                                                .arg = arg};
-        return lc__fiber_start(&fiber);
-    }
-    const struct lc__thread_options thread = {
-        .name = name, .stack_size = stack_size, .run = run, .arg = arg};
-    return lc__thread_start(&thread);
-}
-
-lc_error *lc__shell_no_task(const char *name, int code, unsigned times)
-{
-    const char *what = code == -ENOMEM ? "memory" : "thread";
-    return lc_error_new_errno(-code, "no %s to start \"%s\", %u time%s in a row", what, name, times,
-                              times == 1 ? "" : "s");
 }

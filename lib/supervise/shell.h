@@ -139,14 +139,6 @@ void lc__shell_cancel(struct lc__shell *shell, lc_context *context);
 /* Looks whether what is above has ended, before an event is dealt with that may come of it. */
 void lc__shell_look_above(struct lc__shell *shell);
 
-/*
- * Starts a task of that kind: a thread, or a fiber. The arguments as in lc__fiber_options;
- * `executor` NULL: the shell's.
- * @return 0, or what those say.
- */
-int lc__shell_task(const struct lc__shell *shell, lc_worker_kind kind, lc_executor *executor,
-                   size_t stack_size, const char *name, void (*run)(void *arg), void *arg);
-
 /* The shell's path through all that it lies in: outer/inner. Lives as long as the shell. */
 const char *lc__shell_own_path(const struct lc__shell *shell);
 /*
@@ -155,12 +147,6 @@ const char *lc__shell_own_path(const struct lc__shell *shell);
  */
 const char *lc__shell_path(const struct lc__shell *shell, const char *name,
                            char path[LC__PATH_SIZE]);
-/*
- * The error of a start for which there was no task. `times` counts such starts in a row, this one
- * among them.
- */
-lc_error *lc__shell_no_task(const char *name, int code, unsigned times);
-
 /*
  * A shell that has finished tells what it has ended by to the signaler above it, unless it is that
  * context's own error; it logs it if there is no signaler. To a node without a handler it says as

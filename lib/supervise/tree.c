@@ -180,8 +180,8 @@ static size_t make_children(struct lc__run *run, const lc_child_group *options, 
         lc_error_unref(error);
         if (!child)
             break;
-        if (!child->executor && lc_is_fiber())
-            child->executor = lc_executor_current();
+        if (!child->launch.executor && lc_is_fiber())
+            child->launch.executor = lc_executor_current();
         children[made++] = child;
     }
     return made;
@@ -358,7 +358,8 @@ lc_error *lc_children_start(lc_children *children, const char *name, void *arg)
         lc__runnable_new(children->run->shell, children->run->name, &child, children->group);
     if (!made)
         return no_memory(children->run);
-    made->executor = made->executor ? made->executor : children->executor;
+    if (!made->launch.executor)
+        made->launch.executor = children->executor;
     struct request request = {.run = children->run, .children = &made, .count = 1};
     lc__shell_call(children->run->shell, start_one, &request);
     if (request.error)
