@@ -2,8 +2,8 @@
  * channel.h: a queue of pointers between workers, first in first out, bounded or not, closable.
  *
  * Ownership: a pointer sent belongs to the channel until it is received, then to the receiver. A
- * send that fails leaves it with the sender. What is still queued when the last reference goes is
- * handed to the channel's discard function.
+ * send that fails leaves it with the sender. The channel's discard function gets what is still queued
+ * when the last reference goes, and what a full channel drops.
  *
  * All calls are thread-safe. The deadline LC_NOW makes a send or receive that does not wait.
  */
@@ -26,17 +26,26 @@ typedef struct lc_channel lc_channel;
 /** The capacity of a channel that asks for none. */
 #define LC_CHANNEL_CAPACITY_DEFAULT ((size_t)1024)
 
+/** What a send does while the channel is full. An unbounded channel is never full. */
+typedef enum lc_channel_when_full {
+    LC_CHANNEL_WAIT,       /**< it waits for room, until its deadline; the default */
+    LC_CHANNEL_REFUSE,     /**< it returns -ENOBUFS at once */
+    LC_CHANNEL_DROP_OLDEST /**< it discards the oldest item, and never waits */
+} lc_channel_when_full;
+
 /** How a channel is to be; see LC_CHANNEL. Zero stands for the default in each field. */
 typedef struct lc_channel_options {
     size_t size; /**< sizeof(lc_channel_options) */
     /**
-     * How many items it holds before senders wait: 1 to LC_CHANNEL_CAPACITY_MAX, or
+     * How many items it holds until it is full: 1 to LC_CHANNEL_CAPACITY_MAX, or
      * LC_CHANNEL_UNBOUNDED. 0: LC_CHANNEL_CAPACITY_DEFAULT.
      */
     size_t capacity;
+    lc_channel_when_full when_full; /**< 0: LC_CHANNEL_WAIT */
     /**
-     * Frees an item that will not be received; called with no lock held. NULL: items need no
-     * freeing.
+     * Frees an item that will not be received: one that a send drops because the channel is full,
+     * or one that is queued when the last reference goes. Called with no lock held. NULL: items
+     * need no freeing.
      */
     void (*discard)(void *item);
 } lc_channel_options;
@@ -71,9 +80,10 @@ LC_API bool lc_channel_is_closed(lc_channel *channel);
 LC_API size_t lc_channel_length(lc_channel *channel);
 
 /**
- * Sends an item, which may be NULL; waits while the channel is full.
- * @return 0; -EPIPE if it is closed; -ETIMEDOUT if it was full until the deadline; -ENOMEM
- * (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL, with a line in the
+ * Sends an item, which may be NULL. If the channel is full, it does what the channel's `when_full`
+ * says.
+ * @return 0; -EPIPE if it is closed; -ETIMEDOUT if it was full until the deadline (LC_CHANNEL_WAIT);
+ * -ENOBUFS if it is full (LC_CHANNEL_REFUSE); -ENOMEM (unbounded only); -EINVAL for a channel made by lc_channels_merge or NULL, with a line in the
  * log; -ENOTSUP in a forked child.
  */
 LC_API int lc_channel_send(lc_channel *channel, void *item, int64_t deadline);

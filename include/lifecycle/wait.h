@@ -63,7 +63,10 @@ static inline lc_waitable lc_on_receive(lc_channel *channel)
 {
     return lc_waitable_make(LC_WAITABLE_RECEIVE, channel, -1, 0);
 }
-/** Ready when a send would not wait. With several senders it may wait after all: use LC_NOW. */
+/**
+ * Ready when a send would succeed at once, or the channel is closed: there is room, or the channel
+ * drops its oldest item for it. With several senders the room may be gone: use LC_NOW.
+ */
 static inline lc_waitable lc_on_send(lc_channel *channel)
 {
     return lc_waitable_make(LC_WAITABLE_SEND, channel, -1, 0);

@@ -54,6 +54,7 @@ struct lc_channel {
     size_t length;
     size_t extra;         /* how many of them do not count against the capacity */
     struct side sides[2]; /* by enum lc__channel_side */
+    lc_channel_when_full when_full;
     void (*discard)(void *item);
     bool (*is_extra)(const void *item); /* NULL: all count */
     /* A merged channel has sources, and no items. */
@@ -207,6 +208,26 @@ static int put_back(lc_channel *channel, void *item, struct wake *wake)
     return 0;
 }
 
+/* Moves the oldest item that counts to the front; the extra ones before it keep their order. */
+static bool bring_counted_to_front(lc_channel *channel)
+{
+    size_t at = channel->head;
+    for (size_t i = 0; i < channel->length; i++) {
+        void *found = channel->items[at];
+        if (!is_extra(channel, found)) {
+            for (; i > 0; i--) {
+                size_t before = (at > 0 ? at : channel->room) - 1;
+                channel->items[at] = channel->items[before];
+                at = before;
+            }
+            channel->items[at] = found;
+            return true;
+        }
+        at = at + 1 < channel->room ? at + 1 : 0;
+    }
+    return false;
+}
+
 /* One step of a send or receive. */
 static int step(lc_channel *channel, enum lc__channel_side side, void **item, struct wake *wake)
 {
@@ -324,14 +345,43 @@ static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, void *
     return waited;
 }
 
+/* Discards the oldest item that counts. The lock is held before and after. */
+static void drop_oldest(lc_channel *channel)
+{
+    struct wake wake = {NULL};
+    void *dropped;
+    if (!bring_counted_to_front(channel) || take(channel, &dropped, &wake) < 0)
+        return;
+    unlock(channel, &wake);
+    if (channel->discard)
+        channel->discard(dropped);
+    lc__spinlock_lock(&channel->lock);
+}
+
+/*
+ * Sees to what kept a step from success, where the channel can. The lock is held before and after,
+ * but not all the time. @return 0: the step is to be tried again; or the result of the transfer.
+ */
+static int make_way(lc_channel *channel, enum lc__channel_side side, int result)
+{
+    if (result == -ENOBUFS)
+        return grow(channel);
+    if (result != -EAGAIN || side == LC__RECEIVE || channel->when_full == LC_CHANNEL_WAIT)
+        return result;
+    if (channel->when_full == LC_CHANNEL_REFUSE)
+        return -ENOBUFS;
+    drop_oldest(channel);
+    return 0;
+}
+
 int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
                          int64_t deadline)
 {
     struct wake wake = {NULL};
     int result;
     lc__spinlock_lock(&channel->lock);
-    while ((result = step(channel, side, item, &wake)) == -ENOBUFS)
-        if ((result = grow(channel)) < 0)
+    while ((result = step(channel, side, item, &wake)) < 0)
+        if ((result = make_way(channel, side, result)) < 0)
             break;
     if (result == -EAGAIN && deadline != LC_NOW)
         return wait_in_queue(channel, side, item, deadline);
@@ -467,26 +517,6 @@ bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), v
     return taken;
 }
 
-/* Moves the oldest item that counts to the front; the extra ones before it keep their order. */
-static bool bring_counted_to_front(lc_channel *channel)
-{
-    size_t at = channel->head;
-    for (size_t i = 0; i < channel->length; i++) {
-        void *found = channel->items[at];
-        if (!is_extra(channel, found)) {
-            for (; i > 0; i--) {
-                size_t before = (at > 0 ? at : channel->room) - 1;
-                channel->items[at] = channel->items[before];
-                at = before;
-            }
-            channel->items[at] = found;
-            return true;
-        }
-        at = at + 1 < channel->room ? at + 1 : 0;
-    }
-    return false;
-}
-
 bool lc__channel_take_counted(lc_channel *channel, void **item)
 {
     struct wake wake = {NULL};
@@ -539,7 +569,9 @@ static bool is_ready_locked(const lc_channel *channel, enum lc__channel_side sid
 {
     if (channel->closed)
         return true;
-    return side == LC__SEND ? !is_full(channel) : channel->length > 0;
+    if (side == LC__SEND)
+        return !is_full(channel) || channel->when_full == LC_CHANNEL_DROP_OLDEST;
+    return channel->length > 0;
 }
 
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side)
@@ -609,7 +641,8 @@ unsigned lc__channel_unwatch(lc_channel *channel, enum lc__channel_side side,
 
 /* ---- making and freeing ---- */
 
-static lc_channel *make(size_t capacity, size_t room, size_t source_count)
+/* `room` is in items. The capacity is not checked. */
+static lc_channel *make(const lc_channel_options *options, size_t room, size_t source_count)
 {
     lc_channel *channel = lc__allocate(sizeof *channel + source_count * sizeof channel->sources[0]);
     if (!channel)
@@ -620,7 +653,9 @@ static lc_channel *make(size_t capacity, size_t room, size_t source_count)
         return NULL;
     }
     atomic_init(&channel->refs, 1);
-    channel->capacity = capacity;
+    channel->capacity = options->capacity;
+    channel->when_full = options->when_full;
+    channel->discard = options->discard;
     channel->room = room;
     return channel;
 }
@@ -638,6 +673,11 @@ static lc_error *channel_options_read(lc_channel_options *options, const lc_chan
                                "a channel has a capacity of %zu: up to %zu, 0 for the default, or "
                                "LC_CHANNEL_UNBOUNDED",
                                options->capacity, LC_CHANNEL_CAPACITY_MAX);
+    if (!mistake && (unsigned)options->when_full > LC_CHANNEL_DROP_OLDEST)
+        mistake = lc_error_new(-EINVAL,
+                               "a channel has a when_full of %d, not LC_CHANNEL_WAIT, "
+                               "LC_CHANNEL_REFUSE or LC_CHANNEL_DROP_OLDEST",
+                               (int)options->when_full);
     return mistake;
 }
 
@@ -651,22 +691,27 @@ lc_error *lc_channel_new(const lc_channel_options *given, lc_channel **channel)
     if (mistake)
         return mistake;
     bool bounded = options.capacity != LC_CHANNEL_UNBOUNDED;
-    *channel = make(options.capacity, bounded ? options.capacity : 0, 0);
+    *channel = make(&options, bounded ? options.capacity : 0, 0);
     if (!*channel)
         return lc_error_new(-ENOMEM, "no memory for a channel of capacity %zu", options.capacity);
-    (*channel)->discard = options.discard;
     return NULL;
+}
+
+lc_channel *lc__channel_new_counting(const lc_channel_options *options,
+                                     bool (*is_extra_item)(const void *item))
+{
+    lc_channel *channel = make(options, FIRST_ROOM, 0);
+    if (channel)
+        channel->is_extra = is_extra_item;
+    return channel;
 }
 
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
                             bool (*is_extra_item)(const void *item), lc_channel **channel)
 {
-    *channel = make(capacity, FIRST_ROOM, 0);
-    if (!*channel)
-        return -ENOMEM;
-    (*channel)->discard = discard;
-    (*channel)->is_extra = is_extra_item;
-    return 0;
+    *channel = lc__channel_new_counting(LC_CHANNEL(.capacity = capacity, .discard = discard),
+                                        is_extra_item);
+    return *channel ? 0 : -ENOMEM;
 }
 
 /* @return what is wrong with the sources of a merge, or NULL. */
@@ -692,7 +737,7 @@ lc_error *lc_channels_merge(lc_channel *const *sources, size_t count, lc_channel
     lc_error *mistake = sources_check(sources, count);
     if (mistake)
         return mistake;
-    lc_channel *channel = make(0, 0, count);
+    lc_channel *channel = make(LC_CHANNEL(), 0, count);
     if (!channel)
         return lc_error_new(-ENOMEM, "no memory to merge %zu channels", count);
     channel->is_merged = true;

@@ -12,11 +12,15 @@
 enum lc__channel_side { LC__RECEIVE, LC__SEND };
 
 /*
- * As lc_channel_new, of a bounded channel that takes room as it needs it: a send may fail with
- * -ENOMEM. It has room for the first items from the start, so that one that waits for a single
- * message gets it whatever memory there is. Items of which `is_extra` says so do not count against
- * the capacity; it is asked under the channel's lock.
+ * As lc_channel_new, but a bounded channel too allocates its room as it needs it: a send may fail
+ * with -ENOMEM. There is room for the first items from the start, so that a worker that waits for a
+ * single message gets it even if memory has run out. An item for which `is_extra` returns true does
+ * not count against the capacity, and no send drops it; lc__channel_send_beyond sends one to a full
+ * channel. The channel calls `is_extra` under its lock. The capacity is 1 or more.
  */
+lc_channel *lc__channel_new_counting(const lc_channel_options *options,
+                                     bool (*is_extra)(const void *item));
+/* The same with when_full of LC_CHANNEL_WAIT. @return 0, -ENOMEM. */
 int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
                             bool (*is_extra)(const void *item), lc_channel **channel);
 /*

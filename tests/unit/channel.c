@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "executor/manual_clock.h"
+#include "wait/channel.h"
 
 #include <lifecycle.h>
 
@@ -191,6 +192,12 @@ static void discard_into(void *item)
         lc_channel_send(reentered, item, LC_NOW);
 }
 
+static void discard_length(void *item)
+{
+    (void)item;
+    discarded = (unsigned)lc_channel_length(reentered);
+}
+
 static void discard_runs_unlocked(void)
 {
     lc_channel *channel = NULL;
@@ -200,6 +207,127 @@ static void discard_runs_unlocked(void)
     lc_channel_unref(channel);
     CU_ASSERT_EQUAL(received(reentered), 6);
     lc_channel_unref(reentered);
+}
+
+/* ---- full channels ---- */
+
+static lc_channel *channel_of_two(lc_channel_when_full when_full, void (*discarder)(void *item))
+{
+    lc_channel *channel = NULL;
+    CHECK_SUCCESS(lc_channel_new(
+        LC_CHANNEL(.capacity = 2, .when_full = when_full, .discard = discarder), &channel));
+    discarded = 0;
+    lc_channel_send(channel, number(10), LC_NOW);
+    lc_channel_send(channel, number(200), LC_NOW);
+    return channel;
+}
+
+static bool has_room(lc_channel *channel)
+{
+    lc_waitable room = lc_on_send(channel);
+    return lc_wait_any(&room, 1, LC_NOW) == 0;
+}
+
+static void full_channel_refuses(void)
+{
+    lc_channel *channel = channel_of_two(LC_CHANNEL_REFUSE, discard);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(3), LC_NOW), -ENOBUFS);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(3), LC_FOREVER), -ENOBUFS);
+    CU_ASSERT_EQUAL(lc_context_send(NULL, channel, number(3), LC_FOREVER), -ENOBUFS);
+    CU_ASSERT_FALSE(has_room(channel));
+    CU_ASSERT_EQUAL(received(channel), 10);
+    CU_ASSERT_TRUE(has_room(channel));
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(4), LC_FOREVER), 0);
+    CU_ASSERT_EQUAL(received(channel), 200);
+    CU_ASSERT_EQUAL(received(channel), 4);
+    CU_ASSERT_EQUAL(discarded, 0); /* the refused one stays with its sender */
+    lc_channel_close(channel);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(5), LC_FOREVER), -EPIPE);
+    lc_channel_unref(channel);
+}
+
+static void full_channel_drops_its_oldest(void)
+{
+    lc_channel *channel = channel_of_two(LC_CHANNEL_DROP_OLDEST, discard);
+    CU_ASSERT_TRUE(has_room(channel));
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(3), LC_NOW), 0);
+    CU_ASSERT_EQUAL(discarded, 10);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(4), LC_FOREVER), 0);
+    CU_ASSERT_EQUAL(lc_context_send(NULL, channel, number(5), LC_FOREVER), 0);
+    CU_ASSERT_EQUAL(discarded, 213);
+    CU_ASSERT_EQUAL(lc_channel_length(channel), 2);
+    CU_ASSERT_EQUAL(received(channel), 4);
+    CU_ASSERT_EQUAL(received(channel), 5);
+    lc_channel_send(channel, number(6), LC_NOW);
+    lc_channel_send(channel, number(7), LC_NOW);
+    lc_channel_close(channel);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(8), LC_NOW), -EPIPE);
+    CU_ASSERT_EQUAL(discarded,
+                    213); /* a closed channel drops nothing for an item that is refused */
+    lc_channel_unref(channel);
+    CU_ASSERT_EQUAL(discarded, 226);
+}
+
+static void drop_runs_unlocked(void)
+{
+    reentered = channel_of_two(LC_CHANNEL_DROP_OLDEST, discard_length);
+    lc_channel_send(reentered, number(3), LC_NOW);
+    CU_ASSERT_EQUAL(discarded, 1); /* the other one */
+    CU_ASSERT_EQUAL(received(reentered), 200);
+    CU_ASSERT_EQUAL(received(reentered), 3);
+    lc_channel_unref(reentered);
+}
+
+static void drop_needs_no_discard_function(void)
+{
+    lc_channel *channel = channel_of_two(LC_CHANNEL_DROP_OLDEST, NULL);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(3), LC_NOW), 0);
+    CU_ASSERT_EQUAL(received(channel), 200);
+    lc_channel_unref(channel);
+}
+
+static bool is_odd(const void *item)
+{
+    return (uintptr_t)item % 2 == 1;
+}
+
+static lc_channel *counting_channel(lc_channel_when_full when_full)
+{
+    discarded = 0;
+    lc_channel *channel = lc__channel_new_counting(
+        LC_CHANNEL(.capacity = 2, .when_full = when_full, .discard = discard), is_odd);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(channel);
+    return channel;
+}
+
+static void extra_items_are_not_dropped(void)
+{
+    lc_channel *channel = counting_channel(LC_CHANNEL_DROP_OLDEST);
+    for (size_t i = 1; i <= 5; i++) /* 2 and 4 count */
+        CU_ASSERT_EQUAL(lc__channel_send_beyond(channel, number(i)), 0);
+    CU_ASSERT_EQUAL(discarded, 0);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(6), LC_NOW), 0);
+    CU_ASSERT_EQUAL(discarded, 2);
+    CU_ASSERT_EQUAL(received(channel), 1);
+    CU_ASSERT_EQUAL(received(channel), 3);
+    CU_ASSERT_EQUAL(received(channel), 4);
+    CU_ASSERT_EQUAL(received(channel), 5);
+    CU_ASSERT_EQUAL(received(channel), 6);
+    lc_channel_unref(channel);
+}
+
+static void all_above_the_capacity_is_dropped(void)
+{
+    lc_channel *channel = counting_channel(LC_CHANNEL_DROP_OLDEST);
+    for (size_t i = 2; i <= 8; i += 2)
+        CU_ASSERT_EQUAL(lc__channel_send_beyond(channel, number(i)), 0);
+    CU_ASSERT_EQUAL(lc_channel_length(channel), 4);
+    CU_ASSERT_EQUAL(lc_channel_send(channel, number(20), LC_NOW), 0);
+    CU_ASSERT_EQUAL(discarded, 2 + 4 + 6);
+    CU_ASSERT_EQUAL(lc_channel_length(channel), 2);
+    CU_ASSERT_EQUAL(received(channel), 8);
+    CU_ASSERT_EQUAL(received(channel), 20);
+    lc_channel_unref(channel);
 }
 
 /* ---- waiting ---- */
@@ -496,6 +624,12 @@ CHECK_SUITE(
     {"a closed channel gives what is left, then EPIPE", closed_channel_gives_what_is_left},
     {"the last reference discards what is queued", last_reference_discards},
     {"discard is called without a lock", discard_runs_unlocked},
+    {"a full channel refuses, if it is to", full_channel_refuses},
+    {"a full channel drops its oldest item, if it is to", full_channel_drops_its_oldest},
+    {"an item is dropped without a lock", drop_runs_unlocked},
+    {"dropping needs no discard function", drop_needs_no_discard_function},
+    {"items that do not count are not dropped", extra_items_are_not_dropped},
+    {"a send drops all that is above the capacity", all_above_the_capacity_is_dropped},
     {"a receiver is woken by an item", receiver_is_woken_by_an_item},
     {"a receiver is woken by the close", receiver_is_woken_by_the_close},
     {"a sender is woken by room", sender_is_woken_by_room},

@@ -88,6 +88,14 @@ static lc_error *open_port_with(int value)
     return lc_port_open(&options, &port);
 }
 
+static lc_error *make_channel(int value)
+{
+    lc_channel *channel;
+    lc_channel_options options = {.size = sizeof options};
+    options.when_full = (lc_channel_when_full)value;
+    return lc_channel_new(&options, &channel);
+}
+
 /* ---- waiting ---- */
 
 static lc_error *wait_for_any(int value)
@@ -335,6 +343,7 @@ static const struct {
     {"lc_isolate_spawn_uri", spawn_from_object, LC_FULL_PARK_SENDER},
     {"lc_isolate_component_new", make_isolate_component, LC_FULL_PARK_SENDER},
     {"lc_port_open", open_port_with, LC_FULL_PARK_SENDER},
+    {"lc_channel_new", make_channel, LC_CHANNEL_DROP_OLDEST},
     {"lc_wait_any", wait_for_any, LC_WAITABLE_SIGNALS},
     {"lc_wait_all", wait_for_all, LC_WAITABLE_SIGNALS},
     {"lc_context_wait_any", wait_in_context, LC_WAITABLE_SIGNALS},
