@@ -38,8 +38,9 @@ lc_observer *lc__observer_new(size_t capacity)
     lc_observer *observer = lc__allocate(sizeof *observer);
     if (!observer)
         return NULL;
-    lc_error *error =
-        lc_channel_new(LC_CHANNEL(.capacity = capacity, .discard = discard), &observer->channel);
+    lc_error *error = lc_channel_new(
+        LC_CHANNEL(.capacity = capacity, .when_full = LC_CHANNEL_DROP_OLDEST, .discard = discard),
+        &observer->channel);
     if (!error)
         return observer;
     lc_error_unref(error);
@@ -73,13 +74,7 @@ void lc__observer_tell(lc_observer *observer, const lc_event *event)
     struct event *made = make_event(event, observer->sent++);
     if (!made)
         return;
-    int result;
-    while ((result = lc_channel_send(observer->channel, made, LC_NOW)) == -ETIMEDOUT) {
-        void *oldest;
-        if (lc_channel_receive(observer->channel, &oldest, LC_NOW) == 0)
-            lc_event_free(oldest);
-    }
-    if (result < 0) /* closed, since all is over */
+    if (lc_channel_send(observer->channel, made, LC_NOW) < 0) /* closed, since all is over */
         lc_event_free(&made->public);
 }
 
