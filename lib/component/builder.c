@@ -2,10 +2,12 @@
  * builder.c: collecting workers and their mistakes, and building managers. See
  * <lifecycle/manager.h>.
  */
-#include "component/plan.h"
+#include "component/builder.h"
 
 #include "base/memory.h"
 #include "base/options.h"
+#include "component/manager.h"
+#include "component/plan.h"
 
 #include <errno.h>
 #include <inttypes.h>

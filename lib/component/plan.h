@@ -49,12 +49,4 @@ struct lc__plan *lc__plan_copy(const struct lc__plan *plan);
 struct lc__plan *lc__plan_ref(struct lc__plan *plan);
 void lc__plan_unref(struct lc__plan *plan);
 
-/*
- * As lc_manager_builder_build; those workers that have no arg get `arg` in this manager.
- */
-lc_error *lc__builder_build_for(lc_manager_builder *builder, void *arg, lc_manager **manager);
-
-/* A manager of these workers, whose reference it takes; NULL: no memory. */
-lc_manager *lc__manager_new(struct lc__plan *plan);
-
 #endif

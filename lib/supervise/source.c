@@ -4,7 +4,7 @@
 #include "supervise/source.h"
 
 #include "base/options.h"
-#include "component/plan.h"
+#include "component/builder.h"
 
 #include <lifecycle/isolate.h>
 #include <lifecycle/tree.h>

@@ -1,0 +1,81 @@
+/*
+ * manager_warning.c: see manager_warning.h.
+ */
+#include "component/manager_warning.h"
+
+#include "context/owner.h"
+
+#include <lifecycle/log.h>
+
+#include <stdio.h>
+
+enum { NAMES_TOLD = 4 }; /* names in one warning */
+
+/*
+ * Writes which workers are starting: the first few by name. @return how many there are, 0 also if
+ * they have been told to stop.
+ */
+static size_t list_starting(lc_manager *manager, char *text, size_t size)
+{
+    size_t count = 0, used = 0;
+    text[0] = '\0';
+    lc__spinlock_lock(&manager->lock);
+    bool live = !lc_context_error(manager->context);
+    for (size_t i = 0; i < manager->plan->count && live; i++) {
+        const struct lc__manager_worker *worker = &manager->workers[i];
+        if (worker->state != LC_WORKER_STARTING || count++ >= NAMES_TOLD)
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s\"%s\"", used > 0 ? ", " : "",
+                                 worker->plan->name);
+    }
+    lc__spinlock_unlock(&manager->lock);
+    if (count > NAMES_TOLD)
+        snprintf(text + used, size - used, " and %zu more", count - NAMES_TOLD);
+    return count;
+}
+
+/* Under the timers' lock. */
+static bool readiness_due(struct lc__timer *timer)
+{
+    lc_manager_ref((lc_manager *)((char *)timer - offsetof(lc_manager, readiness)));
+    return true;
+}
+
+static void warn_of_starting(struct lc__timer *timer)
+{
+    lc_manager *manager = (lc_manager *)((char *)timer - offsetof(lc_manager, readiness));
+    char names[NAMES_TOLD * (LC_NAME_MAX + 4) + 32];
+    char path[LC__PATH_SIZE];
+    size_t count = list_starting(manager, names, sizeof names);
+    if (count > 0)
+        lc_log(LC_LOG_WARNING, lc__owner_path_of(manager->context, manager->plan->name, path),
+               "is not ready after %.1f s: it waits for worker%s %s",
+               (double)manager->plan->ready_warning / (double)LC_SECOND, count > 1 ? "s" : "",
+               names);
+    lc_manager_unref(manager);
+}
+
+/*
+ * The start has launched the workers, and still counts as an activity, so done is not closed yet.
+ * Ready may be closed, or just closing: either the closer of ready sees `watched`, or this function
+ * sees that no worker is left to wait for. Without a timer there is no warning, and all else goes
+ * on.
+ */
+void lc__manager_warning_arm(lc_manager *manager)
+{
+    int64_t after = manager->plan->ready_warning;
+    if (after == LC_FOREVER || lc_handle_is_closed(&manager->ready))
+        return;
+    manager->readiness.due = readiness_due;
+    manager->readiness.fire = warn_of_starting;
+    int64_t began = manager->began; /* to ask the clock once more costs more than all else here */
+    int64_t deadline = began < LC_FOREVER - after ? began + after : LC_FOREVER;
+    if (lc__timer_arm(&manager->readiness, deadline) < 0)
+        return;
+    lc__spinlock_lock(&manager->lock);
+    manager->watched = true;
+    bool all_ready = manager->not_ready == 0;
+    lc__spinlock_unlock(&manager->lock);
+    if (all_ready)
+        lc__timer_disarm(&manager->readiness);
+}

@@ -1,0 +1,188 @@
+/*
+ * manager_worker.c: see manager_worker.h.
+ *
+ * Who does what: a worker's own thread does all that follows from what the worker does. The last
+ * that is ready closes the ready handle, one that fails reports upward and cancels the others, the
+ * last that returns closes shutdown and done.
+ */
+#include "component/manager_worker.h"
+
+#include "base/clock.h"
+#include "context/context.h"
+#include "context/owner.h"
+#include "context/signaler.h"
+#include "executor/fiber.h"
+#include "executor/thread.h"
+
+#include <lifecycle/log.h>
+
+#include <stdio.h>
+
+/* ---- ready ---- */
+
+void lc_ready_signal(lc_ready *ready)
+{
+    if (!ready)
+        return;
+    struct lc__manager_worker *worker = (struct lc__manager_worker *)ready;
+    lc_manager *manager = ready->manager;
+    bool all = false;
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
+    if (worker->state == LC_WORKER_STARTING) {
+        lc__manager_worker_enter(worker, LC_WORKER_READY, now);
+        worker->was_ready = true;
+        all = --manager->not_ready == 0;
+    }
+    bool watched = manager->watched;
+    lc__spinlock_unlock(&manager->lock);
+    if (!all)
+        return;
+    if (watched)
+        lc__timer_disarm(&manager->readiness);
+    lc_handle_close(&manager->ready);
+}
+
+lc_ready *lc_ready_ref(lc_ready *ready)
+{
+    if (ready)
+        lc_manager_ref(ready->manager);
+    return ready;
+}
+
+void lc_ready_unref(lc_ready *ready)
+{
+    if (ready)
+        lc_manager_unref(ready->manager);
+}
+
+lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_ready_signal(ready);
+    lc_handle_wait(lc_context_done(context), LC_FOREVER);
+    return NULL;
+}
+
+/* ---- the end of a worker ---- */
+
+static void tell_early_return(const struct lc__manager_worker *worker)
+{
+    const lc_manager *manager = lc__manager_of(worker);
+    char path[LC__PATH_SIZE];
+    lc_log(LC_LOG_WARNING, lc__owner_path_of(manager->context, manager->plan->name, path),
+           "worker \"%s\" returned before it was ready: \"%s\" will never be ready",
+           worker->plan->name, manager->plan->name);
+}
+
+/*
+ * A worker has returned. If it never said that it is ready, and neither failed nor was told to
+ * stop, no other line would say why its manager is not ready.
+ */
+static void leave_as_worker(struct lc__manager_worker *worker)
+{
+    lc_manager *manager = lc__manager_of(worker);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
+    bool early = worker->state == LC_WORKER_STARTING && !lc_context_error(manager->context);
+    lc__manager_worker_enter(worker, LC_WORKER_RETURNED, now);
+    bool last = !early && lc__manager_count_off(manager);
+    lc__spinlock_unlock(&manager->lock);
+    if (last)
+        lc__manager_end_activity(manager);
+    if (!early)
+        return;
+    tell_early_return(worker);
+    lc__manager_leave(manager);
+}
+
+/* ---- workers ---- */
+
+static lc_error *work(void *arg)
+{
+    struct lc__manager_worker *worker = arg;
+    return worker->plan->run(lc__manager_of(worker)->context, &worker->ready, worker->plan->arg);
+}
+
+/*
+ * A late error is one that comes after the worker was told to stop and is no answer to that. The
+ * first goes upward as any error does, and is logged or judged there. Further ones are logged here.
+ */
+static void report_late(const struct lc__manager_worker *worker, lc_error *error)
+{
+    lc_manager *manager = lc__manager_of(worker);
+    char what[LC_NAME_MAX + 64];
+    if (lc__signaler_offer(manager->signaler, error))
+        return;
+    snprintf(what, sizeof what, "unhandled error: worker \"%s\" failed while being stopped",
+             worker->plan->name);
+    lc__signaler_log(LC_LOG_ERROR, manager->plan->name, what, error);
+    lc_error_unref(error);
+}
+
+static void worker_failed(void *arg, lc_error *error)
+{
+    struct lc__manager_worker *worker = arg;
+    lc_manager *manager = lc__manager_of(worker);
+    bool late = lc_context_error(manager->context) && !worker->failed &&
+                !lc__context_is_clean_end(manager->context, error);
+    worker->failed = true; /* what comes after its own error does not come of a stop */
+    if (late)
+        report_late(worker, error);
+    else
+        lc__signaler_signal(manager->signaler, error);
+}
+
+static void worker_ended(void *arg)
+{
+    struct lc__manager_worker *worker = arg;
+    /* Before done can close: who saw it closed may shut the library down. */
+    lc__worker_finishing();
+    leave_as_worker(worker);
+}
+
+static void run_worker(void *arg)
+{
+    struct lc__manager_worker *worker = arg;
+    lc__worker_run(&worker->call);
+}
+
+int lc__manager_worker_launch(struct lc__manager_worker *worker)
+{
+    const lc_worker *plan = worker->plan;
+    worker->call = (struct lc__worker_call){.context = lc__manager_of(worker)->context,
+                                            .work = work,
+                                            .failed = worker_failed,
+                                            .ended = worker_ended,
+                                            .arg = worker,
+                                            .wait = &worker->wait};
+    if (plan->kind == LC_FIBER) {
+        const struct lc__fiber_options fiber = {
+            .name = plan->name,
+            .stack_size = plan->stack_size,
+            .run = run_worker,
+            .arg = worker,
+            .executor = plan->executor,
+            .group = plan->group,
+            .spread = plan->spread,
+        };
+        return lc__fiber_start(&fiber);
+    }
+    const struct lc__thread_options thread = {
+        .name = plan->name,
+        .stack_size = plan->stack_size,
+        .run = run_worker,
+        .arg = worker,
+    };
+    return lc__thread_start(&thread);
+}
+
+void lc__manager_worker_unlaunched(struct lc__manager_worker *worker)
+{
+    lc_manager *manager = lc__manager_of(worker);
+    int64_t now = lc__now_roughly();
+    lc__spinlock_lock(&manager->lock);
+    lc__manager_worker_enter(worker, LC_WORKER_RETURNED, now);
+    lc__spinlock_unlock(&manager->lock);
+    lc__manager_leave(manager);
+}
