@@ -27,7 +27,7 @@ struct all {
     struct input inputs[];
 };
 
-static void unref(struct all *all)
+static void all_unref(struct all *all)
 {
     /* Release, then acquire by the last: what others did with it happens before the free. */
     if (atomic_fetch_sub_explicit(&all->refs, 1, memory_order_acq_rel) > 1)
@@ -38,39 +38,39 @@ static void unref(struct all *all)
     lc__free(all);
 }
 
-static void ref_user(lc_handle *handle)
+static void all_user_ref(lc_handle *handle)
 {
     atomic_fetch_add_explicit(&((struct all *)handle)->users, 1, memory_order_relaxed);
 }
 
-static void unref_user(lc_handle *handle)
+static void all_user_unref(lc_handle *handle)
 {
     struct all *all = (struct all *)handle;
     if (atomic_fetch_sub_explicit(&all->users, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < all->count; i++)
         if (lc__handle_remove(all->inputs[i].handle, &all->inputs[i].waiter))
-            unref(all);
-    unref(all);
+            all_unref(all);
+    all_unref(all);
 }
 
-static const struct lc__handle_owner owner = {ref_user, unref_user};
+static const struct lc__handle_owner owner = {all_user_ref, all_user_unref};
 
 /* Release and acquire: who sees the result closed sees what was done before each input closed. */
-static void one_less(struct all *all)
+static void all_count_down(struct all *all)
 {
     if (atomic_fetch_sub_explicit(&all->waiting, 1, memory_order_acq_rel) == 1)
         lc_handle_close(&all->handle);
 }
 
-static void input_closed(struct lc__waiter *waiter)
+static void all_input_closed(struct lc__waiter *waiter)
 {
     struct all *all = ((struct input *)waiter)->all;
-    one_less(all);
-    unref(all);
+    all_count_down(all);
+    all_unref(all);
 }
 
-static struct all *make(size_t count)
+static struct all *all_make(size_t count)
 {
     struct all *all = lc__allocate(sizeof *all + count * sizeof all->inputs[0]);
     if (!all)
@@ -83,14 +83,14 @@ static struct all *make(size_t count)
     return all;
 }
 
-static void add_input(struct all *all, size_t i, lc_handle *handle)
+static void all_input_add(struct all *all, size_t i, lc_handle *handle)
 {
     struct input *input = &all->inputs[i];
-    input->waiter.closed = input_closed;
+    input->waiter.closed = all_input_closed;
     input->all = all;
     input->handle = lc_handle_ref(handle);
     if (!lc__handle_add(handle, &input->waiter))
-        input_closed(&input->waiter);
+        all_input_closed(&input->waiter);
 }
 
 lc_handle *lc_handles_all_closed(lc_handle *const *handles, size_t count)
@@ -100,19 +100,19 @@ lc_handle *lc_handles_all_closed(lc_handle *const *handles, size_t count)
     for (size_t i = 0; i < count; i++)
         if (!handles[i])
             return NULL;
-    struct all *all = make(count);
+    struct all *all = all_make(count);
     if (!all)
         return NULL;
     for (size_t i = 0; i < count; i++)
-        add_input(all, i, handles[i]);
-    one_less(all);
+        all_input_add(all, i, handles[i]);
+    all_count_down(all);
     return &all->handle;
 }
 
 /* ---- of components ---- */
 
-static lc_handle *all_of(lc_component *const *components, size_t count,
-                         lc_handle *(*handle_of)(lc_component *component))
+static lc_handle *all_of_components(lc_component *const *components, size_t count,
+                                    lc_handle *(*handle_of)(lc_component *component))
 {
     if (count > 0 && !components)
         return NULL;
@@ -128,10 +128,10 @@ static lc_handle *all_of(lc_component *const *components, size_t count,
 
 lc_handle *lc_components_all_ready(lc_component *const *components, size_t count)
 {
-    return all_of(components, count, lc_component_ready);
+    return all_of_components(components, count, lc_component_ready);
 }
 
 lc_handle *lc_components_all_done(lc_component *const *components, size_t count)
 {
-    return all_of(components, count, lc_component_done);
+    return all_of_components(components, count, lc_component_done);
 }

@@ -42,7 +42,7 @@ struct level {
 
 enum { TAIL = 24 }; /* room for how many more there are */
 
-static void list_add(struct list *list, const char *entry)
+static void awaited_list_add(struct list *list, const char *entry)
 {
     list->count++;
     if (list->left_out > 0 || list->used + strlen(entry) + TAIL >= list->size) {
@@ -53,7 +53,7 @@ static void list_add(struct list *list, const char *entry)
                                    list->used > 0 ? list->between : "", entry);
 }
 
-static void list_end(struct list *list)
+static void awaited_list_end(struct list *list)
 {
     if (list->left_out > 0)
         snprintf(list->text + list->used, list->size - list->used, "%s%zu more",
@@ -62,7 +62,7 @@ static void list_end(struct list *list)
 
 /* ---- what is waited for ---- */
 
-static bool runs(lc_node_state state)
+static bool state_runs(lc_node_state state)
 {
     switch (state) {
     case LC_NODE_STARTING:
@@ -86,13 +86,13 @@ static bool runs(lc_node_state state)
 bool lc__awaited_is(enum lc__awaited what, const lc_part *part)
 {
     if (what == LC__AWAITED_DONE)
-        return runs(part->state);
+        return state_runs(part->state);
     if (part->state == LC_NODE_STOPPED)
         return part->is_worker;
     return part->state != LC_NODE_READY && part->state != LC_NODE_DONE;
 }
 
-static bool waits(const lc_part *part)
+static bool part_waits(const lc_part *part)
 {
     return part->waits_for && *part->waits_for != '\0';
 }
@@ -102,8 +102,8 @@ static bool waits(const lc_part *part)
 enum { DURATION_SIZE = 40 };
 
 /* How long, as "2.0 s" behind `before`; "" if since when is not known. */
-static const char *duration(const struct walk *walk, const char *before, int64_t since,
-                            char text[DURATION_SIZE])
+static const char *duration_write(const struct walk *walk, const char *before, int64_t since,
+                                  char text[DURATION_SIZE])
 {
     text[0] = '\0';
     if (since != 0)
@@ -112,27 +112,28 @@ static const char *duration(const struct walk *walk, const char *before, int64_t
     return text;
 }
 
-static void add_worker(struct level *level, const lc_part *part)
+static void level_worker_add(struct level *level, const lc_part *part)
 {
     char entry[320], time[DURATION_SIZE];
     if (part->state == LC_NODE_STOPPED)
         strlcpy(time, "returned", sizeof time);
     else
-        duration(level->walk, "", part->since, time);
+        duration_write(level->walk, "", part->since, time);
     snprintf(entry, sizeof entry, "%.100s%s%s%s%s%.120s", part->name, *time ? " (" : "", time,
-             *time ? ")" : "", waits(part) ? " waits for " : "",
-             waits(part) ? part->waits_for : "");
-    list_add(&level->workers, entry);
+             *time ? ")" : "", part_waits(part) ? " waits for " : "",
+             part_waits(part) ? part->waits_for : "");
+    awaited_list_add(&level->workers, entry);
 }
 
-static void add_entry(struct walk *walk, const lc_part *part, const char *workers)
+static void walk_entry_add(struct walk *walk, const lc_part *part, const char *workers)
 {
     char entry[512], time[DURATION_SIZE];
     const char *state = lc_node_state_name(part->state);
     snprintf(entry, sizeof entry, "%s (%s%s%s%.120s)%s%s", walk->path, state ? state : "?",
-             duration(walk, " for ", part->since, time), waits(part) ? ", waits for " : "",
-             waits(part) ? part->waits_for : "", *workers ? ": " : "", workers);
-    list_add(waits(part) ? &walk->waiting : &walk->holding, entry);
+             duration_write(walk, " for ", part->since, time),
+             part_waits(part) ? ", waits for " : "", part_waits(part) ? part->waits_for : "",
+             *workers ? ": " : "", workers);
+    awaited_list_add(part_waits(part) ? &walk->waiting : &walk->holding, entry);
 }
 
 /* ---- the walk ---- */
@@ -156,23 +157,23 @@ static size_t path_push(struct walk *walk, size_t used, const char *name)
     return end < sizeof walk->path ? end : sizeof walk->path - 1;
 }
 
-static void visit(const lc_part *part, void *arg)
+static void level_part_visit(const lc_part *part, void *arg)
 {
     struct level *above = arg;
     struct walk *walk = above->walk;
     if (!lc__awaited_is(walk->what, part))
         return;
     if (part->is_worker) {
-        add_worker(above, part);
+        level_worker_add(above, part);
         return;
     }
     struct level level;
     level_begin(&level, walk, path_push(walk, above->path_used, part->name));
-    lc_component_parts(part->component, visit, &level);
+    lc_component_parts(part->component, level_part_visit, &level);
     if (level.entries == 0) {
-        list_end(&level.workers);
+        awaited_list_end(&level.workers);
         walk->path[level.path_used] = '\0';
-        add_entry(walk, part, level.workers_text);
+        walk_entry_add(walk, part, level.workers_text);
         level.entries++;
     }
     above->entries += level.entries;
@@ -198,10 +199,10 @@ static size_t walk_end(struct walk *walk)
     if (list->left_out > 0 || list->used + waiting->used + TAIL >= list->size) {
         list->left_out += waiting->count;
     } else if (waiting->count > 0) {
-        list_add(list, walk->waiting_text);
+        awaited_list_add(list, walk->waiting_text);
         list->left_out += waiting->left_out;
     }
-    list_end(list);
+    awaited_list_end(list);
     return count;
 }
 
@@ -211,10 +212,10 @@ size_t lc__awaited_of(lc_component *component, enum lc__awaited what, char *text
     struct level level;
     walk_begin(&walk, what, text, size);
     level_begin(&level, &walk, 0);
-    lc_component_parts(component, visit, &level);
-    list_end(&level.workers);
+    lc_component_parts(component, level_part_visit, &level);
+    awaited_list_end(&level.workers);
     if (level.workers.count > 0)
-        list_add(&walk.holding, level.workers_text);
+        awaited_list_add(&walk.holding, level.workers_text);
     return walk_end(&walk);
 }
 
@@ -224,6 +225,6 @@ size_t lc__awaited_of_part(const lc_part *part, enum lc__awaited what, char *tex
     struct level level;
     walk_begin(&walk, what, text, size);
     level_begin(&level, &walk, 0);
-    visit(part, &level);
+    level_part_visit(part, &level);
     return walk_end(&walk);
 }

@@ -22,7 +22,7 @@ struct lc_manager_builder {
 /* ---- the plan ---- */
 
 /* Sees to it that no manager shares the plan. @return 0, or -ENOMEM. */
-static int own_plan(lc_manager_builder *builder)
+static int builder_plan_own(lc_manager_builder *builder)
 {
     /* Acquire: managers that have let go were done with it. */
     if (atomic_load_explicit(&builder->plan->refs, memory_order_acquire) == 1)
@@ -38,7 +38,7 @@ static int own_plan(lc_manager_builder *builder)
 /* ---- mistakes ---- */
 
 /* Keeps the first, taken over. */
-static void keep_mistake(lc_manager_builder *builder, lc_error *mistake)
+static void builder_mistake_keep(lc_manager_builder *builder, lc_error *mistake)
 {
     if (builder->mistake)
         lc_error_unref(mistake);
@@ -46,7 +46,7 @@ static void keep_mistake(lc_manager_builder *builder, lc_error *mistake)
         builder->mistake = mistake;
 }
 
-static bool is_good_name(const char *name)
+static bool manager_name_is_good(const char *name)
 {
     size_t length = name ? strnlen(name, LC_NAME_MAX + 1) : 0;
     return length >= 1 && length <= LC_NAME_MAX;
@@ -55,7 +55,7 @@ static bool is_good_name(const char *name)
 LC__OPTIONS_END(lc_worker, group);
 
 /* @return what is wrong with the worker's kind, or with what goes with it; or NULL. */
-static lc_error *worker_kind_check(const struct lc__plan *plan, const lc_worker *worker)
+static lc_error *builder_worker_check_kind(const struct lc__plan *plan, const lc_worker *worker)
 {
     if (worker->kind != LC_THREAD && worker->kind != LC_FIBER)
         return lc_error_new(-EINVAL, "worker \"%s\" of \"%s\" is of kind %d, which does not exist",
@@ -79,9 +79,9 @@ static lc_error *worker_kind_check(const struct lc__plan *plan, const lc_worker 
 }
 
 /* @return what is wrong with the worker, or NULL. */
-static lc_error *worker_check(const struct lc__plan *plan, const lc_worker *worker)
+static lc_error *builder_worker_check(const struct lc__plan *plan, const lc_worker *worker)
 {
-    if (!is_good_name(worker->name))
+    if (!manager_name_is_good(worker->name))
         return lc_error_new(-EINVAL, "a worker of \"%s\" needs a name of 1 to %d bytes", plan->name,
                             LC_NAME_MAX);
     if (!worker->run)
@@ -90,17 +90,17 @@ static lc_error *worker_check(const struct lc__plan *plan, const lc_worker *work
     if (plan->count >= LC_MANAGER_WORKERS_MAX)
         return lc_error_new(-E2BIG, "\"%s\" has %d workers already, the most there can be",
                             plan->name, LC_MANAGER_WORKERS_MAX);
-    return worker_kind_check(plan, worker);
+    return builder_worker_check_kind(plan, worker);
 }
 
 /* @return NULL, or a mistake in what was given. */
-static lc_error *worker_read(const lc_manager_builder *builder, lc_worker *worker,
-                             const lc_worker *given)
+static lc_error *builder_worker_read(const lc_manager_builder *builder, lc_worker *worker,
+                                     const lc_worker *given)
 {
     lc_error *mistake = lc__options_read(worker, sizeof *worker, given, "lc_worker");
     if (worker->kind == LC_KIND_DEFAULT)
         worker->kind = builder->kind;
-    return mistake ? mistake : worker_check(builder->plan, worker);
+    return mistake ? mistake : builder_worker_check(builder->plan, worker);
 }
 
 /* ---- building ---- */
@@ -111,15 +111,15 @@ lc_manager_builder *lc_manager_builder_new(const char *name)
     if (!builder)
         return NULL;
     builder->kind = LC_THREAD;
-    bool good = is_good_name(name);
+    bool good = manager_name_is_good(name);
     builder->plan = lc__plan_new(good ? name : "(no name)");
     if (!builder->plan) {
         lc__free(builder);
         return NULL;
     }
     if (!good)
-        keep_mistake(builder,
-                     lc_error_new(-EINVAL, "a manager needs a name of 1 to %d bytes", LC_NAME_MAX));
+        builder_mistake_keep(
+            builder, lc_error_new(-EINVAL, "a manager needs a name of 1 to %d bytes", LC_NAME_MAX));
     return builder;
 }
 
@@ -144,22 +144,23 @@ void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t t
         return;
     const char *name = builder->plan->name;
     if (timeout < 0)
-        keep_mistake(builder, lc_error_new(-EINVAL,
-                                           "the ready warning of \"%s\" comes after %" PRId64
-                                           " ns: 0 for the default, LC_FOREVER for none, or a time "
-                                           "above 0",
-                                           name, timeout));
-    else if (own_plan(builder) < 0)
-        keep_mistake(builder,
-                     lc_error_new(-ENOMEM, "no memory for the ready warning of \"%s\"", name));
+        builder_mistake_keep(builder,
+                             lc_error_new(-EINVAL,
+                                          "the ready warning of \"%s\" comes after %" PRId64
+                                          " ns: 0 for the default, LC_FOREVER for none, or a time "
+                                          "above 0",
+                                          name, timeout));
+    else if (builder_plan_own(builder) < 0)
+        builder_mistake_keep(
+            builder, lc_error_new(-ENOMEM, "no memory for the ready warning of \"%s\"", name));
     else
         builder->plan->ready_warning = timeout > 0 ? timeout : LC_READY_WARNING;
 }
 
 /* @return NULL, or why it could not be. */
-static lc_error *append(lc_manager_builder *builder, const lc_worker *worker)
+static lc_error *builder_worker_append(lc_manager_builder *builder, const lc_worker *worker)
 {
-    int result = own_plan(builder);
+    int result = builder_plan_own(builder);
     if (result == 0)
         result = lc__plan_append(builder->plan, worker);
     if (result == -EEXIST)
@@ -176,11 +177,11 @@ void lc_manager_builder_add(lc_manager_builder *builder, const lc_worker *given)
     if (!builder || builder->mistake)
         return;
     lc_worker worker;
-    lc_error *mistake = worker_read(builder, &worker, given);
+    lc_error *mistake = builder_worker_read(builder, &worker, given);
     if (!mistake)
-        mistake = append(builder, &worker);
+        mistake = builder_worker_append(builder, &worker);
     if (mistake)
-        keep_mistake(builder, mistake);
+        builder_mistake_keep(builder, mistake);
 }
 
 lc_error *lc__builder_build_for(lc_manager_builder *builder, void *arg, lc_manager **manager)

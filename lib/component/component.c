@@ -10,7 +10,7 @@
 #define FIRST_SIZE offsetof(lc_component_ops, parts)
 
 /* Of a newer program the bytes that we do not know must be zero, which means the default. */
-static bool size_is_good(const lc_component_ops *ops)
+static bool ops_size_is_good(const lc_component_ops *ops)
 {
     if (ops->size < FIRST_SIZE)
         return false;
@@ -21,11 +21,11 @@ static bool size_is_good(const lc_component_ops *ops)
     return i >= ops->size;
 }
 
-static lc_error *check(const lc_component_ops *ops)
+static lc_error *ops_check(const lc_component_ops *ops)
 {
     if (!ops)
         return lc_error_new(-EINVAL, "the component's ops are missing");
-    if (!size_is_good(ops))
+    if (!ops_size_is_good(ops))
         return lc_error_new(-EINVAL,
                             "the component's ops have a size of %zu, and this library's have %zu",
                             ops->size, sizeof *ops);
@@ -41,7 +41,7 @@ lc_error *lc_component_start(lc_component *component, lc_context *context)
     if (!component || !context)
         return lc_error_new(-EINVAL, "lc_component_start needs a %s",
                             component ? "context" : "component");
-    lc_error *mistake = check(component->ops);
+    lc_error *mistake = ops_check(component->ops);
     return mistake ? mistake : component->ops->start(component, context);
 }
 

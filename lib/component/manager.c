@@ -24,7 +24,7 @@
  * are cancelled. Done waits for it, also if the thrower is none of the workers; only one thrown
  * when all is over is for the log.
  */
-static void relay_error(void *arg, lc_error *error)
+static void manager_error_relay(void *arg, lc_error *error)
 {
     lc_manager *manager = arg;
     if (!lc__manager_enter(manager)) {
@@ -40,7 +40,7 @@ static void relay_error(void *arg, lc_error *error)
     lc__manager_leave(manager);
 }
 
-static void release_relay(void *arg)
+static void manager_relay_release(void *arg)
 {
     lc_manager_unref(arg);
 }
@@ -51,7 +51,7 @@ static void release_relay(void *arg)
  * Marks the workers as starting, before the first is launched, so that the count does not come to 0
  * while others are still to be. @return whether this is the first start.
  */
-static bool claim_start(lc_manager *manager)
+static bool manager_start_claim(lc_manager *manager)
 {
     size_t count = manager->plan->count;
     int64_t now = lc__now_roughly();
@@ -70,9 +70,9 @@ static bool claim_start(lc_manager *manager)
 }
 
 /* Makes the workers' context and its signaler. @return 0, or -ENOMEM. */
-static int prepare(lc_manager *manager, lc_context *parent)
+static int manager_context_make(lc_manager *manager, lc_context *parent)
 {
-    struct lc__relay relay = {relay_error, release_relay, manager, false};
+    struct lc__relay relay = {manager_error_relay, manager_relay_release, manager, false};
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler)
         return -ENOMEM;
@@ -90,7 +90,7 @@ static int prepare(lc_manager *manager, lc_context *parent)
     return 0;
 }
 
-static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code)
+static lc_error *manager_launch_error(const lc_manager *manager, size_t index, int code)
 {
     return lc_error_new_errno(-code, "worker \"%s\" of \"%s\" could not be launched",
                               manager->plan->workers[index].name, manager->plan->name);
@@ -100,7 +100,7 @@ static lc_error *cannot_launch(const lc_manager *manager, size_t index, int code
  * @return an error if none could be launched; once one runs, the failure of another is thrown, for
  * the others to end.
  */
-static lc_error *launch_all(lc_manager *manager)
+static lc_error *manager_workers_launch(lc_manager *manager)
 {
     size_t count = manager->plan->count;
     size_t launched = 0;
@@ -108,7 +108,7 @@ static lc_error *launch_all(lc_manager *manager)
     while (launched < count &&
            (result = lc__manager_worker_launch(&manager->workers[launched])) == 0)
         launched++;
-    lc_error *error = result < 0 ? cannot_launch(manager, launched, result) : NULL;
+    lc_error *error = result < 0 ? manager_launch_error(manager, launched, result) : NULL;
     if (error && launched > 0) {
         lc__signaler_signal(manager->signaler, error);
         error = NULL;
@@ -119,7 +119,7 @@ static lc_error *launch_all(lc_manager *manager)
 }
 
 /* The start failed before anything ran: that counts as done. */
-static void finish_unstarted(lc_manager *manager)
+static void manager_finish_unstarted(lc_manager *manager)
 {
     int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
@@ -140,12 +140,12 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
         return lc_error_new(-ENOTSUP,
                             "\"%s\" cannot be started in a child forked when there were workers",
                             manager->plan->name);
-    if (!claim_start(manager))
+    if (!manager_start_claim(manager))
         return lc_error_new(-EALREADY, "\"%s\" was started before: build another manager",
                             manager->plan->name);
-    int prepared = prepare(manager, context);
+    int prepared = manager_context_make(manager, context);
     if (prepared < 0) {
-        finish_unstarted(manager);
+        manager_finish_unstarted(manager);
         return lc_error_new(prepared, "no memory to start \"%s\"", manager->plan->name);
     }
     lc_manager_ref(manager); /* the activity's */
@@ -153,7 +153,7 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
         lc__manager_context_ended(&manager->context_ended);
     if (manager->plan->count == 0)
         lc_handle_close(&manager->ready);
-    lc_error *error = launch_all(manager);
+    lc_error *error = manager_workers_launch(manager);
     if (!error)
         lc__manager_warning_arm(manager);
     lc__manager_leave(manager);
@@ -162,28 +162,29 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
 
 /* ---- as a component ---- */
 
-static lc_error *start_component(lc_component *component, lc_context *context)
+static lc_error *manager_component_start(lc_component *component, lc_context *context)
 {
     return lc_manager_start((lc_manager *)component, context);
 }
 
-static lc_handle *ready_of_component(lc_component *component)
+static lc_handle *manager_component_ready(lc_component *component)
 {
     return lc_manager_ready((lc_manager *)component);
 }
 
-static lc_handle *done_of_component(lc_component *component)
+static lc_handle *manager_component_done(lc_component *component)
 {
     return lc_manager_done((lc_manager *)component);
 }
 
-static void destroy_component(lc_component *component)
+static void manager_component_destroy(lc_component *component)
 {
     lc_manager_unref((lc_manager *)component);
 }
 
 /* Under the lock. What a worker is about, in the words of all components. */
-static lc_part part_of(const lc_manager *manager, const struct lc__manager_worker *worker)
+static lc_part manager_worker_part(const lc_manager *manager,
+                                   const struct lc__manager_worker *worker)
 {
     static const lc_node_state states[] = {
         [LC_WORKER_PENDING] = LC_NODE_WAITING,
@@ -205,13 +206,13 @@ static lc_part part_of(const lc_manager *manager, const struct lc__manager_worke
     return part;
 }
 
-static void parts_of_component(lc_component *component, lc_part_visitor visit, void *arg)
+static void manager_component_parts(lc_component *component, lc_part_visitor visit, void *arg)
 {
     lc_manager *manager = (lc_manager *)component;
     char tasks[LC__TASKS_TEXT_SIZE];
     for (size_t i = 0; i < manager->plan->count; i++) {
         lc__spinlock_lock(&manager->lock);
-        lc_part part = part_of(manager, &manager->workers[i]);
+        lc_part part = manager_worker_part(manager, &manager->workers[i]);
         lc__spinlock_unlock(&manager->lock);
         if (lc__task_group_describe_wait(&manager->workers[i].wait, tasks))
             part.waits_for = tasks;
@@ -219,20 +220,20 @@ static void parts_of_component(lc_component *component, lc_part_visitor visit, v
     }
 }
 
-static const char *name_of_component(lc_component *component)
+static const char *manager_component_name(lc_component *component)
 {
     return lc_manager_name((lc_manager *)component);
 }
 
 static const lc_component_ops manager_ops = {
     .size = sizeof(lc_component_ops),
-    .start = start_component,
-    .ready = ready_of_component,
-    .done = done_of_component,
-    .destroy = destroy_component,
+    .start = manager_component_start,
+    .ready = manager_component_ready,
+    .done = manager_component_done,
+    .destroy = manager_component_destroy,
     .flags = LC_START_INLINE,
-    .parts = parts_of_component,
-    .name = name_of_component,
+    .parts = manager_component_parts,
+    .name = manager_component_name,
 };
 
 lc_component *lc_manager_component(lc_manager *manager)

@@ -20,7 +20,7 @@ lc_manager *lc_manager_ref(lc_manager *manager)
     return manager;
 }
 
-static void release_data(const lc_manager *manager)
+static void manager_data_release(const lc_manager *manager)
 {
     int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
@@ -33,7 +33,7 @@ void lc_manager_unref(lc_manager *manager)
     if (!manager || !lc__refs_drop(&manager->refs))
         return;
     if (manager->release)
-        release_data(manager);
+        manager_data_release(manager);
     lc_context_unref(manager->context);
     lc__handle_destroy(&manager->ready);
     lc__handle_destroy(&manager->done);
@@ -84,7 +84,7 @@ lc_manager *lc__manager_record_new(struct lc__plan *plan, const lc_component_ops
  * Done takes two: all work is over, and the workers' context has ended and closed the shutdown
  * handle. The latter may be just under way in another thread, which then closes done.
  */
-static void finish_half(lc_manager *manager)
+static void manager_half_finish(lc_manager *manager)
 {
     /* Release and acquire: who sees done closed sees what was done before either half. */
     if (atomic_fetch_sub_explicit(&manager->halves, 1, memory_order_acq_rel) > 1)
@@ -102,7 +102,7 @@ void lc__manager_context_ended(struct lc__waiter *waiter)
     manager->told_at = now;
     lc__spinlock_unlock(&manager->lock);
     lc_handle_close(&manager->shutdown);
-    finish_half(manager);
+    manager_half_finish(manager);
 }
 
 /* After the last activity nothing is left that the context is for. */
@@ -112,7 +112,7 @@ void lc__manager_end_activity(lc_manager *manager)
         lc__timer_disarm(&manager->readiness);
     lc__signaler_seal(manager->signaler);
     lc_context_cancel(manager->context, NULL);
-    finish_half(manager);
+    manager_half_finish(manager);
 }
 
 /* Under the lock: one activity less. @return whether it was the last. */

@@ -15,7 +15,7 @@ enum { NAMES_TOLD = 4 }; /* names in one warning */
  * Writes which workers are starting: the first few by name. @return how many there are, 0 also if
  * they have been told to stop.
  */
-static size_t list_starting(lc_manager *manager, char *text, size_t size)
+static size_t manager_starting_list(lc_manager *manager, char *text, size_t size)
 {
     size_t count = 0, used = 0;
     text[0] = '\0';
@@ -35,18 +35,18 @@ static size_t list_starting(lc_manager *manager, char *text, size_t size)
 }
 
 /* Under the timers' lock. */
-static bool readiness_due(struct lc__timer *timer)
+static bool manager_warning_due(struct lc__timer *timer)
 {
     lc_manager_ref((lc_manager *)((char *)timer - offsetof(lc_manager, readiness)));
     return true;
 }
 
-static void warn_of_starting(struct lc__timer *timer)
+static void manager_warning_fire(struct lc__timer *timer)
 {
     lc_manager *manager = (lc_manager *)((char *)timer - offsetof(lc_manager, readiness));
     char names[NAMES_TOLD * (LC_NAME_MAX + 4) + 32];
     char path[LC__PATH_SIZE];
-    size_t count = list_starting(manager, names, sizeof names);
+    size_t count = manager_starting_list(manager, names, sizeof names);
     if (count > 0)
         lc_log(LC_LOG_WARNING, lc__owner_path_of(manager->context, manager->plan->name, path),
                "is not ready after %.1f s: it waits for worker%s %s",
@@ -66,8 +66,8 @@ void lc__manager_warning_arm(lc_manager *manager)
     int64_t after = manager->plan->ready_warning;
     if (after == LC_FOREVER || lc_handle_is_closed(&manager->ready))
         return;
-    manager->readiness.due = readiness_due;
-    manager->readiness.fire = warn_of_starting;
+    manager->readiness.due = manager_warning_due;
+    manager->readiness.fire = manager_warning_fire;
     int64_t began = manager->began; /* to ask the clock once more costs more than all else here */
     int64_t deadline = began < LC_FOREVER - after ? began + after : LC_FOREVER;
     if (lc__timer_arm(&manager->readiness, deadline) < 0)

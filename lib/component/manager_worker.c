@@ -66,7 +66,7 @@ lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg)
 
 /* ---- the end of a worker ---- */
 
-static void tell_early_return(const struct lc__manager_worker *worker)
+static void manager_worker_log_early(const struct lc__manager_worker *worker)
 {
     const lc_manager *manager = lc__manager_of(worker);
     char path[LC__PATH_SIZE];
@@ -79,7 +79,7 @@ static void tell_early_return(const struct lc__manager_worker *worker)
  * A worker has returned. If it never said that it is ready, and neither failed nor was told to
  * stop, no other line would say why its manager is not ready.
  */
-static void leave_as_worker(struct lc__manager_worker *worker)
+static void manager_worker_leave(struct lc__manager_worker *worker)
 {
     lc_manager *manager = lc__manager_of(worker);
     int64_t now = lc__now_roughly();
@@ -92,13 +92,13 @@ static void leave_as_worker(struct lc__manager_worker *worker)
         lc__manager_end_activity(manager);
     if (!early)
         return;
-    tell_early_return(worker);
+    manager_worker_log_early(worker);
     lc__manager_leave(manager);
 }
 
 /* ---- workers ---- */
 
-static lc_error *work(void *arg)
+static lc_error *manager_worker_work(void *arg)
 {
     struct lc__manager_worker *worker = arg;
     return worker->plan->run(lc__manager_of(worker)->context, &worker->ready, worker->plan->arg);
@@ -108,7 +108,7 @@ static lc_error *work(void *arg)
  * A late error is one that comes after the worker was told to stop and is no answer to that. The
  * first goes upward as any error does, and is logged or judged there. Further ones are logged here.
  */
-static void report_late(const struct lc__manager_worker *worker, lc_error *error)
+static void manager_worker_report_late(const struct lc__manager_worker *worker, lc_error *error)
 {
     lc_manager *manager = lc__manager_of(worker);
     char what[LC_NAME_MAX + 64];
@@ -120,7 +120,7 @@ static void report_late(const struct lc__manager_worker *worker, lc_error *error
     lc_error_unref(error);
 }
 
-static void worker_failed(void *arg, lc_error *error)
+static void manager_worker_failed(void *arg, lc_error *error)
 {
     struct lc__manager_worker *worker = arg;
     lc_manager *manager = lc__manager_of(worker);
@@ -128,20 +128,20 @@ static void worker_failed(void *arg, lc_error *error)
                 !lc__context_is_clean_end(manager->context, error);
     worker->failed = true; /* what comes after its own error does not come of a stop */
     if (late)
-        report_late(worker, error);
+        manager_worker_report_late(worker, error);
     else
         lc__signaler_signal(manager->signaler, error);
 }
 
-static void worker_ended(void *arg)
+static void manager_worker_ended(void *arg)
 {
     struct lc__manager_worker *worker = arg;
     /* Before done can close: who saw it closed may shut the library down. */
     lc__worker_finishing();
-    leave_as_worker(worker);
+    manager_worker_leave(worker);
 }
 
-static void run_worker(void *arg)
+static void manager_worker_main(void *arg)
 {
     struct lc__manager_worker *worker = arg;
     lc__worker_run(&worker->call);
@@ -151,16 +151,16 @@ int lc__manager_worker_launch(struct lc__manager_worker *worker)
 {
     const lc_worker *plan = worker->plan;
     worker->call = (struct lc__worker_call){.context = lc__manager_of(worker)->context,
-                                            .work = work,
-                                            .failed = worker_failed,
-                                            .ended = worker_ended,
+                                            .work = manager_worker_work,
+                                            .failed = manager_worker_failed,
+                                            .ended = manager_worker_ended,
                                             .arg = worker,
                                             .wait = &worker->wait};
     if (plan->kind == LC_FIBER) {
         const struct lc__fiber_options fiber = {
             .name = plan->name,
             .stack_size = plan->stack_size,
-            .run = run_worker,
+            .run = manager_worker_main,
             .arg = worker,
             .executor = plan->executor,
             .group = plan->group,
@@ -171,7 +171,7 @@ int lc__manager_worker_launch(struct lc__manager_worker *worker)
     const struct lc__thread_options thread = {
         .name = plan->name,
         .stack_size = plan->stack_size,
-        .run = run_worker,
+        .run = manager_worker_main,
         .arg = worker,
     };
     return lc__thread_start(&thread);

@@ -33,16 +33,16 @@ struct merged {
 };
 
 /* For the start itself, which has stored it. */
-static lc_context *own_context(struct merged *merged)
+static lc_context *merged_context(struct merged *merged)
 {
     return atomic_load_explicit(&merged->context, memory_order_relaxed);
 }
 
 /* A part has failed to start, or its start has thrown: what was started before it ends. */
-static void stop_started(void *arg)
+static void merged_stop_started(void *arg)
 {
     struct merged *merged = arg;
-    lc_context_cancel(own_context(merged), NULL);
+    lc_context_cancel(merged_context(merged), NULL);
     lc__task_shield(); /* its parts are not left alone */
     size_t started = atomic_load_explicit(&merged->parts_started, memory_order_relaxed);
     for (size_t i = started; i-- > 0;)
@@ -50,7 +50,8 @@ static void stop_started(void *arg)
     lc__task_unshield();
 }
 
-static const char *part_name(const struct merged *merged, size_t i, char number[PART_NAME_SIZE])
+static const char *merged_part_name(const struct merged *merged, size_t i,
+                                    char number[PART_NAME_SIZE])
 {
     const char *name = lc_component_name(merged->parts[i]);
     snprintf(number, PART_NAME_SIZE, "part %zu", i + 1);
@@ -62,16 +63,16 @@ static const char *part_name(const struct merged *merged, size_t i, char number[
  * about what lies in the part have its name in their path. Without an owner above, or without
  * memory, it is the context of all parts.
  */
-static lc_context *part_context(struct merged *merged, size_t i)
+static lc_context *merged_part_context(struct merged *merged, size_t i)
 {
     char number[PART_NAME_SIZE], path[LC__PATH_SIZE];
-    lc_context *context = own_context(merged);
+    lc_context *context = merged_context(merged);
     const lc_context *above = context;
     const struct lc__owner *owner = lc__owner_next(&above);
     if (!owner)
         return lc_context_ref(context);
     struct lc__owner *own =
-        lc__owner_new(NULL, lc__path_join(owner->path, part_name(merged, i, number), path));
+        lc__owner_new(NULL, lc__path_join(owner->path, merged_part_name(merged, i, number), path));
     lc_context *made =
         own ? lc_context_with_value(context, &lc__owner_key, own, lc__owner_unref) : NULL;
     if (!made)
@@ -79,33 +80,34 @@ static lc_context *part_context(struct merged *merged, size_t i)
     return made ? made : lc_context_ref(context);
 }
 
-static lc_error *start_part(struct merged *merged, size_t i)
+static lc_error *merged_part_start(struct merged *merged, size_t i)
 {
-    merged->starting = part_context(merged, i);
+    merged->starting = merged_part_context(merged, i);
     lc_error *error = lc_component_start(merged->parts[i], merged->starting);
     lc_context_unref(merged->starting);
     merged->starting = NULL;
     return error;
 }
 
-static lc_error *start_parts(struct merged *merged)
+static lc_error *merged_parts_start(struct merged *merged)
 {
     lc_error *error = NULL;
     /* A throw in a part's start does not come back here. */
-    if (lc_defer(stop_started, merged) < 0)
+    if (lc_defer(merged_stop_started, merged) < 0)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
     for (size_t i = 0; i < merged->count && !error; i++) {
-        error = start_part(merged, i);
+        error = merged_part_start(merged, i);
         if (!error)
             atomic_store_explicit(&merged->parts_started, i + 1, memory_order_relaxed);
     }
-    lc__undefer(stop_started, merged); /* the parts' starts may have deferred calls of their own */
+    lc__undefer(merged_stop_started,
+                merged); /* the parts' starts may have deferred calls of their own */
     if (error)
-        stop_started(merged);
+        merged_stop_started(merged);
     return error;
 }
 
-static lc_error *start(lc_component *component, lc_context *context)
+static lc_error *merged_start(lc_component *component, lc_context *context)
 {
     struct merged *merged = (struct merged *)component;
     if (atomic_exchange(&merged->started, true))
@@ -113,41 +115,41 @@ static lc_error *start(lc_component *component, lc_context *context)
     lc_context *own = lc_context_new(context);
     if (!own)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
-    /* A part that answers stop_started() has not failed: that start's error comes first. */
+    /* A part that answers merged_stop_started() has not failed: that start's error comes first. */
     lc__context_drop_clean_ends(own);
     atomic_store_explicit(&merged->context, own, memory_order_release);
-    return start_parts(merged);
+    return merged_parts_start(merged);
 }
 
-static lc_handle *ready(lc_component *component)
+static lc_handle *merged_ready(lc_component *component)
 {
     return ((struct merged *)component)->ready;
 }
 
-static lc_handle *done(lc_component *component)
+static lc_handle *merged_done(lc_component *component)
 {
     return ((struct merged *)component)->done;
 }
 
-static void free_merged(struct merged *merged)
+static void merged_free(struct merged *merged)
 {
     lc_handle_unref(merged->ready);
     lc_handle_unref(merged->done);
     lc_context_unref(merged->starting);
-    lc_context_unref(own_context(merged));
+    lc_context_unref(merged_context(merged));
     lc__free(merged);
 }
 
-static void destroy(lc_component *component)
+static void merged_destroy(lc_component *component)
 {
     struct merged *merged = (struct merged *)component;
     for (size_t i = merged->count; i-- > 0;)
         lc_component_destroy(merged->parts[i]);
-    free_merged(merged);
+    merged_free(merged);
 }
 
 /* By its handles: a part says no more of itself than that. */
-static lc_node_state state_of(struct merged *merged, size_t i, bool ended)
+static lc_node_state merged_part_state(struct merged *merged, size_t i, bool ended)
 {
     if (lc_handle_is_closed(lc_component_done(merged->parts[i])))
         return LC_NODE_DONE;
@@ -160,15 +162,15 @@ static lc_node_state state_of(struct merged *merged, size_t i, bool ended)
     return is_ready ? LC_NODE_READY : LC_NODE_STARTING;
 }
 
-static void parts(lc_component *component, lc_part_visitor visit, void *arg)
+static void merged_parts(lc_component *component, lc_part_visitor visit, void *arg)
 {
     struct merged *merged = (struct merged *)component;
     const lc_context *context = atomic_load_explicit(&merged->context, memory_order_acquire);
     bool ended = lc_context_error(context) != NULL;
     for (size_t i = 0; i < merged->count; i++) {
         char number[PART_NAME_SIZE];
-        const lc_part part = {.name = part_name(merged, i, number),
-                              .state = state_of(merged, i, ended),
+        const lc_part part = {.name = merged_part_name(merged, i, number),
+                              .state = merged_part_state(merged, i, ended),
                               .component = merged->parts[i]};
         visit(&part, arg);
     }
@@ -177,14 +179,14 @@ static void parts(lc_component *component, lc_part_visitor visit, void *arg)
 /* Its start waits when a part fails, and calls the parts', which may throw: not LC_START_INLINE. */
 static const lc_component_ops merged_ops = {
     .size = sizeof(lc_component_ops),
-    .start = start,
-    .ready = ready,
-    .done = done,
-    .destroy = destroy,
-    .parts = parts,
+    .start = merged_start,
+    .ready = merged_ready,
+    .done = merged_done,
+    .destroy = merged_destroy,
+    .parts = merged_parts,
 };
 
-static bool is_among(const lc_component *part, lc_component *const *parts, size_t count)
+static bool merged_part_is_among(const lc_component *part, lc_component *const *parts, size_t count)
 {
     size_t i = 0;
     while (i < count && parts[i] != part)
@@ -193,12 +195,12 @@ static bool is_among(const lc_component *part, lc_component *const *parts, size_
 }
 
 /* @return what is wrong with the parts, or NULL. */
-static lc_error *parts_check(lc_component *const *parts, size_t count)
+static lc_error *merged_parts_check(lc_component *const *parts, size_t count)
 {
     if (count > 0 && !parts)
         return lc_error_new(-EINVAL, "lc_components_merge needs the components to merge");
     for (size_t i = 0; i < count; i++)
-        if (!parts[i] || is_among(parts[i], parts, i))
+        if (!parts[i] || merged_part_is_among(parts[i], parts, i))
             return lc_error_new(-EINVAL, "component %zu of those to merge is %s", i,
                                 parts[i] ? "there twice" : "NULL");
     return NULL;
@@ -209,7 +211,7 @@ lc_error *lc_components_merge(lc_component *const *parts, size_t count, lc_compo
     if (!result)
         return lc_error_new(-EINVAL, "lc_components_merge needs a place for the component");
     *result = NULL;
-    lc_error *mistake = parts_check(parts, count);
+    lc_error *mistake = merged_parts_check(parts, count);
     if (mistake)
         return mistake;
     struct merged *merged = lc__allocate(sizeof *merged + count * sizeof merged->parts[0]);
@@ -222,7 +224,7 @@ lc_error *lc_components_merge(lc_component *const *parts, size_t count, lc_compo
     merged->ready = lc_components_all_ready(parts, count);
     merged->done = lc_components_all_done(parts, count);
     if (!merged->ready || !merged->done) {
-        free_merged(merged);
+        merged_free(merged);
         return lc_error_new(-ENOMEM, "no memory to merge %zu components", count);
     }
     *result = &merged->component;

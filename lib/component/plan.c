@@ -42,7 +42,7 @@ void lc__plan_unref(struct lc__plan *plan)
 
 /* ---- names ---- */
 
-static struct lc__names *add_names(struct lc__plan *plan, size_t size)
+static struct lc__names *plan_names_add(struct lc__plan *plan, size_t size)
 {
     struct lc__names *names = lc__allocate(sizeof *names + size);
     if (!names)
@@ -54,11 +54,11 @@ static struct lc__names *add_names(struct lc__plan *plan, size_t size)
 }
 
 /* @return the plan's copy, or NULL. No name is longer than a piece. */
-static const char *copy_name(struct lc__plan *plan, const char *name, size_t size)
+static const char *plan_name_copy(struct lc__plan *plan, const char *name, size_t size)
 {
     struct lc__names *names = plan->names;
     if (names->size - names->used < size)
-        names = add_names(plan, LATER_NAMES);
+        names = plan_names_add(plan, LATER_NAMES);
     if (!names)
         return NULL;
     char *copy = memcpy(names->text + names->used, name, size);
@@ -69,7 +69,7 @@ static const char *copy_name(struct lc__plan *plan, const char *name, size_t siz
 /* ---- finding a name ---- */
 
 /* FNV-1a; names are short, and come from the program, not from its enemies. */
-static size_t hash(const char *name)
+static size_t plan_name_hash(const char *name)
 {
     uint64_t value = UINT64_C(14695981039346656037);
     for (; *name; name++)
@@ -77,28 +77,28 @@ static size_t hash(const char *name)
     return (size_t)(value ^ (value >> 32));
 }
 
-static void note_place(struct lc__plan *plan, size_t index)
+static void plan_place_note(struct lc__plan *plan, size_t index)
 {
     size_t mask = plan->place_count - 1;
-    size_t at = hash(plan->workers[index].name) & mask;
+    size_t at = plan_name_hash(plan->workers[index].name) & mask;
     while (plan->places[at] != 0)
         at = (at + 1) & mask;
     plan->places[at] = (unsigned)index + 1;
 }
 
-static bool is_placed(const struct lc__plan *plan, const char *name)
+static bool plan_places_have(const struct lc__plan *plan, const char *name)
 {
     size_t mask = plan->place_count - 1;
-    for (size_t at = hash(name) & mask; plan->places[at] != 0; at = (at + 1) & mask)
+    for (size_t at = plan_name_hash(name) & mask; plan->places[at] != 0; at = (at + 1) & mask)
         if (strcmp(plan->workers[plan->places[at] - 1].name, name) == 0)
             return true;
     return false;
 }
 
-static bool has(const struct lc__plan *plan, const char *name)
+static bool plan_has(const struct lc__plan *plan, const char *name)
 {
     if (plan->places)
-        return is_placed(plan, name);
+        return plan_places_have(plan, name);
     for (size_t i = 0; i < plan->count; i++)
         if (strcmp(plan->workers[i].name, name) == 0)
             return true;
@@ -108,7 +108,7 @@ static bool has(const struct lc__plan *plan, const char *name)
 /* ---- room ---- */
 
 /* Twice as many places as there is room for workers, so that a search is short. */
-static int make_places(struct lc__plan *plan, size_t room)
+static int plan_places_make(struct lc__plan *plan, size_t room)
 {
     unsigned *places = lc__allocate_array(room * 2, sizeof *places);
     if (!places)
@@ -117,11 +117,11 @@ static int make_places(struct lc__plan *plan, size_t room)
     plan->places = places;
     plan->place_count = room * 2;
     for (size_t i = 0; i < plan->count; i++)
-        note_place(plan, i);
+        plan_place_note(plan, i);
     return 0;
 }
 
-static int make_room(struct lc__plan *plan)
+static int plan_room_make(struct lc__plan *plan)
 {
     size_t room = plan->room * 4;
     lc_worker *old = plan->workers == plan->few ? NULL : plan->workers;
@@ -132,7 +132,7 @@ static int make_room(struct lc__plan *plan)
         memcpy(workers, plan->few, sizeof plan->few);
     plan->workers = workers;
     plan->room = room;
-    return make_places(plan, room);
+    return plan_places_make(plan, room);
 }
 
 /* ---- what the builder calls ---- */
@@ -148,24 +148,24 @@ struct lc__plan *lc__plan_new(const char *name)
     plan->room = FEW;
     plan->first_names.size = FIRST_NAMES;
     plan->names = &plan->first_names;
-    plan->name = copy_name(plan, name, strlen(name) + 1);
+    plan->name = plan_name_copy(plan, name, strlen(name) + 1);
     return plan;
 }
 
 int lc__plan_append(struct lc__plan *plan, const lc_worker *worker)
 {
-    if (has(plan, worker->name))
+    if (plan_has(plan, worker->name))
         return -EEXIST;
-    if (plan->count == plan->room && make_room(plan) < 0)
+    if (plan->count == plan->room && plan_room_make(plan) < 0)
         return -ENOMEM;
-    const char *name = copy_name(plan, worker->name, strlen(worker->name) + 1);
+    const char *name = plan_name_copy(plan, worker->name, strlen(worker->name) + 1);
     if (!name)
         return -ENOMEM;
     plan->workers[plan->count] = *worker;
     plan->workers[plan->count].name = name;
     lc_thread_group_ref(worker->group);
     if (plan->places)
-        note_place(plan, plan->count);
+        plan_place_note(plan, plan->count);
     plan->count++;
     return 0;
 }

@@ -78,7 +78,8 @@ struct task {
 /* ---- errors ---- */
 
 /* With the line goes how many were left out before it. */
-static void failure_log(const lc_task_group *group, const lc_error *error, uint64_t left_out)
+static void task_group_log_failure(const lc_task_group *group, const lc_error *error,
+                                   uint64_t left_out)
 {
     char origin[256];
     snprintf(origin, sizeof origin, "%s:%d", lc_error_file(error), lc_error_line(error));
@@ -92,7 +93,7 @@ static void failure_log(const lc_task_group *group, const lc_error *error, uint6
  * Each error that is no clean end comes here, on the stack of its thrower, before that task has
  * ended. Takes it over. The group may be over, if the error is not a task's: its memory is there.
  */
-static void failure_relay(void *arg, lc_error *error)
+static void group_failure_relay(void *arg, lc_error *error)
 {
     lc_task_group *group = arg;
     uint64_t left_out = 0;
@@ -111,7 +112,7 @@ static void failure_relay(void *arg, lc_error *error)
     if (first)
         lc_context_cancel(group->context, lc_error_ref(error));
     if (logged)
-        failure_log(group, error, left_out);
+        task_group_log_failure(group, error, left_out);
     lc_error_unref(error);
 }
 
@@ -128,7 +129,7 @@ lc_error *lc_task_group_result(lc_task_group *group)
 /* ---- making, and the end ---- */
 
 /* By its context's signaler, as the last. */
-static void group_free(void *arg)
+static void task_group_free(void *arg)
 {
     lc_task_group *group = arg;
     lc_error_unref(group->first);
@@ -140,14 +141,14 @@ static void group_free(void *arg)
  * No reference and no task is left, and so no other call changes the group any more. The log tells
  * what was left out of it, since no further line will.
  */
-static void group_over(lc_task_group *group)
+static void task_group_over(lc_task_group *group)
 {
     lc__log_repeated_end(&group->failures, LC_LOG_ERROR, group->path);
     lc__log_repeated_end(&group->refusals, LC_LOG_WARNING, group->path);
     lc_context_unref(group->context);
 }
 
-static lc_error *options_check(const lc_task_group_options *options)
+static lc_error *task_group_check_options(const lc_task_group_options *options)
 {
     const char *name = options->name ? options->name : "tasks";
     bool is_thread = options->kind == LC_THREAD;
@@ -180,7 +181,8 @@ static lc_error *options_check(const lc_task_group_options *options)
     return NULL;
 }
 
-static lc_error *throw_check(const lc_task_group_options *options, const lc_context *parent)
+static lc_error *task_group_check_throw(const lc_task_group_options *options,
+                                        const lc_context *parent)
 {
     if (options->on_error != LC_TASKS_THROW || lc__context_signaler(parent))
         return NULL;
@@ -191,7 +193,7 @@ static lc_error *throw_check(const lc_task_group_options *options, const lc_cont
 }
 
 /* As yet without a context. NULL: no memory. */
-static lc_task_group *group_allocate(const lc_task_group_options *options, lc_context *parent)
+static lc_task_group *task_group_allocate(const lc_task_group_options *options, lc_context *parent)
 {
     lc_context *maker = lc__worker_context();
     lc_task_group *group = lc__allocate(sizeof *group);
@@ -212,15 +214,15 @@ static lc_task_group *group_allocate(const lc_task_group_options *options, lc_co
 }
 
 /* NULL: no memory. */
-static lc_task_group *group_make(const lc_task_group_options *options, lc_context *parent)
+static lc_task_group *task_group_make(const lc_task_group_options *options, lc_context *parent)
 {
-    lc_task_group *group = group_allocate(options, parent);
+    lc_task_group *group = task_group_allocate(options, parent);
     if (!group)
         return NULL;
-    const struct lc__relay relay = {failure_relay, group_free, group, true};
+    const struct lc__relay relay = {group_failure_relay, task_group_free, group, true};
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler) {
-        group_free(group);
+        task_group_free(group);
         return NULL;
     }
     group->context = lc__context_with_own_signaler_and_value(parent, signaler, &lc__owner_key,
@@ -242,14 +244,14 @@ lc_task_group *lc_task_group_new(const lc_task_group_options *given)
         return NULL;
     lc_error *error = lc__options_read(&options, sizeof options, given, "lc_task_group_options");
     if (!error)
-        error = options_check(&options);
+        error = task_group_check_options(&options);
     lc_context *parent = NULL;
     if (!error)
         parent = options.context ? lc_context_ref(options.context)
                                  : lc__context_apart(lc__worker_context());
     if (parent)
-        error = throw_check(&options, parent);
-    lc_task_group *group = parent && !error ? group_make(&options, parent) : NULL;
+        error = task_group_check_throw(&options, parent);
+    lc_task_group *group = parent && !error ? task_group_make(&options, parent) : NULL;
     if (error)
         lc_log(LC_LOG_ERROR, NULL, "%s", lc_error_message(error));
     lc_error_unref(error);
@@ -275,7 +277,7 @@ void lc_task_group_unref(lc_task_group *group)
     bool over = --group->refs == 0 && group->count == 0;
     lc__spinlock_unlock(&group->lock);
     if (over)
-        group_over(group);
+        task_group_over(group);
 }
 
 /* ---- the end of a task ---- */
@@ -284,7 +286,7 @@ void lc_task_group_unref(lc_task_group *group)
  * Unparks those that were taken out under the lock. With the unpark a waiter may be gone: what is
  * behind it is read before.
  */
-static void waiters_wake(struct lc__waiter *first)
+static void task_waiters_wake(struct lc__waiter *first)
 {
     while (first) {
         struct lc__waiter *next = first->previous;
@@ -297,7 +299,7 @@ static void waiters_wake(struct lc__waiter *first)
  * Under the lock. Links the waiters by `previous`, since a `next` of NULL tells that one is in no
  * list.
  */
-static struct lc__waiter *waiters_take(lc_task_group *group)
+static struct lc__waiter *task_group_take_waiters(lc_task_group *group)
 {
     struct lc__waiter *taken = NULL;
     for (struct lc__waiter *waiter; (waiter = group->waiters);) {
@@ -310,19 +312,19 @@ static struct lc__waiter *waiters_take(lc_task_group *group)
 }
 
 /* One task less. From here on the group may be gone. */
-static void group_leave(lc_task_group *group)
+static void task_group_leave(lc_task_group *group)
 {
     lc__spinlock_lock(&group->lock);
-    struct lc__waiter *taken = --group->count == 0 ? waiters_take(group) : NULL;
+    struct lc__waiter *taken = --group->count == 0 ? task_group_take_waiters(group) : NULL;
     bool over = group->count == 0 && group->refs == 0;
     lc__spinlock_unlock(&group->lock);
-    waiters_wake(taken);
+    task_waiters_wake(taken);
     if (over)
-        group_over(group);
+        task_group_over(group);
 }
 
 /* Whether the calling task is all that is left of the group: then no other call can reach it. */
-static bool group_is_ours(lc_task_group *group)
+static bool task_group_is_ours(lc_task_group *group)
 {
     lc__spinlock_lock(&group->lock);
     bool ours = group->refs == 0 && group->count == 1;
@@ -339,12 +341,12 @@ static void task_ended(void *arg)
     struct task *task = arg;
     lc_task_group *group = task->group;
     lc__free(task);
-    bool ours = group_is_ours(group);
+    bool ours = task_group_is_ours(group);
     if (ours)
-        group_over(group);
+        task_group_over(group);
     lc__worker_finishing();
     if (!ours)
-        group_leave(group);
+        task_group_leave(group);
 }
 
 /* ---- the start of a task ---- */
@@ -375,7 +377,7 @@ static int task_launch(struct task *task)
     return group->threads ? lc__thread_start(&thread) : lc__fiber_start(&fiber);
 }
 
-static void refusal_log(const lc_task_group *group, uint64_t left_out)
+static void task_group_log_refusal(const lc_task_group *group, uint64_t left_out)
 {
     const lc_log_field field = lc_field_uint("left_out", left_out);
     lc_log_fields(LC_LOG_WARNING, group->path, &field, left_out > 0 ? 1 : 0,
@@ -383,7 +385,7 @@ static void refusal_log(const lc_task_group *group, uint64_t left_out)
 }
 
 /* Counts a task that is about to be launched. @return 0, -ECANCELED, -ENOSPC. */
-static int group_enter(lc_task_group *group)
+static int task_group_enter(lc_task_group *group)
 {
     uint64_t left_out;
     bool logged = false;
@@ -403,7 +405,7 @@ static int group_enter(lc_task_group *group)
     logged = lc__log_repeated_admits(&group->refusals, now, &left_out);
     lc__spinlock_unlock(&group->lock);
     if (logged)
-        refusal_log(group, left_out);
+        task_group_log_refusal(group, left_out);
     return result;
 }
 
@@ -413,7 +415,7 @@ int lc_task_group_start(lc_task_group *group, lc_task run, void *arg)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    int result = group_enter(group);
+    int result = task_group_enter(group);
     if (result < 0)
         return result;
     struct task *task = lc__allocate_raw(sizeof *task);
@@ -422,7 +424,7 @@ int lc_task_group_start(lc_task_group *group, lc_task run, void *arg)
     result = task ? task_launch(task) : -ENOMEM;
     if (result < 0) {
         lc__free(task);
-        group_leave(group);
+        task_group_leave(group);
     }
     return result;
 }
@@ -451,7 +453,7 @@ void lc_task_group_cancel(lc_task_group *group, lc_error *cause)
  * It is out of time, or must end. @return whether the waiter waits no more; if not, it has been
  * taken out and will be unparked.
  */
-static bool waiter_leaves(lc_task_group *group, struct lc__waiter *waiter)
+static bool task_waiter_leaves(lc_task_group *group, struct lc__waiter *waiter)
 {
     lc__spinlock_lock(&group->lock);
     bool leaves = !waiter->taken;
@@ -462,7 +464,7 @@ static bool waiter_leaves(lc_task_group *group, struct lc__waiter *waiter)
 }
 
 /* The waiter is in the list. @return 0, or as lc__park. */
-static int waiter_park(lc_task_group *group, struct lc__waiter *waiter, int64_t deadline)
+static int task_waiter_park(lc_task_group *group, struct lc__waiter *waiter, int64_t deadline)
 {
     char what[LC_NAME_MAX + 32];
     struct lc__park_reason reason = {what, group};
@@ -470,14 +472,14 @@ static int waiter_park(lc_task_group *group, struct lc__waiter *waiter, int64_t 
     snprintf(what, sizeof what, "tasks of group \"%s\"", group->name);
     while (result == 0 && lc__parker_count(waiter->parker) == 0)
         result = lc__park(waiter->parker, 0, deadline, &reason);
-    if (result == 0 || waiter_leaves(group, waiter))
+    if (result == 0 || task_waiter_leaves(group, waiter))
         return result;
     lc__park_until(waiter->parker, 1); /* it was taken out in the last moment */
     return result == -EINTR ? result : 0;
 }
 
 /* NULL: the worker waits for none any more. */
-static void wait_show(struct lc__worker_wait *wait, lc_task_group *group)
+static void worker_wait_show(struct lc__worker_wait *wait, lc_task_group *group)
 {
     if (!wait)
         return;
@@ -503,17 +505,17 @@ bool lc__task_group_describe_wait(struct lc__worker_wait *wait, char text[LC__TA
 }
 
 /* The waiter is in the list; reports find meanwhile for which tasks the calling worker waits. */
-static int waiter_park_seen(lc_task_group *group, struct lc__waiter *waiter, int64_t deadline)
+static int task_waiter_park_seen(lc_task_group *group, struct lc__waiter *waiter, int64_t deadline)
 {
     const struct lc__worker_call *call = lc__task_current()->worker;
     struct lc__worker_wait *wait = call ? call->wait : NULL;
-    wait_show(wait, group);
-    int result = waiter_park(group, waiter, deadline);
-    wait_show(wait, NULL);
+    worker_wait_show(wait, group);
+    int result = task_waiter_park(group, waiter, deadline);
+    worker_wait_show(wait, NULL);
     return result;
 }
 
-static int group_wait(lc_task_group *group, int64_t deadline)
+static int task_group_wait(lc_task_group *group, int64_t deadline)
 {
     struct lc__parker parker;
     struct lc__waiter waiter = {.parker = &parker};
@@ -526,7 +528,7 @@ static int group_wait(lc_task_group *group, int64_t deadline)
         lc__waiters_append(&group->waiters, &waiter);
     lc__spinlock_unlock(&group->lock);
     if (added)
-        return waiter_park_seen(group, &waiter, deadline);
+        return task_waiter_park_seen(group, &waiter, deadline);
     if (!waits)
         return 0;
     return inside ? -EDEADLK : -ETIMEDOUT;
@@ -539,7 +541,7 @@ int lc_task_group_wait(lc_task_group *group, int64_t deadline)
     lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
-    int result = group_wait(group, deadline);
+    int result = task_group_wait(group, deadline);
     if (result == -EINTR)
         lc__task_check(); /* does not return */
     return result;

@@ -14,7 +14,7 @@
 #define EVENTS_A_TURN 1024
 
 /* It stops, or halts, for this reason. A halt's takes the place of a stop's. */
-static void note(struct lc__service *service, bool halts, const lc_error *why)
+static void service_note_stop(struct lc__service *service, bool halts, const lc_error *why)
 {
     if (halts ? !service->is_halting : !service->is_stopping) {
         lc_error_unref(service->why);
@@ -35,7 +35,7 @@ void lc__service_take_events(struct lc__service *service)
         if (result < 0)
             return;
         if (event->kind == LC_EVENT_STOPPING || event->kind == LC_EVENT_HALTING)
-            note(service, event->kind == LC_EVENT_HALTING, event->error);
+            service_note_stop(service, event->kind == LC_EVENT_HALTING, event->error);
         service->gave_up |= event->kind == LC_EVENT_STATE && event->state == LC_NODE_STOPPED;
         lc_event_free(event);
     }
@@ -46,7 +46,7 @@ void lc__service_take_result(struct lc__service *service)
 {
     lc_behavior behavior;
     lc_error *result = lc_supervisor_result(service->supervisor, &behavior);
-    note(service, behavior == LC_SPIN_HALT, result);
+    service_note_stop(service, behavior == LC_SPIN_HALT, result);
     lc_error_unref(result);
 }
 
@@ -62,7 +62,7 @@ void lc__service_report_running(struct lc__service *service)
                    failed ? lc_error_message(failed) : "");
 }
 
-static void become_ready(struct lc__service *service)
+static void service_become_ready(struct lc__service *service)
 {
     lc_log(LC_LOG_NOTICE, service->name, "ready");
     lc__service_report_running(service);
@@ -82,7 +82,7 @@ void lc__service_follow_events(struct lc__service *service)
     }
     if (report->phase == LC__STARTING && !service->why &&
         lc_handle_is_closed(lc_supervisor_ready(service->supervisor)))
-        become_ready(service);
+        service_become_ready(service);
     if (service->is_stopping && report->phase < LC__STOPPING)
         lc__service_stop_by_itself(service);
     if (service->gave_up && report->phase == LC__RUNNING)

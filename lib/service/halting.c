@@ -17,7 +17,7 @@ struct halting {
     int64_t reminder_due;
 };
 
-static void halted(const lc_error *error, void *arg)
+static void halting_on_halt(const lc_error *error, void *arg)
 {
     struct lc__service *service = ((struct halting *)arg)->service;
     lc__report_set(&service->report, LC__HALTING, "halted until SIGTERM%s: %s",
@@ -27,7 +27,7 @@ static void halted(const lc_error *error, void *arg)
 }
 
 /* The process is not named in a simulation, where each run is to log the same. */
-static void remind(const struct halting *halting)
+static void halting_remind(const struct halting *halting)
 {
     char command[32] = "kill -TERM";
     if (!lc_is_simulated())
@@ -37,12 +37,12 @@ static void remind(const struct halting *halting)
            lc_error_message(halting->why), command);
 }
 
-static int64_t beat(void *arg)
+static int64_t halting_beat(void *arg)
 {
     struct halting *halting = arg;
     int64_t next = lc__report_beat(&halting->service->report);
     if (lc_now() >= halting->reminder_due) {
-        remind(halting);
+        halting_remind(halting);
         halting->reminder_due = lc_deadline_after(halting->service->options->halt_reminder);
     }
     return next < halting->reminder_due ? next : halting->reminder_due;
@@ -52,7 +52,7 @@ static int64_t beat(void *arg)
 int lc__service_halt(struct lc__service *service, const lc_error *why)
 {
     struct halting halting = {service, why, lc_deadline_after(service->options->halt_reminder)};
-    const struct lc__halt_beat beats = {beat, &halting};
-    lc__spin_halt(why, halted, &halting, &beats);
+    const struct lc__halt_beat beats = {halting_beat, &halting};
+    lc__spin_halt(why, halting_on_halt, &halting, &beats);
     return LC_EXIT_HALTED;
 }

@@ -26,19 +26,19 @@
 /* ---- messages ---- */
 
 /* Bytes that belong to a character begun before them, in UTF-8. */
-static bool continues_character(char byte)
+static bool byte_continues_character(char byte)
 {
     return ((unsigned char)byte & 0xc0u) == 0x80u;
 }
 
 /* The line was longer than its room, and fills it. */
-static void end_in_dots(char *line, size_t length)
+static void line_end_in_dots(char *line, size_t length)
 {
     static const char dots[] = "...";
     if (length < sizeof dots - 1)
         return;
     size_t at = length - (sizeof dots - 1);
-    while (at > 0 && continues_character(line[at]))
+    while (at > 0 && byte_continues_character(line[at]))
         at--;
     memcpy(line + at, dots, sizeof dots);
 }
@@ -47,7 +47,7 @@ static void end_in_dots(char *line, size_t length)
  * Others show it, on a terminal say: what acts there, and what is no UTF-8, becomes spaces. systemd
  * does not take a status that is no UTF-8 at all.
  */
-static void take_out_controls(char *line)
+static void line_clear_controls(char *line)
 {
     uint32_t character;
     for (size_t length; *line; line += length) {
@@ -70,15 +70,15 @@ void lc__notification_add(struct lc__notification *notification, const char *for
     if (wanted < 0)
         *line = '\0';
     else if ((size_t)wanted >= room)
-        end_in_dots(line, room - 1);
-    take_out_controls(line);
+        line_end_in_dots(line, room - 1);
+    line_clear_controls(line);
     notification->length += strlen(line);
 }
 
 /* ---- the environment ---- */
 
 /* @return whether the address could be understood; if not, it has been logged. */
-static bool set_address(struct lc__notify *notify, const char *name)
+static bool notify_set_address(struct lc__notify *notify, const char *name)
 {
     size_t length = strlen(name);
     if (strncmp(name, "vsock:", 6) == 0) {
@@ -113,9 +113,9 @@ static bool set_address(struct lc__notify *notify, const char *name)
     return true;
 }
 
-static void open_socket(struct lc__notify *notify, const char *name)
+static void notify_open_socket(struct lc__notify *notify, const char *name)
 {
-    if (!set_address(notify, name))
+    if (!notify_set_address(notify, name))
         return;
     notify->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (notify->socket < 0)
@@ -125,7 +125,7 @@ static void open_socket(struct lc__notify *notify, const char *name)
 }
 
 /* Whether WATCHDOG_USEC was meant for this process, and not for one that it comes from. */
-static bool is_for_us(struct lc__notify *notify, const char *process)
+static bool notify_watchdog_is_ours(struct lc__notify *notify, const char *process)
 {
     const char *wrong = NULL;
     if (!process)
@@ -137,10 +137,11 @@ static bool is_for_us(struct lc__notify *notify, const char *process)
     return !wrong && number == getpid();
 }
 
-static void set_watchdog(struct lc__notify *notify, const char *microseconds, const char *process)
+static void notify_set_watchdog(struct lc__notify *notify, const char *microseconds,
+                                const char *process)
 {
     const char *wrong = NULL;
-    if (!microseconds || !is_for_us(notify, process))
+    if (!microseconds || !notify_watchdog_is_ours(notify, process))
         return;
     long long number = strtonum(microseconds, 1, LC_FOREVER / LC_MICROSECOND, &wrong);
     if (wrong)
@@ -161,9 +162,9 @@ void lc__notify_open(struct lc__notify *notify, const char *speaker)
     lc__notify_open_nowhere(notify, speaker);
     const char *name = secure_getenv("NOTIFY_SOCKET");
     if (name)
-        open_socket(notify, name);
+        notify_open_socket(notify, name);
     if (notify->socket >= 0)
-        set_watchdog(notify, secure_getenv("WATCHDOG_USEC"), secure_getenv("WATCHDOG_PID"));
+        notify_set_watchdog(notify, secure_getenv("WATCHDOG_USEC"), secure_getenv("WATCHDOG_PID"));
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
@@ -178,7 +179,8 @@ void lc__notify_close(struct lc__notify *notify)
 
 /* ---- sending ---- */
 
-static int send_once(const struct lc__notify *notify, const struct lc__notification *notification)
+static int notify_send_once(const struct lc__notify *notify,
+                            const struct lc__notification *notification)
 {
     int result = lc__send_datagram(notify->socket, notification->text, notification->length,
                                    (const struct sockaddr *)&notify->address, notify->address_size);
@@ -186,14 +188,14 @@ static int send_once(const struct lc__notify *notify, const struct lc__notificat
 }
 
 /* One that has been given its moment in vain does not get it again for each message. */
-static int send_patiently(const struct lc__notify *notify,
-                          const struct lc__notification *notification)
+static int notify_send_patiently(const struct lc__notify *notify,
+                                 const struct lc__notification *notification)
 {
     int pauses = notify->failing ? 0 : 7; /* of 1 ms, 2 ms, ... 64 ms */
-    int result = send_once(notify, notification);
+    int result = notify_send_once(notify, notification);
     for (int i = 0; i < pauses && result == -EAGAIN; i++) {
         lc_sleep(LC_MILLISECOND << i);
-        result = send_once(notify, notification);
+        result = notify_send_once(notify, notification);
     }
     return result;
 }
@@ -202,7 +204,7 @@ int lc__notify_send(struct lc__notify *notify, const struct lc__notification *no
 {
     if (notify->socket < 0 || notification->length == 0)
         return 0;
-    int result = send_patiently(notify, notification);
+    int result = notify_send_patiently(notify, notification);
     if (result < 0 && !notify->failing)
         lc_log(LC_LOG_WARNING, notify->speaker, "the service manager cannot be told: %s",
                strerror(-result));

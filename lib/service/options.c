@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-static lc_error *check_options(const lc_service_options *options)
+static lc_error *service_options_check(const lc_service_options *options)
 {
     if (options->pid_file && options->pid_file[0] != '/')
         return lc_error_new(-EINVAL,
@@ -34,7 +34,7 @@ static lc_error *check_options(const lc_service_options *options)
     return NULL;
 }
 
-static void fill_in_defaults(lc_service_options *options)
+static void service_options_fill(lc_service_options *options)
 {
     if (options->stop_timeout == 0)
         options->stop_timeout = 30 * LC_SECOND;
@@ -57,10 +57,10 @@ lc_error *lc__service_options_read(lc_service_options *options, const lc_service
     if (!error && options->name)
         error = lc__policy_name(&options->name, NULL, "lc_service_options.name");
     if (!error)
-        error = check_options(options);
+        error = service_options_check(options);
     if (error)
         return error;
-    fill_in_defaults(options);
+    service_options_fill(options);
     if (options->supervisor)
         return NULL;
     const lc_supervisor_options own = {.size = sizeof own,

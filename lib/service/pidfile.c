@@ -20,7 +20,7 @@
 /* How often a file that another process removes in the moment of the lock is tried again. */
 #define ATTEMPTS 100
 
-static lc_error *cannot_open(const char *path, int code)
+static lc_error *pidfile_open_error(const char *path, int code)
 {
     if (code == ELOOP)
         return lc_error_new(-ELOOP, "the pid file %s is a symbolic link, which is not followed",
@@ -29,11 +29,11 @@ static lc_error *cannot_open(const char *path, int code)
 }
 
 /* @return NULL, or why the file that was found must not be used. */
-static lc_error *check_found(int descriptor, const char *path)
+static lc_error *pidfile_check(int descriptor, const char *path)
 {
     struct stat status;
     if (fstat(descriptor, &status) != 0)
-        return cannot_open(path, errno);
+        return pidfile_open_error(path, errno);
     if (!S_ISREG(status.st_mode))
         return lc_error_new(-EINVAL, "the pid file %s is no regular file", path);
     if (status.st_uid != geteuid())
@@ -44,11 +44,11 @@ static lc_error *check_found(int descriptor, const char *path)
                             (uintmax_t)status.st_nlink);
     /* One of another program, or of an older version, that others may open, and so lock. */
     if (fchmod(descriptor, 0600) != 0)
-        return cannot_open(path, errno);
+        return pidfile_open_error(path, errno);
     return NULL;
 }
 
-static lc_error *is_locked(int descriptor, const char *path)
+static lc_error *pidfile_locked_error(int descriptor, const char *path)
 {
     char text[24] = "";
     ssize_t got = pread(descriptor, text, sizeof text - 1, 0);
@@ -60,7 +60,7 @@ static lc_error *is_locked(int descriptor, const char *path)
 }
 
 /* Whether the file that is open is still the one at the path: an instance that ends removes it. */
-static bool is_at_path(int descriptor, const char *path)
+static bool pidfile_is_at_path(int descriptor, const char *path)
 {
     struct stat open_file, named;
     return fstat(descriptor, &open_file) == 0 && lstat(path, &named) == 0 &&
@@ -70,24 +70,25 @@ static bool is_at_path(int descriptor, const char *path)
 /*
  * @param descriptor  receives it; -1: the file was removed meanwhile, so it is to be tried again.
  */
-static lc_error *open_and_lock(const char *path, int *descriptor)
+static lc_error *pidfile_open_and_lock(const char *path, int *descriptor)
 {
     /* Not to be held up by a FIFO. */
     int opened = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     *descriptor = -1;
     if (opened < 0)
-        return cannot_open(path, errno);
-    lc_error *error = check_found(opened, path);
+        return pidfile_open_error(path, errno);
+    lc_error *error = pidfile_check(opened, path);
     if (!error && flock(opened, LOCK_EX | LOCK_NB) != 0)
-        error = errno == EWOULDBLOCK ? is_locked(opened, path) : cannot_open(path, errno);
-    if (!error && is_at_path(opened, path))
+        error = errno == EWOULDBLOCK ? pidfile_locked_error(opened, path)
+                                     : pidfile_open_error(path, errno);
+    if (!error && pidfile_is_at_path(opened, path))
         *descriptor = opened;
     else
         close(opened);
     return error;
 }
 
-static lc_error *write_number(int descriptor, const char *path)
+static lc_error *pidfile_write(int descriptor, const char *path)
 {
     char text[24];
     int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
@@ -101,13 +102,13 @@ lc_error *lc__pidfile_open(struct lc__pidfile *pid_file, const char *path)
     lc_error *error = NULL;
     int descriptor = -1;
     for (int i = 0; i < ATTEMPTS && !error && descriptor < 0; i++)
-        error = open_and_lock(path, &descriptor);
+        error = pidfile_open_and_lock(path, &descriptor);
     if (!error && descriptor < 0)
         error = lc_error_new(-EAGAIN, "the pid file %s is removed again and again", path);
     if (error)
         return error;
     *pid_file = (struct lc__pidfile){true, descriptor, path};
-    error = write_number(descriptor, path);
+    error = pidfile_write(descriptor, path);
     if (error)
         lc__pidfile_close(pid_file);
     return error;
@@ -117,7 +118,7 @@ void lc__pidfile_close(struct lc__pidfile *pid_file)
 {
     if (!pid_file->is_open)
         return;
-    if (is_at_path(pid_file->descriptor, pid_file->path))
+    if (pidfile_is_at_path(pid_file->descriptor, pid_file->path))
         unlink(pid_file->path); /* while it is locked, so that it is no other instance's */
     close(pid_file->descriptor);
     pid_file->is_open = false;

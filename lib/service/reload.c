@@ -16,14 +16,14 @@ struct hook {
     void *arg;
 };
 
-static lc_error *run_hook(lc_context *context, lc_ready *ready, void *arg)
+static lc_error *hook_run(lc_context *context, lc_ready *ready, void *arg)
 {
     const struct hook *hook = arg;
     lc_ready_signal(ready);
     return hook->function(context, hook->arg);
 }
 
-static lc_error *make_manager(struct lc__reload *reload, const lc_service_options *options)
+static lc_error *reload_manager_make(struct lc__reload *reload, const lc_service_options *options)
 {
     struct hook *hook = lc__allocate(sizeof *hook);
     if (!hook)
@@ -31,7 +31,7 @@ static lc_error *make_manager(struct lc__reload *reload, const lc_service_option
     *hook = (struct hook){options->configure, options->arg};
     lc_manager_builder *builder = lc_manager_builder_new("configure");
     lc_manager_builder_set_kind(builder, options->kind);
-    lc_manager_builder_add(builder, LC_WORKER(.name = "configure", .run = run_hook, .arg = hook));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "configure", .run = hook_run, .arg = hook));
     lc_error *error = lc_manager_builder_build(builder, &reload->manager);
     lc_manager_builder_free(builder);
     if (error || lc_manager_set_data(reload->manager, hook, lc__free) < 0)
@@ -42,7 +42,7 @@ static lc_error *make_manager(struct lc__reload *reload, const lc_service_option
 lc_error *lc__reload_start(struct lc__reload *reload, const lc_service_options *options,
                            lc_context *above)
 {
-    lc_error *error = make_manager(reload, options);
+    lc_error *error = reload_manager_make(reload, options);
     reload->signaler = lc_signaler_new();
     reload->context = lc_context_with_signaler(above, reload->signaler);
     if (!error && (!reload->signaler || !reload->context))

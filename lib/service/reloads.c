@@ -8,7 +8,7 @@
 #include <lifecycle/log.h>
 
 /* Takes the error of the last reload over; NULL: there was none. */
-static void keep_reload_error(struct lc__service *service, lc_error *error)
+static void service_keep_reload_error(struct lc__service *service, lc_error *error)
 {
     lc_error_unref(service->reload_error);
     service->reload_error = error;
@@ -22,7 +22,7 @@ void lc__service_start_supervisor(struct lc__service *service)
 }
 
 /* The first call of `configure` has ended. */
-static void end_configuration(struct lc__service *service, lc_error *error)
+static void service_end_configuration(struct lc__service *service, lc_error *error)
 {
     if (error)
         service->refusal = lc_error_wrap(error, lc_error_code(error), "configure has failed");
@@ -37,7 +37,7 @@ void lc__service_end_reload(struct lc__service *service)
         return;
     lc_error *error = lc__reload_end(&service->reload);
     if (!service->is_started) {
-        end_configuration(service, error);
+        service_end_configuration(service, error);
         return;
     }
     bool goes_on = service->report.phase == LC__RELOADING;
@@ -45,13 +45,13 @@ void lc__service_end_reload(struct lc__service *service)
         lc_log(LC_LOG_ERROR, service->name, "the reload has failed: %s", lc_error_message(error));
     else
         lc_log(LC_LOG_NOTICE, service->name, goes_on ? "reloaded" : "the reload has ended");
-    keep_reload_error(service, error);
+    service_keep_reload_error(service, error);
     if (goes_on)
         lc__service_report_running(service);
 }
 
 /* There is nothing to do, but the service manager waits for a message that says so. */
-static void answer_reload(struct lc__service *service)
+static void service_answer_reload(struct lc__service *service)
 {
     lc__report_set(&service->report, LC__RELOADING, "reloading");
     lc__service_report_running(service);
@@ -63,7 +63,7 @@ void lc__service_begin_reload(struct lc__service *service)
         return;
     service->reload_wanted = false;
     if (!service->options->configure) {
-        answer_reload(service);
+        service_answer_reload(service);
         return;
     }
     lc_log(LC_LOG_NOTICE, service->name, "reloading");
@@ -72,6 +72,6 @@ void lc__service_begin_reload(struct lc__service *service)
     if (!error)
         return;
     lc_log(LC_LOG_ERROR, service->name, "the reload cannot be begun: %s", lc_error_message(error));
-    keep_reload_error(service, error);
+    service_keep_reload_error(service, error);
     lc__service_report_running(service);
 }

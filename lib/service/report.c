@@ -38,29 +38,29 @@
 /* ---- what is owed ---- */
 
 /* A reload that is over before it could be announced is announced all the same: systemd waits. */
-static enum lc__phase phase_to_tell(const struct lc__report *report)
+static enum lc__phase report_phase_to_tell(const struct lc__report *report)
 {
     return report->reload_untold ? LC__RELOADING : report->phase;
 }
 
 /* A halt is not told as a phase: there is none that would not have the manager end or forget us. */
-static bool phase_is_owed(const struct lc__report *report)
+static bool report_phase_is_owed(const struct lc__report *report)
 {
-    enum lc__phase phase = phase_to_tell(report);
+    enum lc__phase phase = report_phase_to_tell(report);
     return phase != report->told && phase != LC__HALTING;
 }
 
 /* The present status; it does not go with a phase that is announced late. */
-static bool status_is_owed(const struct lc__report *report)
+static bool report_status_is_owed(const struct lc__report *report)
 {
-    return !report->status_told && phase_to_tell(report) == report->phase;
+    return !report->status_told && report_phase_to_tell(report) == report->phase;
 }
 
 /*
  * Whether the manager counts the time of what we are about: it is starting, stopping or reloading
  * us, and goes on with that while we halt.
  */
-static bool extension_is_owed(const struct lc__report *report)
+static bool report_extension_is_owed(const struct lc__report *report)
 {
     if (report->phase == LC__HALTING)
         return report->told != LC__RUNNING;
@@ -68,7 +68,7 @@ static bool extension_is_owed(const struct lc__report *report)
 }
 
 /* How long a phase may take. */
-static int64_t limit_of(const struct lc__report *report)
+static int64_t report_phase_limit(const struct lc__report *report)
 {
     switch (report->phase) {
     case LC__STARTING:
@@ -84,19 +84,20 @@ static int64_t limit_of(const struct lc__report *report)
     return 0;
 }
 
-static void begin_phase(struct lc__report *report, enum lc__phase phase)
+static void report_begin_phase(struct lc__report *report, enum lc__phase phase)
 {
     report->phase = phase;
     report->reload_untold =
         phase == LC__RELOADING || (report->reload_untold && phase == LC__RUNNING);
     report->extension_due = phase == LC__HALTING ? LC_NOW : lc_deadline_after(EXTENSION_AFTER);
-    report->extension_ends = report->is_heard ? lc_deadline_after(limit_of(report)) : LC_NOW;
+    report->extension_ends =
+        report->is_heard ? lc_deadline_after(report_phase_limit(report)) : LC_NOW;
 }
 
-static void add_phase(const struct lc__report *report, struct lc__notification *message,
-                      int64_t now)
+static void report_add_phase(const struct lc__report *report, struct lc__notification *message,
+                             int64_t now)
 {
-    switch (phase_to_tell(report)) {
+    switch (report_phase_to_tell(report)) {
     case LC__RUNNING:
         lc__notification_add(message, "READY=1");
         if (report->options->tell_pid && report->told == LC__STARTING)
@@ -115,13 +116,14 @@ static void add_phase(const struct lc__report *report, struct lc__notification *
     }
 }
 
-static void add_regular(struct lc__report *report, struct lc__notification *message, int64_t now)
+static void report_add_regular(struct lc__report *report, struct lc__notification *message,
+                               int64_t now)
 {
     if (report->watchdog_every > 0 && now >= report->watchdog_due) {
         lc__notification_add(message, "WATCHDOG=1");
         report->watchdog_due = now + report->watchdog_every;
     }
-    if (extension_is_owed(report) && now >= report->extension_due) {
+    if (report_extension_is_owed(report) && now >= report->extension_due) {
         lc__notification_add(message, "EXTEND_TIMEOUT_USEC=%" PRId64, EXTENSION / LC_MICROSECOND);
         report->extension_due = now + EXTENSION_EVERY;
     }
@@ -129,7 +131,7 @@ static void add_regular(struct lc__report *report, struct lc__notification *mess
 
 /* ---- telling ---- */
 
-static int send_message(struct lc__report *report, const struct lc__notification *message)
+static int report_send(struct lc__report *report, const struct lc__notification *message)
 {
     if (!report->options->notify)
         return lc__notify_send(&report->notify, message);
@@ -139,69 +141,69 @@ static int send_message(struct lc__report *report, const struct lc__notification
     return 0;
 }
 
-static int64_t earlier(int64_t one, int64_t other)
+static int64_t time_earlier(int64_t one, int64_t other)
 {
     return one < other ? one : other;
 }
 
-static int64_t next_beat(const struct lc__report *report)
+static int64_t report_next_beat(const struct lc__report *report)
 {
     int64_t next = LC_FOREVER;
     if (report->watchdog_every > 0)
         next = report->watchdog_due;
-    if (extension_is_owed(report))
-        next = earlier(next, report->extension_due);
-    if (phase_is_owed(report) || !report->status_told)
-        next = earlier(next, report->retry_due);
+    if (report_extension_is_owed(report))
+        next = time_earlier(next, report->extension_due);
+    if (report_phase_is_owed(report) || !report->status_told)
+        next = time_earlier(next, report->retry_due);
     return next;
 }
 
 /* What was owed has been sent, or can never be sent. */
-static void note_told(struct lc__report *report)
+static void report_note_told(struct lc__report *report)
 {
-    if (status_is_owed(report))
+    if (report_status_is_owed(report))
         report->status_told = true;
-    if (!phase_is_owed(report))
+    if (!report_phase_is_owed(report))
         return;
-    report->told = phase_to_tell(report);
+    report->told = report_phase_to_tell(report);
     report->reload_untold = false;
 }
 
-static void try_later(struct lc__report *report)
+static void report_try_later(struct lc__report *report)
 {
     int64_t watchdog = lc_deadline_after(WATCHDOG_RETRY_AFTER);
     report->retry_due = lc_deadline_after(RETRY_AFTER);
-    report->extension_due = earlier(report->extension_due, report->retry_due);
+    report->extension_due = time_earlier(report->extension_due, report->retry_due);
     report->watchdog_due = watchdog > report->watchdog_due ? watchdog : report->watchdog_due;
 }
 
 /* Sends one message with what is due. @return whether another is to follow at once. */
-static bool tell_due(struct lc__report *report)
+static bool report_tell_due(struct lc__report *report)
 {
     struct lc__notification message = {0};
     int64_t now = lc_now();
     bool tells = now >= report->retry_due;
-    if (tells && phase_is_owed(report))
-        add_phase(report, &message, now);
-    if (tells && status_is_owed(report))
+    if (tells && report_phase_is_owed(report))
+        report_add_phase(report, &message, now);
+    if (tells && report_status_is_owed(report))
         lc__notification_add(&message, "STATUS=%s", report->status);
-    add_regular(report, &message, now);
+    report_add_regular(report, &message, now);
     if (message.length == 0)
         return false;
-    if (send_message(report, &message) == -EAGAIN) {
-        try_later(report);
+    if (report_send(report, &message) == -EAGAIN) {
+        report_try_later(report);
         return false;
     }
     if (tells)
-        note_told(report);
-    return tells && phase_is_owed(report);
+        report_note_told(report);
+    return tells && report_phase_is_owed(report);
 }
 
 int64_t lc__report_beat(struct lc__report *report)
 {
-    while (tell_due(report))
+    while (report_tell_due(report))
         continue;
-    return next_beat(report);
+    return report_next_beat(report);
 }
 
 void lc__report_set(struct lc__report *report, enum lc__phase phase, const char *format, ...)
@@ -211,7 +213,7 @@ void lc__report_set(struct lc__report *report, enum lc__phase phase, const char 
     vsnprintf(report->status, sizeof report->status, format, arguments);
     va_end(arguments);
     if (phase != report->phase)
-        begin_phase(report, phase);
+        report_begin_phase(report, phase);
     report->status_told = false;
     report->retry_due = LC_NOW;
     if (report->title)
@@ -221,7 +223,7 @@ void lc__report_set(struct lc__report *report, enum lc__phase phase, const char 
 
 /* ---- beginning and ending ---- */
 
-static int64_t feeding_interval(int64_t watchdog, const char *name)
+static int64_t watchdog_interval(int64_t watchdog, const char *name)
 {
     if (watchdog == 0 || watchdog / 2 >= WATCHDOG_EVERY_LEAST)
         return watchdog / 2;
@@ -243,9 +245,9 @@ void lc__report_begin(struct lc__report *report, const lc_service_options *optio
         lc__notify_open_nowhere(&report->notify, name);
     report->title = real && options->process_title;
     report->is_heard = options->notify || report->notify.socket >= 0;
-    begin_phase(report, LC__STARTING);
-    report->watchdog_every =
-        feeding_interval(options->watchdog > 0 ? options->watchdog : report->notify.watchdog, name);
+    report_begin_phase(report, LC__STARTING);
+    report->watchdog_every = watchdog_interval(
+        options->watchdog > 0 ? options->watchdog : report->notify.watchdog, name);
     report->watchdog_due = lc_deadline_after(report->watchdog_every);
 }
 

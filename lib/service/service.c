@@ -32,7 +32,7 @@
 /* ---- the loop ---- */
 
 /* Waits until something may have happened. */
-static void await(struct lc__service *service, int64_t deadline)
+static void service_await(struct lc__service *service, int64_t deadline)
 {
     enum { OBSERVER, DONE, READY, RELOADED, SIGNALS, COUNT };
     lc_waitable waitables[COUNT] = {[SIGNALS] = lc_on_signals(service->signals)};
@@ -57,7 +57,7 @@ static void await(struct lc__service *service, int64_t deadline)
 }
 
 /* Nothing runs that was started, and nothing will be. */
-static bool is_over(const struct lc__service *service)
+static bool service_is_over(const struct lc__service *service)
 {
     bool ends = service->refusal || service->report.phase >= LC__STOPPING;
     return (service->is_done || (!service->is_started && ends) || service->refusal) &&
@@ -65,7 +65,7 @@ static bool is_over(const struct lc__service *service)
 }
 
 /* Looks at everything. @return whether the loop is over. */
-static bool turn(struct lc__service *service)
+static bool service_turn(struct lc__service *service)
 {
     service->is_done = lc_handle_is_closed(lc_supervisor_done(service->supervisor));
     lc__service_take_events(service);
@@ -73,7 +73,7 @@ static bool turn(struct lc__service *service)
         lc__service_take_result(service);
     lc__service_follow_events(service);
     lc__service_end_reload(service);
-    if (is_over(service))
+    if (service_is_over(service))
         return true;
     lc__service_take_signals(service);
     lc__service_begin_reload(service);
@@ -81,17 +81,17 @@ static bool turn(struct lc__service *service)
     return service->overdue;
 }
 
-static void run(struct lc__service *service)
+static void service_run(struct lc__service *service)
 {
-    while (!turn(service)) {
+    while (!service_turn(service)) {
         int64_t beat = lc__report_beat(&service->report);
-        await(service, beat < service->stop_deadline ? beat : service->stop_deadline);
+        service_await(service, beat < service->stop_deadline ? beat : service->stop_deadline);
     }
 }
 
 /* ---- the end ---- */
 
-static void name_overdue(struct lc__service *service)
+static void service_name_overdue(struct lc__service *service)
 {
     char remaining[LC__REMAINING_MAX];
     lc__service_describe_remaining(service, remaining, sizeof remaining);
@@ -102,14 +102,14 @@ static void name_overdue(struct lc__service *service)
 }
 
 /* It has stopped because it was told to, and with no other error than that. */
-static bool is_clean(const struct lc__service *service, const lc_error *result)
+static bool service_result_is_clean(const struct lc__service *service, const lc_error *result)
 {
     return !result || result == lc_context_error(service->context);
 }
 
-static int judge(struct lc__service *service, const lc_error *result)
+static int service_judge(struct lc__service *service, const lc_error *result)
 {
-    if (is_clean(service, result)) {
+    if (service_result_is_clean(service, result)) {
         lc_log(LC_LOG_NOTICE, service->name, "ended");
         return LC_EXIT_CLEAN;
     }
@@ -119,7 +119,7 @@ static int judge(struct lc__service *service, const lc_error *result)
     return LC_EXIT_ERROR;
 }
 
-static int refuse(struct lc__service *service)
+static int service_refuse(struct lc__service *service)
 {
     const char *why = lc_error_message(service->refusal);
     lc_log(LC_LOG_ERROR, service->name, "cannot start: %s", why);
@@ -128,24 +128,24 @@ static int refuse(struct lc__service *service)
 }
 
 /* @return the exit status. */
-static int conclude(struct lc__service *service)
+static int service_conclude(struct lc__service *service)
 {
     if (service->refusal)
-        return refuse(service);
+        return service_refuse(service);
     lc_error *result = lc_supervisor_result(service->supervisor, NULL);
     int status = LC_EXIT_ERROR;
     if (service->overdue)
-        name_overdue(service);
+        service_name_overdue(service);
     if (service->is_halting)
         status = lc__service_halt(service, result ? result : service->why);
     else if (!service->overdue)
-        status = judge(service, result);
+        status = service_judge(service, result);
     lc_error_unref(result);
     return status;
 }
 
 /* Workers are alive, and what they use must stay: nothing is taken down but what others see. */
-static void leave(struct lc__service *service, int status)
+static void service_leave(struct lc__service *service, int status)
 {
     lc__pidfile_close(&service->pid_file);
     lc_log_flush();
@@ -155,7 +155,7 @@ static void leave(struct lc__service *service, int status)
 /* ---- the beginning ---- */
 
 /* First of all: a file that got the number of standard error would be logged into. */
-static lc_error *open_standard(void)
+static lc_error *standard_fds_open(void)
 {
     int result = lc_is_simulated() ? 0 : lc_standard_fds_open();
     return result < 0
@@ -165,7 +165,7 @@ static lc_error *open_standard(void)
                : NULL;
 }
 
-static void set_name(struct lc__service *service)
+static void service_set_name(struct lc__service *service)
 {
     const char *name = service->options->name;
     lc_snapshot *snapshot = name ? NULL : lc_supervisor_snapshot(service->supervisor);
@@ -175,7 +175,7 @@ static void set_name(struct lc__service *service)
     lc_snapshot_free(snapshot);
 }
 
-static lc_error *watch_signals(struct lc__service *service)
+static lc_error *service_watch_signals(struct lc__service *service)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     size_t count = service->options->log_level_signals ? 5 : 3;
@@ -183,10 +183,10 @@ static lc_error *watch_signals(struct lc__service *service)
     return error ? lc_error_wrap(error, lc_error_code(error), "signals cannot be handled") : NULL;
 }
 
-static lc_error *start(struct lc__service *service)
+static lc_error *service_start(struct lc__service *service)
 {
     /* First of all, so that a signal does not leave the pid file behind. */
-    lc_error *error = watch_signals(service);
+    lc_error *error = service_watch_signals(service);
     if (!error && service->options->pid_file && !lc_is_simulated())
         error = lc__pidfile_open(&service->pid_file, service->options->pid_file);
     if (error)
@@ -207,7 +207,7 @@ static lc_error *start(struct lc__service *service)
  * What the supervisor has reported upward is what it has returned. A service that has run is about
  * to exit with its status: another signal must not end it first.
  */
-static void end(struct lc__service *service, bool has_run)
+static void service_end(struct lc__service *service, bool has_run)
 {
     lc_observer_free(service->observer);
     if (has_run)
@@ -228,27 +228,27 @@ static void end(struct lc__service *service, bool has_run)
     lc_log_flush(); /* logs how many lines were lost while there is time */
 }
 
-static int serve(const lc_service_options *options)
+static int service_serve(const lc_service_options *options)
 {
     struct lc__service service = {
         .options = options, .supervisor = options->supervisor, .stop_deadline = LC_FOREVER};
-    set_name(&service);
+    service_set_name(&service);
     lc__report_begin(&service.report, options, service.name);
-    lc_error *error = start(&service);
+    lc_error *error = service_start(&service);
     if (error)
         service.refusal = error;
     bool has_run = !service.refusal;
     if (has_run)
-        run(&service);
-    int status = conclude(&service);
+        service_run(&service);
+    int status = service_conclude(&service);
     if (service.overdue && !lc_is_simulated())
-        leave(&service, status);
-    end(&service, has_run);
+        service_leave(&service, status);
+    service_end(&service, has_run);
     return status;
 }
 
 /* Not from a worker, whose own end it would wait for, and not in a simulation. */
-static void shut_down_library(const lc_service_options *options)
+static void service_shut_down_library(const lc_service_options *options)
 {
     if (!options->keep_library && !lc_is_simulated() && !lc_is_fiber() && !lc__worker_context())
         lc_library_shutdown();
@@ -258,15 +258,15 @@ int lc_service_main(const lc_service_options *given)
 {
     lc_service_options options = {0};
     int status = LC_EXIT_ERROR;
-    lc_error *error = open_standard();
+    lc_error *error = standard_fds_open();
     if (!error)
         error = lc__service_options_read(&options, given);
     if (error)
         lc_log(LC_LOG_CRITICAL, options.name, "cannot start: %s", lc_error_message(error));
     else
-        status = serve(&options);
+        status = service_serve(&options);
     lc_error_unref(error);
     lc_supervisor_unref(options.supervisor);
-    shut_down_library(&options);
+    service_shut_down_library(&options);
     return status;
 }

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-static void ask_for_reload(struct lc__service *service)
+static void service_ask_for_reload(struct lc__service *service)
 {
     service->reload_wanted = true;
     if (!service->options->configure)
@@ -17,7 +17,7 @@ static void ask_for_reload(struct lc__service *service)
 }
 
 /* Until the halt itself, which then answers for itself. */
-static void answer_before_halt(const struct lc__service *service, int number)
+static void service_answer_before_halt(const struct lc__service *service, int number)
 {
     if (number == SIGTERM)
         lc_log(LC_LOG_NOTICE, service->name,
@@ -33,7 +33,7 @@ static void answer_before_halt(const struct lc__service *service, int number)
  * A level more, or less, whatever the service is about. Below the first level there is a log that
  * tells nothing: the program may have set that, and more than that is the first level.
  */
-static void change_log_level(const struct lc__service *service, int by)
+static void service_change_log_level(const struct lc__service *service, int by)
 {
     int level = (int)lc_log_read_level() + by;
     if (by > 0 && level < LC_LOG_CRITICAL)
@@ -45,10 +45,10 @@ static void change_log_level(const struct lc__service *service, int by)
            lc_log_level_name((lc_log_level)level));
 }
 
-static void take_signal(struct lc__service *service, int number)
+static void service_take_signal(struct lc__service *service, int number)
 {
     if (number == SIGUSR1 || number == SIGUSR2) {
-        change_log_level(service, number == SIGUSR1 ? 1 : -1);
+        service_change_log_level(service, number == SIGUSR1 ? 1 : -1);
         return;
     }
     switch (service->report.phase) {
@@ -56,7 +56,7 @@ static void take_signal(struct lc__service *service, int number)
     case LC__RUNNING:
     case LC__RELOADING:
         if (number == SIGHUP)
-            ask_for_reload(service);
+            service_ask_for_reload(service);
         else
             lc__service_stop_by_signal(service, number);
         break;
@@ -68,7 +68,7 @@ static void take_signal(struct lc__service *service, int number)
             lc__service_tell_remaining(service, number);
         break;
     case LC__HALTING:
-        answer_before_halt(service, number);
+        service_answer_before_halt(service, number);
         break;
     }
 }
@@ -77,5 +77,5 @@ void lc__service_take_signals(struct lc__service *service)
 {
     int number;
     while ((number = lc_process_signals_next(service->signals, LC_NOW)) > 0)
-        take_signal(service, number);
+        service_take_signal(service, number);
 }

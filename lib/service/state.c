@@ -13,7 +13,7 @@
 
 /* ---- stopping ---- */
 
-static void begin_stop(struct lc__service *service)
+static void service_begin_stop(struct lc__service *service)
 {
     if (service->stop_deadline == LC_FOREVER)
         service->stop_deadline = lc_deadline_after(service->options->stop_timeout);
@@ -24,7 +24,7 @@ static void begin_stop(struct lc__service *service)
 void lc__service_stop_by_signal(struct lc__service *service, int number)
 {
     lc_log(LC_LOG_NOTICE, service->name, "stopping: received SIG%s", sigabbrev_np(number));
-    begin_stop(service);
+    service_begin_stop(service);
     lc__report_set(&service->report, LC__STOPPING, "stopping: received SIG%s",
                    sigabbrev_np(number));
     lc_context_cancel(service->context,
@@ -33,7 +33,7 @@ void lc__service_stop_by_signal(struct lc__service *service, int number)
 
 void lc__service_stop_by_itself(struct lc__service *service)
 {
-    begin_stop(service);
+    service_begin_stop(service);
     if (service->why)
         lc__report_set(&service->report, LC__STOPPING, "stopping: %s",
                        lc_error_message(service->why));
@@ -46,7 +46,7 @@ void lc__service_stop_to_halt(struct lc__service *service)
     lc_log(LC_LOG_CRITICAL, service->name,
            "stopping everything in order to halt, since a restart would do harm: %s",
            lc_error_message(service->why));
-    begin_stop(service);
+    service_begin_stop(service);
     lc__report_set(&service->report, LC__HALTING, "stopping in order to halt: %s",
                    lc_error_message(service->why));
 }
@@ -57,7 +57,7 @@ void lc__service_stop_to_halt(struct lc__service *service)
  * Writes the names of the nodes that run, each with its state, since when, and what it waits for,
  * as far as there is room, those first that wait for nothing. "nothing" if none runs.
  */
-static void remaining_write(lc_supervisor *supervisor, char *text, size_t size)
+static void service_write_remaining(lc_supervisor *supervisor, char *text, size_t size)
 {
     /* The component is the same object; no reference changes hands. */
     lc_component *component = lc_supervisor_component(supervisor);
@@ -73,7 +73,7 @@ void lc__service_describe_remaining(struct lc__service *service, char *text, siz
         return;
     }
     bool reloads = lc__reload_done(&service->reload) != NULL;
-    remaining_write(service->supervisor, text, size);
+    service_write_remaining(service->supervisor, text, size);
     if (!reloads)
         return;
     if (service->is_done)
