@@ -16,7 +16,7 @@
 #include "executor/processors.h"
 #include "executor/simulation.h"
 #include "executor/stack.h"
-#include "executor/thread.h"
+#include "executor/thread_create.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>

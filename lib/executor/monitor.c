@@ -12,7 +12,7 @@
 #include "base/system.h"
 #include "executor/executor.h"
 #include "executor/park.h"
-#include "executor/thread.h"
+#include "executor/thread_create.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>

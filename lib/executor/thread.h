@@ -4,8 +4,6 @@
 #ifndef LIFECYCLE_EXECUTOR_THREAD_H
 #define LIFECYCLE_EXECUTOR_THREAD_H
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,19 +21,6 @@ struct lc__thread_options {
  * @return 0; -ENOMEM, -EAGAIN; -EINVAL (stack size); -ENOTSUP in a forked child.
  */
 int lc__thread_start(const struct lc__thread_options *options);
-
-/*
- * Makes a thread of any kind; stack_size as above. @return 0, or a negative errno.
- */
-int lc__thread_create(pthread_t *id, size_t stack_size, void *(*run)(void *arg), void *arg);
-/*
- * Makes a thread with all signals blocked, which are for the program's threads. On such a one the
- * program's workers may be started: they, and the processes that they make, are not to take that
- * over. So it begins with lc__thread_bears_with(mask), where this puts the mask that what it creates
- * is to have: that of what its maker creates. @return 0, or a negative errno.
- */
-int lc__thread_create_silent(pthread_t *id, void *(*run)(void *arg), sigset_t *mask);
-void lc__thread_bears_with(const sigset_t *mask);
 
 /*
  * The calling worker, a thread of the library or a fiber, has finished its work, and will do

@@ -11,7 +11,7 @@
 #include "executor/callback.h"
 #include "executor/loop.h"
 #include "executor/park.h"
-#include "executor/thread.h"
+#include "executor/thread_create.h"
 
 #include <lifecycle/log.h>
 
