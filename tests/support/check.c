@@ -6,7 +6,7 @@
 #include "support/mode.h"
 
 #include "base/memory.h"
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 
 #include <CUnit/Basic.h>
 #include <lifecycle.h>
@@ -138,15 +138,15 @@ bool check_until(bool (*condition)(void *arg), void *arg)
 
 static bool one_waits(void *clock)
 {
-    return lc__manual_clock_waiting(clock) == 1;
+    return manual_clock_waiting(clock) == 1;
 }
 
-void check_waits_for(struct lc__manual_clock *clock, int64_t nanoseconds)
+void check_waits_for(struct manual_clock *clock, int64_t nanoseconds)
 {
     CU_ASSERT_TRUE(check_until(one_waits, clock));
-    lc__manual_clock_advance(clock, nanoseconds - 1);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 1);
-    lc__manual_clock_advance(clock, 1);
+    manual_clock_advance(clock, nanoseconds - 1);
+    CU_ASSERT_EQUAL(manual_clock_waiting(clock), 1);
+    manual_clock_advance(clock, 1);
 }
 
 void check_success(struct lc_error *error, const char *file, unsigned line)

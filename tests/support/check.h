@@ -127,12 +127,12 @@ void check_says(struct lc_error *error, int code, const char *text, const char *
 #define CHECK_SUCCESS(error) check_success((error), __FILE__, __LINE__)
 void check_success(struct lc_error *error, const char *file, unsigned line);
 
-struct lc__manual_clock;
+struct manual_clock;
 /**
  * One thread is to wait on the clock for exactly this time: lets it pass, and asserts that the
  * thread does not stop waiting a nanosecond too early.
  */
-void check_waits_for(struct lc__manual_clock *clock, int64_t nanoseconds);
+void check_waits_for(struct manual_clock *clock, int64_t nanoseconds);
 
 /**
  * Looks again and again until `condition(arg)`, and lets others run between; for what has no

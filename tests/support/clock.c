@@ -6,17 +6,17 @@
 #include "support/check.h"
 
 #include "base/clock.h"
-#include "executor/manual_clock.h"
 #include "executor/park.h"
 #include "executor/timers.h"
+#include "support/manual_clock.h"
 
 #include <lifecycle.h>
 
 #include <stdlib.h>
 
 struct check_clock {
-    struct lc__manual_clock *manual; /* NULL: in a simulation */
-    struct check_clock *next;        /* among those whose test was a fiber */
+    struct manual_clock *manual; /* NULL: in a simulation */
+    struct check_clock *next;    /* among those whose test was a fiber */
 };
 
 static struct check_clock *ended;
@@ -30,7 +30,7 @@ struct check_clock *check_clock_new(void)
         abort();
     if (lc_is_simulated())
         return clock;
-    clock->manual = lc__manual_clock_new(START);
+    clock->manual = manual_clock_new(START);
     if (!clock->manual)
         abort();
     return clock;
@@ -40,7 +40,7 @@ struct check_clock *check_clock_new(void)
 static void free_when_unused(struct check_clock *clock)
 {
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
-    lc__manual_clock_free(clock->manual);
+    manual_clock_free(clock->manual);
     free(clock);
 }
 
@@ -67,7 +67,7 @@ void check_clocks_end(void)
 void check_clock_use(struct check_clock *clock)
 {
     if (!lc_is_simulated())
-        lc__manual_clock_use(clock ? clock->manual : NULL);
+        manual_clock_use(clock ? clock->manual : NULL);
 }
 
 int64_t check_clock_now(struct check_clock *clock)
@@ -109,7 +109,7 @@ static void settle(void)
 void check_clock_advance(struct check_clock *clock, int64_t nanoseconds)
 {
     if (clock->manual) {
-        lc__manual_clock_advance(clock->manual, nanoseconds);
+        manual_clock_advance(clock->manual, nanoseconds);
         return;
     }
     settle();
@@ -120,6 +120,6 @@ void check_clock_advance(struct check_clock *clock, int64_t nanoseconds)
 size_t check_clock_waiting(struct check_clock *clock)
 {
     if (clock->manual)
-        return lc__manual_clock_waiting(clock->manual);
+        return manual_clock_waiting(clock->manual);
     return lc__timers_count(lc__clock_current()->timers);
 }

@@ -4,7 +4,7 @@
 #include "support/check.h"
 #include "support/fibers.h"
 
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 
 #include <lifecycle/simulate.h>
 
@@ -152,12 +152,12 @@ static void block_on_two_clocks(void *arg)
 {
     struct call *call = arg;
     for (int64_t start = 1000; start <= 2000; start += 1000) {
-        struct lc__manual_clock *clock = lc__manual_clock_new(start);
-        lc__manual_clock_use(clock);
+        struct manual_clock *clock = manual_clock_new(start);
+        manual_clock_use(clock);
         CU_ASSERT_EQUAL(lc_call_blocking(note_place, call), 0);
         CU_ASSERT_EQUAL(call->now, start);
-        lc__manual_clock_use(NULL);
-        lc__manual_clock_free(clock);
+        manual_clock_use(NULL);
+        manual_clock_free(clock);
     }
     CU_ASSERT_EQUAL(lc_call_blocking(note_place, call), 0);
     CU_ASSERT_TRUE(call->now > 2000);

@@ -4,9 +4,9 @@
  */
 #include "support/check.h"
 #include "support/later.h"
+#include "support/manual_clock.h"
 
 #include "base/memory.h"
-#include "executor/manual_clock.h"
 #include "wait/channel.h"
 
 #include <lifecycle.h>
@@ -431,7 +431,7 @@ static void many_receivers_are_woken(void)
 
 struct timed {
     lc_channel *channel;
-    struct lc__manual_clock *clock;
+    struct manual_clock *clock;
     bool sends;
     int result;
 };
@@ -440,7 +440,7 @@ static void *wait_on_manual_clock(void *arg)
 {
     struct timed *timed = arg;
     void *item;
-    lc__manual_clock_use(timed->clock);
+    manual_clock_use(timed->clock);
     timed->result = timed->sends ? lc_channel_send(timed->channel, number(2), 2000)
                                  : lc_channel_receive(timed->channel, &item, 2000);
     return NULL;
@@ -449,7 +449,7 @@ static void *wait_on_manual_clock(void *arg)
 static void ends_at_the_deadline(bool sends)
 {
     pthread_t thread;
-    struct timed timed = {channel_new(1), lc__manual_clock_new(1000), sends, 1};
+    struct timed timed = {channel_new(1), manual_clock_new(1000), sends, 1};
     if (sends)
         lc_channel_send(timed.channel, number(1), LC_NOW);
     pthread_create(&thread, NULL, wait_on_manual_clock, &timed);
@@ -458,7 +458,7 @@ static void ends_at_the_deadline(bool sends)
     CU_ASSERT_EQUAL(timed.result, -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_channel_length(timed.channel), sends);
     lc_channel_unref(timed.channel);
-    lc__manual_clock_free(timed.clock);
+    manual_clock_free(timed.clock);
 }
 
 static void waits_end_at_the_deadline(void)

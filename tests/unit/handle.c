@@ -6,7 +6,7 @@
 #include "support/mode.h"
 
 #include "base/memory.h"
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 #include "wait/handle.h"
 
 #include <lifecycle.h>
@@ -83,7 +83,7 @@ static void wait_is_woken(void)
 struct sleeper {
     lc_handle *handle;
     int64_t deadline;
-    struct lc__manual_clock *clock;
+    struct manual_clock *clock;
     int result;
     pthread_t thread;
 };
@@ -91,7 +91,7 @@ struct sleeper {
 static void *sleep_on_handle(void *arg)
 {
     struct sleeper *sleeper = arg;
-    lc__manual_clock_use(sleeper->clock);
+    manual_clock_use(sleeper->clock);
     sleeper->result = lc_handle_wait(sleeper->handle, sleeper->deadline);
     return NULL;
 }
@@ -115,16 +115,16 @@ static void any_number_may_wait(void)
 
 static void wait_ends_at_the_deadline(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
+    struct manual_clock *clock = manual_clock_new(1000);
     struct sleeper sleeper = {lc_handle_new(), 2000, clock, 1, 0};
     pthread_create(&sleeper.thread, NULL, sleep_on_handle, &sleeper);
     check_waits_for(clock, 1000);
     pthread_join(sleeper.thread, NULL);
     CU_ASSERT_EQUAL(sleeper.result, -ETIMEDOUT);
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 0);
+    CU_ASSERT_EQUAL(manual_clock_waiting(clock), 0);
     CU_ASSERT_FALSE(lc_handle_is_closed(sleeper.handle));
     lc_handle_unref(sleeper.handle);
-    lc__manual_clock_free(clock);
+    manual_clock_free(clock);
 }
 
 static void real_deadline_comes(void)

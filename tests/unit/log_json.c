@@ -7,7 +7,7 @@
 #include "support/puppet.h"
 
 #include "base/log_line.h"
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 
 #include <lifecycle.h>
 
@@ -482,16 +482,16 @@ static void keep_times(const lc_log_record *record, void *arg)
 static void records_tell_the_time_of_day(void)
 {
     struct kept kept = {0};
-    struct lc__manual_clock *clock = lc__manual_clock_new(12 * LC_SECOND + LC_MILLISECOND);
+    struct manual_clock *clock = manual_clock_new(12 * LC_SECOND + LC_MILLISECOND);
     lc_log_set_sink(LC_LOG_SINK(.write = keep_times, .arg = &kept));
     int64_t before = lc_wall_now();
     lc_log(LC_LOG_INFO, "test", "now");
     CU_ASSERT_TRUE(kept.wall >= before && kept.wall <= lc_wall_now());
-    lc__manual_clock_use(clock);
+    manual_clock_use(clock);
     lc_log(LC_LOG_INFO, "test", "then");
-    lc__manual_clock_use(NULL);
+    manual_clock_use(NULL);
     check_log_release();
-    lc__manual_clock_free(clock);
+    manual_clock_free(clock);
     CU_ASSERT_EQUAL(kept.time, 12 * LC_SECOND + LC_MILLISECOND);
     CU_ASSERT_EQUAL(kept.wall, LC_SIMULATION_EPOCH + kept.time);
     lc_log_record record = record_of("then", NULL, 0);

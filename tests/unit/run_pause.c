@@ -4,7 +4,7 @@
  */
 #include "support/check.h"
 
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 
 #include <lifecycle.h>
 
@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 struct pausing {
-    struct lc__manual_clock *clock;
+    struct manual_clock *clock;
     atomic_uint made;
     atomic_bool becomes_ready; /* the instances, before they fail */
     bool ready_late;           /* not before they are being stopped */
@@ -73,23 +73,23 @@ static bool pauses(void *arg)
 {
     struct pausing *pausing = arg;
     return atomic_load(&pausing->made) == pausing->expected &&
-           lc__manual_clock_waiting(pausing->clock) == 1;
+           manual_clock_waiting(pausing->clock) == 1;
 }
 
 /* The next instance comes after exactly this pause. */
 static void next_comes_after(struct pausing *pausing, int64_t pause)
 {
-    lc__manual_clock_advance(pausing->clock, pause - 1);
+    manual_clock_advance(pausing->clock, pause - 1);
     CU_ASSERT_TRUE(pauses(pausing));
     pausing->expected++;
-    lc__manual_clock_advance(pausing->clock, 1);
+    manual_clock_advance(pausing->clock, 1);
     CU_ASSERT_TRUE(check_until(pauses, pausing));
 }
 
 /* It never lives for ten seconds, so each pause is longer than the one before. */
 static void is_restarted_more_slowly(struct pausing pausing)
 {
-    pausing.clock = lc__manual_clock_new(LC_SECOND);
+    pausing.clock = manual_clock_new(LC_SECOND);
     pausing.expected = 1;
     lc_manager *manager;
     lc_manager_builder *builder = lc_manager_builder_new("runner");
@@ -101,9 +101,9 @@ static void is_restarted_more_slowly(struct pausing pausing)
     lc_context *context = lc_context_with_signaler(NULL, signaler);
 
     check_log_capture();
-    lc__manual_clock_use(pausing.clock);
+    manual_clock_use(pausing.clock);
     CU_ASSERT_PTR_NULL(lc_manager_start(manager, context));
-    lc__manual_clock_use(NULL);
+    manual_clock_use(NULL);
     CU_ASSERT_TRUE(check_until(pauses, &pausing));
     for (int64_t pause = 100 * LC_MILLISECOND; pause < 30 * LC_SECOND; pause *= 2)
         next_comes_after(&pausing, pause);
@@ -119,7 +119,7 @@ static void is_restarted_more_slowly(struct pausing pausing)
     lc_context_unref(context);
     lc_signaler_unref(signaler);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* the last thread has let go of the clock */
-    lc__manual_clock_free(pausing.clock);
+    manual_clock_free(pausing.clock);
 }
 
 static void what_fails_unready_is_restarted_more_slowly(void)

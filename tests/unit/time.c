@@ -3,7 +3,7 @@
  */
 #include "support/check.h"
 
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 
 #include <lifecycle.h>
 
@@ -22,8 +22,8 @@ static void now_goes_forward(void)
 
 static void deadlines_saturate(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
-    lc__manual_clock_use(clock);
+    struct manual_clock *clock = manual_clock_new(1000);
+    manual_clock_use(clock);
     CU_ASSERT_EQUAL(lc_now(), 1000);
     CU_ASSERT_EQUAL(lc_deadline_after(5), 1005);
     CU_ASSERT_EQUAL(lc_deadline_after(0), LC_NOW);
@@ -33,11 +33,11 @@ static void deadlines_saturate(void)
     CU_ASSERT_EQUAL(lc_deadline_after(LC_FOREVER - 1000), LC_FOREVER);
     CU_ASSERT_EQUAL(lc_deadline_after(LC_FOREVER - 999), LC_FOREVER);
     CU_ASSERT_EQUAL(lc_deadline_after(LC_FOREVER - 1001), LC_FOREVER - 1);
-    lc__manual_clock_advance(clock, 500);
+    manual_clock_advance(clock, 500);
     CU_ASSERT_EQUAL(lc_now(), 1500);
-    lc__manual_clock_use(NULL);
+    manual_clock_use(NULL);
     CU_ASSERT_NOT_EQUAL(lc_now(), 1500);
-    lc__manual_clock_free(clock);
+    manual_clock_free(clock);
 }
 
 static void units_fit(void)
@@ -65,9 +65,9 @@ static void note_fired(void *arg)
 /* The calling thread uses the clock: callbacks run on its stack and read the time on it. */
 static void timers_fire_in_order(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
+    struct manual_clock *clock = manual_clock_new(1000);
     lc_context *contexts[COUNT];
-    lc__manual_clock_use(clock);
+    manual_clock_use(clock);
     for (unsigned i = 0; i < COUNT; i++) {
         int64_t deadline =
             2000 + (i * 37) % COUNT; /* 37 and 100 have no common factor: each once */
@@ -75,11 +75,11 @@ static void timers_fire_in_order(void)
         lc_handle_on_close(lc_context_done(contexts[i]), note_fired,
                            (void *)(uintptr_t)(deadline - 2000), NULL);
     }
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), COUNT);
+    CU_ASSERT_EQUAL(manual_clock_waiting(clock), COUNT);
     fired_count = 0;
-    lc__manual_clock_advance(clock, 1000 + COUNT / 2 - 1);
+    manual_clock_advance(clock, 1000 + COUNT / 2 - 1);
     CU_ASSERT_EQUAL(fired_count, COUNT / 2);
-    lc__manual_clock_advance(clock, LC_HOUR);
+    manual_clock_advance(clock, LC_HOUR);
     CU_ASSERT_EQUAL(fired_count, COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
         CU_ASSERT_EQUAL(fired[i], i);
@@ -87,8 +87,8 @@ static void timers_fire_in_order(void)
         CU_ASSERT_EQUAL(lc_error_code(lc_context_error(contexts[i])), -ETIMEDOUT);
         lc_context_unref(contexts[i]);
     }
-    lc__manual_clock_use(NULL);
-    lc__manual_clock_free(clock);
+    manual_clock_use(NULL);
+    manual_clock_free(clock);
 }
 
 static lc_context *made_by_callback;
@@ -101,25 +101,25 @@ static void make_timer(void *arg)
 
 static void callbacks_may_make_timers(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
-    lc__manual_clock_use(clock);
+    struct manual_clock *clock = manual_clock_new(1000);
+    manual_clock_use(clock);
     lc_context *context = lc_context_with_deadline(NULL, 2000);
     lc_handle_on_close(lc_context_done(context), make_timer, NULL, NULL);
-    lc__manual_clock_advance(clock, 1009);
+    manual_clock_advance(clock, 1009);
     CU_ASSERT_PTR_NULL(lc_context_error(made_by_callback));
-    lc__manual_clock_advance(clock, 1);
+    manual_clock_advance(clock, 1);
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(made_by_callback)), -ETIMEDOUT);
     lc_context_unref(context);
     lc_context_unref(made_by_callback);
-    lc__manual_clock_use(NULL);
-    lc__manual_clock_free(clock);
+    manual_clock_use(NULL);
+    manual_clock_free(clock);
 }
 
 static void cancelled_timers_do_not_fire(void)
 {
-    struct lc__manual_clock *clock = lc__manual_clock_new(1000);
+    struct manual_clock *clock = manual_clock_new(1000);
     lc_context *contexts[COUNT];
-    lc__manual_clock_use(clock);
+    manual_clock_use(clock);
     fired_count = 0;
     for (unsigned i = 0; i < COUNT; i++)
         contexts[i] = lc_context_with_deadline(NULL, 2000 + (i * 37) % COUNT);
@@ -129,17 +129,17 @@ static void cancelled_timers_do_not_fire(void)
         lc_context_unref(contexts[i]);
         contexts[i] = NULL;
     }
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), COUNT / 3);
-    lc__manual_clock_advance(clock, LC_HOUR);
+    CU_ASSERT_EQUAL(manual_clock_waiting(clock), COUNT / 3);
+    manual_clock_advance(clock, LC_HOUR);
     for (unsigned i = 0; i < COUNT; i++) {
         if (contexts[i])
             CU_ASSERT_EQUAL(lc_error_code(lc_context_error(contexts[i])),
                             i % 3 ? -ETIMEDOUT : -ECANCELED);
         lc_context_unref(contexts[i]);
     }
-    CU_ASSERT_EQUAL(lc__manual_clock_waiting(clock), 0);
-    lc__manual_clock_use(NULL);
-    lc__manual_clock_free(clock);
+    CU_ASSERT_EQUAL(manual_clock_waiting(clock), 0);
+    manual_clock_use(NULL);
+    manual_clock_free(clock);
 }
 
 /* An earlier timer than the one the thread sleeps for must wake it. */

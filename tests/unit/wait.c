@@ -4,7 +4,7 @@
 #include "support/check.h"
 #include "support/later.h"
 
-#include "executor/manual_clock.h"
+#include "support/manual_clock.h"
 
 #include <lifecycle.h>
 
@@ -380,7 +380,7 @@ static void all_of_many(void)
 /* ---- deadlines, on a clock moved by hand ---- */
 
 struct timed {
-    struct lc__manual_clock *clock;
+    struct manual_clock *clock;
     int (*wait)(struct timed *timed);
     lc_handle *handle;
     struct ends ends;
@@ -462,7 +462,7 @@ static int timed_context_send(struct timed *timed)
 static void *wait_on_clock(void *arg)
 {
     struct timed *timed = arg;
-    lc__manual_clock_use(timed->clock);
+    manual_clock_use(timed->clock);
     timed->result = timed->wait(timed);
     return NULL;
 }
@@ -482,17 +482,17 @@ static void waits_end_at_their_deadline(void)
                                       timed_context_send};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         pthread_t thread;
-        struct timed timed = {lc__manual_clock_new(1000), waits[i], lc_handle_new(), pipe_new(),
-                              lc_context_new(NULL),       1};
+        struct timed timed = {manual_clock_new(1000), waits[i], lc_handle_new(), pipe_new(),
+                              lc_context_new(NULL),   1};
         pthread_create(&thread, NULL, wait_on_clock, &timed);
         check_waits_for(timed.clock, 1000);
         pthread_join(thread, NULL);
         CU_ASSERT_EQUAL(timed.result, -ETIMEDOUT);
-        CU_ASSERT_EQUAL(lc__manual_clock_waiting(timed.clock), 0);
+        CU_ASSERT_EQUAL(manual_clock_waiting(timed.clock), 0);
         lc_handle_unref(timed.handle);
         pipe_drop(&timed.ends);
         lc_context_unref(timed.context);
-        lc__manual_clock_free(timed.clock);
+        manual_clock_free(timed.clock);
     }
 }
 
