@@ -5,7 +5,7 @@
 #ifndef LIFECYCLE_EXECUTOR_DUE_H
 #define LIFECYCLE_EXECUTOR_DUE_H
 
-#include "executor/timers.h"
+#include "executor/timer_queue.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -17,6 +17,7 @@
 #include "executor/simulation.h"
 #include "executor/stack.h"
 #include "executor/thread_create.h"
+#include "executor/timers.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>

@@ -8,7 +8,7 @@
 #include "base/sanitizer.h"
 #include "base/task.h"
 #include "executor/stack.h"
-#include "executor/timers.h"
+#include "executor/timer_queue.h"
 
 #include <lifecycle/executor.h>
 

@@ -11,7 +11,7 @@
 #include "executor/fiber.h"
 #include "executor/job.h"
 #include "executor/park.h"
-#include "executor/timers.h"
+#include "executor/timer_queue.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

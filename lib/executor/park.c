@@ -384,13 +384,13 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
 static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadline,
                        struct sleeper *how)
 {
-    int64_t due = lc__timers_left_next();
+    int64_t due = lc__shared_timers_left_next();
     if (due >= deadline)
         return park_once(parker, seen, deadline, how);
     int result = park_once(parker, seen, due, how);
     if (result != -ETIMEDOUT)
         return result;
-    lc__timers_left_fire();
+    lc__shared_timers_fire();
     return 0;
 }
 

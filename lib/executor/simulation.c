@@ -19,7 +19,7 @@
 #include "executor/loop.h"
 #include "executor/poller.h"
 #include "executor/simulated_net.h"
-#include "executor/timers.h"
+#include "executor/timer_queue.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
