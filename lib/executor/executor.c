@@ -9,7 +9,6 @@
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "base/refs.h"
 #include "executor/monitor.h"
 #include "executor/overflow.h"
 #include "executor/poller.h"
@@ -242,12 +241,6 @@ bool lc__executor_lets_go(struct lc__loop *loop, bool waited)
 
 /* ---- where work goes ---- */
 
-bool lc__group_has(const lc_thread_group *group, unsigned index)
-{
-    unsigned threads = group->executor->threads;
-    return index < threads && (index + threads - group->first) % threads < group->count;
-}
-
 /* Threads that are no executor's put their fibers into one loop each. */
 LC__OF_ITS_THREAD
 static unsigned own_turn(void)
@@ -265,7 +258,7 @@ struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *grou
     bool here = own && own->executor == executor;
     if (executor->simulation)
         return need_loop(executor, 0);
-    if (here && !spread && (!group || lc__group_has(group, own->index)))
+    if (here && !spread && (!group || lc__thread_group_has(group, own->index)))
         return own;
     unsigned index = own_turn();
     if (group)
@@ -900,22 +893,10 @@ lc_thread_group *lc_thread_group_new(lc_executor *executor, unsigned threads)
         return NULL;
     atomic_init(&group->refs, 1);
     group->executor = executor;
+    group->all = executor->threads;
     group->count = threads < executor->threads ? threads : executor->threads;
     /* Each begins where the one before has ended, so that groups do not all share one thread. */
     group->first = atomic_fetch_add_explicit(&executor->turn, group->count, memory_order_relaxed) %
                    executor->threads;
     return group;
-}
-
-lc_thread_group *lc_thread_group_ref(lc_thread_group *group)
-{
-    if (group)
-        atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
-    return group;
-}
-
-void lc_thread_group_unref(lc_thread_group *group)
-{
-    if (group && lc__refs_drop(&group->refs))
-        lc__free(group);
 }

@@ -6,6 +6,7 @@
 #define LIFECYCLE_EXECUTOR_EXECUTOR_H
 
 #include "executor/loop.h"
+#include "executor/thread_group.h"
 
 #include <lifecycle/executor.h>
 
@@ -50,14 +51,6 @@ struct lc_executor {
     _Atomic(struct lc__loop *) loops[LC_EXECUTOR_THREADS_MAX];
 };
 
-struct lc_thread_group {
-    atomic_uint refs;
-    lc_executor *executor;
-    unsigned first; /* of its threads; the others follow, round */
-    unsigned count;
-    atomic_uint turn;
-};
-
 TAILQ_HEAD(lc__executor_list, lc_executor);
 
 /* All executors; the lock is held until lc__executors_unlock. */
@@ -70,8 +63,6 @@ lc_executor *lc__executor_default(void);
 struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *group, bool spread);
 /* A loop that is there already: one with a thread, if there is one. */
 struct lc__loop *lc__executor_any_loop(lc_executor *executor);
-/* Whether fibers of the group may run on this loop. */
-bool lc__group_has(const lc_thread_group *group, unsigned index);
 /* Sees to it that a thread is in the loop. @return 0, -EAGAIN, -ENOMEM. */
 int lc__executor_need_thread(struct lc__loop *loop);
 /*

@@ -11,6 +11,7 @@
 #include "executor/job.h"
 #include "executor/loop.h"
 #include "executor/simulation.h"
+#include "executor/stack.h"
 #include "executor/switch.h"
 
 #include <lifecycle/log.h>

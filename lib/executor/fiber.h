@@ -7,7 +7,7 @@
 
 #include "base/sanitizer.h"
 #include "base/task.h"
-#include "executor/stack.h"
+#include "executor/slab.h"
 #include "executor/timer_queue.h"
 
 #include <lifecycle/executor.h>

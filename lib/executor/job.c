@@ -140,7 +140,7 @@ static unsigned width(const struct lc__job *job)
     return atomic_load_explicit(&job->threads, memory_order_relaxed) >> 16;
 }
 
-/* As lc__group_has, without the group. */
+/* As lc__thread_group_has, without the group. */
 static bool may_go(const struct lc__job *job, const struct lc__loop *thief)
 {
     unsigned window = atomic_load_explicit(&job->threads, memory_order_relaxed);

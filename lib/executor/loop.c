@@ -17,6 +17,7 @@
 #include "executor/monitor.h"
 #include "executor/poller.h"
 #include "executor/simulation.h"
+#include "executor/stack.h"
 #include "executor/switch.h"
 
 #include <lifecycle/log.h>
@@ -527,7 +528,7 @@ static unsigned take_aged(struct lc__loop *thief, struct lc__loop *victim, int64
         if (!fiber || now - fiber->born < LC__FRESH_AGE)
             break;
         shift(&victim->fresh);
-        bool may = !fiber->group || lc__group_has(fiber->group, thief->index);
+        bool may = !fiber->group || lc__thread_group_has(fiber->group, thief->index);
         append(may ? loot : &rest, fiber);
         taken += may;
     }

@@ -5,43 +5,13 @@
 #ifndef LIFECYCLE_EXECUTOR_STACK_H
 #define LIFECYCLE_EXECUTOR_STACK_H
 
-#include <stdatomic.h>
+#include "executor/slab.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct lc__fiber;
-
-/* All that a fiber has is in its stack: its control block, and the guard. */
-enum { LC__STACK_DEFAULT = 64 * 1024, LC__STACKS_PER_SLAB = 64 };
-
-/*
- * The stacks of one mapping, all of one size. Slabs are never unmapped before the library shuts
- * down, so that who looks at a fiber that has just ended looks at memory that is there.
- */
-struct lc__slab {
-    struct lc__slab *next;      /* of all slabs, the latest first */
-    struct lc__slab *next_cold; /* of those of the class with cold stacks */
-    char *base;
-    size_t stack_size;
-    unsigned count; /* of stacks: at most LC__STACKS_PER_SLAB */
-    uint64_t cold;  /* bit i: stack i is free, and its memory has been given back, or never used */
-    uint64_t warm;  /* bit i: stack i is free, and its memory is kept */
-    uint64_t guarded;             /* bit i: it has been taken before, and has what guards it */
-    atomic_uint_least64_t marked; /* bit i: and that is but a mark at its end */
-};
-
-/*
- *     low                                                                      low + size
- *      | guard |                       <--- frames |  struct lc__fiber  | colour |
- *
- * What fibers use most would lie at the same place of each page, and so in the same few lines of
- * the cache: the colour differs from stack to stack.
- */
-struct lc__stack {
-    struct lc__slab *slab;
-    unsigned index;
-};
 
 /*
  * A stack of at least `size` bytes, all included. @return the place of its control block, in which
@@ -64,11 +34,6 @@ void lc__stacks_trim_all(void);
 /* The lowest byte that may be used, and how many there are up to the control block. */
 void *lc__stack_low(const struct lc__fiber *fiber);
 size_t lc__stack_usable(const struct lc__fiber *fiber);
-/* Whether there are stacks in the slab that nothing but a mark at their end could guard. */
-static inline bool lc__slab_has_marks(const struct lc__slab *slab)
-{
-    return atomic_load_explicit(&slab->marked, memory_order_relaxed) != 0;
-}
 /* Whether the fiber has overrun such a stack. */
 bool lc__stack_is_overrun(const struct lc__fiber *fiber);
 /* The control block of the stack whose guard the address lies in, or NULL. In a signal handler. */
