@@ -3,7 +3,8 @@
  * lc_isolate_component_new.
  */
 #include "base/memory.h"
-#include "isolate/isolate.h"
+#include "isolate/control.h"
+#include "isolate/spawn.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -3,7 +3,12 @@
  */
 #include "base/memory.h"
 #include "base/refs.h"
-#include "isolate/isolate.h"
+#include "base/task.h"
+#include "isolate/message.h"
+#include "isolate/receive.h"
+#include "isolate/thread_port.h"
+
+#include <lifecycle/isolate.h>
 
 #include <errno.h>
 

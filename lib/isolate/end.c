@@ -6,18 +6,16 @@
  * argument; the last message; the exit listeners; its group; the workers that wait for it to be
  * done. Only then another isolate may get its record.
  */
-#include "base/memory.h"
-#include "context/worker.h"
-#include "executor/callback.h"
-#include "isolate/isolate.h"
+#include "isolate/end.h"
 
-#include <lifecycle/log.h>
+#include "base/memory.h"
+#include "executor/callback.h"
+#include "isolate/group.h"
+#include "isolate/listeners.h"
+#include "isolate/send.h"
+#include "isolate/timer.h"
 
 #include <errno.h>
-#include <unistd.h>
-
-/* sysexits(3): internal software error. */
-enum { EXIT_INTERNAL = 70 };
 
 /* What is left of an isolate once its record is no longer it. */
 struct remains {
@@ -183,76 +181,7 @@ void lc__isolate_end(struct lc__isolate *isolate)
     end(isolate, true);
 }
 
-void lc__isolates_drop(const lc_executor *executor)
+void lc__isolate_end_unheard(struct lc__isolate *isolate)
 {
-    uint32_t made = lc__pool_made(&lc__isolates);
-    for (uint32_t place = 0; place < made; place++) {
-        struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
-        lc__spinlock_lock(&isolate->lock);
-        bool lost = isolate->alive && isolate->job.executor == executor;
-        lc_message *in_hand = lost ? lc__isolate_in_hand(isolate) : NULL;
-        lc__isolate_unlock(isolate);
-        lc__message_drop(in_hand);
-        if (lost)
-            end(isolate, false);
-    }
-    lc__message_timers_drop(executor);
-}
-
-/* ---- ending from inside ---- */
-
-void lc__isolate_die(void)
-{
-    if (lc__task_can_end(lc__task_current()))
-        lc__worker_end();
-}
-
-/*
- * Data that was moved into a call that does not return has no owner: its destructor is called.
- */
-void lc__isolate_die_with(const lc_payload *payload)
-{
-    if (!lc__task_can_end(lc__task_current()))
-        return;
-    lc__payload_destroy(payload);
-    lc__worker_end();
-}
-
-static LC_NORETURN void refuse_exit(void)
-{
-    lc_log(LC_LOG_CRITICAL, NULL,
-           "lc_isolate_exit was called outside of an isolate, or in a "
-           "callback of the library");
-    lc_log_flush();
-    _exit(EXIT_INTERNAL);
-}
-
-void lc_isolate_exit(lc_send_port port, const lc_payload *last)
-{
-    /* It does not return, doomed or not, so it takes what is moved over in any case. */
-    struct lc__isolate *isolate = lc__isolate_running();
-    if (!isolate || lc__in_callback())
-        refuse_exit();
-    bool sends = lc_send_port_is_set(port);
-    struct lc__extras *extras = sends ? lc__isolate_extras(isolate) : NULL;
-    lc_message *message =
-        extras && lc__payload_check(last) == 0 ? lc__message_new(port, last) : NULL;
-    if (!message)
-        lc__payload_destroy(last);
-    if (sends && !message)
-        lc_log(LC_LOG_ERROR, NULL,
-               "no memory for the last message of an isolate, or it is not "
-               "one: it ends without");
-    lc__spinlock_lock(&isolate->lock);
-    isolate->bars |= LC__EXITING;
-    /* It may have messages in its hand, which are looked at without a lock. */
-    atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
-    if (message && !(isolate->bars & LC__KILLED_NOW)) {
-        lc_message *before = extras->last; /* of an exit that a deferred call goes on from */
-        extras->last = message;
-        message = before;
-    }
-    lc__isolate_unlock(isolate);
-    lc__message_drop(message);
-    lc__worker_end();
+    end(isolate, false);
 }

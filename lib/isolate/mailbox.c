@@ -8,7 +8,9 @@
  */
 #include "isolate/mailbox.h"
 
-#include "isolate/isolate.h"
+#include "isolate/isolate_port.h"
+#include "isolate/lookup.h"
+#include "isolate/schedule.h"
 
 #include <errno.h>
 

@@ -3,8 +3,10 @@
  */
 #include "base/memory.h"
 #include "base/options.h"
-#include "isolate/isolate.h"
+#include "base/task.h"
+#include "isolate/message.h"
 
+#include <lifecycle/isolate.h>
 #include <lifecycle/manager.h>
 
 #include <bsd/string.h>

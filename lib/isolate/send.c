@@ -4,7 +4,10 @@
 #include "isolate/send.h"
 
 #include "base/fork.h"
-#include "isolate/isolate.h"
+#include "isolate/check.h"
+#include "isolate/mailbox.h"
+#include "isolate/room.h"
+#include "isolate/thread_port.h"
 
 #include <errno.h>
 

@@ -10,10 +10,17 @@
  * and the next period sends another. A tick of a cancelled timer is not delivered: its receiver
  * frees it.
  */
+#include "isolate/timer.h"
+
 #include "base/fork.h"
 #include "base/library.h"
 #include "executor/timers.h"
-#include "isolate/isolate.h"
+#include "isolate/check.h"
+#include "isolate/lookup.h"
+#include "isolate/port.h"
+#include "isolate/schedule.h"
+#include "isolate/send.h"
+#include "isolate/thread_port.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/simulate.h>

@@ -6,7 +6,7 @@
 #include "support/fibers.h"
 
 #include "base/memory.h"
-#include "isolate/isolate.h"
+#include "isolate/record.h"
 
 #include <lifecycle.h>
 
