@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/task.h"
 #include "component/awaited.h"
-#include "supervise/node.h"
+#include "supervise/node_instance.h"
 
 enum { TEXT_SIZE = 400 };
 

@@ -1,6 +1,6 @@
 /*
- * node.h: a node of a graph, and its instances: made and started in tasks of their own, watched
- * without any. Floor 5: supervisor.c.
+ * node.h: a node of a graph: what it is made of, what it needs, what is to be done about its errors.
+ * Floor 5: node_instance.c, node_judge.c, supervisor.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_NODE_H
 #define LIFECYCLE_SUPERVISE_NODE_H
@@ -71,25 +71,10 @@ lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, lc__nested
                        struct lc__node **made);
 /* Frees one that is in no engine. */
 void lc__node_free(struct lc__node *node);
-
-/* ---- in the service ---- */
-
 /*
- * Keeps the component of the present instance, and with it the instance and the node, until
- * lc__instance_release. NULL: there is none, or it is just being made or destroyed.
+ * The node's owner, made at the first call, when the shell's path is known. In the service. NULL:
+ * no memory.
  */
-struct lc__instance *lc__node_hold(struct lc__node *node);
-
-/* Carries out LC__START, LC__CANCEL, LC__ASK. */
-void lc__node_start(struct lc__node *node);
-void lc__node_cancel(struct lc__node *node);
-void lc__node_ask(struct lc__node *node);
-
-/* ---- elsewhere ---- */
-
-/* The component of an instance that is held. */
-lc_component *lc__instance_component(const struct lc__instance *instance);
-/* NULL is allowed. */
-void lc__instance_release(struct lc__instance *instance);
+struct lc__owner *lc__node_owner(struct lc__node *node);
 
 #endif
