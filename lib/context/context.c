@@ -89,22 +89,7 @@ static struct lc_error timed_out = LC__ERROR_IMMORTAL(-ETIMEDOUT, "context deadl
 
 /* ---- the embedded handle ---- */
 
-static lc_context *of_done(lc_handle *handle)
-{
-    return (lc_context *)((char *)handle - offsetof(lc_context, done));
-}
-
-static void ref_done(lc_handle *handle)
-{
-    lc_context_ref(of_done(handle));
-}
-
-static void unref_done(lc_handle *handle)
-{
-    lc_context_unref(of_done(handle));
-}
-
-static const struct lc__handle_owner done_owner = {ref_done, unref_done};
+LC__HANDLE_OWNER(context_done_owner, lc_context, done, lc_context_ref, lc_context_unref);
 
 /* ---- references ---- */
 
@@ -336,7 +321,7 @@ static void *make(lc_context *parent, unsigned kind, size_t size)
     atomic_init(&context->refs, 1);
     TAILQ_INIT(&context->children);
     atomic_init(&context->error, NULL);
-    lc__handle_init(&context->done, &done_owner);
+    lc__handle_init(&context->done, &context_done_owner);
     context->parent = lc_context_ref(parent);
     context->deadline = parent ? parent->deadline : LC_FOREVER;
     context->signaler = parent ? parent->signaler : NULL;

@@ -26,22 +26,7 @@ struct lc_signaler {
 
 /* ---- the embedded handle ---- */
 
-static lc_signaler *of_thrown(lc_handle *handle)
-{
-    return (lc_signaler *)((char *)handle - offsetof(lc_signaler, thrown));
-}
-
-static void ref_thrown(lc_handle *handle)
-{
-    lc_signaler_ref(of_thrown(handle));
-}
-
-static void unref_thrown(lc_handle *handle)
-{
-    lc_signaler_unref(of_thrown(handle));
-}
-
-static const struct lc__handle_owner thrown_owner = {ref_thrown, unref_thrown};
+LC__HANDLE_OWNER(thrown_owner, lc_signaler, thrown, lc_signaler_ref, lc_signaler_unref);
 
 /* ---- making ---- */
 

@@ -4,6 +4,7 @@
 #ifndef LIFECYCLE_WAIT_HANDLE_H
 #define LIFECYCLE_WAIT_HANDLE_H
 
+#include "base/container.h"
 #include "executor/park.h"
 
 #include <lifecycle/handle.h>
@@ -27,14 +28,26 @@ struct lc__waiter {
     void (*dropped)(struct lc__waiter *waiter);
 };
 
-/*
- * What a handle that is part of something else does when it is referenced: it passes that on to the
- * whole.
- */
+/* What a handle inside a larger object does with references to it: it passes them to the object. */
 struct lc__handle_owner {
     void (*ref)(lc_handle *handle);
     void (*unref)(lc_handle *handle);
 };
+
+/*
+ * Defines `owner`, for the handles that are the `member` of a `type`. `object_ref` and
+ * `object_unref` take a pointer to the object.
+ */
+#define LC__HANDLE_OWNER(owner, type, member, object_ref, object_unref)                            \
+    static void owner##_ref(lc_handle *handle)                                                     \
+    {                                                                                              \
+        object_ref(LC__CONTAINER_OF(handle, type, member));                                        \
+    }                                                                                              \
+    static void owner##_unref(lc_handle *handle)                                                   \
+    {                                                                                              \
+        object_unref(LC__CONTAINER_OF(handle, type, member));                                      \
+    }                                                                                              \
+    static const struct lc__handle_owner owner = {owner##_ref, owner##_unref}
 
 /*
  *     state: bit 63                                  2        1        0

@@ -33,38 +33,9 @@ struct lc_watch_value {
 
 /* ---- the embedded handles ---- */
 
-static lc_watch *watch_of(lc_handle *published)
-{
-    return (lc_watch *)((char *)published - offsetof(lc_watch, published));
-}
-
-static void ref_published(lc_handle *handle)
-{
-    lc_watch_ref(watch_of(handle));
-}
-
-static void unref_published(lc_handle *handle)
-{
-    lc_watch_unref(watch_of(handle));
-}
-
-static lc_watch_value *value_of(lc_handle *replaced)
-{
-    return (lc_watch_value *)((char *)replaced - offsetof(lc_watch_value, replaced));
-}
-
-static void ref_replaced(lc_handle *handle)
-{
-    lc_watch_value_ref(value_of(handle));
-}
-
-static void unref_replaced(lc_handle *handle)
-{
-    lc_watch_value_unref(value_of(handle));
-}
-
-static const struct lc__handle_owner published_owner = {ref_published, unref_published};
-static const struct lc__handle_owner replaced_owner = {ref_replaced, unref_replaced};
+LC__HANDLE_OWNER(published_owner, lc_watch, published, lc_watch_ref, lc_watch_unref);
+LC__HANDLE_OWNER(replaced_owner, lc_watch_value, replaced, lc_watch_value_ref,
+                 lc_watch_value_unref);
 
 /* ---- values ---- */
 
