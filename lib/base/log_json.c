@@ -9,7 +9,8 @@
  * all alike: such a byte becomes a backslash, an x and two digits, and a backslash two; the object
  * says so. Without that mark a text that has such an escape in it would read the same.
  */
-#include "base/log_line.h"
+#include "base/log_json.h"
+
 #include "base/text.h"
 
 #include <stdint.h>

@@ -43,16 +43,8 @@ void lc__log_number_text(const lc_log_field *field, char text[static LC__LOG_NUM
 
 /* Puts a record down as a line, with its end. @return how many bytes it has, `size` at most. */
 typedef size_t lc__log_format(const lc_log_record *record, char *text, size_t size);
-lc__log_format lc__log_format_text;
-lc__log_format lc__log_format_json;
 
 /* Adds "<6>" when stderr is the systemd journal, and only then. @return whether it is. */
 bool lc__log_line_add_priority(struct lc__log_line *line, lc_log_level level);
-
-/* The sinks that write to stderr. Their `arg` is the format, and must not be written to. */
-extern const lc_log_sink lc__log_text_sink;
-extern const lc_log_sink lc__log_json_sink;
-/* In a child of a fork: what the parent has lost, the parent tells. */
-void lc__log_forget_lost(void);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * log_repeated.c: see log.h.
+ * log_repeated.c: see log_repeated.h.
  *
  * A storm of like lines is held back by their number and not by their text: each failure of a node
  * may have another text, and a pause in it that is drawn at random.
  */
-#include "base/log.h"
+#include "base/log_repeated.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -2,8 +2,11 @@
  * log_standard.c: the sinks that write to standard error: as text, which is the default, and as
  * JSON. The way there is output.h's.
  */
+#include "base/log_standard.h"
+
 #include "base/clock.h"
-#include "base/log_line.h"
+#include "base/log_json.h"
+#include "base/log_text.h"
 #include "base/output.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
 /*
  * log_text.c: a record as a line for people: see <lifecycle/log.h>.
  */
+#include "base/log_text.h"
+
 #include "base/clock.h"
-#include "base/log_line.h"
 #include "base/text.h"
 
 #include <stdio.h>

@@ -26,7 +26,7 @@
 #include "component/task_group.h"
 
 #include "base/fork.h"
-#include "base/log.h"
+#include "base/log_repeated.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/spin.h"

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_repeated.h"
 #include "base/memory.h"
 #include "base/sanitizer.h"
 #include "base/spin.h"

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fork.h"
-#include "base/log.h"
+#include "base/log_repeated.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/random.h"

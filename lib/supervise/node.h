@@ -5,7 +5,7 @@
 #ifndef LIFECYCLE_SUPERVISE_NODE_H
 #define LIFECYCLE_SUPERVISE_NODE_H
 
-#include "base/log.h"
+#include "base/log_repeated.h"
 #include "context/worker.h"
 #include "supervise/launch.h"
 #include "supervise/shell.h"

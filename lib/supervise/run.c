@@ -4,7 +4,7 @@
  * error, and waits for what happens next. See <lifecycle/run.h>.
  */
 #include "base/fork.h"
-#include "base/log.h"
+#include "base/log_repeated.h"
 #include "base/options.h"
 #include "base/task.h"
 #include "component/awaited.h"

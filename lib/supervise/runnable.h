@@ -4,7 +4,7 @@
 #ifndef LIFECYCLE_SUPERVISE_RUNNABLE_H
 #define LIFECYCLE_SUPERVISE_RUNNABLE_H
 
-#include "base/log.h"
+#include "base/log_repeated.h"
 #include "base/refs.h"
 #include "base/spin.h"
 #include "context/owner.h"

@@ -1,7 +1,7 @@
 /*
  * log.c: the log: levels, sinks, and what the default sink writes.
  */
-#include "base/log.h"
+#include "base/log_repeated.h"
 #include "support/check.h"
 #include "support/mode.h"
 #include "support/race.h"

@@ -6,7 +6,7 @@
 #include "support/filter.h"
 #include "support/puppet.h"
 
-#include "base/log_line.h"
+#include "base/log_json.h"
 #include "support/manual_clock.h"
 
 #include <lifecycle.h>
