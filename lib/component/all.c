@@ -1,9 +1,10 @@
 /*
- * all.c: a handle that closes when all of several have. See <lifecycle/component.h>.
+ * all.c: a handle that closes when all of several handles have closed. See <lifecycle/component.h>.
  *
- * It has a waiter on each input, and no thread. Counted are the users of the result, and the
- * waiters that an input still has or is just telling. When the last user goes, the waiters are
- * taken back; one that is just being told frees the whole when it is through.
+ * The result has one waiter in the list of each input, and no thread. `users` counts the references
+ * to the result. `refs` counts the waiters, and 1 for all users together. The unref of the last
+ * user takes the waiters out again. A waiter that an input is calling at that moment gives its own
+ * reference back; whichever reference is the last frees the result.
  */
 #include "base/memory.h"
 #include "wait/handle.h"
@@ -15,21 +16,21 @@ struct all;
 struct input {
     struct lc__waiter waiter; /* first */
     struct all *all;
-    lc_handle *handle; /* held until the whole is freed */
+    lc_handle *handle; /* a reference, until the result is freed */
 };
 
 struct all {
     lc_handle handle; /* first: the result */
     atomic_uint users;
     atomic_uint refs;      /* 1 for all users together, 1 for each waiter */
-    atomic_size_t waiting; /* inputs that have not closed, and 1 while it is being made */
+    atomic_size_t waiting; /* inputs that have not closed, and 1 until all inputs were added */
     size_t count;
     struct input inputs[];
 };
 
 static void all_unref(struct all *all)
 {
-    /* Release, then acquire by the last: what others did with it happens before the free. */
+    /* acq_rel: what other threads did with it before their unref happens before the free. */
     if (atomic_fetch_sub_explicit(&all->refs, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < all->count; i++)
@@ -50,13 +51,13 @@ static void all_user_unref(lc_handle *handle)
         return;
     for (size_t i = 0; i < all->count; i++)
         if (lc__handle_remove(all->inputs[i].handle, &all->inputs[i].waiter))
-            all_unref(all);
+            all_unref(all); /* the reference of a waiter that is not called any more */
     all_unref(all);
 }
 
 static const struct lc__handle_owner owner = {all_user_ref, all_user_unref};
 
-/* Release and acquire: who sees the result closed sees what was done before each input closed. */
+/* acq_rel: what happened before any input closed happens before the result closes. */
 static void all_count_down(struct all *all)
 {
     if (atomic_fetch_sub_explicit(&all->waiting, 1, memory_order_acq_rel) == 1)

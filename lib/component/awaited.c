@@ -1,8 +1,8 @@
 /*
  * awaited.c: see awaited.h.
  *
- * A walk over parts of parts. It recurses as deep as components are nested, so a level keeps little
- * on the stack; the path lies in one place for all levels.
+ * A walk over the parts of a component, and their parts. It recurses as deep as components are
+ * nested, so a level keeps little on the stack: all levels share one path.
  */
 #include "component/awaited.h"
 
@@ -10,21 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A list in the making. */
+/* A list that is being written. */
 struct list {
     char *text;
     size_t size;
     size_t used;
-    const char *between; /* two entries */
+    const char *between; /* what separates two entries */
     size_t count;        /* entries */
-    size_t left_out;     /* of these, those for which there was no room */
+    size_t left_out;     /* entries for which there was no room */
 };
 
 struct walk {
     enum lc__awaited what;
     int64_t now;
-    struct list holding; /* entries that hold the others up */
-    struct list waiting; /* entries that wait for others; goes behind the first list */
+    struct list holding; /* entries that wait for nothing: the others wait for them */
+    struct list waiting; /* entries that wait for others; written after the first list */
     char waiting_text[512];
     char path[256];
 };
@@ -33,14 +33,14 @@ struct walk {
 struct level {
     struct walk *walk;
     size_t path_used;
-    size_t entries; /* below it */
+    size_t entries; /* of its parts */
     struct list workers;
     char workers_text[192];
 };
 
 /* ---- lists ---- */
 
-enum { TAIL = 24 }; /* room for how many more there are */
+enum { TAIL = 24 }; /* room for ", and N more" */
 
 static void awaited_list_add(struct list *list, const char *entry)
 {
@@ -82,7 +82,10 @@ static bool state_runs(lc_node_state state)
     return false;
 }
 
-/* A node that has been given up is not waited for; a worker that has returned too early is. */
+/*
+ * For readiness, a node that has stopped for good does not count; a worker that returned before it
+ * was ready does.
+ */
 bool lc__awaited_is(enum lc__awaited what, const lc_part *part)
 {
     if (what == LC__AWAITED_DONE)
@@ -101,7 +104,7 @@ static bool part_waits(const lc_part *part)
 
 enum { DURATION_SIZE = 40 };
 
-/* How long, as "2.0 s" behind `before`; "" if since when is not known. */
+/* Writes the time since `since`, as `before` and "2.0 s"; "" if `since` is 0. */
 static const char *duration_write(const struct walk *walk, const char *before, int64_t since,
                                   char text[DURATION_SIZE])
 {
@@ -190,7 +193,7 @@ static void walk_begin(struct walk *walk, enum lc__awaited what, char *text, siz
     text[0] = '\0';
 }
 
-/* One list of the two. @return how many entries it has. */
+/* Appends the second list to the first. @return how many entries there are. */
 static size_t walk_end(struct walk *walk)
 {
     struct list *list = &walk->holding;

@@ -1,6 +1,5 @@
 /*
- * builder.c: collecting workers and their mistakes, and building managers. See
- * <lifecycle/manager.h>.
+ * builder.c: collects workers, and builds managers of them. See <lifecycle/manager.h>.
  */
 #include "component/builder.h"
 
@@ -15,16 +14,16 @@
 
 struct lc_manager_builder {
     struct lc__plan *plan;
-    lc_worker_kind kind; /* of workers that ask for none */
-    lc_error *mistake;   /* the first one; NULL so far */
+    lc_worker_kind kind; /* of workers that name no kind */
+    lc_error *mistake;   /* the first mistake of the calls so far; NULL: none */
 };
 
 /* ---- the plan ---- */
 
-/* Sees to it that no manager shares the plan. @return 0, or -ENOMEM. */
+/* Copies the plan if a manager shares it. @return 0, or -ENOMEM. */
 static int builder_plan_own(lc_manager_builder *builder)
 {
-    /* Acquire: managers that have let go were done with it. */
+    /* Acquire: a manager's last use of the plan, before its unref, happens before our changes. */
     if (atomic_load_explicit(&builder->plan->refs, memory_order_acquire) == 1)
         return 0;
     struct lc__plan *copy = lc__plan_copy(builder->plan);
@@ -37,7 +36,7 @@ static int builder_plan_own(lc_manager_builder *builder)
 
 /* ---- mistakes ---- */
 
-/* Keeps the first, taken over. */
+/* Takes `mistake` over; keeps it if it is the first. */
 static void builder_mistake_keep(lc_manager_builder *builder, lc_error *mistake)
 {
     if (builder->mistake)
@@ -54,7 +53,7 @@ static bool manager_name_is_good(const char *name)
 
 LC__OPTIONS_END(lc_worker, group);
 
-/* @return what is wrong with the worker's kind, or with what goes with it; or NULL. */
+/* @return what is wrong with the worker's kind, or with the fields that depend on it; or NULL. */
 static lc_error *builder_worker_check_kind(const struct lc__plan *plan, const lc_worker *worker)
 {
     if (worker->kind != LC_THREAD && worker->kind != LC_FIBER)
@@ -93,7 +92,7 @@ static lc_error *builder_worker_check(const struct lc__plan *plan, const lc_work
     return builder_worker_check_kind(plan, worker);
 }
 
-/* @return NULL, or a mistake in what was given. */
+/* Reads `given` into `worker`. @return NULL, or what is wrong with it. */
 static lc_error *builder_worker_read(const lc_manager_builder *builder, lc_worker *worker,
                                      const lc_worker *given)
 {
@@ -157,7 +156,7 @@ void lc_manager_builder_set_ready_warning(lc_manager_builder *builder, int64_t t
         builder->plan->ready_warning = timeout > 0 ? timeout : LC_READY_WARNING;
 }
 
-/* @return NULL, or why it could not be. */
+/* @return NULL, or why the worker could not be added. */
 static lc_error *builder_worker_append(lc_manager_builder *builder, const lc_worker *worker)
 {
     int result = builder_plan_own(builder);

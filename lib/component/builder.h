@@ -6,9 +6,7 @@
 
 #include <lifecycle/manager.h>
 
-/*
- * As lc_manager_builder_build; those workers that have no arg get `arg` in this manager.
- */
+/* As lc_manager_builder_build, and each worker that has no arg gets `arg` in this manager. */
 lc_error *lc__builder_build_for(lc_manager_builder *builder, void *arg, lc_manager **manager);
 
 #endif

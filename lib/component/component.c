@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <stddef.h>
 
-/* What programs built against the first version of the struct fill in. */
+/* The size of the struct's first version. */
 #define FIRST_SIZE offsetof(lc_component_ops, parts)
 
-/* Of a newer program the bytes that we do not know must be zero, which means the default. */
+/* The bytes that a newer program has beyond this struct must be zero, the default. */
 static bool ops_size_is_good(const lc_component_ops *ops)
 {
     if (ops->size < FIRST_SIZE)
@@ -32,7 +32,7 @@ static lc_error *ops_check(const lc_component_ops *ops)
     return NULL;
 }
 
-/* Whether the kind of component fills in this member, which came after the first version. */
+/* Whether the ops have this member, which came after the first version. */
 #define HAS(ops, member)                                                                           \
     ((ops)->size >= offsetof(lc_component_ops, member) + sizeof((ops)->member) && (ops)->member)
 

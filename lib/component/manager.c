@@ -20,9 +20,10 @@
 /* ---- errors ---- */
 
 /*
- * The first error of the workers goes upward at once, on the thrower's stack, and then the others
- * are cancelled. Done waits for it, also if the thrower is none of the workers; only one thrown
- * when all is over is for the log.
+ * Gets the first error that is thrown on the workers' context. The error goes upward at once, on
+ * the stack of the thrower, then the workers are cancelled. It counts as an activity, so that done
+ * waits for it even if the thrower is not a worker of this manager. An error that is thrown after
+ * the last activity is logged.
  */
 static void manager_error_relay(void *arg, lc_error *error)
 {
@@ -48,8 +49,8 @@ static void manager_relay_release(void *arg)
 /* ---- starting ---- */
 
 /*
- * Marks the workers as starting, before the first is launched, so that the count does not come to 0
- * while others are still to be. @return whether this is the first start.
+ * Counts all workers as activities before the first is launched, so that `active` does not fall to
+ * 0 while some are still to be launched. @return whether this is the first start.
  */
 static bool manager_start_claim(lc_manager *manager)
 {
@@ -63,7 +64,7 @@ static bool manager_start_claim(lc_manager *manager)
         manager->started = true;
         manager->began = now;
         manager->not_ready = count;
-        manager->active = count + 1; /* 1: the launching itself */
+        manager->active = count + 1; /* 1: the start itself */
     }
     lc__spinlock_unlock(&manager->lock);
     return first;
@@ -76,7 +77,7 @@ static int manager_context_make(lc_manager *manager, lc_context *parent)
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler)
         return -ENOMEM;
-    lc_manager_ref(manager); /* the signaler's */
+    lc_manager_ref(manager); /* for the signaler */
     manager->context = lc__context_with_own_signaler(parent, signaler);
     if (!manager->context) {
         lc_signaler_unref(signaler);
@@ -97,8 +98,8 @@ static lc_error *manager_launch_error(const lc_manager *manager, size_t index, i
 }
 
 /*
- * @return an error if none could be launched; once one runs, the failure of another is thrown, for
- * the others to end.
+ * @return an error if the first worker could not be launched. If a later one cannot, that error is
+ * thrown instead: it ends the workers that run.
  */
 static lc_error *manager_workers_launch(lc_manager *manager)
 {
@@ -118,7 +119,7 @@ static lc_error *manager_workers_launch(lc_manager *manager)
     return error;
 }
 
-/* The start failed before anything ran: that counts as done. */
+/* The start has failed before a worker ran: the manager is done. */
 static void manager_finish_unstarted(lc_manager *manager)
 {
     int64_t now = lc__now_roughly();
@@ -148,7 +149,7 @@ lc_error *lc_manager_start(lc_manager *manager, lc_context *context)
         manager_finish_unstarted(manager);
         return lc_error_new(prepared, "no memory to start \"%s\"", manager->plan->name);
     }
-    lc_manager_ref(manager); /* the activity's */
+    lc_manager_ref(manager); /* for the activities, until done closes */
     if (!lc__handle_add(lc_context_done(manager->context), &manager->context_ended))
         lc__manager_context_ended(&manager->context_ended);
     if (manager->plan->count == 0)
@@ -182,10 +183,11 @@ static void manager_component_destroy(lc_component *component)
     lc_manager_unref((lc_manager *)component);
 }
 
-/* Under the lock. What a worker is about, in the words of all components. */
+/* Under the lock. The worker as a part of a component. */
 static lc_part manager_worker_part(const lc_manager *manager,
                                    const struct lc__manager_worker *worker)
 {
+    LC__ASSERT(lc__spinlock_is_held(&manager->lock));
     static const lc_node_state states[] = {
         [LC_WORKER_PENDING] = LC_NODE_WAITING,
         [LC_WORKER_STARTING] = LC_NODE_STARTING,
@@ -201,7 +203,7 @@ static lc_part manager_worker_part(const lc_manager *manager,
         part.state = LC_NODE_STOPPING;
         part.since = manager->told_at;
     } else if (worker->state == LC_WORKER_RETURNED && !worker->was_ready) {
-        part.state = LC_NODE_STOPPED; /* and so the manager will never be ready */
+        part.state = LC_NODE_STOPPED; /* the manager will never be ready */
     }
     return part;
 }

@@ -6,7 +6,7 @@
 
 #include "component/plan.h"
 
-/* A manager of these workers, whose reference it takes; NULL: no memory. */
+/* Takes over the reference to the plan. NULL: no memory; then the caller keeps it. */
 lc_manager *lc__manager_new(struct lc__plan *plan);
 
 #endif

@@ -4,6 +4,7 @@
 #include "component/manager_record.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/memory.h"
 #include "base/refs.h"
 #include "context/context.h"
@@ -22,7 +23,7 @@ lc_manager *lc_manager_ref(lc_manager *manager)
 
 static void manager_data_release(const lc_manager *manager)
 {
-    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
+    int cancelling; /* a thread that is cancelled in the release would not free the manager */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     manager->release(manager->data);
     pthread_setcancelstate(cancelling, NULL);
@@ -42,15 +43,15 @@ void lc_manager_unref(lc_manager *manager)
     lc__free(manager);
 }
 
-/* The embedded handles pass references on to the manager; `field` tells where in it they are. */
+/* A reference to an embedded handle is one to the manager. */
 #define HANDLE_OWNER(field)                                                                        \
     static void ref_##field(lc_handle *handle)                                                     \
     {                                                                                              \
-        lc_manager_ref((lc_manager *)((char *)handle - offsetof(lc_manager, field)));              \
+        lc_manager_ref(LC__CONTAINER_OF(handle, lc_manager, field));                               \
     }                                                                                              \
     static void unref_##field(lc_handle *handle)                                                   \
     {                                                                                              \
-        lc_manager_unref((lc_manager *)((char *)handle - offsetof(lc_manager, field)));            \
+        lc_manager_unref(LC__CONTAINER_OF(handle, lc_manager, field));                             \
     }                                                                                              \
     static const struct lc__handle_owner field##_owner = {ref_##field, unref_##field};
 
@@ -81,22 +82,21 @@ lc_manager *lc__manager_record_new(struct lc__plan *plan, const lc_component_ops
 /* ---- ending ---- */
 
 /*
- * Done takes two: all work is over, and the workers' context has ended and closed the shutdown
- * handle. The latter may be just under way in another thread, which then closes done.
+ * The last activity has ended, or the workers' context has and shutdown is closed. The second of
+ * these two, perhaps in another thread, closes done.
  */
 static void manager_half_finish(lc_manager *manager)
 {
-    /* Release and acquire: who sees done closed sees what was done before either half. */
+    /* acq_rel: what happened before either half happens before done closes. */
     if (atomic_fetch_sub_explicit(&manager->halves, 1, memory_order_acq_rel) > 1)
         return;
     lc_handle_close(&manager->done);
     lc_manager_unref(manager);
 }
 
-/* The workers' context has ended: the shutdown begins. */
 void lc__manager_context_ended(struct lc__waiter *waiter)
 {
-    lc_manager *manager = (lc_manager *)((char *)waiter - offsetof(lc_manager, context_ended));
+    lc_manager *manager = LC__CONTAINER_OF(waiter, lc_manager, context_ended);
     int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
     manager->told_at = now;
@@ -105,9 +105,9 @@ void lc__manager_context_ended(struct lc__waiter *waiter)
     manager_half_finish(manager);
 }
 
-/* After the last activity nothing is left that the context is for. */
 void lc__manager_end_activity(lc_manager *manager)
 {
+    LC__ASSERT(manager->finished && manager->active == 0);
     if (manager->watched)
         lc__timer_disarm(&manager->readiness);
     lc__signaler_seal(manager->signaler);
@@ -115,14 +115,14 @@ void lc__manager_end_activity(lc_manager *manager)
     manager_half_finish(manager);
 }
 
-/* Under the lock: one activity less. @return whether it was the last. */
 bool lc__manager_count_off(lc_manager *manager)
 {
+    LC__ASSERT(lc__spinlock_is_held(&manager->lock));
+    LC__ASSERT(manager->active > 0 && !manager->finished);
     manager->finished = --manager->active == 0;
     return manager->finished;
 }
 
-/* Ends an activity that is no worker's. */
 void lc__manager_leave(lc_manager *manager)
 {
     lc__spinlock_lock(&manager->lock);
@@ -132,7 +132,6 @@ void lc__manager_leave(lc_manager *manager)
         lc__manager_end_activity(manager);
 }
 
-/* @return whether done is still to come: then it waits for `leave`. */
 bool lc__manager_enter(lc_manager *manager)
 {
     lc__spinlock_lock(&manager->lock);

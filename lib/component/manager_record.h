@@ -1,10 +1,14 @@
 /*
- * manager_record.h (internal): what a manager consists of, and counting what is active of it, down
- * to the moment in which it is done. Floor 4; used by the manager's own files only.
+ * manager_record.h (internal): the data of a manager, its references, and the count of what is
+ * active in it. Floor 4; included by the manager's own files only.
  *
- * References to a manager: its owner's; one for all its activity, from the start until it is done;
- * one of the signaler, until that is sealed; one for each ready token that is kept; one of the
- * timer that warns of workers that are not ready, while it fires.
+ * An *activity* is a worker that has not returned, an error that is on its way upward, or the start
+ * while it launches workers. When `active` falls to 0, the workers' context is cancelled. When that
+ * context has ended too, done closes: two halves, and the second one closes it.
+ *
+ * These hold a reference to a manager: its owner; all activities together, from the start until
+ * done closes; the signaler, until it is sealed; each lc_ready_ref; the readiness timer, while it
+ * fires.
  */
 #ifndef LIFECYCLE_COMPONENT_MANAGER_RECORD_H
 #define LIFECYCLE_COMPONENT_MANAGER_RECORD_H
@@ -17,7 +21,7 @@
 
 #include <lifecycle/manager.h>
 
-/* A worker's ready token: where it is found tells which worker's. */
+/* A worker's ready token: the first member of the worker. */
 struct lc_ready {
     lc_manager *manager;
 };
@@ -27,8 +31,8 @@ struct lc__manager_worker {
     const lc_worker *plan;
     struct lc__worker_call call;
     struct lc__worker_wait wait;
-    bool failed; /* it has had an error; on its own stack only */
-    /* Under the manager's lock. */
+    bool failed; /* it has reported an error; the worker alone reads and writes it */
+    /* Under the manager's lock: */
     lc_worker_state state;
     bool was_ready;
     int64_t since;
@@ -44,26 +48,23 @@ struct lc_manager {
     void *data;
     void (*release)(void *data);
 
-    /* Set by the start, before there is a worker. */
-    lc_context *context;   /* the workers'; held, and with it the next two */
-    lc_context *parent;    /* what the manager was started with */
-    lc_signaler *signaler; /* relays to the parent */
+    /* Set by the start, before the first worker runs. */
+    lc_context *context;   /* the workers'; a reference, which keeps the next two alive */
+    lc_context *parent;    /* the argument of lc_manager_start */
+    lc_signaler *signaler; /* the context's; relays to the parent */
     struct lc__waiter context_ended;
-    atomic_int halves; /* of what makes it done: see finish_half */
-    int64_t began;     /* when */
+    atomic_int halves; /* of the end, still to come: see manager_half_finish */
+    int64_t began;     /* the time of the start */
 
-    struct lc__spinlock lock; /* for what follows, and the workers' states */
+    struct lc__spinlock lock; /* of the fields below, and of the workers' states */
     bool started;
-    size_t not_ready; /* workers */
-    size_t active;    /* workers that have not returned, errors on their way upward, the start */
-    bool finished;    /* active has come to 0 */
+    size_t not_ready; /* workers that have not said that they are ready */
+    size_t active;    /* activities */
+    bool finished;    /* active has fallen to 0 */
     int64_t told_at;  /* when the workers' context ended; 0: it has not */
-    bool watched;     /* the timer was armed */
+    bool watched;     /* the readiness timer was armed */
 
-    /*
-     * Warns of workers that are not ready. Disarmed before ready closes, or else before done does:
-     * until then there is the activity's reference.
-     */
+    /* Disarmed before ready closes, or before done closes, whichever comes first. */
     struct lc__timer readiness;
 
     struct lc__manager_worker workers[];
@@ -74,24 +75,29 @@ static inline lc_manager *lc__manager_of(const struct lc__manager_worker *worker
     return worker->ready.manager;
 }
 
-/* A manager with these workers, whose reference it takes. NULL: no memory. */
+/* Takes over the reference to the plan. NULL: no memory; then the caller keeps it. */
 lc_manager *lc__manager_record_new(struct lc__plan *plan, const lc_component_ops *ops);
 
-/* The workers' context has ended: the shutdown begins. */
+/* The waiter's call: the workers' context has ended. Closes shutdown; the first half of done. */
 void lc__manager_context_ended(struct lc__waiter *waiter);
-/* @return whether done is still to come: then it waits for lc__manager_leave. */
+/* Adds an activity, which lc__manager_leave ends. @return false: the last one has ended before. */
 bool lc__manager_enter(lc_manager *manager);
-/* Under the lock: one activity less. @return whether it was the last. */
+/*
+ * Under the lock: ends an activity. @return whether it was the last: then the caller gives the lock
+ * back and calls lc__manager_end_activity.
+ */
 bool lc__manager_count_off(lc_manager *manager);
-/* After the last activity nothing is left that the context is for. */
+/* After the last activity: cancels the workers' context; the second half of done. */
 void lc__manager_end_activity(lc_manager *manager);
-/* Ends an activity that is no worker's. */
+/* Ends an activity. */
 void lc__manager_leave(lc_manager *manager);
 
-/* Under the lock. */
+/* Under the manager's lock. */
 static inline void lc__manager_worker_enter(struct lc__manager_worker *worker,
                                             lc_worker_state state, int64_t now)
 {
+    LC__ASSERT(lc__spinlock_is_held(&lc__manager_of(worker)->lock));
+    LC__ASSERT(worker->state < state); /* a worker's life has no way back */
     worker->state = state;
     worker->since = now;
 }

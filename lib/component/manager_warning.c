@@ -3,6 +3,7 @@
  */
 #include "component/manager_warning.h"
 
+#include "base/container.h"
 #include "context/owner.h"
 
 #include <lifecycle/log.h>
@@ -12,8 +13,8 @@
 enum { NAMES_TOLD = 4 }; /* names in one warning */
 
 /*
- * Writes which workers are starting: the first few by name. @return how many there are, 0 also if
- * they have been told to stop.
+ * Writes the names of the first few workers that are starting. @return how many workers are; 0 if
+ * they were told to stop.
  */
 static size_t manager_starting_list(lc_manager *manager, char *text, size_t size)
 {
@@ -37,13 +38,13 @@ static size_t manager_starting_list(lc_manager *manager, char *text, size_t size
 /* Under the timers' lock. */
 static bool manager_warning_due(struct lc__timer *timer)
 {
-    lc_manager_ref((lc_manager *)((char *)timer - offsetof(lc_manager, readiness)));
+    lc_manager_ref(LC__CONTAINER_OF(timer, lc_manager, readiness));
     return true;
 }
 
 static void manager_warning_fire(struct lc__timer *timer)
 {
-    lc_manager *manager = (lc_manager *)((char *)timer - offsetof(lc_manager, readiness));
+    lc_manager *manager = LC__CONTAINER_OF(timer, lc_manager, readiness);
     char names[NAMES_TOLD * (LC_NAME_MAX + 4) + 32];
     char path[LC__PATH_SIZE];
     size_t count = manager_starting_list(manager, names, sizeof names);
@@ -56,10 +57,9 @@ static void manager_warning_fire(struct lc__timer *timer)
 }
 
 /*
- * The start has launched the workers, and still counts as an activity, so done is not closed yet.
- * Ready may be closed, or just closing: either the closer of ready sees `watched`, or this function
- * sees that no worker is left to wait for. Without a timer there is no warning, and all else goes
- * on.
+ * Another thread may close ready at the same time. The lock orders the two: either lc_ready_signal
+ * sees `watched` and disarms the timer, or this function sees that all workers are ready and does.
+ * If the timer cannot be armed there is no warning.
  */
 void lc__manager_warning_arm(lc_manager *manager)
 {
@@ -68,11 +68,12 @@ void lc__manager_warning_arm(lc_manager *manager)
         return;
     manager->readiness.due = manager_warning_due;
     manager->readiness.fire = manager_warning_fire;
-    int64_t began = manager->began; /* to ask the clock once more costs more than all else here */
+    int64_t began = manager->began; /* another look at the clock would cost more than the rest */
     int64_t deadline = began < LC_FOREVER - after ? began + after : LC_FOREVER;
     if (lc__timer_arm(&manager->readiness, deadline) < 0)
         return;
     lc__spinlock_lock(&manager->lock);
+    LC__ASSERT(manager->active > 0);
     manager->watched = true;
     bool all_ready = manager->not_ready == 0;
     lc__spinlock_unlock(&manager->lock);

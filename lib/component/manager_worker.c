@@ -1,9 +1,9 @@
 /*
  * manager_worker.c: see manager_worker.h.
  *
- * Who does what: a worker's own thread does all that follows from what the worker does. The last
- * that is ready closes the ready handle, one that fails reports upward and cancels the others, the
- * last that returns closes shutdown and done.
+ * There is no thread for the manager. The worker that is ready last closes the ready handle. A
+ * worker that fails reports its error upward and cancels the others. The worker that returns last
+ * closes shutdown and done.
  */
 #include "component/manager_worker.h"
 
@@ -76,8 +76,8 @@ static void manager_worker_log_early(const struct lc__manager_worker *worker)
 }
 
 /*
- * A worker has returned. If it never said that it is ready, and neither failed nor was told to
- * stop, no other line would say why its manager is not ready.
+ * The worker has returned. If it was not ready, has not failed and was not told to stop, this line
+ * alone says why its manager never becomes ready.
  */
 static void manager_worker_leave(struct lc__manager_worker *worker)
 {
@@ -105,8 +105,8 @@ static lc_error *manager_worker_work(void *arg)
 }
 
 /*
- * A late error is one that comes after the worker was told to stop and is no answer to that. The
- * first goes upward as any error does, and is logged or judged there. Further ones are logged here.
+ * A late error comes after the worker was told to stop, and is no clean answer to that. The first
+ * error of a manager goes upward, late or not. A late one that is not the first is logged here.
  */
 static void manager_worker_report_late(const struct lc__manager_worker *worker, lc_error *error)
 {
@@ -126,7 +126,7 @@ static void manager_worker_failed(void *arg, lc_error *error)
     lc_manager *manager = lc__manager_of(worker);
     bool late = lc_context_error(manager->context) && !worker->failed &&
                 !lc__context_is_clean_end(manager->context, error);
-    worker->failed = true; /* what comes after its own error does not come of a stop */
+    worker->failed = true; /* its further errors follow from this one, and are not late */
     if (late)
         manager_worker_report_late(worker, error);
     else
@@ -136,7 +136,7 @@ static void manager_worker_failed(void *arg, lc_error *error)
 static void manager_worker_ended(void *arg)
 {
     struct lc__manager_worker *worker = arg;
-    /* Before done can close: who saw it closed may shut the library down. */
+    /* Before done can close: code that waits for done may then shut the library down. */
     lc__worker_finishing();
     manager_worker_leave(worker);
 }

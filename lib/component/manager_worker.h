@@ -1,5 +1,5 @@
 /*
- * manager_worker.h (internal): a worker of a manager: its launch, its end, its errors. Floor 4.
+ * manager_worker.h (internal): one worker of a manager, from its launch to its end. Floor 4.
  */
 #ifndef LIFECYCLE_COMPONENT_MANAGER_WORKER_H
 #define LIFECYCLE_COMPONENT_MANAGER_WORKER_H
@@ -8,7 +8,7 @@
 
 /* @return 0, or a negative errno. */
 int lc__manager_worker_launch(struct lc__manager_worker *worker);
-/* A worker that was not launched counts as returned. */
+/* The worker will not be launched: it counts as returned. */
 void lc__manager_worker_unlaunched(struct lc__manager_worker *worker);
 
 #endif

@@ -13,37 +13,38 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { PART_NAME_SIZE = 32 }; /* of a part whose kind has no name */
+enum { PART_NAME_SIZE = 32 }; /* of "part N", for a component that has no name */
 
 struct merged {
     lc_component component; /* first */
-    atomic_bool started;    /* only its atomicity counts: one start goes on */
+    atomic_bool started;    /* the first start to set it goes on */
     /*
-     * The parts', so that they can be cancelled if one of them does not start. Stored with release
-     * and loaded with acquire by readers of the parts: they find the context complete.
+     * The parts' context, which cancels them if one of them does not start. The start stores it
+     * with release, merged_parts() loads it with acquire: it finds the context complete.
      */
     _Atomic(lc_context *) context;
-    lc_context *starting; /* of the part that is being started; held, as its start may throw */
+    lc_context
+        *starting; /* of the part that is being started; a reference, as its start may throw */
     lc_handle *ready;
     lc_handle *done;
-    /* How far the start has come. Relaxed: readers of the parts need nothing else with it. */
+    /* Parts that have been started. Relaxed: no other data depends on it. */
     atomic_size_t parts_started;
     size_t count;
     lc_component *parts[];
 };
 
-/* For the start itself, which has stored it. */
+/* For the thread that has stored it; NULL before. */
 static lc_context *merged_context(struct merged *merged)
 {
     return atomic_load_explicit(&merged->context, memory_order_relaxed);
 }
 
-/* A part has failed to start, or its start has thrown: what was started before it ends. */
+/* The start of a part has failed or thrown: cancels the parts before it and waits for their end. */
 static void merged_stop_started(void *arg)
 {
     struct merged *merged = arg;
     lc_context_cancel(merged_context(merged), NULL);
-    lc__task_shield(); /* its parts are not left alone */
+    lc__task_shield(); /* an end of this task does not end the wait for the parts */
     size_t started = atomic_load_explicit(&merged->parts_started, memory_order_relaxed);
     for (size_t i = started; i-- > 0;)
         lc_handle_wait(lc_component_done(merged->parts[i]), LC_FOREVER);
@@ -59,9 +60,9 @@ static const char *merged_part_name(const struct merged *merged, size_t i,
 }
 
 /*
- * The context that a part is started under. It leads to an owner of the part's own, so messages
- * about what lies in the part have its name in their path. Without an owner above, or without
- * memory, it is the context of all parts.
+ * A reference to the context that the part is started under. The context has an owner for this part
+ * alone, so that messages about the part have its name in their path. Without an owner above, or
+ * without memory, it is the context of all parts.
  */
 static lc_context *merged_part_context(struct merged *merged, size_t i)
 {
@@ -92,7 +93,7 @@ static lc_error *merged_part_start(struct merged *merged, size_t i)
 static lc_error *merged_parts_start(struct merged *merged)
 {
     lc_error *error = NULL;
-    /* A throw in a part's start does not come back here. */
+    /* A throw in the start of a part does not return to here. */
     if (lc_defer(merged_stop_started, merged) < 0)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
     for (size_t i = 0; i < merged->count && !error; i++) {
@@ -100,8 +101,7 @@ static lc_error *merged_parts_start(struct merged *merged)
         if (!error)
             atomic_store_explicit(&merged->parts_started, i + 1, memory_order_relaxed);
     }
-    lc__undefer(merged_stop_started,
-                merged); /* the parts' starts may have deferred calls of their own */
+    lc__undefer(merged_stop_started, merged);
     if (error)
         merged_stop_started(merged);
     return error;
@@ -115,7 +115,7 @@ static lc_error *merged_start(lc_component *component, lc_context *context)
     lc_context *own = lc_context_new(context);
     if (!own)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");
-    /* A part that answers merged_stop_started() has not failed: that start's error comes first. */
+    /* A part that ends because merged_stop_started() cancels it has not failed. */
     lc__context_drop_clean_ends(own);
     atomic_store_explicit(&merged->context, own, memory_order_release);
     return merged_parts_start(merged);
@@ -148,12 +148,11 @@ static void merged_destroy(lc_component *component)
     merged_free(merged);
 }
 
-/* By its handles: a part says no more of itself than that. */
+/* The state of part `i`, from its handles. `ended`: the parts' context has. */
 static lc_node_state merged_part_state(struct merged *merged, size_t i, bool ended)
 {
     if (lc_handle_is_closed(lc_component_done(merged->parts[i])))
         return LC_NODE_DONE;
-    /* The part that is just being started counts as one that starts. */
     if (i > atomic_load_explicit(&merged->parts_started, memory_order_relaxed))
         return LC_NODE_WAITING;
     if (ended)
@@ -176,7 +175,7 @@ static void merged_parts(lc_component *component, lc_part_visitor visit, void *a
     }
 }
 
-/* Its start waits when a part fails, and calls the parts', which may throw: not LC_START_INLINE. */
+/* Not LC_START_INLINE: the start of a part may throw, and a failed start waits for the parts. */
 static const lc_component_ops merged_ops = {
     .size = sizeof(lc_component_ops),
     .start = merged_start,

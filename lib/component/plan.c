@@ -11,7 +11,7 @@
 
 enum {
     FEW = sizeof((struct lc__plan *)0)->few / sizeof(lc_worker),
-    FIRST_NAMES = 128, /* bytes: the manager's name and those of a few workers */
+    FIRST_NAMES = 128, /* bytes: the names of the manager and of a few workers */
     LATER_NAMES = 4096,
 };
 
@@ -53,7 +53,7 @@ static struct lc__names *plan_names_add(struct lc__plan *plan, size_t size)
     return names;
 }
 
-/* @return the plan's copy, or NULL. No name is longer than a piece. */
+/* @return the plan's copy, or NULL. A name is never longer than a piece. */
 static const char *plan_name_copy(struct lc__plan *plan, const char *name, size_t size)
 {
     struct lc__names *names = plan->names;
@@ -68,7 +68,7 @@ static const char *plan_name_copy(struct lc__plan *plan, const char *name, size_
 
 /* ---- finding a name ---- */
 
-/* FNV-1a; names are short, and come from the program, not from its enemies. */
+/* FNV-1a. Names are short and are chosen by the program, so a plain hash will do. */
 static size_t plan_name_hash(const char *name)
 {
     uint64_t value = UINT64_C(14695981039346656037);
@@ -107,7 +107,7 @@ static bool plan_has(const struct lc__plan *plan, const char *name)
 
 /* ---- room ---- */
 
-/* Twice as many places as there is room for workers, so that a search is short. */
+/* Makes twice as many places as there is room for workers, so that a search is short. */
 static int plan_places_make(struct lc__plan *plan, size_t room)
 {
     unsigned *places = lc__allocate_array(room * 2, sizeof *places);
@@ -135,7 +135,7 @@ static int plan_room_make(struct lc__plan *plan)
     return plan_places_make(plan, room);
 }
 
-/* ---- what the builder calls ---- */
+/* ---- plans ---- */
 
 struct lc__plan *lc__plan_new(const char *name)
 {

@@ -1,27 +1,28 @@
 /*
  * task_group.c: tasks that are started, counted and waited for. See <lifecycle/task_group.h>.
  *
- * One lock is for the two counts, of references and of tasks that have not ended, and for what
- * depends on them. The order in which it is taken is the order of all that can happen to a group:
+ * One lock protects two counts, of references and of tasks that have not ended, and the list of
+ * waiters. Each call is one step under the lock:
  *
  *     start    context live, count < limit    -> count + 1, then the task is launched
- *     end      count > 0                      -> count - 1; to 0: all that wait are taken out
- *     wait     count = 0: returns; else       -> one more waits
+ *     end      count > 0                      -> count - 1; at 0 all waiters are taken out
+ *     wait     count = 0: returns; else       -> the waiter is added
  *     unref    refs > 0                       -> refs - 1
- *     refs = 0 and count = 0: the group is over; the call that made it so gives up what it holds
+ *     refs = 0 and count = 0: the group is over, and the call that made this step cleans up
  *
- * - Limit: the comparison and the step are one, so no two starts share the last place.
- * - Start against cancel: whether the context has ended is looked at under the lock. A start that
- *   comes after a wait in that order also comes after every cancel that came before the wait: it
- *   finds the context ended. A start that comes before is counted, and the wait waits for it.
- * - Wait against the last end: either the end finds the waiter in the list, or the waiter finds the
- *   count 0. A waiter that is out of time looks, under the lock, whether it has been taken out.
- * - The last end touches nothing of the group after it has given the lock back, unless it has made
- *   the group over: a waiter may drop the last reference at once. The unparks touch only parkers,
- *   which stay until they are counted.
+ * - Limit: one step compares and counts, so two starts never share the last place.
+ * - Start and cancel: a start looks at the context under the lock. If its step comes after the step
+ *   of a wait, it also comes after each cancel before that wait, and finds the context ended. If it
+ *   comes before, the task is counted, and the wait waits for it.
+ * - No lost wake-up: either the step of the last end finds the waiter in the list, or the step of
+ *   the wait finds the count 0. A waiter that has reached its deadline looks under the lock whether
+ *   it was taken out.
+ * - After its step the last end does not touch the group, unless the group is over: a waiter may
+ *   drop the last reference at once. An unpark touches only the parker, and the waiter does not
+ *   leave before it has counted that unpark.
  *
- * Memory: the group's is freed with the signaler that its context holds, since an error that is
- * thrown on that context comes to the group, also from code that has kept the context.
+ * The group's memory is freed with the signaler of its context: code that has kept the context may
+ * throw on it later, and that error comes to the group.
  */
 #include "component/task_group.h"
 
@@ -48,8 +49,8 @@
 
 struct lc_task_group {
     struct lc__owner owner; /* first; of the tasks */
-    lc_context *parent;     /* what errors are thrown to; the context holds it */
-    lc_context *context;    /* the tasks'; held until the group is over */
+    lc_context *parent;     /* where LC_TASKS_THROW throws; `context` keeps it alive */
+    lc_context *context;    /* the tasks'; a reference until the group is over */
     size_t limit;
     size_t stack_size;
     lc_executor *executor;
@@ -58,12 +59,12 @@ struct lc_task_group {
     char name[LC_NAME_MAX + 1];
     char path[LC__PATH_SIZE];
 
-    struct lc__spinlock lock; /* for all that follows */
+    struct lc__spinlock lock; /* of all fields below */
     size_t refs;
     size_t count;
     struct lc__waiter *waiters;
-    bool failed;     /* an error has come */
-    lc_error *first; /* held; with LC_TASKS_CANCEL */
+    bool failed;     /* a task has failed */
+    lc_error *first; /* with LC_TASKS_CANCEL: the first error, a reference */
     struct lc__log_repeated failures;
     struct lc__log_repeated refusals;
 };
@@ -77,7 +78,7 @@ struct task {
 
 /* ---- errors ---- */
 
-/* With the line goes how many were left out before it. */
+/* `left_out`: how many lines were left out before this one. */
 static void task_group_log_failure(const lc_task_group *group, const lc_error *error,
                                    uint64_t left_out)
 {
@@ -90,8 +91,8 @@ static void task_group_log_failure(const lc_task_group *group, const lc_error *e
 }
 
 /*
- * Each error that is no clean end comes here, on the stack of its thrower, before that task has
- * ended. Takes it over. The group may be over, if the error is not a task's: its memory is there.
+ * Takes over an error that is no clean end, on the stack of the thrower. The thrower is a task that
+ * has not ended, or other code that has kept the context; then the group may be over.
  */
 static void group_failure_relay(void *arg, lc_error *error)
 {
@@ -126,9 +127,9 @@ lc_error *lc_task_group_result(lc_task_group *group)
     return first;
 }
 
-/* ---- making, and the end ---- */
+/* ---- making and freeing ---- */
 
-/* By its context's signaler, as the last. */
+/* Called when the signaler of its context is freed. */
 static void task_group_free(void *arg)
 {
     lc_task_group *group = arg;
@@ -138,11 +139,12 @@ static void task_group_free(void *arg)
 }
 
 /*
- * No reference and no task is left, and so no other call changes the group any more. The log tells
- * what was left out of it, since no further line will.
+ * No reference and no task is left, so no other call changes the group. Logs how many lines were
+ * left out since the last one.
  */
 static void task_group_over(lc_task_group *group)
 {
+    LC__ASSERT(group->refs == 0);
     lc__log_repeated_end(&group->failures, LC_LOG_ERROR, group->path);
     lc__log_repeated_end(&group->refusals, LC_LOG_WARNING, group->path);
     lc_context_unref(group->context);
@@ -192,7 +194,7 @@ static lc_error *task_group_check_throw(const lc_task_group_options *options,
                         options->name ? options->name : "tasks");
 }
 
-/* As yet without a context. NULL: no memory. */
+/* A group without a context. NULL: no memory. */
 static lc_task_group *task_group_allocate(const lc_task_group_options *options, lc_context *parent)
 {
     lc_context *maker = lc__worker_context();
@@ -228,7 +230,7 @@ static lc_task_group *task_group_make(const lc_task_group_options *options, lc_c
     group->context = lc__context_with_own_signaler_and_value(parent, signaler, &lc__owner_key,
                                                              &group->owner, NULL);
     if (!group->context) {
-        lc_signaler_unref(signaler); /* which frees the group */
+        lc_signaler_unref(signaler); /* frees the group */
         return NULL;
     }
     lc__context_drop_clean_ends(group->context);
@@ -255,7 +257,7 @@ lc_task_group *lc_task_group_new(const lc_task_group_options *given)
     if (error)
         lc_log(LC_LOG_ERROR, NULL, "%s", lc_error_message(error));
     lc_error_unref(error);
-    lc_context_unref(parent); /* the group's context holds it */
+    lc_context_unref(parent); /* the group's context has a reference of its own */
     return group;
 }
 
@@ -283,8 +285,8 @@ void lc_task_group_unref(lc_task_group *group)
 /* ---- the end of a task ---- */
 
 /*
- * Unparks those that were taken out under the lock. With the unpark a waiter may be gone: what is
- * behind it is read before.
+ * Unparks the waiters that task_group_take_waiters() has taken. An unparked waiter may be gone at
+ * once, so its successor is read first.
  */
 static void task_waiters_wake(struct lc__waiter *first)
 {
@@ -296,11 +298,12 @@ static void task_waiters_wake(struct lc__waiter *first)
 }
 
 /*
- * Under the lock. Links the waiters by `previous`, since a `next` of NULL tells that one is in no
- * list.
+ * Under the lock: takes all waiters out. Links them by `previous`: a `next` of NULL says that a
+ * waiter is in no list.
  */
 static struct lc__waiter *task_group_take_waiters(lc_task_group *group)
 {
+    LC__ASSERT(lc__spinlock_is_held(&group->lock));
     struct lc__waiter *taken = NULL;
     for (struct lc__waiter *waiter; (waiter = group->waiters);) {
         lc__waiters_remove(&group->waiters, waiter);
@@ -311,10 +314,11 @@ static struct lc__waiter *task_group_take_waiters(lc_task_group *group)
     return taken;
 }
 
-/* One task less. From here on the group may be gone. */
+/* Counts a task as ended. After it the group may be gone. */
 static void task_group_leave(lc_task_group *group)
 {
     lc__spinlock_lock(&group->lock);
+    LC__ASSERT(group->count > 0);
     struct lc__waiter *taken = --group->count == 0 ? task_group_take_waiters(group) : NULL;
     bool over = group->count == 0 && group->refs == 0;
     lc__spinlock_unlock(&group->lock);
@@ -323,7 +327,7 @@ static void task_group_leave(lc_task_group *group)
         task_group_over(group);
 }
 
-/* Whether the calling task is all that is left of the group: then no other call can reach it. */
+/* Whether the calling task is the last and no reference is left: no other call uses the group. */
 static bool task_group_is_ours(lc_task_group *group)
 {
     lc__spinlock_lock(&group->lock);
@@ -333,8 +337,8 @@ static bool task_group_is_ours(lc_task_group *group)
 }
 
 /*
- * The worker is finishing before it is counted off, and the group is given up before that if it can
- * be: code that knows that the task has ended may shut the library down.
+ * Code that knows that the task has ended may shut the library down. So the worker says that it is
+ * finishing before the task counts as ended, and frees the group before that if it can.
  */
 static void task_ended(void *arg)
 {
@@ -450,8 +454,8 @@ void lc_task_group_cancel(lc_task_group *group, lc_error *cause)
 /* ---- waiting ---- */
 
 /*
- * It is out of time, or must end. @return whether the waiter waits no more; if not, it has been
- * taken out and will be unparked.
+ * The waiter's deadline has passed, or its task must end. @return whether the waiter was still in
+ * the list, and is not any more; false: it was taken out and will be unparked.
  */
 static bool task_waiter_leaves(lc_task_group *group, struct lc__waiter *waiter)
 {
@@ -474,11 +478,11 @@ static int task_waiter_park(lc_task_group *group, struct lc__waiter *waiter, int
         result = lc__park(waiter->parker, 0, deadline, &reason);
     if (result == 0 || task_waiter_leaves(group, waiter))
         return result;
-    lc__park_until(waiter->parker, 1); /* it was taken out in the last moment */
+    lc__park_until(waiter->parker, 1); /* the unpark is under way: it uses the parker */
     return result == -EINTR ? result : 0;
 }
 
-/* NULL: the worker waits for none any more. */
+/* Stores which group the worker waits for; NULL: none. */
 static void worker_wait_show(struct lc__worker_wait *wait, lc_task_group *group)
 {
     if (!wait)
@@ -504,7 +508,7 @@ bool lc__task_group_describe_wait(struct lc__worker_wait *wait, char text[LC__TA
     return group != NULL;
 }
 
-/* The waiter is in the list; reports find meanwhile for which tasks the calling worker waits. */
+/* As task_waiter_park; reports find which group the calling worker waits for. */
 static int task_waiter_park_seen(lc_task_group *group, struct lc__waiter *waiter, int64_t deadline)
 {
     const struct lc__worker_call *call = lc__task_current()->worker;

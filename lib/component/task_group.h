@@ -1,5 +1,5 @@
 /*
- * task_group.h (internal): what a worker waits for in lc_task_group_wait. Floor 4.
+ * task_group.h (internal): which group a worker in lc_task_group_wait waits for. Floor 4.
  */
 #ifndef LIFECYCLE_COMPONENT_TASK_GROUP_H
 #define LIFECYCLE_COMPONENT_TASK_GROUP_H
@@ -12,8 +12,8 @@
 enum { LC__TASKS_TEXT_SIZE = LC_NAME_MAX + 40 };
 
 /*
- * Writes for which tasks the worker waits: "the end of tasks of customers: 12". From any thread.
- * @return false if it waits for none.
+ * Writes what the worker waits for: "the end of tasks of customers: 12". Any thread may call it.
+ * @return false if the worker waits for no group.
  */
 bool lc__task_group_describe_wait(struct lc__worker_wait *wait, char text[LC__TASKS_TEXT_SIZE]);
 

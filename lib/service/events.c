@@ -10,10 +10,10 @@
 
 #include <errno.h>
 
-/* At most so many events a turn: they may come without end. */
+/* The most events in one turn of the loop: events may come faster than the loop reads them. */
 #define EVENTS_A_TURN 1024
 
-/* It stops, or halts, for this reason. A halt's takes the place of a stop's. */
+/* The service stops or halts for this reason. The reason of a halt replaces that of a stop. */
 static void service_note_stop(struct lc__service *service, bool halts, const lc_error *why)
 {
     if (halts ? !service->is_halting : !service->is_stopping) {
@@ -41,7 +41,6 @@ void lc__service_take_events(struct lc__service *service)
     }
 }
 
-/* It is over, which tells the same as the events, of which some may have been lost. */
 void lc__service_take_result(struct lc__service *service)
 {
     lc_behavior behavior;
@@ -50,7 +49,6 @@ void lc__service_take_result(struct lc__service *service)
     lc_error_unref(result);
 }
 
-/* What has been given up, and a reload that has failed, are part of the status. */
 void lc__service_report_running(struct lc__service *service)
 {
     char without[LC__REMAINING_MAX];
@@ -69,8 +67,8 @@ static void service_become_ready(struct lc__service *service)
 }
 
 /*
- * One that ends well before we look was ready nonetheless: without having been told so, the manager
- * would take its end for a failure.
+ * A supervisor that was ready and has ended without an error, all before this turn, is still
+ * reported as ready: the service manager would take an end before that for a failure.
  */
 void lc__service_follow_events(struct lc__service *service)
 {

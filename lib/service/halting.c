@@ -26,7 +26,7 @@ static void halting_on_halt(const lc_error *error, void *arg)
         service->options->on_halt(error, service->options->on_halt_arg);
 }
 
-/* The process is not named in a simulation, where each run is to log the same. */
+/* A simulation leaves the process's number out, so that each run logs the same. */
 static void halting_remind(const struct halting *halting)
 {
     char command[32] = "kill -TERM";
@@ -48,7 +48,7 @@ static int64_t halting_beat(void *arg)
     return next < halting->reminder_due ? next : halting->reminder_due;
 }
 
-/* Our own watch stays until after it: between the two SIGINT would end the process. */
+/* service->signals stays until after the halt: without it SIGINT would end the process. */
 int lc__service_halt(struct lc__service *service, const lc_error *why)
 {
     struct halting halting = {service, why, lc_deadline_after(service->options->halt_reminder)};

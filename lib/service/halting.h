@@ -6,7 +6,7 @@
 
 #include "service/state.h"
 
-/* @return the exit status. */
+/* Halts until SIGTERM. @return the exit status. */
 int lc__service_halt(struct lc__service *service, const lc_error *why);
 
 #endif

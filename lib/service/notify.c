@@ -1,9 +1,9 @@
 /*
  * notify.c: see notify.h.
  *
- * The socket is made at the beginning and kept, so that a process which has run out of descriptors
- * can still say why it has halted. It is not connected: a manager that has been replaced at the
- * same address is found again.
+ * The socket is made at the start and kept, so that a process without free descriptors can still
+ * say why it halts. It is not connected, so that messages reach a manager that was restarted at the
+ * same address.
  */
 #include "service/notify.h"
 
@@ -25,13 +25,13 @@
 
 /* ---- messages ---- */
 
-/* Bytes that belong to a character begun before them, in UTF-8. */
+/* Whether the byte is not the first of its UTF-8 character. */
 static bool byte_continues_character(char byte)
 {
     return ((unsigned char)byte & 0xc0u) == 0x80u;
 }
 
-/* The line was longer than its room, and fills it. */
+/* Ends a line that was cut off in "...". */
 static void line_end_in_dots(char *line, size_t length)
 {
     static const char dots[] = "...";
@@ -44,8 +44,8 @@ static void line_end_in_dots(char *line, size_t length)
 }
 
 /*
- * Others show it, on a terminal say: what acts there, and what is no UTF-8, becomes spaces. systemd
- * does not take a status that is no UTF-8 at all.
+ * Replaces by spaces the characters that act on a terminal, where another program may show the
+ * line, and bytes that are not UTF-8, for which systemd refuses a status.
  */
 static void line_clear_controls(char *line)
 {
@@ -77,7 +77,7 @@ void lc__notification_add(struct lc__notification *notification, const char *for
 
 /* ---- the environment ---- */
 
-/* @return whether the address could be understood; if not, it has been logged. */
+/* @return false: the address is bad, which was logged. */
 static bool notify_set_address(struct lc__notify *notify, const char *name)
 {
     size_t length = strlen(name);
@@ -107,7 +107,10 @@ static bool notify_set_address(struct lc__notify *notify, const char *name)
     memcpy(notify->address.sun_path, name, length + 1);
     if (abstract)
         notify->address.sun_path[0] = '\0';
-    /* The name of a file ends in a zero byte, an abstract one where its length says. */
+    /*
+     * The length of a file's name counts the zero byte at the end, that of an abstract one does
+     * not.
+     */
     notify->address_size =
         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
     return true;
@@ -124,7 +127,7 @@ static void notify_open_socket(struct lc__notify *notify, const char *name)
                strerror(errno));
 }
 
-/* Whether WATCHDOG_USEC was meant for this process, and not for one that it comes from. */
+/* Whether WATCHDOG_USEC is meant for this process, not for a parent that it was inherited from. */
 static bool notify_watchdog_is_ours(struct lc__notify *notify, const char *process)
 {
     const char *wrong = NULL;
@@ -187,7 +190,7 @@ static int notify_send_once(const struct lc__notify *notify,
     return result == -ENOBUFS || result == -ENOMEM ? -EAGAIN : result;
 }
 
-/* One that has been given its moment in vain does not get it again for each message. */
+/* After a message that could not be sent, the next one is tried once. */
 static int notify_send_patiently(const struct lc__notify *notify,
                                  const struct lc__notification *notification)
 {

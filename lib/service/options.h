@@ -6,7 +6,10 @@
 
 #include <lifecycle/service.h>
 
-/* `options` is to be let go of, whatever is returned: it may have a supervisor. */
+/*
+ * Reads, checks and completes the options, and makes a supervisor of their nodes. The caller unrefs
+ * options->supervisor whatever is returned. @return NULL, or what is wrong.
+ */
 lc_error *lc__service_options_read(lc_service_options *options, const lc_service_options *given);
 
 #endif

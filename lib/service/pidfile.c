@@ -1,9 +1,9 @@
 /*
  * pidfile.c: see pidfile.h.
  *
- * The file may lie where other users can write. A symbolic link or a further name of another file
- * would have that file overwritten, and any user who may open the file may lock it. So links are
- * not followed, the file must belong to our user and have one name, and its mode is 0600.
+ * Other users may be able to write in the file's directory. Through a symbolic or hard link they
+ * could have another file overwritten, and a user that can open the file can lock it. So symbolic
+ * links are not followed, the file must belong to our user and have one name, and its mode is 0600.
  */
 #include "service/pidfile.h"
 
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often a file that another process removes in the moment of the lock is tried again. */
+/* How often to try again if another process removes the file before we have locked it. */
 #define ATTEMPTS 100
 
 static lc_error *pidfile_open_error(const char *path, int code)
@@ -28,7 +28,7 @@ static lc_error *pidfile_open_error(const char *path, int code)
     return lc_error_new_errno(code, "the pid file %s cannot be opened", path);
 }
 
-/* @return NULL, or why the file that was found must not be used. */
+/* @return NULL, or why the file must not be used. */
 static lc_error *pidfile_check(int descriptor, const char *path)
 {
     struct stat status;
@@ -42,7 +42,9 @@ static lc_error *pidfile_check(int descriptor, const char *path)
     if (status.st_nlink > 1)
         return lc_error_new(-EMLINK, "the pid file %s has %ju names, and must have one", path,
                             (uintmax_t)status.st_nlink);
-    /* One of another program, or of an older version, that others may open, and so lock. */
+    /*
+     * Another program, or an older version, may have made it with a mode that lets others lock it.
+     */
     if (fchmod(descriptor, 0600) != 0)
         return pidfile_open_error(path, errno);
     return NULL;
@@ -59,7 +61,7 @@ static lc_error *pidfile_locked_error(int descriptor, const char *path)
     return lc_error_new(-EEXIST, "it is running already: another process has locked %s", path);
 }
 
-/* Whether the file that is open is still the one at the path: an instance that ends removes it. */
+/* Whether the open file is still the one at the path: an instance that ends removes its file. */
 static bool pidfile_is_at_path(int descriptor, const char *path)
 {
     struct stat open_file, named;
@@ -67,12 +69,10 @@ static bool pidfile_is_at_path(int descriptor, const char *path)
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
-/*
- * @param descriptor  receives it; -1: the file was removed meanwhile, so it is to be tried again.
- */
+/* *descriptor becomes -1 if the file was removed before it was locked: then it is tried again. */
 static lc_error *pidfile_open_and_lock(const char *path, int *descriptor)
 {
-    /* Not to be held up by a FIFO. */
+    /* O_NONBLOCK: the file may be a FIFO. */
     int opened = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     *descriptor = -1;
     if (opened < 0)
@@ -119,7 +119,7 @@ void lc__pidfile_close(struct lc__pidfile *pid_file)
     if (!pid_file->is_open)
         return;
     if (pidfile_is_at_path(pid_file->descriptor, pid_file->path))
-        unlink(pid_file->path); /* while it is locked, so that it is no other instance's */
+        unlink(pid_file->path); /* still locked, so it is not another instance's */
     close(pid_file->descriptor);
     pid_file->is_open = false;
 }

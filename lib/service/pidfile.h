@@ -1,5 +1,6 @@
 /*
- * pidfile.h: a file that names the process and is locked by it, so that there is only one. Floor 8.
+ * pidfile.h: a file that holds the process's number and is locked, so that a second instance is
+ * refused. Floor 8.
  */
 #ifndef LIFECYCLE_SERVICE_PIDFILE_H
 #define LIFECYCLE_SERVICE_PIDFILE_H
@@ -20,7 +21,7 @@ struct lc__pidfile {
  * @return NULL; -EEXIST naming the process that has locked it; or why it cannot be used.
  */
 lc_error *lc__pidfile_open(struct lc__pidfile *pid_file, const char *path);
-/* Removes it. One that is not open is allowed. */
+/* Removes the file; does nothing if it is not open. */
 void lc__pidfile_close(struct lc__pidfile *pid_file);
 
 #endif

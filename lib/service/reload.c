@@ -1,8 +1,9 @@
 /*
- * reload.c: see reload.h. A manager of one worker does the work.
+ * reload.c: see reload.h.
  */
 #include "service/reload.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "context/context.h"
 
@@ -10,7 +11,7 @@
 
 #include <errno.h>
 
-/* What the worker is given: its own, since a reload that does not end outlives the service. */
+/* The worker's data. The manager frees it, since an overdue call outlives the struct lc__reload. */
 struct hook {
     lc_error *(*function)(lc_context *context, void *arg);
     void *arg;
@@ -42,6 +43,7 @@ static lc_error *reload_manager_make(struct lc__reload *reload, const lc_service
 lc_error *lc__reload_start(struct lc__reload *reload, const lc_service_options *options,
                            lc_context *above)
 {
+    LC__ASSERT(!reload->manager);
     lc_error *error = reload_manager_make(reload, options);
     reload->signaler = lc_signaler_new();
     reload->context = lc_context_with_signaler(above, reload->signaler);

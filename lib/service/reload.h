@@ -1,5 +1,5 @@
 /*
- * reload.h: a call of `configure` in a worker of its own, one at a time. Floor 8.
+ * reload.h: one call of `configure`, in a manager of one worker. Floor 8.
  */
 #ifndef LIFECYCLE_SERVICE_RELOAD_H
 #define LIFECYCLE_SERVICE_RELOAD_H
@@ -7,23 +7,23 @@
 #include <lifecycle/manager.h>
 #include <lifecycle/service.h>
 
-/* A reload. Begin with zeros. */
+/* Begin with zeros. */
 struct lc__reload {
-    lc_manager *manager; /* NULL: none goes on */
+    lc_manager *manager; /* NULL: no call goes on */
     lc_signaler *signaler;
     lc_context *context;
 };
 
-/* Starts one; none goes on. @return NULL, or why not. */
+/* Starts a call, while none goes on. @return NULL, or why it could not be started. */
 lc_error *lc__reload_start(struct lc__reload *reload, const lc_service_options *options,
                            lc_context *above);
-/* Closes when it has returned. NULL: none goes on. */
+/* Closes when the call has returned. NULL: none goes on. */
 lc_handle *lc__reload_done(const struct lc__reload *reload);
-/* Has it end soon, if one goes on. */
+/* Cancels the call, if one goes on. */
 void lc__reload_cancel(struct lc__reload *reload);
 /*
- * Forgets it. @return what it has failed with; NULL: it has not failed. A reload that was told to
- * end and answers by the rule of <lifecycle/context.h> has not failed.
+ * Frees everything. @return the error of the call; NULL: it has not failed. A clean end of a call
+ * that was cancelled, as <lifecycle/context.h> defines it, is no failure.
  */
 lc_error *lc__reload_end(struct lc__reload *reload);
 

@@ -3,11 +3,12 @@
  */
 #include "service/reloads.h"
 
+#include "base/assert.h"
 #include "service/events.h"
 
 #include <lifecycle/log.h>
 
-/* Takes the error of the last reload over; NULL: there was none. */
+/* Takes over the error of the last reload; NULL: it has not failed. */
 static void service_keep_reload_error(struct lc__service *service, lc_error *error)
 {
     lc_error_unref(service->reload_error);
@@ -16,6 +17,7 @@ static void service_keep_reload_error(struct lc__service *service, lc_error *err
 
 void lc__service_start_supervisor(struct lc__service *service)
 {
+    LC__ASSERT(!service->is_started && !service->refusal);
     service->is_started = true;
     service->refusal =
         lc_component_start(lc_supervisor_component(service->supervisor), service->context);
@@ -50,7 +52,7 @@ void lc__service_end_reload(struct lc__service *service)
         lc__service_report_running(service);
 }
 
-/* There is nothing to do, but the service manager waits for a message that says so. */
+/* There is no `configure`, but the service manager waits for the messages of a reload. */
 static void service_answer_reload(struct lc__service *service)
 {
     lc__report_set(&service->report, LC__RELOADING, "reloading");

@@ -1,8 +1,9 @@
 /*
  * report.c: see report.h.
  *
- * What is owed to the manager follows from what it knows and what is so, not from a queue: a
- * manager that was too busy for a while hears what is true when it listens again.
+ * What is owed to the service manager is the difference between what it was told and the present
+ * state. There is no queue: after a time in which its socket was full, the manager gets the present
+ * state only.
  */
 #include "service/report.h"
 
@@ -19,46 +20,48 @@
 #include <unistd.h>
 
 /*
- * A phase may last: each request asks the manager for this much more time. Requests go out three
- * times as often, so that a late one does no harm. The first goes out after a moment, since most
- * phases are over by then.
+ * A request asks the manager for EXTENSION more time for the phase. Requests are sent three times
+ * as often, so that a late one does no harm; the first after EXTENSION_AFTER, since most phases are
+ * shorter than that.
  */
 #define EXTENSION LC_MINUTE
 #define EXTENSION_EVERY (20 * LC_SECOND)
 #define EXTENSION_AFTER LC_SECOND
-/* How long starting and reloading may take unless the options say so. */
+/* The default of start_timeout and reload_timeout. */
 #define LIMIT_USUAL (10 * LC_MINUTE)
 
 #define RETRY_AFTER LC_SECOND
-/* A shorter watchdog would take the processor's time for itself. */
+/* A shorter interval would cost too much of the processor's time. */
 #define WATCHDOG_EVERY_LEAST (10 * LC_MILLISECOND)
-/* A manager that is too busy to take a message is not tried again sooner. */
+/* After a message that could not be sent, the watchdog is not fed sooner. */
 #define WATCHDOG_RETRY_AFTER (100 * LC_MILLISECOND)
 
 /* ---- what is owed ---- */
 
-/* A reload that is over before it could be announced is announced all the same: systemd waits. */
+/*
+ * A reload that has ended before it was announced is announced nevertheless: systemd waits for it.
+ */
 static enum lc__phase report_phase_to_tell(const struct lc__report *report)
 {
     return report->reload_untold ? LC__RELOADING : report->phase;
 }
 
-/* A halt is not told as a phase: there is none that would not have the manager end or forget us. */
+/* A halt is not sent as a phase: each phase would have the manager end or forget the process. */
 static bool report_phase_is_owed(const struct lc__report *report)
 {
     enum lc__phase phase = report_phase_to_tell(report);
     return phase != report->told && phase != LC__HALTING;
 }
 
-/* The present status; it does not go with a phase that is announced late. */
+/* The status belongs to the present phase, and is not sent with a phase that is announced late. */
 static bool report_status_is_owed(const struct lc__report *report)
 {
     return !report->status_told && report_phase_to_tell(report) == report->phase;
 }
 
 /*
- * Whether the manager counts the time of what we are about: it is starting, stopping or reloading
- * us, and goes on with that while we halt.
+ * Whether the manager limits the time of the present phase: starting, reloading, stopping. During a
+ * halt it limits the time of the phase that it knows.
  */
 static bool report_extension_is_owed(const struct lc__report *report)
 {
@@ -67,7 +70,7 @@ static bool report_extension_is_owed(const struct lc__report *report)
     return report->extension_due < report->extension_ends;
 }
 
-/* How long a phase may take. */
+/* The time limit of the phase. */
 static int64_t report_phase_limit(const struct lc__report *report)
 {
     switch (report->phase) {
@@ -158,7 +161,7 @@ static int64_t report_next_beat(const struct lc__report *report)
     return next;
 }
 
-/* What was owed has been sent, or can never be sent. */
+/* What was owed has been sent, or cannot be sent at all. */
 static void report_note_told(struct lc__report *report)
 {
     if (report_status_is_owed(report))
@@ -177,7 +180,7 @@ static void report_try_later(struct lc__report *report)
     report->watchdog_due = watchdog > report->watchdog_due ? watchdog : report->watchdog_due;
 }
 
-/* Sends one message with what is due. @return whether another is to follow at once. */
+/* Sends one message with what is due. @return whether another one is due at once. */
 static bool report_tell_due(struct lc__report *report)
 {
     struct lc__notification message = {0};

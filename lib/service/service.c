@@ -1,10 +1,11 @@
 /*
- * service.c: the main program of a service: one loop over what happens, between the supervisor, the
- * process's signals and the service manager. See <lifecycle/service.h>.
+ * service.c: the main program of a service: a loop between the supervisor, the process's signals
+ * and the service manager. See <lifecycle/service.h>.
  *
- * The loop is the only one to tell the manager anything, so that what it tells is in order; and it
- * never waits but in one place, so that the watchdog is fed whatever the components do. Each turn
- * looks at everything: that one thing has woken it means nothing for the others.
+ * All messages to the service manager come from the loop's thread, so they are in order. The loop
+ * waits in one place, service_await(), whose deadline is the next message, so the watchdog is fed
+ * whatever the components do. Each turn looks at everything, whatever has woken it, so a turn never
+ * misses something that happened during the turn before.
  */
 #include "context/worker.h"
 #include "service/events.h"
@@ -24,20 +25,20 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A reload that takes its time must not make us miss what the supervisor has come to. */
+/* The observer keeps so many events while the loop is busy. */
 #define EVENTS_KEPT 4096
-/* How often to look if waiting fails, for want of memory. */
+/* The time between two turns if a wait fails for want of memory. */
 #define LOOK_EVERY (100 * LC_MILLISECOND)
 
 /* ---- the loop ---- */
 
-/* Waits until something may have happened. */
+/* Waits until a turn may find something new. */
 static void service_await(struct lc__service *service, int64_t deadline)
 {
     enum { OBSERVER, DONE, READY, RELOADED, SIGNALS, COUNT };
     lc_waitable waitables[COUNT] = {[SIGNALS] = lc_on_signals(service->signals)};
     lc_handle *reloaded = lc__reload_done(&service->reload);
-    /* What the last turn has dealt with is not waited for; the rest is LC_WAITABLE_NONE. */
+    /* What needs no turn any more stays LC_WAITABLE_NONE. */
     if (!service->is_silent)
         waitables[OBSERVER] = lc_on_observer(service->observer);
     if (!service->is_done)
@@ -56,7 +57,7 @@ static void service_await(struct lc__service *service, int64_t deadline)
     lc_sleep(LOOK_EVERY);
 }
 
-/* Nothing runs that was started, and nothing will be. */
+/* Nothing runs, and nothing will be started. */
 static bool service_is_over(const struct lc__service *service)
 {
     bool ends = service->refusal || service->report.phase >= LC__STOPPING;
@@ -64,7 +65,7 @@ static bool service_is_over(const struct lc__service *service)
            !lc__reload_done(&service->reload);
 }
 
-/* Looks at everything. @return whether the loop is over. */
+/* @return whether the loop ends. */
 static bool service_turn(struct lc__service *service)
 {
     service->is_done = lc_handle_is_closed(lc_supervisor_done(service->supervisor));
@@ -101,7 +102,7 @@ static void service_name_overdue(struct lc__service *service)
     lc__report_set(&service->report, service->report.phase, "not stopped in time: %s", remaining);
 }
 
-/* It has stopped because it was told to, and with no other error than that. */
+/* Whether the supervisor has no other error than that of the signal that stopped it. */
 static bool service_result_is_clean(const struct lc__service *service, const lc_error *result)
 {
     return !result || result == lc_context_error(service->context);
@@ -144,7 +145,7 @@ static int service_conclude(struct lc__service *service)
     return status;
 }
 
-/* Workers are alive, and what they use must stay: nothing is taken down but what others see. */
+/* Ends the process while workers run: what they use is not freed. */
 static void service_leave(struct lc__service *service, int status)
 {
     lc__pidfile_close(&service->pid_file);
@@ -154,7 +155,7 @@ static void service_leave(struct lc__service *service, int status)
 
 /* ---- the beginning ---- */
 
-/* First of all: a file that got the number of standard error would be logged into. */
+/* Before any file is opened: one that got the number of standard error would be logged into. */
 static lc_error *standard_fds_open(void)
 {
     int result = lc_is_simulated() ? 0 : lc_standard_fds_open();
@@ -185,7 +186,7 @@ static lc_error *service_watch_signals(struct lc__service *service)
 
 static lc_error *service_start(struct lc__service *service)
 {
-    /* First of all, so that a signal does not leave the pid file behind. */
+    /* Before the pid file exists: a signal would leave it behind. */
     lc_error *error = service_watch_signals(service);
     if (!error && service->options->pid_file && !lc_is_simulated())
         error = lc__pidfile_open(&service->pid_file, service->options->pid_file);
@@ -204,8 +205,8 @@ static lc_error *service_start(struct lc__service *service)
 }
 
 /*
- * What the supervisor has reported upward is what it has returned. A service that has run is about
- * to exit with its status: another signal must not end it first.
+ * The signaler has the error that the supervisor has returned too. A service that has run is about
+ * to exit with its status: another signal must not end it before that.
  */
 static void service_end(struct lc__service *service, bool has_run)
 {
@@ -219,13 +220,13 @@ static void service_end(struct lc__service *service, bool has_run)
     lc_error_unref(service->why);
     lc_error_unref(service->reload_error);
     lc_error_unref(service->refusal);
-    if (lc__reload_done(&service->reload)) /* overdue, in a simulation */
+    if (lc__reload_done(&service->reload)) /* in a simulation: the reload is overdue */
         lc_error_unref(lc__reload_end(&service->reload));
     lc_context_unref(service->context);
     lc_signaler_unref(service->signaler);
     lc__report_end(&service->report);
     lc__pidfile_close(&service->pid_file);
-    lc_log_flush(); /* logs how many lines were lost while there is time */
+    lc_log_flush(); /* also logs how many lines were lost */
 }
 
 static int service_serve(const lc_service_options *options)
@@ -247,7 +248,7 @@ static int service_serve(const lc_service_options *options)
     return status;
 }
 
-/* Not from a worker, whose own end it would wait for, and not in a simulation. */
+/* Not in a worker, for which the shutdown would wait, and not in a simulation. */
 static void service_shut_down_library(const lc_service_options *options)
 {
     if (!options->keep_library && !lc_is_simulated() && !lc_is_fiber() && !lc__worker_context())

@@ -16,7 +16,7 @@ static void service_ask_for_reload(struct lc__service *service)
                "received SIGHUP, which does nothing: there is no configure function");
 }
 
-/* Until the halt itself, which then answers for itself. */
+/* Before the halt itself: lc__spin_halt answers signals after that. */
 static void service_answer_before_halt(const struct lc__service *service, int number)
 {
     if (number == SIGTERM)
@@ -30,8 +30,8 @@ static void service_answer_before_halt(const struct lc__service *service, int nu
 }
 
 /*
- * A level more, or less, whatever the service is about. Below the first level there is a log that
- * tells nothing: the program may have set that, and more than that is the first level.
+ * Raises or lowers the log's level by one. The program may have switched the log off; one level
+ * more than that is LC_LOG_CRITICAL.
  */
 static void service_change_log_level(const struct lc__service *service, int by)
 {

@@ -1,13 +1,14 @@
 /*
  * simulate_main.c: a test program of simulations. See lc_simulate_main in <lifecycle/simulate.h>.
  *
- * Each seed runs in a child of its own, which has the program as it was when lc_simulate_main was
- * called, and whose crash ends nothing else. Parent and child share one page or two, into which the
- * child writes its result before it ends; the parent reads it when it has reaped the child. So no
- * descriptor is opened, and none can leak.
+ * Each seed runs in a child process, which begins with the program's state at the call of
+ * lc_simulate_main. A crash ends that child only. Parent and child share a mapping: the child
+ * writes its result into it before it ends, the parent reads it after it has reaped the child. So
+ * no descriptor is opened.
  *
  * The parent blocks SIGCHLD, SIGINT and SIGTERM before the first fork, and takes them by
- * sigtimedwait: one that comes between a look at the child and the wait is kept, and ends the wait.
+ * sigtimedwait: a signal that comes between waitpid and sigtimedwait stays pending and ends the
+ * wait.
  */
 #include "supervise/simulate.h"
 
@@ -26,19 +27,19 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a child tells. Shared with it; the parent reads after the child has ended. */
+/* Written by a child; the parent reads it after the child has ended. */
 struct result {
-    bool ended; /* the child has come to the end of its seed */
+    bool ended; /* the child has finished its seed */
     bool failed;
     char message[LC_ERROR_MESSAGE_MAX + 1];
 };
 
 struct driver {
-    lc_simulation_options options; /* with the seed that is run next, and `seeds` that are left */
+    lc_simulation_options options; /* with the seed that runs next, and how many are left */
     struct result *result;
-    sigset_t awaited;          /* blocked meanwhile */
-    sigset_t kept_mask;        /* what it was before */
-    struct sigaction on_child; /* what SIGCHLD did before */
+    sigset_t awaited;          /* the signals that are blocked */
+    sigset_t kept_mask;        /* the mask before that */
+    struct sigaction on_child; /* the action of SIGCHLD before that */
     int interrupted;           /* the signal that ends the program; 0: none has come */
 };
 
@@ -49,12 +50,11 @@ static void line_drop(const lc_log_record *record, void *arg)
     (void)record, (void)arg;
 }
 
-/* How a child runs its seed. */
 enum loudness { WITHOUT_LOG, WITH_LOG };
 
 /*
- * Not by exit(): what the program has registered there is the parent's to do, and what it had
- * buffered before the fork was flushed by the parent.
+ * Ends by _exit(): the program's atexit functions are the parent's to call, and the parent has
+ * flushed all streams before the fork.
  */
 static LC_NORETURN void child_run(struct driver *driver, enum loudness loudness)
 {
@@ -77,7 +77,7 @@ static LC_NORETURN void child_run(struct driver *driver, enum loudness loudness)
 /* Waits for the child, and for signals that end it. @return 0, or a negative errno. */
 static int child_reap(struct driver *driver, pid_t child, int *status)
 {
-    /* Should a thread of the program take SIGCHLD, this is how late its end is seen. */
+    /* If another thread of the program takes SIGCHLD, the end is seen this much later at most. */
     static const struct timespec most = {1, 0};
     for (;;) {
         pid_t ended = waitpid(child, status, WNOHANG);
@@ -93,7 +93,7 @@ static int child_reap(struct driver *driver, pid_t child, int *status)
     }
 }
 
-/* A result that the child could not write itself. */
+/* Writes the result of a child that could not write one. */
 static void result_note_end(struct result *result, uint64_t seed, int status)
 {
     if (result->ended && WIFEXITED(status))
@@ -109,13 +109,13 @@ static void result_note_end(struct result *result, uint64_t seed, int status)
                  WEXITSTATUS(status), seed);
 }
 
-/* Runs the seed of the options in a child; what came of it is in driver->result. */
+/* Runs one seed in a child, and waits for its result. */
 static void seed_run_apart(struct driver *driver, enum loudness loudness)
 {
     struct result *result = driver->result;
     int status = 0;
     result->ended = result->failed = false;
-    fflush(NULL); /* lest the child writes it too */
+    fflush(NULL); /* else the child would write it too */
     pid_t child = fork();
     if (child == 0)
         child_run(driver, loudness);
@@ -131,7 +131,7 @@ static void seed_run_apart(struct driver *driver, enum loudness loudness)
 
 /* ---- all seeds ---- */
 
-/* Tells of the seed that has failed, and runs it once more. */
+/* Prints which seed has failed, and runs it once more with its log. */
 static void failure_tell(struct driver *driver)
 {
     static char message[LC_ERROR_MESSAGE_MAX + 1];
@@ -174,11 +174,11 @@ static int seeds_run(struct driver *driver)
     return EXIT_SUCCESS;
 }
 
-/* A signal that is ignored stays ignored. */
+/* Blocks the signals that the parent waits for. A signal that is ignored stays ignored. */
 static void signals_await(struct driver *driver)
 {
     static const int enders[] = {SIGINT, SIGTERM};
-    struct sigaction plain = {.sa_handler = SIG_DFL}; /* lest the system reaps the children */
+    struct sigaction plain = {.sa_handler = SIG_DFL}; /* if ignored, the system reaps children */
     struct sigaction found;
     sigemptyset(&plain.sa_mask);
     sigemptyset(&driver->awaited);
@@ -190,7 +190,7 @@ static void signals_await(struct driver *driver)
     pthread_sigmask(SIG_BLOCK, &driver->awaited, &driver->kept_mask);
 }
 
-/* Puts everything back, and lets the signal that came do what it does without us. */
+/* Restores everything; the signal that has come, if any, now acts as it does without us. */
 static void signals_release(struct driver *driver)
 {
     if (driver->interrupted)
@@ -218,7 +218,7 @@ static int seeds_run_apart(const lc_simulation_options *options)
 
 /* ---- one seed ---- */
 
-/* Without a child, for debuggers. @return the exit status. */
+/* Runs one seed without a child, so that a debugger sees it. @return the exit status. */
 static int seed_run_here(lc_simulation_options *options)
 {
     options->seeds = 1;
@@ -233,7 +233,7 @@ static int seed_run_here(lc_simulation_options *options)
     return status;
 }
 
-/* @return whether it is a decimal number of 64 bits, and nothing else. */
+/* @return whether the text is a decimal number of 64 bits. */
 static bool seed_parse(const char *text, uint64_t *seed)
 {
     char *end;

@@ -3,6 +3,7 @@
  */
 #include "service/state.h"
 
+#include "base/assert.h"
 #include "component/awaited.h"
 
 #include <lifecycle/log.h>
@@ -15,6 +16,7 @@
 
 static void service_begin_stop(struct lc__service *service)
 {
+    LC__ASSERT(service->context);
     if (service->stop_deadline == LC_FOREVER)
         service->stop_deadline = lc_deadline_after(service->options->stop_timeout);
     service->reload_wanted = false;
@@ -53,19 +55,14 @@ void lc__service_stop_to_halt(struct lc__service *service)
 
 /* ---- what remains ---- */
 
-/*
- * Writes the names of the nodes that run, each with its state, since when, and what it waits for,
- * as far as there is room, those first that wait for nothing. "nothing" if none runs.
- */
+/* Writes the nodes that run, as lc__awaited_of does; "nothing" if none runs. */
 static void service_write_remaining(lc_supervisor *supervisor, char *text, size_t size)
 {
-    /* The component is the same object; no reference changes hands. */
     lc_component *component = lc_supervisor_component(supervisor);
     if (lc__awaited_of(component, LC__AWAITED_DONE, text, size) == 0)
         strlcpy(text, "nothing", size);
 }
 
-/* What holds up the stop: `configure` before anything was started; else nodes, and the reload. */
 void lc__service_describe_remaining(struct lc__service *service, char *text, size_t size)
 {
     if (!service->is_started) {
