@@ -4,8 +4,8 @@
  */
 #include "support/check.h"
 #include "support/helper.h"
-#include "support/mime.h"
 #include "support/mode.h"
+#include "support/scripted_isolate.h"
 
 #include <lifecycle.h>
 
@@ -27,9 +27,9 @@ struct never {
     lc_channel *merged;
     lc_context *context; /* not the isolate's */
     lc_signaler *signaler;
-    lc_isolate_group *group; /* of an isolate that does not end */
-    struct mime *paused;     /* its mailbox is full, and parks its senders */
-    lc_receive_port port;    /* the test's, full, parks its senders */
+    lc_isolate_group *group;         /* of an isolate that does not end */
+    struct scripted_isolate *paused; /* its mailbox is full, and parks its senders */
+    lc_receive_port port;            /* the test's, full, parks its senders */
     int pipe[2];
     struct load load;
     lc_task_group *tasks; /* of one that does not end */
@@ -218,17 +218,17 @@ enum { WAITS = sizeof waits / sizeof *waits };
 
 static void fill(struct never *never)
 {
-    static struct mime paused;
+    static struct scripted_isolate paused;
     lc_port_options options = {.size = sizeof options};
     never->paused = &paused;
-    mime_init(&paused);
+    isolate_init(&paused);
     paused.options.mailbox_limit = 1;
     paused.options.when_full = LC_FULL_PARK_SENDER;
     paused.options.group = never->group;
-    CU_ASSERT_TRUE(mime_spawn(&paused));
-    CU_ASSERT_TRUE(mime_told(&paused, mime_waits, NULL));
-    CU_ASSERT_TRUE(mime_sleeps(&paused));
-    CU_ASSERT_TRUE(mime_told(&paused, mime_says, "filled"));
+    CU_ASSERT_TRUE(isolate_spawn(&paused));
+    CU_ASSERT_TRUE(isolate_told(&paused, isolate_waits, NULL));
+    CU_ASSERT_TRUE(isolate_sleeps(&paused));
+    CU_ASSERT_TRUE(isolate_told(&paused, isolate_says, "filled"));
     options.limit = 1;
     options.when_full = LC_FULL_PARK_SENDER;
     CHECK_SUCCESS(lc_port_open(&options, &never->port));
@@ -267,7 +267,7 @@ static void never_drop(struct never *never)
     CU_ASSERT_EQUAL(lc_channel_receive(never->full, &item, LC_NOW), 0);
     CU_ASSERT_PTR_EQUAL(item, never);
     CU_ASSERT_EQUAL(lc_channel_receive(never->full, &item, LC_NOW), -ETIMEDOUT);
-    mime_drop(never->paused);
+    isolate_drop(never->paused);
     CU_ASSERT_EQUAL(lc_port_close(never->port), 0);
     lc_isolate_group_unref(never->group);
     lc_channel_unref(never->merged);
@@ -286,37 +286,37 @@ struct stuck {
     struct never *never;
 };
 
-static lc_error *waits_for_ever(struct mime *mime, void *arg)
+static lc_error *waits_for_ever(struct scripted_isolate *isolate, void *arg)
 {
     const struct stuck *stuck = arg;
-    lc_defer(mime_count_deferred, mime);
-    mime->self = doer_self();
-    mime_say(mime, "waits");
+    lc_defer(isolate_count_deferred, isolate);
+    isolate->self = doer_self();
+    isolate_say(isolate, "waits");
     stuck->wait->wait(stuck->never);
-    mime_say(mime, "goes on");
-    atomic_fetch_add(&mime->deferred, 100);
+    isolate_say(isolate, "goes on");
+    atomic_fetch_add(&isolate->deferred, 100);
     return NULL;
 }
 
 /* `asleep`: it is parked when it is killed; else perhaps not yet. */
 static void is_killed(const struct wait *wait, struct never *never, bool asleep)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     const struct stuck stuck = {wait, never};
-    mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, waits_for_ever, &stuck));
-    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
-    CU_ASSERT_TRUE(hears(mime.notes, "waits"));
+    isolate_begin(&isolate);
+    CU_ASSERT_TRUE(isolate_told(&isolate, waits_for_ever, &stuck));
+    CU_ASSERT_TRUE(isolate_told(&isolate, isolate_says, "message"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "waits"));
     if (asleep)
-        CU_ASSERT_TRUE(doer_sleeps(mime.self));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    bool well = hears(mime.notes, "exit") && mime_has_ended(&mime);
+        CU_ASSERT_TRUE(doer_sleeps(isolate.self));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    bool well = hears(isolate.notes, "exit") && isolate_has_ended(&isolate);
     CU_ASSERT_TRUE(well);
     if (!well)
         fprintf(stderr, "it waited for %s\n", wait->name);
-    CU_ASSERT_TRUE(hears_nothing(mime.notes));
-    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
-    mime_drop(&mime);
+    CU_ASSERT_TRUE(hears_nothing(isolate.notes));
+    CU_ASSERT_EQUAL(atomic_load(&isolate.deferred), 1);
+    isolate_drop(&isolate);
 }
 
 static void kill_interrupts(bool asleep)
@@ -419,15 +419,15 @@ static void kill_interrupts_a_connect(void)
 
 /* ---- what comes at the same time ---- */
 
-static lc_error *receives_for_ever(struct mime *mime, void *arg)
+static lc_error *receives_for_ever(struct scripted_isolate *isolate, void *arg)
 {
     void *item;
-    mime->self = doer_self();
-    mime_say(mime, "waits");
+    isolate->self = doer_self();
+    isolate_say(isolate, "waits");
     lc_channel_receive(arg, &item, LC_FOREVER);
-    mime_count_deferred(mime);
+    isolate_count_deferred(isolate);
     lc_isolate_check();
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
@@ -435,29 +435,29 @@ static lc_error *receives_for_ever(struct mime *mime, void *arg)
 static void item_for_a_killed_receiver(bool kill_first, bool full)
 {
     static int items[2];
-    struct mime mime;
+    struct scripted_isolate isolate;
     lc_channel *channel;
     void *item;
-    mime_begin(&mime);
+    isolate_begin(&isolate);
     CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channel));
-    CU_ASSERT_TRUE(mime_told(&mime, receives_for_ever, channel));
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    CU_ASSERT_TRUE(isolate_told(&isolate, receives_for_ever, channel));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
     if (kill_first)
-        CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
+        CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
     CU_ASSERT_EQUAL(lc_channel_send(channel, &items[0], LC_NOW), 0);
     bool both = full && lc_channel_send(channel, &items[1], LC_NOW) == 0;
     if (!kill_first)
-        CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
+        CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
     /* If the item was first it may have been received. */
-    unsigned received = atomic_load(&mime.deferred);
+    unsigned received = atomic_load(&isolate.deferred);
     CU_ASSERT_TRUE(received <= !kill_first);
     const int *next = items + received;
     for (; lc_channel_receive(channel, &item, LC_NOW) == 0; next++)
         CU_ASSERT_PTR_EQUAL(item, next);
     CU_ASSERT_PTR_EQUAL(next, items + 1 + both);
     lc_channel_unref(channel);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 static void items_for_killed_receivers(void)
@@ -470,62 +470,62 @@ static void items_for_killed_receivers(void)
 static void item_comes_back_to_a_closed_channel(void)
 {
     static int item;
-    struct mime mime;
+    struct scripted_isolate isolate;
     lc_channel *channels[2], *merged;
     void *received = NULL;
-    mime_begin(&mime);
+    isolate_begin(&isolate);
     for (int i = 0; i < 2; i++)
         CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channels[i]));
     CHECK_SUCCESS(lc_channels_merge(channels, 2, &merged));
-    CU_ASSERT_TRUE(mime_told(&mime, receives_for_ever, channels[0]));
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(isolate_told(&isolate, receives_for_ever, channels[0]));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
     CU_ASSERT_EQUAL(lc_channel_send(channels[0], &item, LC_NOW), 0);
     lc_channel_close(channels[0]);
     int64_t deadline = check_patience();
     CU_ASSERT_EQUAL(lc_channel_receive(merged, &received, deadline), 0);
     CU_ASSERT_PTR_EQUAL(received, &item);
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
     lc_channel_unref(merged);
     for (int i = 0; i < 2; i++)
         lc_channel_unref(channels[i]);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
-static lc_error *sends_for_ever(struct mime *mime, void *arg)
+static lc_error *sends_for_ever(struct scripted_isolate *isolate, void *arg)
 {
     struct never *never = arg;
-    mime->self = doer_self();
-    mime_say(mime, "waits");
+    isolate->self = doer_self();
+    isolate_say(isolate, "waits");
     wait_port(never);
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void message_of_a_killed_sender(void)
 {
     struct never never = {.handle = NULL};
-    struct mime mime;
+    struct scripted_isolate isolate;
     lc_message *first, *second = NULL;
     lc_port_options options = {.size = sizeof options};
     options.limit = 1;
     options.when_full = LC_FULL_PARK_SENDER;
-    mime_begin(&mime);
+    isolate_begin(&isolate);
     CHECK_SUCCESS(lc_port_open(&options, &never.port));
     CU_ASSERT_EQUAL(lc_send(never.port.send, "x", 1), 0);
-    CU_ASSERT_TRUE(mime_told(&mime, sends_for_ever, &never));
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(isolate_told(&isolate, sends_for_ever, &never));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
     CU_ASSERT_EQUAL(lc_port_receive(never.port, &first, LC_NOW), 0);
-    CU_ASSERT_TRUE(hears(mime.notes, "exit") && mime_has_ended(&mime));
-    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit") && isolate_has_ended(&isolate));
+    CU_ASSERT_TRUE(hears_nothing(isolate.notes));
     bool received = lc_port_receive(never.port, &second, LC_NOW) == 0;
     CU_ASSERT_EQUAL(atomic_load(&never.load.destroyed), received ? 0 : 1);
     lc_message_free(second);
     CU_ASSERT_EQUAL(atomic_load(&never.load.destroyed), 1);
     lc_message_free(first);
     CU_ASSERT_EQUAL(lc_port_close(never.port), 0);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 /* Room comes to a sender that was killed while it waited: its message is sent, or destroyed. */
@@ -537,139 +537,139 @@ static void messages_of_killed_senders(void)
 }
 
 /* Each sends to the other, whose mailbox is full, and parks. */
-static lc_error *sends_without_end(struct mime *mime, void *other)
+static lc_error *sends_without_end(struct scripted_isolate *isolate, void *other)
 {
-    lc_defer(mime_count_deferred, mime);
-    mime_wait(mime); /* until the other one is in its handler, too */
-    mime_say(mime, "sends");
-    while (mime_told(other, mime_says, "never said"))
+    lc_defer(isolate_count_deferred, isolate);
+    isolate_wait(isolate); /* until the other one is in its handler, too */
+    isolate_say(isolate, "sends");
+    while (isolate_told(other, isolate_says, "never said"))
         continue;
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void two_that_park_each_other(void)
 {
-    struct mime pair[2];
+    struct scripted_isolate pair[2];
     for (int i = 0; i < 2; i++) {
-        mime_init(&pair[i]);
+        isolate_init(&pair[i]);
         pair[i].options.mailbox_limit = 1;
         pair[i].options.when_full = LC_FULL_PARK_SENDER;
-        CU_ASSERT_TRUE(mime_spawn(&pair[i]));
+        CU_ASSERT_TRUE(isolate_spawn(&pair[i]));
     }
     for (int i = 0; i < 2; i++) {
-        CU_ASSERT_TRUE(mime_told(&pair[i], sends_without_end, &pair[!i]));
-        CU_ASSERT_TRUE(mime_sleeps(&pair[i]));
+        CU_ASSERT_TRUE(isolate_told(&pair[i], sends_without_end, &pair[!i]));
+        CU_ASSERT_TRUE(isolate_sleeps(&pair[i]));
     }
-    mime_let_go(&pair[0]);
-    mime_let_go(&pair[1]);
+    isolate_let_go(&pair[0]);
+    isolate_let_go(&pair[1]);
     for (int i = 0; i < 2; i++)
         CU_ASSERT_TRUE(hears(pair[i].notes, "sends") && doer_sleeps(pair[i].self));
     for (int i = 0; i < 2; i++) /* both, as one alone sends on to what has ended */
-        CU_ASSERT_EQUAL(lc_isolate_kill(pair[i].isolate, LC_PRIORITY_IMMEDIATE), 0);
+        CU_ASSERT_EQUAL(lc_isolate_kill(pair[i].real, LC_PRIORITY_IMMEDIATE), 0);
     for (int i = 0; i < 2; i++) {
         CU_ASSERT_TRUE(hears(pair[i].notes, "exit"));
-        CU_ASSERT_TRUE(mime_has_ended(&pair[i]));
+        CU_ASSERT_TRUE(isolate_has_ended(&pair[i]));
         CU_ASSERT_EQUAL(atomic_load(&pair[i].deferred), 1);
     }
-    mime_drop(&pair[0]);
-    mime_drop(&pair[1]);
+    isolate_drop(&pair[0]);
+    isolate_drop(&pair[1]);
 }
 
 /* ---- what goes on all the same ---- */
 
 static void wait_at_gate(void *arg)
 {
-    struct mime *mime = arg;
-    mime_wait(mime);
-    mime_say(mime, "deferred");
+    struct scripted_isolate *isolate = arg;
+    isolate_wait(isolate);
+    isolate_say(isolate, "deferred");
 }
 
-static lc_error *waits_in_a_deferred_call(struct mime *mime, void *arg)
+static lc_error *waits_in_a_deferred_call(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
-    lc_defer(mime_count_deferred, mime);
-    lc_defer(wait_at_gate, mime);
+    lc_defer(isolate_count_deferred, isolate);
+    lc_defer(wait_at_gate, isolate);
     lc_handle *never = lc_handle_new();
     lc_defer((void (*)(void *))lc_handle_unref, never);
-    mime_say(mime, "began");
+    isolate_say(isolate, "began");
     lc_handle_wait(never, LC_FOREVER);
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void deferred_calls_may_wait(void)
 {
-    struct mime mime;
-    mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, waits_in_a_deferred_call, NULL));
-    CU_ASSERT_TRUE(hears(mime.notes, "began"));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    mime_let_go(&mime);
-    CU_ASSERT_TRUE(hears(mime.notes, "deferred"));
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
-    CU_ASSERT_EQUAL(atomic_load(&mime.deferred), 1);
-    mime_drop(&mime);
+    struct scripted_isolate isolate;
+    isolate_begin(&isolate);
+    CU_ASSERT_TRUE(isolate_told(&isolate, waits_in_a_deferred_call, NULL));
+    CU_ASSERT_TRUE(hears(isolate.notes, "began"));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    isolate_let_go(&isolate);
+    CU_ASSERT_TRUE(hears(isolate.notes, "deferred"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
+    CU_ASSERT_EQUAL(atomic_load(&isolate.deferred), 1);
+    isolate_drop(&isolate);
 }
 
 static void callback_at_gate(void *arg)
 {
-    struct mime *mime = arg;
-    mime_wait(mime);
-    mime_say(mime, "called");
+    struct scripted_isolate *isolate = arg;
+    isolate_wait(isolate);
+    isolate_say(isolate, "called");
 }
 
-static lc_error *waits_in_a_callback(struct mime *mime, void *arg)
+static lc_error *waits_in_a_callback(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
-    lc_handle_on_close(lc_handle_new_closed(), callback_at_gate, mime, NULL);
+    lc_handle_on_close(lc_handle_new_closed(), callback_at_gate, isolate, NULL);
     lc_isolate_check();
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void callbacks_may_wait(void)
 {
-    struct mime mime;
-    mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, waits_in_a_callback, NULL));
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    mime_let_go(&mime);
-    CU_ASSERT_TRUE(hears(mime.notes, "called"));
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
-    mime_drop(&mime);
+    struct scripted_isolate isolate;
+    isolate_begin(&isolate);
+    CU_ASSERT_TRUE(isolate_told(&isolate, waits_in_a_callback, NULL));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    isolate_let_go(&isolate);
+    CU_ASSERT_TRUE(hears(isolate.notes, "called"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
+    isolate_drop(&isolate);
 }
 
 static void block_at_gate(void *arg)
 {
-    mime_wait(arg);
+    isolate_wait(arg);
 }
 
-static lc_error *waits_in_blocking(struct mime *mime, void *arg)
+static lc_error *waits_in_blocking(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
-    lc_call_blocking(block_at_gate, mime);
-    mime_say(mime, "goes on");
+    lc_call_blocking(block_at_gate, isolate);
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 /* On a thread of its own it may finish; the call does not return. */
 static void blocking_may_finish(void)
 {
-    struct mime mime;
-    mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, waits_in_blocking, NULL));
-    CU_ASSERT_TRUE(hears(mime.notes, "waits"));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    mime_let_go(&mime);
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
-    mime_drop(&mime);
+    struct scripted_isolate isolate;
+    isolate_begin(&isolate);
+    CU_ASSERT_TRUE(isolate_told(&isolate, waits_in_blocking, NULL));
+    CU_ASSERT_TRUE(hears(isolate.notes, "waits"));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    isolate_let_go(&isolate);
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
+    isolate_drop(&isolate);
 }
 
 /* ---- a computation that is parked at its deadline ---- */
@@ -710,28 +710,28 @@ static void computation_ends_at_its_deadline(void)
 }
 
 /* The computation of a handler that is killed ends with it. */
-static lc_error *has_it_computed(struct mime *mime, void *arg)
+static lc_error *has_it_computed(struct scripted_isolate *isolate, void *arg)
 {
     lc_message *result;
-    mime->self = doer_self();
-    mime_say(mime, "waits");
+    isolate->self = doer_self();
+    isolate_say(isolate, "waits");
     lc_error_unref(lc_isolate_compute("stuck", compute_and_wait, arg, &result, LC_FOREVER));
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void computation_ends_with_its_caller(void)
 {
     const struct computation computation = {lc_handle_new(), lc_handle_new(), lc_handle_new()};
-    struct mime mime;
-    mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, has_it_computed, &computation));
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
+    struct scripted_isolate isolate;
+    isolate_begin(&isolate);
+    CU_ASSERT_TRUE(isolate_told(&isolate, has_it_computed, &computation));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
     CHECK_CLOSES(computation.began);
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
     CHECK_CLOSES(computation.gone);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
     lc_handle_unref(computation.never);
     lc_handle_unref(computation.began);
     lc_handle_unref(computation.gone);

@@ -21,7 +21,7 @@ enum {
 
 /* An isolate that passes on what comes to its ports, and tells its errors and its end too. */
 struct subject {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port probe;
     lc_send_port report; /* the probe's address */
     lc_receive_port ports[PORTS];
@@ -40,13 +40,13 @@ static lc_error *open_subject(void *arg)
 
 static void subject_init(struct subject *subject)
 {
-    lc_isolate_options *options = &subject->soloist.options;
-    soloist_init(&subject->soloist);
+    lc_isolate_options *options = &subject->agent.options;
+    agent_init(&subject->agent);
     gate_init(&subject->gate);
     subject->probe = probe_open();
     subject->report = subject->probe.send;
-    subject->soloist.overture = open_subject;
-    subject->soloist.arg = subject;
+    subject->agent.first = open_subject;
+    subject->agent.arg = subject;
     options->on_exit = subject->report;
     options->exit_response = (lc_payload){(void *)(uintptr_t)&exited, sizeof exited, NULL};
 }
@@ -54,12 +54,12 @@ static void subject_init(struct subject *subject)
 static void subject_start(struct subject *subject)
 {
     subject_init(subject);
-    soloist_begin(&subject->soloist);
+    agent_begin(&subject->agent);
 }
 
 static lc_isolate subject_isolate(const struct subject *subject)
 {
-    return subject->soloist.isolate;
+    return subject->agent.isolate;
 }
 
 static int subject_send(struct subject *subject, size_t port, int number)
@@ -85,7 +85,7 @@ static void subject_answers(struct subject *subject)
 static void subject_ends(struct subject *subject)
 {
     PROBE_GETS(subject->probe, EXITED);
-    soloist_ends(&subject->soloist);
+    agent_ends(&subject->agent);
     CU_ASSERT_TRUE(probe_is_empty(subject->probe));
     CU_ASSERT_EQUAL(lc_isolate_read_state(subject_isolate(subject)), LC_ISOLATE_ENDED);
     probe_close(subject->probe);
@@ -126,7 +126,7 @@ static void control_overtakes_what_is_queued(void)
     struct subject subject;
     lc_capability resume = lc_capability_new();
     subject_start(&subject);
-    soloist_waits(&subject.soloist, &subject.gate);
+    agent_waits(&subject.agent, &subject.gate);
     for (int i = 0; i < MANY; i++)
         subject_send(&subject, (size_t)i % PORTS, i);
     CU_ASSERT_EQUAL(lc_isolate_pause(subject_isolate(&subject), resume), 0);
@@ -146,7 +146,7 @@ static void subject_waits_with_some_in_hand(struct subject *subject)
 {
     lc_capability resume = lc_capability_new();
     CU_ASSERT_EQUAL(lc_isolate_pause(subject_isolate(subject), resume), 0);
-    CU_ASSERT_EQUAL(soloist_told(&subject->soloist, gate_pass, &subject->gate), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject->agent, gate_pass, &subject->gate), 0);
     for (int i = 0; i < MANY; i++)
         subject_send(subject, (size_t)i % PORTS, i);
     CU_ASSERT_EQUAL(lc_isolate_resume(subject_isolate(subject), resume), 0);
@@ -188,7 +188,7 @@ static void ping_overtakes_what_is_queued(void)
 {
     struct subject subject;
     subject_start(&subject);
-    soloist_waits(&subject.soloist, &subject.gate);
+    agent_waits(&subject.agent, &subject.gate);
     subject_send(&subject, 0, 1);
     subject_send(&subject, 1, 2);
     CU_ASSERT_EQUAL(subject_ping(&subject, PONG, LC_PRIORITY_NEXT_EVENT), 0);
@@ -204,7 +204,7 @@ static void kill_overtakes_what_is_queued(void)
     struct subject subject;
     struct parcel parcel = {.number = 1};
     subject_start(&subject);
-    soloist_waits(&subject.soloist, &subject.gate);
+    agent_waits(&subject.agent, &subject.gate);
     send_parcel(subject.ports[0].send, &parcel);
     CU_ASSERT_EQUAL(lc_isolate_kill(subject_isolate(&subject), LC_PRIORITY_DEFAULT), 0);
     lc_handle_close(subject.gate.open);
@@ -250,7 +250,7 @@ static void listeners_change_while_paused(void)
     subject_start(&subject);
     lc_isolate isolate = subject_isolate(&subject);
     subject_pause(&subject, resume);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, fail, NULL), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, fail, NULL), 0);
     CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, others.send, NULL), 0);
     CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, subject.report), 0);
     CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, others.send), 0);
@@ -268,10 +268,10 @@ static void errors_fatal_is_changed_while_paused(void)
     struct subject subject;
     lc_capability resume = lc_capability_new();
     subject_init(&subject);
-    subject.soloist.options.on_error = subject.report;
-    soloist_begin(&subject.soloist);
+    subject.agent.options.on_error = subject.report;
+    agent_begin(&subject.agent);
     subject_pause(&subject, resume);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, fail, NULL), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, fail, NULL), 0);
     subject_send(&subject, 0, 1);
     CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(subject_isolate(&subject), false), 0);
     CU_ASSERT_EQUAL(lc_isolate_resume(subject_isolate(&subject), resume), 0);
@@ -287,7 +287,7 @@ static void control_before_a_kill_is_carried_out(void)
     for (size_t i = 0; i < sizeof priorities / sizeof *priorities; i++) {
         struct subject subject;
         subject_start(&subject);
-        soloist_waits(&subject.soloist, &subject.gate);
+        agent_waits(&subject.agent, &subject.gate);
         subject_send(&subject, 0, 1);
         for (int ping = 2; ping < 5; ping++)
             CU_ASSERT_EQUAL(subject_ping(&subject, ping, LC_PRIORITY_NEXT_EVENT), 0);
@@ -308,9 +308,9 @@ static void control_before_a_fatal_error_is_carried_out(void)
 {
     struct subject subject;
     subject_init(&subject);
-    subject.soloist.options.on_error = subject.report;
-    soloist_begin(&subject.soloist);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, pass_and_fail, &subject.gate), 0);
+    subject.agent.options.on_error = subject.report;
+    agent_begin(&subject.agent);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, pass_and_fail, &subject.gate), 0);
     CHECK_CLOSES(subject.gate.reached);
     subject_send(&subject, 0, 1);
     CU_ASSERT_EQUAL(subject_ping(&subject, 2, LC_PRIORITY_NEXT_EVENT), 0);
@@ -349,7 +349,7 @@ static void ones_own_reference_is_the_spawners(void)
     subject_start(&subject);
     lc_isolate known = subject_isolate(&subject);
     CU_ASSERT_FALSE(lc_isolate_current(NULL));
-    soloist_does(&subject.soloist, tell_own_reference, &subject.report);
+    agent_does(&subject.agent, tell_own_reference, &subject.report);
     lc_isolate told = probe_isolate(subject.probe);
     CU_ASSERT_TRUE(lc_isolate_equal(told, known));
     CU_ASSERT_TRUE(lc_send_port_equal(told.control, known.control));
@@ -421,8 +421,8 @@ static void reference_is_the_same_after_a_trip(void)
     struct subject subject, mirror;
     subject_start(&subject);
     subject_init(&mirror);
-    mirror.soloist.overture = open_mirror;
-    soloist_begin(&mirror.soloist);
+    mirror.agent.first = open_mirror;
+    agent_begin(&mirror.agent);
     lc_isolate sent = subject_isolate(&subject);
     CU_ASSERT_EQUAL(lc_send(mirror.ports[0].send, &sent, sizeof sent), 0);
     lc_isolate back = probe_isolate(mirror.probe);
@@ -516,8 +516,8 @@ static void ending_needs_the_terminate_capability(void)
 {
     struct subject subject;
     subject_init(&subject);
-    subject.soloist.options.on_error = subject.report;
-    soloist_begin(&subject.soloist);
+    subject.agent.options.on_error = subject.report;
+    agent_begin(&subject.agent);
     lc_isolate known = subject_isolate(&subject);
     const lc_capability wrong[] = {LC_NO_CAPABILITY, lc_capability_new(), known.pause};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -528,7 +528,7 @@ static void ending_needs_the_terminate_capability(void)
         subject_send(&subject, 0, (int)i);
         PROBE_GETS(subject.probe, (int)i);
     }
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, fail, NULL), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, fail, NULL), 0);
     subject_fails(&subject, -EIO); /* which is fatal still */
     subject_ends(&subject);
 }
@@ -677,8 +677,8 @@ static void isolate_pauses_itself(void)
     struct subject subject;
     subject_start(&subject);
     lc_isolate isolate = subject_isolate(&subject);
-    soloist_waits(&subject.soloist, &subject.gate);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, pause_self, &subject), 0);
+    agent_waits(&subject.agent, &subject.gate);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, pause_self, &subject), 0);
     subject_send(&subject, 0, 2);
     subject_send(&subject, 1, 3);
     lc_handle_close(subject.gate.open);
@@ -737,8 +737,8 @@ static void name_is_readable_while_it_lives(void)
     memset(longest, 'n', sizeof longest);
     longest[LC_NAME_MAX] = '\0';
     subject_init(&subject);
-    subject.soloist.options.name = longest;
-    soloist_begin(&subject.soloist);
+    subject.agent.options.name = longest;
+    agent_begin(&subject.agent);
     lc_isolate isolate = subject_isolate(&subject);
     CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, name, sizeof name), 0);
     CU_ASSERT_STRING_EQUAL(name, longest);
@@ -750,8 +750,8 @@ static void name_is_readable_while_it_lives(void)
     subject_stop(&subject);
     CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate, name, sizeof name), -ESRCH);
     subject_init(&subject);
-    subject.soloist.options.name = NULL;
-    soloist_begin(&subject.soloist);
+    subject.agent.options.name = NULL;
+    agent_begin(&subject.agent);
     CU_ASSERT_EQUAL(lc_isolate_copy_name(subject_isolate(&subject), name, sizeof name), 0);
     CU_ASSERT_STRING_EQUAL(name, "isolate");
     subject_stop(&subject);
@@ -762,18 +762,18 @@ static void paused_spawn_waits_for_its_own_capability(void)
     struct subject subject;
     lc_receive_port others = probe_open();
     subject_init(&subject);
-    subject.soloist.options.paused = true;
-    soloist_begin(&subject.soloist);
+    subject.agent.options.paused = true;
+    agent_begin(&subject.agent);
     lc_isolate isolate = subject_isolate(&subject);
     CU_ASSERT_EQUAL(lc_isolate_read_state(isolate), LC_ISOLATE_PAUSED);
     subject_answers(&subject);
-    CHECK_OPEN(subject.soloist.ready); /* the entry has not run */
+    CHECK_OPEN(subject.agent.ready); /* the entry has not run */
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, lc_capability_new()), -ENOENT);
     CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, others.send, NULL), 0);
     subject_answers(&subject);
-    CHECK_OPEN(subject.soloist.ready);
+    CHECK_OPEN(subject.agent.ready);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), 0);
-    CHECK_CLOSES(subject.soloist.ready);
+    CHECK_CLOSES(subject.agent.ready);
     subject_send(&subject, 0, 1);
     PROBE_GETS(subject.probe, 1);
     subject_stop(&subject);
@@ -787,16 +787,16 @@ static void paused_spawn_is_one_pause_of_several(void)
     struct subject subject;
     lc_capability resume = lc_capability_new();
     subject_init(&subject);
-    subject.soloist.options.paused = true;
-    soloist_begin(&subject.soloist);
+    subject.agent.options.paused = true;
+    agent_begin(&subject.agent);
     lc_isolate isolate = subject_isolate(&subject);
     subject_pause(&subject, resume);
     subject_pause(&subject, isolate.pause); /* that it is already */
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), 0);
     subject_answers(&subject);
-    CHECK_OPEN(subject.soloist.ready);
+    CHECK_OPEN(subject.agent.ready);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, resume), 0);
-    CHECK_CLOSES(subject.soloist.ready);
+    CHECK_CLOSES(subject.agent.ready);
     subject_stop(&subject);
 }
 
@@ -942,7 +942,7 @@ static void failed_spawn_of_an_isolate_is_its_to_judge(void)
     struct subject subject;
     int code = 0;
     subject_start(&subject);
-    soloist_does(&subject.soloist, spawn_badly, &code);
+    agent_does(&subject.agent, spawn_badly, &code);
     CU_ASSERT_EQUAL(code, -EINVAL);
     subject_send(&subject, 0, 1); /* it goes on */
     PROBE_GETS(subject.probe, 1);
@@ -951,7 +951,7 @@ static void failed_spawn_of_an_isolate_is_its_to_judge(void)
 
 static void begin_subject(void *subject)
 {
-    soloist_begin(&((struct subject *)subject)->soloist);
+    agent_begin(&((struct subject *)subject)->agent);
 }
 
 static lc_error *begin_subject_in_isolate(void *subject)
@@ -976,11 +976,11 @@ static void isolate_outlives_an_isolate_that_spawned_it(void)
     struct subject child, parent;
     subject_init(&child);
     subject_start(&parent);
-    child.soloist.options.paused = true;
-    soloist_does(&parent.soloist, begin_subject_in_isolate, &child);
+    child.agent.options.paused = true;
+    agent_does(&parent.agent, begin_subject_in_isolate, &child);
     subject_stop(&parent);
     CU_ASSERT_EQUAL(lc_isolate_resume(subject_isolate(&child), subject_isolate(&child).pause), 0);
-    CHECK_CLOSES(child.soloist.ready);
+    CHECK_CLOSES(child.agent.ready);
     subject_send(&child, 1, 2);
     PROBE_GETS(child.probe, 2);
     subject_stop(&child);
@@ -1015,19 +1015,19 @@ static void isolate_lives_while_a_port_is_open(void)
 {
     struct subject subject;
     subject_start(&subject);
-    soloist_does(&subject.soloist, close_first, &subject);
+    agent_does(&subject.agent, close_first, &subject);
     subject_answers(&subject);
-    soloist_does(&subject.soloist, soloist_leaves, &subject.soloist);
+    agent_does(&subject.agent, agent_leaves, &subject.agent);
     subject_answers(&subject);
     subject_send(&subject, 1, 1); /* one is left */
     PROBE_GETS(subject.probe, 1);
-    CHECK_OPEN(subject.soloist.done);
+    CHECK_OPEN(subject.agent.done);
     subject_stop(&subject);
     subject_start(&subject);
-    soloist_does(&subject.soloist, close_first, &subject);
-    soloist_does(&subject.soloist, close_second, &subject);
+    agent_does(&subject.agent, close_first, &subject);
+    agent_does(&subject.agent, close_second, &subject);
     subject_answers(&subject);
-    soloist_told(&subject.soloist, soloist_leaves, &subject.soloist);
+    agent_told(&subject.agent, agent_leaves, &subject.agent);
     subject_ends(&subject);
 }
 
@@ -1047,13 +1047,13 @@ static void weak_ports_keep_nobody_alive(void)
 {
     struct subject subject;
     subject_init(&subject);
-    subject.soloist.overture = open_weak;
-    soloist_begin(&subject.soloist);
+    subject.agent.first = open_weak;
+    agent_begin(&subject.agent);
     subject_send(&subject, 0, 1);
     subject_send(&subject, 1, 2);
     PROBE_GETS(subject.probe, 1, 2); /* else they are ports like others */
     subject_answers(&subject);
-    soloist_told(&subject.soloist, soloist_leaves, &subject.soloist);
+    agent_told(&subject.agent, agent_leaves, &subject.agent);
     subject_ends(&subject);
 }
 
@@ -1084,13 +1084,13 @@ static void weakness_is_changed_at_any_time(void)
 {
     struct subject subject;
     subject_init(&subject);
-    subject.soloist.overture = open_weak;
-    soloist_begin(&subject.soloist);
-    soloist_does(&subject.soloist, strengthen_first, &subject);
-    soloist_does(&subject.soloist, make_first_weaken, &subject);
-    soloist_does(&subject.soloist, soloist_leaves, &subject.soloist);
+    subject.agent.first = open_weak;
+    agent_begin(&subject.agent);
+    agent_does(&subject.agent, strengthen_first, &subject);
+    agent_does(&subject.agent, make_first_weaken, &subject);
+    agent_does(&subject.agent, agent_leaves, &subject.agent);
     subject_answers(&subject);
-    CHECK_OPEN(subject.soloist.done);
+    CHECK_OPEN(subject.agent.done);
     subject_send(&subject, 0, 1); /* by which it becomes weak */
     PROBE_GETS(subject.probe, 1);
     subject_ends(&subject);
@@ -1115,16 +1115,16 @@ static lc_error *open_timed(void *arg)
     CU_ASSERT_EQUAL(lc_timer_start(timed->subject.ports[0].send, &payload, timed->after,
                                    timed->period, &timed->timer),
                     0);
-    return soloist_leaves(&timed->subject.soloist);
+    return agent_leaves(&timed->subject.agent);
 }
 
 static void timed_start(struct timed *timed, int64_t after, int64_t period)
 {
     *timed = (struct timed){.after = after, .period = period};
     subject_init(&timed->subject);
-    timed->subject.soloist.overture = open_timed;
-    timed->subject.soloist.arg = timed;
-    soloist_begin(&timed->subject.soloist);
+    timed->subject.agent.first = open_timed;
+    timed->subject.agent.arg = timed;
+    agent_begin(&timed->subject.agent);
 }
 
 static void isolate_lives_while_a_timer_is_armed(void)
@@ -1136,7 +1136,7 @@ static void isolate_lives_while_a_timer_is_armed(void)
     CU_ASSERT_FALSE(lc_timer_cancel(timed.timer));
     timed_start(&timed, LC_HOUR, 0);
     subject_answers(&timed.subject);
-    CHECK_OPEN(timed.subject.soloist.done);
+    CHECK_OPEN(timed.subject.agent.done);
     CU_ASSERT_TRUE(lc_timer_cancel(timed.timer)); /* from outside */
     subject_ends(&timed.subject);
     CU_ASSERT_FALSE(lc_timer_cancel(timed.timer));
@@ -1147,13 +1147,13 @@ static void isolate_lives_while_a_timer_is_periodic(void)
     struct timed timed;
     timed_start(&timed, 0, LC_MILLISECOND);
     PROBE_GETS(timed.subject.probe, 5, 5, 5, 5);
-    CHECK_OPEN(timed.subject.soloist.done);
+    CHECK_OPEN(timed.subject.agent.done);
     CU_ASSERT_TRUE(lc_timer_cancel(timed.timer));
     int number;
     while ((number = probe_number(timed.subject.probe)) == 5)
         continue;
     CU_ASSERT_EQUAL(number, EXITED);
-    soloist_ends(&timed.subject.soloist);
+    agent_ends(&timed.subject.agent);
     probe_close(timed.subject.probe);
     gate_drop(&timed.subject.gate);
 }
@@ -1180,9 +1180,9 @@ static void timers_end_with_their_isolate(void)
 {
     struct herald herald = {.hearer = probe_open()};
     subject_init(&herald.subject);
-    herald.subject.soloist.overture = open_herald;
-    herald.subject.soloist.arg = &herald;
-    soloist_begin(&herald.subject.soloist);
+    herald.subject.agent.first = open_herald;
+    herald.subject.agent.arg = &herald;
+    agent_begin(&herald.subject.agent);
     subject_stop(&herald.subject);
     CU_ASSERT_EQUAL(atomic_load(&herald.parcel.destroyed), 1);
     for (size_t i = 0; i < 2; i++)
@@ -1384,8 +1384,8 @@ static void exit_with_a_last_message_is_one_act(void)
     subject_start(&subject);
     struct leaving leaving = {.subject = &subject, .port = subject.report};
     leaving.last = (lc_payload){(void *)(uintptr_t)&farewell, sizeof farewell, NULL};
-    soloist_waits(&subject.soloist, &subject.gate);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, leave, &leaving), 0);
+    agent_waits(&subject.agent, &subject.gate);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, leave, &leaving), 0);
     send_parcel(subject.ports[0].send, &dropped);
     lc_handle_close(subject.gate.open);
     PROBE_GETS(subject.probe, 1, farewell);
@@ -1404,7 +1404,7 @@ static void last_message_may_be_moved(void)
     subject_start(&subject);
     struct leaving leaving = {.subject = &subject, .port = subject.report};
     leaving.last = (lc_payload){&parcel, sizeof parcel.number, parcel_destroy};
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, leave, &leaving), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, leave, &leaving), 0);
     PROBE_GETS(subject.probe, 1);
     lc_message *message = probe_next(subject.probe);
     CU_ASSERT_PTR_EQUAL(lc_message_data(message), &parcel);
@@ -1426,7 +1426,7 @@ static void last_message_that_nobody_gets_is_destroyed(void)
         subject_start(&subject);
         struct leaving leaving = {.subject = &subject, .port = ports[i]};
         leaving.last = (lc_payload){&parcel, sizeof parcel.number, parcel_destroy};
-        CU_ASSERT_EQUAL(soloist_told(&subject.soloist, leave, &leaving), 0);
+        CU_ASSERT_EQUAL(agent_told(&subject.agent, leave, &leaving), 0);
         PROBE_GETS(subject.probe, 1);
         subject_ends(&subject);
         CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 1);
@@ -1484,14 +1484,14 @@ static void messages_without_a_handler_wait(void)
 {
     struct subject subject;
     subject_init(&subject);
-    subject.soloist.overture = open_without_handler;
-    soloist_begin(&subject.soloist);
+    subject.agent.first = open_without_handler;
+    agent_begin(&subject.agent);
     for (int i = 1; i < 4; i++)
         subject_send(&subject, 0, i);
     subject_send(&subject, 1, 9); /* and hold up no other port */
     PROBE_GETS(subject.probe, 9);
     subject_answers(&subject);
-    soloist_does(&subject.soloist, give_handler, &subject);
+    agent_does(&subject.agent, give_handler, &subject);
     subject_send(&subject, 0, 4);
     PROBE_GETS(subject.probe, 1001, 1002, 1003, 1004);
     subject_stop(&subject);
@@ -1502,14 +1502,14 @@ static void what_has_waited_comes_first(void)
 {
     struct subject subject;
     subject_start(&subject);
-    soloist_does(&subject.soloist, take_handler, &subject);
+    agent_does(&subject.agent, take_handler, &subject);
     subject_send(&subject, 0, 1);
     subject_send(&subject, 0, 2);
     subject_send(&subject, 1, 9);
     PROBE_GETS(subject.probe, 9);
-    soloist_waits(&subject.soloist, &subject.gate);
+    agent_waits(&subject.agent, &subject.gate);
     subject_send(&subject, 0, 3);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, give_handler, &subject), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, give_handler, &subject), 0);
     subject_send(&subject, 0, 4);
     lc_handle_close(subject.gate.open);
     PROBE_GETS(subject.probe, 1001, 1002, 1003, 1004);
@@ -1522,16 +1522,16 @@ static void handler_is_replaced_at_any_time(void)
     subject_start(&subject);
     subject_send(&subject, 0, 1);
     PROBE_GETS(subject.probe, 1);
-    soloist_waits(&subject.soloist, &subject.gate);
+    agent_waits(&subject.agent, &subject.gate);
     subject_send(&subject, 0, 2);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, give_handler, &subject), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, give_handler, &subject), 0);
     subject_send(&subject, 0, 3);
-    CU_ASSERT_EQUAL(soloist_told(&subject.soloist, take_handler, &subject), 0);
+    CU_ASSERT_EQUAL(agent_told(&subject.agent, take_handler, &subject), 0);
     subject_send(&subject, 0, 4);
     lc_handle_close(subject.gate.open);
     PROBE_GETS(subject.probe, 2, 1003);
     subject_answers(&subject);
-    soloist_does(&subject.soloist, give_handler, &subject);
+    agent_does(&subject.agent, give_handler, &subject);
     PROBE_GETS(subject.probe, 1004);
     subject_stop(&subject);
 }
@@ -1556,9 +1556,9 @@ static void handler_replaces_itself(void)
 {
     struct subject subject;
     subject_init(&subject);
-    subject.soloist.overture = open_to_be_replaced;
-    soloist_begin(&subject.soloist);
-    soloist_waits(&subject.soloist, &subject.gate);
+    subject.agent.first = open_to_be_replaced;
+    agent_begin(&subject.agent);
+    agent_waits(&subject.agent, &subject.gate);
     for (int i = 1; i < 4; i++)
         subject_send(&subject, 0, i);
     lc_handle_close(subject.gate.open);
@@ -1587,9 +1587,9 @@ static void handler_closes_its_own_port(void)
     struct subject subject;
     struct parcel parcel = {.number = 3};
     subject_init(&subject);
-    subject.soloist.overture = open_to_be_closed;
-    soloist_begin(&subject.soloist);
-    soloist_waits(&subject.soloist, &subject.gate);
+    subject.agent.first = open_to_be_closed;
+    agent_begin(&subject.agent);
+    agent_waits(&subject.agent, &subject.gate);
     subject_send(&subject, 0, 1);
     send_parcel(subject.ports[0].send, &parcel);
     subject_send(&subject, 1, 2);

@@ -8,7 +8,7 @@
 #include "support/isolates.h"
 #include "support/later.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ enum {
 
 /* An isolate that passes on what comes to its ports, to a port of the test. */
 struct desk {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port probe;
     lc_send_port report; /* the probe's address */
     lc_receive_port ports[PORTS];
@@ -39,9 +39,9 @@ static lc_error *open_desk(void *arg)
 
 static void desk_init(struct desk *desk)
 {
-    soloist_init(&desk->soloist);
-    desk->soloist.overture = open_desk;
-    desk->soloist.arg = desk;
+    agent_init(&desk->agent);
+    desk->agent.first = open_desk;
+    desk->agent.arg = desk;
     desk->probe = probe_open();
     desk->report = desk->probe.send;
 }
@@ -49,7 +49,7 @@ static void desk_init(struct desk *desk)
 static void desk_start(struct desk *desk)
 {
     desk_init(desk);
-    soloist_begin(&desk->soloist);
+    agent_begin(&desk->agent);
 }
 
 static int desk_send(struct desk *desk, size_t port, int number)
@@ -63,13 +63,13 @@ static void desk_answers(struct desk *desk)
     int pong = PONG;
     const lc_payload payload = {&pong, sizeof pong, NULL};
     CU_ASSERT_EQUAL(
-        lc_isolate_ping(desk->soloist.isolate, desk->report, &payload, LC_PRIORITY_NEXT_EVENT), 0);
+        lc_isolate_ping(desk->agent.isolate, desk->report, &payload, LC_PRIORITY_NEXT_EVENT), 0);
     PROBE_GETS(desk->probe, PONG);
 }
 
 static void desk_stop(struct desk *desk)
 {
-    soloist_stop(&desk->soloist);
+    agent_stop(&desk->agent);
     CU_ASSERT_TRUE(probe_is_empty(desk->probe));
     probe_close(desk->probe);
 }
@@ -116,9 +116,9 @@ static void handlers_never_meet(void)
 {
     struct crowd crowd = {.handled = 0};
     desk_init(&crowd.desk);
-    crowd.desk.soloist.overture = open_crowd;
-    crowd.desk.soloist.arg = &crowd;
-    soloist_begin(&crowd.desk.soloist);
+    crowd.desk.agent.first = open_crowd;
+    crowd.desk.agent.arg = &crowd;
+    agent_begin(&crowd.desk.agent);
     for (size_t i = 0; i < SENDERS; i++)
         helper_start(&crowd.helpers[i], send_to_all_ports, &crowd);
     PROBE_GETS(crowd.desk.probe, SENDERS * EACH);
@@ -151,7 +151,7 @@ static void waiting_handler_holds_up_its_isolate_alone(void)
     gate_init(&wait.gate);
     desk_start(&busy);
     desk_start(&other);
-    CU_ASSERT_EQUAL(soloist_told(&busy.soloist, wait_on_one_thread, &wait), 0);
+    CU_ASSERT_EQUAL(agent_told(&busy.agent, wait_on_one_thread, &wait), 0);
     CHECK_CLOSES(wait.gate.reached);
     desk_send(&busy, 0, 1);
     for (int i = 1; i <= EACH; i++) {
@@ -292,19 +292,19 @@ static lc_error *bear_child(void *arg)
 
 static void child_is_of_its_spawners_group(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port probe = probe_open();
     struct birth birth = {NULL, probe.send};
-    soloist_init(&soloist);
-    soloist.options.group = new_group(NULL, 0, NULL, NULL);
-    soloist_begin(&soloist);
-    CU_ASSERT_EQUAL(lc_isolate_group_count(soloist.options.group), 1);
+    agent_init(&agent);
+    agent.options.group = new_group(NULL, 0, NULL, NULL);
+    agent_begin(&agent);
+    CU_ASSERT_EQUAL(lc_isolate_group_count(agent.options.group), 1);
     CU_ASSERT_PTR_NULL(lc_isolate_group_current());
-    soloist_does(&soloist, bear_child, &birth);
+    agent_does(&agent, bear_child, &birth);
     PROBE_GETS(probe, 0);
-    CU_ASSERT_PTR_EQUAL(birth.seen, soloist.options.group);
-    soloist_stop(&soloist);
-    lc_isolate_group_unref(soloist.options.group);
+    CU_ASSERT_PTR_EQUAL(birth.seen, agent.options.group);
+    agent_stop(&agent);
+    lc_isolate_group_unref(agent.options.group);
     probe_close(probe);
 }
 
@@ -345,32 +345,32 @@ static void all_are_refused(const struct trespass *tried)
 
 static void port_is_its_owners_alone(void)
 {
-    struct soloist soloist;
-    soloist_start(&soloist);
+    struct agent agent;
+    agent_start(&agent);
     lc_receive_port probe = probe_open();
     struct trespass tried = {.port = probe};
     send_number(probe.send, 1);
     helper_do(trespass, &tried);
     all_are_refused(&tried);
-    soloist_does(&soloist, trespass_in_isolate, &tried);
+    agent_does(&agent, trespass_in_isolate, &tried);
     all_are_refused(&tried);
     PROBE_GETS(probe, 1);
     probe_close(probe);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
 }
 
 static void isolates_port_is_the_isolates_alone(void)
 {
-    struct soloist one, other;
-    soloist_start(&one);
-    soloist_start(&other);
+    struct agent one, other;
+    agent_start(&one);
+    agent_start(&other);
     struct trespass tried = {.port = one.port};
     trespass(&tried);
     all_are_refused(&tried);
-    soloist_does(&other, trespass_in_isolate, &tried);
+    agent_does(&other, trespass_in_isolate, &tried);
     all_are_refused(&tried);
-    soloist_stop(&one);
-    soloist_stop(&other);
+    agent_stop(&one);
+    agent_stop(&other);
 }
 
 /* An isolate's messages are brought to its handlers: there is nothing to receive. */
@@ -388,15 +388,15 @@ static lc_error *receive_own(void *arg)
 
 static void owner_closes_once(void)
 {
-    struct soloist soloist;
-    soloist_start(&soloist);
-    struct trespass tried = {.port = soloist.port};
-    soloist_does(&soloist, receive_own, &tried);
+    struct agent agent;
+    agent_start(&agent);
+    struct trespass tried = {.port = agent.port};
+    agent_does(&agent, receive_own, &tried);
     CU_ASSERT_EQUAL(tried.results[0], -EPERM);
     CU_ASSERT_EQUAL(tried.results[1], -EINVAL);
     CU_ASSERT_EQUAL(tried.results[2], 0);
     CU_ASSERT_EQUAL(tried.results[3], -EBADF);
-    soloist_ends(&soloist);
+    agent_ends(&agent);
     lc_receive_port probe = probe_open();
     lc_message *message = NULL;
     probe_close(probe);
@@ -590,18 +590,18 @@ static lc_error *open_service(void *arg)
 
 static void address_lies_in_a_copied_payload(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port service, probe = probe_open();
-    soloist_init(&soloist);
-    soloist.overture = open_service;
-    soloist.arg = &service;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.first = open_service;
+    agent.arg = &service;
+    agent_begin(&agent);
     for (int i = 0; i < EACH; i++) {
         const struct request request = {i, probe.send};
         CU_ASSERT_EQUAL(lc_send(service.send, &request, sizeof request), 0);
         PROBE_GETS(probe, i + 1);
     }
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(probe);
 }
 
@@ -655,8 +655,8 @@ static void closing_drops_what_is_queued_there(void)
     struct parcel parcels[3] = {{.number = 1}, {.number = 2}, {.number = 3}};
     desk_start(&desk);
     gate_init(&gate);
-    soloist_waits(&desk.soloist, &gate);
-    CU_ASSERT_EQUAL(soloist_told(&desk.soloist, close_second, &desk), 0);
+    agent_waits(&desk.agent, &gate);
+    CU_ASSERT_EQUAL(agent_told(&desk.agent, close_second, &desk), 0);
     for (size_t i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(send_parcel(desk.ports[i].send, &parcels[i]), 0);
     uint64_t dropped = lc_messages_dropped();
@@ -713,11 +713,11 @@ static void pause_holds_what_is_sent_after_it(void)
     desk_start(&desk);
     for (int i = 0; i < EACH; i++) {
         lc_capability resume = lc_capability_new();
-        CU_ASSERT_EQUAL(lc_isolate_pause(desk.soloist.isolate, resume), 0);
+        CU_ASSERT_EQUAL(lc_isolate_pause(desk.agent.isolate, resume), 0);
         desk_send(&desk, 0, i);
         desk_answers(&desk);
         CU_ASSERT_TRUE(probe_is_empty(desk.probe));
-        CU_ASSERT_EQUAL(lc_isolate_resume(desk.soloist.isolate, resume), 0);
+        CU_ASSERT_EQUAL(lc_isolate_resume(desk.agent.isolate, resume), 0);
         PROBE_GETS(desk.probe, i);
     }
     desk_stop(&desk);
@@ -728,9 +728,9 @@ static void kill_comes_before_what_is_sent_after_it(void)
     struct desk desk;
     struct parcel parcel = {.number = 1};
     desk_start(&desk);
-    CU_ASSERT_EQUAL(lc_isolate_kill(desk.soloist.isolate, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(desk.agent.isolate, LC_PRIORITY_DEFAULT), 0);
     CU_ASSERT_EQUAL(send_parcel(desk.ports[0].send, &parcel), 0);
-    soloist_ends(&desk.soloist);
+    agent_ends(&desk.agent);
     CU_ASSERT_TRUE(probe_is_empty(desk.probe));
     CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 1);
     probe_close(desk.probe);
@@ -746,9 +746,9 @@ static void listener_hears_what_is_sent_after_it_was_added(void)
 {
     struct desk desk;
     desk_start(&desk);
-    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(desk.soloist.isolate, false), 0);
-    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(desk.soloist.isolate, desk.report), 0);
-    CU_ASSERT_EQUAL(soloist_told(&desk.soloist, fail, NULL), 0);
+    CU_ASSERT_EQUAL(lc_isolate_set_errors_fatal(desk.agent.isolate, false), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(desk.agent.isolate, desk.report), 0);
+    CU_ASSERT_EQUAL(agent_told(&desk.agent, fail, NULL), 0);
     desk_send(&desk, 0, 1);
     lc_message *message = probe_next(desk.probe);
     CU_ASSERT_EQUAL(lc_error_code(lc_message_error(message)), -EIO);
@@ -803,7 +803,7 @@ static void empty_and_large_messages_are_copied(void)
 enum treatment { LEAVES_IT, TAKES_IT, FAILS, THROWS };
 
 struct delivery {
-    struct soloist soloist;
+    struct agent agent;
     enum treatment treatment;
     lc_receive_port errors;
     lc_receive_port port;
@@ -843,14 +843,14 @@ static lc_error *do_nothing(void *arg)
 static void deliver(struct delivery *delivery, struct parcel *parcel, enum treatment treatment)
 {
     *delivery = (struct delivery){.treatment = treatment, .errors = probe_open()};
-    soloist_init(&delivery->soloist);
-    delivery->soloist.options.errors_not_fatal = true;
-    delivery->soloist.options.on_error = delivery->errors.send;
-    delivery->soloist.overture = open_delivery;
-    delivery->soloist.arg = delivery;
-    soloist_begin(&delivery->soloist);
+    agent_init(&delivery->agent);
+    delivery->agent.options.errors_not_fatal = true;
+    delivery->agent.options.on_error = delivery->errors.send;
+    delivery->agent.first = open_delivery;
+    delivery->agent.arg = delivery;
+    agent_begin(&delivery->agent);
     CU_ASSERT_EQUAL(send_parcel(delivery->port.send, parcel), 0);
-    soloist_does(&delivery->soloist, do_nothing, NULL);
+    agent_does(&delivery->agent, do_nothing, NULL);
 }
 
 static void end_delivery(struct delivery *delivery)
@@ -859,7 +859,7 @@ static void end_delivery(struct delivery *delivery)
     if (failed)
         lc_message_free(probe_next(delivery->errors));
     CU_ASSERT_TRUE(probe_is_empty(delivery->errors));
-    soloist_stop(&delivery->soloist);
+    agent_stop(&delivery->agent);
     probe_close(delivery->errors);
 }
 
@@ -926,14 +926,14 @@ static void dropped_data_is_destroyed_once(void)
     CU_ASSERT_EQUAL(atomic_load(&parcels[0].destroyed), 1);
     desk_start(&desk);
     gate_init(&gate);
-    soloist_waits(&desk.soloist, &gate);
+    agent_waits(&desk.agent, &gate);
     send_parcel(desk.ports[0].send, &parcels[1]);
     send_parcel(desk.ports[1].send, &parcels[2]);
-    CU_ASSERT_EQUAL(lc_isolate_kill(desk.soloist.isolate, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(desk.agent.isolate, LC_PRIORITY_DEFAULT), 0);
     CU_ASSERT_EQUAL(atomic_load(&parcels[1].destroyed), 0);
     uint64_t dropped = lc_messages_dropped();
     lc_handle_close(gate.open);
-    soloist_ends(&desk.soloist);
+    agent_ends(&desk.agent);
     send_parcel(desk.ports[0].send, &parcels[3]);
     for (size_t i = 0; i < 4; i++)
         CU_ASSERT_EQUAL(atomic_load(&parcels[i].destroyed), 1);
@@ -951,17 +951,17 @@ static lc_error *open_without_handler(void *arg)
 
 static void data_that_waits_for_a_handler_is_destroyed_at_the_end(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port;
     struct parcel parcel = {.number = 1};
-    soloist_init(&soloist);
-    soloist.overture = open_without_handler;
-    soloist.arg = &port;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.first = open_without_handler;
+    agent.arg = &port;
+    agent_begin(&agent);
     send_parcel(port.send, &parcel);
-    soloist_does(&soloist, do_nothing, NULL);
+    agent_does(&agent, do_nothing, NULL);
     CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 0);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 1);
 }
 
@@ -979,10 +979,10 @@ static void full_init(struct full *full, size_t limit, lc_when_full when_full)
 {
     desk_init(&full->desk);
     gate_init(&full->gate);
-    full->desk.soloist.options.mailbox_limit = limit;
-    full->desk.soloist.options.when_full = when_full;
-    soloist_begin(&full->desk.soloist);
-    soloist_waits(&full->desk.soloist, &full->gate);
+    full->desk.agent.options.mailbox_limit = limit;
+    full->desk.agent.options.when_full = when_full;
+    agent_begin(&full->desk.agent);
+    agent_waits(&full->desk.agent, &full->gate);
     for (int i = 1; i <= (int)limit; i++)
         CU_ASSERT_EQUAL(desk_send(&full->desk, (size_t)i % PORTS, i), 0);
 }
@@ -1059,10 +1059,10 @@ static void default_mailbox_takes_a_million_and_no_more(void)
     struct gate gate;
     desk_start(&desk);
     gate_init(&gate);
-    soloist_waits(&desk.soloist, &gate);
+    agent_waits(&desk.agent, &gate);
     CU_ASSERT_TRUE(takes_a_million(desk.ports[0].send));
     CU_ASSERT_EQUAL(desk_send(&desk, 0, 1), -ENOBUFS);
-    lc_isolate_kill(desk.soloist.isolate, LC_PRIORITY_DEFAULT);
+    lc_isolate_kill(desk.agent.isolate, LC_PRIORITY_DEFAULT);
     lc_handle_close(gate.open);
     desk_stop(&desk);
     gate_drop(&gate);
@@ -1079,12 +1079,12 @@ static void mailbox_without_limit_takes_more(void)
     struct gate gate;
     desk_init(&desk);
     gate_init(&gate);
-    desk.soloist.options.mailbox_limit = LC_MAILBOX_UNLIMITED;
-    soloist_begin(&desk.soloist);
-    soloist_waits(&desk.soloist, &gate);
+    desk.agent.options.mailbox_limit = LC_MAILBOX_UNLIMITED;
+    agent_begin(&desk.agent);
+    agent_waits(&desk.agent, &gate);
     CU_ASSERT_TRUE(takes_a_million(desk.ports[0].send));
     CU_ASSERT_EQUAL(desk_send(&desk, 0, 1), 0);
-    lc_isolate_kill(desk.soloist.isolate, LC_PRIORITY_DEFAULT);
+    lc_isolate_kill(desk.agent.isolate, LC_PRIORITY_DEFAULT);
     lc_handle_close(gate.open);
     desk_stop(&desk);
     gate_drop(&gate);
@@ -1235,7 +1235,7 @@ static void parked_sender_goes_on_when_the_receiver_is_gone(void)
     full_init(&full, LIMIT, LC_FULL_PARK_SENDER);
     sender_start(&senders[0], full.desk.ports[0].send, 5);
     sender_start(&senders[1], port.send, 6);
-    CU_ASSERT_EQUAL(lc_isolate_kill(full.desk.soloist.isolate, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(full.desk.agent.isolate, LC_PRIORITY_DEFAULT), 0);
     lc_handle_close(full.gate.open);
     probe_close(port);
     for (size_t i = 0; i < 2; i++) {
@@ -1254,20 +1254,20 @@ static lc_error *send_slowly_in_isolate(void *sender)
 static void isolate_is_parked_like_others(void)
 {
     struct full full;
-    struct soloist soloist;
+    struct agent agent;
     full_init(&full, LIMIT, LC_FULL_PARK_SENDER);
-    soloist_start(&soloist);
+    agent_start(&agent);
     struct sender sender = {.port = full.desk.ports[0].send, .begun = lc_handle_new()};
     sender.parcel.number = LIMIT + 1;
-    CU_ASSERT_EQUAL(soloist_told(&soloist, send_slowly_in_isolate, &sender), 0);
+    CU_ASSERT_EQUAL(agent_told(&agent, send_slowly_in_isolate, &sender), 0);
     CHECK_CLOSES(sender.begun);
     CU_ASSERT_TRUE(doer_sleeps(sender.self));
     lc_handle_close(full.gate.open);
     PROBE_GETS(full.desk.probe, 1, 2, 3, 4, 5);
-    soloist_does(&soloist, do_nothing, NULL);
+    agent_does(&agent, do_nothing, NULL);
     CU_ASSERT_EQUAL(sender.result, 0);
     lc_handle_unref(sender.begun);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     full_drop(&full);
 }
 
@@ -1317,10 +1317,10 @@ static void nobody_is_parked_at_its_own_mailbox(void)
 {
     struct desk desk;
     desk_init(&desk);
-    desk.soloist.options.mailbox_limit = 1;
-    desk.soloist.options.when_full = LC_FULL_PARK_SENDER;
-    soloist_begin(&desk.soloist);
-    soloist_does(&desk.soloist, fill_own_mailbox, &desk);
+    desk.agent.options.mailbox_limit = 1;
+    desk.agent.options.when_full = LC_FULL_PARK_SENDER;
+    agent_begin(&desk.agent);
+    agent_does(&desk.agent, fill_own_mailbox, &desk);
     PROBE_GETS(desk.probe, 1);
     desk_stop(&desk);
     lc_receive_port port = full_port(1, LC_FULL_PARK_SENDER);

@@ -173,7 +173,7 @@ static void tick_in_a_port_that_is_closed(void)
 /* ---- isolates ---- */
 
 struct ticker {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port ticks; /* the isolate's */
     lc_receive_port own;   /* the isolate's, for numbers that are passed on */
     lc_receive_port heard; /* the test's: periods, negative, and numbers */
@@ -206,17 +206,17 @@ static void ticker_init(struct ticker *ticker, size_t limit, lc_when_full when_f
     *ticker = (struct ticker){.period = LC_MILLISECOND, .gate = lc_handle_new()};
     ticker->heard = probe_open();
     ticker->time = probe_open();
-    soloist_init(&ticker->soloist);
-    ticker->soloist.overture = begin_ticking;
-    ticker->soloist.arg = ticker;
-    ticker->soloist.options.mailbox_limit = limit;
-    ticker->soloist.options.when_full = when_full;
-    soloist_begin(&ticker->soloist);
+    agent_init(&ticker->agent);
+    ticker->agent.first = begin_ticking;
+    ticker->agent.arg = ticker;
+    ticker->agent.options.mailbox_limit = limit;
+    ticker->agent.options.when_full = when_full;
+    agent_begin(&ticker->agent);
 }
 
 static void ticker_drop(struct ticker *ticker)
 {
-    soloist_stop(&ticker->soloist);
+    agent_stop(&ticker->agent);
     probe_close(ticker->heard);
     probe_close(ticker->time);
     lc_handle_unref(ticker->gate);
@@ -266,8 +266,8 @@ static void held_up(bool paused)
     ticker_init(&ticker, 3, LC_FULL_REFUSE);
     lc_capability resume = lc_capability_new();
     CU_ASSERT_TRUE(is_periods(probe_number(ticker.heard)));
-    int code = paused ? lc_isolate_pause(ticker.soloist.isolate, resume)
-                      : soloist_told(&ticker.soloist, waits_at_gate, &ticker);
+    int code = paused ? lc_isolate_pause(ticker.agent.isolate, resume)
+                      : agent_told(&ticker.agent, waits_at_gate, &ticker);
     CU_ASSERT_EQUAL(code, 0);
     let_pass(&ticker, (int64_t)PERIODS * ticker.period);
     while (!probe_is_empty(ticker.heard)) /* what came before it was held up */
@@ -275,7 +275,7 @@ static void held_up(bool paused)
     for (int i = 1; i <= 3; i++)
         CU_ASSERT_EQUAL(send_number(ticker.own.send, i), 0);
     CU_ASSERT_EQUAL(send_number(ticker.own.send, 4), -ENOBUFS);
-    code = paused ? lc_isolate_resume(ticker.soloist.isolate, resume) : 0;
+    code = paused ? lc_isolate_resume(ticker.agent.isolate, resume) : 0;
     CU_ASSERT_EQUAL(code, 0);
     lc_handle_close(ticker.gate);
     int periods = -probe_number(ticker.heard);
@@ -299,12 +299,12 @@ static void ticks_push_nothing_out_of_a_mailbox(void)
     struct ticker ticker;
     ticker_init(&ticker, 2, LC_FULL_DROP_OLDEST);
     lc_capability resume = lc_capability_new();
-    CU_ASSERT_EQUAL(lc_isolate_pause(ticker.soloist.isolate, resume), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(ticker.agent.isolate, resume), 0);
     let_pass(&ticker, 10 * ticker.period);
     for (int i = 1; i <= 4; i++)
         CU_ASSERT_EQUAL(send_number(ticker.own.send, i), 0);
     let_pass(&ticker, 10 * ticker.period);
-    CU_ASSERT_EQUAL(lc_isolate_resume(ticker.soloist.isolate, resume), 0);
+    CU_ASSERT_EQUAL(lc_isolate_resume(ticker.agent.isolate, resume), 0);
     CU_ASSERT_EQUAL(next_number(&ticker), 3);
     CU_ASSERT_EQUAL(next_number(&ticker), 4);
     ticker_drop(&ticker);
@@ -315,7 +315,7 @@ static void nothing_comes_after_the_owner_cancels(void)
 {
     struct ticker ticker;
     ticker_init(&ticker, LC_MAILBOX_DEFAULT, LC_FULL_REFUSE);
-    CU_ASSERT_EQUAL(soloist_told(&ticker.soloist, cancels, &ticker), 0);
+    CU_ASSERT_EQUAL(agent_told(&ticker.agent, cancels, &ticker), 0);
     let_pass(&ticker, 10 * ticker.period);
     lc_handle_close(ticker.gate);
     CU_ASSERT_EQUAL(next_number(&ticker), 1);
@@ -343,20 +343,20 @@ static void ticks_without_a_handler(void)
 {
     struct ticker ticker;
     ticker_init(&ticker, 1, LC_FULL_REFUSE);
-    soloist_does(&ticker.soloist, drops_handler, &ticker);
+    agent_does(&ticker.agent, drops_handler, &ticker);
     while (!probe_is_empty(ticker.heard))
         continue;
     let_pass(&ticker, (int64_t)PERIODS * ticker.period);
     CU_ASSERT_EQUAL(send_number(ticker.own.send, 1), 0); /* it waits for none, and takes no room */
     PROBE_GETS(ticker.heard, 1);
-    soloist_does(&ticker.soloist, takes_handler, &ticker);
+    agent_does(&ticker.agent, takes_handler, &ticker);
     CU_ASSERT_TRUE(-probe_number(ticker.heard) > PERIODS / 2);
-    soloist_does(&ticker.soloist, drops_handler, &ticker);
+    agent_does(&ticker.agent, drops_handler, &ticker);
     let_pass(&ticker, 10 * ticker.period);
     CU_ASSERT_TRUE(lc_timer_cancel(ticker.timer));
     while (!probe_is_empty(ticker.heard))
         continue;
-    soloist_does(&ticker.soloist, takes_handler, &ticker);
+    agent_does(&ticker.agent, takes_handler, &ticker);
     CU_ASSERT_EQUAL(send_number(ticker.own.send, 2), 0);
     PROBE_GETS(ticker.heard, 2);
     ticker_drop(&ticker);

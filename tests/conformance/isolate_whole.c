@@ -5,9 +5,9 @@
 #include "support/check.h"
 #include "support/fibers.h"
 #include "support/later.h"
-#include "support/mime.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_isolate.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -191,15 +191,15 @@ static void idle_threads_end_though_isolates_live(void)
     lc_executor_options options = {.size = sizeof options};
     options.threads = 2;
     options.idle_timeout = LC_MILLISECOND;
-    struct mime mime;
+    struct scripted_isolate isolate;
     struct task tasks[2];
     sem_t hold;
     sem_init(&hold, 0, 0);
-    mime_init(&mime);
-    CHECK_SUCCESS(lc_executor_new(&options, &mime.options.executor));
-    CU_ASSERT_TRUE(mime_spawn(&mime));
+    isolate_init(&isolate);
+    CHECK_SUCCESS(lc_executor_new(&options, &isolate.options.executor));
+    CU_ASSERT_TRUE(isolate_spawn(&isolate));
     for (int i = 0; i < 2; i++) {
-        start_task(mime.options.executor, &tasks[i], &hold, true);
+        start_task(isolate.options.executor, &tasks[i], &hold, true);
         CHECK_CLOSES(tasks[i].begun);
     }
     for (int i = 0; i < 2; i++)
@@ -208,10 +208,10 @@ static void idle_threads_end_though_isolates_live(void)
         drop_task(&tasks[i]);
     CU_ASSERT_NOT_EQUAL(tasks[0].thread, tasks[1].thread);
     CU_ASSERT_TRUE(check_until(one_has_ended, tasks));
-    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
-    CU_ASSERT_TRUE(hears(mime.notes, "message"));
-    mime_drop(&mime);
-    fibers_end(mime.options.executor);
+    CU_ASSERT_TRUE(isolate_told(&isolate, isolate_says, "message"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "message"));
+    isolate_drop(&isolate);
+    fibers_end(isolate.options.executor);
     sem_destroy(&hold);
 }
 
@@ -303,19 +303,19 @@ static void free_refuses_drains_and_joins(void)
 static void free_waits_for_isolates(void)
 {
     struct freeing freeing = {.executor = fibers_executor(2)};
-    struct mime mime;
-    mime_init(&mime);
-    mime.options.executor = freeing.executor;
-    CU_ASSERT_TRUE(mime_spawn(&mime));
+    struct scripted_isolate isolate;
+    isolate_init(&isolate);
+    isolate.options.executor = freeing.executor;
+    CU_ASSERT_TRUE(isolate_spawn(&isolate));
     begin_to_free(&freeing);
     CU_ASSERT_TRUE(check_until(is_refused, &freeing));
-    CU_ASSERT_TRUE(mime_told(&mime, mime_says, "message"));
-    CU_ASSERT_TRUE(hears(mime.notes, "message"));
+    CU_ASSERT_TRUE(isolate_told(&isolate, isolate_says, "message"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "message"));
     CU_ASSERT_FALSE(atomic_load(&freeing.over));
-    CU_ASSERT_TRUE(mime_told(&mime, mime_closes, NULL));
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(isolate_told(&isolate, isolate_closes, NULL));
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
     lc_call_blocking(await_freeing, &freeing);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 /* ---- C16: from a shared object ---- */
@@ -403,25 +403,25 @@ static void named_entry_lives_on_messages(void)
 }
 
 /* From within a group. */
-static lc_error *spawns_from_its_group(struct mime *mime, void *arg)
+static lc_error *spawns_from_its_group(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
-    return spawn(PROGRAM "#group", &mime->notes);
+    return spawn(PROGRAM "#group", &isolate->notes);
 }
 
 static void it_has_a_group_of_its_own(void)
 {
-    struct mime mime;
-    mime_init(&mime);
-    CHECK_SUCCESS(lc_isolate_group_new(NULL, &mime.options.group));
-    CU_ASSERT_TRUE(mime_spawn(&mime));
-    CU_ASSERT_TRUE(mime_told(&mime, spawns_from_its_group, NULL));
-    CU_ASSERT_TRUE(hears(mime.notes, "program.so"));
-    CU_ASSERT_TRUE(hears(mime.notes, "1"));
-    CU_ASSERT_TRUE(hears(mime.notes, "2"));
-    CU_ASSERT_EQUAL(lc_isolate_group_count(mime.options.group), 1);
-    mime_drop(&mime);
-    lc_isolate_group_unref(mime.options.group);
+    struct scripted_isolate isolate;
+    isolate_init(&isolate);
+    CHECK_SUCCESS(lc_isolate_group_new(NULL, &isolate.options.group));
+    CU_ASSERT_TRUE(isolate_spawn(&isolate));
+    CU_ASSERT_TRUE(isolate_told(&isolate, spawns_from_its_group, NULL));
+    CU_ASSERT_TRUE(hears(isolate.notes, "program.so"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "1"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "2"));
+    CU_ASSERT_EQUAL(lc_isolate_group_count(isolate.options.group), 1);
+    isolate_drop(&isolate);
+    lc_isolate_group_unref(isolate.options.group);
 }
 
 static void options_of_a_spawn_are_heeded(void)
@@ -562,7 +562,7 @@ static void first_message_is_moved(void)
 /* What a computation is to do. */
 struct computation {
     lc_payload result;
-    mime_act act; /* with no mime; NULL: nothing */
+    isolate_action act; /* with no isolate; NULL: nothing */
     const char *text;
     atomic_uint runs;
 };
@@ -619,7 +619,7 @@ static void run_gives_an_empty_result(void)
     lc_message_free(result);
 }
 
-static lc_error *run_failing(mime_act act)
+static lc_error *run_failing(isolate_action act)
 {
     struct load load = {.destroyed = 0};
     struct computation computation = {.act = act, .text = "failed"};
@@ -634,7 +634,7 @@ static lc_error *run_failing(mime_act act)
 
 static void run_gives_the_error(void)
 {
-    static const mime_act acts[] = {mime_fails, mime_throws};
+    static const isolate_action acts[] = {isolate_fails, isolate_throws};
     for (int i = 0; i < 2; i++) {
         lc_error *error = run_failing(acts[i]);
         CU_ASSERT_EQUAL(lc_error_code(error), -100);
@@ -643,26 +643,26 @@ static void run_gives_the_error(void)
     }
 }
 
-static lc_error *kills_the_caller(struct mime *mime, void *arg)
+static lc_error *kills_the_caller(struct scripted_isolate *isolate, void *arg)
 {
     lc_isolate self;
-    (void)mime;
+    (void)isolate;
     (void)arg;
     lc_isolate_current(&self);
     lc_isolate_kill(self, LC_PRIORITY_IMMEDIATE);
     return NULL;
 }
 
-static lc_error *exits(struct mime *mime, void *arg)
+static lc_error *exits(struct scripted_isolate *isolate, void *arg)
 {
-    (void)mime;
+    (void)isolate;
     (void)arg;
     lc_isolate_exit(LC_NO_PORT, NULL);
 }
 
 static void run_that_ends_without_result(void)
 {
-    static const mime_act acts[] = {kills_the_caller, exits};
+    static const isolate_action acts[] = {kills_the_caller, exits};
     for (int i = 0; i < 2; i++) {
         lc_error *error = run_failing(acts[i]);
         CU_ASSERT_EQUAL(lc_error_code(error), -ENODATA);
@@ -671,10 +671,10 @@ static void run_that_ends_without_result(void)
     }
 }
 
-static lc_error *waits_for_its_context(struct mime *mime, void *arg)
+static lc_error *waits_for_its_context(struct scripted_isolate *isolate, void *arg)
 {
     lc_handle_wait(lc_context_done(lc_isolate_context()), LC_FOREVER);
-    return kills_the_caller(mime, arg);
+    return kills_the_caller(isolate, arg);
 }
 
 /* It is killed then; its context ends, and so does it. */
@@ -695,15 +695,15 @@ static void run_has_a_deadline(void)
     lc_message_free(result);
 }
 
-static lc_error *says_its_name(struct mime *mime, void *arg)
+static lc_error *says_its_name(struct scripted_isolate *isolate, void *arg)
 {
     lc_isolate self;
     char name[LC_NAME_MAX + 1] = "";
-    (void)mime;
+    (void)isolate;
     (void)arg;
-    bool isolate = lc_isolate_current(&self);
+    bool current = lc_isolate_current(&self);
     lc_isolate_copy_name(self, name, sizeof name);
-    return lc_error_new(-100, "%s", isolate ? name : "no isolate");
+    return lc_error_new(-100, "%s", current ? name : "no isolate");
 }
 
 static void run_is_in_an_isolate_of_that_name(void)
@@ -745,348 +745,349 @@ static void run_within_an_isolate(void)
 
 /* One that waits for a computation is killed: it leaves no port, no message, no computation. */
 struct nested {
-    struct mime *mime;
+    struct scripted_isolate *isolate;
     struct computation computation;
 };
 
 static lc_error *compute_until_let_go(lc_payload *result, void *arg)
 {
     struct nested *nested = arg;
-    mime_wait(nested->mime);
+    isolate_wait(nested->isolate);
     return compute(result, &nested->computation);
 }
 
-static lc_error *runs(struct mime *mime, void *arg)
+static lc_error *runs(struct scripted_isolate *isolate, void *arg)
 {
     lc_message *result;
     lc_error_unref(lc_isolate_compute(NULL, compute_until_let_go, arg, &result, LC_FOREVER));
     lc_message_free(result);
     lc_isolate_check();
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void waiting_for_a_run_and_killed(void)
 {
-    struct mime mime;
-    struct nested nested = {&mime, {.result = text_payload("result")}};
-    mime_begin(&mime);
-    CU_ASSERT_TRUE(mime_told(&mime, runs, &nested));
-    CU_ASSERT_TRUE(mime_sleeps(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    struct scripted_isolate isolate;
+    struct nested nested = {&isolate, {.result = text_payload("result")}};
+    isolate_begin(&isolate);
+    CU_ASSERT_TRUE(isolate_told(&isolate, runs, &nested));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
     CU_ASSERT_EQUAL(atomic_load(&nested.computation.runs), 0); /* killed where it waits */
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 /* ---- C18: as a component ---- */
 
 /* Its entry says "begins", and lets the test know who it is. */
-static lc_error *begins(struct mime *mime, void *arg)
+static lc_error *begins(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
-    lc_isolate_current(&mime->isolate);
-    mime->done = lc_isolate_done(mime->isolate);
-    mime_say(mime, "begins");
+    lc_isolate_current(&isolate->real);
+    isolate->done = lc_isolate_done(isolate->real);
+    isolate_say(isolate, "begins");
     return NULL;
 }
 
-static lc_error *begins_and_waits(struct mime *mime, void *arg)
+static lc_error *begins_and_waits(struct scripted_isolate *isolate, void *arg)
 {
-    begins(mime, arg);
-    mime_wait(mime);
+    begins(isolate, arg);
+    isolate_wait(isolate);
     return NULL;
 }
 
 /* In a callback, so that the entry goes on, and returns. */
 static void kill_in_callback(void *arg)
 {
-    const struct mime *mime = arg;
-    lc_isolate_kill(mime->isolate, LC_PRIORITY_IMMEDIATE);
+    const struct scripted_isolate *isolate = arg;
+    lc_isolate_kill(isolate->real, LC_PRIORITY_IMMEDIATE);
 }
 
-static lc_error *begins_and_is_killed(struct mime *mime, void *arg)
+static lc_error *begins_and_is_killed(struct scripted_isolate *isolate, void *arg)
 {
-    begins(mime, arg);
-    lc_handle_on_close(lc_handle_new_closed(), kill_in_callback, mime, NULL);
+    begins(isolate, arg);
+    lc_handle_on_close(lc_handle_new_closed(), kill_in_callback, isolate, NULL);
     return NULL;
 }
 
-static lc_error *begins_and_fails(struct mime *mime, void *arg)
+static lc_error *begins_and_fails(struct scripted_isolate *isolate, void *arg)
 {
-    begins(mime, arg);
+    begins(isolate, arg);
     return lc_error_new(-100, "in the entry");
 }
 
-struct stage {
-    struct mime mime;
+struct fixture {
+    struct scripted_isolate isolate;
     struct scope scope;
     lc_component *component;
 };
 
-static void stage_set(struct stage *stage, mime_act first, bool survives_errors)
+static void fixture_init(struct fixture *fixture, isolate_action first, bool survives_errors)
 {
-    *stage = (struct stage){.scope = scope_new(NULL)};
-    mime_init(&stage->mime);
-    stage->mime.first = first;
-    stage->mime.options.errors_not_fatal = survives_errors;
-    CHECK_SUCCESS(lc_isolate_component_new(&stage->mime.options, &stage->component));
+    *fixture = (struct fixture){.scope = scope_new(NULL)};
+    isolate_init(&fixture->isolate);
+    fixture->isolate.first = first;
+    fixture->isolate.options.errors_not_fatal = survives_errors;
+    CHECK_SUCCESS(lc_isolate_component_new(&fixture->isolate.options, &fixture->component));
 }
 
-static void stage_begin(struct stage *stage, mime_act first)
+static void fixture_begin(struct fixture *fixture, isolate_action first)
 {
-    stage_set(stage, first, false);
-    CHECK_SUCCESS(lc_component_start(stage->component, stage->scope.context));
-    CU_ASSERT_TRUE(hears(stage->mime.notes, "begins"));
+    fixture_init(fixture, first, false);
+    CHECK_SUCCESS(lc_component_start(fixture->component, fixture->scope.context));
+    CU_ASSERT_TRUE(hears(fixture->isolate.notes, "begins"));
 }
 
 /* Its isolate has ended, or never began. */
-static void stage_drop(struct stage *stage)
+static void fixture_drop(struct fixture *fixture)
 {
-    lc_component_destroy(stage->component);
-    CU_ASSERT_EQUAL(atomic_load(&stage->mime.released), 1);
-    mime_drop(&stage->mime);
-    scope_drop(&stage->scope);
+    lc_component_destroy(fixture->component);
+    CU_ASSERT_EQUAL(atomic_load(&fixture->isolate.released), 1);
+    isolate_drop(&fixture->isolate);
+    scope_drop(&fixture->scope);
 }
 
 static void ready_after_the_entry(void)
 {
-    struct stage stage;
-    stage_begin(&stage, begins_and_waits);
-    lc_handle *ready = lc_component_ready(stage.component);
-    CU_ASSERT_TRUE(mime_sleeps(&stage.mime));
+    struct fixture fixture;
+    fixture_begin(&fixture, begins_and_waits);
+    lc_handle *ready = lc_component_ready(fixture.component);
+    CU_ASSERT_TRUE(isolate_sleeps(&fixture.isolate));
     CHECK_OPEN(ready);
-    mime_let_go(&stage.mime);
+    isolate_let_go(&fixture.isolate);
     CHECK_CLOSES(ready);
-    CHECK_OPEN(lc_component_done(stage.component));
-    scope_cancel(&stage.scope);
-    CHECK_CLOSES(lc_component_done(stage.component));
-    stage_drop(&stage);
+    CHECK_OPEN(lc_component_done(fixture.component));
+    scope_cancel(&fixture.scope);
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    fixture_drop(&fixture);
 }
 
 /* Stopped before its entry has run, while it runs, or while it is held at its exit. */
-static void stop_ends_holds(bool at_start, mime_act act, const void *arg)
+static void stop_ends_holds(bool at_start, isolate_action act, const void *arg)
 {
-    struct stage stage = {.scope = scope_new(NULL)};
-    mime_init(&stage.mime);
-    stage.mime.first = begins;
-    stage.mime.options.hold_at_start = at_start;
-    stage.mime.options.hold_at_exit = true;
-    CHECK_SUCCESS(lc_isolate_component_new(&stage.mime.options, &stage.component));
-    CHECK_SUCCESS(lc_component_start(stage.component, stage.scope.context));
-    CU_ASSERT_TRUE(at_start || hears(stage.mime.notes, "begins"));
+    struct fixture fixture = {.scope = scope_new(NULL)};
+    isolate_init(&fixture.isolate);
+    fixture.isolate.first = begins;
+    fixture.isolate.options.hold_at_start = at_start;
+    fixture.isolate.options.hold_at_exit = true;
+    CHECK_SUCCESS(lc_isolate_component_new(&fixture.isolate.options, &fixture.component));
+    CHECK_SUCCESS(lc_component_start(fixture.component, fixture.scope.context));
+    CU_ASSERT_TRUE(at_start || hears(fixture.isolate.notes, "begins"));
     if (act) {
-        CU_ASSERT_TRUE(mime_told(&stage.mime, act, arg));
-        CU_ASSERT_TRUE(mime_comes_to(&stage.mime, LC_ISOLATE_HELD_AT_EXIT));
-        CU_ASSERT_TRUE(!arg || hears(stage.mime.notes, arg));
+        CU_ASSERT_TRUE(isolate_told(&fixture.isolate, act, arg));
+        CU_ASSERT_TRUE(isolate_comes_to(&fixture.isolate, LC_ISOLATE_HELD_AT_EXIT));
+        CU_ASSERT_TRUE(!arg || hears(fixture.isolate.notes, arg));
     }
-    CHECK_OPEN(lc_component_done(stage.component));
-    scope_cancel(&stage.scope);
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
-    stage.mime.options.hold_at_exit = false; /* there is no hold left for mime_drop to end */
-    stage_drop(&stage);
+    CHECK_OPEN(lc_component_done(fixture.component));
+    scope_cancel(&fixture.scope);
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "exit"));
+    fixture.isolate.options.hold_at_exit =
+        false; /* there is no hold left for isolate_drop to end */
+    fixture_drop(&fixture);
 }
 
 static void component_that_is_stopped_is_not_held(void)
 {
     stop_ends_holds(true, NULL, NULL);
     stop_ends_holds(false, NULL, NULL);
-    stop_ends_holds(false, mime_closes, NULL);
-    stop_ends_holds(false, mime_exits, "last");
+    stop_ends_holds(false, isolate_closes, NULL);
+    stop_ends_holds(false, isolate_exits, "last");
 }
 
 static void not_ready_if_the_entry_fails(void)
 {
-    struct stage stage;
-    stage_begin(&stage, begins_and_fails);
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CHECK_OPEN(lc_component_ready(stage.component));
-    lc_error *error = lc_signaler_take(stage.scope.signaler);
+    struct fixture fixture;
+    fixture_begin(&fixture, begins_and_fails);
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CHECK_OPEN(lc_component_ready(fixture.component));
+    lc_error *error = lc_signaler_take(fixture.scope.signaler);
     CU_ASSERT_STRING_EQUAL(lc_error_message(error), "in the entry");
     lc_error_unref(error);
-    stage_drop(&stage);
+    fixture_drop(&fixture);
 }
 
 static void done_after_the_exit(void)
 {
-    struct stage stage;
-    stage_begin(&stage, begins);
-    CHECK_CLOSES(lc_component_ready(stage.component));
-    CHECK_OPEN(lc_component_done(stage.component));
-    CU_ASSERT_TRUE(mime_told(&stage.mime, mime_exits, "last"));
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CU_ASSERT_EQUAL(atomic_load(&stage.mime.released), 1);
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "last"));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
-    CU_ASSERT_PTR_NULL(lc_signaler_take(stage.scope.signaler));
-    stage_drop(&stage);
+    struct fixture fixture;
+    fixture_begin(&fixture, begins);
+    CHECK_CLOSES(lc_component_ready(fixture.component));
+    CHECK_OPEN(lc_component_done(fixture.component));
+    CU_ASSERT_TRUE(isolate_told(&fixture.isolate, isolate_exits, "last"));
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CU_ASSERT_EQUAL(atomic_load(&fixture.isolate.released), 1);
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "last"));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "exit"));
+    CU_ASSERT_PTR_NULL(lc_signaler_take(fixture.scope.signaler));
+    fixture_drop(&fixture);
 }
 
-static void error_is_thrown_after_listeners_were_told(mime_act act)
+static void error_is_thrown_after_listeners_were_told(isolate_action act)
 {
-    struct stage stage;
-    stage_begin(&stage, begins);
+    struct fixture fixture;
+    fixture_begin(&fixture, begins);
     check_log_capture();
-    CU_ASSERT_TRUE(mime_told(&stage.mime, act, "failed"));
-    CHECK_CLOSES(lc_signaler_thrown(stage.scope.signaler));
+    CU_ASSERT_TRUE(isolate_told(&fixture.isolate, act, "failed"));
+    CHECK_CLOSES(lc_signaler_thrown(fixture.scope.signaler));
     lc_message *message = NULL;
-    CU_ASSERT_EQUAL_FATAL(lc_port_receive(stage.mime.notes, &message, LC_NOW), 0);
-    lc_error *error = lc_signaler_take(stage.scope.signaler);
+    CU_ASSERT_EQUAL_FATAL(lc_port_receive(fixture.isolate.notes, &message, LC_NOW), 0);
+    lc_error *error = lc_signaler_take(fixture.scope.signaler);
     CU_ASSERT_EQUAL(lc_error_code(error), -100);
     CU_ASSERT_STRING_EQUAL(lc_error_message(error), "failed");
     CU_ASSERT_TRUE(lc_error_contains(error, lc_message_error(message)));
     lc_error_unref(error);
     lc_message_free(message);
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "exit"));
     CU_ASSERT_FALSE(check_log_has("failed"));
     check_log_release();
-    stage_drop(&stage);
+    fixture_drop(&fixture);
 }
 
 static void errors_are_thrown_on_the_context(void)
 {
-    error_is_thrown_after_listeners_were_told(mime_fails);
-    error_is_thrown_after_listeners_were_told(mime_throws);
+    error_is_thrown_after_listeners_were_told(isolate_fails);
+    error_is_thrown_after_listeners_were_told(isolate_throws);
 }
 
 static void survived_errors_are_not_thrown(void)
 {
-    struct stage stage;
-    stage_set(&stage, begins, true);
-    CHECK_SUCCESS(lc_component_start(stage.component, stage.scope.context));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "begins"));
-    CU_ASSERT_TRUE(mime_told(&stage.mime, mime_throws, "failed"));
-    CU_ASSERT_TRUE(mime_told(&stage.mime, mime_exits, "last"));
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "error: failed"));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "last"));
-    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
-    stage_drop(&stage);
+    struct fixture fixture;
+    fixture_init(&fixture, begins, true);
+    CHECK_SUCCESS(lc_component_start(fixture.component, fixture.scope.context));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "begins"));
+    CU_ASSERT_TRUE(isolate_told(&fixture.isolate, isolate_throws, "failed"));
+    CU_ASSERT_TRUE(isolate_told(&fixture.isolate, isolate_exits, "last"));
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "error: failed"));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "last"));
+    CHECK_OPEN(lc_signaler_thrown(fixture.scope.signaler));
+    fixture_drop(&fixture);
 }
 
 static void end_of_the_context_kills_it(void)
 {
-    struct stage stage;
-    stage_begin(&stage, begins);
-    CU_ASSERT_TRUE(mime_does(&stage.mime, mime_shows_context, NULL));
-    CU_ASSERT_PTR_NULL(lc_context_error(stage.mime.context));
-    scope_cancel(&stage.scope);
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(stage.mime.context)), -ECANCELED);
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
-    CU_ASSERT_TRUE(hears_nothing(stage.mime.notes));
-    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler)); /* a kill is no error */
-    stage_drop(&stage);
+    struct fixture fixture;
+    fixture_begin(&fixture, begins);
+    CU_ASSERT_TRUE(isolate_does(&fixture.isolate, isolate_shows_context, NULL));
+    CU_ASSERT_PTR_NULL(lc_context_error(fixture.isolate.context));
+    scope_cancel(&fixture.scope);
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(fixture.isolate.context)), -ECANCELED);
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "exit"));
+    CU_ASSERT_TRUE(hears_nothing(fixture.isolate.notes));
+    CHECK_OPEN(lc_signaler_thrown(fixture.scope.signaler)); /* a kill is no error */
+    fixture_drop(&fixture);
 }
 
 /* Also while a handler waits for the isolate's context, which is below that one. */
-static lc_error *waits_below(struct mime *mime, void *arg)
+static lc_error *waits_below(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
-    mime_say(mime, "waits");
+    isolate_say(isolate, "waits");
     lc_handle_wait(lc_context_done(lc_isolate_context()), LC_FOREVER);
-    mime_say(mime, "goes on");
+    isolate_say(isolate, "goes on");
     return NULL;
 }
 
 static void handler_sees_the_end_of_the_context(void)
 {
-    struct stage stage;
-    stage_begin(&stage, begins);
-    CU_ASSERT_TRUE(mime_told(&stage.mime, waits_below, NULL));
-    CU_ASSERT_TRUE(mime_told(&stage.mime, mime_says, "message"));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "waits"));
-    scope_cancel(&stage.scope);
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "goes on"));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
-    CHECK_CLOSES(lc_component_done(stage.component));
-    stage_drop(&stage);
+    struct fixture fixture;
+    fixture_begin(&fixture, begins);
+    CU_ASSERT_TRUE(isolate_told(&fixture.isolate, waits_below, NULL));
+    CU_ASSERT_TRUE(isolate_told(&fixture.isolate, isolate_says, "message"));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "waits"));
+    scope_cancel(&fixture.scope);
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "goes on"));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "exit"));
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    fixture_drop(&fixture);
 }
 
 static void started_under_an_ended_context(void)
 {
-    struct stage stage;
-    stage_set(&stage, NULL, false);
-    scope_cancel(&stage.scope);
-    CHECK_SUCCESS(lc_component_start(stage.component, stage.scope.context));
-    CHECK_CLOSES(lc_component_done(stage.component));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "exit"));
-    stage_drop(&stage);
+    struct fixture fixture;
+    fixture_init(&fixture, NULL, false);
+    scope_cancel(&fixture.scope);
+    CHECK_SUCCESS(lc_component_start(fixture.component, fixture.scope.context));
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "exit"));
+    fixture_drop(&fixture);
 }
 
 static void starts_once(void)
 {
-    struct stage stage;
-    stage_begin(&stage, begins);
-    CHECK_ERROR(lc_component_start(stage.component, stage.scope.context), -EALREADY);
-    CU_ASSERT_TRUE(mime_does(&stage.mime, mime_says, "lives"));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "lives"));
-    CU_ASSERT_EQUAL(atomic_load(&stage.mime.entered), 1);
-    scope_cancel(&stage.scope);
-    CHECK_CLOSES(lc_component_done(stage.component));
-    stage_drop(&stage);
+    struct fixture fixture;
+    fixture_begin(&fixture, begins);
+    CHECK_ERROR(lc_component_start(fixture.component, fixture.scope.context), -EALREADY);
+    CU_ASSERT_TRUE(isolate_does(&fixture.isolate, isolate_says, "lives"));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "lives"));
+    CU_ASSERT_EQUAL(atomic_load(&fixture.isolate.entered), 1);
+    scope_cancel(&fixture.scope);
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    fixture_drop(&fixture);
 }
 
 static void never_started(void)
 {
-    struct stage stage;
-    stage_set(&stage, NULL, false);
-    CHECK_OPEN(lc_component_ready(stage.component));
-    CHECK_OPEN(lc_component_done(stage.component));
-    CU_ASSERT_EQUAL(atomic_load(&stage.mime.released), 0);
-    stage_drop(&stage);
-    CU_ASSERT_EQUAL(atomic_load(&stage.mime.entered), 0);
+    struct fixture fixture;
+    fixture_init(&fixture, NULL, false);
+    CHECK_OPEN(lc_component_ready(fixture.component));
+    CHECK_OPEN(lc_component_done(fixture.component));
+    CU_ASSERT_EQUAL(atomic_load(&fixture.isolate.released), 0);
+    fixture_drop(&fixture);
+    CU_ASSERT_EQUAL(atomic_load(&fixture.isolate.entered), 0);
 }
 
 static void start_that_fails(void)
 {
-    struct stage stage;
+    struct fixture fixture;
     lc_isolate_group *group;
     CHECK_SUCCESS(lc_isolate_group_new(NULL, &group));
     CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, LC_NOW), 0);
-    stage = (struct stage){.scope = scope_new(NULL)};
-    mime_init(&stage.mime);
-    stage.mime.options.group = group;
-    CHECK_SUCCESS(lc_isolate_component_new(&stage.mime.options, &stage.component));
-    CHECK_ERROR(lc_component_start(stage.component, stage.scope.context), -ESHUTDOWN);
-    CU_ASSERT_EQUAL(atomic_load(&stage.mime.released), 0);
-    stage_drop(&stage);
+    fixture = (struct fixture){.scope = scope_new(NULL)};
+    isolate_init(&fixture.isolate);
+    fixture.isolate.options.group = group;
+    CHECK_SUCCESS(lc_isolate_component_new(&fixture.isolate.options, &fixture.component));
+    CHECK_ERROR(lc_component_start(fixture.component, fixture.scope.context), -ESHUTDOWN);
+    CU_ASSERT_EQUAL(atomic_load(&fixture.isolate.released), 0);
+    fixture_drop(&fixture);
     lc_isolate_group_unref(group);
 }
 
 static void options_are_copied(void)
 {
-    struct stage stage = {.scope = scope_new(NULL)};
+    struct fixture fixture = {.scope = scope_new(NULL)};
     char name[] = "the name", response[] = "response";
-    mime_init(&stage.mime);
-    stage.mime.first = begins;
-    lc_isolate_options options = stage.mime.options;
+    isolate_init(&fixture.isolate);
+    fixture.isolate.first = begins;
+    lc_isolate_options options = fixture.isolate.options;
     options.name = name;
     options.exit_response = text_payload(response);
-    CHECK_SUCCESS(lc_isolate_component_new(&options, &stage.component));
+    CHECK_SUCCESS(lc_isolate_component_new(&options, &fixture.component));
     memset(name, 'x', sizeof name - 1);
     memset(response, 'x', sizeof response - 1);
     memset(&options, 0xff, sizeof options);
-    CHECK_SUCCESS(lc_component_start(stage.component, stage.scope.context));
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "begins"));
+    CHECK_SUCCESS(lc_component_start(fixture.component, fixture.scope.context));
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "begins"));
     char told[LC_NAME_MAX + 1] = "";
-    CU_ASSERT_EQUAL(lc_isolate_copy_name(stage.mime.isolate, told, sizeof told), 0);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(fixture.isolate.real, told, sizeof told), 0);
     CU_ASSERT_STRING_EQUAL(told, "the name");
-    scope_cancel(&stage.scope);
-    CU_ASSERT_TRUE(hears(stage.mime.notes, "response"));
-    CHECK_CLOSES(lc_component_done(stage.component));
-    stage_drop(&stage);
+    scope_cancel(&fixture.scope);
+    CU_ASSERT_TRUE(hears(fixture.isolate.notes, "response"));
+    CHECK_CLOSES(lc_component_done(fixture.component));
+    fixture_drop(&fixture);
 }
 
 /* ---- C18: supervised ---- */
 
 static lc_error *make_instance(lc_component **component, void *arg)
 {
-    struct mime *mime = arg;
-    return lc_isolate_component_new(&mime->options, component);
+    struct scripted_isolate *isolate = arg;
+    return lc_isolate_component_new(&isolate->options, component);
 }
 
 static lc_behavior answer(const lc_failure *failure, void *arg)
@@ -1099,7 +1100,7 @@ struct play {
     lc_component *supervisor;
     lc_observer *observer; /* whose channel is another thing that is sent to in passing */
     lc_behavior behavior;
-    struct mime mimes[2]; /* the second depends on the first */
+    struct scripted_isolate isolates[2]; /* the second depends on the first */
 };
 
 static void add_node(lc_supervisor *supervisor, struct play *play, int which)
@@ -1108,7 +1109,7 @@ static void add_node(lc_supervisor *supervisor, struct play *play, int which)
     lc_node node = {.size = sizeof node};
     node.name = names[which];
     node.factory = make_instance;
-    node.arg = &play->mimes[which];
+    node.arg = &play->isolates[which];
     node.judge = answer;
     node.judge_arg = &play->behavior;
     node.kind = check_kind();
@@ -1116,30 +1117,30 @@ static void add_node(lc_supervisor *supervisor, struct play *play, int which)
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
 }
 
-static void play_begin(struct play *play, lc_behavior behavior, mime_act first)
+static void play_begin(struct play *play, lc_behavior behavior, isolate_action first)
 {
     lc_supervisor *supervisor;
     *play = (struct play){.scope = scope_new(NULL), .behavior = behavior};
     CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
     play->observer = lc_supervisor_observe(supervisor, 1);
     for (int i = 0; i < 2; i++) {
-        mime_init(&play->mimes[i]);
-        play->mimes[i].first = i == 0 ? first : begins;
+        isolate_init(&play->isolates[i]);
+        play->isolates[i].first = i == 0 ? first : begins;
         add_node(supervisor, play, i);
     }
     play->supervisor = lc_supervisor_component(supervisor);
     CHECK_SUCCESS(lc_component_start(play->supervisor, play->scope.context));
-    CU_ASSERT_TRUE(hears(play->mimes[0].notes, "begins"));
+    CU_ASSERT_TRUE(hears(play->isolates[0].notes, "begins"));
 }
 
 static void play_end(struct play *play, unsigned instances)
 {
     CHECK_CLOSES(lc_component_done(play->supervisor));
     for (int i = 0; i < 2; i++) {
-        CU_ASSERT_EQUAL(atomic_load(&play->mimes[i].released),
-                        atomic_load(&play->mimes[i].entered));
-        CU_ASSERT_EQUAL(atomic_load(&play->mimes[i].entered), i == 0 ? instances : 1);
-        mime_drop(&play->mimes[i]);
+        CU_ASSERT_EQUAL(atomic_load(&play->isolates[i].released),
+                        atomic_load(&play->isolates[i].entered));
+        CU_ASSERT_EQUAL(atomic_load(&play->isolates[i].entered), i == 0 ? instances : 1);
+        isolate_drop(&play->isolates[i]);
     }
     lc_observer_free(play->observer);
     lc_component_destroy(play->supervisor);
@@ -1150,11 +1151,11 @@ static void node_is_ready_after_its_entry(void)
 {
     struct play play;
     play_begin(&play, LC_RESTART, begins_and_waits);
-    CU_ASSERT_TRUE(mime_sleeps(&play.mimes[0]));
-    CU_ASSERT_TRUE(hears_nothing(play.mimes[1].notes));
-    CU_ASSERT_EQUAL(atomic_load(&play.mimes[1].entered), 0);
-    mime_let_go(&play.mimes[0]);
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "begins"));
+    CU_ASSERT_TRUE(isolate_sleeps(&play.isolates[0]));
+    CU_ASSERT_TRUE(hears_nothing(play.isolates[1].notes));
+    CU_ASSERT_EQUAL(atomic_load(&play.isolates[1].entered), 0);
+    isolate_let_go(&play.isolates[0]);
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "begins"));
     CHECK_CLOSES(lc_component_ready(play.supervisor));
     scope_cancel(&play.scope);
     play_end(&play, 1);
@@ -1165,20 +1166,21 @@ static void node_is_restarted(void)
     enum { TIMES = 3 };
     struct play play;
     play_begin(&play, LC_RESTART, begins);
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "begins"));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "begins"));
     for (int i = 0; i < TIMES; i++) {
-        lc_isolate before = play.mimes[0].isolate;
-        lc_handle *done = play.mimes[0].done;
-        CU_ASSERT_TRUE(mime_told(&play.mimes[0], i % 2 ? mime_throws : mime_fails, "failed"));
-        CU_ASSERT_TRUE(hears(play.mimes[0].notes, "error: failed"));
-        CU_ASSERT_TRUE(hears(play.mimes[0].notes, "exit"));
-        CU_ASSERT_TRUE(hears(play.mimes[0].notes, "begins"));
+        lc_isolate before = play.isolates[0].real;
+        lc_handle *done = play.isolates[0].done;
+        CU_ASSERT_TRUE(
+            isolate_told(&play.isolates[0], i % 2 ? isolate_throws : isolate_fails, "failed"));
+        CU_ASSERT_TRUE(hears(play.isolates[0].notes, "error: failed"));
+        CU_ASSERT_TRUE(hears(play.isolates[0].notes, "exit"));
+        CU_ASSERT_TRUE(hears(play.isolates[0].notes, "begins"));
         CU_ASSERT_EQUAL(lc_isolate_read_state(before), LC_ISOLATE_ENDED);
-        CU_ASSERT_FALSE(lc_isolate_equal(before, play.mimes[0].isolate));
+        CU_ASSERT_FALSE(lc_isolate_equal(before, play.isolates[0].real));
         lc_handle_unref(done);
     }
-    CU_ASSERT_TRUE(mime_does(&play.mimes[1], mime_says, "lives"));
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "lives"));
+    CU_ASSERT_TRUE(isolate_does(&play.isolates[1], isolate_says, "lives"));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "lives"));
     scope_cancel(&play.scope);
     play_end(&play, 1 + TIMES);
 }
@@ -1187,11 +1189,11 @@ static void node_is_stopped(void)
 {
     struct play play;
     play_begin(&play, LC_STOP, begins);
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "begins"));
-    CU_ASSERT_TRUE(mime_told(&play.mimes[0], mime_throws, "failed"));
-    CU_ASSERT_TRUE(hears(play.mimes[0].notes, "error: failed"));
-    CU_ASSERT_TRUE(hears(play.mimes[0].notes, "exit"));
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "exit")); /* which depended on it */
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "begins"));
+    CU_ASSERT_TRUE(isolate_told(&play.isolates[0], isolate_throws, "failed"));
+    CU_ASSERT_TRUE(hears(play.isolates[0].notes, "error: failed"));
+    CU_ASSERT_TRUE(hears(play.isolates[0].notes, "exit"));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "exit")); /* which depended on it */
     CHECK_CLOSES(lc_component_done(play.supervisor));
     lc_error *error = lc_signaler_take(play.scope.signaler);
     CU_ASSERT_TRUE(lc_error_is(error, -100));
@@ -1203,12 +1205,12 @@ static void nodes_are_shut_down_in_order(void)
 {
     struct play play;
     play_begin(&play, LC_RESTART, begins);
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "begins"));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "begins"));
     CU_ASSERT_EQUAL(
-        lc_isolate_add_exit_listener(play.mimes[1].isolate, play.mimes[0].notes.send, NULL), 0);
+        lc_isolate_add_exit_listener(play.isolates[1].real, play.isolates[0].notes.send, NULL), 0);
     scope_cancel(&play.scope);
-    CU_ASSERT_TRUE(hears(play.mimes[0].notes, "")); /* the second's exit, before its own */
-    CU_ASSERT_TRUE(hears(play.mimes[0].notes, "exit"));
+    CU_ASSERT_TRUE(hears(play.isolates[0].notes, "")); /* the second's exit, before its own */
+    CU_ASSERT_TRUE(hears(play.isolates[0].notes, "exit"));
     CHECK_CLOSES(lc_component_done(play.supervisor));
     CHECK_OPEN(lc_signaler_thrown(play.scope.signaler));
     play_end(&play, 1);
@@ -1218,12 +1220,12 @@ static void node_that_ends_stops_nobody(void)
 {
     struct play play;
     play_begin(&play, LC_RESTART, begins);
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "begins"));
-    CU_ASSERT_TRUE(mime_told(&play.mimes[0], mime_closes, NULL));
-    CU_ASSERT_TRUE(hears(play.mimes[0].notes, "exit"));
-    CU_ASSERT_TRUE(mime_does(&play.mimes[1], mime_says, "lives"));
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "lives"));
-    CU_ASSERT_TRUE(mime_told(&play.mimes[1], mime_closes, NULL));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "begins"));
+    CU_ASSERT_TRUE(isolate_told(&play.isolates[0], isolate_closes, NULL));
+    CU_ASSERT_TRUE(hears(play.isolates[0].notes, "exit"));
+    CU_ASSERT_TRUE(isolate_does(&play.isolates[1], isolate_says, "lives"));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "lives"));
+    CU_ASSERT_TRUE(isolate_told(&play.isolates[1], isolate_closes, NULL));
     CHECK_CLOSES(lc_component_done(play.supervisor));
     CHECK_OPEN(lc_signaler_thrown(play.scope.signaler));
     play_end(&play, 1);
@@ -1237,9 +1239,9 @@ static void killed_while_it_serves_the_supervisor(void)
 {
     struct play play;
     play_begin(&play, LC_RESTART, begins_and_is_killed);
-    CU_ASSERT_TRUE(hears(play.mimes[1].notes, "begins"));
-    CU_ASSERT_TRUE(hears(play.mimes[0].notes, "exit"));
-    CU_ASSERT_TRUE(mime_told(&play.mimes[1], mime_closes, NULL));
+    CU_ASSERT_TRUE(hears(play.isolates[1].notes, "begins"));
+    CU_ASSERT_TRUE(hears(play.isolates[0].notes, "exit"));
+    CU_ASSERT_TRUE(isolate_told(&play.isolates[1], isolate_closes, NULL));
     play_end(&play, 1);
 }
 
@@ -1248,9 +1250,9 @@ static void killed_while_it_serves_the_supervisor(void)
 /* Runs the isolate as its component, below its own context, and so dies of its errors. */
 static lc_error *run_isolate(lc_context *context, void *arg)
 {
-    struct mime *mime = arg;
+    struct scripted_isolate *isolate = arg;
     lc_component *component;
-    lc_error *error = lc_isolate_component_new(&mime->options, &component);
+    lc_error *error = lc_isolate_component_new(&isolate->options, &component);
     if (error)
         return error;
     error = lc_component_start(component, context);
@@ -1280,37 +1282,37 @@ static lc_error *run_parent(lc_context *context, void *arg)
 
 static void child_of_a_tree(void)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     lc_tree *tree;
     lc_tree_options options = {.size = sizeof options};
     lc_child first = {.size = sizeof first, .name = "root"};
     options.root = &first;
-    mime_init(&mime);
-    mime.first = begins;
+    isolate_init(&isolate);
+    isolate.first = begins;
     first.run = run_parent;
-    first.arg = &mime;
+    first.arg = &isolate;
     first.kind = check_kind();
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     check_log_capture(); /* where the deaths are told */
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
-    CU_ASSERT_TRUE(hears(mime.notes, "begins"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "begins"));
     for (int i = 0; i < 2; i++) {
-        lc_handle *done = mime.done;
+        lc_handle *done = isolate.done;
         CU_ASSERT_EQUAL(lc_tree_settle(tree, check_patience()), 0);
-        CU_ASSERT_TRUE(mime_told(&mime, i == 0 ? mime_throws : mime_fails, "failed"));
-        CU_ASSERT_TRUE(hears(mime.notes, "error: failed"));
-        CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-        CU_ASSERT_TRUE(hears(mime.notes, "begins"));
+        CU_ASSERT_TRUE(isolate_told(&isolate, i == 0 ? isolate_throws : isolate_fails, "failed"));
+        CU_ASSERT_TRUE(hears(isolate.notes, "error: failed"));
+        CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+        CU_ASSERT_TRUE(hears(isolate.notes, "begins"));
         lc_handle_unref(done);
     }
     lc_tree_cancel(tree);
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
     CHECK_SUCCESS(lc_tree_wait(tree, check_patience()));
     check_log_release();
-    CU_ASSERT_EQUAL(atomic_load(&mime.entered), 3);
-    CU_ASSERT_EQUAL(atomic_load(&mime.released), 3);
+    CU_ASSERT_EQUAL(atomic_load(&isolate.entered), 3);
+    CU_ASSERT_EQUAL(atomic_load(&isolate.released), 3);
     lc_tree_unref(tree);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 CHECK_SUITE_IN_MODES(

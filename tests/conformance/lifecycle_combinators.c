@@ -7,7 +7,7 @@
 #include "support/helper.h"
 #include "support/later.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -419,27 +419,27 @@ static void start_may_defer(void)
 
 static void merged_passes_errors_and_cancels(void)
 {
-    struct puppet puppets[2];
+    struct scripted_worker workers[2];
     struct scope scope = scope_new(NULL);
     lc_component *parts[2], *merged = NULL;
     for (size_t i = 0; i < 2; i++) {
-        puppet_init(&puppets[i], -EIO);
-        parts[i] = lc_manager_component(puppet_manager(&puppets[i], 1));
+        worker_init(&workers[i], -EIO);
+        parts[i] = lc_manager_component(worker_manager(&workers[i], 1));
     }
     CHECK_SUCCESS(lc_components_merge(parts, 2, &merged));
     CHECK_SUCCESS(lc_component_start(merged, scope.context));
-    CU_ASSERT_TRUE(puppet_entered(&puppets[0]) && puppet_entered(&puppets[1]));
-    CU_ASSERT_TRUE(puppet_told(&puppets[1], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_entered(&workers[0]) && worker_entered(&workers[1]));
+    CU_ASSERT_TRUE(worker_told(&workers[1], WORKER_FAIL));
     CHECK_CLOSES(lc_signaler_thrown(scope.signaler));
     CHECK_ERROR(lc_signaler_take(scope.signaler), -EIO);
     CHECK_OPEN(lc_component_done(merged));
     scope_cancel(&scope);
-    CU_ASSERT_TRUE(puppet_does(&puppets[0], PUPPET_AWAIT));
-    CU_ASSERT_TRUE(puppet_told(&puppets[0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_does(&workers[0], WORKER_AWAIT));
+    CU_ASSERT_TRUE(worker_told(&workers[0], WORKER_RETURN));
     CHECK_CLOSES(lc_component_done(merged));
     lc_component_destroy(merged);
-    puppet_drop(&puppets[0]);
-    puppet_drop(&puppets[1]);
+    worker_drop(&workers[0]);
+    worker_drop(&workers[1]);
     scope_drop(&scope);
 }
 

@@ -4,7 +4,7 @@
 #include "support/check.h"
 #include "support/clock.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -16,60 +16,61 @@
 
 #define MOST 4
 
-/* A started manager of puppets under a scope of its own; puppet i fails with -100 - i. */
-struct stage {
+/* A started manager of workers under a scope of its own; worker i fails with -100 - i. */
+struct fixture {
     struct scope scope;
-    struct puppet puppets[MOST];
+    struct scripted_worker workers[MOST];
     size_t count;
     lc_manager *manager;
 };
 
-static struct stage stage_set(size_t count)
+static struct fixture fixture_init(size_t count)
 {
-    struct stage stage = {.scope = scope_new(NULL), .count = count};
+    struct fixture fixture = {.scope = scope_new(NULL), .count = count};
     for (size_t i = 0; i < count; i++)
-        puppet_init(&stage.puppets[i], -100 - (int)i);
-    return stage;
+        worker_init(&fixture.workers[i], -100 - (int)i);
+    return fixture;
 }
 
-/* The puppets' address is given to the workers, so the stage must stay where it is from here on. */
-static void stage_start(struct stage *stage)
+/* The workers' address is given to the workers, so the fixture must stay where it is from here on. */
+static void fixture_start(struct fixture *fixture)
 {
-    stage->manager = puppet_manager(stage->puppets, stage->count);
-    CU_ASSERT_TRUE(puppet_start(stage->manager, &stage->scope, stage->puppets, stage->count));
+    fixture->manager = worker_manager(fixture->workers, fixture->count);
+    CU_ASSERT_TRUE(
+        worker_start(fixture->manager, &fixture->scope, fixture->workers, fixture->count));
 }
 
-static void stage_strike(struct stage *stage)
+static void fixture_drop(struct fixture *fixture)
 {
-    scope_cancel(&stage->scope); /* what is not ready need not say why it returns */
-    for (size_t i = 0; i < stage->count; i++)
-        lc_channel_close(stage->puppets[i].orders); /* whoever still runs returns */
-    CHECK_CLOSES(lc_manager_done(stage->manager));
-    lc_manager_unref(stage->manager);
-    for (size_t i = 0; i < stage->count; i++)
-        puppet_drop(&stage->puppets[i]);
-    scope_drop(&stage->scope);
+    scope_cancel(&fixture->scope); /* what is not ready need not say why it returns */
+    for (size_t i = 0; i < fixture->count; i++)
+        lc_channel_close(fixture->workers[i].orders); /* whoever still runs returns */
+    CHECK_CLOSES(lc_manager_done(fixture->manager));
+    lc_manager_unref(fixture->manager);
+    for (size_t i = 0; i < fixture->count; i++)
+        worker_drop(&fixture->workers[i]);
+    scope_drop(&fixture->scope);
 }
 
-static bool does(struct stage *stage, size_t worker, enum puppet_order order)
+static bool does(struct fixture *fixture, size_t worker, enum worker_order order)
 {
-    return puppet_does(&stage->puppets[worker], order);
+    return worker_does(&fixture->workers[worker], order);
 }
 
-static bool told(struct stage *stage, size_t worker, enum puppet_order order)
+static bool told(struct fixture *fixture, size_t worker, enum worker_order order)
 {
-    return puppet_told(&stage->puppets[worker], order);
+    return worker_told(&fixture->workers[worker], order);
 }
 
-static lc_worker_status status_of(struct stage *stage, size_t worker)
+static lc_worker_status status_of(struct fixture *fixture, size_t worker)
 {
     lc_worker_status status[MOST];
-    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage->manager, status, MOST), stage->count);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(fixture->manager, status, MOST), fixture->count);
     return status[worker];
 }
 
 struct state_wanted {
-    struct stage *stage;
+    struct fixture *fixture;
     size_t worker;
     lc_worker_state state;
 };
@@ -78,13 +79,13 @@ static bool has_state(void *arg)
 {
     struct state_wanted *wanted = arg;
     lc_worker_status status[MOST];
-    lc_manager_copy_workers(wanted->stage->manager, status, MOST);
+    lc_manager_copy_workers(wanted->fixture->manager, status, MOST);
     return status[wanted->worker].state == wanted->state;
 }
 
-static bool returns(struct stage *stage, size_t worker)
+static bool returns(struct fixture *fixture, size_t worker)
 {
-    struct state_wanted wanted = {stage, worker, LC_WORKER_RETURNED};
+    struct state_wanted wanted = {fixture, worker, LC_WORKER_RETURNED};
     return check_until(has_state, &wanted);
 }
 
@@ -92,76 +93,76 @@ static bool returns(struct stage *stage, size_t worker)
 
 static void ready_when_all_are(void)
 {
-    struct stage stage = stage_set(3);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CU_ASSERT_TRUE(does(&stage, 2, PUPPET_READY));
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    CHECK_OPEN(lc_manager_shutdown(stage.manager));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(3);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CU_ASSERT_TRUE(does(&fixture, 2, WORKER_READY));
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(fixture.manager)));
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    CHECK_OPEN(lc_manager_shutdown(fixture.manager));
+    fixture_drop(&fixture);
 }
 
 static void signalling_twice_counts_once(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CHECK_CLOSES(lc_manager_ready(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CHECK_CLOSES(lc_manager_ready(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    fixture_drop(&fixture);
 }
 
 static void any_thread_may_signal(void)
 {
-    struct stage stage = stage_set(1);
-    stage_start(&stage);
-    lc_ready_signal(stage.puppets[0].ready); /* from this thread */
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(1);
+    fixture_start(&fixture);
+    lc_ready_signal(fixture.workers[0].ready); /* from this thread */
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(fixture.manager)));
+    fixture_drop(&fixture);
 }
 
 static void ready_after_shutdown_began(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
-    scope_cancel(&stage.scope);
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
+    scope_cancel(&fixture.scope);
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(fixture.manager)));
+    fixture_drop(&fixture);
 }
 
 static void signal_after_return_is_ignored(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
-    CU_ASSERT_TRUE(returns(&stage, 0));
-    lc_ready_signal(stage.puppets[0].ready);
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    CU_ASSERT_FALSE(status_of(&stage, 0).was_ready);
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
-    lc_ready_signal(stage.puppets[0].ready);
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
+    CU_ASSERT_TRUE(returns(&fixture, 0));
+    lc_ready_signal(fixture.workers[0].ready);
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    CU_ASSERT_FALSE(status_of(&fixture, 0).was_ready);
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_RETURN));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
+    lc_ready_signal(fixture.workers[0].ready);
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    fixture_drop(&fixture);
 }
 
 static void token_outlives_its_manager(void)
 {
-    struct stage stage = stage_set(1);
-    stage_start(&stage);
-    lc_ready *ready = lc_ready_ref(stage.puppets[0].ready);
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(1);
+    fixture_start(&fixture);
+    lc_ready *ready = lc_ready_ref(fixture.workers[0].ready);
+    fixture_drop(&fixture);
     lc_ready_signal(ready);
     CU_ASSERT_PTR_EQUAL(lc_ready_ref(ready), ready);
     lc_ready_unref(ready);
@@ -172,14 +173,14 @@ static void token_outlives_its_manager(void)
 
 static void return_before_ready_leaves_ready_open(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_RETURN));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    fixture_drop(&fixture);
 }
 
 /* ---- A8: what is not ready is named ---- */
@@ -192,38 +193,38 @@ static bool early_return_logged(void *arg)
 
 static void early_return_is_named(void)
 {
-    struct stage stage = stage_set(2);
+    struct fixture fixture = fixture_init(2);
     check_log_capture();
-    stage_start(&stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
     CU_ASSERT_TRUE(check_until(early_return_logged, NULL));
-    CU_ASSERT_TRUE(check_log_has("\"puppets\" will never be ready"));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CU_ASSERT_TRUE(check_log_has("\"workers\" will never be ready"));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_RETURN));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
     CU_ASSERT_EQUAL(check_log_count("before it was ready"), 1);
     check_log_release();
-    stage_strike(&stage);
+    fixture_drop(&fixture);
 }
 
 /* Its error says enough, and so does the stop. */
 static void failure_and_stop_before_ready_are_not_named(void)
 {
-    struct stage stage = stage_set(3);
+    struct fixture fixture = fixture_init(3);
     check_log_capture();
-    stage_start(&stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
-    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_YIELD));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_FAIL));
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_RETURN));
+    CU_ASSERT_TRUE(told(&fixture, 2, WORKER_YIELD));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
     CU_ASSERT_FALSE(check_log_has("before it was ready"));
     check_log_release();
-    stage_strike(&stage);
+    fixture_drop(&fixture);
 }
 
-/* A manager of so many puppets, that warns after so long. */
-static lc_manager *slow_manager(struct puppet *puppets, size_t count, int64_t timeout)
+/* A manager of so many workers, that warns after so long. */
+static lc_manager *slow_manager(struct scripted_worker *workers, size_t count, int64_t timeout)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder("slow");
@@ -232,7 +233,7 @@ static lc_manager *slow_manager(struct puppet *puppets, size_t count, int64_t ti
         char name[8];
         snprintf(name, sizeof name, "w%zu", i);
         lc_manager_builder_add(builder,
-                               LC_WORKER(.name = name, .run = puppet_run, .arg = &puppets[i]));
+                               LC_WORKER(.name = name, .run = worker_run, .arg = &workers[i]));
     }
     CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
@@ -241,11 +242,11 @@ static lc_manager *slow_manager(struct puppet *puppets, size_t count, int64_t ti
 
 enum { SLOW = 6 };
 
-/* Puppets on a clock that the test moves, started, and none of them ready. */
+/* Workers on a clock that the test moves, started, and none of them ready. */
 struct slow {
     struct check_clock *clock;
     struct scope scope;
-    struct puppet puppets[SLOW];
+    struct scripted_worker workers[SLOW];
     size_t count;
     lc_manager *manager;
 };
@@ -254,27 +255,27 @@ static void slow_start(struct slow *slow, size_t count, int64_t timeout)
 {
     *slow = (struct slow){.clock = check_clock_new(), .scope = scope_new(NULL), .count = count};
     for (size_t i = 0; i < count; i++)
-        puppet_init(&slow->puppets[i], -EIO);
-    slow->manager = slow_manager(slow->puppets, count, timeout);
+        worker_init(&slow->workers[i], -EIO);
+    slow->manager = slow_manager(slow->workers, count, timeout);
     check_log_capture();
     check_clock_use(slow->clock);
     CHECK_SUCCESS(lc_manager_start(slow->manager, slow->scope.context));
     check_clock_use(NULL);
     for (size_t i = 0; i < count; i++)
-        CU_ASSERT_TRUE(puppet_entered(&slow->puppets[i]));
+        CU_ASSERT_TRUE(worker_entered(&slow->workers[i]));
 }
 
 static void slow_end(struct slow *slow)
 {
     scope_cancel(&slow->scope);
     for (size_t i = 0; i < slow->count; i++)
-        lc_channel_close(slow->puppets[i].orders);
+        lc_channel_close(slow->workers[i].orders);
     CHECK_CLOSES(lc_manager_done(slow->manager));
     CU_ASSERT_EQUAL(check_clock_waiting(slow->clock), 0);
     check_log_release();
     lc_manager_unref(slow->manager);
     for (size_t i = 0; i < slow->count; i++)
-        puppet_drop(&slow->puppets[i]);
+        worker_drop(&slow->workers[i]);
     scope_drop(&slow->scope);
     check_clock_free(slow->clock);
 }
@@ -283,7 +284,7 @@ static void slow_workers_are_named(void)
 {
     struct slow slow;
     slow_start(&slow, 3, 0);
-    CU_ASSERT_TRUE(puppet_does(&slow.puppets[1], PUPPET_READY));
+    CU_ASSERT_TRUE(worker_does(&slow.workers[1], WORKER_READY));
     check_clock_advance(slow.clock, 10 * LC_SECOND - 1);
     CU_ASSERT_FALSE(check_log_has("is not ready"));
     check_clock_advance(slow.clock, 1);
@@ -292,8 +293,8 @@ static void slow_workers_are_named(void)
                     1);
     check_clock_advance(slow.clock, LC_MINUTE);
     CU_ASSERT_EQUAL(check_log_count("is not ready"), 1); /* once */
-    CU_ASSERT_TRUE(puppet_does(&slow.puppets[0], PUPPET_READY));
-    CU_ASSERT_TRUE(puppet_does(&slow.puppets[2], PUPPET_READY));
+    CU_ASSERT_TRUE(worker_does(&slow.workers[0], WORKER_READY));
+    CU_ASSERT_TRUE(worker_does(&slow.workers[2], WORKER_READY));
     CHECK_CLOSES(lc_manager_ready(slow.manager));
     slow_end(&slow);
 }
@@ -314,9 +315,9 @@ static void no_warning_when_ready_in_time(void)
     struct slow slow;
     slow_start(&slow, 2, 0);
     CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 1);
-    CU_ASSERT_TRUE(puppet_does(&slow.puppets[0], PUPPET_READY));
+    CU_ASSERT_TRUE(worker_does(&slow.workers[0], WORKER_READY));
     CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 1);
-    CU_ASSERT_TRUE(puppet_does(&slow.puppets[1], PUPPET_READY));
+    CU_ASSERT_TRUE(worker_does(&slow.workers[1], WORKER_READY));
     CU_ASSERT_EQUAL(check_clock_waiting(slow.clock), 0);
     check_clock_advance(slow.clock, LC_MINUTE);
     CU_ASSERT_FALSE(check_log_has("is not ready"));
@@ -343,7 +344,7 @@ static void returned_worker_is_not_waited_for(void)
 {
     struct slow slow;
     slow_start(&slow, 2, 0);
-    CU_ASSERT_TRUE(puppet_told(&slow.puppets[0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&slow.workers[0], WORKER_RETURN));
     CU_ASSERT_TRUE(check_until(early_return_logged, NULL));
     check_clock_advance(slow.clock, LC_MINUTE);
     CU_ASSERT_EQUAL(check_log_count("is not ready after 10.0 s: it waits for worker "
@@ -367,7 +368,7 @@ static void ready_warning_is_checked(void)
 /* ---- A9, A10: what a callback sees at the very moment a handle closes ---- */
 
 struct snapshot {
-    struct stage *stage;
+    struct fixture *fixture;
     lc_handle *taken; /* closes when the rest is filled in */
     bool shutdown_closed;
     bool done_closed;
@@ -379,19 +380,19 @@ struct snapshot {
 static void take_snapshot(void *arg)
 {
     struct snapshot *snapshot = arg;
-    struct stage *stage = snapshot->stage;
-    snapshot->shutdown_closed = lc_handle_is_closed(lc_manager_shutdown(stage->manager));
-    snapshot->done_closed = lc_handle_is_closed(lc_manager_done(stage->manager));
-    snapshot->thrown = lc_handle_is_closed(lc_signaler_thrown(stage->scope.signaler));
-    snapshot->ended = lc_context_error(stage->puppets[0].context) != NULL &&
-                      lc_handle_is_closed(lc_context_done(stage->puppets[0].context));
-    snapshot->parent_ended = lc_context_error(stage->scope.context) != NULL;
+    struct fixture *fixture = snapshot->fixture;
+    snapshot->shutdown_closed = lc_handle_is_closed(lc_manager_shutdown(fixture->manager));
+    snapshot->done_closed = lc_handle_is_closed(lc_manager_done(fixture->manager));
+    snapshot->thrown = lc_handle_is_closed(lc_signaler_thrown(fixture->scope.signaler));
+    snapshot->ended = lc_context_error(fixture->workers[0].context) != NULL &&
+                      lc_handle_is_closed(lc_context_done(fixture->workers[0].context));
+    snapshot->parent_ended = lc_context_error(fixture->scope.context) != NULL;
     lc_handle_close(snapshot->taken);
 }
 
-static void snap(lc_handle *handle, struct snapshot *snapshot, struct stage *stage)
+static void snap(lc_handle *handle, struct snapshot *snapshot, struct fixture *fixture)
 {
-    *snapshot = (struct snapshot){.stage = stage, .taken = lc_handle_new()};
+    *snapshot = (struct snapshot){.fixture = fixture, .taken = lc_handle_new()};
     CU_ASSERT_EQUAL(lc_handle_on_close(handle, take_snapshot, snapshot, NULL), 0);
 }
 
@@ -405,267 +406,268 @@ static bool snapped(struct snapshot *snapshot)
 
 static void done_when_all_returned(void)
 {
-    struct stage stage = stage_set(3);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(3);
+    fixture_start(&fixture);
     struct snapshot at_done;
-    snap(lc_manager_done(stage.manager), &at_done, &stage);
+    snap(lc_manager_done(fixture.manager), &at_done, &fixture);
     for (size_t i = 0; i < 3; i++) {
-        CHECK_OPEN(lc_manager_done(stage.manager));
-        CHECK_OPEN(lc_manager_shutdown(stage.manager));
-        CU_ASSERT_TRUE(told(&stage, i, PUPPET_RETURN));
-        CU_ASSERT_TRUE(returns(&stage, i));
+        CHECK_OPEN(lc_manager_done(fixture.manager));
+        CHECK_OPEN(lc_manager_shutdown(fixture.manager));
+        CU_ASSERT_TRUE(told(&fixture, i, WORKER_RETURN));
+        CU_ASSERT_TRUE(returns(&fixture, i));
     }
-    CHECK_CLOSES(lc_manager_done(stage.manager));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(stage.manager)));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(fixture.manager)));
     CU_ASSERT_TRUE(snapped(&at_done));
     CU_ASSERT_TRUE(at_done.shutdown_closed);
     CU_ASSERT_TRUE(at_done.ended);
-    stage_strike(&stage);
+    fixture_drop(&fixture);
 }
 
 static void shutdown_closes_with_the_parent(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
     struct snapshot at_shutdown;
-    snap(lc_manager_shutdown(stage.manager), &at_shutdown, &stage);
-    CHECK_OPEN(lc_manager_shutdown(stage.manager));
-    scope_cancel(&stage.scope);
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    snap(lc_manager_shutdown(fixture.manager), &at_shutdown, &fixture);
+    CHECK_OPEN(lc_manager_shutdown(fixture.manager));
+    scope_cancel(&fixture.scope);
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
     CU_ASSERT_TRUE(snapped(&at_shutdown) && at_shutdown.ended && at_shutdown.parent_ended);
     CU_ASSERT_FALSE(at_shutdown.done_closed);
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_LOOK)); /* they still run */
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_LOOK));
-    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
-    stage_strike(&stage);
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_LOOK)); /* they still run */
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_LOOK));
+    CHECK_OPEN(lc_signaler_thrown(fixture.scope.signaler));
+    fixture_drop(&fixture);
 }
 
 static void shutdown_closes_with_a_grandparent(void)
 {
     lc_context *root = lc_context_new(NULL);
-    struct stage stage = stage_set(1);
-    scope_drop(&stage.scope);
-    stage.scope = scope_new(root);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(1);
+    scope_drop(&fixture.scope);
+    fixture.scope = scope_new(root);
+    fixture_start(&fixture);
     lc_context_cancel(root, lc_error_new(-EIO, "why"));
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
-    CU_ASSERT_TRUE(lc_error_is(lc_context_error(stage.puppets[0].context), -EIO));
-    stage_strike(&stage);
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
+    CU_ASSERT_TRUE(lc_error_is(lc_context_error(fixture.workers[0].context), -EIO));
+    fixture_drop(&fixture);
     lc_context_unref(root);
 }
 
-static void shutdown_closes_with_a_failure(enum puppet_order failure)
+static void shutdown_closes_with_a_failure(enum worker_order failure)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
     struct snapshot at_shutdown;
-    snap(lc_manager_shutdown(stage.manager), &at_shutdown, &stage);
-    CU_ASSERT_TRUE(told(&stage, 1, failure));
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    snap(lc_manager_shutdown(fixture.manager), &at_shutdown, &fixture);
+    CU_ASSERT_TRUE(told(&fixture, 1, failure));
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
     CU_ASSERT_TRUE(snapped(&at_shutdown) && at_shutdown.ended);
     CU_ASSERT_FALSE(at_shutdown.done_closed);
     CU_ASSERT_FALSE(at_shutdown.parent_ended);
     CU_ASSERT_TRUE(at_shutdown.thrown);
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_LOOK));
-    CU_ASSERT_PTR_NULL(lc_context_error(stage.scope.context));
-    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -101);
-    stage_strike(&stage);
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_LOOK));
+    CU_ASSERT_PTR_NULL(lc_context_error(fixture.scope.context));
+    CHECK_ERROR(lc_signaler_take(fixture.scope.signaler), -101);
+    fixture_drop(&fixture);
 }
 
 static void shutdown_closes_with_an_error(void)
 {
-    shutdown_closes_with_a_failure(PUPPET_FAIL);
+    shutdown_closes_with_a_failure(WORKER_FAIL);
 }
 
 static void shutdown_closes_with_a_throw(void)
 {
-    shutdown_closes_with_a_failure(PUPPET_THROW);
+    shutdown_closes_with_a_failure(WORKER_THROW);
 }
 
 static void shutdown_closes_with_the_last_return(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
     struct snapshot at_shutdown;
-    snap(lc_manager_shutdown(stage.manager), &at_shutdown, &stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
-    CU_ASSERT_TRUE(returns(&stage, 0));
-    CHECK_OPEN(lc_manager_shutdown(stage.manager));
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
+    snap(lc_manager_shutdown(fixture.manager), &at_shutdown, &fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
+    CU_ASSERT_TRUE(returns(&fixture, 0));
+    CHECK_OPEN(lc_manager_shutdown(fixture.manager));
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_RETURN));
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
     CU_ASSERT_TRUE(snapped(&at_shutdown) && at_shutdown.ended);
     CU_ASSERT_FALSE(at_shutdown.parent_ended);
-    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(stage.puppets[0].context)), -ECANCELED);
-    stage_strike(&stage);
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(fixture.workers[0].context)), -ECANCELED);
+    fixture_drop(&fixture);
 }
 
 /* ---- A11, A12 ---- */
 
-static void error_comes_at_once(enum puppet_order failure)
+static void error_comes_at_once(enum worker_order failure)
 {
-    struct stage stage = stage_set(3);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(3);
+    fixture_start(&fixture);
     struct snapshot at_done;
-    snap(lc_manager_done(stage.manager), &at_done, &stage);
-    CU_ASSERT_TRUE(told(&stage, 1, failure));
+    snap(lc_manager_done(fixture.manager), &at_done, &fixture);
+    CU_ASSERT_TRUE(told(&fixture, 1, failure));
     lc_error *error = NULL;
-    CU_ASSERT_EQUAL(lc_signaler_wait(stage.scope.signaler, lc_manager_done(stage.manager), &error,
-                                     check_patience()),
+    CU_ASSERT_EQUAL(lc_signaler_wait(fixture.scope.signaler, lc_manager_done(fixture.manager),
+                                     &error, check_patience()),
                     0);
-    CU_ASSERT_PTR_EQUAL(error, stage.puppets[1].error);
+    CU_ASSERT_PTR_EQUAL(error, fixture.workers[1].error);
     lc_error_unref(error);
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_LOOK)); /* nobody waited for the others */
-    CU_ASSERT_TRUE(does(&stage, 2, PUPPET_LOOK));
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
-    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_RETURN));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_LOOK)); /* nobody waited for the others */
+    CU_ASSERT_TRUE(does(&fixture, 2, WORKER_LOOK));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
+    CU_ASSERT_TRUE(told(&fixture, 2, WORKER_RETURN));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
     CU_ASSERT_TRUE(snapped(&at_done) && at_done.thrown && at_done.shutdown_closed);
-    stage_strike(&stage);
+    fixture_drop(&fixture);
 }
 
 static void returned_error_comes_at_once(void)
 {
-    error_comes_at_once(PUPPET_FAIL);
+    error_comes_at_once(WORKER_FAIL);
 }
 
 static void thrown_error_comes_at_once(void)
 {
-    error_comes_at_once(PUPPET_THROW);
+    error_comes_at_once(WORKER_THROW);
 }
 
 static void only_worker_fails_before_done(void)
 {
-    struct stage stage = stage_set(1);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(1);
+    fixture_start(&fixture);
     struct snapshot at_done;
-    snap(lc_manager_done(stage.manager), &at_done, &stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
+    snap(lc_manager_done(fixture.manager), &at_done, &fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_FAIL));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
     CU_ASSERT_TRUE(snapped(&at_done) && at_done.thrown);
-    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -100);
-    stage_strike(&stage);
+    CHECK_ERROR(lc_signaler_take(fixture.scope.signaler), -100);
+    fixture_drop(&fixture);
 }
 
 static void error_cancels_the_others(void)
 {
-    struct stage stage = stage_set(3);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_AWAIT));
-    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_AWAIT));
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_FAIL));
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_LOOK));
+    struct fixture fixture = fixture_init(3);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_AWAIT));
+    CU_ASSERT_TRUE(told(&fixture, 2, WORKER_AWAIT));
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_FAIL));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_LOOK));
     void *answer;
     for (size_t i = 0; i < 3; i += 2)
-        CU_ASSERT_EQUAL(lc_channel_receive(stage.puppets[i].answers, &answer, check_patience()), 0);
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    lc_context *context = stage.puppets[0].context;
+        CU_ASSERT_EQUAL(lc_channel_receive(fixture.workers[i].answers, &answer, check_patience()),
+                        0);
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    lc_context *context = fixture.workers[0].context;
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(context)), -ECANCELED);
-    CU_ASSERT_TRUE(lc_error_contains(lc_context_error(context), stage.puppets[1].error));
-    CU_ASSERT_PTR_NULL(lc_context_error(stage.scope.context)); /* the parent is left alone */
-    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -101);
-    stage_strike(&stage);
+    CU_ASSERT_TRUE(lc_error_contains(lc_context_error(context), fixture.workers[1].error));
+    CU_ASSERT_PTR_NULL(lc_context_error(fixture.scope.context)); /* the parent is left alone */
+    CHECK_ERROR(lc_signaler_take(fixture.scope.signaler), -101);
+    fixture_drop(&fixture);
 }
 
 static void later_errors_are_logged(void)
 {
-    struct stage stage = stage_set(3);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(3);
+    fixture_start(&fixture);
     check_log_capture();
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_FAIL));
-    CHECK_CLOSES(lc_signaler_thrown(stage.scope.signaler));
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
-    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_THROW));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
-    CU_ASSERT_EQUAL(check_log_count("puppet failed with -100"), 1);
-    CU_ASSERT_EQUAL(check_log_count("puppet failed with -102"), 1);
-    CU_ASSERT_EQUAL(check_log_count("puppet failed with -101"), 0);
-    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -101);
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_FAIL));
+    CHECK_CLOSES(lc_signaler_thrown(fixture.scope.signaler));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_FAIL));
+    CU_ASSERT_TRUE(told(&fixture, 2, WORKER_THROW));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
+    CU_ASSERT_EQUAL(check_log_count("worker failed with -100"), 1);
+    CU_ASSERT_EQUAL(check_log_count("worker failed with -102"), 1);
+    CU_ASSERT_EQUAL(check_log_count("worker failed with -101"), 0);
+    CHECK_ERROR(lc_signaler_take(fixture.scope.signaler), -101);
     check_log_release();
-    stage_strike(&stage);
+    fixture_drop(&fixture);
 }
 
 static void return_cancels_nobody(void)
 {
-    struct stage stage = stage_set(2);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
-    CU_ASSERT_TRUE(returns(&stage, 0));
-    CU_ASSERT_PTR_NULL(lc_context_error(stage.puppets[1].context));
-    CHECK_OPEN(lc_context_done(stage.puppets[1].context));
-    CHECK_OPEN(lc_manager_shutdown(stage.manager));
-    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(2);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
+    CU_ASSERT_TRUE(returns(&fixture, 0));
+    CU_ASSERT_PTR_NULL(lc_context_error(fixture.workers[1].context));
+    CHECK_OPEN(lc_context_done(fixture.workers[1].context));
+    CHECK_OPEN(lc_manager_shutdown(fixture.manager));
+    CHECK_OPEN(lc_signaler_thrown(fixture.scope.signaler));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    fixture_drop(&fixture);
 }
 
 /* ---- A13 ---- */
 
 static void second_start_changes_nothing(void)
 {
-    struct stage stage = stage_set(2);
+    struct fixture fixture = fixture_init(2);
     struct scope other = scope_new(NULL);
-    stage_start(&stage);
-    CHECK_ERROR(lc_manager_start(stage.manager, other.context), -EALREADY);
-    CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
+    fixture_start(&fixture);
+    CHECK_ERROR(lc_manager_start(fixture.manager, other.context), -EALREADY);
+    CHECK_ERROR(lc_manager_start(fixture.manager, fixture.scope.context), -EALREADY);
     scope_cancel(&other);
-    CHECK_OPEN(lc_manager_shutdown(stage.manager));
-    CU_ASSERT_EQUAL(lc_channel_length(stage.puppets[0].answers), 0); /* nobody entered again */
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CHECK_CLOSES(lc_manager_ready(stage.manager));
-    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
+    CHECK_OPEN(lc_manager_shutdown(fixture.manager));
+    CU_ASSERT_EQUAL(lc_channel_length(fixture.workers[0].answers), 0); /* nobody entered again */
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CHECK_CLOSES(lc_manager_ready(fixture.manager));
+    CHECK_OPEN(lc_signaler_thrown(fixture.scope.signaler));
     CHECK_OPEN(lc_signaler_thrown(other.signaler));
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
-    CU_ASSERT_TRUE(told(&stage, 1, PUPPET_RETURN));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
-    CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
-    CU_ASSERT_EQUAL(lc_channel_length(stage.puppets[0].answers), 0);
-    stage_strike(&stage);
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
+    CU_ASSERT_TRUE(told(&fixture, 1, WORKER_RETURN));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
+    CHECK_ERROR(lc_manager_start(fixture.manager, fixture.scope.context), -EALREADY);
+    CU_ASSERT_EQUAL(lc_channel_length(fixture.workers[0].answers), 0);
+    fixture_drop(&fixture);
     scope_drop(&other);
 }
 
 static void no_workers_close_at_the_start(void)
 {
-    struct stage stage = stage_set(0);
-    stage.manager = puppet_manager(stage.puppets, 0);
-    CHECK_OPEN(lc_manager_ready(stage.manager));
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    CHECK_SUCCESS(lc_manager_start(stage.manager, stage.scope.context));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(stage.manager)));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_done(stage.manager)));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(stage.manager)));
-    CHECK_OPEN(lc_signaler_thrown(stage.scope.signaler));
-    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, NULL, 0), 0);
-    CHECK_ERROR(lc_manager_start(stage.manager, stage.scope.context), -EALREADY);
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(0);
+    fixture.manager = worker_manager(fixture.workers, 0);
+    CHECK_OPEN(lc_manager_ready(fixture.manager));
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    CHECK_SUCCESS(lc_manager_start(fixture.manager, fixture.scope.context));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_ready(fixture.manager)));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_done(fixture.manager)));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(fixture.manager)));
+    CHECK_OPEN(lc_signaler_thrown(fixture.scope.signaler));
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(fixture.manager, NULL, 0), 0);
+    CHECK_ERROR(lc_manager_start(fixture.manager, fixture.scope.context), -EALREADY);
+    fixture_drop(&fixture);
 }
 
 static void workers_run_under_a_cancelled_context(void)
 {
-    struct stage stage = stage_set(2);
-    scope_cancel(&stage.scope);
-    stage_start(&stage); /* sees each worker run */
-    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(stage.puppets[0].context)), -ECANCELED);
-    CHECK_CLOSES(lc_manager_shutdown(stage.manager));
-    CHECK_OPEN(lc_manager_done(stage.manager));
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
-    CHECK_CLOSES(lc_manager_ready(stage.manager));
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(2);
+    scope_cancel(&fixture.scope);
+    fixture_start(&fixture); /* sees each worker run */
+    CU_ASSERT_EQUAL(lc_error_code(lc_context_error(fixture.workers[0].context)), -ECANCELED);
+    CHECK_CLOSES(lc_manager_shutdown(fixture.manager));
+    CHECK_OPEN(lc_manager_done(fixture.manager));
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
+    CHECK_CLOSES(lc_manager_ready(fixture.manager));
+    fixture_drop(&fixture);
 }
 
 static void start_needs_its_arguments(void)
 {
-    struct stage stage = stage_set(1);
-    stage.manager = puppet_manager(stage.puppets, 1);
-    CHECK_ERROR(lc_manager_start(stage.manager, NULL), -EINVAL);
-    CHECK_ERROR(lc_manager_start(NULL, stage.scope.context), -EINVAL);
-    lc_manager_unref(stage.manager);
-    stage_start(&stage);
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(1);
+    fixture.manager = worker_manager(fixture.workers, 1);
+    CHECK_ERROR(lc_manager_start(fixture.manager, NULL), -EINVAL);
+    CHECK_ERROR(lc_manager_start(NULL, fixture.scope.context), -EINVAL);
+    lc_manager_unref(fixture.manager);
+    fixture_start(&fixture);
+    fixture_drop(&fixture);
 }
 
 /* ---- A22, A32: what a worker says after it was told to stop ---- */
@@ -960,106 +962,106 @@ static void clean_signal_by_a_callback_is_dropped(void)
 
 static void builder_builds_several(void)
 {
-    struct puppet puppet;
+    struct scripted_worker worker;
     struct scope scope = scope_new(NULL);
     lc_manager *managers[3];
-    puppet_init(&puppet, -EIO);
+    worker_init(&worker, -EIO);
     lc_manager_builder *builder = check_builder("thrice");
-    lc_manager_builder_add(builder, LC_WORKER(.name = "only", .run = puppet_run, .arg = &puppet));
+    lc_manager_builder_add(builder, LC_WORKER(.name = "only", .run = worker_run, .arg = &worker));
     for (size_t i = 0; i < 3; i++)
         CHECK_SUCCESS(lc_manager_builder_build(builder, &managers[i]));
     lc_manager_builder_free(builder);
     for (size_t i = 0; i < 3; i++) {
-        CU_ASSERT_TRUE(puppet_start(managers[i], &scope, &puppet, 1));
+        CU_ASSERT_TRUE(worker_start(managers[i], &scope, &worker, 1));
         CHECK_OPEN(lc_manager_ready(managers[i]));
-        CU_ASSERT_TRUE(puppet_does(&puppet, PUPPET_READY));
+        CU_ASSERT_TRUE(worker_does(&worker, WORKER_READY));
         CHECK_CLOSES(lc_manager_ready(managers[i]));
-        CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+        CU_ASSERT_TRUE(worker_told(&worker, WORKER_RETURN));
         CHECK_CLOSES(lc_manager_done(managers[i]));
-        puppet_renew(&puppet);
+        worker_renew(&worker);
     }
     for (size_t i = 0; i < 3; i++)
         lc_manager_unref(managers[i]);
-    puppet_drop(&puppet);
+    worker_drop(&worker);
     scope_drop(&scope);
 }
 
 static void built_managers_share_nothing(void)
 {
-    struct puppet puppets[2];
+    struct scripted_worker workers[2];
     struct scope scopes[2] = {scope_new(NULL), scope_new(NULL)};
     lc_manager *managers[2];
     for (size_t i = 0; i < 2; i++) {
-        puppet_init(&puppets[i], -EIO);
-        managers[i] = puppet_manager(&puppets[i], 1);
-        CU_ASSERT_TRUE(puppet_start(managers[i], &scopes[i], &puppets[i], 1));
+        worker_init(&workers[i], -EIO);
+        managers[i] = worker_manager(&workers[i], 1);
+        CU_ASSERT_TRUE(worker_start(managers[i], &scopes[i], &workers[i], 1));
     }
-    CU_ASSERT_TRUE(puppet_told(&puppets[0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&workers[0], WORKER_FAIL));
     CHECK_CLOSES(lc_manager_done(managers[0]));
     CHECK_OPEN(lc_manager_shutdown(managers[1]));
     CHECK_OPEN(lc_signaler_thrown(scopes[1].signaler));
     CHECK_ERROR(lc_signaler_take(scopes[0].signaler), -EIO);
-    CU_ASSERT_TRUE(puppet_told(&puppets[1], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&workers[1], WORKER_RETURN));
     CHECK_CLOSES(lc_manager_done(managers[1]));
     for (size_t i = 0; i < 2; i++) {
         lc_manager_unref(managers[i]);
-        puppet_drop(&puppets[i]);
+        worker_drop(&workers[i]);
         scope_drop(&scopes[i]);
     }
 }
 
 static void handles_are_the_same_at_any_time(void)
 {
-    struct stage stage = stage_set(1);
-    stage.manager = puppet_manager(stage.puppets, 1);
-    lc_handle *ready = lc_manager_ready(stage.manager);
-    lc_handle *done = lc_manager_done(stage.manager);
-    lc_handle *shutdown = lc_manager_shutdown(stage.manager);
+    struct fixture fixture = fixture_init(1);
+    fixture.manager = worker_manager(fixture.workers, 1);
+    lc_handle *ready = lc_manager_ready(fixture.manager);
+    lc_handle *done = lc_manager_done(fixture.manager);
+    lc_handle *shutdown = lc_manager_shutdown(fixture.manager);
     CU_ASSERT_TRUE(ready && done && shutdown);
     CU_ASSERT_TRUE(ready != done && done != shutdown && ready != shutdown);
-    CU_ASSERT_TRUE(puppet_start(stage.manager, &stage.scope, stage.puppets, 1));
-    CU_ASSERT_PTR_EQUAL(lc_manager_ready(stage.manager), ready);
-    CU_ASSERT_PTR_EQUAL(lc_manager_done(stage.manager), done);
-    CU_ASSERT_PTR_EQUAL(lc_manager_shutdown(stage.manager), shutdown);
-    lc_component *component = lc_manager_component(stage.manager);
+    CU_ASSERT_TRUE(worker_start(fixture.manager, &fixture.scope, fixture.workers, 1));
+    CU_ASSERT_PTR_EQUAL(lc_manager_ready(fixture.manager), ready);
+    CU_ASSERT_PTR_EQUAL(lc_manager_done(fixture.manager), done);
+    CU_ASSERT_PTR_EQUAL(lc_manager_shutdown(fixture.manager), shutdown);
+    lc_component *component = lc_manager_component(fixture.manager);
     CU_ASSERT_PTR_EQUAL(lc_component_ready(component), ready);
     CU_ASSERT_PTR_EQUAL(lc_component_done(component), done);
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
     CHECK_CLOSES(ready);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
     CHECK_CLOSES(done);
     CHECK_CLOSES(shutdown);
-    CU_ASSERT_PTR_EQUAL(lc_manager_done(stage.manager), done);
-    stage_strike(&stage);
+    CU_ASSERT_PTR_EQUAL(lc_manager_done(fixture.manager), done);
+    fixture_drop(&fixture);
 }
 
 static void unstarted_manager_is_dropped(void)
 {
-    struct stage stage = stage_set(1);
-    stage.manager = puppet_manager(stage.puppets, 1);
-    lc_handle *done = lc_handle_ref(lc_manager_done(stage.manager));
-    lc_manager_unref(stage.manager);
+    struct fixture fixture = fixture_init(1);
+    fixture.manager = worker_manager(fixture.workers, 1);
+    lc_handle *done = lc_handle_ref(lc_manager_done(fixture.manager));
+    lc_manager_unref(fixture.manager);
     CHECK_OPEN(done);
     lc_handle_unref(done);
-    stage.manager = puppet_manager(stage.puppets, 1);
-    lc_component_destroy(lc_manager_component(stage.manager));
-    puppet_drop(&stage.puppets[0]);
-    scope_drop(&stage.scope);
+    fixture.manager = worker_manager(fixture.workers, 1);
+    lc_component_destroy(lc_manager_component(fixture.manager));
+    worker_drop(&fixture.workers[0]);
+    scope_drop(&fixture.scope);
 }
 
 static void running_workers_keep_their_manager(void)
 {
-    struct stage stage = stage_set(1);
-    stage_start(&stage);
-    lc_handle *done = lc_handle_ref(lc_manager_done(stage.manager));
-    lc_manager_unref(stage.manager);
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
+    struct fixture fixture = fixture_init(1);
+    fixture_start(&fixture);
+    lc_handle *done = lc_handle_ref(lc_manager_done(fixture.manager));
+    lc_manager_unref(fixture.manager);
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
     CHECK_OPEN(done);
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_RETURN));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
     CHECK_CLOSES(done);
     lc_handle_unref(done);
-    puppet_drop(&stage.puppets[0]);
-    scope_drop(&stage.scope);
+    worker_drop(&fixture.workers[0]);
+    scope_drop(&fixture.scope);
 }
 
 /* ---- A16 ---- */
@@ -1088,28 +1090,28 @@ static void noop_worker_waits_for_the_end(void)
 static void status_tells_who_is_not_ready_since_when(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct stage stage = stage_set(3);
+    struct fixture fixture = fixture_init(3);
     int64_t start = check_clock_now(clock);
     check_clock_use(clock);
-    stage.manager = puppet_manager(stage.puppets, 3);
+    fixture.manager = worker_manager(fixture.workers, 3);
     for (size_t i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(status_of(&stage, i).state, LC_WORKER_PENDING);
-        CU_ASSERT_EQUAL(status_of(&stage, i).since, 0);
+        CU_ASSERT_EQUAL(status_of(&fixture, i).state, LC_WORKER_PENDING);
+        CU_ASSERT_EQUAL(status_of(&fixture, i).since, 0);
     }
     check_clock_advance(clock, 500);
-    CHECK_SUCCESS(lc_manager_start(stage.manager, stage.scope.context));
+    CHECK_SUCCESS(lc_manager_start(fixture.manager, fixture.scope.context));
     check_clock_use(NULL); /* the waits below must be able to end */
     for (size_t i = 0; i < 3; i++)
-        CU_ASSERT_TRUE(puppet_entered(&stage.puppets[i]));
+        CU_ASSERT_TRUE(worker_entered(&fixture.workers[i]));
     check_clock_advance(clock, 500);
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
     check_clock_advance(clock, 500);
-    CU_ASSERT_TRUE(does(&stage, 1, PUPPET_READY)); /* changes nothing */
-    CU_ASSERT_TRUE(told(&stage, 2, PUPPET_RETURN));
-    CU_ASSERT_TRUE(returns(&stage, 2));
+    CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY)); /* changes nothing */
+    CU_ASSERT_TRUE(told(&fixture, 2, WORKER_RETURN));
+    CU_ASSERT_TRUE(returns(&fixture, 2));
 
     lc_worker_status status[4] = {{.name = "untouched"}, {0}, {0}, {.name = "untouched"}};
-    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, status, 4), 3);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(fixture.manager, status, 4), 3);
     CU_ASSERT_STRING_EQUAL(status[0].name, "w0");
     CU_ASSERT_EQUAL(status[0].state, LC_WORKER_STARTING);
     CU_ASSERT_EQUAL(status[0].since, start + 500);
@@ -1123,33 +1125,33 @@ static void status_tells_who_is_not_ready_since_when(void)
     CU_ASSERT_EQUAL(status[2].since, start + 1500);
     CU_ASSERT_FALSE(status[2].was_ready);
     CU_ASSERT_STRING_EQUAL(status[3].name, "untouched");
-    stage_strike(&stage);
+    fixture_drop(&fixture);
     check_clock_free(clock);
 }
 
 static void status_remembers_readiness(void)
 {
-    struct stage stage = stage_set(1);
-    stage_start(&stage);
-    CU_ASSERT_TRUE(does(&stage, 0, PUPPET_READY));
-    CU_ASSERT_TRUE(told(&stage, 0, PUPPET_FAIL));
-    CHECK_CLOSES(lc_manager_done(stage.manager));
-    CU_ASSERT_EQUAL(status_of(&stage, 0).state, LC_WORKER_RETURNED);
-    CU_ASSERT_TRUE(status_of(&stage, 0).was_ready);
-    CHECK_ERROR(lc_signaler_take(stage.scope.signaler), -100);
-    stage_strike(&stage);
+    struct fixture fixture = fixture_init(1);
+    fixture_start(&fixture);
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
+    CU_ASSERT_TRUE(told(&fixture, 0, WORKER_FAIL));
+    CHECK_CLOSES(lc_manager_done(fixture.manager));
+    CU_ASSERT_EQUAL(status_of(&fixture, 0).state, LC_WORKER_RETURNED);
+    CU_ASSERT_TRUE(status_of(&fixture, 0).was_ready);
+    CHECK_ERROR(lc_signaler_take(fixture.scope.signaler), -100);
+    fixture_drop(&fixture);
 }
 
 static void status_fits_the_room_given(void)
 {
-    struct stage stage = stage_set(3);
-    stage_start(&stage);
+    struct fixture fixture = fixture_init(3);
+    fixture_start(&fixture);
     lc_worker_status status[3] = {{0}, {0}, {.name = "untouched"}};
-    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, status, 2), 3);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(fixture.manager, status, 2), 3);
     CU_ASSERT_STRING_EQUAL(status[1].name, "w1");
     CU_ASSERT_STRING_EQUAL(status[2].name, "untouched");
-    CU_ASSERT_EQUAL(lc_manager_copy_workers(stage.manager, NULL, 0), 3);
-    stage_strike(&stage);
+    CU_ASSERT_EQUAL(lc_manager_copy_workers(fixture.manager, NULL, 0), 3);
+    fixture_drop(&fixture);
 }
 
 struct names {

@@ -6,7 +6,7 @@
 #include "support/fake.h"
 #include "support/later.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -19,15 +19,15 @@
 #define WORKERS 3
 
 /*
- * A run loop in a helper of its own. Its instances are managers of puppets, or fakes; its handler answers what
+ * A run loop in a helper of its own. Its instances are managers of workers, or fakes; its handler answers what
  * `answers` says, in turn. What the loop writes is read after `finished`, or after a word on `news`.
  */
 struct run {
-    struct puppet puppets[INSTANCES][WORKERS];
+    struct scripted_worker workers[INSTANCES][WORKERS];
     struct fake fakes[INSTANCES];
     lc_manager *managers[INSTANCES];
     bool faked;
-    size_t workers;
+    size_t worker_count;
     lc_run_options options;
     lc_context *context; /* of the run */
     lc_channel *news;    /* an item for each instance made and each time the handler is asked */
@@ -61,7 +61,7 @@ static lc_error *make_instance(lc_component **component, void *arg)
     if (run->faked) {
         *component = &run->fakes[instance].component;
     } else {
-        run->managers[instance] = puppet_manager(run->puppets[instance], run->workers);
+        run->managers[instance] = worker_manager(run->workers[instance], run->worker_count);
         *component = lc_manager_component(lc_manager_ref(run->managers[instance]));
     }
     run->made++;
@@ -84,10 +84,10 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
     return answer;
 }
 
-static struct run *run_new(size_t workers)
+static struct run *run_new(size_t worker_count)
 {
     struct run *run = calloc(1, sizeof *run);
-    run->workers = workers;
+    run->worker_count = worker_count;
     run->context = lc_context_new(NULL);
     run->finished = lc_handle_new();
     run->options = (lc_run_options){.size = sizeof(lc_run_options)};
@@ -102,7 +102,7 @@ static struct run *run_new(size_t workers)
         abort();
     for (unsigned i = 0; i < INSTANCES; i++) {
         for (unsigned k = 0; k < WORKERS; k++)
-            puppet_init(&run->puppets[i][k], -(int)(100 + 10 * i + k));
+            worker_init(&run->workers[i][k], -(int)(100 + 10 * i + k));
         fake_init(&run->fakes[i], 0);
     }
     return run;
@@ -145,8 +145,8 @@ static bool run_news(struct run *run)
 static bool run_instance(struct run *run)
 {
     bool well = run_news(run);
-    for (size_t i = 0; well && i < run->workers; i++)
-        well = puppet_entered(&run->puppets[run->made - 1][i]);
+    for (size_t i = 0; well && i < run->worker_count; i++)
+        well = worker_entered(&run->workers[run->made - 1][i]);
     return well;
 }
 
@@ -163,7 +163,7 @@ static void run_drop(struct run *run)
             CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_done(run->managers[i])));
         lc_manager_unref(run->managers[i]);
         for (unsigned k = 0; k < WORKERS; k++)
-            puppet_drop(&run->puppets[i][k]);
+            worker_drop(&run->workers[i][k]);
         if (run->faked)
             CU_ASSERT_EQUAL(run->fakes[i].destroys, i < run->made);
         fake_drop(&run->fakes[i]);
@@ -182,14 +182,14 @@ static void run_drop(struct run *run)
 static lc_error *throwing_start(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
-    lc_throw(context, lc_error_ref(run->puppets[0][0].error));
+    lc_throw(context, lc_error_ref(run->workers[0][0].error));
 }
 
 static lc_error *failing_start(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
     (void)context;
-    return lc_error_ref(run->puppets[0][0].error);
+    return lc_error_ref(run->workers[0][0].error);
 }
 
 static lc_error *completing_start(struct fake *fake, lc_context *context)
@@ -209,7 +209,7 @@ static void failed_start_is_fatal(struct run *run, lc_error *(*start)(struct fak
     run->answers[1] = LC_SHUTDOWN;
     run_begin(run);
     run_end(run);
-    CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+    CU_ASSERT_PTR_EQUAL(run->result, run->workers[0][0].error);
     CU_ASSERT_EQUAL(run->behavior, LC_SHUTDOWN);
     CU_ASSERT_EQUAL(run->made, 2);
     CU_ASSERT_EQUAL(run->asked, 2);
@@ -289,9 +289,9 @@ static lc_error *start_done_before_return(struct fake *fake, lc_context *context
 {
     struct run *run = fake->arg;
     completing_start(fake, context);
-    lc_channel_send(run->puppets[0][0].answers, NULL, LC_FOREVER);
+    lc_channel_send(run->workers[0][0].answers, NULL, LC_FOREVER);
     void *item;
-    lc_channel_receive(run->puppets[0][0].orders, &item, check_patience());
+    lc_channel_receive(run->workers[0][0].orders, &item, check_patience());
     return NULL;
 }
 
@@ -300,10 +300,10 @@ static void instance_lives_until_its_start_returns(void)
     struct run *run = run_faked(0);
     run->fakes[0].start = start_done_before_return;
     run_begin(run);
-    CU_ASSERT_TRUE(puppet_entered(&run->puppets[0][0]));
+    CU_ASSERT_TRUE(worker_entered(&run->workers[0][0]));
     CU_ASSERT_EQUAL(run->fakes[0].destroys, 0);
     CHECK_OPEN(run->finished);
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_LOOK));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_LOOK));
     run_end(run);
     CU_ASSERT_PTR_NULL(run->result);
     run_drop(run);
@@ -317,22 +317,22 @@ static void handler_is_asked_once_after_done(void)
     run->answers[0] = LC_STOP;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    struct puppet *puppets = run->puppets[0];
+    struct scripted_worker *workers = run->workers[0];
     check_log_capture();
-    CU_ASSERT_TRUE(puppet_told(&puppets[0], PUPPET_FAIL));
-    CU_ASSERT_TRUE(puppet_does(&puppets[1], PUPPET_AWAIT)); /* the instance is cancelled */
-    CU_ASSERT_TRUE(puppet_told(&puppets[1], PUPPET_THROW));
-    CU_ASSERT_TRUE(puppet_does(&puppets[2], PUPPET_LOOK));
+    CU_ASSERT_TRUE(worker_told(&workers[0], WORKER_FAIL));
+    CU_ASSERT_TRUE(worker_does(&workers[1], WORKER_AWAIT)); /* the instance is cancelled */
+    CU_ASSERT_TRUE(worker_told(&workers[1], WORKER_THROW));
+    CU_ASSERT_TRUE(worker_does(&workers[2], WORKER_LOOK));
     CU_ASSERT_EQUAL(lc_channel_length(run->news), 0); /* not asked: one still runs */
     CHECK_OPEN(run->finished);
-    CU_ASSERT_TRUE(puppet_told(&puppets[2], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&workers[2], WORKER_FAIL));
     run_end(run);
     CU_ASSERT_EQUAL(run->asked, 1);
     CU_ASSERT_TRUE(run->done_when_asked[0]);
-    CU_ASSERT_PTR_EQUAL(run->judged[0], puppets[0].error);
-    CU_ASSERT_PTR_EQUAL(run->result, puppets[0].error);
-    CU_ASSERT_EQUAL(check_log_count("puppet failed with -101"), 1);
-    CU_ASSERT_EQUAL(check_log_count("puppet failed with -102"), 1);
+    CU_ASSERT_PTR_EQUAL(run->judged[0], workers[0].error);
+    CU_ASSERT_PTR_EQUAL(run->result, workers[0].error);
+    CU_ASSERT_EQUAL(check_log_count("worker failed with -101"), 1);
+    CU_ASSERT_EQUAL(check_log_count("worker failed with -102"), 1);
     check_log_release();
     run_drop(run);
 }
@@ -344,10 +344,10 @@ static void restart_makes_all_anew(void)
     run->answers[1] = LC_STOP;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     CU_ASSERT_TRUE(run_news(run)); /* asked */
     CU_ASSERT_TRUE(run_instance(run));
-    lc_context *old = run->puppets[0][0].context, *fresh = run->puppets[1][0].context;
+    lc_context *old = run->workers[0][0].context, *fresh = run->workers[1][0].context;
     CU_ASSERT_PTR_NOT_EQUAL(run->managers[0], run->managers[1]);
     CU_ASSERT_PTR_NOT_EQUAL(old, fresh);
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(old)), -ECANCELED);
@@ -356,13 +356,13 @@ static void restart_makes_all_anew(void)
     lc_signal_error(old, lc_error_new(-EPIPE, "from the grave"));
     CU_ASSERT_EQUAL(check_log_count("from the grave"), 1);
     check_log_release();
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[1][0], PUPPET_READY));
+    CU_ASSERT_TRUE(worker_does(&run->workers[1][0], WORKER_READY));
     CU_ASSERT_PTR_NULL(lc_context_error(fresh));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[1][0], PUPPET_THROW));
+    CU_ASSERT_TRUE(worker_told(&run->workers[1][0], WORKER_THROW));
     run_end(run);
     CU_ASSERT_EQUAL(run->asked, 2);
-    CU_ASSERT_PTR_EQUAL(run->judged[1], run->puppets[1][0].error);
-    CU_ASSERT_PTR_EQUAL(run->result, run->puppets[1][0].error);
+    CU_ASSERT_PTR_EQUAL(run->judged[1], run->workers[1][0].error);
+    CU_ASSERT_PTR_EQUAL(run->result, run->workers[1][0].error);
     CU_ASSERT_PTR_NULL(lc_context_error(run->context));
     run_drop(run);
 }
@@ -373,11 +373,11 @@ static void verdict_ends_with_the_error(lc_behavior verdict)
     run->answers[0] = verdict;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][1], PUPPET_AWAIT));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][1], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
+    CU_ASSERT_TRUE(worker_does(&run->workers[0][1], WORKER_AWAIT));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][1], WORKER_RETURN));
     run_end(run);
-    CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error); /* unwrapped */
+    CU_ASSERT_PTR_EQUAL(run->result, run->workers[0][0].error); /* unwrapped */
     CU_ASSERT_EQUAL(run->behavior, verdict);
     CU_ASSERT_EQUAL(run->made, 1);
     CU_ASSERT_EQUAL(run->asked, 1);
@@ -403,10 +403,10 @@ static void no_handler_restarts(void)
     run_begin(run);
     for (unsigned i = 0; i + 1 < INSTANCES; i++) {
         CU_ASSERT_TRUE(run_instance(run));
-        CU_ASSERT_TRUE(puppet_told(&run->puppets[i][0], PUPPET_FAIL));
+        CU_ASSERT_TRUE(worker_told(&run->workers[i][0], WORKER_FAIL));
     }
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[INSTANCES - 1][0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[INSTANCES - 1][0], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_PTR_NULL(run->result);
     CU_ASSERT_EQUAL(run->made, INSTANCES);
@@ -477,7 +477,7 @@ static void no_handler_ends_as_the_supervisor_did(void)
 static lc_error *signal_and_stay(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
-    lc_signal_error(context, lc_error_ref(run->puppets[0][0].error));
+    lc_signal_error(context, lc_error_ref(run->workers[0][0].error));
     return NULL;
 }
 
@@ -494,7 +494,7 @@ static void loop_waits_for_done(void)
     lc_handle_close(run->fakes[0].done);
     run_end(run);
     CU_ASSERT_TRUE(run->done_when_asked[0]);
-    CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+    CU_ASSERT_PTR_EQUAL(run->result, run->workers[0][0].error);
     run_drop(run);
 }
 
@@ -507,11 +507,11 @@ static void cancel_waits_for_done(void)
     CU_ASSERT_TRUE(run_instance(run));
     lc_error *cause = lc_error_new(-EINTR, "had enough");
     lc_context_cancel(run->context, lc_error_ref(cause));
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][0], PUPPET_AWAIT));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_RETURN));
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][1], PUPPET_LOOK));
+    CU_ASSERT_TRUE(worker_does(&run->workers[0][0], WORKER_AWAIT));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_RETURN));
+    CU_ASSERT_TRUE(worker_does(&run->workers[0][1], WORKER_LOOK));
     CHECK_OPEN(run->finished);
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][1], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][1], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_EQUAL(lc_error_code(run->result), -ECANCELED);
     CU_ASSERT_TRUE(lc_error_contains(run->result, cause));
@@ -533,8 +533,8 @@ static void deadline_ends_with_timeout(void)
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
     check_clock_advance(clock, LC_HOUR);
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][0], PUPPET_AWAIT));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_does(&run->workers[0][0], WORKER_AWAIT));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_EQUAL(lc_error_code(run->result), -ETIMEDOUT);
     run_drop(run);
@@ -549,24 +549,24 @@ static void cancelled_with_error(lc_behavior verdict, bool error_first, bool res
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
     if (error_first) {
-        CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
-        CU_ASSERT_TRUE(puppet_does(&run->puppets[0][1], PUPPET_AWAIT));
+        CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
+        CU_ASSERT_TRUE(worker_does(&run->workers[0][1], WORKER_AWAIT));
         lc_context_cancel(run->context, NULL);
     } else {
         lc_context_cancel(run->context, NULL);
-        CU_ASSERT_TRUE(puppet_does(&run->puppets[0][0], PUPPET_AWAIT));
-        CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_THROW));
+        CU_ASSERT_TRUE(worker_does(&run->workers[0][0], WORKER_AWAIT));
+        CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_THROW));
     }
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][1], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][1], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_EQUAL(run->asked, 1);
     CU_ASSERT_EQUAL(run->made, 1);
-    CU_ASSERT_PTR_EQUAL(run->judged[0], run->puppets[0][0].error);
+    CU_ASSERT_PTR_EQUAL(run->judged[0], run->workers[0][0].error);
     CU_ASSERT_EQUAL(run->behavior, verdict);
     if (restarts) {
         CU_ASSERT_EQUAL(lc_error_code(run->result), -ECANCELED);
     } else {
-        CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+        CU_ASSERT_PTR_EQUAL(run->result, run->workers[0][0].error);
     }
     run_drop(run);
 }
@@ -590,16 +590,16 @@ static void restart_of_the_cancelled_makes_nothing(void)
 static void ends_with_an_error_of_its_own(int code, bool judged)
 {
     struct run *run = run_new(1);
-    puppet_drop(&run->puppets[0][0]);
-    puppet_init(&run->puppets[0][0], code);
+    worker_drop(&run->workers[0][0]);
+    worker_init(&run->workers[0][0], code);
     if (!judged)
         run->options.judge = NULL;
     run->answers[0] = LC_SPIN_HALT;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
     lc_context_cancel(run->context, NULL);
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][0], PUPPET_AWAIT));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_does(&run->workers[0][0], WORKER_AWAIT));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     run_end(run);
     CU_ASSERT_EQUAL(run->made, 1);
     if (code == -ECANCELED) {
@@ -632,15 +632,15 @@ static void another_error_meanwhile_is_told(void)
 static void code_of_a_cancel_is_an_error_without_one(void)
 {
     struct run *run = run_new(1);
-    puppet_drop(&run->puppets[0][0]);
-    puppet_init(&run->puppets[0][0], -ECANCELED);
+    worker_drop(&run->workers[0][0]);
+    worker_init(&run->workers[0][0], -ECANCELED);
     run->answers[0] = LC_STOP;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     run_end(run);
     CU_ASSERT_EQUAL(run->asked, 1);
-    CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+    CU_ASSERT_PTR_EQUAL(run->result, run->workers[0][0].error);
     run_drop(run);
 }
 
@@ -662,7 +662,7 @@ static lc_error *complete_and_cancel(struct fake *fake, lc_context *context)
 static lc_error *signal_complete_and_cancel(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
-    lc_signal_error(context, lc_error_ref(run->puppets[0][0].error));
+    lc_signal_error(context, lc_error_ref(run->workers[0][0].error));
     return complete_and_cancel(fake, context);
 }
 
@@ -687,7 +687,7 @@ static void error_of_the_completed_is_judged(void)
         run->answers[0] = LC_SHUTDOWN;
         run_begin(run);
         run_end(run);
-        CU_ASSERT_PTR_EQUAL(run->result, run->puppets[0][0].error);
+        CU_ASSERT_PTR_EQUAL(run->result, run->workers[0][0].error);
         CU_ASSERT_EQUAL(run->asked, 1);
         CU_ASSERT_EQUAL(run->behavior, LC_SHUTDOWN);
         run_drop(run);
@@ -708,7 +708,7 @@ static void cancel_while_asking_makes_nothing(void)
     run->options.judge = cancel_and_restart;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     run_end(run);
     CU_ASSERT_EQUAL(lc_error_code(run->result), -ECANCELED);
     CU_ASSERT_EQUAL(run->made, 1);
@@ -740,7 +740,7 @@ static struct run *factory_fails_on_a_restart(lc_behavior answer)
     run->answers[1] = answer;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     CU_ASSERT_TRUE(run_news(run));
     CU_ASSERT_TRUE(run_news(run));
     return run;
@@ -762,7 +762,7 @@ static void later_factory_failure_heals(void)
 {
     struct run *run = factory_fails_on_a_restart(LC_RESTART);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[1][0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[1][0], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_PTR_NULL(run->result);
     CU_ASSERT_EQUAL(run->asked, 2);
@@ -777,7 +777,7 @@ static void cancel_before_a_restart_is_not_retried(void)
     run->options.judge = NULL;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     lc_context_cancel(run->context, NULL);
     run_end(run);
     CU_ASSERT_TRUE(lc_error_is(run->result, -ECANCELED));
@@ -792,10 +792,10 @@ static void completion_returns_null(void)
     struct run *run = run_new(2);
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_RETURN));
-    CU_ASSERT_TRUE(puppet_does(&run->puppets[0][1], PUPPET_LOOK));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_RETURN));
+    CU_ASSERT_TRUE(worker_does(&run->workers[0][1], WORKER_LOOK));
     CHECK_OPEN(run->finished);
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][1], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][1], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_PTR_NULL(run->result);
     CU_ASSERT_EQUAL(run->asked, 0);
@@ -810,7 +810,7 @@ static void no_context_runs_as_well(void)
     run->context = NULL;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_RETURN));
     run_end(run);
     CU_ASSERT_PTR_NULL(run->result);
     run_drop(run);
@@ -836,11 +836,11 @@ static void answer_outside_the_five(lc_behavior answer, const char *named)
     run->answers[0] = answer;
     run_begin(run);
     CU_ASSERT_TRUE(run_instance(run));
-    CU_ASSERT_TRUE(puppet_told(&run->puppets[0][0], PUPPET_FAIL));
+    CU_ASSERT_TRUE(worker_told(&run->workers[0][0], WORKER_FAIL));
     run_end(run);
     CU_ASSERT_EQUAL(lc_error_code(run->result), -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(run->result), named));
-    CU_ASSERT_TRUE(lc_error_contains(run->result, run->puppets[0][0].error));
+    CU_ASSERT_TRUE(lc_error_contains(run->result, run->workers[0][0].error));
     CU_ASSERT_TRUE(run->done_when_asked[0]);
     CU_ASSERT_EQUAL(run->made, 1);
     run_drop(run); /* which checks that the component is done */

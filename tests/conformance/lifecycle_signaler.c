@@ -4,8 +4,8 @@
 #include "support/check.h"
 #include "support/later.h"
 #include "support/mode.h"
-#include "support/puppet.h"
 #include "support/race.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -299,25 +299,25 @@ static void signal_error_works_in_callbacks(void)
 
 static void signal_from_worker(void *arg)
 {
-    struct puppet *puppet = arg;
-    lc_signal_error(puppet->context, lc_error_ref(puppet->error));
+    struct scripted_worker *worker = arg;
+    lc_signal_error(worker->context, lc_error_ref(worker->error));
 }
 
 static void signal_error_leaves_worker_running(void)
 {
     struct scope scope = scope_new(NULL);
-    struct puppet puppet;
-    puppet_init(&puppet, -EIO);
-    lc_manager *manager = puppet_manager(&puppet, 1);
-    CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
-    signal_from_worker(&puppet);
+    struct scripted_worker worker;
+    worker_init(&worker, -EIO);
+    lc_manager *manager = worker_manager(&worker, 1);
+    CU_ASSERT_TRUE(worker_start(manager, &scope, &worker, 1));
+    signal_from_worker(&worker);
     CHECK_ERROR(lc_signaler_take(scope.signaler), -EIO);
-    CU_ASSERT_TRUE(puppet_does(&puppet, PUPPET_LOOK));
+    CU_ASSERT_TRUE(worker_does(&worker, WORKER_LOOK));
     CHECK_OPEN(lc_manager_done(manager));
-    CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&worker, WORKER_RETURN));
     CHECK_CLOSES(lc_manager_done(manager));
     lc_manager_unref(manager);
-    puppet_drop(&puppet);
+    worker_drop(&worker);
     scope_drop(&scope);
 }
 

@@ -4,7 +4,7 @@
 #include "support/check.h"
 #include "support/later.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -398,37 +398,37 @@ static void defer_refuses_null(void)
 }
 
 /* An ended worker counts as returned, whichever way it took; an error it did not report is none. */
-static void ends_count_as_return(enum puppet_order order)
+static void ends_count_as_return(enum worker_order order)
 {
     struct scope scope = scope_new(NULL);
-    struct puppet puppets[2];
-    puppet_init(&puppets[0], -EIO);
-    puppet_init(&puppets[1], -EIO);
-    lc_manager *manager = puppet_manager(puppets, 2);
-    CU_ASSERT_TRUE(puppet_start(manager, &scope, puppets, 2));
-    CU_ASSERT_TRUE(puppet_told(&puppets[0], order));
-    CU_ASSERT_TRUE(puppet_does(&puppets[1], PUPPET_LOOK));
+    struct scripted_worker workers[2];
+    worker_init(&workers[0], -EIO);
+    worker_init(&workers[1], -EIO);
+    lc_manager *manager = worker_manager(workers, 2);
+    CU_ASSERT_TRUE(worker_start(manager, &scope, workers, 2));
+    CU_ASSERT_TRUE(worker_told(&workers[0], order));
+    CU_ASSERT_TRUE(worker_does(&workers[1], WORKER_LOOK));
     CHECK_OPEN(lc_manager_shutdown(manager));
     CHECK_OPEN(lc_manager_done(manager));
-    CU_ASSERT_TRUE(puppet_told(&puppets[1], order));
+    CU_ASSERT_TRUE(worker_told(&workers[1], order));
     CHECK_CLOSES(lc_manager_done(manager));
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_shutdown(manager)));
     CHECK_OPEN(lc_manager_ready(manager));
     CHECK_OPEN(lc_signaler_thrown(scope.signaler));
     lc_manager_unref(manager);
-    puppet_drop(&puppets[0]);
-    puppet_drop(&puppets[1]);
+    worker_drop(&workers[0]);
+    worker_drop(&workers[1]);
     scope_drop(&scope);
 }
 
 static void exited_worker_counts_as_returned(void)
 {
-    ends_count_as_return(PUPPET_EXIT);
+    ends_count_as_return(WORKER_EXIT);
 }
 
 static void cancelled_worker_counts_as_returned(void)
 {
-    ends_count_as_return(PUPPET_CANCEL);
+    ends_count_as_return(WORKER_CANCEL);
 }
 
 static lc_error *defer_and_exit(lc_context *context, lc_ready *ready, void *arg)

@@ -22,7 +22,7 @@
 
 enum { MANAGERS = 8 };
 
-struct scene {
+struct fixture {
     struct check_clock *clock; /* NULL: the usual one */
     lc_supervisor *outer;
     lc_context *context;
@@ -54,14 +54,14 @@ static void succeed(lc_error *error)
 /* Not ready; or ready, but not done when it is told to stop. */
 static lc_error *hold_up(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct scene *scene = arg;
-    if (scene->stays)
+    struct fixture *fixture = arg;
+    if (fixture->stays)
         lc_ready_signal(ready);
-    lc_handle_close(scene->reached);
+    lc_handle_close(fixture->reached);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
-    lc_handle_close(scene->told);
-    if (scene->stays)
-        lc_handle_wait(scene->go, LC_FOREVER);
+    lc_handle_close(fixture->told);
+    if (fixture->stays)
+        lc_handle_wait(fixture->go, LC_FOREVER);
     return NULL;
 }
 
@@ -72,14 +72,14 @@ static void note_freed(void *data)
     lc_handle_unref(data);
 }
 
-static void note_manager(struct scene *scene, lc_manager *manager)
+static void note_manager(struct fixture *fixture, lc_manager *manager)
 {
-    unsigned count = atomic_load(&scene->manager_count);
+    unsigned count = atomic_load(&fixture->manager_count);
     must(count < MANAGERS);
-    scene->managers[count] = lc_manager_ref(manager);
-    scene->freed[count] = lc_handle_new();
-    must(lc_manager_set_data(manager, lc_handle_ref(scene->freed[count]), note_freed) == 0);
-    atomic_store(&scene->manager_count, count + 1);
+    fixture->managers[count] = lc_manager_ref(manager);
+    fixture->freed[count] = lc_handle_new();
+    must(lc_manager_set_data(manager, lc_handle_ref(fixture->freed[count]), note_freed) == 0);
+    atomic_store(&fixture->manager_count, count + 1);
 }
 
 /* Whether the supervisor knows that "idle", if it is there, is ready: later than its workers do. */
@@ -97,12 +97,12 @@ static bool idle_is_ready(lc_supervisor *supervisor)
 /* Whether all workers but the one that holds up have come as far as they will. */
 static bool others_are_fine(void *arg)
 {
-    struct scene *scene = arg;
-    if (!idle_is_ready(scene->outer))
+    struct fixture *fixture = arg;
+    if (!idle_is_ready(fixture->outer))
         return false;
     lc_worker_status workers[2];
-    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++) {
-        must(lc_manager_copy_workers(scene->managers[i], workers, 2) == 2);
+    for (unsigned i = 0; i < atomic_load(&fixture->manager_count); i++) {
+        must(lc_manager_copy_workers(fixture->managers[i], workers, 2) == 2);
         for (unsigned j = 0; j < 2; j++)
             if (workers[j].state < LC_WORKER_READY && strcmp(workers[j].name, "sync") != 0)
                 return false;
@@ -110,16 +110,16 @@ static bool others_are_fine(void *arg)
     return true;
 }
 
-static lc_component *manager_of(struct scene *scene, const char *name, const char *worker,
+static lc_component *manager_of(struct fixture *fixture, const char *name, const char *worker,
                                 lc_worker_function run, const char *other)
 {
     lc_manager *manager = NULL;
     lc_manager_builder *builder = check_builder(name);
-    lc_manager_builder_add(builder, LC_WORKER(.name = worker, .run = run, .arg = scene));
+    lc_manager_builder_add(builder, LC_WORKER(.name = worker, .run = run, .arg = fixture));
     lc_manager_builder_add(builder, LC_WORKER(.name = other, .run = lc_noop_worker));
     succeed(lc_manager_builder_build(builder, &manager));
     lc_manager_builder_free(builder);
-    note_manager(scene, manager);
+    note_manager(fixture, manager);
     return lc_manager_component(manager);
 }
 
@@ -177,14 +177,14 @@ static lc_error *make_graph(lc_component **component, void *arg)
 
 static lc_error *run_slow(lc_context *context, void *arg)
 {
-    struct scene *scene = arg;
-    if (scene->stays)
+    struct fixture *fixture = arg;
+    if (fixture->stays)
         lc_runnable_signal_healthy(context);
-    lc_handle_close(scene->reached);
+    lc_handle_close(fixture->reached);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
-    lc_handle_close(scene->told);
-    if (scene->stays)
-        lc_handle_wait(scene->go, LC_FOREVER);
+    lc_handle_close(fixture->told);
+    if (fixture->stays)
+        lc_handle_wait(fixture->go, LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
 
@@ -196,7 +196,7 @@ static lc_error *run_root(lc_context *context, void *arg)
     child.arg = arg;
     child.kind = check_kind();
     succeed(lc_runnable_start_child(context, &child));
-    if (((struct scene *)arg)->stays)
+    if (((struct fixture *)arg)->stays)
         lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
@@ -204,16 +204,16 @@ static lc_error *run_root(lc_context *context, void *arg)
 
 static lc_error *make_tree(lc_component **component, void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     lc_tree *tree = NULL;
     lc_tree_options options = {.size = sizeof options};
     lc_child first = {.size = sizeof first, .name = "root"};
     options.root = &first;
     first.run = run_root;
-    first.arg = scene;
+    first.arg = fixture;
     first.kind = check_kind();
     succeed(lc_tree_new(&options, &tree));
-    scene->done = lc_handle_ref(lc_tree_done(tree));
+    fixture->done = lc_handle_ref(lc_tree_done(tree));
     *component = lc_tree_component(tree);
     return NULL;
 }
@@ -222,81 +222,81 @@ static lc_error *make_tree(lc_component **component, void *arg)
 
 static lc_behavior keep_error(const lc_failure *failure, void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     /* Several nodes may be judged at a time. */
-    lc_error_unref(atomic_exchange(&scene->judged, lc_error_ref(failure->error)));
+    lc_error_unref(atomic_exchange(&fixture->judged, lc_error_ref(failure->error)));
     return LC_STOP;
 }
 
-static void scene_init(struct scene *scene, bool stays)
+static void fixture_init(struct fixture *fixture, bool stays)
 {
-    *scene = (struct scene){.stays = stays};
-    scene->outer = supervisor_named("outer");
-    scene->context = lc_context_new(NULL);
-    scene->reached = lc_handle_new();
-    scene->told = lc_handle_new();
-    scene->go = lc_handle_new();
-    scene->finished = lc_handle_new();
+    *fixture = (struct fixture){.stays = stays};
+    fixture->outer = supervisor_named("outer");
+    fixture->context = lc_context_new(NULL);
+    fixture->reached = lc_handle_new();
+    fixture->told = lc_handle_new();
+    fixture->go = lc_handle_new();
+    fixture->finished = lc_handle_new();
 }
 
-static void scene_add(struct scene *scene, lc_node node)
+static void fixture_add(struct fixture *fixture, lc_node node)
 {
     node.judge = keep_error;
-    node.judge_arg = scene;
-    succeed(lc_supervisor_add(scene->outer, &node));
+    node.judge_arg = fixture;
+    succeed(lc_supervisor_add(fixture->outer, &node));
 }
 
-static void scene_run(void *arg)
+static void fixture_run(void *arg)
 {
-    struct scene *scene = arg;
-    check_clock_use(scene->clock);
-    scene->result = lc_supervisor_run(scene->outer, scene->context, NULL);
+    struct fixture *fixture = arg;
+    check_clock_use(fixture->clock);
+    fixture->result = lc_supervisor_run(fixture->outer, fixture->context, NULL);
     check_clock_use(NULL);
-    lc_handle_close(scene->finished);
+    lc_handle_close(fixture->finished);
 }
 
 /* Everything that it has made is over. */
-static void scene_drop(struct scene *scene)
+static void fixture_drop(struct fixture *fixture)
 {
-    lc_handle_close(scene->go);
-    for (unsigned i = 0; i < atomic_load(&scene->manager_count); i++) {
-        lc_manager_unref(scene->managers[i]);
-        must(lc_handle_wait(scene->freed[i], check_patience()) == 0);
-        lc_handle_unref(scene->freed[i]);
+    lc_handle_close(fixture->go);
+    for (unsigned i = 0; i < atomic_load(&fixture->manager_count); i++) {
+        lc_manager_unref(fixture->managers[i]);
+        must(lc_handle_wait(fixture->freed[i], check_patience()) == 0);
+        lc_handle_unref(fixture->freed[i]);
     }
-    if (scene->done)
-        must(lc_handle_wait(scene->done, check_patience()) == 0);
-    must(lc_handle_wait(lc_supervisor_done(scene->outer), check_patience()) == 0);
-    lc_supervisor_unref(scene->outer);
-    lc_context_unref(scene->context);
-    lc_handle_unref(scene->reached);
-    lc_handle_unref(scene->told);
-    lc_handle_unref(scene->go);
-    lc_handle_unref(scene->done);
-    lc_handle_unref(scene->finished);
-    lc_error_unref(scene->result);
-    lc_error_unref(scene->judged);
-    if (scene->clock)
-        check_clock_free(scene->clock);
+    if (fixture->done)
+        must(lc_handle_wait(fixture->done, check_patience()) == 0);
+    must(lc_handle_wait(lc_supervisor_done(fixture->outer), check_patience()) == 0);
+    lc_supervisor_unref(fixture->outer);
+    lc_context_unref(fixture->context);
+    lc_handle_unref(fixture->reached);
+    lc_handle_unref(fixture->told);
+    lc_handle_unref(fixture->go);
+    lc_handle_unref(fixture->done);
+    lc_handle_unref(fixture->finished);
+    lc_error_unref(fixture->result);
+    lc_error_unref(fixture->judged);
+    if (fixture->clock)
+        check_clock_free(fixture->clock);
 }
 
 struct passing {
-    struct scene *scene;
+    struct fixture *fixture;
     lc_handle *handle;
 };
 
 static bool has_closed(void *arg)
 {
     const struct passing *passing = arg;
-    check_clock_advance(passing->scene->clock, 0);
+    check_clock_advance(passing->fixture->clock, 0);
     return lc_handle_is_closed(passing->handle);
 }
 
 /* Lets time pass until the handle has closed. */
-static bool closes_after(struct scene *scene, lc_handle *handle, int64_t time)
+static bool closes_after(struct fixture *fixture, lc_handle *handle, int64_t time)
 {
-    struct passing passing = {scene, handle};
-    check_clock_advance(scene->clock, time);
+    struct passing passing = {fixture, handle};
+    check_clock_advance(fixture->clock, time);
     return lc_is_simulated() ? lc_handle_wait(handle, check_patience()) == 0
                              : check_until(has_closed, &passing);
 }
@@ -312,45 +312,45 @@ static bool message_has(const lc_error *error, const char *text)
 /* The error of a node that is not ready in time. */
 static void not_ready_names(lc_node node, const char *named)
 {
-    struct scene scene;
+    struct fixture fixture;
     struct helper helper;
-    scene_init(&scene, false);
-    scene.clock = check_clock_new();
-    node.arg = node.arg ? node.arg : &scene;
+    fixture_init(&fixture, false);
+    fixture.clock = check_clock_new();
+    node.arg = node.arg ? node.arg : &fixture;
     node.start_timeout = 5 * LC_SECOND;
-    scene_add(&scene, node);
-    helper_start(&helper, scene_run, &scene);
-    CHECK_CLOSES(scene.reached);
-    CU_ASSERT_TRUE(check_until(others_are_fine, &scene));
-    CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 5 * LC_SECOND));
+    fixture_add(&fixture, node);
+    helper_start(&helper, fixture_run, &fixture);
+    CHECK_CLOSES(fixture.reached);
+    CU_ASSERT_TRUE(check_until(others_are_fine, &fixture));
+    CU_ASSERT_TRUE(closes_after(&fixture, fixture.finished, 5 * LC_SECOND));
     helper_join(&helper);
-    CU_ASSERT_TRUE(message_has(scene.judged, "was not ready within 5.0 s"));
-    CU_ASSERT_TRUE(message_has(scene.judged, named));
-    CU_ASSERT_PTR_NULL(strstr(lc_error_message(scene.judged), "listen"));
-    CU_ASSERT_PTR_NULL(strstr(lc_error_message(scene.judged), "open"));
-    CU_ASSERT_PTR_NULL(strstr(lc_error_message(scene.judged), "idle"));
-    scene_drop(&scene);
+    CU_ASSERT_TRUE(message_has(fixture.judged, "was not ready within 5.0 s"));
+    CU_ASSERT_TRUE(message_has(fixture.judged, named));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(fixture.judged), "listen"));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(fixture.judged), "open"));
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(fixture.judged), "idle"));
+    fixture_drop(&fixture);
 }
 
 /* The log, and the run's error, of a node that does not stop in time. */
 static void not_stopped_names(lc_node node, const char *named)
 {
     char expected[200];
-    struct scene scene;
+    struct fixture fixture;
     struct helper helper;
-    scene_init(&scene, true);
-    scene.clock = check_clock_new();
-    node.arg = &scene;
+    fixture_init(&fixture, true);
+    fixture.clock = check_clock_new();
+    node.arg = &fixture;
     node.stop_timeout = 3 * LC_SECOND;
-    scene_add(&scene, node);
+    fixture_add(&fixture, node);
     check_log_capture();
-    helper_start(&helper, scene_run, &scene);
-    CHECK_CLOSES(scene.reached);
-    lc_context_cancel(scene.context, NULL);
-    CHECK_CLOSES(scene.told);
-    for (unsigned i = 0; i < atomic_load(&scene.manager_count); i++)
-        CHECK_CLOSES(lc_manager_shutdown(scene.managers[i]));
-    CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 3 * LC_SECOND));
+    helper_start(&helper, fixture_run, &fixture);
+    CHECK_CLOSES(fixture.reached);
+    lc_context_cancel(fixture.context, NULL);
+    CHECK_CLOSES(fixture.told);
+    for (unsigned i = 0; i < atomic_load(&fixture.manager_count); i++)
+        CHECK_CLOSES(lc_manager_shutdown(fixture.managers[i]));
+    CU_ASSERT_TRUE(closes_after(&fixture, fixture.finished, 3 * LC_SECOND));
     helper_join(&helper);
     snprintf(expected, sizeof expected,
              "outer/%s: has not stopped in time, and is not waited for any longer; what still "
@@ -359,10 +359,10 @@ static void not_stopped_names(lc_node node, const char *named)
     CU_ASSERT_TRUE(check_log_has(expected));
     CU_ASSERT_TRUE(check_log_has(named)); /* others may still be on their way */
     snprintf(expected, sizeof expected, "not stopped in time: %s", node.name);
-    CU_ASSERT_TRUE(message_has(scene.result, expected));
-    CU_ASSERT_TRUE(message_has(scene.result, named));
+    CU_ASSERT_TRUE(message_has(fixture.result, expected));
+    CU_ASSERT_TRUE(message_has(fixture.result, named));
     check_log_release();
-    scene_drop(&scene);
+    fixture_drop(&fixture);
 }
 
 static void a_start_deadline_names_the_worker(void)
@@ -391,7 +391,7 @@ static lc_error *return_early(lc_context *context, lc_ready *ready, void *arg)
 {
     (void)context;
     (void)ready;
-    lc_handle_close(((struct scene *)arg)->reached);
+    lc_handle_close(((struct fixture *)arg)->reached);
     return NULL;
 }
 
@@ -428,7 +428,7 @@ static void tell_parts(lc_component *component, lc_part_visitor visit, void *arg
 struct own {
     struct fake fake; /* first */
     lc_component_ops ops;
-    struct scene *scene;
+    struct fixture *fixture;
 };
 
 static lc_error *note_start(struct fake *fake, lc_context *context)
@@ -437,7 +437,7 @@ static lc_error *note_start(struct fake *fake, lc_context *context)
     if (lc_handle_on_close(lc_context_done(context), (void (*)(void *))lc_handle_close, fake->done,
                            NULL) != 0)
         lc_handle_close(fake->done);
-    lc_handle_close(own->scene->reached);
+    lc_handle_close(own->fixture->reached);
     return NULL;
 }
 
@@ -449,26 +449,26 @@ static lc_error *give_own(lc_component **component, void *arg)
 
 static void not_ready_of_own(size_t size, const char *named)
 {
-    struct scene scene;
+    struct fixture fixture;
     struct helper helper;
-    struct own own = {.scene = &scene};
+    struct own own = {.fixture = &fixture};
     fake_init(&own.fake, 0);
     own.fake.start = note_start;
     own.ops = *own.fake.component.ops;
     own.ops.size = size;
     own.ops.parts = tell_parts;
     own.fake.component.ops = &own.ops;
-    scene_init(&scene, false);
-    scene.clock = check_clock_new();
+    fixture_init(&fixture, false);
+    fixture.clock = check_clock_new();
     lc_node node = node_of("own", give_own, &own);
     node.start_timeout = 5 * LC_SECOND;
-    scene_add(&scene, node);
-    helper_start(&helper, scene_run, &scene);
-    CHECK_CLOSES(scene.reached);
-    CU_ASSERT_TRUE(closes_after(&scene, scene.finished, 5 * LC_SECOND));
+    fixture_add(&fixture, node);
+    helper_start(&helper, fixture_run, &fixture);
+    CHECK_CLOSES(fixture.reached);
+    CU_ASSERT_TRUE(closes_after(&fixture, fixture.finished, 5 * LC_SECOND));
     helper_join(&helper);
-    CU_ASSERT_TRUE(message_has(scene.judged, named));
-    scene_drop(&scene);
+    CU_ASSERT_TRUE(message_has(fixture.judged, named));
+    fixture_drop(&fixture);
     fake_drop(&own.fake);
 }
 
@@ -551,20 +551,20 @@ static bool log_names_all(void *arg)
 
 static void lines_about_nodes_name_them_by_their_path(void)
 {
-    struct scene scene;
+    struct fixture fixture;
     struct helper helper;
-    scene_init(&scene, false);
-    scene_add(&scene, node_of("left", make_broken_graph, &scene));
-    scene_add(&scene, node_of("right", make_broken_graph, &scene));
-    scene_add(&scene, node_of("both", make_broken_graphs, &scene));
-    scene_add(&scene, node_of("tree", make_dying_tree, &scene));
+    fixture_init(&fixture, false);
+    fixture_add(&fixture, node_of("left", make_broken_graph, &fixture));
+    fixture_add(&fixture, node_of("right", make_broken_graph, &fixture));
+    fixture_add(&fixture, node_of("both", make_broken_graphs, &fixture));
+    fixture_add(&fixture, node_of("tree", make_dying_tree, &fixture));
     check_log_capture();
-    helper_start(&helper, scene_run, &scene);
+    helper_start(&helper, fixture_run, &fixture);
     CU_ASSERT_TRUE(check_until(log_names_all, NULL));
-    lc_context_cancel(scene.context, NULL);
+    lc_context_cancel(fixture.context, NULL);
     helper_join(&helper);
     check_log_release();
-    scene_drop(&scene);
+    fixture_drop(&fixture);
 }
 
 /* ---- signals that come again ---- */
@@ -589,51 +589,51 @@ static bool is_answered(void *arg)
 
 static void run_component(void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     lc_run_options options = {.size = sizeof options};
     options.name = "web";
     options.factory = make_graph;
-    options.arg = scene;
+    options.arg = fixture;
     options.handle_signals = true;
-    scene->result = lc_component_run(&options, NULL, NULL);
-    lc_handle_close(scene->finished);
+    fixture->result = lc_component_run(&options, NULL, NULL);
+    lc_handle_close(fixture->finished);
 }
 
 /* The first stops, the second is answered. @return whether all came in time. */
-static bool interrupt_twice(struct scene *scene, const char *answer)
+static bool interrupt_twice(struct fixture *fixture, const char *answer)
 {
-    if (lc_handle_wait(scene->reached, check_patience()) != 0)
+    if (lc_handle_wait(fixture->reached, check_patience()) != 0)
         return false;
     interrupt();
-    if (lc_handle_wait(scene->told, check_patience()) != 0)
+    if (lc_handle_wait(fixture->told, check_patience()) != 0)
         return false;
     interrupt();
     return check_until(is_answered, (void *)(uintptr_t)answer);
 }
 
-static int end_interrupted(struct scene *scene, struct helper *helper)
+static int end_interrupted(struct fixture *fixture, struct helper *helper)
 {
-    STEP(10, !lc_handle_is_closed(scene->finished));
-    lc_handle_close(scene->go);
+    STEP(10, !lc_handle_is_closed(fixture->finished));
+    lc_handle_close(fixture->go);
     helper_join(helper);
     check_log_release();
-    STEP(11, lc_error_code(scene->result) == -ECANCELED);
-    scene_drop(scene);
+    STEP(11, lc_error_code(fixture->result) == -ECANCELED);
+    fixture_drop(fixture);
     return 0;
 }
 
 CHECK_CHILD(naming_interrupted_component)
 {
-    static struct scene scene;
+    static struct fixture fixture;
     static struct helper helper;
-    scene_init(&scene, true);
+    fixture_init(&fixture, true);
     check_log_capture();
-    helper_start(&helper, run_component, &scene);
-    STEP(1, interrupt_twice(&scene, "web: received SIGINT; still stopping: web/"));
-    /* The supervisor of the scene is not used. */
-    lc_context_cancel(scene.context, NULL);
-    lc_error_unref(lc_supervisor_run(scene.outer, scene.context, NULL));
-    return end_interrupted(&scene, &helper);
+    helper_start(&helper, run_component, &fixture);
+    STEP(1, interrupt_twice(&fixture, "web: received SIGINT; still stopping: web/"));
+    /* The supervisor of the fixture is not used. */
+    lc_context_cancel(fixture.context, NULL);
+    lc_error_unref(lc_supervisor_run(fixture.outer, fixture.context, NULL));
+    return end_interrupted(&fixture, &helper);
 }
 
 static lc_supervisor *with_signals(void)
@@ -646,23 +646,23 @@ static lc_supervisor *with_signals(void)
     return supervisor;
 }
 
-static bool begin_interrupted(struct scene *scene, struct helper *helper)
+static bool begin_interrupted(struct fixture *fixture, struct helper *helper)
 {
-    scene_init(scene, true);
-    lc_supervisor_unref(scene->outer);
-    scene->outer = with_signals();
-    scene_add(scene, node_of("inner", make_graph, scene));
+    fixture_init(fixture, true);
+    lc_supervisor_unref(fixture->outer);
+    fixture->outer = with_signals();
+    fixture_add(fixture, node_of("inner", make_graph, fixture));
     check_log_capture();
-    helper_start(helper, scene_run, scene);
-    return interrupt_twice(scene, "outer: received SIGINT; still stopping: inner/");
+    helper_start(helper, fixture_run, fixture);
+    return interrupt_twice(fixture, "outer: received SIGINT; still stopping: inner/");
 }
 
 CHECK_CHILD(naming_interrupted_supervisor)
 {
-    static struct scene scene;
+    static struct fixture fixture;
     static struct helper helper;
-    STEP(1, begin_interrupted(&scene, &helper));
-    return end_interrupted(&scene, &helper);
+    STEP(1, begin_interrupted(&fixture, &helper));
+    return end_interrupted(&fixture, &helper);
 }
 
 static void a_second_signal_says_what_still_stops(void)
@@ -674,9 +674,9 @@ static void a_second_signal_says_what_still_stops(void)
 /* Outside a simulation: it ends the process. */
 CHECK_CHILD(naming_third_interrupt)
 {
-    static struct scene scene;
+    static struct fixture fixture;
     static struct helper helper;
-    STEP(1, begin_interrupted(&scene, &helper));
+    STEP(1, begin_interrupted(&fixture, &helper));
     interrupt();
     lc_sleep(LC_MINUTE);
     return 2;
@@ -684,12 +684,12 @@ CHECK_CHILD(naming_third_interrupt)
 
 CHECK_CHILD(naming_third_interrupt_of_component)
 {
-    static struct scene scene;
+    static struct fixture fixture;
     static struct helper helper;
-    scene_init(&scene, true);
+    fixture_init(&fixture, true);
     check_log_capture();
-    helper_start(&helper, run_component, &scene);
-    STEP(1, interrupt_twice(&scene, "web: received SIGINT; still stopping: web/"));
+    helper_start(&helper, run_component, &fixture);
+    STEP(1, interrupt_twice(&fixture, "web: received SIGINT; still stopping: web/"));
     interrupt();
     lc_sleep(LC_MINUTE);
     return 2;
@@ -765,13 +765,13 @@ static void look_at_nested(lc_snapshot *snapshot)
 
 static void a_snapshot_shows_what_is_nested(void)
 {
-    struct scene graphs, tree;
+    struct fixture graphs, tree;
     struct helper helper;
-    scene_init(&graphs, true);
-    scene_init(&tree, true);
-    scene_add(&graphs, node_of("graphs", make_two_graphs, &graphs));
-    scene_add(&graphs, node_of("tree", make_tree, &tree));
-    helper_start(&helper, scene_run, &graphs);
+    fixture_init(&graphs, true);
+    fixture_init(&tree, true);
+    fixture_add(&graphs, node_of("graphs", make_two_graphs, &graphs));
+    fixture_add(&graphs, node_of("tree", make_tree, &tree));
+    helper_start(&helper, fixture_run, &graphs);
     CHECK_CLOSES(graphs.reached);
     CHECK_CLOSES(tree.reached);
     CHECK_CLOSES(lc_supervisor_ready(graphs.outer));
@@ -782,11 +782,11 @@ static void a_snapshot_shows_what_is_nested(void)
     lc_handle_close(tree.go);
     lc_context_cancel(graphs.context, NULL);
     helper_join(&helper);
-    /* The supervisor of the other scene is not used. */
+    /* The supervisor of the other fixture is not used. */
     lc_context_cancel(tree.context, NULL);
     lc_error_unref(lc_supervisor_run(tree.outer, tree.context, NULL));
-    scene_drop(&graphs);
-    scene_drop(&tree);
+    fixture_drop(&graphs);
+    fixture_drop(&tree);
 }
 
 /* ---- looking from within ---- */
@@ -820,18 +820,18 @@ static void looking_at_all_from_a_log_sink_holds_nothing_up(void)
     check_log_capture(); /* so that its release puts the sink back */
     must(lc_log_set_sink(&sink) == 0);
     for (int i = 0; i < (lc_is_simulated() ? 1 : ROUNDS); i++) {
-        struct scene scene;
+        struct fixture fixture;
         struct helper helper;
-        scene_init(&scene, false);
-        scene_add(&scene, node_of("left", make_broken_graph, &scene));
-        scene_add(&scene, node_of("right", make_broken_graph, &scene));
-        watcher.outer = scene.outer;
+        fixture_init(&fixture, false);
+        fixture_add(&fixture, node_of("left", make_broken_graph, &fixture));
+        fixture_add(&fixture, node_of("right", make_broken_graph, &fixture));
+        watcher.outer = fixture.outer;
         atomic_store(&watcher.looks, 0);
-        helper_start(&helper, scene_run, &scene);
+        helper_start(&helper, fixture_run, &fixture);
         CU_ASSERT_TRUE(check_until(both_were_told, NULL));
-        lc_context_cancel(scene.context, NULL);
+        lc_context_cancel(fixture.context, NULL);
         helper_join(&helper);
-        scene_drop(&scene);
+        fixture_drop(&fixture);
     }
     check_log_release();
 }

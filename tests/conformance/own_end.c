@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* A call that waits for an end, and its caller. */
-struct scene {
+struct fixture {
     void (*ask)(void *arg); /* the call; sets `code` */
     bool blocking;          /* it is made through lc_call_blocking */
     lc_supervisor *outer;   /* from which "own" is removed */
@@ -28,44 +28,44 @@ struct scene {
 
 static void remove_own(void *arg)
 {
-    struct scene *scene = arg;
-    lc_error *error = lc_supervisor_remove(scene->outer, "own", check_patience());
-    scene->code = lc_error_code(error);
+    struct fixture *fixture = arg;
+    lc_error *error = lc_supervisor_remove(fixture->outer, "own", check_patience());
+    fixture->code = lc_error_code(error);
     lc_error_unref(error);
 }
 
 static void wait_for_tree(void *arg)
 {
-    struct scene *scene = arg;
-    lc_error *error = lc_tree_wait(scene->tree, check_patience());
-    scene->code = lc_error_code(error);
+    struct fixture *fixture = arg;
+    lc_error *error = lc_tree_wait(fixture->tree, check_patience());
+    fixture->code = lc_error_code(error);
     lc_error_unref(error);
 }
 
 static void settle_tree(void *arg)
 {
-    struct scene *scene = arg;
-    scene->code = lc_tree_settle(scene->tree, check_patience());
+    struct fixture *fixture = arg;
+    fixture->code = lc_tree_settle(fixture->tree, check_patience());
 }
 
 static void shut_group_down(void *arg)
 {
-    struct scene *scene = arg;
-    scene->code = lc_isolate_group_shutdown(scene->group, check_patience());
+    struct fixture *fixture = arg;
+    fixture->code = lc_isolate_group_shutdown(fixture->group, check_patience());
 }
 
 /* Once: the factory and the handler may be called again. */
-static void make_the_call(struct scene *scene)
+static void make_the_call(struct fixture *fixture)
 {
-    if (lc_handle_is_closed(scene->asked))
+    if (lc_handle_is_closed(fixture->asked))
         return;
     int called = 0;
-    if (scene->blocking)
-        called = lc_call_blocking(scene->ask, scene);
+    if (fixture->blocking)
+        called = lc_call_blocking(fixture->ask, fixture);
     else
-        scene->ask(scene);
+        fixture->ask(fixture);
     CU_ASSERT_EQUAL(called, 0);
-    lc_handle_close(scene->asked);
+    lc_handle_close(fixture->asked);
 }
 
 /* ---- callers ---- */
@@ -163,33 +163,33 @@ static lc_supervisor *supervisor_of(const char *name, const char *node_name,
     return supervisor;
 }
 
-static struct scene scene_of(void (*ask)(void *arg))
+static struct fixture fixture_of(void (*ask)(void *arg))
 {
-    return (struct scene){.ask = ask, .asked = lc_handle_new(), .code = 1};
+    return (struct fixture){.ask = ask, .asked = lc_handle_new(), .code = 1};
 }
 
 static void run_outer(void *arg)
 {
-    lc_error_unref(lc_supervisor_run(((struct scene *)arg)->outer, NULL, NULL));
+    lc_error_unref(lc_supervisor_run(((struct fixture *)arg)->outer, NULL, NULL));
 }
 
 /* It runs until its one node is gone. */
-static void play_removal(struct scene *scene)
+static void play_removal(struct fixture *fixture)
 {
-    helper_do(run_outer, scene);
-    CU_ASSERT_TRUE(lc_handle_is_closed(scene->asked));
-    CU_ASSERT_EQUAL(scene->code, -EDEADLK);
-    CHECK_ERROR(lc_supervisor_remove(scene->outer, "own", LC_NOW), -ENOENT);
-    lc_supervisor_unref(scene->outer);
-    lc_handle_unref(scene->asked);
+    helper_do(run_outer, fixture);
+    CU_ASSERT_TRUE(lc_handle_is_closed(fixture->asked));
+    CU_ASSERT_EQUAL(fixture->code, -EDEADLK);
+    CHECK_ERROR(lc_supervisor_remove(fixture->outer, "own", LC_NOW), -ENOENT);
+    lc_supervisor_unref(fixture->outer);
+    lc_handle_unref(fixture->asked);
 }
 
 static void removal_by(lc_component_factory factory, lc_judge handler, bool blocking)
 {
-    struct scene scene = scene_of(remove_own);
-    scene.blocking = blocking;
-    scene.outer = supervisor_of("outer", "own", factory, handler, &scene);
-    play_removal(&scene);
+    struct fixture fixture = fixture_of(remove_own);
+    fixture.blocking = blocking;
+    fixture.outer = supervisor_of("outer", "own", factory, handler, &fixture);
+    play_removal(&fixture);
 }
 
 static void a_worker_removes_its_node(void)
@@ -238,14 +238,14 @@ static lc_error *give_fake(lc_component **component, void *arg)
 
 static void a_start_removes_its_node(void)
 {
-    struct scene scene = scene_of(remove_own);
+    struct fixture fixture = fixture_of(remove_own);
     struct fake fake;
     fake_init(&fake, 0);
     fake.start = call_in_start;
-    fake.arg = &scene;
+    fake.arg = &fixture;
     check_log_capture(); /* the start that fails is told of */
-    scene.outer = supervisor_of("outer", "own", give_fake, NULL, &fake);
-    play_removal(&scene);
+    fixture.outer = supervisor_of("outer", "own", give_fake, NULL, &fake);
+    play_removal(&fixture);
     check_log_release();
     fake_drop(&fake);
 }
@@ -254,16 +254,16 @@ static void a_start_removes_its_node(void)
 
 static lc_error *make_inner(lc_component **component, void *arg)
 {
-    struct scene *scene = arg;
-    lc_supervisor *inner = supervisor_of("inner", "deep", make_caller, NULL, scene);
+    struct fixture *fixture = arg;
+    lc_supervisor *inner = supervisor_of("inner", "deep", make_caller, NULL, fixture);
     *component = lc_supervisor_component(inner);
     return NULL;
 }
 
 static lc_error *make_inner_with_handler(lc_component **component, void *arg)
 {
-    struct scene *scene = arg;
-    lc_supervisor *inner = supervisor_of("inner", "deep", make_failing, call_in_handler, scene);
+    struct fixture *fixture = arg;
+    lc_supervisor *inner = supervisor_of("inner", "deep", make_failing, call_in_handler, fixture);
     *component = lc_supervisor_component(inner);
     return NULL;
 }
@@ -299,14 +299,14 @@ static lc_error *run_parent(lc_context *context, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-static lc_tree *tree_of(lc_runnable root, struct scene *scene)
+static lc_tree *tree_of(lc_runnable root, struct fixture *fixture)
 {
     lc_tree *tree = NULL;
     lc_tree_options options = {.size = sizeof options};
     lc_child first = {.size = sizeof first, .name = "root"};
     options.root = &first;
     first.run = root;
-    first.arg = scene;
+    first.arg = fixture;
     first.kind = check_kind();
     CHECK_SUCCESS(lc_tree_new(&options, &tree));
     return tree;
@@ -330,19 +330,19 @@ static void what_is_nested_removes_a_node_above(void)
 /* Called where it is carried out that something ends, by a thread that is no part of it. */
 static void ask_in_callback(void *arg)
 {
-    struct scene *scene = arg;
-    scene->ask(scene);
-    lc_handle_close(scene->asked);
+    struct fixture *fixture = arg;
+    fixture->ask(fixture);
+    lc_handle_close(fixture->asked);
 }
 
 static lc_error *ask_when_stopped(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     lc_handle_callback *callback = NULL;
-    CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(context), ask_in_callback, scene, &callback),
-                    0);
+    CU_ASSERT_EQUAL(
+        lc_handle_on_close(lc_context_done(context), ask_in_callback, fixture, &callback), 0);
     lc_ready_signal(ready);
-    lc_handle_wait(scene->asked, LC_FOREVER); /* else it may be passed over */
+    lc_handle_wait(fixture->asked, LC_FOREVER); /* else it may be passed over */
     lc_handle_callback_cancel(callback);
     return NULL;
 }
@@ -355,43 +355,43 @@ static lc_error *make_asking(lc_component **component, void *arg)
 
 static lc_error *make_inner_that_asks(lc_component **component, void *arg)
 {
-    struct scene *scene = arg;
-    scene->inner = supervisor_of("inner", "deep", make_asking, NULL, scene);
-    *component = lc_supervisor_component(lc_supervisor_ref(scene->inner));
+    struct fixture *fixture = arg;
+    fixture->inner = supervisor_of("inner", "deep", make_asking, NULL, fixture);
+    *component = lc_supervisor_component(lc_supervisor_ref(fixture->inner));
     return NULL;
 }
 
 /* Called by the inner supervisor, in the test, which is no part of anything. */
 static void a_callback_of_what_is_nested_removes_the_node_above(void)
 {
-    struct scene scene = scene_of(remove_own);
+    struct fixture fixture = fixture_of(remove_own);
     lc_context *context = lc_context_new(NULL);
-    scene.outer = supervisor_of("outer", "own", make_inner_that_asks, NULL, &scene);
-    CHECK_SUCCESS(lc_component_start(lc_supervisor_component(scene.outer), context));
-    CHECK_CLOSES(lc_supervisor_ready(scene.outer));
-    CHECK_SUCCESS(lc_supervisor_remove(scene.inner, "deep", check_patience()));
-    CU_ASSERT_EQUAL(scene.code, -EDEADLK);
-    CHECK_CLOSES(lc_supervisor_done(scene.outer));
-    lc_supervisor_unref(scene.inner);
-    lc_supervisor_unref(scene.outer);
+    fixture.outer = supervisor_of("outer", "own", make_inner_that_asks, NULL, &fixture);
+    CHECK_SUCCESS(lc_component_start(lc_supervisor_component(fixture.outer), context));
+    CHECK_CLOSES(lc_supervisor_ready(fixture.outer));
+    CHECK_SUCCESS(lc_supervisor_remove(fixture.inner, "deep", check_patience()));
+    CU_ASSERT_EQUAL(fixture.code, -EDEADLK);
+    CHECK_CLOSES(lc_supervisor_done(fixture.outer));
+    lc_supervisor_unref(fixture.inner);
+    lc_supervisor_unref(fixture.outer);
     lc_context_unref(context);
-    lc_handle_unref(scene.asked);
+    lc_handle_unref(fixture.asked);
 }
 
 /* ---- trees ---- */
 
 static void play_tree(lc_runnable root, void (*ask)(void *arg), bool blocking)
 {
-    struct scene scene = scene_of(ask);
-    scene.blocking = blocking;
-    scene.tree = tree_of(root, &scene);
-    CHECK_SUCCESS(lc_tree_start(scene.tree, NULL));
-    CHECK_CLOSES(scene.asked);
-    CU_ASSERT_EQUAL(scene.code, -EDEADLK);
-    lc_tree_cancel(scene.tree);
-    CHECK_SUCCESS(lc_tree_wait(scene.tree, check_patience()));
-    lc_tree_unref(scene.tree);
-    lc_handle_unref(scene.asked);
+    struct fixture fixture = fixture_of(ask);
+    fixture.blocking = blocking;
+    fixture.tree = tree_of(root, &fixture);
+    CHECK_SUCCESS(lc_tree_start(fixture.tree, NULL));
+    CHECK_CLOSES(fixture.asked);
+    CU_ASSERT_EQUAL(fixture.code, -EDEADLK);
+    lc_tree_cancel(fixture.tree);
+    CHECK_SUCCESS(lc_tree_wait(fixture.tree, check_patience()));
+    lc_tree_unref(fixture.tree);
+    lc_handle_unref(fixture.asked);
 }
 
 static void a_runnable_waits_for_its_tree(void)
@@ -416,23 +416,23 @@ static lc_error *ask_when_cancelled(lc_context *context, void *arg)
     CU_ASSERT_EQUAL(lc_handle_on_close(lc_context_done(context), ask_in_callback, arg, &callback),
                     0);
     lc_runnable_signal_healthy(context);
-    lc_handle_wait(((struct scene *)arg)->asked, LC_FOREVER); /* else it may be passed over */
+    lc_handle_wait(((struct fixture *)arg)->asked, LC_FOREVER); /* else it may be passed over */
     lc_handle_callback_cancel(callback);
     return lc_error_ref(lc_context_error(context));
 }
 
 static void a_callback_within_waits(void (*ask)(void *arg))
 {
-    struct scene scene = scene_of(ask);
-    scene.tree = tree_of(ask_when_cancelled, &scene);
-    CHECK_SUCCESS(lc_tree_start(scene.tree, NULL));
-    CHECK_CLOSES(lc_tree_ready(scene.tree));
-    lc_tree_cancel(scene.tree);
-    CHECK_CLOSES(scene.asked);
-    CU_ASSERT_EQUAL(scene.code, -EDEADLK);
-    CHECK_SUCCESS(lc_tree_wait(scene.tree, check_patience()));
-    lc_tree_unref(scene.tree);
-    lc_handle_unref(scene.asked);
+    struct fixture fixture = fixture_of(ask);
+    fixture.tree = tree_of(ask_when_cancelled, &fixture);
+    CHECK_SUCCESS(lc_tree_start(fixture.tree, NULL));
+    CHECK_CLOSES(lc_tree_ready(fixture.tree));
+    lc_tree_cancel(fixture.tree);
+    CHECK_CLOSES(fixture.asked);
+    CU_ASSERT_EQUAL(fixture.code, -EDEADLK);
+    CHECK_SUCCESS(lc_tree_wait(fixture.tree, check_patience()));
+    lc_tree_unref(fixture.tree);
+    lc_handle_unref(fixture.asked);
 }
 
 static void a_callback_waits_for_the_tree_that_calls_it(void)
@@ -446,19 +446,19 @@ static void a_callback_waits_for_the_tree_that_calls_it(void)
 static void an_isolate_shuts_its_group_down(void)
 {
     for (int blocking = 0; blocking < 2; blocking++) {
-        struct scene scene = scene_of(shut_group_down);
-        scene.blocking = blocking;
-        CHECK_SUCCESS(lc_isolate_group_new(NULL, &scene.group));
+        struct fixture fixture = fixture_of(shut_group_down);
+        fixture.blocking = blocking;
+        CHECK_SUCCESS(lc_isolate_group_new(NULL, &fixture.group));
         lc_isolate_options options = {.size = sizeof options};
         options.entry = call_in_entry;
-        options.arg = &scene;
-        options.group = scene.group;
+        options.arg = &fixture;
+        options.group = fixture.group;
         CHECK_SUCCESS(lc_isolate_spawn(&options, NULL));
-        CHECK_CLOSES(scene.asked);
-        CU_ASSERT_EQUAL(scene.code, -EDEADLK);
-        CU_ASSERT_EQUAL(lc_isolate_group_shutdown(scene.group, check_patience()), 0);
-        lc_isolate_group_unref(scene.group);
-        lc_handle_unref(scene.asked);
+        CHECK_CLOSES(fixture.asked);
+        CU_ASSERT_EQUAL(fixture.code, -EDEADLK);
+        CU_ASSERT_EQUAL(lc_isolate_group_shutdown(fixture.group, check_patience()), 0);
+        lc_isolate_group_unref(fixture.group);
+        lc_handle_unref(fixture.asked);
     }
 }
 
@@ -466,10 +466,10 @@ static void an_isolate_shuts_its_group_down(void)
 
 static lc_error *remove_other(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     lc_ready_signal(ready);
-    scene->ask(scene);
-    lc_handle_close(scene->asked);
+    fixture->ask(fixture);
+    lc_handle_close(fixture->asked);
     (void)context;
     return NULL;
 }
@@ -489,36 +489,36 @@ static lc_error *make_noop(lc_component **component, void *arg)
 /* A sibling, and the node of a supervisor beside it, may wait. */
 static void others_wait_for_the_end(void)
 {
-    struct scene scene = scene_of(remove_own);
-    scene.outer = supervisor_of("outer", "own", make_noop, NULL, NULL);
+    struct fixture fixture = fixture_of(remove_own);
+    fixture.outer = supervisor_of("outer", "own", make_noop, NULL, NULL);
     lc_node node = {.size = sizeof node};
     node.name = "other";
     node.factory = make_other;
-    node.arg = &scene;
+    node.arg = &fixture;
     node.kind = check_kind();
-    CHECK_SUCCESS(lc_supervisor_add(scene.outer, &node));
-    helper_do(run_outer, &scene);
-    CU_ASSERT_TRUE(lc_handle_is_closed(scene.asked));
-    CU_ASSERT_EQUAL(scene.code, 0);
-    CHECK_ERROR(lc_supervisor_remove(scene.outer, "own", LC_NOW), -ENOENT);
-    lc_supervisor_unref(scene.outer);
-    lc_handle_unref(scene.asked);
+    CHECK_SUCCESS(lc_supervisor_add(fixture.outer, &node));
+    helper_do(run_outer, &fixture);
+    CU_ASSERT_TRUE(lc_handle_is_closed(fixture.asked));
+    CU_ASSERT_EQUAL(fixture.code, 0);
+    CHECK_ERROR(lc_supervisor_remove(fixture.outer, "own", LC_NOW), -ENOENT);
+    lc_supervisor_unref(fixture.outer);
+    lc_handle_unref(fixture.asked);
 }
 
 /* What is above what is removed is no part of it. */
 static lc_error *remove_below(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     lc_supervisor *below = supervisor_of("below", "own", make_noop, NULL, NULL);
     lc_ready_signal(ready);
     CHECK_SUCCESS(lc_component_start(lc_supervisor_component(below), context));
     CHECK_CLOSES(lc_supervisor_ready(below));
     lc_error *error = lc_supervisor_remove(below, "own", check_patience());
-    scene->code = lc_error_code(error);
+    fixture->code = lc_error_code(error);
     lc_error_unref(error);
     CHECK_CLOSES(lc_supervisor_done(below));
     lc_supervisor_unref(below);
-    lc_handle_close(scene->asked);
+    lc_handle_close(fixture->asked);
     return NULL;
 }
 
@@ -530,13 +530,13 @@ static lc_error *make_above(lc_component **component, void *arg)
 
 static void what_is_above_waits_for_the_end(void)
 {
-    struct scene scene = scene_of(NULL);
-    scene.outer = supervisor_of("outer", "above", make_above, NULL, &scene);
-    helper_do(run_outer, &scene);
-    CU_ASSERT_TRUE(lc_handle_is_closed(scene.asked));
-    CU_ASSERT_EQUAL(scene.code, 0);
-    lc_supervisor_unref(scene.outer);
-    lc_handle_unref(scene.asked);
+    struct fixture fixture = fixture_of(NULL);
+    fixture.outer = supervisor_of("outer", "above", make_above, NULL, &fixture);
+    helper_do(run_outer, &fixture);
+    CU_ASSERT_TRUE(lc_handle_is_closed(fixture.asked));
+    CU_ASSERT_EQUAL(fixture.code, 0);
+    lc_supervisor_unref(fixture.outer);
+    lc_handle_unref(fixture.asked);
 }
 
 CHECK_SUITE_IN_MODES(

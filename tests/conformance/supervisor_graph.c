@@ -3,9 +3,9 @@
  * run is over, and nodes that come and go.
  */
 #include "support/check.h"
-#include "support/crew.h"
 #include "support/fake.h"
 #include "support/mode.h"
+#include "support/scripted_graph.h"
 
 #include <lifecycle.h>
 
@@ -18,57 +18,58 @@
 
 static void a_name_is_taken_once(void)
 {
-    struct crew *crew = crew_new();
-    struct player *one = crew_player(crew, "store", ""), *two = crew_player(crew, "store", "");
-    CHECK_SUCCESS(crew_join(one));
-    REFUSED(crew_join(two), -EEXIST, "\"store\"");
-    crew_drop(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *one = graph_node(graph, "store", ""),
+                         *two = graph_node(graph, "store", "");
+    CHECK_SUCCESS(node_join(one));
+    REFUSED(node_join(two), -EEXIST, "\"store\"");
+    graph_drop(graph);
 }
 
 /* A run of a bad graph makes nothing. */
-static void run_is_refused(struct crew *crew, int code, const char *text)
+static void run_is_refused(struct scripted_graph *graph, int code, const char *text)
 {
-    REFUSED(lc_supervisor_check(crew->supervisor), code, text);
+    REFUSED(lc_supervisor_check(graph->supervisor), code, text);
     lc_behavior behavior = LC_RESTART;
-    REFUSED(lc_supervisor_run(crew->supervisor, NULL, &behavior), code, text);
+    REFUSED(lc_supervisor_run(graph->supervisor, NULL, &behavior), code, text);
     CU_ASSERT_EQUAL(behavior, LC_STOP);
-    for (unsigned i = 0; i < crew->count; i++)
-        MADE(&crew->players[i], 0);
+    for (unsigned i = 0; i < graph->count; i++)
+        MADE(&graph->nodes[i], 0);
 }
 
 static void unknown_dependencies_are_named(void)
 {
-    struct crew *crew = crew_new();
-    CHECK_SUCCESS(crew_join(crew_player(crew, "disk", "")));
-    CHECK_SUCCESS(crew_join(crew_player(crew, "store", "disk journal")));
-    run_is_refused(crew, -ENOENT, "\"journal\"");
-    run_is_refused(crew, -ENOENT, "\"store\"");
-    crew_drop(crew);
+    struct scripted_graph *graph = graph_new();
+    CHECK_SUCCESS(node_join(graph_node(graph, "disk", "")));
+    CHECK_SUCCESS(node_join(graph_node(graph, "store", "disk journal")));
+    run_is_refused(graph, -ENOENT, "\"journal\"");
+    run_is_refused(graph, -ENOENT, "\"store\"");
+    graph_drop(graph);
 }
 
 static void cycles_are_shown(void)
 {
-    struct crew *crew = crew_new();
-    CHECK_SUCCESS(crew_join(crew_player(crew, "d", "a")));
-    CHECK_SUCCESS(crew_join(crew_player(crew, "a", "b e")));
-    CHECK_SUCCESS(crew_join(crew_player(crew, "b", "e c")));
-    CHECK_SUCCESS(crew_join(crew_player(crew, "c", "a")));
-    CHECK_SUCCESS(crew_join(crew_player(crew, "e", "")));
-    run_is_refused(crew, -ELOOP, "");
-    lc_error *error = lc_supervisor_check(crew->supervisor);
+    struct scripted_graph *graph = graph_new();
+    CHECK_SUCCESS(node_join(graph_node(graph, "d", "a")));
+    CHECK_SUCCESS(node_join(graph_node(graph, "a", "b e")));
+    CHECK_SUCCESS(node_join(graph_node(graph, "b", "e c")));
+    CHECK_SUCCESS(node_join(graph_node(graph, "c", "a")));
+    CHECK_SUCCESS(node_join(graph_node(graph, "e", "")));
+    run_is_refused(graph, -ELOOP, "");
+    lc_error *error = lc_supervisor_check(graph->supervisor);
     const char *message = lc_error_message(error);
     CU_ASSERT_TRUE(strstr(message, "a -> b -> c -> a") || strstr(message, "b -> c -> a -> b") ||
                    strstr(message, "c -> a -> b -> c"));
     lc_error_unref(error);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_node_that_needs_itself_is_a_cycle(void)
 {
-    struct crew *crew = crew_new();
-    CHECK_SUCCESS(crew_join(crew_player(crew, "a", "a")));
-    run_is_refused(crew, -ELOOP, "a -> a");
-    crew_drop(crew);
+    struct scripted_graph *graph = graph_new();
+    CHECK_SUCCESS(node_join(graph_node(graph, "a", "a")));
+    run_is_refused(graph, -ELOOP, "a -> a");
+    graph_drop(graph);
 }
 
 static lc_error *make_nothing(lc_component **component, void *arg)
@@ -117,258 +118,258 @@ static void long_chains_are_checked(void)
 
 static void a_node_starts_when_its_dependencies_are_ready(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
     journal->slow = true;
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(journal, 1);
-    CHECK_OPEN(STINT(store, 1).made);
-    crew_order(journal, 1, CREW_READY);
+    CHECK_OPEN(INSTANCE(store, 1).made);
+    node_order(journal, 1, NODE_READY);
     RUNS(store, 1);
-    BEFORE(crew, "journal!1", "store*1");
-    crew_cancel(crew);
-    crew_drop(crew);
+    BEFORE(graph, "journal!1", "store*1");
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 static void nodes_may_be_added_in_any_order(void)
 {
-    struct crew *crew = crew_new();
-    struct player *front = crew_player(crew, "front", "store cache");
-    crew_player(crew, "store", "journal");
-    crew_player(crew, "cache", "journal");
-    crew_player(crew, "journal", "");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *front = graph_node(graph, "front", "store cache");
+    graph_node(graph, "store", "journal");
+    graph_node(graph, "cache", "journal");
+    graph_node(graph, "journal", "");
+    graph_begin(graph);
     RUNS(front, 1);
-    BEFORE(crew, "journal!1", "store*1");
-    BEFORE(crew, "journal!1", "cache*1");
-    BEFORE(crew, "store!1", "front*1");
-    BEFORE(crew, "cache!1", "front*1");
-    crew_cancel(crew);
-    crew_drop(crew);
+    BEFORE(graph, "journal!1", "store*1");
+    BEFORE(graph, "journal!1", "cache*1");
+    BEFORE(graph, "store!1", "front*1");
+    BEFORE(graph, "cache!1", "front*1");
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 static void an_edge_may_ask_for_started(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal:started");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal:started");
     journal->slow = true;
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(store, 1);
-    CU_ASSERT_FALSE(crew_has(crew, "journal!1"));
-    crew_cancel(crew);
-    crew_drop(crew);
+    CU_ASSERT_FALSE(graph_has(graph, "journal!1"));
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 static void an_edge_may_ask_for_completed(void)
 {
-    struct crew *crew = crew_new();
-    struct player *migrate = crew_player(crew, "migrate", "");
-    struct player *store = crew_player(crew, "store", "migrate:completed");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *migrate = graph_node(graph, "migrate", "");
+    struct scripted_node *store = graph_node(graph, "store", "migrate:completed");
+    graph_begin(graph);
     RUNS(migrate, 1);
-    CHECK_OPEN(STINT(store, 1).made);
-    crew_order(migrate, 1, CREW_RETURN);
+    CHECK_OPEN(INSTANCE(store, 1).made);
+    node_order(migrate, 1, NODE_RETURN);
     RUNS(store, 1);
-    BEFORE(crew, "migrate-1", "store*1");
-    crew_cancel(crew);
+    BEFORE(graph, "migrate-1", "store*1");
+    graph_cancel(graph);
     MADE(migrate, 1);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void what_waits_for_completion_never_starts_without(void)
 {
-    struct crew *crew = crew_new();
-    struct player *migrate = crew_player(crew, "migrate", "");
-    struct player *store = crew_player(crew, "store", "migrate:completed");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *migrate = graph_node(graph, "migrate", "");
+    struct scripted_node *store = graph_node(graph, "store", "migrate:completed");
     migrate->answers[0] = LC_STOP;
     check_log_capture();
-    crew_begin(crew);
-    crew_order(migrate, 1, CREW_FAIL);
-    crew_end(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, STINT(migrate, 1).error);
+    graph_begin(graph);
+    node_order(migrate, 1, NODE_FAIL);
+    graph_end(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, INSTANCE(migrate, 1).error);
     MADE(store, 0);
     CU_ASSERT_TRUE(check_log_has("store: ") && check_log_has("\"migrate\""));
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void nodes_without_a_path_start_in_parallel(void)
 {
-    struct crew *crew = crew_new();
-    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
-    struct player *both = crew_player(crew, "both", "one two");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *one = graph_node(graph, "one", ""), *two = graph_node(graph, "two", "");
+    struct scripted_node *both = graph_node(graph, "both", "one two");
     one->slow = two->slow = true;
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(one, 1); /* each while the other is not ready */
     RUNS(two, 1);
-    crew_order(two, 1, CREW_READY);
-    crew_order(one, 1, CREW_READY);
+    node_order(two, 1, NODE_READY);
+    node_order(one, 1, NODE_READY);
     RUNS(both, 1);
-    BEFORE(crew, "one!1", "both*1");
-    BEFORE(crew, "two!1", "both*1");
-    crew_cancel(crew);
-    crew_drop(crew);
+    BEFORE(graph, "one!1", "both*1");
+    BEFORE(graph, "two!1", "both*1");
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 static void a_factory_that_blocks_holds_up_no_other_node(void)
 {
-    struct crew *crew = crew_new();
-    struct player *slow = crew_player(crew, "slow", "");
-    struct player *swift = crew_player(crew, "swift", ""),
-                  *next = crew_player(crew, "next", "swift");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *slow = graph_node(graph, "slow", "");
+    struct scripted_node *swift = graph_node(graph, "swift", ""),
+                         *next = graph_node(graph, "next", "swift");
     slow->factory_waits = lc_handle_new();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(next, 1);
-    crew_order(swift, 1, CREW_FAIL);
+    node_order(swift, 1, NODE_FAIL);
     RUNS(swift, 2);
     MADE(slow, 0);
     lc_handle_close(slow->factory_waits);
     RUNS(slow, 1);
-    crew_cancel(crew);
-    crew_drop(crew);
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 static void completing_stops_nobody(void)
 {
-    struct crew *crew = crew_new();
-    struct player *setup = crew_player(crew, "setup", "");
-    struct player *user = crew_player(crew, "user", "setup");
-    struct player *other = crew_player(crew, "other", "");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *setup = graph_node(graph, "setup", "");
+    struct scripted_node *user = graph_node(graph, "user", "setup");
+    struct scripted_node *other = graph_node(graph, "other", "");
+    graph_begin(graph);
     RUNS(user, 1);
     RUNS(other, 1);
-    crew_order(setup, 1, CREW_RETURN);
-    crew_sees(setup, LC_NODE_DONE);
+    node_order(setup, 1, NODE_RETURN);
+    node_enters(setup, LC_NODE_DONE);
     NOT_TOLD(user, 1);
     NOT_TOLD(other, 1);
-    crew_order(user, 1, CREW_RETURN);
+    node_order(user, 1, NODE_RETURN);
     NOT_TOLD(other, 1);
-    crew_order(other, 1, CREW_RETURN);
-    crew_end(crew);
-    CU_ASSERT_PTR_NULL(crew->result);
-    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    node_order(other, 1, NODE_RETURN);
+    graph_end(graph);
+    CU_ASSERT_PTR_NULL(graph->result);
+    CU_ASSERT_EQUAL(graph->behavior, LC_STOP);
     MADE(setup, 1);
     ASKED(setup, 0);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void completing_without_being_ready_keeps_dependants_down(void)
 {
-    struct crew *crew = crew_new();
-    struct player *setup = crew_player(crew, "setup", "");
-    struct player *user = crew_player(crew, "user", "setup");
-    struct player *above = crew_player(crew, "above", "user");
-    struct player *started = crew_player(crew, "started", "setup:started");
-    struct player *after = crew_player(crew, "after", "setup:completed");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *setup = graph_node(graph, "setup", "");
+    struct scripted_node *user = graph_node(graph, "user", "setup");
+    struct scripted_node *above = graph_node(graph, "above", "user");
+    struct scripted_node *started = graph_node(graph, "started", "setup:started");
+    struct scripted_node *after = graph_node(graph, "after", "setup:completed");
     setup->slow = true;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(started, 1);
-    crew_order(setup, 1, CREW_RETURN);
+    node_order(setup, 1, NODE_RETURN);
     RUNS(after, 1);
-    crew_sees(above, LC_NODE_STOPPED);
+    node_enters(above, LC_NODE_STOPPED);
     NOT_TOLD(started, 1);
     NOT_TOLD(after, 1);
-    crew_order(started, 1, CREW_RETURN);
-    crew_order(after, 1, CREW_RETURN);
-    crew_end(crew);
-    CU_ASSERT_PTR_NULL(crew->result); /* nothing has failed */
+    node_order(started, 1, NODE_RETURN);
+    node_order(after, 1, NODE_RETURN);
+    graph_end(graph);
+    CU_ASSERT_PTR_NULL(graph->result); /* nothing has failed */
     MADE(user, 0);
     MADE(above, 0);
     CU_ASSERT_EQUAL(check_log_count("user: "), 1);
     CU_ASSERT_TRUE(check_log_has("\"setup\""));
     CU_ASSERT_EQUAL(check_log_count("above: "), 1);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_factory_that_fails_stops_the_node_for_good(void)
 {
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", "");
-    struct player *user = crew_player(crew, "user", "broken");
-    struct player *other = crew_player(crew, "other", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
+    struct scripted_node *user = graph_node(graph, "user", "broken");
+    struct scripted_node *other = graph_node(graph, "other", "");
     broken->factory_fails_at = 1;
     check_log_capture();
-    crew_begin(crew);
-    crew_sees(user, LC_NODE_STOPPED);
+    graph_begin(graph);
+    node_enters(user, LC_NODE_STOPPED);
     RUNS(other, 1);
     NOT_TOLD(other, 1);
-    crew_order(other, 1, CREW_RETURN);
-    crew_end(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, broken->factory_error);
-    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    node_order(other, 1, NODE_RETURN);
+    graph_end(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, broken->factory_error);
+    CU_ASSERT_EQUAL(graph->behavior, LC_STOP);
     MADE(user, 0);
     ASKED(broken, 0);
     CU_ASSERT_TRUE(check_log_has("there is no broken"));
     CU_ASSERT_EQUAL(check_log_count("user: "), 1);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* Its second instance cannot be made at first. */
-static struct crew *crew_whose_restart_fails(lc_behavior answer)
+static struct scripted_graph *graph_whose_restart_fails(lc_behavior answer)
 {
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", "");
-    struct player *user = crew_player(crew, "user", "broken");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
+    struct scripted_node *user = graph_node(graph, "user", "broken");
     broken->factory_fails_at = 2;
     broken->factory_answer = answer;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(user, 1);
-    crew_order(broken, 1, CREW_FAIL);
-    return crew;
+    node_order(broken, 1, NODE_FAIL);
+    return graph;
 }
 
 static void a_factory_that_fails_on_a_restart_is_judged(void)
 {
-    struct crew *crew = crew_whose_restart_fails(LC_STOP);
-    struct player *broken = &crew->players[0], *user = &crew->players[1];
+    struct scripted_graph *graph = graph_whose_restart_fails(LC_STOP);
+    struct scripted_node *broken = &graph->nodes[0], *user = &graph->nodes[1];
     IS_TOLD(user, 1);
-    crew_end(crew);
+    graph_end(graph);
     check_log_release();
-    BEFORE(crew, "broken*2", "user~1");
-    CU_ASSERT_PTR_EQUAL(crew->result, broken->factory_error);
+    BEFORE(graph, "broken*2", "user~1");
+    CU_ASSERT_PTR_EQUAL(graph->result, broken->factory_error);
     CU_ASSERT_EQUAL(atomic_load(&broken->factory_asked), 1);
     MADE(broken, 1);
     MADE(user, 1);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_factory_that_fails_on_a_restart_is_called_again(void)
 {
-    struct crew *crew = crew_whose_restart_fails(LC_RESTART);
-    struct player *broken = &crew->players[0], *user = &crew->players[1];
+    struct scripted_graph *graph = graph_whose_restart_fails(LC_RESTART);
+    struct scripted_node *broken = &graph->nodes[0], *user = &graph->nodes[1];
     RUNS(broken, 2);
     NOT_TOLD(user, 1);
     CU_ASSERT_EQUAL(atomic_load(&broken->factory_asked), 1);
-    crew_cancel(crew);
+    graph_cancel(graph);
     check_log_release();
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
-    crew_drop(crew);
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
+    graph_drop(graph);
 }
 
 /* It has not failed itself, but is restarted along with what it depends on. */
 static void a_factory_that_fails_on_a_restart_along_is_called_again(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal+");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal+");
     store->factory_fails_at = 2;
-    store->node.judge = NULL;
+    store->options.judge = NULL;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(store, 1);
-    crew_order(journal, 1, CREW_FAIL);
+    node_order(journal, 1, NODE_FAIL);
     RUNS(store, 2);
     CU_ASSERT_TRUE(check_log_has("there is no store"));
-    crew_cancel(crew);
+    graph_cancel(graph);
     check_log_release();
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
-    crew_drop(crew);
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
+    graph_drop(graph);
 }
 
 /* ---- starts that fail: of a component that is nothing but its handles ---- */
@@ -424,7 +425,7 @@ static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_con
     failing.fakes[0].start = first;
     failing.fakes[1].start = fail_in_start;
     failing.fakes[2].start = complete_in_start;
-    struct crew *crew = crew_new();
+    struct scripted_graph *graph = graph_new();
     lc_node node = {.size = sizeof node};
     node.name = "fake";
     node.factory = make_fake;
@@ -432,10 +433,10 @@ static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_con
     node.arg = node.judge_arg = &failing;
     node.kind = check_kind();
     node.backoff.first = LC_NONE;
-    CHECK_SUCCESS(lc_supervisor_add(crew_supervisor(crew), &node));
-    crew_begin(crew);
-    crew_end(crew);
-    CU_ASSERT_PTR_NULL(crew->result);
+    CHECK_SUCCESS(lc_supervisor_add(graph_supervisor(graph), &node));
+    graph_begin(graph);
+    graph_end(graph);
+    CU_ASSERT_PTR_NULL(graph->result);
     CU_ASSERT_EQUAL(failing.made, 3);
     CU_ASSERT_EQUAL(failing.asked, 2);
     CU_ASSERT_PTR_EQUAL(failing.judged[0], failing.error);
@@ -444,7 +445,7 @@ static void starts_fail(unsigned flags, lc_error *(*first)(struct fake *, lc_con
         CU_ASSERT_EQUAL(failing.fakes[i].starts, 1);
         CU_ASSERT_EQUAL(failing.fakes[i].destroys, 1);
     }
-    crew_drop(crew);
+    graph_drop(graph);
     for (unsigned i = 0; i < 3; i++)
         fake_drop(&failing.fakes[i]);
     lc_error_unref(failing.error);
@@ -470,16 +471,16 @@ static lc_error *give_nothing(lc_component **component, void *arg)
 
 static void a_factory_that_gives_nothing_has_failed(void)
 {
-    struct crew *crew = crew_new();
-    struct player *empty = crew_player(crew, "empty", "");
-    empty->node.factory = give_nothing;
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *empty = graph_node(graph, "empty", "");
+    empty->options.factory = give_nothing;
     check_log_capture();
-    crew_begin(crew);
-    crew_end(crew);
+    graph_begin(graph);
+    graph_end(graph);
     check_log_release();
-    TELLS(crew->result, -EINVAL, "\"empty\"");
+    TELLS(graph->result, -EINVAL, "\"empty\"");
     ASKED(empty, 0);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- A37: when a run is over ---- */
@@ -501,140 +502,142 @@ static void an_empty_run_is_over_at_once(void)
 
 static void the_first_error_is_returned(void)
 {
-    struct crew *crew = crew_new();
-    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
-    struct player *three = crew_player(crew, "three", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *one = graph_node(graph, "one", ""), *two = graph_node(graph, "two", "");
+    struct scripted_node *three = graph_node(graph, "three", "");
     one->answers[0] = two->answers[0] = LC_STOP;
-    crew_begin(crew);
-    crew_order(two, 1, CREW_FAIL);
-    crew_sees(two, LC_NODE_STOPPED);
-    crew_order(one, 1, CREW_THROW);
-    crew_sees(one, LC_NODE_STOPPED);
+    graph_begin(graph);
+    node_order(two, 1, NODE_FAIL);
+    node_enters(two, LC_NODE_STOPPED);
+    node_order(one, 1, NODE_THROW);
+    node_enters(one, LC_NODE_STOPPED);
     RUNS(three, 1);
     NOT_TOLD(three, 1);
-    CHECK_OPEN(lc_supervisor_done(crew->supervisor));
-    crew_order(three, 1, CREW_RETURN);
-    crew_end(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, STINT(two, 1).error);
-    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
+    CHECK_OPEN(lc_supervisor_done(graph->supervisor));
+    node_order(three, 1, NODE_RETURN);
+    graph_end(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, INSTANCE(two, 1).error);
+    CU_ASSERT_EQUAL(graph->behavior, LC_STOP);
     lc_behavior behavior = LC_RESTART;
-    lc_error *again = lc_supervisor_result(crew->supervisor, &behavior);
-    CU_ASSERT_PTR_EQUAL(again, crew->result);
+    lc_error *again = lc_supervisor_result(graph->supervisor, &behavior);
+    CU_ASSERT_PTR_EQUAL(again, graph->result);
     CU_ASSERT_EQUAL(behavior, LC_STOP);
     lc_error_unref(again);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_run_may_be_kept_up(void)
 {
-    struct crew *crew = crew_new();
-    struct player *only = crew_player(crew, "only", "");
-    crew->options.keep_running = true;
-    crew_begin(crew);
-    crew_order(only, 1, CREW_RETURN);
-    crew_sees(only, LC_NODE_DONE);
-    CHECK_OPEN(crew->finished);
-    struct player *later = crew_player(crew, "later", "only:completed");
-    CHECK_SUCCESS(crew_join(later));
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *only = graph_node(graph, "only", "");
+    graph->options.keep_running = true;
+    graph_begin(graph);
+    node_order(only, 1, NODE_RETURN);
+    node_enters(only, LC_NODE_DONE);
+    CHECK_OPEN(graph->finished);
+    struct scripted_node *later = graph_node(graph, "later", "only:completed");
+    CHECK_SUCCESS(node_join(later));
     RUNS(later, 1);
-    CHECK_OPEN(crew->finished);
-    crew_cancel(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
-    crew_drop(crew);
+    CHECK_OPEN(graph->finished);
+    graph_cancel(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
+    graph_drop(graph);
 }
 
 static void ready_closes_when_all_are(void)
 {
-    struct crew *crew = crew_new();
-    struct player *setup = crew_player(crew, "setup", ""), *slow = crew_player(crew, "slow", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *setup = graph_node(graph, "setup", ""),
+                         *slow = graph_node(graph, "slow", "");
     setup->slow = slow->slow = true;
-    crew_begin(crew);
-    lc_handle *ready = lc_supervisor_ready(crew->supervisor);
-    crew_order(setup, 1, CREW_RETURN); /* has ended well: as good as ready */
-    crew_sees(setup, LC_NODE_DONE);
+    graph_begin(graph);
+    lc_handle *ready = lc_supervisor_ready(graph->supervisor);
+    node_order(setup, 1, NODE_RETURN); /* has ended well: as good as ready */
+    node_enters(setup, LC_NODE_DONE);
     CHECK_OPEN(ready);
-    crew_order(slow, 1, CREW_READY);
+    node_order(slow, 1, NODE_READY);
     CHECK_CLOSES(ready);
-    CHECK_OPEN(lc_supervisor_done(crew->supervisor));
-    CHECK_SUCCESS(lc_supervisor_result(crew->supervisor, NULL)); /* not over: nothing to tell */
-    crew_cancel(crew);
-    CHECK_CLOSES(lc_supervisor_done(crew->supervisor));
-    crew_drop(crew);
+    CHECK_OPEN(lc_supervisor_done(graph->supervisor));
+    CHECK_SUCCESS(lc_supervisor_result(graph->supervisor, NULL)); /* not over: nothing to tell */
+    graph_cancel(graph);
+    CHECK_CLOSES(lc_supervisor_done(graph->supervisor));
+    graph_drop(graph);
 }
 
 /* Optional parts: one fails before it is ready, one cannot be made, one had been ready before. */
 static void what_is_given_up_does_not_hold_back_readiness(void)
 {
-    struct crew *crew = crew_new();
-    struct player *slow = crew_player(crew, "slow", "");
-    struct player *failing = crew_player(crew, "failing", "");
-    struct player *missing = crew_player(crew, "missing", "");
-    struct player *once = crew_player(crew, "once", ""), *user = crew_player(crew, "user", "once");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *slow = graph_node(graph, "slow", "");
+    struct scripted_node *failing = graph_node(graph, "failing", "");
+    struct scripted_node *missing = graph_node(graph, "missing", "");
+    struct scripted_node *once = graph_node(graph, "once", ""),
+                         *user = graph_node(graph, "user", "once");
     slow->slow = failing->slow = true;
     failing->answers[0] = once->answers[0] = LC_STOP;
     missing->factory_fails_at = 1;
     check_log_capture();
-    crew_begin(crew);
-    lc_handle *ready = lc_supervisor_ready(crew->supervisor);
+    graph_begin(graph);
+    lc_handle *ready = lc_supervisor_ready(graph->supervisor);
     RUNS(user, 1);
-    crew_order(failing, 1, CREW_FAIL);
-    crew_sees(failing, LC_NODE_STOPPED);
-    crew_order(once, 1, CREW_FAIL);
-    crew_sees(user, LC_NODE_STOPPED);
+    node_order(failing, 1, NODE_FAIL);
+    node_enters(failing, LC_NODE_STOPPED);
+    node_order(once, 1, NODE_FAIL);
+    node_enters(user, LC_NODE_STOPPED);
     CHECK_OPEN(ready);
-    crew_order(slow, 1, CREW_READY);
+    node_order(slow, 1, NODE_READY);
     CHECK_CLOSES(ready);
     CU_ASSERT_TRUE(check_log_has("ready, without: failing (failing failed the 1. time), missing "
                                  "(there is no missing), once (once failed the 1. time), user"));
-    crew_cancel(crew);
+    graph_cancel(graph);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* But nothing is ready where nothing is left. */
 static void with_nothing_left_nothing_is_ready(void)
 {
-    struct crew *crew = crew_new();
-    struct player *only = crew_player(crew, "only", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *only = graph_node(graph, "only", "");
     only->slow = true;
     only->answers[0] = LC_STOP;
-    crew->options.keep_running = true;
-    crew_begin(crew);
-    crew_order(only, 1, CREW_FAIL);
-    crew_sees(only, LC_NODE_STOPPED);
-    CHECK_OPEN(lc_supervisor_ready(crew->supervisor));
-    crew_cancel(crew);
-    CHECK_OPEN(lc_supervisor_ready(crew->supervisor));
-    crew_drop(crew);
+    graph->options.keep_running = true;
+    graph_begin(graph);
+    node_order(only, 1, NODE_FAIL);
+    node_enters(only, LC_NODE_STOPPED);
+    CHECK_OPEN(lc_supervisor_ready(graph->supervisor));
+    graph_cancel(graph);
+    CHECK_OPEN(lc_supervisor_ready(graph->supervisor));
+    graph_drop(graph);
 }
 
 static void waiting_for_a_permanent_node_to_complete_is_refused(void)
 {
-    struct crew *crew = crew_new();
-    struct player *ever = crew_player(crew, "ever", "");
-    struct player *after = crew_player(crew, "after", "ever:completed");
-    ever->node.restart = LC_PERMANENT;
-    CHECK_SUCCESS(crew_join(ever));
-    CHECK_SUCCESS(crew_join(after));
-    lc_error *error = lc_supervisor_check(crew->supervisor);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *ever = graph_node(graph, "ever", "");
+    struct scripted_node *after = graph_node(graph, "after", "ever:completed");
+    ever->options.restart = LC_PERMANENT;
+    CHECK_SUCCESS(node_join(ever));
+    CHECK_SUCCESS(node_join(after));
+    lc_error *error = lc_supervisor_check(graph->supervisor);
     TELLS(error, -EINVAL, "\"ever\"");
     TELLS(error, -EINVAL, "\"after\"");
     lc_error_unref(error);
-    REFUSED(lc_supervisor_run(crew->supervisor, NULL, NULL), -EINVAL, "permanent");
-    crew_drop(crew);
+    REFUSED(lc_supervisor_run(graph->supervisor, NULL, NULL), -EINVAL, "permanent");
+    graph_drop(graph);
 }
 
 static void also_when_the_node_is_added_later(void)
 {
-    struct crew *crew = crew_new();
-    struct player *ever = crew_player(crew, "ever", "");
-    ever->node.restart = LC_PERMANENT;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *ever = graph_node(graph, "ever", "");
+    ever->options.restart = LC_PERMANENT;
+    graph_begin(graph);
     RUNS(ever, 1);
-    struct player *after = crew_player(crew, "after", "ever:completed");
-    REFUSED(crew_join(after), -EINVAL, "\"ever\"");
-    crew_cancel(crew);
-    crew_drop(crew);
+    struct scripted_node *after = graph_node(graph, "after", "ever:completed");
+    REFUSED(node_join(after), -EINVAL, "\"ever\"");
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 /* ---- temporary nodes ---- */
@@ -642,22 +645,22 @@ static void also_when_the_node_is_added_later(void)
 /* Waits until the name is free again, which it is once the node has ended. */
 static void a_job_can_be_added_again(void)
 {
-    struct crew *crew = crew_new();
-    crew_player(crew, "only", "");
-    struct player *job = crew_player(crew, "job", "");
-    job->node.restart = LC_TEMPORARY;
+    struct scripted_graph *graph = graph_new();
+    graph_node(graph, "only", "");
+    struct scripted_node *job = graph_node(graph, "job", "");
+    job->options.restart = LC_TEMPORARY;
     check_log_capture();
-    crew_begin(crew);
-    for (unsigned number = 1; number < CREW_STINTS; number++) {
-        crew_order(job, number, number % 2 ? CREW_RETURN : CREW_FAIL);
-        crew_sees(job, number % 2 ? LC_NODE_DONE : LC_NODE_STOPPED);
-        CHECK_SUCCESS(crew_join(job));
+    graph_begin(graph);
+    for (unsigned number = 1; number < NODE_INSTANCES; number++) {
+        node_order(job, number, number % 2 ? NODE_RETURN : NODE_FAIL);
+        node_enters(job, number % 2 ? LC_NODE_DONE : LC_NODE_STOPPED);
+        CHECK_SUCCESS(node_join(job));
         RUNS(job, number + 1);
     }
-    ASKED(job, CREW_STINTS / 2 - 1);
-    crew_cancel(crew);
+    ASKED(job, NODE_INSTANCES / 2 - 1);
+    graph_cancel(graph);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static size_t count_rows(const lc_snapshot *snapshot, const char *beginning, lc_node_state state)
@@ -691,14 +694,14 @@ static lc_error *make_job(lc_component **component, void *arg)
 static void snapshots_show_the_last_jobs_that_ended(void)
 {
     enum { JOBS = LC_SNAPSHOT_ENDED_MAX + 4 };
-    struct crew *crew = crew_new();
-    crew_player(crew, "only", "");
+    struct scripted_graph *graph = graph_new();
+    graph_node(graph, "only", "");
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     for (unsigned i = 0; i < JOBS; i++) {
         char name[LC_NAME_MAX];
         snprintf(name, sizeof name, "job-%02u", i);
-        struct player waited = {.crew = crew};
+        struct scripted_node waited = {.graph = graph};
         snprintf(waited.name, sizeof waited.name, "%s", name);
         lc_node job = {.size = sizeof job};
         job.name = name;
@@ -706,207 +709,208 @@ static void snapshots_show_the_last_jobs_that_ended(void)
         job.arg = name;
         job.kind = check_kind();
         job.restart = LC_TEMPORARY;
-        CHECK_SUCCESS(lc_supervisor_add(crew->supervisor, &job));
-        crew_sees(&waited, LC_NODE_DONE);
+        CHECK_SUCCESS(lc_supervisor_add(graph->supervisor, &job));
+        node_enters(&waited, LC_NODE_DONE);
     }
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph->supervisor);
     CU_ASSERT_EQUAL(count_rows(snapshot, "job-", LC_NODE_DONE), LC_SNAPSHOT_ENDED_MAX);
     CU_ASSERT_EQUAL(count_rows(snapshot, "job-03", LC_NODE_DONE), 0);
     CU_ASSERT_EQUAL(count_rows(snapshot, "job-04", LC_NODE_DONE), 1);
     lc_snapshot_free(snapshot);
-    crew_cancel(crew);
+    graph_cancel(graph);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- cancelling ---- */
 
 static void a_run_under_an_ended_context_makes_nothing(void)
 {
-    struct crew *crew = crew_new();
-    struct player *only = crew_player(crew, "only", "");
-    lc_context_cancel(crew->context, NULL);
-    crew_begin(crew);
-    crew_end(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *only = graph_node(graph, "only", "");
+    lc_context_cancel(graph->context, NULL);
+    graph_begin(graph);
+    graph_end(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
     MADE(only, 0);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_cancelled_run_stops_in_order(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
-    struct player *front = crew_player(crew, "front", "store");
-    struct player *other = crew_player(crew, "other", "");
-    front->end = PLAYER_STAYS;
-    store->end = PLAYER_RETURNS_NULL;
-    journal->end = PLAYER_WRAPS;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    struct scripted_node *front = graph_node(graph, "front", "store");
+    struct scripted_node *other = graph_node(graph, "other", "");
+    front->end = NODE_STAYS;
+    store->end = NODE_RETURNS_NULL;
+    journal->end = NODE_WRAPS;
+    graph_begin(graph);
     RUNS(front, 1);
     RUNS(other, 1);
-    lc_context_cancel(crew->context, lc_error_new(-EINTR, "enough"));
+    lc_context_cancel(graph->context, lc_error_new(-EINTR, "enough"));
     IS_TOLD(front, 1);
     LEAVES(other, 1);
     NOT_TOLD(store, 1);
     NOT_TOLD(journal, 1);
-    crew_order(front, 1, CREW_RETURN);
-    crew_end(crew);
-    BEFORE(crew, "front-1", "store~1");
-    BEFORE(crew, "store-1", "journal~1");
-    BEFORE(crew, "journal-1", "returned");
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
-    CU_ASSERT_EQUAL(crew->behavior, LC_STOP);
-    for (unsigned i = 0; i < crew->count; i++) {
-        MADE(&crew->players[i], 1);
-        ASKED(&crew->players[i], 0);
+    node_order(front, 1, NODE_RETURN);
+    graph_end(graph);
+    BEFORE(graph, "front-1", "store~1");
+    BEFORE(graph, "store-1", "journal~1");
+    BEFORE(graph, "journal-1", "returned");
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
+    CU_ASSERT_EQUAL(graph->behavior, LC_STOP);
+    for (unsigned i = 0; i < graph->count; i++) {
+        MADE(&graph->nodes[i], 1);
+        ASKED(&graph->nodes[i], 0);
         CU_ASSERT_PTR_NOT_NULL(strstr(
-            lc_error_message(lc_context_error(STINT(&crew->players[i], 1).context)), "enough"));
+            lc_error_message(lc_context_error(INSTANCE(&graph->nodes[i], 1).context)), "enough"));
     }
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- A38: nodes that come and go ---- */
 
 static void a_node_added_to_a_run_starts_when_it_can(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
     journal->slow = true;
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(journal, 1);
-    struct player *store = crew_player(crew, "store", "journal");
-    struct player *other = crew_player(crew, "other", "");
-    CHECK_SUCCESS(crew_join(store));
-    CHECK_SUCCESS(crew_join(other));
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    struct scripted_node *other = graph_node(graph, "other", "");
+    CHECK_SUCCESS(node_join(store));
+    CHECK_SUCCESS(node_join(other));
     RUNS(other, 1);
     MADE(store, 0);
-    crew_order(journal, 1, CREW_READY);
+    node_order(journal, 1, NODE_READY);
     RUNS(store, 1);
-    struct player *front = crew_player(crew, "front", "store");
-    CHECK_SUCCESS(crew_join(front));
+    struct scripted_node *front = graph_node(graph, "front", "store");
+    CHECK_SUCCESS(node_join(front));
     RUNS(front, 1);
     NOT_TOLD(journal, 1);
-    crew_cancel(crew);
-    BEFORE(crew, "front-1", "store~1");
-    BEFORE(crew, "store-1", "journal~1");
-    crew_drop(crew);
+    graph_cancel(graph);
+    BEFORE(graph, "front-1", "store~1");
+    BEFORE(graph, "store-1", "journal~1");
+    graph_drop(graph);
 }
 
 static void what_cannot_be_added_to_a_run_is_refused(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    journal->end = PLAYER_STAYS;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    journal->end = NODE_STAYS;
+    graph_begin(graph);
     RUNS(journal, 1);
-    REFUSED(crew_join(crew_player(crew, "journal", "")), -EEXIST, "\"journal\"");
-    REFUSED(crew_join(crew_player(crew, "store", "journal index")), -ENOENT, "\"index\"");
-    REFUSED(crew_join(crew_player(crew, "self", "self")), -ENOENT, "\"self\"");
-    lc_context_cancel(crew->context, NULL);
+    REFUSED(node_join(graph_node(graph, "journal", "")), -EEXIST, "\"journal\"");
+    REFUSED(node_join(graph_node(graph, "store", "journal index")), -ENOENT, "\"index\"");
+    REFUSED(node_join(graph_node(graph, "self", "self")), -ENOENT, "\"self\"");
+    lc_context_cancel(graph->context, NULL);
     IS_TOLD(journal, 1);
-    struct player *late = crew_player(crew, "late", "");
-    REFUSED(crew_join(late), -ESHUTDOWN, "\"late\"");
-    crew_order(journal, 1, CREW_RETURN);
-    crew_end(crew);
-    REFUSED(crew_join(late), -ESHUTDOWN, "\"late\"");
+    struct scripted_node *late = graph_node(graph, "late", "");
+    REFUSED(node_join(late), -ESHUTDOWN, "\"late\"");
+    node_order(journal, 1, NODE_RETURN);
+    graph_end(graph);
+    REFUSED(node_join(late), -ESHUTDOWN, "\"late\"");
     MADE(late, 0);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void what_is_added_below_a_stopped_node_does_not_start(void)
 {
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", ""),
-                  *other = crew_player(crew, "other", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", ""),
+                         *other = graph_node(graph, "other", "");
     broken->answers[0] = LC_STOP;
-    crew_begin(crew);
-    crew_order(broken, 1, CREW_FAIL);
-    crew_sees(broken, LC_NODE_STOPPED);
+    graph_begin(graph);
+    node_order(broken, 1, NODE_FAIL);
+    node_enters(broken, LC_NODE_STOPPED);
     check_log_capture();
-    struct player *user = crew_player(crew, "user", "broken");
-    CHECK_SUCCESS(crew_join(user));
-    crew_order(other, 1, CREW_RETURN);
-    crew_end(crew);
+    struct scripted_node *user = graph_node(graph, "user", "broken");
+    CHECK_SUCCESS(node_join(user));
+    node_order(other, 1, NODE_RETURN);
+    graph_end(graph);
     CU_ASSERT_TRUE(check_log_has("user: ") && check_log_has("\"broken\""));
     check_log_release();
     MADE(user, 0);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_node_is_removed_from_a_run(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    graph_begin(graph);
     RUNS(store, 1);
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "store", check_patience()));
-    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(store, 1).left));
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "store", check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(INSTANCE(store, 1).left));
     NOT_TOLD(journal, 1);
     ASKED(store, 0);
-    REFUSED(lc_supervisor_remove(crew->supervisor, "store", LC_NOW), -ENOENT, "\"store\"");
-    struct player *again = crew_player(crew, "store", "journal");
-    CHECK_SUCCESS(crew_join(again)); /* the name is free */
+    REFUSED(lc_supervisor_remove(graph->supervisor, "store", LC_NOW), -ENOENT, "\"store\"");
+    struct scripted_node *again = graph_node(graph, "store", "journal");
+    CHECK_SUCCESS(node_join(again)); /* the name is free */
     RUNS(again, 1);
-    crew_cancel(crew);
+    graph_cancel(graph);
     MADE(store, 1);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void what_others_depend_on_is_not_removed(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
-    CHECK_SUCCESS(crew_join(journal));
-    CHECK_SUCCESS(crew_join(store));
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    CHECK_SUCCESS(node_join(journal));
+    CHECK_SUCCESS(node_join(store));
+    graph_begin(graph);
     RUNS(store, 1);
-    REFUSED(lc_supervisor_remove(crew->supervisor, "journal", LC_NOW), -EBUSY, "\"store\"");
+    REFUSED(lc_supervisor_remove(graph->supervisor, "journal", LC_NOW), -EBUSY, "\"store\"");
     NOT_TOLD(journal, 1);
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "store", check_patience()));
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "journal", check_patience()));
-    crew_end(crew); /* nothing is left that could run */
-    CU_ASSERT_PTR_NULL(crew->result);
-    crew_drop(crew);
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "store", check_patience()));
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "journal", check_patience()));
+    graph_end(graph); /* nothing is left that could run */
+    CU_ASSERT_PTR_NULL(graph->result);
+    graph_drop(graph);
 }
 
 static void a_removal_that_takes_too_long_goes_on(void)
 {
-    struct crew *crew = crew_new();
-    struct player *stubborn = crew_player(crew, "stubborn", "");
-    stubborn->end = PLAYER_STAYS;
-    crew->options.keep_running = true;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *stubborn = graph_node(graph, "stubborn", "");
+    stubborn->end = NODE_STAYS;
+    graph->options.keep_running = true;
+    graph_begin(graph);
     RUNS(stubborn, 1);
-    REFUSED(lc_supervisor_remove(crew->supervisor, "stubborn", LC_NOW), -ETIMEDOUT, "\"stubborn\"");
+    REFUSED(lc_supervisor_remove(graph->supervisor, "stubborn", LC_NOW), -ETIMEDOUT,
+            "\"stubborn\"");
     IS_TOLD(stubborn, 1);
-    REFUSED(crew_join(crew_player(crew, "user", "stubborn")), -ENOENT, "\"stubborn\"");
-    crew_order(stubborn, 1, CREW_RETURN);
+    REFUSED(node_join(graph_node(graph, "user", "stubborn")), -ENOENT, "\"stubborn\"");
+    node_order(stubborn, 1, NODE_RETURN);
     lc_error *error =
-        lc_supervisor_remove(crew->supervisor, "stubborn", check_patience()); /* or it is gone */
+        lc_supervisor_remove(graph->supervisor, "stubborn", check_patience()); /* or it is gone */
     CU_ASSERT_TRUE(error == NULL || lc_error_code(error) == -ENOENT);
     lc_error_unref(error);
     MADE(stubborn, 1);
-    crew_cancel(crew);
-    crew_drop(crew);
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 static void a_node_is_removed_before_the_run(void)
 {
-    struct crew *crew = crew_new();
-    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "");
-    CHECK_SUCCESS(crew_join(one));
-    CHECK_SUCCESS(crew_join(two));
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "one", LC_NOW));
-    REFUSED(lc_supervisor_remove(crew->supervisor, "one", LC_NOW), -ENOENT, "\"one\"");
-    crew_begin(crew);
-    crew_order(two, 1, CREW_RETURN);
-    crew_end(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *one = graph_node(graph, "one", ""), *two = graph_node(graph, "two", "");
+    CHECK_SUCCESS(node_join(one));
+    CHECK_SUCCESS(node_join(two));
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "one", LC_NOW));
+    REFUSED(lc_supervisor_remove(graph->supervisor, "one", LC_NOW), -ENOENT, "\"one\"");
+    graph_begin(graph);
+    node_order(two, 1, NODE_RETURN);
+    graph_end(graph);
     MADE(one, 0);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- bad input ---- */

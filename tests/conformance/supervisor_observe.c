@@ -2,9 +2,9 @@
  * supervisor_observe.c: what a supervisor shows: its observers and its snapshots.
  */
 #include "support/check.h"
-#include "support/crew.h"
 #include "support/fake.h"
 #include "support/mode.h"
+#include "support/scripted_graph.h"
 
 #include <lifecycle.h>
 
@@ -87,23 +87,23 @@ static size_t place(const struct told *told, const lc_event *event)
 
 static void observers_are_told_in_order(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
-    store->node.backoff = (lc_backoff){.first = LC_SECOND,
-                                       .most = LC_SECOND,
-                                       .factor = 1,
-                                       .jitter = LC_NONE,
-                                       .steady = LC_NONE,
-                                       .pause_first = true};
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    store->options.backoff = (lc_backoff){.first = LC_SECOND,
+                                          .most = LC_SECOND,
+                                          .factor = 1,
+                                          .jitter = LC_NONE,
+                                          .steady = LC_NONE,
+                                          .pause_first = true};
     struct told told = {.count = 0};
-    lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 100);
-    crew_begin(crew);
-    crew_order(store, 1, CREW_FAIL);
+    lc_observer *observer = lc_supervisor_observe(graph_supervisor(graph), 100);
+    graph_begin(graph);
+    node_order(store, 1, NODE_FAIL);
     RUNS(store, 2);
-    crew_sees(store, LC_NODE_BACKOFF);
-    crew_sees(store, LC_NODE_READY);
-    crew_cancel(crew);
+    node_enters(store, LC_NODE_BACKOFF);
+    node_enters(store, LC_NODE_READY);
+    graph_cancel(graph);
     listen(&told, observer, check_patience());
     CU_ASSERT_EQUAL(told.result, -EPIPE);
     tells_of(&told, "journal", "starting 1, ready 1, stopping 1, stopped 1");
@@ -127,27 +127,27 @@ static void observers_are_told_in_order(void)
     CU_ASSERT_TRUE(place(&told, stopping) < place(&told, stops)); /* the reason comes first */
     CU_ASSERT_EQUAL(place(&told, ended), told.count - 1);
     CU_ASSERT_PTR_NULL(ready->error);
-    CU_ASSERT_PTR_EQUAL(failing->error, STINT(store, 1).error);
-    CU_ASSERT_PTR_EQUAL(stopping->error, lc_context_error(crew->context));
-    CU_ASSERT_PTR_EQUAL(ended->error, crew->result);
+    CU_ASSERT_PTR_EQUAL(failing->error, INSTANCE(store, 1).error);
+    CU_ASSERT_PTR_EQUAL(stopping->error, lc_context_error(graph->context));
+    CU_ASSERT_PTR_EQUAL(ended->error, graph->result);
     MADE(journal, 1);
     told_drop(&told);
     lc_observer_free(observer);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void what_ends_well_is_told(void)
 {
-    struct crew *crew = crew_new();
-    struct player *setup = crew_player(crew, "setup", "");
-    struct player *never = crew_player(crew, "never", "setup");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *setup = graph_node(graph, "setup", "");
+    struct scripted_node *never = graph_node(graph, "never", "setup");
     struct told told = {.count = 0};
     setup->slow = true;
-    lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 100);
+    lc_observer *observer = lc_supervisor_observe(graph_supervisor(graph), 100);
     check_log_capture();
-    crew_begin(crew);
-    crew_order(setup, 1, CREW_RETURN);
-    crew_end(crew);
+    graph_begin(graph);
+    node_order(setup, 1, NODE_RETURN);
+    graph_end(graph);
     check_log_release();
     listen(&told, observer, LC_NOW);
     CU_ASSERT_EQUAL(told.result, -EPIPE);
@@ -158,67 +158,67 @@ static void what_ends_well_is_told(void)
     MADE(never, 0);
     told_drop(&told);
     lc_observer_free(observer);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_shutdown_is_told_with_its_error(void)
 {
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", "");
-    struct player *other = crew_player(crew, "other", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
+    struct scripted_node *other = graph_node(graph, "other", "");
     struct told told = {.count = 0};
     broken->answers[0] = LC_SHUTDOWN;
-    lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 100);
-    crew_begin(crew);
+    lc_observer *observer = lc_supervisor_observe(graph_supervisor(graph), 100);
+    graph_begin(graph);
     RUNS(other, 1);
-    crew_order(broken, 1, CREW_FAIL);
-    crew_end(crew);
+    node_order(broken, 1, NODE_FAIL);
+    graph_end(graph);
     listen(&told, observer, LC_NOW);
     tells_of(&told, "", "stopping, ended");
     tells_of(&told, "broken", "starting 1, ready 1, failing 1, judged 1, stopped 1");
     CU_ASSERT_PTR_EQUAL(find(&told, "", LC_EVENT_STOPPING, LC_NODE_WAITING)->error,
-                        STINT(broken, 1).error);
+                        INSTANCE(broken, 1).error);
     CU_ASSERT_PTR_EQUAL(find(&told, "broken", LC_EVENT_STATE, LC_NODE_STOPPED)->error,
-                        STINT(broken, 1).error);
+                        INSTANCE(broken, 1).error);
     CU_ASSERT_PTR_NULL(find(&told, "other", LC_EVENT_STATE, LC_NODE_STOPPED)->error);
     told_drop(&told);
     lc_observer_free(observer);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_halt_is_told_with_its_error(void)
 {
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
     struct told told = {.count = 0};
     broken->answers[0] = LC_SPIN_HALT;
-    lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 100);
-    crew_begin(crew);
-    crew_order(broken, 1, CREW_FAIL);
-    crew_end(crew);
+    lc_observer *observer = lc_supervisor_observe(graph_supervisor(graph), 100);
+    graph_begin(graph);
+    node_order(broken, 1, NODE_FAIL);
+    graph_end(graph);
     listen(&told, observer, LC_NOW);
     tells_of(&told, "", "halting, ended");
     CU_ASSERT_PTR_EQUAL(find(&told, "", LC_EVENT_HALTING, LC_NODE_WAITING)->error,
-                        STINT(broken, 1).error);
+                        INSTANCE(broken, 1).error);
     told_drop(&told);
     lc_observer_free(observer);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void a_slow_observer_loses_its_own_oldest(void)
 {
-    enum { KEPT = 4, RESTARTS = CREW_STINTS - 1 };
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", "");
+    enum { KEPT = 4, RESTARTS = NODE_INSTANCES - 1 };
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
     struct told slow = {.count = 0}, swift = {.count = 0};
-    broken->node.backoff.first = LC_NONE;
-    lc_observer *lossy = lc_supervisor_observe(crew_supervisor(crew), KEPT);
-    lc_observer *complete = lc_supervisor_observe(crew->supervisor, 128);
-    crew_begin(crew);
+    broken->options.backoff.first = LC_NONE;
+    lc_observer *lossy = lc_supervisor_observe(graph_supervisor(graph), KEPT);
+    lc_observer *complete = lc_supervisor_observe(graph->supervisor, 128);
+    graph_begin(graph);
     for (unsigned number = 1; number <= RESTARTS; number++)
-        crew_order(broken, number, CREW_FAIL);
-    RUNS(broken, CREW_STINTS); /* nobody has waited for the one that does not listen */
-    crew_cancel(crew);
+        node_order(broken, number, NODE_FAIL);
+    RUNS(broken, NODE_INSTANCES); /* nobody has waited for the one that does not listen */
+    graph_cancel(graph);
     listen(&swift, complete, LC_NOW);
     listen(&slow, lossy, LC_NOW);
     CU_ASSERT_EQUAL(slow.result, -EPIPE);
@@ -238,47 +238,47 @@ static void a_slow_observer_loses_its_own_oldest(void)
     told_drop(&swift);
     lc_observer_free(lossy);
     lc_observer_free(complete);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void observers_come_and_go_while_it_runs(void)
 {
-    struct crew *crew = crew_new();
-    struct player *broken = crew_player(crew, "broken", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
     struct told told = {.count = 0};
-    broken->node.backoff.first = LC_NONE;
-    lc_observer *early = lc_supervisor_observe(crew_supervisor(crew), 1);
-    crew_begin(crew);
+    broken->options.backoff.first = LC_NONE;
+    lc_observer *early = lc_supervisor_observe(graph_supervisor(graph), 1);
+    graph_begin(graph);
     RUNS(broken, 1);
-    crew_sees(broken, LC_NODE_READY);
-    lc_observer *late = lc_supervisor_observe(crew->supervisor, 100);
+    node_enters(broken, LC_NODE_READY);
+    lc_observer *late = lc_supervisor_observe(graph->supervisor, 100);
     lc_observer_free(early);
-    crew_order(broken, 1, CREW_FAIL);
+    node_order(broken, 1, NODE_FAIL);
     RUNS(broken, 2);
-    crew_sees(broken, LC_NODE_READY);
-    crew_cancel(crew);
+    node_enters(broken, LC_NODE_READY);
+    graph_cancel(graph);
     listen(&told, late, check_patience());
     tells_of(&told, "broken",
              "failing 1, judged 1, waiting 1, starting 2, ready 2, stopping 2, stopped 2");
     told_drop(&told);
     lc_observer_free(late);
     lc_event *event = NULL;
-    lc_observer *too_late = lc_supervisor_observe(crew->supervisor, 1);
+    lc_observer *too_late = lc_supervisor_observe(graph->supervisor, 1);
     CU_ASSERT_EQUAL(lc_observer_next(too_late, &event, check_patience()), -EPIPE);
     lc_observer_free(too_late);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void an_observer_may_be_waited_for_among_others(void)
 {
     enum { OTHER, EVENT };
-    struct crew *crew = crew_new();
-    struct player *only = crew_player(crew, "only", "");
-    lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 10);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *only = graph_node(graph, "only", "");
+    lc_observer *observer = lc_supervisor_observe(graph_supervisor(graph), 10);
     lc_handle *other = lc_handle_new();
     lc_waitable waitables[] = {[OTHER] = lc_on_handle(other), [EVENT] = lc_on_observer(observer)};
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 2, LC_NOW), -ETIMEDOUT);
-    crew_begin(crew);
+    graph_begin(graph);
     lc_event *event = NULL;
     bool ready = false;
     while (!ready && lc_wait_any(waitables, 2, check_patience()) == EVENT) {
@@ -290,21 +290,21 @@ static void an_observer_may_be_waited_for_among_others(void)
     lc_handle_close(other);
     CU_ASSERT_EQUAL(lc_wait_any(waitables, 2, check_patience()), OTHER);
     RUNS(only, 1);
-    crew_cancel(crew);
+    graph_cancel(graph);
     lc_handle_unref(other);
     lc_observer_free(observer);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void an_observer_may_outlive_the_supervisor(void)
 {
-    struct crew *crew = crew_new();
-    struct player *only = crew_player(crew, "only", "");
-    lc_observer *observer = lc_supervisor_observe(crew_supervisor(crew), 10);
-    crew_begin(crew);
-    crew_order(only, 1, CREW_RETURN);
-    crew_end(crew);
-    crew_drop(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *only = graph_node(graph, "only", "");
+    lc_observer *observer = lc_supervisor_observe(graph_supervisor(graph), 10);
+    graph_begin(graph);
+    node_order(only, 1, NODE_RETURN);
+    graph_end(graph);
+    graph_drop(graph);
     struct told told = {.count = 0};
     listen(&told, observer, LC_NOW);
     CU_ASSERT_EQUAL(told.result, -EPIPE);
@@ -361,7 +361,7 @@ static lc_behavior stop(const lc_failure *failure, void *arg)
 
 static void readiness_before_the_start_returns_is_seen(void)
 {
-    struct crew *crew = crew_new();
+    struct scripted_graph *graph = graph_new();
     struct hasty hasty = {.error = lc_error_new(-EIO, "in haste")};
     struct told told = {.count = 0};
     fake_init(&hasty.fake, 0);
@@ -373,16 +373,16 @@ static void readiness_before_the_start_returns_is_seen(void)
     node.arg = &hasty;
     node.judge = stop;
     node.kind = check_kind();
-    CHECK_SUCCESS(lc_supervisor_add(crew_supervisor(crew), &node));
-    lc_observer *observer = lc_supervisor_observe(crew->supervisor, 10);
-    crew_begin(crew);
-    crew_end(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, hasty.error);
+    CHECK_SUCCESS(lc_supervisor_add(graph_supervisor(graph), &node));
+    lc_observer *observer = lc_supervisor_observe(graph->supervisor, 10);
+    graph_begin(graph);
+    graph_end(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, hasty.error);
     listen(&told, observer, LC_NOW);
     tells_of(&told, "hasty", "starting 1, ready 1, failing 1, judged 1, stopped 1");
     told_drop(&told);
     lc_observer_free(observer);
-    crew_drop(crew);
+    graph_drop(graph);
     fake_drop(&hasty.fake);
     lc_error_unref(hasty.error);
 }
@@ -428,56 +428,56 @@ static bool waits_for(const lc_snapshot *snapshot, const char *name, const char 
 
 static void a_snapshot_shows_every_field(void)
 {
-    struct crew *crew = crew_new();
-    crew->clock = check_clock_new();
-    int64_t start = check_clock_now(crew->clock);
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
-    crew_player(crew, "front", "store+ setup:completed journal:started+");
-    struct player *pausing = crew_player(crew, "pausing", "");
-    struct player *judged = crew_player(crew, "judged", "");
-    struct player *setup = crew_player(crew, "setup", "");
-    struct player *broken = crew_player(crew, "broken", "");
-    struct player *stuck = crew_player(crew, "stuck", "");
+    struct scripted_graph *graph = graph_new();
+    graph->clock = check_clock_new();
+    int64_t start = check_clock_now(graph->clock);
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    graph_node(graph, "front", "store+ setup:completed journal:started+");
+    struct scripted_node *pausing = graph_node(graph, "pausing", "");
+    struct scripted_node *judged = graph_node(graph, "judged", "");
+    struct scripted_node *setup = graph_node(graph, "setup", "");
+    struct scripted_node *broken = graph_node(graph, "broken", "");
+    struct scripted_node *stuck = graph_node(graph, "stuck", "");
     store->slow = true;
-    pausing->node.backoff = (lc_backoff){.first = LC_HOUR,
-                                         .most = LC_HOUR,
-                                         .factor = 1,
-                                         .jitter = LC_NONE,
-                                         .steady = LC_NONE,
-                                         .pause_first = true};
+    pausing->options.backoff = (lc_backoff){.first = LC_HOUR,
+                                            .most = LC_HOUR,
+                                            .factor = 1,
+                                            .jitter = LC_NONE,
+                                            .steady = LC_NONE,
+                                            .pause_first = true};
     judged->handler_waits = lc_handle_new();
     broken->answers[0] = stuck->answers[0] = LC_STOP;
-    stuck->end = PLAYER_STAYS;
-    crew_begin(crew);
+    stuck->end = NODE_STAYS;
+    graph_begin(graph);
     RUNS(store, 1);
-    for (unsigned i = 0; i < crew->count; i++)
+    for (unsigned i = 0; i < graph->count; i++)
         if (i != 2)
-            RUNS(&crew->players[i], 1);
-    check_clock_advance(crew->clock, LC_SECOND);
-    crew_order(journal, 1, CREW_FAIL);
+            RUNS(&graph->nodes[i], 1);
+    check_clock_advance(graph->clock, LC_SECOND);
+    node_order(journal, 1, NODE_FAIL);
     RUNS(journal, 2);
-    crew_order(pausing, 1, CREW_FAIL);
-    crew_sees(pausing, LC_NODE_BACKOFF);
-    crew_order(judged, 1, CREW_FAIL);
-    crew_sees(judged, LC_NODE_JUDGED);
-    crew_order(setup, 1, CREW_RETURN);
-    crew_sees(setup, LC_NODE_DONE);
-    crew_order(broken, 1, CREW_FAIL);
-    crew_sees(broken, LC_NODE_STOPPED);
-    crew_order(stuck, 1, CREW_SIGNAL);
-    crew_sees(stuck, LC_NODE_FAILING);
-    check_clock_advance(crew->clock, LC_SECOND);
+    node_order(pausing, 1, NODE_FAIL);
+    node_enters(pausing, LC_NODE_BACKOFF);
+    node_order(judged, 1, NODE_FAIL);
+    node_enters(judged, LC_NODE_JUDGED);
+    node_order(setup, 1, NODE_RETURN);
+    node_enters(setup, LC_NODE_DONE);
+    node_order(broken, 1, NODE_FAIL);
+    node_enters(broken, LC_NODE_STOPPED);
+    node_order(stuck, 1, NODE_SIGNAL);
+    node_enters(stuck, LC_NODE_FAILING);
+    check_clock_advance(graph->clock, LC_SECOND);
 
     int64_t later = start + LC_SECOND;
-    check_clock_use(crew->clock);
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    check_clock_use(graph->clock);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph->supervisor);
     check_clock_use(NULL);
-    CU_ASSERT_STRING_EQUAL(snapshot->name, "crew");
+    CU_ASSERT_STRING_EQUAL(snapshot->name, "graph");
     CU_ASSERT_EQUAL(snapshot->time, start + 2 * LC_SECOND);
-    CU_ASSERT_EQUAL(snapshot->count, crew->count);
-    for (unsigned i = 0; i < crew->count; i++) /* in the order added */
-        CU_ASSERT_STRING_EQUAL(snapshot->nodes[i].name, crew->players[i].name);
+    CU_ASSERT_EQUAL(snapshot->count, graph->count);
+    for (unsigned i = 0; i < graph->count; i++) /* in the order added */
+        CU_ASSERT_STRING_EQUAL(snapshot->nodes[i].name, graph->nodes[i].name);
     CU_ASSERT_TRUE(is(snapshot, "journal", LC_NODE_READY, later, 2));
     CU_ASSERT_TRUE(is(snapshot, "store", LC_NODE_STARTING, start, 1));
     CU_ASSERT_TRUE(is(snapshot, "front", LC_NODE_WAITING, start, 0));
@@ -486,8 +486,8 @@ static void a_snapshot_shows_every_field(void)
     CU_ASSERT_TRUE(is(snapshot, "setup", LC_NODE_DONE, later, 1));
     CU_ASSERT_TRUE(is(snapshot, "broken", LC_NODE_STOPPED, later, 1));
     CU_ASSERT_TRUE(is(snapshot, "stuck", LC_NODE_FAILING, later, 1));
-    CU_ASSERT_PTR_EQUAL(row_of(snapshot, "journal")->error, STINT(journal, 1).error);
-    CU_ASSERT_PTR_EQUAL(row_of(snapshot, "stuck")->error, STINT(stuck, 1).error);
+    CU_ASSERT_PTR_EQUAL(row_of(snapshot, "journal")->error, INSTANCE(journal, 1).error);
+    CU_ASSERT_PTR_EQUAL(row_of(snapshot, "stuck")->error, INSTANCE(stuck, 1).error);
     CU_ASSERT_PTR_NULL(row_of(snapshot, "store")->error);
     CU_ASSERT_PTR_NULL(row_of(snapshot, "setup")->error);
     CU_ASSERT_TRUE(waits_for(snapshot, "front", "store"));
@@ -505,9 +505,9 @@ static void a_snapshot_shows_every_field(void)
         CU_ASSERT_FALSE(snapshot->nodes[i].overdue);
 
     lc_handle_close(judged->handler_waits);
-    crew_order(stuck, 1, CREW_RETURN);
-    crew_cancel(crew);
-    crew_drop(crew);
+    node_order(stuck, 1, NODE_RETURN);
+    graph_cancel(graph);
+    graph_drop(graph);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_snapshot_print(snapshot, LC_SNAPSHOT_TEXT),
                                   "last error: journal failed the 1. time")); /* it lives on */
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_snapshot_print(snapshot, LC_SNAPSHOT_JSON), "\"stuck\""));
@@ -517,65 +517,65 @@ static void a_snapshot_shows_every_field(void)
 
 static void a_snapshot_shows_who_stops_and_who_waits_for_that(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    struct player *store = crew_player(crew, "store", "journal");
-    store->end = PLAYER_STAYS;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    struct scripted_node *store = graph_node(graph, "store", "journal");
+    store->end = NODE_STAYS;
+    graph_begin(graph);
     RUNS(store, 1);
-    crew_sees(store, LC_NODE_READY);
-    lc_context_cancel(crew->context, NULL);
+    node_enters(store, LC_NODE_READY);
+    lc_context_cancel(graph->context, NULL);
     IS_TOLD(store, 1);
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph->supervisor);
     CU_ASSERT_EQUAL(row_of(snapshot, "journal")->state, LC_NODE_STOPPING);
     CU_ASSERT_EQUAL(row_of(snapshot, "store")->state, LC_NODE_STOPPING);
     CU_ASSERT_TRUE(waits_for(snapshot, "journal", "1 dependant"));
     CU_ASSERT_TRUE(waits_for(snapshot, "store", ""));
     lc_snapshot_free(snapshot);
-    crew_order(store, 1, CREW_RETURN);
-    crew_end(crew);
+    node_order(store, 1, NODE_RETURN);
+    graph_end(graph);
     MADE(journal, 1);
-    snapshot = lc_supervisor_snapshot(crew->supervisor);
+    snapshot = lc_supervisor_snapshot(graph->supervisor);
     CU_ASSERT_EQUAL(row_of(snapshot, "journal")->state, LC_NODE_STOPPED);
     CU_ASSERT_TRUE(waits_for(snapshot, "journal", "") && waits_for(snapshot, "store", ""));
     lc_snapshot_free(snapshot);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void there_is_a_snapshot_before_the_run(void)
 {
-    struct crew *crew = crew_new();
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew_supervisor(crew));
+    struct scripted_graph *graph = graph_new();
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph_supervisor(graph));
     CU_ASSERT_EQUAL(snapshot->count, 0);
     lc_snapshot_free(snapshot);
-    CHECK_SUCCESS(crew_join(crew_player(crew, "store", "journal index")));
-    CHECK_SUCCESS(crew_join(crew_player(crew, "index", "")));
-    snapshot = lc_supervisor_snapshot(crew->supervisor); /* where one of three is not there yet */
+    CHECK_SUCCESS(node_join(graph_node(graph, "store", "journal index")));
+    CHECK_SUCCESS(node_join(graph_node(graph, "index", "")));
+    snapshot = lc_supervisor_snapshot(graph->supervisor); /* where one of three is not there yet */
     CU_ASSERT_EQUAL(snapshot->count, 2);
     CU_ASSERT_TRUE(is(snapshot, "store", LC_NODE_WAITING, row_of(snapshot, "store")->since, 0));
     CU_ASSERT_TRUE(depends(snapshot, "store", 0, &(lc_node_link){1, "ready", false, false}));
     CU_ASSERT_EQUAL(snapshot->link_count, 1);
     lc_snapshot_free(snapshot);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void what_was_removed_is_not_shown(void)
 {
-    struct crew *crew = crew_new();
-    struct player *journal = crew_player(crew, "journal", "");
-    crew_player(crew, "store", "journal");
-    struct player *front = crew_player(crew, "front", "journal");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *journal = graph_node(graph, "journal", "");
+    graph_node(graph, "store", "journal");
+    struct scripted_node *front = graph_node(graph, "front", "journal");
+    graph_begin(graph);
     RUNS(front, 1);
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "store", check_patience()));
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "store", check_patience()));
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph->supervisor);
     CU_ASSERT_EQUAL(snapshot->count, 2);
     CU_ASSERT_STRING_EQUAL(snapshot->nodes[1].name, "front");
     CU_ASSERT_TRUE(depends(snapshot, "front", 0, &(lc_node_link){0, "ready", false, true}));
     lc_snapshot_free(snapshot);
     MADE(journal, 1);
-    crew_cancel(crew);
-    crew_drop(crew);
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 CHECK_SUITE_IN_MODES(

@@ -6,7 +6,7 @@
 #include "support/clock.h"
 #include "support/later.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include "base/memory.h"
 

@@ -48,7 +48,7 @@ static bool came_in_order(struct arrivals *arrivals)
 /* ---- an isolate's timers ---- */
 
 struct ticking {
-    struct soloist soloist;
+    struct agent agent;
     struct arrivals arrivals;
     lc_receive_port port;
     int64_t (*after)(int number); /* when the timer of that number is due */
@@ -79,12 +79,12 @@ static void timers_arrive_in_order(int count, int64_t (*after)(int number),
 {
     struct ticking ticking = {.after = after, .started = started};
     arrivals_init(&ticking.arrivals, count);
-    soloist_init(&ticking.soloist);
-    ticking.soloist.overture = start_timers;
-    ticking.soloist.arg = &ticking;
-    soloist_begin(&ticking.soloist);
+    agent_init(&ticking.agent);
+    ticking.agent.first = start_timers;
+    ticking.agent.arg = &ticking;
+    agent_begin(&ticking.agent);
     CU_ASSERT_TRUE(came_in_order(&ticking.arrivals));
-    soloist_stop(&ticking.soloist);
+    agent_stop(&ticking.agent);
 }
 
 static int in_turn(int turn)

@@ -5,8 +5,8 @@
 #include "support/check.h"
 #include "support/clock.h"
 #include "support/mode.h"
-#include "support/puppet.h"
-#include "support/troupe.h"
+#include "support/scripted_tree.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -17,119 +17,126 @@
 
 enum { ROOT, A, B, C, D, E };
 
-static uint64_t instance_of(struct troupe *troupe, const char *name)
+static uint64_t instance_of(struct scripted_tree *tree, const char *name)
 {
-    return troupe_status(troupe, name).instance;
+    return tree_status(tree, name).instance;
 }
 
 /* It signals healthy and done, and returns. */
-static bool completes(struct troupe *troupe, struct actor *actor, const char *name)
+static bool completes(struct scripted_tree *tree, struct scripted_runnable *runnable,
+                      const char *name)
 {
-    return actor_does(actor, ACTOR_HEALTHY) && actor_does(actor, ACTOR_DONE) &&
-           actor_told(actor, ACTOR_RETURN) && troupe_sees(troupe, name, LC_NODE_DONE);
+    return runnable_does(runnable, RUNNABLE_HEALTHY) && runnable_does(runnable, RUNNABLE_DONE) &&
+           runnable_told(runnable, RUNNABLE_RETURN) && tree_sees(tree, name, LC_NODE_DONE);
 }
 
-static bool dies(struct troupe *troupe, struct actor *actor, const char *name)
+static bool dies(struct scripted_tree *tree, struct scripted_runnable *runnable, const char *name)
 {
-    return actor_told(actor, ACTOR_FAIL) && troupe_sees(troupe, name, LC_NODE_DEAD);
+    return runnable_told(runnable, RUNNABLE_FAIL) && tree_sees(tree, name, LC_NODE_DEAD);
 }
 
 /* ---- B7, B9, B16: the largest subtree that has ended ---- */
 
 /* root - a - b - c, and d below the root in a group of its own. */
-static bool open_chain(struct troupe *troupe)
+static bool open_chain(struct scripted_tree *tree)
 {
-    struct actor *actors = troupe->actors;
-    return troupe_open(troupe) && troupe_plays(&actors[ROOT], (struct actor *[]){&actors[A]}, 1) &&
-           troupe_plays(&actors[ROOT], (struct actor *[]){&actors[D]}, 1) &&
-           troupe_plays(&actors[A], (struct actor *[]){&actors[B]}, 1) &&
-           troupe_plays(&actors[B], (struct actor *[]){&actors[C]}, 1);
+    struct scripted_runnable *runnables = tree->runnables;
+    return tree_start(tree) &&
+           tree_start_children(&runnables[ROOT], (struct scripted_runnable *[]){&runnables[A]},
+                               1) &&
+           tree_start_children(&runnables[ROOT], (struct scripted_runnable *[]){&runnables[D]},
+                               1) &&
+           tree_start_children(&runnables[A], (struct scripted_runnable *[]){&runnables[B]}, 1) &&
+           tree_start_children(&runnables[B], (struct scripted_runnable *[]){&runnables[C]}, 1);
 }
 
 static void restart_waits_for_all_below(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B],
+                             *c = &tree.runnables[C];
     b->stubborn = c->stubborn = true;
-    CU_ASSERT_TRUE(open_chain(&troupe));
-    CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
+    CU_ASSERT_TRUE(open_chain(&tree));
+    CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
     CHECK_CLOSES(lc_context_done(c->context));
-    CU_ASSERT_TRUE(actor_ended(b));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_YIELD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.b", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(runnable_ended(b));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_entered(a));
     /* What was below is forgotten, and started anew by the restarted one. */
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(b) && actor_absent(c));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 3);
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b}, 1));
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root.a"), 2);
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root.a.b"), 1);
-    CU_ASSERT_FALSE(actor_ended(b));
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root.d"), 1);
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root"), 1);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(b) && runnable_absent(c));
+    CU_ASSERT_EQUAL(tree_count(&tree), 3);
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b}, 1));
+    CU_ASSERT_EQUAL(instance_of(&tree, "root.a"), 2);
+    CU_ASSERT_EQUAL(instance_of(&tree, "root.a.b"), 1);
+    CU_ASSERT_FALSE(runnable_ended(b));
+    CU_ASSERT_EQUAL(instance_of(&tree, "root.d"), 1);
+    CU_ASSERT_EQUAL(instance_of(&tree, "root"), 1);
+    tree_drop(&tree);
 }
 
 static void only_the_subtree_is_restarted(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    CU_ASSERT_TRUE(open_chain(&troupe));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    CU_ASSERT_TRUE(open_chain(&tree));
     for (uint64_t instance = 2; instance < 5; instance++) {
-        CU_ASSERT_TRUE(dies(&troupe, &actors[C], "root.a.b.c"));
-        CU_ASSERT_TRUE(actor_entered(&actors[C]));
-        CU_ASSERT_EQUAL(instance_of(&troupe, "root.a.b.c"), instance);
+        CU_ASSERT_TRUE(dies(&tree, &runnables[C], "root.a.b.c"));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[C]));
+        CU_ASSERT_EQUAL(instance_of(&tree, "root.a.b.c"), instance);
     }
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root.a.b"), 1);
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root.a"), 1);
-    CU_ASSERT_TRUE(actor_does(&actors[A], ACTOR_LOOK) && actor_does(&actors[B], ACTOR_LOOK));
-    troupe_strike(&troupe);
+    CU_ASSERT_EQUAL(instance_of(&tree, "root.a.b"), 1);
+    CU_ASSERT_EQUAL(instance_of(&tree, "root.a"), 1);
+    CU_ASSERT_TRUE(runnable_does(&runnables[A], RUNNABLE_LOOK) &&
+                   runnable_does(&runnables[B], RUNNABLE_LOOK));
+    tree_drop(&tree);
 }
 
 /* "b" has died, and waits for "c" to end, when "a" dies: it is not restarted by itself any more. */
 static void the_largest_subtree_is_taken(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B],
+                             *c = &tree.runnables[C];
     c->stubborn = true;
-    CU_ASSERT_TRUE(open_chain(&troupe));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.a.b"));
-    CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.b.c", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(b) && actor_absent(c));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 3);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(open_chain(&tree));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.a.b"));
+    CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.b.c", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(b) && runnable_absent(c));
+    CU_ASSERT_EQUAL(tree_count(&tree), 3);
+    tree_drop(&tree);
 }
 
 static void root_is_restarted(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(dies(&troupe, root, "root"));
-    CU_ASSERT_TRUE(actor_entered(root));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 1);
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(troupe.tree))); /* for the first time it was */
-    CU_ASSERT_TRUE(actor_told(root, ACTOR_RETURN));
-    CU_ASSERT_TRUE(actor_entered(root));
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root"), 3);
-    CHECK_OPEN(lc_tree_done(troupe.tree));
-    lc_tree_cancel(troupe.tree);
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    CU_ASSERT_TRUE(actor_absent(root));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(dies(&tree, root, "root"));
+    CU_ASSERT_TRUE(runnable_entered(root));
+    CU_ASSERT_EQUAL(tree_count(&tree), 1);
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(tree.real))); /* for the first time it was */
+    CU_ASSERT_TRUE(runnable_told(root, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(runnable_entered(root));
+    CU_ASSERT_EQUAL(instance_of(&tree, "root"), 3);
+    CHECK_OPEN(lc_tree_done(tree.real));
+    lc_tree_cancel(tree.real);
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    CU_ASSERT_TRUE(runnable_absent(root));
+    tree_drop(&tree);
 }
 
 static void end_own_context(lc_context *context, void *arg)
@@ -139,130 +146,132 @@ static void end_own_context(lc_context *context, void *arg)
 }
 
 /* Whose parent has ended its context by its own hands, and goes on, dies: not below that. */
-static void ended_by_own_hands(enum actor_order order, lc_node_state state)
+static void ended_by_own_hands(enum runnable_order order, lc_node_state state)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     a->stubborn = b->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b}, 1));
-    CU_ASSERT_TRUE(actor_calls(a, end_own_context, NULL));
-    CU_ASSERT_TRUE(actor_ended(b));
-    CU_ASSERT_TRUE(actor_told(b, order));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.b", state));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(b));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_YIELD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_FALSE(actor_ended(a));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b}, 1));
+    CU_ASSERT_TRUE(runnable_calls(a, end_own_context, NULL));
+    CU_ASSERT_TRUE(runnable_ended(b));
+    CU_ASSERT_TRUE(runnable_told(b, order));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.b", state));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_FALSE(runnable_ended(a));
+    CU_ASSERT_EQUAL(tree_count(&tree), 2);
+    tree_drop(&tree);
 }
 
 static void parents_context_must_live(void)
 {
-    ended_by_own_hands(ACTOR_YIELD, LC_NODE_CANCELED);
-    ended_by_own_hands(ACTOR_FAIL, LC_NODE_DEAD);
-    ended_by_own_hands(ACTOR_RETURN, LC_NODE_CANCELED);
+    ended_by_own_hands(RUNNABLE_YIELD, LC_NODE_CANCELED);
+    ended_by_own_hands(RUNNABLE_FAIL, LC_NODE_DEAD);
+    ended_by_own_hands(RUNNABLE_RETURN, LC_NODE_CANCELED);
 }
 
 static void done_subtree_is_taken_along(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors, *a = &actors[A], *b = &actors[B], *c = &actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables, *a = &runnables[A], *b = &runnables[B],
+                             *c = &runnables[C];
     c->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2)); /* "a" and "b" share their fate */
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(completes(&troupe, a, "root.a"));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2)); /* "a" and "b" share their fate */
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(completes(&tree, a, "root.a"));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b"));
     CHECK_CLOSES(lc_context_done(c->context));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a)); /* which is DONE, but for what is below it */
-    CU_ASSERT_TRUE(actor_absent(b));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    CU_ASSERT_FALSE(actor_ended(a));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.c"), -1);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a)); /* which is DONE, but for what is below it */
+    CU_ASSERT_TRUE(runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    CU_ASSERT_FALSE(runnable_ended(a));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a.c"), -1);
+    tree_drop(&tree);
 }
 
 static void said_done_is_restarted_once_it_has_returned(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     a->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY) && runnable_does(a, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b"));
     CHECK_CLOSES(lc_context_done(a->context));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_LOOK));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    CU_ASSERT_EQUAL(instance_of(&troupe, "root.a"), 2);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    CU_ASSERT_EQUAL(instance_of(&tree, "root.a"), 2);
+    tree_drop(&tree);
 }
 
 /* ---- B10: those beside ---- */
 
 static void siblings_are_restarted(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
     for (size_t i = A; i <= C; i++) /* who has not died does not pause */
-        actors[i].child.backoff = (lc_backoff){.first = LC_HOUR,
-                                               .most = LC_HOUR,
-                                               .factor = 1,
-                                               .jitter = LC_NONE,
-                                               .steady = LC_NONE,
-                                               .pause_first = true};
-    actors[C].child.backoff.first = LC_NONE;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 3));
-    CU_ASSERT_TRUE(completes(&troupe, &actors[A], "root.a"));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(&actors[A]));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[C], "root.c"));
+        runnables[i].child.backoff = (lc_backoff){.first = LC_HOUR,
+                                                  .most = LC_HOUR,
+                                                  .factor = 1,
+                                                  .jitter = LC_NONE,
+                                                  .steady = LC_NONE,
+                                                  .pause_first = true};
+    runnables[C].child.backoff.first = LC_NONE;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 3));
+    CU_ASSERT_TRUE(completes(&tree, &runnables[A], "root.a"));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(&runnables[A]));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[C], "root.c"));
     for (size_t i = A; i <= C; i++) {
-        CU_ASSERT_TRUE(actor_entered(&actors[i]));
-        CU_ASSERT_FALSE(actor_ended(&actors[i]));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]));
+        CU_ASSERT_FALSE(runnable_ended(&runnables[i]));
     }
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
+    tree_drop(&tree);
 }
 
 static void other_groups_are_left_alone(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(&actors[ROOT], (struct actor *[]){&actors[C], &actors[D]}, 2));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
-    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[B]));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_FALSE(actor_ended(&actors[C]) || actor_ended(&actors[D]));
-    CU_ASSERT_TRUE(actor_absent(&actors[C]) && actor_absent(&actors[D]));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(
+        &runnables[ROOT], (struct scripted_runnable *[]){&runnables[C], &runnables[D]}, 2));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[A], "root.a"));
+    CU_ASSERT_TRUE(runnable_entered(&runnables[A]) && runnable_entered(&runnables[B]));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_FALSE(runnable_ended(&runnables[C]) || runnable_ended(&runnables[D]));
+    CU_ASSERT_TRUE(runnable_absent(&runnables[C]) && runnable_absent(&runnables[D]));
+    tree_drop(&tree);
 }
 
 /* ---- B8: pauses, on a clock that is moved ---- */
 
-static void set_on(struct troupe *troupe, struct check_clock *clock)
+static void set_on(struct scripted_tree *tree, struct check_clock *clock)
 {
     check_clock_use(clock);
-    troupe_set(troupe);
+    tree_init(tree);
 }
 
-static void strike_from(struct troupe *troupe, struct check_clock *clock)
+static void strike_from(struct scripted_tree *tree, struct check_clock *clock)
 {
-    troupe_strike(troupe);
+    tree_drop(tree);
     check_clock_use(NULL);
     check_clock_free(clock);
 }
@@ -282,23 +291,23 @@ static void await_timer(struct check_clock *clock)
 }
 
 /* Of a child of the root. */
-static bool is_pausing(struct troupe *troupe, const struct actor *actor)
+static bool is_pausing(struct scripted_tree *tree, const struct scripted_runnable *runnable)
 {
     char name[16];
-    snprintf(name, sizeof name, "root.%s", actor->child.name);
-    return troupe_state(troupe, name) == LC_NODE_BACKOFF;
+    snprintf(name, sizeof name, "root.%s", runnable->child.name);
+    return tree_state(tree, name) == LC_NODE_BACKOFF;
 }
 
 /* It pauses exactly as long, and then is started. */
-static void pauses_for(struct troupe *troupe, struct actor *actor, struct check_clock *clock,
-                       int64_t pause)
+static void pauses_for(struct scripted_tree *tree, struct scripted_runnable *runnable,
+                       struct check_clock *clock, int64_t pause)
 {
     await_timer(clock);
     check_clock_advance(clock, pause - 1);
-    CU_ASSERT_TRUE(is_pausing(troupe, actor));
+    CU_ASSERT_TRUE(is_pausing(tree, runnable));
     check_clock_advance(clock, 1);
-    CU_ASSERT_FALSE(is_pausing(troupe, actor));
-    CU_ASSERT_TRUE(actor_entered(actor));
+    CU_ASSERT_FALSE(is_pausing(tree, runnable));
+    CU_ASSERT_TRUE(runnable_entered(runnable));
 }
 
 static lc_error *without_work(lc_context *context, void *arg)
@@ -339,105 +348,106 @@ static void the_default_is_the_sources(void)
 static void pauses_grow(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.backoff = without_jitter();
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
     double pause = 500e6;
     for (unsigned death = 0; death < 20; death++) { /* and it never gives up */
-        CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
-        CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
-        pauses_for(&troupe, a, clock, (int64_t)pause);
+        CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
+        CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_BACKOFF);
+        pauses_for(&tree, a, clock, (int64_t)pause);
         pause = pause * 1.5 < 60e9 ? pause * 1.5 : 60e9;
     }
     CU_ASSERT_TRUE(pause == 60e9);
-    strike_from(&troupe, clock);
+    strike_from(&tree, clock);
 }
 
 static void pauses_begin_anew(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.backoff = without_jitter();
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    for (enum actor_order signal = ACTOR_LOOK; signal <= ACTOR_DONE; signal++) {
-        CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
-        pauses_for(&troupe, a, clock, 500 * LC_MILLISECOND);
-        CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
-        pauses_for(&troupe, a, clock, 750 * LC_MILLISECOND);
-        for (enum actor_order given = ACTOR_HEALTHY; given <= ACTOR_DONE; given++)
-            CU_ASSERT_TRUE(given > signal + 1 || actor_does(a, given));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    for (enum runnable_order signal = RUNNABLE_LOOK; signal <= RUNNABLE_DONE; signal++) {
+        CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
+        pauses_for(&tree, a, clock, 500 * LC_MILLISECOND);
+        CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
+        pauses_for(&tree, a, clock, 750 * LC_MILLISECOND);
+        for (enum runnable_order given = RUNNABLE_HEALTHY; given <= RUNNABLE_DONE; given++)
+            CU_ASSERT_TRUE(given > signal + 1 || runnable_does(a, given));
     }
-    CU_ASSERT_TRUE(dies(&troupe, a, "root.a")); /* having said done */
-    pauses_for(&troupe, a, clock, 500 * LC_MILLISECOND);
-    strike_from(&troupe, clock);
+    CU_ASSERT_TRUE(dies(&tree, a, "root.a")); /* having said done */
+    pauses_for(&tree, a, clock, 500 * LC_MILLISECOND);
+    strike_from(&tree, clock);
 }
 
 /* It has a pause of 0.5 to 1.5 times as long. @return which tenth of that it was. */
-static unsigned pauses_about(struct troupe *troupe, struct actor *actor, struct check_clock *clock,
-                             double pause)
+static unsigned pauses_about(struct scripted_tree *tree, struct scripted_runnable *runnable,
+                             struct check_clock *clock, double pause)
 {
     unsigned tenth = 0;
     await_timer(clock);
     check_clock_advance(clock, (int64_t)(pause * 0.5) - 1);
-    CU_ASSERT_TRUE(is_pausing(troupe, actor));
-    while (is_pausing(troupe, actor) && tenth < 12) {
+    CU_ASSERT_TRUE(is_pausing(tree, runnable));
+    while (is_pausing(tree, runnable) && tenth < 12) {
         check_clock_advance(clock, (int64_t)(pause * 0.1));
         tenth++;
     }
     CU_ASSERT_TRUE(tenth <= 11); /* the last bit is rounding */
-    CU_ASSERT_TRUE(actor_entered(actor));
+    CU_ASSERT_TRUE(runnable_entered(runnable));
     return tenth;
 }
 
 static void pauses_are_jittered(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.backoff = (lc_backoff){0};
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
     double pause = 500e6;
     unsigned seen = 0;
     for (unsigned death = 0; death < 40; death++) {
-        CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
-        seen |= 1u << pauses_about(&troupe, a, clock, pause);
+        CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
+        seen |= 1u << pauses_about(&tree, a, clock, pause);
         pause = pause * 1.5 < 60e9 ? pause * 1.5 : 60e9; /* the jitter is not part of this */
     }
     CU_ASSERT_TRUE((seen & (seen - 1)) != 0); /* not always the same */
     CU_ASSERT_TRUE((seen & 0x3e) != 0);       /* shorter ones, and longer ones */
     CU_ASSERT_TRUE((seen & 0xfc0) != 0);
-    strike_from(&troupe, clock);
+    strike_from(&tree, clock);
 }
 
 static void only_the_dead_pause(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *actors = troupe.actors;
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *runnables = tree.runnables;
     for (size_t i = A; i <= C; i++)
-        actors[i].child.backoff = without_jitter();
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 3));
-    CU_ASSERT_TRUE(completes(&troupe, &actors[A], "root.a"));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.c", LC_NODE_CANCELED));
-    pauses_for(&troupe, &actors[B], clock, 500 * LC_MILLISECOND);
-    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[C])); /* with it */
-    CU_ASSERT_TRUE(dies(&troupe, &actors[C], "root.c"));                    /* its first */
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    pauses_for(&troupe, &actors[C], clock, 500 * LC_MILLISECOND);
-    CU_ASSERT_TRUE(actor_entered(&actors[A]) && actor_entered(&actors[B]));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b")); /* being cancelled has changed nothing */
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.c", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    pauses_for(&troupe, &actors[B], clock, 750 * LC_MILLISECOND);
-    strike_from(&troupe, clock);
+        runnables[i].child.backoff = without_jitter();
+    CU_ASSERT_TRUE(tree_start_with(&tree, 3));
+    CU_ASSERT_TRUE(completes(&tree, &runnables[A], "root.a"));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.b"));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.c", LC_NODE_CANCELED));
+    pauses_for(&tree, &runnables[B], clock, 500 * LC_MILLISECOND);
+    CU_ASSERT_TRUE(runnable_entered(&runnables[A]) &&
+                   runnable_entered(&runnables[C]));      /* with it */
+    CU_ASSERT_TRUE(dies(&tree, &runnables[C], "root.c")); /* its first */
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    pauses_for(&tree, &runnables[C], clock, 500 * LC_MILLISECOND);
+    CU_ASSERT_TRUE(runnable_entered(&runnables[A]) && runnable_entered(&runnables[B]));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.b")); /* being cancelled has changed nothing */
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.c", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    pauses_for(&tree, &runnables[B], clock, 750 * LC_MILLISECOND);
+    strike_from(&tree, clock);
 }
 
 /*
@@ -446,41 +456,41 @@ static void only_the_dead_pause(void)
 static void cancelled_while_pausing(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *actors = troupe.actors;
-    actors[A].child.backoff = without_jitter();
-    actors[A].child.backoff.first = actors[A].child.backoff.most = LC_HOUR;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[A].child.backoff = without_jitter();
+    runnables[A].child.backoff.first = runnables[A].child.backoff.most = LC_HOUR;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[A], "root.a"));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
     await_timer(clock);
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
-    lc_tree_cancel(troupe.tree);
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, LC_FOREVER));
-    CU_ASSERT_TRUE(actor_absent(&actors[A]) && actor_absent(&actors[B]));
-    strike_from(&troupe, clock);
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_BACKOFF);
+    lc_tree_cancel(tree.real);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CHECK_SUCCESS(lc_tree_wait(tree.real, LC_FOREVER));
+    CU_ASSERT_TRUE(runnable_absent(&runnables[A]) && runnable_absent(&runnables[B]));
+    strike_from(&tree, clock);
 }
 
 /* What pauses below one that dies does not keep that from its own restart. */
 static void pausing_below_a_death(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     b->child.backoff.first = b->child.backoff.most = LC_HOUR;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b}, 1));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.a.b"));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.b", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b}, 1));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.a.b"));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_EQUAL(tree_count(&tree), 2);
     check_clock_advance(clock, 2 * LC_HOUR);
-    CU_ASSERT_TRUE(actor_absent(b));
-    strike_from(&troupe, clock);
+    CU_ASSERT_TRUE(runnable_absent(b));
+    strike_from(&tree, clock);
 }
 
 /* ---- B17: strategies ---- */
@@ -488,28 +498,29 @@ static void pausing_below_a_death(void)
 /* "b" of "a" to "d" dies. @return those that are restarted, a bit each. */
 static unsigned restarted_along(lc_strategy strategy, lc_restart_type restart)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     unsigned restarted = 0;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].group.strategy = strategy;
-    actors[B].child.restart = restart;
-    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&actors[ROOT], 4));
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].group.strategy = strategy;
+    runnables[B].child.restart = restart;
+    CU_ASSERT_TRUE(tree_start(&tree) && runnable_starts(&runnables[ROOT], 4));
     for (unsigned i = A; i <= D; i++)
-        CU_ASSERT_TRUE(actor_entered(&actors[i]) &&
-                       (i == D || actor_does(&actors[i], ACTOR_HEALTHY)));
-    CU_ASSERT_TRUE(completes(&troupe, &actors[D], "root.d"));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]) &&
+                       (i == D || runnable_does(&runnables[i], RUNNABLE_HEALTHY)));
+    CU_ASSERT_TRUE(completes(&tree, &runnables[D], "root.d"));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.b"));
+    CU_ASSERT_TRUE(tree_settles(&tree));
     for (unsigned i = A; i <= D; i++) {
-        CU_ASSERT_TRUE(troupe_settles(&troupe));
-        if (actor_absent(&actors[i]))
+        CU_ASSERT_TRUE(tree_settles(&tree));
+        if (runnable_absent(&runnables[i]))
             continue;
         restarted |= 1u << i;
-        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]) &&
+                       runnable_does(&runnables[i], RUNNABLE_HEALTHY));
     }
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 5);
-    troupe_strike(&troupe);
+    CU_ASSERT_EQUAL(tree_count(&tree), 5);
+    tree_drop(&tree);
     return restarted;
 }
 
@@ -534,208 +545,215 @@ static void restart_types_of_the_dead(void)
 
 static void transient_may_simply_return(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     a->child.restart = LC_TRANSIENT;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a));
-    CU_ASSERT_FALSE(actor_ended(a) || actor_ended(b));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b")); /* as another that is done */
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a));
+    CU_ASSERT_FALSE(runnable_ended(a) || runnable_ended(b));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b")); /* as another that is done */
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    tree_drop(&tree);
 }
 
 static void temporary_stays_down(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors, *a = &actors[A], *b = &actors[B], *c = &actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables, *a = &runnables[A], *b = &runnables[B],
+                             *c = &runnables[C];
     a->child.restart = LC_TEMPORARY;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(actor_entered(b));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_CANCELED);
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.c"), -1);
-    CU_ASSERT_TRUE(dies(&troupe, &actors[ROOT], "root")); /* it keeps nobody from a restart */
-    CU_ASSERT_TRUE(actor_entered(&actors[ROOT]));
-    CU_ASSERT_TRUE(troupe_plays(&actors[ROOT], (struct actor *[]){a}, 1));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b"));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(runnable_entered(b));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_CANCELED);
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a.c"), -1);
+    CU_ASSERT_TRUE(dies(&tree, &runnables[ROOT], "root")); /* it keeps nobody from a restart */
+    CU_ASSERT_TRUE(runnable_entered(&runnables[ROOT]));
+    CU_ASSERT_TRUE(tree_start_children(&runnables[ROOT], (struct scripted_runnable *[]){a}, 1));
+    tree_drop(&tree);
 }
 
 /* ---- B17: intensity ---- */
 
-static struct actor *bear(struct troupe *troupe, unsigned restarts, lc_behavior exceeded)
+static struct scripted_runnable *bear(struct scripted_tree *tree, unsigned restarts,
+                                      lc_behavior exceeded)
 {
-    struct actor *actors = troupe->actors;
-    actors[A].group.intensity = (lc_intensity){restarts, LC_SECOND, exceeded};
-    actors[A].group.strategy = LC_ONE_FOR_ONE;
-    return &actors[A];
+    struct scripted_runnable *runnables = tree->runnables;
+    runnables[A].group.intensity = (lc_intensity){restarts, LC_SECOND, exceeded};
+    runnables[A].group.strategy = LC_ONE_FOR_ONE;
+    return &runnables[A];
 }
 
 /* root - a - (b, c), and d beside a; "b" and "c" have died twice together, which is borne. */
-static bool open_borne(struct troupe *troupe)
+static bool open_borne(struct scripted_tree *tree)
 {
-    struct actor *actors = troupe->actors, *root = &actors[ROOT], *a = &actors[A];
-    return troupe_open(troupe) && troupe_plays(root, (struct actor *[]){a, &actors[D]}, 2) &&
-           troupe_plays(a, (struct actor *[]){&actors[B], &actors[C]}, 2) &&
-           dies(troupe, &actors[B], "root.a.b") && actor_entered(&actors[B]) &&
-           dies(troupe, &actors[C], "root.a.c") && actor_entered(&actors[C]);
+    struct scripted_runnable *runnables = tree->runnables, *root = &runnables[ROOT],
+                             *a = &runnables[A];
+    return tree_start(tree) &&
+           tree_start_children(root, (struct scripted_runnable *[]){a, &runnables[D]}, 2) &&
+           tree_start_children(a, (struct scripted_runnable *[]){&runnables[B], &runnables[C]},
+                               2) &&
+           dies(tree, &runnables[B], "root.a.b") && runnable_entered(&runnables[B]) &&
+           dies(tree, &runnables[C], "root.a.c") && runnable_entered(&runnables[C]);
 }
 
 static void exceeded_stop(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *actors = troupe.actors;
-    bear(&troupe, 2, LC_STOP);
-    CU_ASSERT_TRUE(open_borne(&troupe));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.a.b"));
-    CU_ASSERT_TRUE(actor_does(&actors[A], ACTOR_HEALTHY)); /* all that is posted is dealt with */
-    CU_ASSERT_TRUE(actor_absent(&actors[B]));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.b"), LC_NODE_DEAD);
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *runnables = tree.runnables;
+    bear(&tree, 2, LC_STOP);
+    CU_ASSERT_TRUE(open_borne(&tree));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
+    CU_ASSERT_TRUE(
+        runnable_does(&runnables[A], RUNNABLE_HEALTHY)); /* all that is posted is dealt with */
+    CU_ASSERT_TRUE(runnable_absent(&runnables[B]));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a.b"), LC_NODE_DEAD);
     CU_ASSERT_TRUE(check_log_has("root.a.b: too many restarts (2 in 1.0 s are allowed)"));
-    CU_ASSERT_TRUE(actor_does(&actors[C], ACTOR_LOOK));
+    CU_ASSERT_TRUE(runnable_does(&runnables[C], RUNNABLE_LOOK));
     check_clock_advance(clock, 10 * LC_SECOND);
-    CU_ASSERT_TRUE(actor_absent(&actors[B]));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[C], "root.a.c")); /* which counts by itself again */
-    CU_ASSERT_TRUE(actor_entered(&actors[C]));
-    strike_from(&troupe, clock);
+    CU_ASSERT_TRUE(runnable_absent(&runnables[B]));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[C], "root.a.c")); /* which counts by itself again */
+    CU_ASSERT_TRUE(runnable_entered(&runnables[C]));
+    strike_from(&tree, clock);
 }
 
 static void old_restarts_do_not_count(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *b = &troupe.actors[B], *c = &troupe.actors[C];
-    bear(&troupe, 2, LC_STOP);
-    CU_ASSERT_TRUE(open_borne(&troupe));
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *b = &tree.runnables[B], *c = &tree.runnables[C];
+    bear(&tree, 2, LC_STOP);
+    CU_ASSERT_TRUE(open_borne(&tree));
     check_clock_advance(clock, LC_SECOND);
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.a.b") && actor_entered(b));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.a.b") && runnable_entered(b));
     check_clock_advance(clock, LC_SECOND - 1);
-    CU_ASSERT_TRUE(dies(&troupe, c, "root.a.c") && actor_entered(c));
+    CU_ASSERT_TRUE(dies(&tree, c, "root.a.c") && runnable_entered(c));
     check_clock_advance(clock, 1); /* the first of the two is old */
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.a.b") && actor_entered(b));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.a.b"));
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_LOOK));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.b"), LC_NODE_DEAD);
-    CU_ASSERT_TRUE(actor_absent(b));
-    strike_from(&troupe, clock);
+    CU_ASSERT_TRUE(dies(&tree, b, "root.a.b") && runnable_entered(b));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.a.b"));
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_LOOK));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a.b"), LC_NODE_DEAD);
+    CU_ASSERT_TRUE(runnable_absent(b));
+    strike_from(&tree, clock);
 }
 
 static void only_deaths_count(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].group.intensity = (lc_intensity){2, LC_HOUR, LC_STOP};
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 4));
-    CU_ASSERT_TRUE(completes(&troupe, &actors[A], "root.a"));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].group.intensity = (lc_intensity){2, LC_HOUR, LC_STOP};
+    CU_ASSERT_TRUE(tree_start_with(&tree, 4));
+    CU_ASSERT_TRUE(completes(&tree, &runnables[A], "root.a"));
     for (unsigned death = 0; death < 2; death++) { /* with three others each time */
-        CU_ASSERT_TRUE(dies(&troupe, &actors[D], "root.d"));
+        CU_ASSERT_TRUE(dies(&tree, &runnables[D], "root.d"));
         for (size_t i = A; i <= D; i++)
-            CU_ASSERT_TRUE(actor_entered(&actors[i]));
+            CU_ASSERT_TRUE(runnable_entered(&runnables[i]));
     }
-    CU_ASSERT_TRUE(dies(&troupe, &actors[D], "root.d"));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[D], "root.d"));
+    CU_ASSERT_TRUE(tree_settles(&tree));
     for (size_t i = A; i <= D; i++)
-        CU_ASSERT_TRUE(actor_absent(&actors[i]));
-    troupe_strike(&troupe);
+        CU_ASSERT_TRUE(runnable_absent(&runnables[i]));
+    tree_drop(&tree);
 }
 
 /* The parent dies of it, and takes its own group along; whatever it says itself. */
-static void exceeded_stop_parents(enum actor_order order)
+static void exceeded_stop_parents(enum runnable_order order)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *actors = troupe.actors, *a = bear(&troupe, 2, LC_STOP_PARENTS);
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *runnables = tree.runnables, *a = bear(&tree, 2, LC_STOP_PARENTS);
     a->stubborn = true;
-    CU_ASSERT_TRUE(open_borne(&troupe));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.a.b"));
+    CU_ASSERT_TRUE(open_borne(&tree));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
     CHECK_CLOSES(lc_context_done(a->context));
     CU_ASSERT_TRUE(lc_error_is(lc_context_error(a->context), -102));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.c", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(actor_told(a, order));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -102);
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.c", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(runnable_told(a, order));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -102);
+    CU_ASSERT_TRUE(runnable_entered(a));
     CU_ASSERT_TRUE(
         check_log_has("root.a: died: \"root.a.b\" would be restarted more than 2 times"));
-    CU_ASSERT_TRUE(actor_entered(&actors[D]));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 3);
+    CU_ASSERT_TRUE(runnable_entered(&runnables[D]));
+    CU_ASSERT_EQUAL(tree_count(&tree), 3);
     /* A new group counts anew. */
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){&actors[B], &actors[C]}, 2));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.a.b"));
-    CU_ASSERT_TRUE(actor_entered(&actors[B]));
-    strike_from(&troupe, clock);
+    CU_ASSERT_TRUE(
+        tree_start_children(a, (struct scripted_runnable *[]){&runnables[B], &runnables[C]}, 2));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
+    CU_ASSERT_TRUE(runnable_entered(&runnables[B]));
+    strike_from(&tree, clock);
 }
 
 static void exceeded_kills_the_parent(void)
 {
-    exceeded_stop_parents(ACTOR_YIELD);
-    exceeded_stop_parents(ACTOR_RETURN);
-    exceeded_stop_parents(ACTOR_FAIL);
+    exceeded_stop_parents(RUNNABLE_YIELD);
+    exceeded_stop_parents(RUNNABLE_RETURN);
+    exceeded_stop_parents(RUNNABLE_FAIL);
 }
 
 static void exceeded_kills_a_parent_that_is_done(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *actors = troupe.actors, *a = bear(&troupe, 2, LC_STOP_PARENTS);
-    CU_ASSERT_TRUE(open_borne(&troupe));
-    CU_ASSERT_TRUE(completes(&troupe, a, "root.a"));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.a.b"));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -102);
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.c"), -1);
-    strike_from(&troupe, clock);
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *runnables = tree.runnables, *a = bear(&tree, 2, LC_STOP_PARENTS);
+    CU_ASSERT_TRUE(open_borne(&tree));
+    CU_ASSERT_TRUE(completes(&tree, a, "root.a"));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -102);
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a.c"), -1);
+    strike_from(&tree, clock);
 }
 
 /* Up to the root: then the whole tree ends, and who has started it is told. */
 static void exceeded_ends_the_tree(lc_behavior exceeded, bool at_the_root)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct scope scope = scope_new(NULL);
-    troupe_set(&troupe);
-    troupe.context = scope.context;
-    struct actor *actors = troupe.actors, *root = &actors[ROOT];
-    struct actor *parent = at_the_root ? root : &actors[A];
+    tree_init(&tree);
+    tree.context = scope.context;
+    struct scripted_runnable *runnables = tree.runnables, *root = &runnables[ROOT];
+    struct scripted_runnable *parent = at_the_root ? root : &runnables[A];
     const char *name = at_the_root ? "root.b" : "root.a.b";
     parent->group.intensity = (lc_intensity){1, LC_HOUR, exceeded};
-    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(tree_start(&tree));
     if (!at_the_root)
-        CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){&actors[A]}, 1));
-    CU_ASSERT_TRUE(troupe_plays(parent, (struct actor *[]){&actors[B]}, 1));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], name) && actor_entered(&actors[B]));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], name));
+        CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){&runnables[A]}, 1));
+    CU_ASSERT_TRUE(tree_start_children(parent, (struct scripted_runnable *[]){&runnables[B]}, 1));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], name) && runnable_entered(&runnables[B]));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], name));
     if (exceeded == LC_SHUTDOWN) {
-        CHECK_ERROR(lc_tree_wait(troupe.tree, check_patience()), -102);
+        CHECK_ERROR(lc_tree_wait(tree.real, check_patience()), -102);
         lc_error *error = lc_signaler_take(scope.signaler);
         CU_ASSERT_TRUE(lc_error_is(error, -102));
         CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "more than 1 times"));
         lc_error_unref(error);
     } else { /* the root dies of it, and is restarted */
-        CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_DEAD));
-        CU_ASSERT_TRUE(actor_entered(root));
+        CU_ASSERT_TRUE(tree_sees(&tree, "root", LC_NODE_DEAD));
+        CU_ASSERT_TRUE(runnable_entered(root));
         CHECK_OPEN(lc_signaler_thrown(scope.signaler));
     }
-    CU_ASSERT_TRUE(actor_absent(&actors[B]));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_absent(&runnables[B]));
+    tree_drop(&tree);
     scope_drop(&scope);
 }
 
@@ -752,16 +770,16 @@ static void exceeded_kills_the_root(void)
 
 static void without_a_signaler_it_is_logged(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    troupe.actors[ROOT].group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(dies(&troupe, a, "root.a") && actor_entered(a));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CHECK_ERROR(lc_tree_wait(troupe.tree, check_patience()), -101);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    tree.runnables[ROOT].group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(dies(&tree, a, "root.a") && runnable_entered(a));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CHECK_ERROR(lc_tree_wait(tree.real, check_patience()), -101);
     CU_ASSERT_TRUE(check_log_has("tree: ended by an error: \"root.a\" would be restarted"));
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* ---- B17: the stop deadline ---- */
@@ -769,52 +787,52 @@ static void without_a_signaler_it_is_logged(void)
 static void overdue_is_named_and_blocks(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     a->stubborn = true;
     a->child.stop_timeout = LC_SECOND;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b"));
     await_timer(clock);
     check_clock_advance(clock, LC_SECOND - 1);
-    CU_ASSERT_FALSE(troupe_status(&troupe, "root.a").overdue);
+    CU_ASSERT_FALSE(tree_status(&tree, "root.a").overdue);
     CU_ASSERT_FALSE(check_log_has("has not ended in time"));
     check_clock_advance(clock, 1);
-    CU_ASSERT_TRUE(troupe_status(&troupe, "root.a").overdue);
+    CU_ASSERT_TRUE(tree_status(&tree, "root.a").overdue);
     CU_ASSERT_EQUAL(check_log_count("root.a: has not ended in time"), 1);
     check_clock_advance(clock, LC_HOUR);
-    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_LOOK));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    CU_ASSERT_FALSE(troupe_status(&troupe, "root.a").overdue);
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    CU_ASSERT_FALSE(tree_status(&tree, "root.a").overdue);
     check_clock_advance(clock, LC_HOUR);
-    CU_ASSERT_FALSE(troupe_status(&troupe, "root.a").overdue);
+    CU_ASSERT_FALSE(tree_status(&tree, "root.a").overdue);
     CU_ASSERT_EQUAL(check_log_count("has not ended in time"), 1);
-    strike_from(&troupe, clock);
+    strike_from(&tree, clock);
 }
 
 /* Its time runs from its start, since it was to stop by then. */
 static void overdue_if_accepted_late(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
-    set_on(&troupe, clock);
-    struct actor *a = &troupe.actors[A], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    set_on(&tree, clock);
+    struct scripted_runnable *a = &tree.runnables[A], *c = &tree.runnables[C];
     a->stubborn = c->stubborn = true;
     c->child.stop_timeout = LC_SECOND;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(dies(&troupe, &troupe.actors[B], "root.b"));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(dies(&tree, &tree.runnables[B], "root.b"));
     CHECK_CLOSES(lc_context_done(a->context));
     check_clock_advance(clock, LC_HOUR);
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
     await_timer(clock);
     check_clock_advance(clock, LC_SECOND - 1);
-    CU_ASSERT_FALSE(troupe_status(&troupe, "root.a.c").overdue);
+    CU_ASSERT_FALSE(tree_status(&tree, "root.a.c").overdue);
     check_clock_advance(clock, 1);
-    CU_ASSERT_TRUE(troupe_status(&troupe, "root.a.c").overdue);
-    strike_from(&troupe, clock);
+    CU_ASSERT_TRUE(tree_status(&tree, "root.a.c").overdue);
+    strike_from(&tree, clock);
 }
 
 CHECK_SUITE_IN_MODES(

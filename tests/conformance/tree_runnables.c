@@ -5,8 +5,8 @@
 #include "support/check.h"
 #include "support/helper.h"
 #include "support/mode.h"
-#include "support/puppet.h"
-#include "support/troupe.h"
+#include "support/scripted_tree.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -22,143 +22,147 @@ enum { ROOT, A, B, C, D, E };
 
 static void new_starts_children(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(troupe_plays(&actors[ROOT], (struct actor *[]){&actors[A]}, 1));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    CU_ASSERT_TRUE(tree_start(&tree));
     CU_ASSERT_TRUE(
-        troupe_plays(&actors[ROOT], (struct actor *[]){&actors[B], &actors[C], &actors[D]}, 3));
-    CU_ASSERT_TRUE(troupe_plays(&actors[C], (struct actor *[]){&actors[E]}, 1));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 6);
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_STARTING);
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.c.e"), LC_NODE_STARTING);
-    CU_ASSERT_TRUE(actor_does(&actors[E], ACTOR_LOOK));
-    CU_ASSERT_TRUE(actor_does(&actors[ROOT], ACTOR_LOOK));
-    troupe_strike(&troupe);
+        tree_start_children(&runnables[ROOT], (struct scripted_runnable *[]){&runnables[A]}, 1));
+    CU_ASSERT_TRUE(tree_start_children(
+        &runnables[ROOT],
+        (struct scripted_runnable *[]){&runnables[B], &runnables[C], &runnables[D]}, 3));
+    CU_ASSERT_TRUE(
+        tree_start_children(&runnables[C], (struct scripted_runnable *[]){&runnables[E]}, 1));
+    CU_ASSERT_EQUAL(tree_count(&tree), 6);
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_STARTING);
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.c.e"), LC_NODE_STARTING);
+    CU_ASSERT_TRUE(runnable_does(&runnables[E], RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(runnable_does(&runnables[ROOT], RUNNABLE_LOOK));
+    tree_drop(&tree);
 }
 
-static void run_actor(lc_context *context, void *arg)
+static void start_child(lc_context *context, void *arg)
 {
-    struct actor *actor = arg;
-    CHECK_SUCCESS(lc_runnable_start_child(context, &actor->child));
+    struct scripted_runnable *runnable = arg;
+    CHECK_SUCCESS(lc_runnable_start_child(context, &runnable->child));
 }
 
 /* Also with a context below the runnable's own. */
-static void run_actor_below(lc_context *context, void *arg)
+static void start_child_below(lc_context *context, void *arg)
 {
     lc_context *below = lc_context_new(context);
-    run_actor(below, arg);
+    start_child(below, arg);
     lc_context_unref(below);
 }
 
 static void starts_with_a_context_below(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_calls(&troupe.actors[ROOT], run_actor_below, &troupe.actors[A]));
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[A]));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_PTR_NULL(lc_context_error(troupe.actors[A].context));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_calls(&tree.runnables[ROOT], start_child_below, &tree.runnables[A]));
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[A]));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_PTR_NULL(lc_context_error(tree.runnables[A].context));
+    tree_drop(&tree);
 }
 
 static void only_new_starts_children(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    root->children[0] = &troupe.actors[B];
-    for (enum actor_order order = ACTOR_HEALTHY; order <= ACTOR_DONE; order++) {
-        CU_ASSERT_TRUE(actor_does(root, order));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    root->children[0] = &tree.runnables[B];
+    for (enum runnable_order order = RUNNABLE_HEALTHY; order <= RUNNABLE_DONE; order++) {
+        CU_ASSERT_TRUE(runnable_does(root, order));
         for (size_t count = 0; count <= 2; count++) {
-            CU_ASSERT_FALSE(actor_starts(root, count));
+            CU_ASSERT_FALSE(runnable_starts(root, count));
             CU_ASSERT_EQUAL(root->answer, -EPERM);
         }
     }
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(&troupe.actors[B]));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(&tree.runnables[B]));
+    CU_ASSERT_EQUAL(tree_count(&tree), 2);
+    tree_drop(&tree);
 }
 
 static void group_of_none(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 0));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 1);
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 0));
+    CU_ASSERT_EQUAL(tree_count(&tree), 1);
+    tree_drop(&tree);
 }
 
 /* Has the root try to start "b" to "d" in a group, one of which is bad; then without it. */
-static void refused(void (*spoil)(struct actor *bad), int wanted, const char *told)
+static void refused(void (*spoil)(struct scripted_runnable *bad), int wanted, const char *told)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors, *root = &actors[ROOT];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables, *root = &runnables[ROOT];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
     for (size_t i = 0; i < 3; i++)
-        root->children[i] = &actors[B + i];
-    lc_child kept = actors[C].child;
-    spoil(&actors[C]);
-    CU_ASSERT_FALSE(actor_starts(root, 3));
+        root->children[i] = &runnables[B + i];
+    lc_child kept = runnables[C].child;
+    spoil(&runnables[C]);
+    CU_ASSERT_FALSE(runnable_starts(root, 3));
     CU_ASSERT_EQUAL(root->answer, wanted);
     CU_ASSERT_PTR_NOT_NULL(strstr(root->said, told));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(&actors[B]) && actor_absent(&actors[C]) &&
-                   actor_absent(&actors[D]));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
-    actors[C].child = kept; /* nor has a name been kept */
-    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){&actors[B], &actors[C], &actors[D]}, 3));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 5);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(&runnables[B]) && runnable_absent(&runnables[C]) &&
+                   runnable_absent(&runnables[D]));
+    CU_ASSERT_EQUAL(tree_count(&tree), 2);
+    runnables[C].child = kept; /* nor has a name been kept */
+    CU_ASSERT_TRUE(tree_start_children(
+        root, (struct scripted_runnable *[]){&runnables[B], &runnables[C], &runnables[D]}, 3));
+    CU_ASSERT_EQUAL(tree_count(&tree), 5);
+    tree_drop(&tree);
 }
 
-static void named_as_a_sibling(struct actor *bad)
+static void named_as_a_sibling(struct scripted_runnable *bad)
 {
     bad->child.name = "a";
 }
 
-static void named_as_a_member(struct actor *bad)
+static void named_as_a_member(struct scripted_runnable *bad)
 {
     bad->child.name = "b";
 }
 
-static void badly_named(struct actor *bad)
+static void badly_named(struct scripted_runnable *bad)
 {
     bad->child.name = "c.c";
 }
 
-static void without_a_function(struct actor *bad)
+static void without_a_function(struct scripted_runnable *bad)
 {
     bad->child.run = NULL;
 }
 
-static void of_no_kind(struct actor *bad)
+static void of_no_kind(struct scripted_runnable *bad)
 {
     bad->child.kind = (lc_worker_kind)7;
 }
 
-static void of_no_restart_type(struct actor *bad)
+static void of_no_restart_type(struct scripted_runnable *bad)
 {
     bad->child.restart = (lc_restart_type)4;
 }
 
-static void of_no_time(struct actor *bad)
+static void of_no_time(struct scripted_runnable *bad)
 {
     bad->child.stop_timeout = -1;
 }
 
-static void of_no_backoff(struct actor *bad)
+static void of_no_backoff(struct scripted_runnable *bad)
 {
     bad->child.backoff.factor = 0.5;
 }
 
-static void of_no_size(struct actor *bad)
+static void of_no_size(struct scripted_runnable *bad)
 {
     bad->child.size = 1;
 }
@@ -189,10 +193,10 @@ static const lc_child *const *too_many_children(const lc_child *child)
 static void start_bad_groups(lc_context *context, void *arg)
 {
     lc_child_group group = {.size = sizeof group};
-    const struct actor *actor = arg;
+    const struct scripted_runnable *runnable = arg;
     CHECK_ERROR(lc_runnable_start_group(context, NULL), -EINVAL);
     CHECK_ERROR(lc_runnable_start_child(context, NULL), -EINVAL);
-    const lc_child *const members[] = {&actor->child, NULL};
+    const lc_child *const members[] = {&runnable->child, NULL};
     const lc_child *const bad_members[] = {LC_CHILD(.name = "bad"), NULL};
     group.children = bad_members;
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
@@ -200,7 +204,7 @@ static void start_bad_groups(lc_context *context, void *arg)
     group.strategy = (lc_strategy)3;
     CHECK_ERROR(lc_runnable_start_group(context, &group), -EINVAL);
     group.strategy = LC_ONE_FOR_ALL;
-    group.children = too_many_children(&actor->child);
+    group.children = too_many_children(&runnable->child);
     CHECK_ERROR(lc_runnable_start_group(context, &group), -ENOSPC);
     free((void *)(uintptr_t)group.children);
     group.children = members;
@@ -215,118 +219,118 @@ static void start_bad_groups(lc_context *context, void *arg)
 
 static void bad_groups_are_refused(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_calls(&troupe.actors[ROOT], start_bad_groups, &troupe.actors[A]));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(&troupe.actors[A]));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_calls(&tree.runnables[ROOT], start_bad_groups, &tree.runnables[A]));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(&tree.runnables[A]));
+    tree_drop(&tree);
 }
 
 /* "a" shares the fate of "b", and starts "c" when it has ended. */
 static void accepted_child_is_started(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *c = &tree.runnables[C];
     a->stubborn = c->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_FAIL));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[B], RUNNABLE_FAIL));
     CHECK_CLOSES(lc_context_done(a->context));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(actor_ended(c));
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.c", LC_NODE_READY));
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_YIELD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a)); /* not before "c" has ended */
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_LOOK));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.c", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_FALSE(actor_ended(a));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a.c"), -1);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(runnable_ended(c));
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.c", LC_NODE_READY));
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a)); /* not before "c" has ended */
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.c", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_FALSE(runnable_ended(a));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a.c"), -1);
+    tree_drop(&tree);
 }
 
 static void cancelled_tree_starts_none(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT];
     root->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    lc_tree_cancel(troupe.tree);
-    CU_ASSERT_FALSE(actor_starts(root, 1));
+    CU_ASSERT_TRUE(tree_start(&tree));
+    lc_tree_cancel(tree.real);
+    CU_ASSERT_FALSE(runnable_starts(root, 1));
     CU_ASSERT_EQUAL(root->answer, -ESHUTDOWN);
-    CU_ASSERT_TRUE(actor_told(root, ACTOR_YIELD));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    CU_ASSERT_TRUE(actor_absent(&troupe.actors[A]));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 1);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_told(root, RUNNABLE_YIELD));
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    CU_ASSERT_TRUE(runnable_absent(&tree.runnables[A]));
+    CU_ASSERT_EQUAL(tree_count(&tree), 1);
+    tree_drop(&tree);
 }
 
 /* ---- B2: signals ---- */
 
 static void signals_in_order(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT];
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root", LC_NODE_STARTING));
-    CHECK_OPEN(lc_tree_ready(troupe.tree));
-    CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(troupe.tree)));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root", LC_NODE_READY));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root"), LC_NODE_READY);
-    CU_ASSERT_TRUE(actor_does(root, ACTOR_DONE));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root"), LC_NODE_READY); /* it has not returned */
-    CU_ASSERT_TRUE(actor_told(root, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root", LC_NODE_DONE));
-    CHECK_CLOSES(lc_tree_done(troupe.tree)); /* nothing is left that could run */
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT];
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(tree_next(&tree, "root", LC_NODE_STARTING));
+    CHECK_OPEN(lc_tree_ready(tree.real));
+    CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(tree.real)));
+    CU_ASSERT_TRUE(tree_next(&tree, "root", LC_NODE_READY));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root"), LC_NODE_READY);
+    CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_DONE));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root"), LC_NODE_READY); /* it has not returned */
+    CU_ASSERT_TRUE(runnable_told(root, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_next(&tree, "root", LC_NODE_DONE));
+    CHECK_CLOSES(lc_tree_done(tree.real)); /* nothing is left that could run */
+    tree_drop(&tree);
 }
 
 static void tree_is_ready_with_its_root(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[A], ACTOR_HEALTHY));
-    CHECK_OPEN(lc_tree_ready(troupe.tree));
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(troupe.tree)));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[A], RUNNABLE_HEALTHY));
+    CHECK_OPEN(lc_tree_ready(tree.real));
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[ROOT], RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(tree.real)));
+    tree_drop(&tree);
 }
 
 /* A runnable that signals so dies of the last, and what would come after it does not. */
-static void dies_of(const enum actor_order *orders, size_t count)
+static void dies_of(const enum runnable_order *orders, size_t count)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
     for (size_t i = 0; i + 1 < count; i++)
-        CU_ASSERT_TRUE(actor_does(a, orders[i]));
-    CU_ASSERT_TRUE(actor_told(a, orders[count - 1]));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -EPROTO);
+        CU_ASSERT_TRUE(runnable_does(a, orders[i]));
+    CU_ASSERT_TRUE(runnable_told(a, orders[count - 1]));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -EPROTO);
     CU_ASSERT_EQUAL(lc_channel_length(a->answers), 0);
-    CU_ASSERT_TRUE(actor_entered(a)); /* again */
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_LOOK));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_entered(a)); /* again */
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[ROOT], RUNNABLE_LOOK));
+    tree_drop(&tree);
 }
 
 static void signals_out_of_order(void)
 {
-    dies_of((enum actor_order[]){ACTOR_DONE}, 1);
-    dies_of((enum actor_order[]){ACTOR_HEALTHY, ACTOR_HEALTHY}, 2);
-    dies_of((enum actor_order[]){ACTOR_HEALTHY, ACTOR_DONE, ACTOR_DONE}, 3);
-    dies_of((enum actor_order[]){ACTOR_HEALTHY, ACTOR_DONE, ACTOR_HEALTHY}, 3);
+    dies_of((enum runnable_order[]){RUNNABLE_DONE}, 1);
+    dies_of((enum runnable_order[]){RUNNABLE_HEALTHY, RUNNABLE_HEALTHY}, 2);
+    dies_of((enum runnable_order[]){RUNNABLE_HEALTHY, RUNNABLE_DONE, RUNNABLE_DONE}, 3);
+    dies_of((enum runnable_order[]){RUNNABLE_HEALTHY, RUNNABLE_DONE, RUNNABLE_HEALTHY}, 3);
 }
 
 enum foreign_call {
@@ -446,22 +450,22 @@ static void call_foreign(lc_context *context, void *arg)
 /* The caller dies of it. Its sibling, and the owner of the foreign context, are not affected. */
 static void foreign_call_kills_the_caller(lc_context *foreign_context)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     lc_child child = waiting_child();
-    troupe_set(&troupe);
-    troupe.actors[ROOT].group.strategy = LC_ONE_FOR_ONE;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    tree_init(&tree);
+    tree.runnables[ROOT].group.strategy = LC_ONE_FOR_ONE;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
     for (int call = 0; call < CALLS; call++) {
         struct foreign foreign = {foreign_context, (enum foreign_call)call, &child, false};
-        CU_ASSERT_TRUE(actor_told_to_call(&troupe.actors[A], call_foreign, &foreign));
-        CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-        CU_ASSERT_EQUAL(troupe.last.code, -EINVAL);
+        CU_ASSERT_TRUE(runnable_told_to_call(&tree.runnables[A], call_foreign, &foreign));
+        CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+        CU_ASSERT_EQUAL(tree.last.code, -EINVAL);
         CU_ASSERT_FALSE(atomic_load(&foreign.went_on));
-        CU_ASSERT_TRUE(actor_entered(&troupe.actors[A])); /* again */
-        CU_ASSERT_TRUE(actor_does(&troupe.actors[B], ACTOR_LOOK));
-        CU_ASSERT_TRUE(actor_absent(&troupe.actors[B]));
+        CU_ASSERT_TRUE(runnable_entered(&tree.runnables[A])); /* again */
+        CU_ASSERT_TRUE(runnable_does(&tree.runnables[B], RUNNABLE_LOOK));
+        CU_ASSERT_TRUE(runnable_absent(&tree.runnables[B]));
     }
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void foreign_call_kills_its_caller_alone(void)
@@ -479,13 +483,13 @@ static void foreign_call_kills_its_caller_alone(void)
 /* Its instance is over, and so is what may be done with its context, though the tree goes on. */
 static void context_of_one_that_has_ended(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     lc_child child = waiting_child();
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[A], ACTOR_FAIL));
-    lc_context *old = lc_context_ref(troupe.actors[A].context);
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[A]));
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[A], RUNNABLE_FAIL));
+    lc_context *old = lc_context_ref(tree.runnables[A].context);
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[A]));
     for (int call = 0; call < CALLS; call++) {
         struct foreign foreign = {old, (enum foreign_call)call, &child, false};
         helper_do(call_from_outside, &foreign);
@@ -494,10 +498,10 @@ static void context_of_one_that_has_ended(void)
     /* Nobody else is told, since there is nobody. */
     CU_ASSERT_EQUAL(check_log_count("unhandled error: a call of the tree by \"root.a\""),
                     CALLS - 1);
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[A], ACTOR_LOOK));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[A], RUNNABLE_LOOK));
+    CU_ASSERT_EQUAL(tree_count(&tree), 2);
     lc_context_unref(old);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* ---- B3: names ---- */
@@ -525,13 +529,13 @@ static void start_names(lc_context *context, void *arg)
 
 static void names_are_checked(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_calls(&troupe.actors[ROOT], start_names, NULL));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 7);
-    CU_ASSERT_TRUE(troupe_state(&troupe, "root." LONGEST) == LC_NODE_STARTING);
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_calls(&tree.runnables[ROOT], start_names, NULL));
+    CU_ASSERT_EQUAL(tree_count(&tree), 7);
+    CU_ASSERT_TRUE(tree_state(&tree, "root." LONGEST) == LC_NODE_STARTING);
+    tree_drop(&tree);
 }
 
 static void check_name(lc_context *context, void *arg)
@@ -542,27 +546,28 @@ static void check_name(lc_context *context, void *arg)
     lc_context_unref(below);
 }
 
-static bool is_called(struct actor *actor, const char *name)
+static bool is_called(struct scripted_runnable *runnable, const char *name)
 {
-    return actor_calls(actor, check_name, (void *)(uintptr_t)name);
+    return runnable_calls(runnable, check_name, (void *)(uintptr_t)name);
 }
 
 static void distinguished_names(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].child.name = "top";
-    actors[D].child.name = "b"; /* as that other one, elsewhere */
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(&actors[A], (struct actor *[]){&actors[C], &actors[D]}, 2));
-    CU_ASSERT_TRUE(is_called(&actors[ROOT], "top"));
-    CU_ASSERT_TRUE(is_called(&actors[B], "top.b"));
-    CU_ASSERT_TRUE(is_called(&actors[C], "top.a.c"));
-    CU_ASSERT_TRUE(is_called(&actors[D], "top.a.b"));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].child.name = "top";
+    runnables[D].child.name = "b"; /* as that other one, elsewhere */
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(
+        &runnables[A], (struct scripted_runnable *[]){&runnables[C], &runnables[D]}, 2));
+    CU_ASSERT_TRUE(is_called(&runnables[ROOT], "top"));
+    CU_ASSERT_TRUE(is_called(&runnables[B], "top.b"));
+    CU_ASSERT_TRUE(is_called(&runnables[C], "top.a.c"));
+    CU_ASSERT_TRUE(is_called(&runnables[D], "top.a.b"));
     /* The name is there as long as the instance's context is. */
-    CU_ASSERT_STRING_EQUAL(lc_runnable_name(actors[D].context), "top.a.b");
-    troupe_strike(&troupe);
+    CU_ASSERT_STRING_EQUAL(lc_runnable_name(runnables[D].context), "top.a.b");
+    tree_drop(&tree);
 }
 
 static void open_log(lc_context *context, void *arg)
@@ -594,109 +599,109 @@ static void write_to(lc_context *context, void *arg)
 
 static void log_is_refused_to_children(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     const char *log = NULL;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *c = &troupe.actors[C];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_calls(a, open_log, (void *)&log));
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *c = &tree.runnables[C];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_calls(a, open_log, (void *)&log));
     CU_ASSERT_STRING_EQUAL(log, "root.a.c");
-    CU_ASSERT_TRUE(actor_calls(a, write_to, (void *)(uintptr_t)log));
+    CU_ASSERT_TRUE(runnable_calls(a, write_to, (void *)(uintptr_t)log));
     CU_ASSERT_TRUE(check_log_has("root.a.c: a line"));
-    CU_ASSERT_TRUE(actor_calls(a, open_bad_logs, NULL));
+    CU_ASSERT_TRUE(runnable_calls(a, open_bad_logs, NULL));
     a->children[0] = c;
-    CU_ASSERT_FALSE(actor_starts(a, 1));
+    CU_ASSERT_FALSE(runnable_starts(a, 1));
     CU_ASSERT_EQUAL(a->answer, -EEXIST);
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(a)); /* anew: the name is free */
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(a)); /* anew: the name is free */
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    tree_drop(&tree);
 }
 
 static void child_is_refused_to_logs(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     const char *log = NULL;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *c = &troupe.actors[C];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(actor_calls(a, open_bad_logs, NULL));
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.c", LC_NODE_DONE));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(actor_calls(a, open_log, (void *)&log));
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *c = &tree.runnables[C];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(runnable_calls(a, open_bad_logs, NULL));
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.c", LC_NODE_DONE));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(runnable_calls(a, open_log, (void *)&log));
     CU_ASSERT_STRING_EQUAL(log, "root.a.c");
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* ---- B4, B5, B6: ends ---- */
 
 static void done_keeps_what_is_below(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *c = &troupe.actors[C];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    CU_ASSERT_EQUAL(troupe.last.code, 0);
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_FALSE(actor_ended(a));
-    CU_ASSERT_FALSE(actor_ended(c));
-    CU_ASSERT_TRUE(actor_absent(a));
-    CU_ASSERT_TRUE(actor_does(c, ACTOR_LOOK));
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[B], ACTOR_LOOK));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_FAIL)); /* and are supervised */
-    CU_ASSERT_TRUE(actor_entered(c));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_DONE);
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *c = &tree.runnables[C];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY) && runnable_does(a, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    CU_ASSERT_EQUAL(tree.last.code, 0);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_FALSE(runnable_ended(a));
+    CU_ASSERT_FALSE(runnable_ended(c));
+    CU_ASSERT_TRUE(runnable_absent(a));
+    CU_ASSERT_TRUE(runnable_does(c, RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[B], RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_FAIL)); /* and are supervised */
+    CU_ASSERT_TRUE(runnable_entered(c));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_DONE);
+    tree_drop(&tree);
 }
 
 /* How "a" ends when, cancelled, it ends so. */
-static void cancelled_ends(enum actor_order signal, enum actor_order order, lc_node_state state,
-                           int code)
+static void cancelled_ends(enum runnable_order signal, enum runnable_order order,
+                           lc_node_state state, int code)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    for (enum actor_order signalled = ACTOR_HEALTHY; signalled <= signal; signalled++)
-        CU_ASSERT_TRUE(actor_does(a, signalled));
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_FAIL));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    for (enum runnable_order signalled = RUNNABLE_HEALTHY; signalled <= signal; signalled++)
+        CU_ASSERT_TRUE(runnable_does(a, signalled));
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[B], RUNNABLE_FAIL));
     CHECK_CLOSES(lc_context_done(a->context));
     CU_ASSERT_EQUAL(lc_error_code(lc_context_error(a->context)), -ECANCELED);
-    CU_ASSERT_TRUE(actor_told(a, order));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", state));
-    CU_ASSERT_EQUAL(troupe.last.code, code);
-    CU_ASSERT_TRUE(actor_entered(a));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_told(a, order));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", state));
+    CU_ASSERT_EQUAL(tree.last.code, code);
+    CU_ASSERT_TRUE(runnable_entered(a));
+    tree_drop(&tree);
 }
 
 static void canceled_returns_its_contexts_error(void)
 {
-    cancelled_ends(ACTOR_LOOK, ACTOR_YIELD, LC_NODE_CANCELED, 0);
-    cancelled_ends(ACTOR_HEALTHY, ACTOR_YIELD, LC_NODE_CANCELED, 0);
-    cancelled_ends(ACTOR_DONE, ACTOR_YIELD, LC_NODE_CANCELED, 0);
+    cancelled_ends(RUNNABLE_LOOK, RUNNABLE_YIELD, LC_NODE_CANCELED, 0);
+    cancelled_ends(RUNNABLE_HEALTHY, RUNNABLE_YIELD, LC_NODE_CANCELED, 0);
+    cancelled_ends(RUNNABLE_DONE, RUNNABLE_YIELD, LC_NODE_CANCELED, 0);
 }
 
 static void cancelled_and_other_error_is_dead(void)
 {
-    cancelled_ends(ACTOR_LOOK, ACTOR_FAIL, LC_NODE_DEAD, -101);
-    cancelled_ends(ACTOR_HEALTHY, ACTOR_FAIL, LC_NODE_DEAD, -101);
-    cancelled_ends(ACTOR_DONE, ACTOR_FAIL, LC_NODE_DEAD, -101);
-    cancelled_ends(ACTOR_LOOK, ACTOR_RETURN, LC_NODE_CANCELED, 0);
-    cancelled_ends(ACTOR_HEALTHY, ACTOR_RETURN, LC_NODE_CANCELED, 0);
-    cancelled_ends(ACTOR_DONE, ACTOR_RETURN, LC_NODE_DONE, 0);
-    cancelled_ends(ACTOR_LOOK, ACTOR_THROW, LC_NODE_DEAD, -101);
+    cancelled_ends(RUNNABLE_LOOK, RUNNABLE_FAIL, LC_NODE_DEAD, -101);
+    cancelled_ends(RUNNABLE_HEALTHY, RUNNABLE_FAIL, LC_NODE_DEAD, -101);
+    cancelled_ends(RUNNABLE_DONE, RUNNABLE_FAIL, LC_NODE_DEAD, -101);
+    cancelled_ends(RUNNABLE_LOOK, RUNNABLE_RETURN, LC_NODE_CANCELED, 0);
+    cancelled_ends(RUNNABLE_HEALTHY, RUNNABLE_RETURN, LC_NODE_CANCELED, 0);
+    cancelled_ends(RUNNABLE_DONE, RUNNABLE_RETURN, LC_NODE_DONE, 0);
+    cancelled_ends(RUNNABLE_LOOK, RUNNABLE_THROW, LC_NODE_DEAD, -101);
 }
 
 /* What it returns when its context ends. */
@@ -744,17 +749,17 @@ static lc_error *return_at_the_end(lc_context *context, void *arg)
 static void cancelled_returns(lc_error *(*make)(lc_context *context, lc_context *below),
                               lc_node_state state)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct returning returning = {make, lc_handle_new()};
-    troupe_set(&troupe);
-    troupe.actors[B].child.run = return_at_the_end;
-    troupe.actors[B].child.arg = &returning;
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
+    tree_init(&tree);
+    tree.runnables[B].child.run = return_at_the_end;
+    tree.runnables[B].child.arg = &returning;
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 2));
     CHECK_CLOSES(returning.begun);
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[A], ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", state));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[A], RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", state));
+    tree_drop(&tree);
     lc_handle_unref(returning.begun);
 }
 
@@ -767,50 +772,51 @@ static void chain_decides(void)
 }
 
 /* "a", with "c" below it and "b" beside it, ends so: it is dead, and both are cancelled. */
-static void death(enum actor_order signal, enum actor_order order, int code, const char *told)
+static void death(enum runnable_order signal, enum runnable_order order, int code, const char *told)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B],
+                             *c = &tree.runnables[C];
     c->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    for (enum actor_order signalled = ACTOR_HEALTHY; signalled <= signal; signalled++)
-        CU_ASSERT_TRUE(actor_does(a, signalled));
-    CU_ASSERT_FALSE(actor_ended(a));
-    CU_ASSERT_TRUE(actor_told(a, order));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, code);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    for (enum runnable_order signalled = RUNNABLE_HEALTHY; signalled <= signal; signalled++)
+        CU_ASSERT_TRUE(runnable_does(a, signalled));
+    CU_ASSERT_FALSE(runnable_ended(a));
+    CU_ASSERT_TRUE(runnable_told(a, order));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, code);
     CHECK_CLOSES(lc_context_done(a->context));
     CHECK_CLOSES(lc_context_done(c->context));
     CHECK_CLOSES(lc_context_done(b->context));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
     CU_ASSERT_TRUE(check_log_has(told)); /* at once, and once */
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
     CU_ASSERT_EQUAL(check_log_count(told), 1);
-    CU_ASSERT_FALSE(actor_ended(&troupe.actors[ROOT]));
-    troupe_strike(&troupe);
+    CU_ASSERT_FALSE(runnable_ended(&tree.runnables[ROOT]));
+    tree_drop(&tree);
 }
 
 static void anything_else_is_dead(void)
 {
-    death(ACTOR_LOOK, ACTOR_RETURN, -ECHILD, "root.a: died: returned when NEW");
-    death(ACTOR_HEALTHY, ACTOR_RETURN, -ECHILD, "root.a: died: returned when HEALTHY");
-    death(ACTOR_LOOK, ACTOR_FAIL, -101, "root.a: died: \"a\" failed with -101");
-    death(ACTOR_HEALTHY, ACTOR_FAIL, -101, "root.a: died: \"a\" failed with -101");
-    death(ACTOR_DONE, ACTOR_FAIL, -101, "root.a: died: \"a\" failed with -101");
+    death(RUNNABLE_LOOK, RUNNABLE_RETURN, -ECHILD, "root.a: died: returned when NEW");
+    death(RUNNABLE_HEALTHY, RUNNABLE_RETURN, -ECHILD, "root.a: died: returned when HEALTHY");
+    death(RUNNABLE_LOOK, RUNNABLE_FAIL, -101, "root.a: died: \"a\" failed with -101");
+    death(RUNNABLE_HEALTHY, RUNNABLE_FAIL, -101, "root.a: died: \"a\" failed with -101");
+    death(RUNNABLE_DONE, RUNNABLE_FAIL, -101, "root.a: died: \"a\" failed with -101");
 }
 
 /* ---- B11: throws ---- */
 
 static void throw_is_a_death(void)
 {
-    death(ACTOR_LOOK, ACTOR_THROW, -101, "root.a: died: \"a\" failed with -101");
-    death(ACTOR_HEALTHY, ACTOR_THROW, -101, "root.a: died: \"a\" failed with -101");
-    death(ACTOR_DONE, ACTOR_THROW, -101, "root.a: died: \"a\" failed with -101");
+    death(RUNNABLE_LOOK, RUNNABLE_THROW, -101, "root.a: died: \"a\" failed with -101");
+    death(RUNNABLE_HEALTHY, RUNNABLE_THROW, -101, "root.a: died: \"a\" failed with -101");
+    death(RUNNABLE_DONE, RUNNABLE_THROW, -101, "root.a: died: \"a\" failed with -101");
 }
 
 static void note_deferred(void *arg)
@@ -833,24 +839,25 @@ static void throw_deep_inside(lc_context *context, void *arg)
 
 static void throw_has_a_backtrace(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     lc_handle *deferred = lc_handle_new();
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[B]) && actor_entered(&troupe.actors[A]));
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[B], RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[B]) && runnable_entered(&tree.runnables[A]));
     CU_ASSERT_FALSE(check_log_has("backtrace="));
-    CU_ASSERT_TRUE(actor_told_to_call(&troupe.actors[A], throw_deep_inside, deferred));
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[A]));
+    CU_ASSERT_TRUE(runnable_told_to_call(&tree.runnables[A], throw_deep_inside, deferred));
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[A]));
     CHECK_CLOSES(deferred);
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -EXDEV);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -EXDEV);
     CU_ASSERT_TRUE(check_log_has("root.a: died: thrown deep inside backtrace="));
-    CU_ASSERT_TRUE(check_log_has(" < "));                      /* of more than one frame */
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[A], ACTOR_FAIL)); /* another instance has none */
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[A]));
+    CU_ASSERT_TRUE(check_log_has(" < ")); /* of more than one frame */
+    CU_ASSERT_TRUE(
+        runnable_told(&tree.runnables[A], RUNNABLE_FAIL)); /* another instance has none */
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[A]));
     CU_ASSERT_EQUAL(check_log_count("backtrace="), 1);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     lc_handle_unref(deferred);
 }
 
@@ -860,51 +867,51 @@ static void signal_error(lc_context *context, void *arg)
 }
 
 /* It is told to stop at once, and has died of that whatever it says. */
-static void signalled_error(enum actor_order order, const char *unhandled)
+static void signalled_error(enum runnable_order order, const char *unhandled)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     lc_error *error = lc_error_new(-EXDEV, "signalled");
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_calls(a, signal_error, error));
-    CU_ASSERT_TRUE(actor_ended(a));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_calls(a, signal_error, error));
+    CU_ASSERT_TRUE(runnable_ended(a));
     CU_ASSERT_TRUE(lc_error_is(lc_context_error(a->context), -EXDEV));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_STARTING); /* it still runs */
-    CU_ASSERT_TRUE(actor_told(a, order));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -EXDEV);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_STARTING); /* it still runs */
+    CU_ASSERT_TRUE(runnable_told(a, order));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -EXDEV);
     CU_ASSERT_EQUAL(check_log_count("unhandled"), unhandled != NULL);
     CU_ASSERT_TRUE(!unhandled || check_log_has(unhandled));
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     lc_error_unref(error);
 }
 
 static void first_error_counts(void)
 {
-    signalled_error(ACTOR_RETURN, NULL);
-    signalled_error(ACTOR_YIELD, NULL);
-    signalled_error(ACTOR_FAIL, "unhandled error: \"a\" failed with -101");
-    signalled_error(ACTOR_THROW, "unhandled error: \"a\" failed with -101");
+    signalled_error(RUNNABLE_RETURN, NULL);
+    signalled_error(RUNNABLE_YIELD, NULL);
+    signalled_error(RUNNABLE_FAIL, "unhandled error: \"a\" failed with -101");
+    signalled_error(RUNNABLE_THROW, "unhandled error: \"a\" failed with -101");
 }
 
 static void late_error_is_logged(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY) && runnable_does(a, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    CU_ASSERT_TRUE(tree_settles(&tree));
     lc_signal_error(a->context, lc_error_new(-EIO, "far too late"));
     CU_ASSERT_TRUE(check_log_has("unhandled error: far too late"));
-    CU_ASSERT_FALSE(actor_ended(a));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_DONE);
-    troupe_strike(&troupe);
+    CU_ASSERT_FALSE(runnable_ended(a));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_DONE);
+    tree_drop(&tree);
 }
 
 static void exit_thread(lc_context *context, void *arg)
@@ -916,18 +923,18 @@ static void exit_thread(lc_context *context, void *arg)
 
 static void thread_that_exits_has_returned(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_told_to_call(a, exit_thread, NULL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -ECHILD);
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told_to_call(a, exit_thread, NULL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_told_to_call(a, exit_thread, NULL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -ECHILD);
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY) && runnable_does(a, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told_to_call(a, exit_thread, NULL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    tree_drop(&tree);
 }
 
 CHECK_SUITE_IN_MODES(

@@ -5,8 +5,8 @@
  */
 #include "support/check.h"
 #include "support/mode.h"
-#include "support/puppet.h"
-#include "support/troupe.h"
+#include "support/scripted_tree.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -16,23 +16,24 @@
 
 enum { ROOT, A, B, C, D, E };
 
-static bool dies(struct troupe *troupe, struct actor *actor, const char *name)
+static bool dies(struct scripted_tree *tree, struct scripted_runnable *runnable, const char *name)
 {
-    return actor_told(actor, ACTOR_FAIL) && troupe_sees(troupe, name, LC_NODE_DEAD);
+    return runnable_told(runnable, RUNNABLE_FAIL) && tree_sees(tree, name, LC_NODE_DEAD);
 }
 
-static bool completes(struct troupe *troupe, struct actor *actor, const char *name)
+static bool completes(struct scripted_tree *tree, struct scripted_runnable *runnable,
+                      const char *name)
 {
-    return actor_does(actor, ACTOR_HEALTHY) && actor_does(actor, ACTOR_DONE) &&
-           actor_told(actor, ACTOR_RETURN) && troupe_sees(troupe, name, LC_NODE_DONE);
+    return runnable_does(runnable, RUNNABLE_HEALTHY) && runnable_does(runnable, RUNNABLE_DONE) &&
+           runnable_told(runnable, RUNNABLE_RETURN) && tree_sees(tree, name, LC_NODE_DONE);
 }
 
 /* None of "a" to "d" has been started since it was last seen to be. */
-static bool none_started(struct troupe *troupe)
+static bool none_started(struct scripted_tree *tree)
 {
-    bool none = troupe_settles(troupe);
+    bool none = tree_settles(tree);
     for (size_t i = A; i <= D; i++)
-        none = none && actor_absent(&troupe->actors[i]);
+        none = none && runnable_absent(&tree->runnables[i]);
     return none;
 }
 
@@ -40,69 +41,71 @@ static bool none_started(struct troupe *troupe)
 
 static void starts_when_all_has_ended(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B],
+                             *c = &tree.runnables[C];
     b->stubborn = c->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(b, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(b, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
     CHECK_CLOSES(lc_context_done(b->context));
-    CU_ASSERT_TRUE(none_started(&troupe));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_YIELD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(none_started(&troupe)); /* "c", which is below "b", has not ended */
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(none_started(&tree));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(none_started(&tree)); /* "c", which is below "b", has not ended */
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    tree_drop(&tree);
 }
 
 /* One death in a group of four: its siblings answer with errors of their own making. */
 static void counts_once(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].group.intensity = (lc_intensity){1, LC_HOUR, LC_STOP_PARENTS};
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].group.intensity = (lc_intensity){1, LC_HOUR, LC_STOP_PARENTS};
     for (size_t i = B; i <= D; i++)
-        actors[i].stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 4));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
+        runnables[i].stubborn = true;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 4));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[A], "root.a"));
     for (size_t i = B; i <= D; i++)
-        CU_ASSERT_TRUE(actor_told(&actors[i], ACTOR_FAIL));
+        CU_ASSERT_TRUE(runnable_told(&runnables[i], RUNNABLE_FAIL));
     for (size_t i = A; i <= D; i++)
-        CU_ASSERT_TRUE(actor_entered(&actors[i]));
-    CU_ASSERT_FALSE(actor_ended(&actors[ROOT]));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]));
+    CU_ASSERT_FALSE(runnable_ended(&runnables[ROOT]));
     for (size_t i = B; i <= D; i++) {
         char line[80];
         snprintf(line, sizeof line, "root.%s: failed while it was being stopped: \"%s\" failed",
-                 actors[i].child.name, actors[i].child.name);
+                 runnables[i].child.name, runnables[i].child.name);
         CU_ASSERT_EQUAL(check_log_count(line), 1);
     }
     CU_ASSERT_EQUAL(check_log_count(": died: "), 1);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* Limit exceeded with LC_STOP: `first` to "d" stay down when "b" fails. */
 static void given_up(lc_strategy strategy, unsigned first)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].group.strategy = strategy;
-    actors[ROOT].group.intensity = (lc_intensity){LC_RESTARTS_NONE, LC_SECOND, LC_STOP};
-    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&actors[ROOT], 4));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].group.strategy = strategy;
+    runnables[ROOT].group.intensity = (lc_intensity){LC_RESTARTS_NONE, LC_SECOND, LC_STOP};
+    CU_ASSERT_TRUE(tree_start(&tree) && runnable_starts(&runnables[ROOT], 4));
     for (unsigned i = A; i <= D; i++)
-        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]) &&
+                       runnable_does(&runnables[i], RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.b"));
     for (unsigned i = first; i <= D; i++)
-        CHECK_CLOSES(lc_context_done(actors[i].context));
-    CU_ASSERT_TRUE(none_started(&troupe));
+        CHECK_CLOSES(lc_context_done(runnables[i].context));
+    CU_ASSERT_TRUE(none_started(&tree));
     for (unsigned i = A; i < first; i++)
-        CU_ASSERT_TRUE(actor_does(&actors[i], ACTOR_LOOK));
+        CU_ASSERT_TRUE(runnable_does(&runnables[i], RUNNABLE_LOOK));
     CU_ASSERT_TRUE(check_log_has("root.b: too many restarts (none is allowed)"));
-    CU_ASSERT_FALSE(actor_ended(&actors[ROOT]));
-    troupe_strike(&troupe);
+    CU_ASSERT_FALSE(runnable_ended(&runnables[ROOT]));
+    tree_drop(&tree);
 }
 
 static void is_given_up_as_one(void)
@@ -113,58 +116,61 @@ static void is_given_up_as_one(void)
 
 static void rest_for_one_is_in_order(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].group.strategy = LC_REST_FOR_ONE;
-    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&actors[ROOT], 4));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].group.strategy = LC_REST_FOR_ONE;
+    CU_ASSERT_TRUE(tree_start(&tree) && runnable_starts(&runnables[ROOT], 4));
     for (unsigned i = A; i <= D; i++) {
-        actors[i].stubborn = true;
-        CU_ASSERT_TRUE(actor_entered(&actors[i]));
-        CU_ASSERT_TRUE(none_started(&troupe)); /* none before this is healthy */
-        CU_ASSERT_TRUE(actor_does(&actors[i], ACTOR_HEALTHY));
+        runnables[i].stubborn = true;
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]));
+        CU_ASSERT_TRUE(none_started(&tree)); /* none before this is healthy */
+        CU_ASSERT_TRUE(runnable_does(&runnables[i], RUNNABLE_HEALTHY));
     }
-    CU_ASSERT_TRUE(dies(&troupe, &actors[B], "root.b"));
-    CHECK_CLOSES(lc_context_done(actors[D].context));
-    CU_ASSERT_TRUE(none_started(&troupe));
-    CU_ASSERT_FALSE(actor_ended(&actors[C])); /* it stops when what depends on it has */
-    CU_ASSERT_TRUE(actor_told(&actors[D], ACTOR_YIELD));
-    CHECK_CLOSES(lc_context_done(actors[C].context));
-    CU_ASSERT_TRUE(none_started(&troupe));
-    CU_ASSERT_TRUE(actor_told(&actors[C], ACTOR_YIELD));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.b"));
+    CHECK_CLOSES(lc_context_done(runnables[D].context));
+    CU_ASSERT_TRUE(none_started(&tree));
+    CU_ASSERT_FALSE(runnable_ended(&runnables[C])); /* it stops when what depends on it has */
+    CU_ASSERT_TRUE(runnable_told(&runnables[D], RUNNABLE_YIELD));
+    CHECK_CLOSES(lc_context_done(runnables[C].context));
+    CU_ASSERT_TRUE(none_started(&tree));
+    CU_ASSERT_TRUE(runnable_told(&runnables[C], RUNNABLE_YIELD));
     for (unsigned i = B; i <= D; i++) {
-        CU_ASSERT_TRUE(actor_entered(&actors[i]));
-        CU_ASSERT_TRUE(none_started(&troupe));
-        CU_ASSERT_TRUE(actor_does(&actors[i], ACTOR_HEALTHY));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]));
+        CU_ASSERT_TRUE(none_started(&tree));
+        CU_ASSERT_TRUE(runnable_does(&runnables[i], RUNNABLE_HEALTHY));
     }
-    CU_ASSERT_FALSE(actor_ended(&actors[A]));
-    troupe_strike(&troupe);
+    CU_ASSERT_FALSE(runnable_ended(&runnables[A]));
+    tree_drop(&tree);
 }
 
 /* "c" says done before its turn to stop, which is between those of "d" and "b". */
 static void rest_for_one_passes_by_done(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
-    actors[ROOT].group.strategy = LC_REST_FOR_ONE;
-    actors[B].stubborn = actors[D].stubborn = true;
-    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&actors[ROOT], 4));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
+    runnables[ROOT].group.strategy = LC_REST_FOR_ONE;
+    runnables[B].stubborn = runnables[D].stubborn = true;
+    CU_ASSERT_TRUE(tree_start(&tree) && runnable_starts(&runnables[ROOT], 4));
     for (unsigned i = A; i <= D; i++)
-        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(dies(&troupe, &actors[A], "root.a"));
-    CHECK_CLOSES(lc_context_done(actors[D].context));
-    CU_ASSERT_TRUE(actor_does(&actors[C], ACTOR_DONE) && actor_told(&actors[C], ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.c", LC_NODE_DONE));
-    CU_ASSERT_TRUE(none_started(&troupe));
-    CU_ASSERT_FALSE(actor_ended(&actors[B]) || actor_ended(&actors[C]));
-    CU_ASSERT_TRUE(actor_told(&actors[D], ACTOR_YIELD));
-    CHECK_CLOSES(lc_context_done(actors[B].context));
-    CU_ASSERT_TRUE(none_started(&troupe)); /* "b" has not ended */
-    CU_ASSERT_TRUE(actor_told(&actors[B], ACTOR_YIELD));
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]) &&
+                       runnable_does(&runnables[i], RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(dies(&tree, &runnables[A], "root.a"));
+    CHECK_CLOSES(lc_context_done(runnables[D].context));
+    CU_ASSERT_TRUE(runnable_does(&runnables[C], RUNNABLE_DONE) &&
+                   runnable_told(&runnables[C], RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.c", LC_NODE_DONE));
+    CU_ASSERT_TRUE(none_started(&tree));
+    CU_ASSERT_FALSE(runnable_ended(&runnables[B]) || runnable_ended(&runnables[C]));
+    CU_ASSERT_TRUE(runnable_told(&runnables[D], RUNNABLE_YIELD));
+    CHECK_CLOSES(lc_context_done(runnables[B].context));
+    CU_ASSERT_TRUE(none_started(&tree)); /* "b" has not ended */
+    CU_ASSERT_TRUE(runnable_told(&runnables[B], RUNNABLE_YIELD));
     for (unsigned i = A; i <= D; i++)
-        CU_ASSERT_TRUE(actor_entered(&actors[i]) && actor_does(&actors[i], ACTOR_HEALTHY));
-    troupe_strike(&troupe);
+        CU_ASSERT_TRUE(runnable_entered(&runnables[i]) &&
+                       runnable_does(&runnables[i], RUNNABLE_HEALTHY));
+    tree_drop(&tree);
 }
 
 /* ---- which errors are told ---- */
@@ -179,20 +185,20 @@ static lc_error *fail_at_the_end(lc_context *context, void *arg)
 
 static void late_error_is_the_result(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    troupe.actors[ROOT].child.run = fail_at_the_end;
-    troupe.options.root = &troupe.actors[ROOT].child;
-    CHECK_SUCCESS(lc_tree_new(&troupe.options, &troupe.tree));
-    CHECK_SUCCESS(lc_tree_start(troupe.tree, NULL));
-    CHECK_CLOSES(lc_tree_ready(troupe.tree));
-    lc_tree_cancel(troupe.tree);
-    lc_error *error = lc_tree_wait(troupe.tree, check_patience());
+    struct scripted_tree tree;
+    tree_init(&tree);
+    tree.runnables[ROOT].child.run = fail_at_the_end;
+    tree.options.root = &tree.runnables[ROOT].child;
+    CHECK_SUCCESS(lc_tree_new(&tree.options, &tree.real));
+    CHECK_SUCCESS(lc_tree_start(tree.real, NULL));
+    CHECK_CLOSES(lc_tree_ready(tree.real));
+    lc_tree_cancel(tree.real);
+    lc_error *error = lc_tree_wait(tree.real, check_patience());
     CU_ASSERT_TRUE(lc_error_is(error, -ENOSPC));
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "root"));
     lc_error_unref(error);
     CU_ASSERT_EQUAL(check_log_count("root: failed while it was being stopped: disk full"), 1);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static lc_error *fail_like_a_wait(lc_context *context, void *arg)
@@ -211,18 +217,18 @@ static lc_error *throw_like_a_wait(lc_context *context, void *arg)
 
 static void clean_by_code(lc_runnable run)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    troupe.actors[ROOT].child.run = run;
-    troupe.options.root = &troupe.actors[ROOT].child;
-    CHECK_SUCCESS(lc_tree_new(&troupe.options, &troupe.tree));
-    CHECK_SUCCESS(lc_tree_start(troupe.tree, NULL));
-    CHECK_CLOSES(lc_tree_ready(troupe.tree));
-    lc_tree_cancel(troupe.tree);
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root"), LC_NODE_CANCELED);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    tree.runnables[ROOT].child.run = run;
+    tree.options.root = &tree.runnables[ROOT].child;
+    CHECK_SUCCESS(lc_tree_new(&tree.options, &tree.real));
+    CHECK_SUCCESS(lc_tree_start(tree.real, NULL));
+    CHECK_CLOSES(lc_tree_ready(tree.real));
+    lc_tree_cancel(tree.real);
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root"), LC_NODE_CANCELED);
     CU_ASSERT_FALSE(check_log_has("sleep: "));
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void clean_answers(void)
@@ -241,144 +247,146 @@ static lc_error *return_cancelled(lc_context *context, void *arg)
 /* It was not told to stop: a permanent one with that code has died. */
 static void code_alone_is_no_cancellation(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    troupe.actors[A].child.run = return_cancelled;
-    troupe.actors[A].child.backoff.first = troupe.actors[A].child.backoff.most = LC_HOUR;
-    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_starts(&troupe.actors[ROOT], 1));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    tree.runnables[A].child.run = return_cancelled;
+    tree.runnables[A].child.backoff.first = tree.runnables[A].child.backoff.most = LC_HOUR;
+    CU_ASSERT_TRUE(tree_start(&tree) && runnable_starts(&tree.runnables[ROOT], 1));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(tree_settles(&tree));
     CU_ASSERT_TRUE(check_log_has("root.a: died: of my own"));
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* Of what is below one that is dead, and of a temporary child, which is not started again. */
 static void no_error_is_lost(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B],
+                             *c = &tree.runnables[C];
     c->stubborn = true;
     b->child.restart = LC_TEMPORARY;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b"));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b"));
+    CU_ASSERT_TRUE(tree_settles(&tree));
     CU_ASSERT_EQUAL(check_log_count("root.b: died: \"b\" failed with -102"), 1);
-    CU_ASSERT_TRUE(dies(&troupe, a, "root.a"));
+    CU_ASSERT_TRUE(dies(&tree, a, "root.a"));
     CHECK_CLOSES(lc_context_done(c->context));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(a));
     CU_ASSERT_EQUAL(check_log_count("root.a.c: failed while it was being stopped"), 1);
     CU_ASSERT_EQUAL(check_log_count("root.a: died: \"a\" failed with -101"), 1);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* ---- a tree that is over, or was cancelled before it began ---- */
 
-static void root_is_over(lc_restart_type restart, enum actor_order order, int code)
+static void root_is_over(lc_restart_type restart, enum runnable_order order, int code)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct scope scope = scope_new(NULL);
-    troupe_set(&troupe);
-    troupe.context = scope.context;
-    struct actor *root = &troupe.actors[ROOT];
+    tree_init(&tree);
+    tree.context = scope.context;
+    struct scripted_runnable *root = &tree.runnables[ROOT];
     root->child.restart = restart;
-    CU_ASSERT_TRUE(troupe_open(&troupe) && actor_does(root, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(order != ACTOR_RETURN || actor_does(root, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(root, order));
-    CHECK_CLOSES(lc_tree_done(troupe.tree));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(troupe.tree)));
+    CU_ASSERT_TRUE(tree_start(&tree) && runnable_does(root, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(order != RUNNABLE_RETURN || runnable_does(root, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(root, order));
+    CHECK_CLOSES(lc_tree_done(tree.real));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_ready(tree.real)));
     lc_error *error = lc_signaler_take(scope.signaler);
     CU_ASSERT_EQUAL(lc_error_code(error), code);
     lc_error_unref(error);
-    error = lc_tree_wait(troupe.tree, check_patience());
+    error = lc_tree_wait(tree.real, check_patience());
     CU_ASSERT_EQUAL(lc_error_code(error), code);
     lc_error_unref(error);
     CU_ASSERT_EQUAL(check_log_count("root: died: "), code != 0);
-    lc_tree_cancel(troupe.tree);
-    troupe_strike(&troupe);
+    lc_tree_cancel(tree.real);
+    tree_drop(&tree);
     scope_drop(&scope);
 }
 
 static void over_for_good(void)
 {
-    root_is_over(LC_PERMANENT, ACTOR_RETURN, 0);
-    root_is_over(LC_TRANSIENT, ACTOR_RETURN, 0);
-    root_is_over(LC_TEMPORARY, ACTOR_FAIL, -100);
+    root_is_over(LC_PERMANENT, RUNNABLE_RETURN, 0);
+    root_is_over(LC_TRANSIENT, RUNNABLE_RETURN, 0);
+    root_is_over(LC_TEMPORARY, RUNNABLE_FAIL, -100);
 }
 
 static void root_with_an_intensity(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    troupe.options.intensity = (lc_intensity){1, LC_HOUR, LC_STOP};
-    struct actor *root = &troupe.actors[ROOT];
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_told(root, ACTOR_FAIL) && actor_entered(root));
-    CU_ASSERT_TRUE(actor_told(root, ACTOR_FAIL));
-    CHECK_CLOSES(lc_tree_done(troupe.tree));
-    CHECK_OPEN(lc_tree_ready(troupe.tree));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    tree.options.intensity = (lc_intensity){1, LC_HOUR, LC_STOP};
+    struct scripted_runnable *root = &tree.runnables[ROOT];
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_told(root, RUNNABLE_FAIL) && runnable_entered(root));
+    CU_ASSERT_TRUE(runnable_told(root, RUNNABLE_FAIL));
+    CHECK_CLOSES(lc_tree_done(tree.real));
+    CHECK_OPEN(lc_tree_ready(tree.real));
     CU_ASSERT_TRUE(check_log_has("its root has ended before it was healthy"));
-    CHECK_ERROR(lc_tree_wait(troupe.tree, check_patience()), -100);
-    troupe_strike(&troupe);
+    CHECK_ERROR(lc_tree_wait(tree.real, check_patience()), -100);
+    tree_drop(&tree);
 }
 
 static void cancelled_before_the_start(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    troupe.options.root = &troupe.actors[ROOT].child;
-    CHECK_SUCCESS(lc_tree_new(&troupe.options, &troupe.tree));
-    lc_tree_cancel(troupe.tree);
-    CHECK_SUCCESS(lc_tree_start(troupe.tree, NULL));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    CU_ASSERT_TRUE(actor_absent(&troupe.actors[ROOT]));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    tree.options.root = &tree.runnables[ROOT].child;
+    CHECK_SUCCESS(lc_tree_new(&tree.options, &tree.real));
+    lc_tree_cancel(tree.real);
+    CHECK_SUCCESS(lc_tree_start(tree.real, NULL));
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    CU_ASSERT_TRUE(runnable_absent(&tree.runnables[ROOT]));
+    tree_drop(&tree);
 }
 
 /* ---- temporary children, and children of one description ---- */
 
 static void temporary_children_are_forgotten(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A];
     a->child.restart = LC_TEMPORARY;
-    CU_ASSERT_TRUE(troupe_open(&troupe));
+    CU_ASSERT_TRUE(tree_start(&tree));
     for (unsigned i = 0; i < 20; i++) {
-        CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
-        CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
-        CU_ASSERT_TRUE(actor_told(a, i % 2 ? ACTOR_FAIL : ACTOR_RETURN));
-        CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", i % 2 ? LC_NODE_DEAD : LC_NODE_DONE));
-        CU_ASSERT_TRUE(troupe_settles(&troupe));
-        lc_node_status last = troupe_status(&troupe, "root.a"); /* is still shown */
+        CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){a}, 1));
+        CU_ASSERT_EQUAL(tree_count(&tree), 2);
+        CU_ASSERT_TRUE(runnable_told(a, i % 2 ? RUNNABLE_FAIL : RUNNABLE_RETURN));
+        CU_ASSERT_TRUE(tree_sees(&tree, "root.a", i % 2 ? LC_NODE_DEAD : LC_NODE_DONE));
+        CU_ASSERT_TRUE(tree_settles(&tree));
+        lc_node_status last = tree_status(&tree, "root.a"); /* is still shown */
         CU_ASSERT_EQUAL(last.state, i % 2 ? LC_NODE_DEAD : LC_NODE_DONE);
     }
-    lc_snapshot *live = lc_tree_snapshot_live(troupe.tree);
+    lc_snapshot *live = lc_tree_snapshot_live(tree.real);
     CU_ASSERT_EQUAL(live->count, 1);
     lc_snapshot_free(live);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void temporary_parent_of_children(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A],
+                             *b = &tree.runnables[B];
     a->child.restart = LC_TEMPORARY;
     b->child.restart = LC_TRANSIENT;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b}, 1));
-    CU_ASSERT_TRUE(completes(&troupe, a, "root.a"));
-    CU_ASSERT_TRUE(actor_does(b, ACTOR_LOOK)); /* it goes on, so "a" is not forgotten */
-    CU_ASSERT_FALSE(actor_starts(root, 1));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b}, 1));
+    CU_ASSERT_TRUE(completes(&tree, a, "root.a"));
+    CU_ASSERT_TRUE(runnable_does(b, RUNNABLE_LOOK)); /* it goes on, so "a" is not forgotten */
+    CU_ASSERT_FALSE(runnable_starts(root, 1));
     CU_ASSERT_EQUAL(root->answer, -EEXIST);
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.b", LC_NODE_DONE));
-    CU_ASSERT_TRUE(actor_does(root, ACTOR_LOOK));
-    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.b", LC_NODE_DONE));
+    CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_LOOK));
+    CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){a}, 1));
+    tree_drop(&tree);
 }
 
 struct description {
@@ -395,11 +403,11 @@ static void describe(lc_context *context, void *arg)
     lc_error_unref(error);
 }
 
-static struct description jobs_of(struct actor *actor, unsigned restarts)
+static struct description jobs_of(struct scripted_runnable *runnable, unsigned restarts)
 {
     struct description jobs = {.group = {.size = sizeof(lc_child_group)}};
-    actor->alone[0] = &actor->child;
-    jobs.group.children = actor->alone;
+    runnable->alone[0] = &runnable->child;
+    jobs.group.children = runnable->alone;
     jobs.group.strategy = LC_ONE_FOR_ONE;
     jobs.group.intensity = (lc_intensity){restarts, LC_HOUR, LC_STOP_PARENTS};
     return jobs;
@@ -407,66 +415,68 @@ static struct description jobs_of(struct actor *actor, unsigned restarts)
 
 static void children_of_one_description(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A], *job = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A],
+                             *job = &tree.runnables[B];
     struct description jobs = jobs_of(job, 1), late = jobs_of(job, 0), bad = jobs_of(job, 0);
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
     bad.group.strategy = LC_ONE_FOR_ALL;
-    CU_ASSERT_TRUE(actor_calls(a, describe, &bad));
+    CU_ASSERT_TRUE(runnable_calls(a, describe, &bad));
     CU_ASSERT_EQUAL(bad.code, -EINVAL);
-    CU_ASSERT_TRUE(actor_calls(a, describe, &jobs));
+    CU_ASSERT_TRUE(runnable_calls(a, describe, &jobs));
     CU_ASSERT_EQUAL(jobs.code, 0);
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(actor_calls(a, describe, &late));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(runnable_calls(a, describe, &late));
     CU_ASSERT_EQUAL(late.code, -EPERM);
     CHECK_SUCCESS(lc_children_start(jobs.children, NULL, NULL)); /* though it is healthy */
-    CU_ASSERT_TRUE(actor_entered(job) && troupe_sees(&troupe, "root.a.b-1", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(runnable_entered(job) && tree_sees(&tree, "root.a.b-1", LC_NODE_STARTING));
     CHECK_ERROR(lc_children_start(jobs.children, "b-1", NULL), -EEXIST);
     CHECK_ERROR(lc_children_start(jobs.children, "b 2", NULL), -EINVAL);
     CHECK_ERROR(lc_children_start(NULL, NULL, NULL), -EINVAL);
-    CU_ASSERT_TRUE(actor_told(job, ACTOR_FAIL)); /* each restarts alone */
-    CU_ASSERT_TRUE(actor_entered(job));
+    CU_ASSERT_TRUE(runnable_told(job, RUNNABLE_FAIL)); /* each restarts alone */
+    CU_ASSERT_TRUE(runnable_entered(job));
     CHECK_SUCCESS(lc_children_start(jobs.children, "other", NULL));
-    CU_ASSERT_TRUE(actor_entered(job) && troupe_sees(&troupe, "root.a.other", LC_NODE_STARTING));
-    CU_ASSERT_TRUE(actor_told(job, ACTOR_FAIL)); /* one too many of all of them */
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(runnable_entered(job) && tree_sees(&tree, "root.a.other", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(runnable_told(job, RUNNABLE_FAIL)); /* one too many of all of them */
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(runnable_entered(a));
     CHECK_ERROR(lc_children_start(jobs.children, NULL, NULL), -ESHUTDOWN); /* of the last one */
     CU_ASSERT_PTR_EQUAL(lc_children_ref(jobs.children), jobs.children);
     lc_children_unref(jobs.children);
     lc_children_unref(jobs.children);
-    CU_ASSERT_FALSE(actor_ended(root));
-    troupe_strike(&troupe);
+    CU_ASSERT_FALSE(runnable_ended(root));
+    tree_drop(&tree);
 }
 
 /* ---- significant children ---- */
 
 static void stop_the_parent(lc_automatic_shutdown when, lc_restart_type restart)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A], *b = &troupe.actors[B],
-                 *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A],
+                             *b = &tree.runnables[B], *c = &tree.runnables[C];
     a->child.restart = restart;
     b->child.restart = c->child.restart = LC_TRANSIENT;
     b->child.significant = c->child.significant = true;
     a->group.automatic_shutdown = when;
     a->group.strategy = LC_ONE_FOR_ONE;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b, c}, 2));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL) && actor_entered(b)); /* it is not over by that */
-    CU_ASSERT_TRUE(completes(&troupe, b, "root.a.b"));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b, c}, 2));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_FAIL) &&
+                   runnable_entered(b)); /* it is not over by that */
+    CU_ASSERT_TRUE(completes(&tree, b, "root.a.b"));
     if (when == LC_AUTOMATIC_SHUTDOWN_ALL) {
-        CU_ASSERT_TRUE(actor_does(a, ACTOR_LOOK) && !actor_ended(a));
-        CU_ASSERT_TRUE(actor_told(c, ACTOR_RETURN));
+        CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_LOOK) && !runnable_ended(a));
+        CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_RETURN));
     }
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(restart == LC_TRANSIENT || actor_entered(a));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a));
-    CU_ASSERT_FALSE(actor_ended(root));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(restart == LC_TRANSIENT || runnable_entered(a));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a));
+    CU_ASSERT_FALSE(runnable_ended(root));
+    tree_drop(&tree);
 }
 
 static void automatic_shutdown(void)
@@ -478,19 +488,19 @@ static void automatic_shutdown(void)
 
 static void significant_is_checked(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT];
-    troupe.actors[A].child.significant = true; /* of a permanent one */
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_FALSE(actor_starts(root, 1));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT];
+    tree.runnables[A].child.significant = true; /* of a permanent one */
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_FALSE(runnable_starts(root, 1));
     CU_ASSERT_EQUAL(root->answer, -EINVAL);
-    troupe.actors[A].child.significant = false;
+    tree.runnables[A].child.significant = false;
     root->group.automatic_shutdown = (lc_automatic_shutdown)3;
-    CU_ASSERT_FALSE(actor_starts(root, 1));
+    CU_ASSERT_FALSE(runnable_starts(root, 1));
     CU_ASSERT_EQUAL(root->answer, -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(root->said, "automatic_shutdown of the group is 3"));
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void end_own_context(lc_context *context, void *arg)
@@ -501,17 +511,17 @@ static void end_own_context(lc_context *context, void *arg)
 
 static void transient_that_ends_itself(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     a->child.restart = LC_TRANSIENT;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_calls(a, end_own_context, NULL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(none_started(&troupe));
-    CU_ASSERT_TRUE(dies(&troupe, b, "root.b")); /* which takes it along, as one that is done */
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_calls(a, end_own_context, NULL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(none_started(&tree));
+    CU_ASSERT_TRUE(dies(&tree, b, "root.b")); /* which takes it along, as one that is done */
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    tree_drop(&tree);
 }
 
 CHECK_SUITE_IN_MODES(

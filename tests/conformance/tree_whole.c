@@ -8,8 +8,8 @@
 #include "support/fibers.h"
 #include "support/helper.h"
 #include "support/mode.h"
-#include "support/puppet.h"
-#include "support/troupe.h"
+#include "support/scripted_tree.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -80,16 +80,16 @@ static void options_are_checked(void)
 
 static void runs_once(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CHECK_ERROR(lc_tree_start(troupe.tree, NULL), -EALREADY);
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_LOOK));
-    lc_tree_cancel(troupe.tree);
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    CHECK_ERROR(lc_tree_start(troupe.tree, NULL), -EALREADY);
-    CU_ASSERT_TRUE(actor_absent(&troupe.actors[ROOT]));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CHECK_ERROR(lc_tree_start(tree.real, NULL), -EALREADY);
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[ROOT], RUNNABLE_LOOK));
+    lc_tree_cancel(tree.real);
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    CHECK_ERROR(lc_tree_start(tree.real, NULL), -EALREADY);
+    CU_ASSERT_TRUE(runnable_absent(&tree.runnables[ROOT]));
+    tree_drop(&tree);
 }
 
 static void under_an_ended_context(void)
@@ -114,69 +114,70 @@ static void under_an_ended_context(void)
 
 static void cancel_reaches_all_and_returns(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors;
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables;
     for (size_t i = ROOT; i <= C; i++)
-        actors[i].stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(troupe_plays(&actors[A], (struct actor *[]){&actors[C], &actors[D]}, 2));
-    lc_tree_cancel(troupe.tree);
+        runnables[i].stubborn = true;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(tree_start_children(
+        &runnables[A], (struct scripted_runnable *[]){&runnables[C], &runnables[D]}, 2));
+    lc_tree_cancel(tree.real);
     for (size_t i = ROOT; i <= D; i++) {
-        CU_ASSERT_TRUE(actor_ended(&actors[i]));
-        CU_ASSERT_EQUAL(lc_error_code(lc_context_error(actors[i].context)), -ECANCELED);
+        CU_ASSERT_TRUE(runnable_ended(&runnables[i]));
+        CU_ASSERT_EQUAL(lc_error_code(lc_context_error(runnables[i].context)), -ECANCELED);
     }
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.d", LC_NODE_CANCELED));
-    CHECK_OPEN(lc_tree_done(troupe.tree));
-    lc_error *error = lc_tree_wait(troupe.tree, LC_NOW);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.d", LC_NODE_CANCELED));
+    CHECK_OPEN(lc_tree_done(tree.real));
+    lc_error *error = lc_tree_wait(tree.real, LC_NOW);
     CU_ASSERT_EQUAL(lc_error_code(error), -ETIMEDOUT);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "root, root.a, root.a.c, root.b"));
     CU_ASSERT_PTR_NULL(strstr(lc_error_message(error), "root.a.d"));
     lc_error_unref(error);
-    lc_tree_cancel(troupe.tree); /* a second time changes nothing */
-    CU_ASSERT_TRUE(actor_told(&actors[ROOT], ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_told(&actors[A], ACTOR_FAIL)); /* nothing is restarted */
-    CU_ASSERT_TRUE(actor_told(&actors[B], ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
-    error = lc_tree_wait(troupe.tree, lc_deadline_after(LC_MILLISECOND));
+    lc_tree_cancel(tree.real); /* a second time changes nothing */
+    CU_ASSERT_TRUE(runnable_told(&runnables[ROOT], RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_told(&runnables[A], RUNNABLE_FAIL)); /* nothing is restarted */
+    CU_ASSERT_TRUE(runnable_told(&runnables[B], RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
+    error = lc_tree_wait(tree.real, lc_deadline_after(LC_MILLISECOND));
     CU_ASSERT_EQUAL(lc_error_code(error), -ETIMEDOUT);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "still runs: root.a.c"));
     lc_error_unref(error);
-    CU_ASSERT_TRUE(actor_told(&actors[C], ACTOR_YIELD));
-    error = lc_tree_wait(troupe.tree, check_patience());
+    CU_ASSERT_TRUE(runnable_told(&runnables[C], RUNNABLE_YIELD));
+    error = lc_tree_wait(tree.real, check_patience());
     CU_ASSERT_TRUE(lc_error_is(error, -101));
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "failed while being stopped: root.a"));
     lc_error_unref(error);
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_done(troupe.tree)));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_done(tree.real)));
     for (size_t i = ROOT; i <= D; i++)
-        CU_ASSERT_TRUE(actor_absent(&actors[i]));
-    troupe_strike(&troupe);
+        CU_ASSERT_TRUE(runnable_absent(&runnables[i]));
+    tree_drop(&tree);
 }
 
 static void context_cancels(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct scope scope = scope_new(NULL);
-    troupe_set(&troupe);
-    troupe.context = scope.context;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
+    tree_init(&tree);
+    tree.context = scope.context;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
     lc_context_cancel(scope.context, lc_error_new(-EXDEV, "why"));
-    CU_ASSERT_TRUE(lc_error_is(lc_context_error(troupe.actors[A].context), -EXDEV));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
+    CU_ASSERT_TRUE(lc_error_is(lc_context_error(tree.runnables[A].context), -EXDEV));
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
     CHECK_OPEN(lc_signaler_thrown(scope.signaler)); /* that is no error of the tree's */
-    CU_ASSERT_TRUE(actor_absent(&troupe.actors[ROOT]));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_absent(&tree.runnables[ROOT]));
+    tree_drop(&tree);
     scope_drop(&scope);
 }
 
-static void let_go(struct troupe *troupe)
+static void let_go(struct scripted_tree *tree)
 {
-    lc_observer_free(troupe->observer);
-    lc_tree_unref(troupe->tree);
-    troupe->observer = NULL;
-    troupe->tree = NULL;
+    lc_observer_free(tree->observer);
+    lc_tree_unref(tree->real);
+    tree->observer = NULL;
+    tree->real = NULL;
 }
 
 static void start_child(lc_context *context, void *arg)
@@ -186,41 +187,41 @@ static void start_child(lc_context *context, void *arg)
 
 static void let_go_with_some_alive(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    lc_handle *done = lc_handle_ref(lc_tree_done(troupe.tree));
-    lc_tree_cancel(troupe.tree);
-    let_go(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    lc_handle *done = lc_handle_ref(lc_tree_done(tree.real));
+    lc_tree_cancel(tree.real);
+    let_go(&tree);
     CU_ASSERT_STRING_EQUAL(lc_runnable_name(a->context), "root.a");
-    CU_ASSERT_TRUE(actor_calls(a, start_child, &troupe.actors[B].child));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(runnable_calls(a, start_child, &tree.runnables[B].child));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
     CHECK_OPEN(done);
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_YIELD));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_YIELD));
     CHECK_CLOSES(done);
     lc_handle_unref(done);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void let_go_while_it_runs(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    troupe.context = lc_context_new(NULL);
-    struct actor *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    lc_handle *done = lc_handle_ref(lc_tree_done(troupe.tree));
-    let_go(&troupe);
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(a)); /* it is supervised as before */
+    struct scripted_tree tree;
+    tree_init(&tree);
+    tree.context = lc_context_new(NULL);
+    struct scripted_runnable *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    lc_handle *done = lc_handle_ref(lc_tree_done(tree.real));
+    let_go(&tree);
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(a)); /* it is supervised as before */
     CHECK_OPEN(done);
-    lc_context_cancel(troupe.context, NULL);
+    lc_context_cancel(tree.context, NULL);
     CHECK_CLOSES(done);
     lc_handle_unref(done);
-    lc_context_unref(troupe.context);
-    troupe_strike(&troupe);
+    lc_context_unref(tree.context);
+    tree_drop(&tree);
 }
 
 /* ---- B13: settled ---- */
@@ -252,35 +253,35 @@ static lc_error *hand_on(lc_context *context, void *arg)
 
 static void messages_are_handled(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct link links[LINKS];
     lc_channel *channels[LINKS];
     unsigned rounds = lc_is_simulated() ? 3 : check_fewer(100);
-    troupe_set(&troupe);
-    troupe.options.settle_grace = LC_HOUR; /* one that gets no processor is not taken for busy */
+    tree_init(&tree);
+    tree.options.settle_grace = LC_HOUR; /* one that gets no processor is not taken for busy */
     for (size_t i = 0; i < LINKS; i++)
         CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 4), &channels[i]));
     for (size_t i = 0; i < LINKS; i++) {
         links[i] = (struct link){channels[i], i + 1 < LINKS ? channels[i + 1] : NULL, 0};
-        troupe.actors[A + i].child.run = hand_on;
-        troupe.actors[A + i].child.arg = &links[i];
+        tree.runnables[A + i].child.run = hand_on;
+        tree.runnables[A + i].child.arg = &links[i];
     }
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], LINKS));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.c"), LC_NODE_READY); /* all have begun */
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], LINKS));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.c"), LC_NODE_READY); /* all have begun */
     for (unsigned round = 1; round <= rounds; round++) {
         CU_ASSERT_EQUAL(lc_channel_send(links[0].in, NULL, check_patience()), 0);
-        CU_ASSERT_TRUE(troupe_settles(&troupe));
+        CU_ASSERT_TRUE(tree_settles(&tree));
         CU_ASSERT_EQUAL(atomic_load(&links[LINKS - 1].handled), round);
     }
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     for (size_t i = 0; i < LINKS; i++)
         lc_channel_unref(channels[i]);
 }
 
 /* Two that give one thing to each other, until it has gone to and fro so often. */
-struct player {
+struct side {
     lc_channel *in;
     lc_channel *out;
     atomic_uint left;
@@ -288,11 +289,11 @@ struct player {
 
 static lc_error *play(lc_context *context, void *arg)
 {
-    struct player *player = arg;
+    struct side *side = arg;
     void *item;
-    while (lc_context_receive(context, player->in, &item, LC_FOREVER) == 0) {
-        if (atomic_fetch_sub(&player->left, 1) > 1)
-            lc_channel_send(player->out, item, LC_FOREVER);
+    while (lc_context_receive(context, side->in, &item, LC_FOREVER) == 0) {
+        if (atomic_fetch_sub(&side->left, 1) > 1)
+            lc_channel_send(side->out, item, LC_FOREVER);
     }
     return lc_error_ref(lc_context_error(context));
 }
@@ -300,74 +301,74 @@ static lc_error *play(lc_context *context, void *arg)
 /* At each moment one of them waits, and at none of them both. */
 static void exchange_is_over(void)
 {
-    struct troupe troupe;
-    struct player players[2];
+    struct scripted_tree tree;
+    struct side sides[2];
     lc_channel *channels[2];
     unsigned rounds = lc_is_simulated() ? 2 : check_fewer(200),
              exchanges = lc_is_simulated() ? 20 : 1000;
-    troupe_set(&troupe);
-    troupe.options.settle_grace = LC_HOUR;
+    tree_init(&tree);
+    tree.options.settle_grace = LC_HOUR;
     for (int i = 0; i < 2; i++)
         CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = 1), &channels[i]));
     for (int i = 0; i < 2; i++) {
-        players[i] = (struct player){channels[i], channels[1 - i], 0};
-        troupe.actors[A + i].child.run = play;
-        troupe.actors[A + i].child.arg = &players[i];
+        sides[i] = (struct side){channels[i], channels[1 - i], 0};
+        tree.runnables[A + i].child.run = play;
+        tree.runnables[A + i].child.arg = &sides[i];
     }
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 2));
     unsigned early = 0;
     for (unsigned round = 0; round < rounds; round++) {
-        atomic_store(&players[0].left, exchanges + 1);
-        atomic_store(&players[1].left, exchanges);
-        CU_ASSERT_EQUAL(lc_channel_send(players[0].in, NULL, check_patience()), 0);
-        CU_ASSERT_TRUE(troupe_settles(&troupe));
-        early += atomic_load(&players[1].left) > 0;
-        CU_ASSERT_TRUE(troupe_settles(&troupe));
+        atomic_store(&sides[0].left, exchanges + 1);
+        atomic_store(&sides[1].left, exchanges);
+        CU_ASSERT_EQUAL(lc_channel_send(sides[0].in, NULL, check_patience()), 0);
+        CU_ASSERT_TRUE(tree_settles(&tree));
+        early += atomic_load(&sides[1].left) > 0;
+        CU_ASSERT_TRUE(tree_settles(&tree));
     }
     CU_ASSERT_EQUAL(early, 0);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     for (int i = 0; i < 2; i++)
         lc_channel_unref(channels[i]);
 }
 
 static void starts_exits_and_restarts_are_carried_out(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
-    CU_ASSERT_TRUE(troupe_settles(&troupe)); /* all are NEW, which is settled */
-    CU_ASSERT_FALSE(actor_absent(a) || actor_absent(b));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_EQUAL(troupe_status(&troupe, "root.a").instance, 2);
-    CU_ASSERT_FALSE(actor_absent(a) || actor_absent(b));
-    CU_ASSERT_TRUE(actor_entered(a) && actor_entered(b));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY) && actor_does(a, ACTOR_DONE));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_DONE);
-    lc_tree_cancel(troupe.tree);
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_done(troupe.tree)));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 2));
+    CU_ASSERT_TRUE(tree_settles(&tree)); /* all are NEW, which is settled */
+    CU_ASSERT_FALSE(runnable_absent(a) || runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_EQUAL(tree_status(&tree, "root.a").instance, 2);
+    CU_ASSERT_FALSE(runnable_absent(a) || runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_entered(a) && runnable_entered(b));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY) && runnable_does(a, RUNNABLE_DONE));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_DONE);
+    lc_tree_cancel(tree.real);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(lc_handle_is_closed(lc_tree_done(tree.real)));
+    tree_drop(&tree);
 }
 
 static void pause_is_settled(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.backoff.first = a->child.backoff.most = LC_HOUR;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
-    CU_ASSERT_TRUE(actor_absent(a));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(runnable_absent(a));
+    tree_drop(&tree);
 }
 
 static void settle_own_tree(lc_context *context, void *arg)
@@ -378,13 +379,13 @@ static void settle_own_tree(lc_context *context, void *arg)
 
 static void own_tree_never_settles(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_calls(&troupe.actors[A], settle_own_tree, troupe.tree));
-    CU_ASSERT_TRUE(actor_calls(&troupe.actors[ROOT], settle_own_tree, troupe.tree));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_calls(&tree.runnables[A], settle_own_tree, tree.real));
+    CU_ASSERT_TRUE(runnable_calls(&tree.runnables[ROOT], settle_own_tree, tree.real));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    tree_drop(&tree);
 }
 
 /* One that does not wait in the library until it is let go. */
@@ -412,13 +413,14 @@ static lc_error *be_blocked(lc_context *context, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-static void outside_open(struct outside *outside, struct actor *actor, lc_runnable run)
+static void outside_open(struct outside *outside, struct scripted_runnable *runnable,
+                         lc_runnable run)
 {
     *outside = (struct outside){.stop = false};
     sem_init(&outside->semaphore, 0, 0);
-    actor->child.run = run;
-    actor->child.arg = outside;
-    actor->child.kind = LC_THREAD;
+    runnable->child.run = run;
+    runnable->child.arg = outside;
+    runnable->child.kind = LC_THREAD;
 }
 
 static void outside_end(struct outside *outside)
@@ -434,21 +436,21 @@ static bool has_begun(void *arg)
 
 static void grace_for(lc_runnable run)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct outside outside;
     for (int patient = 0; patient < 2; patient++) {
-        troupe_set(&troupe);
-        outside_open(&outside, &troupe.actors[A], run);
+        tree_init(&tree);
+        outside_open(&outside, &tree.runnables[A], run);
         if (patient)
-            troupe.options.settle_grace = LC_HOUR;
-        CU_ASSERT_TRUE(troupe_open(&troupe));
-        CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
+            tree.options.settle_grace = LC_HOUR;
+        CU_ASSERT_TRUE(tree_start(&tree));
+        CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 1));
         CU_ASSERT_TRUE(check_until(has_begun, &outside));
         int64_t deadline = patient ? lc_deadline_after(100 * LC_MILLISECOND) : check_patience();
-        CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, deadline), patient ? -ETIMEDOUT : 0);
-        lc_tree_cancel(troupe.tree);
+        CU_ASSERT_EQUAL(lc_tree_settle(tree.real, deadline), patient ? -ETIMEDOUT : 0);
+        lc_tree_cancel(tree.real);
         outside_end(&outside);
-        troupe_strike(&troupe);
+        tree_drop(&tree);
         sem_destroy(&outside.semaphore);
     }
 }
@@ -493,25 +495,25 @@ static bool is_busy(void *arg)
 
 static void grace_begins_anew(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct restless restless = {0};
-    troupe_set(&troupe);
-    troupe.options.settle_grace = 500 * LC_MILLISECOND;
-    troupe.actors[A].child.run = be_restless;
-    troupe.actors[A].child.arg = &restless;
-    troupe.actors[A].child.kind = LC_THREAD;
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
+    tree_init(&tree);
+    tree.options.settle_grace = 500 * LC_MILLISECOND;
+    tree.runnables[A].child.run = be_restless;
+    tree.runnables[A].child.arg = &restless;
+    tree.runnables[A].child.kind = LC_THREAD;
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 1));
     CU_ASSERT_TRUE(check_until(is_busy, &restless));
-    CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, LC_NOW), -ETIMEDOUT);
-    lc_sleep(troupe.options.settle_grace);
+    CU_ASSERT_EQUAL(lc_tree_settle(tree.real, LC_NOW), -ETIMEDOUT);
+    lc_sleep(tree.options.settle_grace);
     atomic_store(&restless.leave, 1);
     CU_ASSERT_TRUE(check_until(is_busy_again, &restless));
-    CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, LC_NOW), -ETIMEDOUT); /* but not for so long */
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    lc_tree_cancel(troupe.tree);
+    CU_ASSERT_EQUAL(lc_tree_settle(tree.real, LC_NOW), -ETIMEDOUT); /* but not for so long */
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    lc_tree_cancel(tree.real);
     atomic_store(&restless.leave, 2);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void keep_busy(void *arg)
@@ -523,25 +525,24 @@ static void keep_busy(void *arg)
 /* The only thread that could run it is busy; there is no grace for what has not begun. */
 static void what_has_not_begun_is_not_settled(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct outside hog = {.stop = false};
     lc_executor *executor = fibers_executor(1);
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    troupe.options.settle_grace = 0;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    tree.options.settle_grace = 0;
     a->child.kind = LC_FIBER;
     a->child.executor = executor;
     fibers_start(executor, "hog", keep_busy, &hog);
     CU_ASSERT_TRUE(check_until(has_begun, &hog));
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 1));
-    CU_ASSERT_EQUAL(lc_tree_settle(troupe.tree, lc_deadline_after(20 * LC_MILLISECOND)),
-                    -ETIMEDOUT);
-    CU_ASSERT_TRUE(actor_absent(a));
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 1));
+    CU_ASSERT_EQUAL(lc_tree_settle(tree.real, lc_deadline_after(20 * LC_MILLISECOND)), -ETIMEDOUT);
+    CU_ASSERT_TRUE(runnable_absent(a));
     atomic_store(&hog.stop, true);
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    tree_drop(&tree);
     fibers_end(executor);
 }
 
@@ -591,30 +592,31 @@ static void tells_of_the_end(lc_observer *observer, lc_event_kind kind)
     lc_event_free(event);
 }
 
-static bool completes(struct actor *actor)
+static bool completes(struct scripted_runnable *runnable)
 {
-    return actor_does(actor, ACTOR_HEALTHY) && actor_does(actor, ACTOR_DONE) &&
-           actor_told(actor, ACTOR_RETURN);
+    return runnable_does(runnable, RUNNABLE_HEALTHY) && runnable_does(runnable, RUNNABLE_DONE) &&
+           runnable_told(runnable, RUNNABLE_RETURN);
 }
 
 static void changes_are_told_in_order(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A], *b = &troupe.actors[B];
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    lc_observer *later = lc_tree_observe(troupe.tree, 100);
-    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
-    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){b}, 1));
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A],
+                             *b = &tree.runnables[B];
+    CU_ASSERT_TRUE(tree_start(&tree));
+    lc_observer *later = lc_tree_observe(tree.real, 100);
+    CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){a}, 1));
+    CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){b}, 1));
     CU_ASSERT_TRUE(completes(a));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DONE));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(b));
-    CU_ASSERT_TRUE(actor_does(b, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_THROW));
-    CU_ASSERT_TRUE(actor_entered(b));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_RETURN));
-    CU_ASSERT_TRUE(actor_entered(b));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DONE));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(b));
+    CU_ASSERT_TRUE(runnable_does(b, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_THROW));
+    CU_ASSERT_TRUE(runnable_entered(b));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_RETURN));
+    CU_ASSERT_TRUE(runnable_entered(b));
     static const struct wanted wanted[] = {
         {"root.a", LC_NODE_STARTING, 1, 0}, {"root.b", LC_NODE_STARTING, 1, 0},
         {"root.a", LC_NODE_READY, 1, 0},    {"root.a", LC_NODE_DONE, 1, 0},
@@ -623,7 +625,7 @@ static void changes_are_told_in_order(void)
         {"root.b", LC_NODE_STARTING, 3, 0}, {"root.b", LC_NODE_DEAD, 3, -ECHILD},
         {"root.b", LC_NODE_STARTING, 4, 0}};
     tells(later, wanted, sizeof wanted / sizeof *wanted);
-    lc_tree_cancel(troupe.tree);
+    lc_tree_cancel(tree.real);
     tells_of_the_end(later, LC_EVENT_STOPPING);
     for (int i = 0; i < 2; i++) { /* "root" and "root.b", in no order */
         lc_event *event = next_of(later);
@@ -634,71 +636,71 @@ static void changes_are_told_in_order(void)
     lc_event *event = NULL;
     CU_ASSERT_EQUAL(lc_observer_next(later, &event, check_patience()), -EPIPE);
     lc_observer_free(later);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void observers_come_and_go(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     lc_event *event = NULL;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_PTR_NULL(lc_tree_observe(troupe.tree, 0));
-    CU_ASSERT_PTR_NULL(lc_tree_observe(troupe.tree, (size_t)LC_OBSERVER_EVENTS_MAX + 1));
-    lc_observer *goes = lc_tree_observe(troupe.tree, 10);
-    lc_observer *stays = lc_tree_observe(troupe.tree, 10);
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_PTR_NULL(lc_tree_observe(tree.real, 0));
+    CU_ASSERT_PTR_NULL(lc_tree_observe(tree.real, (size_t)LC_OBSERVER_EVENTS_MAX + 1));
+    lc_observer *goes = lc_tree_observe(tree.real, 10);
+    lc_observer *stays = lc_tree_observe(tree.real, 10);
     CU_ASSERT_EQUAL(lc_observer_next(stays, &event, LC_NOW), -ETIMEDOUT);
     CU_ASSERT_EQUAL(lc_observer_next(stays, NULL, LC_NOW), -EINVAL);
     CU_ASSERT_EQUAL(lc_observer_next(NULL, &event, LC_NOW), -EINVAL);
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
     lc_observer_free(goes); /* with an event that it has not seen */
     lc_waitable waitable = lc_on_observer(stays);
     CU_ASSERT_EQUAL(lc_wait_any(&waitable, 1, check_patience()), 0);
     tells(stays, &(struct wanted){"root.a", LC_NODE_READY, 1, 0}, 1);
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_DONE)); /* which is told at the return */
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_DONE)); /* which is told at the return */
     CU_ASSERT_EQUAL(lc_observer_next(stays, &event, LC_NOW), -ETIMEDOUT);
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_RETURN));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_RETURN));
     tells(stays, &(struct wanted){"root.a", LC_NODE_DONE, 1, 0}, 1);
     lc_observer_free(stays);
     lc_observer_free(NULL);
-    lc_tree_cancel(troupe.tree);
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    lc_observer *late = lc_tree_observe(troupe.tree, 10);
+    lc_tree_cancel(tree.real);
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    lc_observer *late = lc_tree_observe(tree.real, 10);
     CU_ASSERT_EQUAL(lc_observer_next(late, &event, check_patience()), -EPIPE);
     lc_observer_free(late);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void new_is_told_at_the_start(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
+    struct scripted_tree tree;
     check_clock_use(clock);
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.backoff = (lc_backoff){.first = LC_HOUR,
                                     .most = LC_HOUR,
                                     .factor = 1,
                                     .jitter = LC_NONE,
                                     .steady = LC_NONE,
                                     .pause_first = true};
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root", LC_NODE_STARTING));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_STARTING));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_DEAD));
-    int64_t died = troupe.last.time;
-    CU_ASSERT_EQUAL(troupe_state(&troupe, "root.a"), LC_NODE_BACKOFF);
-    CU_ASSERT_TRUE(troupe_quiet(&troupe)); /* of the pause nothing is told */
-    while (actor_absent(a)) {              /* the timer may be armed only now */
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_next(&tree, "root", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(tree_next(&tree, "root.a", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_next(&tree, "root.a", LC_NODE_DEAD));
+    int64_t died = tree.last.time;
+    CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_BACKOFF);
+    CU_ASSERT_TRUE(tree_quiet(&tree)); /* of the pause nothing is told */
+    while (runnable_absent(a)) {       /* the timer may be armed only now */
         check_clock_advance(clock, LC_HOUR);
         lc_yield();
     }
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(troupe_next(&troupe, "root.a", LC_NODE_STARTING));
-    CU_ASSERT_TRUE(troupe.last.time >= died + LC_HOUR);
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(tree_next(&tree, "root.a", LC_NODE_STARTING));
+    CU_ASSERT_TRUE(tree.last.time >= died + LC_HOUR);
+    tree_drop(&tree);
     check_clock_use(NULL);
     check_clock_free(clock);
 }
@@ -706,40 +708,41 @@ static void new_is_told_at_the_start(void)
 /* "a" dies, with "c" done below it and "d" dead: only of "a" is anything told then. */
 static void forgotten_children_are_not_told_of(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *actors = troupe.actors, *a = &actors[A], *c = &actors[C], *d = &actors[D];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *runnables = tree.runnables, *a = &runnables[A], *c = &runnables[C],
+                             *d = &runnables[D];
     d->child.restart = LC_TEMPORARY;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){c}, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){d}, 1));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){d}, 1));
     CU_ASSERT_TRUE(completes(c));
-    CU_ASSERT_TRUE(actor_told(d, ACTOR_FAIL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.d", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a.c", LC_NODE_DONE));
-    lc_observer *observer = lc_tree_observe(troupe.tree, 100);
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(runnable_told(d, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.d", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a.c", LC_NODE_DONE));
+    lc_observer *observer = lc_tree_observe(tree.real, 100);
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
     static const struct wanted wanted[] = {{"root.a", LC_NODE_DEAD, 1, -101},
                                            {"root.a", LC_NODE_STARTING, 2, 0},
                                            {"root.a", LC_NODE_READY, 2, 0}};
     tells(observer, wanted, 3);
     lc_observer_free(observer);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void slow_observer_loses_its_own_oldest(void)
 {
     enum { DEATHS = 5 };
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    lc_observer *slow = lc_tree_observe(troupe.tree, 2), *quick = lc_tree_observe(troupe.tree, 100);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    lc_observer *slow = lc_tree_observe(tree.real, 2), *quick = lc_tree_observe(tree.real, 100);
     for (int death = 0; death < DEATHS; death++) {
-        CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
-        CU_ASSERT_TRUE(actor_entered(a));
+        CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
+        CU_ASSERT_TRUE(runnable_entered(a));
     }
     for (uint64_t i = 1; i <= DEATHS; i++)
         tells(quick,
@@ -751,53 +754,54 @@ static void slow_observer_loses_its_own_oldest(void)
     CU_ASSERT_EQUAL(event->lost, 2 * DEATHS - 2);
     lc_event_free(event);
     tells(slow, &(struct wanted){"root.a", LC_NODE_STARTING, DEATHS + 1, 0}, 1);
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
     tells(slow, &(struct wanted){"root.a", LC_NODE_READY, DEATHS + 1, 0}, 1);
     lc_observer_free(slow);
     lc_observer_free(quick);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 /* ---- B15: those that misbehave ---- */
 
 /* "b" dies and is restarted, and a runnable of a group of its own as well. */
-static void others_are_supervised(struct troupe *troupe)
+static void others_are_supervised(struct scripted_tree *tree)
 {
-    struct actor *b = &troupe->actors[B];
+    struct scripted_runnable *b = &tree->runnables[B];
     for (int death = 0; death < 3; death++) {
-        CU_ASSERT_TRUE(actor_told(b, death & 1 ? ACTOR_THROW : ACTOR_FAIL));
-        CU_ASSERT_TRUE(troupe_sees(troupe, "root.b", LC_NODE_DEAD));
-        CU_ASSERT_TRUE(actor_entered(b));
-        CU_ASSERT_TRUE(actor_does(b, ACTOR_HEALTHY));
+        CU_ASSERT_TRUE(runnable_told(b, death & 1 ? RUNNABLE_THROW : RUNNABLE_FAIL));
+        CU_ASSERT_TRUE(tree_sees(tree, "root.b", LC_NODE_DEAD));
+        CU_ASSERT_TRUE(runnable_entered(b));
+        CU_ASSERT_TRUE(runnable_does(b, RUNNABLE_HEALTHY));
     }
-    CU_ASSERT_TRUE(actor_does(&troupe->actors[ROOT], ACTOR_LOOK));
+    CU_ASSERT_TRUE(runnable_does(&tree->runnables[ROOT], RUNNABLE_LOOK));
 }
 
 /* "a" is such a one, beside "b". */
-static bool open_beside(struct troupe *troupe)
+static bool open_beside(struct scripted_tree *tree)
 {
-    struct actor *actors = troupe->actors;
-    actors[ROOT].group.strategy = LC_ONE_FOR_ONE;
-    return troupe_open(troupe) && actor_starts(&actors[ROOT], 2) && actor_entered(&actors[B]);
+    struct scripted_runnable *runnables = tree->runnables;
+    runnables[ROOT].group.strategy = LC_ONE_FOR_ONE;
+    return tree_start(tree) && runnable_starts(&runnables[ROOT], 2) &&
+           runnable_entered(&runnables[B]);
 }
 
 static void busy_loop_beside(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct outside outside;
-    troupe_set(&troupe);
-    outside_open(&outside, &troupe.actors[A], be_busy);
-    CU_ASSERT_TRUE(open_beside(&troupe));
+    tree_init(&tree);
+    outside_open(&outside, &tree.runnables[A], be_busy);
+    CU_ASSERT_TRUE(open_beside(&tree));
     CU_ASSERT_TRUE(check_until(has_begun, &outside));
-    others_are_supervised(&troupe);
-    lc_tree_cancel(troupe.tree);
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.b", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
-    lc_error *error = lc_tree_wait(troupe.tree, LC_NOW);
+    others_are_supervised(&tree);
+    lc_tree_cancel(tree.real);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.b", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root", LC_NODE_CANCELED));
+    lc_error *error = lc_tree_wait(tree.real, LC_NOW);
     CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(error), "still runs: root.a"));
     lc_error_unref(error);
     outside_end(&outside);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     sem_destroy(&outside.semaphore);
 }
 
@@ -833,25 +837,25 @@ static lc_error *signal_wrongly(lc_context *context, void *arg)
 
 static void beside(lc_runnable run)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     atomic_bool stop = false;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A];
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.run = run;
     a->child.arg = &stop;
-    CU_ASSERT_TRUE(open_beside(&troupe));
+    CU_ASSERT_TRUE(open_beside(&tree));
     /* Events of "a" would be kept without end. */
-    lc_observer_free(troupe.observer);
-    troupe.observer = NULL;
+    lc_observer_free(tree.observer);
+    tree.observer = NULL;
     for (int death = 0; death < 3; death++) {
-        struct actor *b = &troupe.actors[B];
-        CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL));
-        CU_ASSERT_TRUE(actor_entered(b));
-        CU_ASSERT_TRUE(actor_does(b, ACTOR_HEALTHY));
+        struct scripted_runnable *b = &tree.runnables[B];
+        CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_FAIL));
+        CU_ASSERT_TRUE(runnable_entered(b));
+        CU_ASSERT_TRUE(runnable_does(b, RUNNABLE_HEALTHY));
     }
-    CU_ASSERT_TRUE(actor_does(&troupe.actors[ROOT], ACTOR_LOOK));
+    CU_ASSERT_TRUE(runnable_does(&tree.runnables[ROOT], RUNNABLE_LOOK));
     atomic_store(&stop, true);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static void many_children_beside(void)
@@ -875,26 +879,29 @@ static const lc_node_status *row_of(const lc_snapshot *snapshot, const char *nam
 }
 
 /* root - a (done) - (c, stubborn; d, pausing), b (stubborn, told to stop since e died) beside a */
-static bool open_for_snapshots(struct troupe *troupe, struct check_clock *clock)
+static bool open_for_snapshots(struct scripted_tree *tree, struct check_clock *clock)
 {
-    struct actor *actors = troupe->actors, *root = &actors[ROOT], *a = &actors[A];
-    actors[C].stubborn = actors[B].stubborn = true;
-    actors[D].child.backoff = (lc_backoff){.first = LC_SECOND,
-                                           .most = LC_SECOND,
-                                           .factor = 1,
-                                           .jitter = LC_NONE,
-                                           .steady = LC_NONE,
-                                           .pause_first = true};
-    actors[B].child.stop_timeout = LC_HOUR;
-    actors[A].group.strategy = LC_ONE_FOR_ONE;
-    bool well = troupe_open(troupe) && troupe_plays(root, (struct actor *[]){a}, 1) &&
-                troupe_plays(root, (struct actor *[]){&actors[B], &actors[E]}, 2) &&
-                troupe_plays(a, (struct actor *[]){&actors[C], &actors[D]}, 2);
+    struct scripted_runnable *runnables = tree->runnables, *root = &runnables[ROOT],
+                             *a = &runnables[A];
+    runnables[C].stubborn = runnables[B].stubborn = true;
+    runnables[D].child.backoff = (lc_backoff){.first = LC_SECOND,
+                                              .most = LC_SECOND,
+                                              .factor = 1,
+                                              .jitter = LC_NONE,
+                                              .steady = LC_NONE,
+                                              .pause_first = true};
+    runnables[B].child.stop_timeout = LC_HOUR;
+    runnables[A].group.strategy = LC_ONE_FOR_ONE;
+    bool well =
+        tree_start(tree) && tree_start_children(root, (struct scripted_runnable *[]){a}, 1) &&
+        tree_start_children(root, (struct scripted_runnable *[]){&runnables[B], &runnables[E]},
+                            2) &&
+        tree_start_children(a, (struct scripted_runnable *[]){&runnables[C], &runnables[D]}, 2);
     check_clock_advance(clock, LC_MINUTE);
-    return well && actor_does(root, ACTOR_HEALTHY) && completes(a) &&
-           troupe_sees(troupe, "root.a", LC_NODE_DONE) && actor_told(&actors[D], ACTOR_FAIL) &&
-           troupe_sees(troupe, "root.a.d", LC_NODE_DEAD) && actor_told(&actors[E], ACTOR_FAIL) &&
-           troupe_sees(troupe, "root.e", LC_NODE_DEAD);
+    return well && runnable_does(root, RUNNABLE_HEALTHY) && completes(a) &&
+           tree_sees(tree, "root.a", LC_NODE_DONE) && runnable_told(&runnables[D], RUNNABLE_FAIL) &&
+           tree_sees(tree, "root.a.d", LC_NODE_DEAD) &&
+           runnable_told(&runnables[E], RUNNABLE_FAIL) && tree_sees(tree, "root.e", LC_NODE_DEAD);
 }
 
 static void row_is(const lc_snapshot *snapshot, const char *name, lc_node_state state,
@@ -917,13 +924,13 @@ static void row_is(const lc_snapshot *snapshot, const char *name, lc_node_state 
 static void snapshot_shows_all(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
+    struct scripted_tree tree;
     check_clock_use(clock);
-    troupe_set(&troupe);
-    troupe.options.name = "the tree";
+    tree_init(&tree);
+    tree.options.name = "the tree";
     int64_t begun = lc_now(), later = begun + LC_MINUTE;
-    CU_ASSERT_TRUE(open_for_snapshots(&troupe, clock));
-    lc_snapshot *snapshot = lc_tree_snapshot(troupe.tree);
+    CU_ASSERT_TRUE(open_for_snapshots(&tree, clock));
+    lc_snapshot *snapshot = lc_tree_snapshot(tree.real);
     CU_ASSERT_STRING_EQUAL(snapshot->name, "the tree");
     CU_ASSERT_EQUAL(snapshot->time, later);
     CU_ASSERT_EQUAL(snapshot->link_count, 0);
@@ -944,7 +951,7 @@ static void snapshot_shows_all(void)
     CU_ASSERT_PTR_NULL(row_of(snapshot, "root.b")->error);
     const char *text = lc_snapshot_print(snapshot, LC_SNAPSHOT_TEXT);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "root.a.d"));
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     CU_ASSERT_STRING_EQUAL(snapshot->nodes[0].name, "root"); /* it is the caller's */
     lc_snapshot_free(snapshot);
     check_clock_use(NULL);
@@ -954,35 +961,35 @@ static void snapshot_shows_all(void)
 static void live_shows_what_runs(void)
 {
     struct check_clock *clock = check_clock_new();
-    struct troupe troupe;
+    struct scripted_tree tree;
     check_clock_use(clock);
-    troupe_set(&troupe);
+    tree_init(&tree);
     int64_t begun = lc_now(), later = begun + LC_MINUTE;
-    CU_ASSERT_TRUE(open_for_snapshots(&troupe, clock));
-    lc_snapshot *live = lc_tree_snapshot_live(troupe.tree);
+    CU_ASSERT_TRUE(open_for_snapshots(&tree, clock));
+    lc_snapshot *live = lc_tree_snapshot_live(tree.real);
     CU_ASSERT_EQUAL(live->count, 3);
     row_is(live, "root", LC_NODE_READY, "root", later, 1);
     row_is(live, "root.b", LC_NODE_STARTING, "root", begun, 1);
     row_is(live, "root.a.c", LC_NODE_STARTING, "root", begun, 1); /* its parent has ended */
     lc_snapshot_free(live);
-    lc_tree_cancel(troupe.tree);
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root", LC_NODE_CANCELED));
-    live = lc_tree_snapshot_live(troupe.tree);
+    lc_tree_cancel(tree.real);
+    CU_ASSERT_TRUE(tree_sees(&tree, "root", LC_NODE_CANCELED));
+    live = lc_tree_snapshot_live(tree.real);
     CU_ASSERT_EQUAL(live->count, 2);
     row_is(live, "root.b", LC_NODE_STARTING, "root.b", begun, 1);
     row_is(live, "root.a.c", LC_NODE_STARTING, "root.a.c", begun, 1);
     lc_snapshot_free(live);
-    lc_snapshot *all = lc_tree_snapshot(troupe.tree);
+    lc_snapshot *all = lc_tree_snapshot(tree.real);
     CU_ASSERT_STRING_EQUAL(row_of(all, "root")->waits_for, "2 children to end");
     CU_ASSERT_STRING_EQUAL(row_of(all, "root.a")->waits_for, "1 children to end");
     lc_snapshot_free(all);
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[C], ACTOR_YIELD));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, LC_FOREVER));
-    live = lc_tree_snapshot_live(troupe.tree);
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[B], RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[C], RUNNABLE_YIELD));
+    CHECK_SUCCESS(lc_tree_wait(tree.real, LC_FOREVER));
+    live = lc_tree_snapshot_live(tree.real);
     CU_ASSERT_EQUAL(live->count, 0);
     lc_snapshot_free(live);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
     check_clock_use(NULL);
     check_clock_free(clock);
 }
@@ -1007,9 +1014,9 @@ static void before_the_start_there_is_nothing(void)
 
 /* ---- trees in supervisors ---- */
 
-/* A tree of two actors as the node "tree"; the node "after" depends on it. */
+/* A tree of two runnables as the node "tree"; the node "after" depends on it. */
 struct nested {
-    struct actor *root;
+    struct scripted_runnable *root;
     lc_supervisor *supervisor;
     lc_context *context;
     atomic_uint trees; /* how many were made */
@@ -1066,7 +1073,7 @@ static void add_node(struct nested *nested, const char *name, lc_component_facto
     CHECK_SUCCESS(lc_supervisor_add(nested->supervisor, &node));
 }
 
-static void nested_open(struct nested *nested, struct actor *root, lc_judge handler)
+static void nested_open(struct nested *nested, struct scripted_runnable *root, lc_judge handler)
 {
     *nested = (struct nested){.root = root, .after = lc_handle_new()};
     nested->context = lc_context_new(NULL);
@@ -1087,25 +1094,25 @@ static void nested_end(struct nested *nested)
 
 static void tree_is_a_node(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct nested nested;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A];
     nested_open(&nested, root, NULL);
-    CU_ASSERT_TRUE(actor_entered(root));
-    CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
+    CU_ASSERT_TRUE(runnable_entered(root));
+    CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){a}, 1));
     CHECK_OPEN(nested.after); /* until the root is healthy */
-    CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
+    CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_HEALTHY));
     CHECK_CLOSES(nested.after);
     CHECK_CLOSES(lc_supervisor_ready(nested.supervisor));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL)); /* which is the tree's own business */
-    CU_ASSERT_TRUE(actor_entered(a));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL)); /* which is the tree's own business */
+    CU_ASSERT_TRUE(runnable_entered(a));
     lc_context_cancel(nested.context, NULL);
     CHECK_CLOSES(lc_supervisor_done(nested.supervisor));
     nested_end(&nested);
     CHECK_ERROR(nested.result, -ECANCELED);
     CU_ASSERT_EQUAL(atomic_load(&nested.trees), 1);
-    troupe_strike(&troupe);
+    tree_drop(&tree);
 }
 
 static lc_behavior judge(const lc_failure *failure, void *arg)
@@ -1119,20 +1126,20 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
 static void tree_that_ends_is_judged(void)
 {
     for (int handled = 0; handled < 2; handled++) {
-        struct troupe troupe;
+        struct scripted_tree tree;
         struct nested nested;
-        troupe_set(&troupe);
-        struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
+        tree_init(&tree);
+        struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A];
         root->group.intensity = (lc_intensity){1, LC_HOUR, LC_SHUTDOWN};
         nested_open(&nested, root, handled ? judge : NULL);
-        CU_ASSERT_TRUE(actor_entered(root));
-        CU_ASSERT_TRUE(troupe_plays(root, (struct actor *[]){a}, 1));
-        CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
+        CU_ASSERT_TRUE(runnable_entered(root));
+        CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){a}, 1));
+        CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_HEALTHY));
         CHECK_CLOSES(nested.after);
-        CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && actor_entered(a));
-        CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL));
+        CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL) && runnable_entered(a));
+        CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
         if (handled) {
-            CU_ASSERT_TRUE(actor_entered(root)); /* of another tree */
+            CU_ASSERT_TRUE(runnable_entered(root)); /* of another tree */
             CU_ASSERT_EQUAL(atomic_load(&nested.trees), 2);
             lc_context_cancel(nested.context, NULL);
         }
@@ -1140,22 +1147,22 @@ static void tree_that_ends_is_judged(void)
         CU_ASSERT_TRUE(lc_error_is(nested.result, handled ? -ECANCELED : -101));
         CU_ASSERT_EQUAL(nested.behavior, handled ? LC_STOP : LC_SHUTDOWN);
         lc_error_unref(nested.result);
-        troupe_strike(&troupe);
+        tree_drop(&tree);
     }
 }
 
 /* ---- supervisors in trees ---- */
 
-/* A runnable that runs a supervisor, whose only node is a puppet. */
+/* A runnable that runs a supervisor, whose only node is a worker. */
 struct inner {
-    struct puppet puppet;
+    struct scripted_worker worker;
     lc_behavior verdict;
 };
 
-static lc_error *make_puppet(lc_component **component, void *arg)
+static lc_error *make_worker(lc_component **component, void *arg)
 {
     struct inner *inner = arg;
-    *component = lc_manager_component(puppet_manager(&inner->puppet, 1));
+    *component = lc_manager_component(worker_manager(&inner->worker, 1));
     return NULL;
 }
 
@@ -1170,8 +1177,8 @@ static lc_error *supervise(lc_context *context, void *arg)
 {
     lc_supervisor *supervisor = NULL;
     lc_node node = {.size = sizeof node};
-    node.name = "puppet";
-    node.factory = make_puppet;
+    node.name = "worker";
+    node.factory = make_worker;
     node.arg = arg;
     node.judge = answer;
     node.judge_arg = arg;
@@ -1187,43 +1194,43 @@ static lc_error *supervise(lc_context *context, void *arg)
 
 static void supervisor_in_a_runnable(void)
 {
-    struct troupe troupe;
+    struct scripted_tree tree;
     struct inner inner = {.verdict = LC_RESTART};
-    troupe_set(&troupe);
-    puppet_init(&inner.puppet, -EXDEV);
-    struct actor *a = &troupe.actors[A];
+    tree_init(&tree);
+    worker_init(&inner.worker, -EXDEV);
+    struct scripted_runnable *a = &tree.runnables[A];
     a->child.run = supervise;
     a->child.arg = &inner;
     a->child.stack_size = (size_t)128 * 1024;
-    CU_ASSERT_TRUE(troupe_open(&troupe));
-    CU_ASSERT_TRUE(actor_starts(&troupe.actors[ROOT], 2));
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[B]));
-    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
-    puppet_renew(&inner.puppet);
+    CU_ASSERT_TRUE(tree_start(&tree));
+    CU_ASSERT_TRUE(runnable_starts(&tree.runnables[ROOT], 2));
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[B]));
+    CU_ASSERT_TRUE(worker_entered(&inner.worker));
+    worker_renew(&inner.worker);
     /* One verdict is the supervisor's own business, */
-    CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_FAIL));
-    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
-    CU_ASSERT_EQUAL(troupe_status(&troupe, "root.a").instance, 1);
-    puppet_renew(&inner.puppet);
+    CU_ASSERT_TRUE(worker_told(&inner.worker, WORKER_FAIL));
+    CU_ASSERT_TRUE(worker_entered(&inner.worker));
+    CU_ASSERT_EQUAL(tree_status(&tree, "root.a").instance, 1);
+    worker_renew(&inner.worker);
     /* of another the runnable dies, */
     inner.verdict = LC_SHUTDOWN;
-    CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_FAIL));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_EQUAL(troupe.last.code, -EXDEV);
-    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
-    CU_ASSERT_TRUE(actor_entered(&troupe.actors[B]));
+    CU_ASSERT_TRUE(worker_told(&inner.worker, WORKER_FAIL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_EQUAL(tree.last.code, -EXDEV);
+    CU_ASSERT_TRUE(worker_entered(&inner.worker));
+    CU_ASSERT_TRUE(runnable_entered(&tree.runnables[B]));
     /* and it is cancelled with its runnable. */
-    CU_ASSERT_TRUE(actor_told(&troupe.actors[B], ACTOR_FAIL));
-    CHECK_CLOSES(lc_context_done(inner.puppet.context));
-    puppet_renew(&inner.puppet);
-    CU_ASSERT_TRUE(puppet_told(&inner.puppet, PUPPET_RETURN));
-    CU_ASSERT_TRUE(troupe_sees(&troupe, "root.a", LC_NODE_CANCELED));
-    CU_ASSERT_TRUE(puppet_entered(&inner.puppet));
+    CU_ASSERT_TRUE(runnable_told(&tree.runnables[B], RUNNABLE_FAIL));
+    CHECK_CLOSES(lc_context_done(inner.worker.context));
+    worker_renew(&inner.worker);
+    CU_ASSERT_TRUE(worker_told(&inner.worker, WORKER_RETURN));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
+    CU_ASSERT_TRUE(worker_entered(&inner.worker));
     /* Else it would return and be started again and again, and nobody takes its answers. */
-    lc_tree_cancel(troupe.tree);
-    lc_channel_close(inner.puppet.orders);
-    troupe_strike(&troupe);
-    puppet_drop(&inner.puppet);
+    lc_tree_cancel(tree.real);
+    lc_channel_close(inner.worker.orders);
+    tree_drop(&tree);
+    worker_drop(&inner.worker);
 }
 
 CHECK_SUITE_IN_MODES(

@@ -66,97 +66,98 @@ enum {
     PARCELS
 };
 
-struct scene {
+struct fixture {
     struct parcel parcels[PARCELS];
     lc_receive_port observer; /* of the thread */
     lc_receive_port port, second;
     int failed; /* the first error of the isolate's calls */
 };
 
-static void note(struct scene *scene, int result)
+static void note(struct fixture *fixture, int result)
 {
-    if (result < 0 && scene->failed == 0)
-        scene->failed = result;
+    if (result < 0 && fixture->failed == 0)
+        fixture->failed = result;
 }
 
 static lc_error *take_it(lc_message *message, void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     struct parcel *parcel = lc_message_data(message);
-    if (parcel == &scene->parcels[TAKEN]) {
+    if (parcel == &fixture->parcels[TAKEN]) {
         destroy_parcel(lc_message_take(message));
-        const lc_payload last = moved(&scene->parcels[LAST]);
-        lc_isolate_exit(scene->observer.send, &last);
+        const lc_payload last = moved(&fixture->parcels[LAST]);
+        lc_isolate_exit(fixture->observer.send, &last);
     }
     return NULL;
 }
 
-static void start_timer(struct scene *scene, int which, int64_t after)
+static void start_timer(struct fixture *fixture, int which, int64_t after)
 {
-    const lc_payload payload = moved(&scene->parcels[which]);
-    note(scene, kept_if_failed(&scene->parcels[which],
-                               lc_timer_start(scene->second.send, &payload, after, 0, NULL)));
+    const lc_payload payload = moved(&fixture->parcels[which]);
+    note(fixture, kept_if_failed(&fixture->parcels[which],
+                                 lc_timer_start(fixture->second.send, &payload, after, 0, NULL)));
 }
 
-static lc_error *set_scene(void *arg)
+static lc_error *fixture_set(void *arg)
 {
-    struct scene *scene = arg;
+    struct fixture *fixture = arg;
     lc_port_options options = {.size = sizeof options};
-    options.arg = scene;
+    options.arg = fixture;
     options.handler = take_it;
-    int result = check_code(lc_port_open(&options, &scene->port));
+    int result = check_code(lc_port_open(&options, &fixture->port));
     options.handler = NULL; /* what comes there waits, until the end */
     if (result == 0)
-        result = check_code(lc_port_open(&options, &scene->second));
+        result = check_code(lc_port_open(&options, &fixture->second));
     if (result < 0)
         return lc_error_new(result, "no port");
-    start_timer(scene, TO_TIMER, 0);
-    start_timer(scene, TO_LATE_TIMER, LC_HOUR);
+    start_timer(fixture, TO_TIMER, 0);
+    start_timer(fixture, TO_LATE_TIMER, LC_HOUR);
     return NULL;
 }
 
-static void send_one(struct scene *scene, int which, lc_send_port port)
+static void send_one(struct fixture *fixture, int which, lc_send_port port)
 {
-    const lc_payload payload = moved(&scene->parcels[which]);
-    note(scene,
-         kept_if_failed(&scene->parcels[which], lc_send_payload(port, &payload, LC_FOREVER)));
+    const lc_payload payload = moved(&fixture->parcels[which]);
+    note(fixture,
+         kept_if_failed(&fixture->parcels[which], lc_send_payload(port, &payload, LC_FOREVER)));
 }
 
-static void ping(struct scene *scene, lc_isolate isolate, int which, lc_priority priority)
+static void ping(struct fixture *fixture, lc_isolate isolate, int which, lc_priority priority)
 {
-    const lc_payload payload = moved(&scene->parcels[which]);
-    note(scene, kept_if_failed(&scene->parcels[which],
-                               lc_isolate_ping(isolate, scene->observer.send, &payload, priority)));
+    const lc_payload payload = moved(&fixture->parcels[which]);
+    note(fixture,
+         kept_if_failed(&fixture->parcels[which],
+                        lc_isolate_ping(isolate, fixture->observer.send, &payload, priority)));
 }
 
-static void play_scene(struct scene *scene, lc_isolate isolate)
+static void fixture_play(struct fixture *fixture, lc_isolate isolate)
 {
-    const lc_payload listener = moved(&scene->parcels[LISTENER]);
-    note(scene,
-         kept_if_failed(&scene->parcels[LISTENER],
-                        lc_isolate_add_exit_listener(isolate, scene->observer.send, &listener)));
-    send_one(scene, TO_PORT, scene->port.send);
-    send_one(scene, SECOND, scene->second.send);
-    send_one(scene, TO_CHANNEL, scene->observer.send);
-    ping(scene, isolate, PING, LC_PRIORITY_IMMEDIATE);
-    ping(scene, isolate, LATE_PING, LC_PRIORITY_NEXT_EVENT);
-    send_one(scene, TAKEN, scene->port.send);
+    const lc_payload listener = moved(&fixture->parcels[LISTENER]);
+    note(fixture,
+         kept_if_failed(&fixture->parcels[LISTENER],
+                        lc_isolate_add_exit_listener(isolate, fixture->observer.send, &listener)));
+    send_one(fixture, TO_PORT, fixture->port.send);
+    send_one(fixture, SECOND, fixture->second.send);
+    send_one(fixture, TO_CHANNEL, fixture->observer.send);
+    ping(fixture, isolate, PING, LC_PRIORITY_IMMEDIATE);
+    ping(fixture, isolate, LATE_PING, LC_PRIORITY_NEXT_EVENT);
+    send_one(fixture, TAKEN, fixture->port.send);
     /* If that was not sent it has to be ended otherwise. */
-    if (scene->failed < 0)
+    if (fixture->failed < 0)
         lc_isolate_kill(isolate, LC_PRIORITY_NEXT_EVENT);
 }
 
-static int run_scene(struct scene *scene, lc_executor *executor)
+static int fixture_go(struct fixture *fixture, lc_executor *executor)
 {
     lc_isolate isolate;
     lc_isolate_options options = {.size = sizeof options};
     options.executor = executor;
-    options.entry = set_scene;
-    options.arg = scene;
-    options.on_exit = scene->observer.send;
-    options.exit_response = moved(&scene->parcels[FIRST]);
+    options.entry = fixture_set;
+    options.arg = fixture;
+    options.on_exit = fixture->observer.send;
+    options.exit_response = moved(&fixture->parcels[FIRST]);
     lc_error *error = lc_isolate_spawn(&options, &isolate);
-    int result = kept_if_failed(&scene->parcels[FIRST], lc_error_code(error));
+    int result = kept_if_failed(&fixture->parcels[FIRST], lc_error_code(error));
     lc_error_unref(error);
     if (result < 0)
         return result;
@@ -169,8 +170,8 @@ static int run_scene(struct scene *scene, lc_executor *executor)
     else
         lc_isolate_kill(isolate, LC_PRIORITY_NEXT_EVENT);
     if (ready && !lc_handle_is_closed(done))
-        play_scene(scene, isolate);
-    result = lc_handle_wait(done, check_patience()) == 0 ? scene->failed : 1;
+        fixture_play(fixture, isolate);
+    result = lc_handle_wait(done, check_patience()) == 0 ? fixture->failed : 1;
     lc_handle_unref(ready);
     lc_handle_unref(done);
     return ready ? result : -ENOMEM;
@@ -179,22 +180,22 @@ static int run_scene(struct scene *scene, lc_executor *executor)
 /* @return 0: nothing has failed; below 0: told of; above 0: something is wrong. */
 static int attempt(void)
 {
-    struct scene scene = {.failed = 0};
+    struct fixture fixture = {.failed = 0};
     lc_executor_options options = {.size = sizeof options};
     lc_executor *executor = NULL;
     options.threads = 1;
     options.stall_limit = LC_FOREVER;
-    if (check_code(lc_port_open(NULL, &scene.observer)) < 0)
+    if (check_code(lc_port_open(NULL, &fixture.observer)) < 0)
         return -ENOMEM;
     lc_error *error = lc_executor_new(&options, &executor);
     int result = lc_error_code(error);
     lc_error_unref(error);
     if (result == 0)
-        result = run_scene(&scene, executor);
+        result = fixture_go(&fixture, executor);
     if (result <= 0 && lc_executor_free(executor) != 0)
         result = 2;
-    lc_port_close(scene.observer);
-    return all_over_once(scene.parcels, PARCELS) ? result : 3;
+    lc_port_close(fixture.observer);
+    return all_over_once(fixture.parcels, PARCELS) ? result : 3;
 }
 
 /* @return whether an allocation was there to fail. */

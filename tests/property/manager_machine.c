@@ -1,12 +1,12 @@
 /*
  * manager_machine.c: random sequences of what can happen to a component manager, against a model that is too small to
- * be wrong. The workers are puppets: each step is handed over and acknowledged, so what must be true after it is
+ * be wrong. The workers are workers: each step is handed over and acknowledged, so what must be true after it is
  * known exactly.
  *
  * Again with the same sequences: LC_CHECK_SEED=<seed of the run>. One sequence alone: LC_CHECK_SEQUENCE=<its seed>.
  */
 #include "support/check.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -67,7 +67,7 @@ static bool shutting_down(const struct model *model)
 struct machine {
     struct model model;
     struct scope scope;
-    struct puppet puppets[MOST];
+    struct scripted_worker workers[MOST];
     lc_manager *manager;
     uint64_t random;
     char story[4096];
@@ -159,20 +159,20 @@ static void compare(struct machine *machine)
     }
     compare_status(machine);
     for (size_t i = 0; i < model->workers; i++)
-        if (machine->puppets[i].context)
+        if (machine->workers[i].context)
             claim(machine,
-                  (lc_context_error(machine->puppets[i].context) != NULL) == shutting_down(model),
+                  (lc_context_error(machine->workers[i].context) != NULL) == shutting_down(model),
                   "whether the workers' context has ended");
     claim(machine, (lc_context_error(machine->scope.context) != NULL) == model->parent_cancelled,
           "whether the parent has ended");
-    claim(machine, check_log_count("puppet failed") == model->logged,
+    claim(machine, check_log_count("worker failed") == model->logged,
           "the errors that were logged");
     claim(machine, check_log_count("unhandled error") == model->unhandled,
           "the errors that were logged as unhandled");
     claim(machine, check_log_count("failed while being stopped") == model->late,
           "the errors that were logged as late");
     claim(machine, check_until(has_told_early, machine), "the workers that returned too early");
-    claim(machine, check_log_count("puppet yielded") == 0, "the clean answers, dropped");
+    claim(machine, check_log_count("worker yielded") == 0, "the clean answers, dropped");
 }
 
 /* ---- steps ---- */
@@ -188,7 +188,7 @@ static void step_start(struct machine *machine)
         return;
     }
     claim(machine,
-          puppet_start(machine->manager, &machine->scope, machine->puppets, model->workers),
+          worker_start(machine->manager, &machine->scope, machine->workers, model->workers),
           "the start");
     model->started = true;
     for (size_t i = 0; i < model->workers; i++)
@@ -205,7 +205,7 @@ static void step_cancel(struct machine *machine)
 static void step_ready(struct machine *machine, size_t worker)
 {
     tell(machine, "ready", worker);
-    claim(machine, puppet_does(&machine->puppets[worker], PUPPET_READY), "the answer to ready");
+    claim(machine, worker_does(&machine->workers[worker], WORKER_READY), "the answer to ready");
     machine->model.was_ready[worker] = true;
     if (machine->model.phase[worker] == STARTING)
         machine->model.phase[worker] = RUNNING;
@@ -216,7 +216,7 @@ static void step_ready_outside(struct machine *machine, size_t worker)
 {
     struct model *model = &machine->model;
     tell(machine, "ready-outside", worker);
-    lc_ready_signal(machine->puppets[worker].ready);
+    lc_ready_signal(machine->workers[worker].ready);
     if (model->phase[worker] == RETURNED)
         return;
     model->was_ready[worker] = true;
@@ -229,7 +229,7 @@ static void step_notice(struct machine *machine, size_t worker)
     if (!shutting_down(&machine->model))
         return;
     tell(machine, "notice", worker);
-    claim(machine, puppet_does(&machine->puppets[worker], PUPPET_AWAIT), "the answer to await");
+    claim(machine, worker_does(&machine->workers[worker], WORKER_AWAIT), "the answer to await");
     machine->model.phase[worker] = STOPPING;
 }
 
@@ -254,15 +254,15 @@ static void model_return(struct model *model, size_t worker)
 
 static void step_end(struct machine *machine, size_t worker)
 {
-    static const enum puppet_order orders[] = {PUPPET_RETURN, PUPPET_RETURN, PUPPET_EXIT,
-                                               PUPPET_FAIL,   PUPPET_THROW,  PUPPET_YIELD};
+    static const enum worker_order orders[] = {WORKER_RETURN, WORKER_RETURN, WORKER_EXIT,
+                                               WORKER_FAIL,   WORKER_THROW,  WORKER_YIELD};
     static const char *const names[] = {"return", "return", "exit", "fail", "throw", "yield"};
     struct model *model = &machine->model;
     bool stopping = shutting_down(model);
     size_t drawn = draw(machine, sizeof orders / sizeof *orders - !stopping);
     tell(machine, names[drawn], worker);
-    claim(machine, puppet_told(&machine->puppets[worker], orders[drawn]), "the order to end");
-    if (orders[drawn] == PUPPET_FAIL || orders[drawn] == PUPPET_THROW)
+    claim(machine, worker_told(&machine->workers[worker], orders[drawn]), "the order to end");
+    if (orders[drawn] == WORKER_FAIL || orders[drawn] == WORKER_THROW)
         model_failure(model, worker);
     else
         model_return(model, worker);
@@ -306,7 +306,7 @@ static void step(struct machine *machine)
 
 /* ---- a sequence ---- */
 
-static struct puppet shared[MOST]; /* made once: their channels are used again and again */
+static struct scripted_worker shared[MOST]; /* made once: their channels are used again and again */
 
 static void machine_init(struct machine *machine, uint64_t random)
 {
@@ -314,8 +314,8 @@ static void machine_init(struct machine *machine, uint64_t random)
     machine->model.workers = draw(machine, MOST + 1);
     machine->model.first_error = -1;
     for (size_t i = 0; i < MOST; i++)
-        machine->puppets[i] = shared[i];
-    machine->manager = puppet_manager(machine->puppets, machine->model.workers);
+        machine->workers[i] = shared[i];
+    machine->manager = worker_manager(machine->workers, machine->model.workers);
     check_log_capture();
 }
 
@@ -329,13 +329,13 @@ static void machine_finish(struct machine *machine)
         if (model->phase[i] == RETURNED)
             continue;
         tell(machine, "finish", i);
-        claim(machine, puppet_told(&machine->puppets[i], PUPPET_RETURN), "the order to return");
+        claim(machine, worker_told(&machine->workers[i], WORKER_RETURN), "the order to return");
         model_return(model, i);
         model->phase[i] = RETURNED;
     }
     compare(machine);
     lc_error *error = lc_signaler_take(machine->scope.signaler);
-    lc_error *wanted = model->first_error < 0 ? NULL : machine->puppets[model->first_error].error;
+    lc_error *wanted = model->first_error < 0 ? NULL : machine->workers[model->first_error].error;
     claim(machine, error == wanted, "the error that was thrown");
     lc_error_unref(error);
 }
@@ -345,7 +345,7 @@ static void machine_drop(struct machine *machine)
     check_log_release();
     lc_manager_unref(machine->manager);
     for (size_t i = 0; i < MOST; i++)
-        puppet_renew(&machine->puppets[i]);
+        worker_renew(&machine->workers[i]);
     scope_drop(&machine->scope);
 }
 
@@ -379,12 +379,12 @@ static void manager_does_what_the_model_says(void)
     uint64_t seeds = check_seed();
     bool well = true;
     for (size_t i = 0; i < MOST; i++)
-        puppet_init(&shared[i], -(int)(100 + i));
+        worker_init(&shared[i], -(int)(100 + i));
     for (unsigned i = 0; i < count && well; i++)
         well = run_sequence(given ? strtoull(given, NULL, 0) : check_random(&seeds));
     CU_ASSERT_TRUE(well);
     for (size_t i = 0; i < MOST && well; i++)
-        puppet_drop(&shared[i]);
+        worker_drop(&shared[i]);
 }
 
 CHECK_SUITE(manager_machine, "property: manager machine",

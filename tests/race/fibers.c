@@ -5,8 +5,8 @@
 #include "support/fibers.h"
 #include "support/check.h"
 #include "support/helper.h"
-#include "support/puppet.h"
 #include "support/race.h"
+#include "support/scripted_worker.h"
 
 #include "executor/timers.h"
 

@@ -6,7 +6,7 @@
 #include "support/fibers.h"
 #include "support/helper.h"
 #include "support/isolates.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle/supervisor.h>
 
@@ -37,7 +37,7 @@ struct service {
     lc_supervisor *supervisor;
     lc_context *context;
     struct helper helper;
-    struct soloist soloist;
+    struct agent agent;
     lc_context *late; /* with a deadline that is not to come */
     lc_executor *executor;
     lc_handle *never;
@@ -57,7 +57,7 @@ static void wait_for_handle(void *handle)
 static lc_error *start_timer(void *arg)
 {
     struct service *service = arg;
-    CU_ASSERT_EQUAL(lc_timer_start(service->soloist.port.send, NULL, LC_HOUR, LC_HOUR, NULL), 0);
+    CU_ASSERT_EQUAL(lc_timer_start(service->agent.port.send, NULL, LC_HOUR, LC_HOUR, NULL), 0);
     return NULL;
 }
 
@@ -80,14 +80,14 @@ static void service_begin(struct service *service)
     service->executor = fibers_executor(2);
     for (int i = 0; i < 100; i++)
         fibers_spread(service->executor, wait_for_handle, service->never);
-    soloist_start(&service->soloist);
-    soloist_does(&service->soloist, start_timer, service);
+    agent_start(&service->agent);
+    agent_does(&service->agent, start_timer, service);
 }
 
 static void service_end(struct service *service)
 {
     lc_handle_close(service->never);
-    soloist_stop(&service->soloist);
+    agent_stop(&service->agent);
     fibers_end(service->executor);
     lc_context_cancel(service->context, NULL);
     helper_join(&service->helper);

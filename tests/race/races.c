@@ -3,8 +3,8 @@
  * judged is what must hold whoever comes first.
  */
 #include "support/check.h"
-#include "support/puppet.h"
 #include "support/race.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 

@@ -137,24 +137,24 @@ static void last_message_comes_after_those_before_it(void)
 static void control_before_a_kill_is_carried_out(void)
 {
     static const int numbers[] = {PONG, PONG + 1, PONG + 2};
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
     struct gate gate;
     gate_init(&gate);
-    soloist_init(&soloist);
-    soloist.options.on_exit = port.send;
-    soloist.options.exit_response = number_payload(&exited);
-    soloist_begin(&soloist);
-    soloist_waits(&soloist, &gate);
+    agent_init(&agent);
+    agent.options.on_exit = port.send;
+    agent.options.exit_response = number_payload(&exited);
+    agent_begin(&agent);
+    agent_waits(&agent, &gate);
     for (int i = 0; i < 3; i++) {
         const lc_payload response = number_payload(&numbers[i]);
         CU_ASSERT_EQUAL(
-            lc_isolate_ping(soloist.isolate, port.send, &response, LC_PRIORITY_NEXT_EVENT), 0);
+            lc_isolate_ping(agent.isolate, port.send, &response, LC_PRIORITY_NEXT_EVENT), 0);
     }
-    CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(agent.isolate, LC_PRIORITY_NEXT_EVENT), 0);
     lc_handle_close(gate.open);
     PROBE_GETS(port, PONG, PONG + 1, PONG + 2, EXITED);
-    soloist_ends(&soloist);
+    agent_ends(&agent);
     probe_close(port);
     gate_drop(&gate);
 }
@@ -163,21 +163,21 @@ static void control_before_a_kill_is_carried_out(void)
 static void paused_isolate_is_killed(void)
 {
     for (int at_once = 0; at_once < 2; at_once++) {
-        struct soloist soloist;
+        struct agent agent;
         lc_receive_port port = probe_open();
         lc_capability resume = lc_capability_new();
-        soloist_init(&soloist);
-        soloist.options.on_exit = port.send;
-        soloist.options.exit_response = number_payload(&exited);
-        soloist_begin(&soloist);
-        CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, resume), 0);
-        CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, lc_capability_new()), 0);
+        agent_init(&agent);
+        agent.options.on_exit = port.send;
+        agent.options.exit_response = number_payload(&exited);
+        agent_begin(&agent);
+        CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, resume), 0);
+        CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, lc_capability_new()), 0);
         CU_ASSERT_EQUAL(
-            lc_isolate_kill(soloist.isolate, at_once ? LC_PRIORITY_IMMEDIATE : LC_PRIORITY_DEFAULT),
+            lc_isolate_kill(agent.isolate, at_once ? LC_PRIORITY_IMMEDIATE : LC_PRIORITY_DEFAULT),
             0);
         PROBE_GETS(port, EXITED);
-        soloist_ends(&soloist);
-        CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), -ESRCH);
+        agent_ends(&agent);
+        CU_ASSERT_EQUAL(lc_isolate_resume(agent.isolate, resume), -ESRCH);
         probe_close(port);
     }
 }
@@ -191,29 +191,29 @@ static lc_error *open_passing_port(void *arg)
 
 static void what_comes_before_and_during_a_pause_is_kept(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
     struct numbers numbers[2] = {{port.send}, {LC_NO_PORT}};
     lc_capability resume = lc_capability_new();
     struct gate gate;
     gate_init(&gate);
-    soloist_init(&soloist);
-    soloist.overture = open_passing_port;
-    soloist.arg = numbers;
-    soloist_begin(&soloist);
-    soloist_waits(&soloist, &gate);
+    agent_init(&agent);
+    agent.first = open_passing_port;
+    agent.arg = numbers;
+    agent_begin(&agent);
+    agent_waits(&agent, &gate);
     CU_ASSERT_EQUAL(send_number(numbers[1].port, 1), 0);
-    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, resume), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, resume), 0);
     CU_ASSERT_EQUAL(send_number(numbers[1].port, 2), 0);
     lc_handle_close(gate.open);
-    CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_ping(agent.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
     PROBE_GETS(port, 0);
     CU_ASSERT_EQUAL(send_number(numbers[1].port, 3), 0);
     CU_ASSERT_TRUE(probe_is_empty(port));
-    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), 0);
+    CU_ASSERT_EQUAL(lc_isolate_resume(agent.isolate, resume), 0);
     PROBE_GETS(port, 1, 2, 3);
-    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, resume), -ENOENT); /* it is used up */
-    soloist_stop(&soloist);
+    CU_ASSERT_EQUAL(lc_isolate_resume(agent.isolate, resume), -ENOENT); /* it is used up */
+    agent_stop(&agent);
     probe_close(port);
     gate_drop(&gate);
 }
@@ -221,9 +221,9 @@ static void what_comes_before_and_during_a_pause_is_kept(void)
 /* Which capability is a resume capability is decided by the pause alone. */
 static void only_the_capability_of_the_pause_resumes(void)
 {
-    struct soloist soloist;
-    soloist_start(&soloist);
-    lc_isolate isolate = soloist.isolate;
+    struct agent agent;
+    agent_start(&agent);
+    lc_isolate isolate = agent.isolate;
     CU_ASSERT_EQUAL(lc_isolate_pause(isolate, isolate.terminate), 0);
     CU_ASSERT_EQUAL(lc_isolate_read_state(isolate), LC_ISOLATE_PAUSED);
     CU_ASSERT_EQUAL(lc_isolate_resume(isolate, isolate.pause), -ENOENT);
@@ -237,7 +237,7 @@ static void only_the_capability_of_the_pause_resumes(void)
     bare.terminate = isolate.pause; /* swapped: neither is what it is taken for */
     CU_ASSERT_EQUAL(lc_isolate_pause(bare, lc_capability_new()), -EPERM);
     CU_ASSERT_EQUAL(lc_isolate_kill(bare, LC_PRIORITY_IMMEDIATE), -EPERM);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
 }
 
 /* ---- deferred calls while an isolate ends ---- */
@@ -344,23 +344,23 @@ static lc_error *open_closing(void *arg)
 /* A handler closes its port while more messages are queued there: each is destroyed, once. */
 static void port_is_closed_under_its_messages(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     struct gate gate;
     lc_receive_port port = probe_open();
     struct closing closing = {.report = port.send, .parcels = {{.number = 1}, {.number = 2}}};
     gate_init(&gate);
-    soloist_init(&soloist);
-    soloist.overture = open_closing;
-    soloist.arg = &closing;
-    soloist_begin(&soloist);
-    soloist_waits(&soloist, &gate);
+    agent_init(&agent);
+    agent.first = open_closing;
+    agent.arg = &closing;
+    agent_begin(&agent);
+    agent_waits(&agent, &gate);
     for (int i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(send_parcel(closing.port.send, &closing.parcels[i]), 0);
     lc_handle_close(gate.open);
     PROBE_GETS(port, 1011);
-    CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_ping(agent.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
     PROBE_GETS(port, 0);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     for (int i = 0; i < 3; i++)
         CU_ASSERT_EQUAL(atomic_load(&closing.parcels[i].destroyed), 1);
     CU_ASSERT_FALSE(lc_port_is_open(closing.port.send));
@@ -399,22 +399,22 @@ static void full_mailbox_refuses_its_own_sender(void)
 {
     enum { LIMIT = 4 };
     for (int park = 0; park < 2; park++) {
-        struct soloist soloist;
+        struct agent agent;
         lc_receive_port port = probe_open();
         struct full full = {.report = port.send};
-        soloist_init(&soloist);
-        soloist.overture = open_full;
-        soloist.arg = &full;
-        soloist.options.mailbox_limit = LIMIT;
-        soloist.options.when_full = park ? LC_FULL_PARK_SENDER : LC_FULL_REFUSE;
-        soloist_begin(&soloist);
-        CU_ASSERT_EQUAL(soloist_told(&soloist, fill_own_mailbox, &full), 0);
+        agent_init(&agent);
+        agent.first = open_full;
+        agent.arg = &full;
+        agent.options.mailbox_limit = LIMIT;
+        agent.options.when_full = park ? LC_FULL_PARK_SENDER : LC_FULL_REFUSE;
+        agent_begin(&agent);
+        CU_ASSERT_EQUAL(agent_told(&agent, fill_own_mailbox, &full), 0);
         PROBE_GETS(port, park ? -EDEADLK : -ENOBUFS);
         int sent = probe_number(port);
         CU_ASSERT_TRUE(sent == LIMIT || sent == LIMIT - 1);
         for (int i = 0; i < sent; i++)
             PROBE_GETS(port, i);
-        soloist_stop(&soloist);
+        agent_stop(&agent);
         probe_close(port);
     }
 }
@@ -471,21 +471,21 @@ static lc_error *fail_with(void *arg)
 static void survives_each_of_many_errors(void)
 {
     static const int codes[] = {-5001, -5002, -5003};
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
-    soloist_init(&soloist);
-    soloist.options.errors_not_fatal = true;
-    soloist.options.on_error = soloist.options.on_exit = port.send;
-    soloist.options.exit_response = number_payload(&exited);
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.options.errors_not_fatal = true;
+    agent.options.on_error = agent.options.on_exit = port.send;
+    agent.options.exit_response = number_payload(&exited);
+    agent_begin(&agent);
     for (int i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&codes[i]), 0);
+        CU_ASSERT_EQUAL(agent_told(&agent, fail_with, (void *)(uintptr_t)&codes[i]), 0);
         hears_error(port, codes[i]);
     }
-    CU_ASSERT_EQUAL(lc_isolate_read_state(soloist.isolate), LC_ISOLATE_RUNNING);
-    CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(agent.isolate), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(agent_told(&agent, agent_leaves, &agent), 0);
     PROBE_GETS(port, EXITED);
-    soloist_ends(&soloist);
+    agent_ends(&agent);
     probe_close(port);
 }
 
@@ -493,27 +493,27 @@ static void survives_each_of_many_errors(void)
 static void unheard_errors_are_logged(void)
 {
     static const int before = -5004, heard = -5005, after = -5006;
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
-    soloist_init(&soloist);
-    soloist.options.errors_not_fatal = true;
+    agent_init(&agent);
+    agent.options.errors_not_fatal = true;
     check_log_capture();
-    soloist_begin(&soloist);
-    CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&before), 0);
-    CU_ASSERT_EQUAL(lc_isolate_ping(soloist.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
+    agent_begin(&agent);
+    CU_ASSERT_EQUAL(agent_told(&agent, fail_with, (void *)(uintptr_t)&before), 0);
+    CU_ASSERT_EQUAL(lc_isolate_ping(agent.isolate, port.send, NULL, LC_PRIORITY_NEXT_EVENT), 0);
     PROBE_GETS(port, 0);
     struct gate gate;
     gate_init(&gate);
-    soloist_waits(&soloist, &gate); /* the first error has been dealt with */
-    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(soloist.isolate, port.send), 0);
+    agent_waits(&agent, &gate); /* the first error has been dealt with */
+    CU_ASSERT_EQUAL(lc_isolate_add_error_listener(agent.isolate, port.send), 0);
     lc_handle_close(gate.open);
-    CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&heard), 0);
+    CU_ASSERT_EQUAL(agent_told(&agent, fail_with, (void *)(uintptr_t)&heard), 0);
     hears_error(port, heard);
-    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(soloist.isolate, port.send), 0);
-    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(soloist.isolate, port.send), -ENOENT);
-    CU_ASSERT_EQUAL(soloist_told(&soloist, fail_with, (void *)(uintptr_t)&after), 0);
-    CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
-    soloist_ends(&soloist);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(agent.isolate, port.send), 0);
+    CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(agent.isolate, port.send), -ENOENT);
+    CU_ASSERT_EQUAL(agent_told(&agent, fail_with, (void *)(uintptr_t)&after), 0);
+    CU_ASSERT_EQUAL(agent_told(&agent, agent_leaves, &agent), 0);
+    agent_ends(&agent);
     CU_ASSERT_EQUAL(check_log_count("failed with -5004"), 1);
     CU_ASSERT_EQUAL(check_log_count("failed with -5005"), 0);
     CU_ASSERT_EQUAL(check_log_count("failed with -5006"), 1);
@@ -537,25 +537,25 @@ static lc_error *start_ticking(void *arg)
 /* Two isolates tick. The end of one, with its timer armed, leaves the other one ticking. */
 static void timers_of_others_go_on(void)
 {
-    struct soloist killed, other;
+    struct agent killed, other;
     lc_receive_port killed_port = probe_open(), other_port = probe_open();
     struct numbers killed_numbers = {killed_port.send}, other_numbers = {other_port.send};
-    soloist_init(&killed);
-    soloist_init(&other);
-    killed.overture = other.overture = start_ticking;
+    agent_init(&killed);
+    agent_init(&other);
+    killed.first = other.first = start_ticking;
     killed.arg = &killed_numbers;
     other.arg = &other_numbers;
-    soloist_begin(&killed);
-    soloist_begin(&other);
+    agent_begin(&killed);
+    agent_begin(&other);
     PROBE_GETS(killed_port, 1);
     PROBE_GETS(other_port, 1);
     CU_ASSERT_EQUAL(lc_isolate_kill(killed.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    soloist_ends(&killed);
+    agent_ends(&killed);
     probe_close(killed_port);
     killed_port = probe_open();
     PROBE_GETS(other_port, 1, 1, 1, 1, 1);
     CU_ASSERT_TRUE(probe_is_empty(killed_port));
-    soloist_stop(&other);
+    agent_stop(&other);
     probe_close(killed_port);
     probe_close(other_port);
 }
@@ -576,24 +576,24 @@ static lc_error *open_weak_port(void *arg)
 /* Only a weak port is left open: what has come there is handled, and then the isolate ends. */
 static void weak_port_keeps_messages_but_no_isolate(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     struct gate gate;
     lc_receive_port port = probe_open();
     struct numbers numbers[2] = {{port.send}, {LC_NO_PORT}};
     gate_init(&gate);
-    soloist_init(&soloist);
-    soloist.overture = open_weak_port;
-    soloist.arg = numbers;
-    soloist.options.on_exit = port.send;
-    soloist.options.exit_response = number_payload(&exited);
-    soloist_begin(&soloist);
-    soloist_waits(&soloist, &gate);
-    CU_ASSERT_EQUAL(soloist_told(&soloist, soloist_leaves, &soloist), 0);
+    agent_init(&agent);
+    agent.first = open_weak_port;
+    agent.arg = numbers;
+    agent.options.on_exit = port.send;
+    agent.options.exit_response = number_payload(&exited);
+    agent_begin(&agent);
+    agent_waits(&agent, &gate);
+    CU_ASSERT_EQUAL(agent_told(&agent, agent_leaves, &agent), 0);
     CU_ASSERT_EQUAL(send_number(numbers[1].port, 1), 0);
     CU_ASSERT_EQUAL(send_number(numbers[1].port, 2), 0);
     lc_handle_close(gate.open);
     PROBE_GETS(port, 1, 2, EXITED);
-    soloist_ends(&soloist);
+    agent_ends(&agent);
     probe_close(port);
     gate_drop(&gate);
 }
@@ -603,15 +603,15 @@ static void weak_port_keeps_messages_but_no_isolate(void)
 /* A kill at once ends a wait of the running handler, which would otherwise last much longer. */
 static void kill_ends_a_parked_handler(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     struct gate gate;
     gate_init(&gate);
-    soloist_start(&soloist);
-    soloist_waits(&soloist, &gate);
-    CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    CU_ASSERT_EQUAL(lc_handle_wait(soloist.done, lc_deadline_after(3 * LC_SECOND)), 0);
+    agent_start(&agent);
+    agent_waits(&agent, &gate);
+    CU_ASSERT_EQUAL(lc_isolate_kill(agent.isolate, LC_PRIORITY_IMMEDIATE), 0);
+    CU_ASSERT_EQUAL(lc_handle_wait(agent.done, lc_deadline_after(3 * LC_SECOND)), 0);
     lc_handle_close(gate.open);
-    soloist_ends(&soloist);
+    agent_ends(&agent);
     gate_drop(&gate);
 }
 
@@ -625,21 +625,21 @@ static lc_error *send_to_self_at_once(void *arg)
     return NULL;
 }
 
-/* The spawner fills the port for cues of a slow entry; the entry still gets through. */
+/* The spawner fills the port for actions of a slow entry; the entry still gets through. */
 static void small_mailbox_does_not_stop_a_start(void)
 {
     enum { LIMIT = 1 };
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
     struct full full = {.report = port.send};
-    soloist_init(&soloist);
-    soloist.overture = send_to_self_at_once;
-    soloist.arg = &full;
-    soloist.options.mailbox_limit = LIMIT;
-    soloist.options.when_full = LC_FULL_PARK_SENDER;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.first = send_to_self_at_once;
+    agent.arg = &full;
+    agent.options.mailbox_limit = LIMIT;
+    agent.options.when_full = LC_FULL_PARK_SENDER;
+    agent_begin(&agent);
     PROBE_GETS(port, 0, 3);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(port);
 }
 

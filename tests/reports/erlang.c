@@ -5,10 +5,10 @@
  */
 #include "reports/beside.h"
 #include "support/check.h"
-#include "support/crew.h"
 #include "support/isolates.h"
 #include "support/mode.h"
-#include "support/troupe.h"
+#include "support/scripted_graph.h"
+#include "support/scripted_tree.h"
 
 #include <lifecycle.h>
 #include <lifecycle/isolate.h>
@@ -59,15 +59,15 @@ static lc_receive_port server_call(struct server *server, int number)
 /* The reply to a call that was given up reaches no later call. */
 static void late_reply_reaches_nothing(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     struct server server;
     lc_message *message = NULL;
     gate_init(&server.gate);
-    soloist_init(&soloist);
-    soloist.overture = server_opens;
-    soloist.arg = &server;
-    soloist_begin(&soloist);
-    soloist_waits(&soloist, &server.gate);
+    agent_init(&agent);
+    agent.first = server_opens;
+    agent.arg = &server;
+    agent_begin(&agent);
+    agent_waits(&agent, &server.gate);
     lc_receive_port first = server_call(&server, 1);
     CU_ASSERT_EQUAL(lc_port_receive(first, &message, LC_NOW), -ETIMEDOUT);
     probe_close(first);
@@ -80,7 +80,7 @@ static void late_reply_reaches_nothing(void)
     CU_ASSERT_TRUE(probe_is_empty(second));
     CU_ASSERT_EQUAL(lc_port_receive(first, &message, LC_NOW), -EBADF);
     probe_close(second);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     gate_drop(&server.gate);
 }
 
@@ -88,21 +88,21 @@ static void late_reply_reaches_nothing(void)
 static void caller_hears_that_the_server_ends(void)
 {
     static const int gone = -1;
-    struct soloist soloist;
+    struct agent agent;
     struct server server;
     const lc_payload response = {(void *)(uintptr_t)&gone, sizeof gone, NULL};
     gate_init(&server.gate);
-    soloist_init(&soloist);
-    soloist.overture = server_opens;
-    soloist.arg = &server;
-    soloist_begin(&soloist);
-    soloist_waits(&soloist, &server.gate);
+    agent_init(&agent);
+    agent.first = server_opens;
+    agent.arg = &server;
+    agent_begin(&agent);
+    agent_waits(&agent, &server.gate);
     lc_receive_port reply = server_call(&server, 1);
-    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(soloist.isolate, reply.send, &response), 0);
-    CU_ASSERT_EQUAL(lc_isolate_kill(soloist.isolate, LC_PRIORITY_NEXT_EVENT), 0);
+    CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(agent.isolate, reply.send, &response), 0);
+    CU_ASSERT_EQUAL(lc_isolate_kill(agent.isolate, LC_PRIORITY_NEXT_EVENT), 0);
     lc_handle_close(server.gate.open);
     PROBE_GETS(reply, -1);
-    soloist_ends(&soloist);
+    agent_ends(&agent);
     CU_ASSERT_TRUE(probe_is_empty(reply));
     probe_close(reply);
     gate_drop(&server.gate);
@@ -112,73 +112,73 @@ static void caller_hears_that_the_server_ends(void)
 
 static int remove_it(void *arg)
 {
-    struct player *player = arg;
-    lc_error *error =
-        lc_supervisor_remove(player->crew->supervisor, player->name, check_patience());
+    struct scripted_node *node = arg;
+    lc_error *error = lc_supervisor_remove(node->graph->supervisor, node->name, check_patience());
     int code = lc_error_code(error);
     lc_error_unref(error);
     return code;
 }
 
 /* It fails, or completes, as it is removed: the removal succeeds, and it is not restarted on. */
-static void ends_while_it_is_removed(enum crew_order order)
+static void ends_while_it_is_removed(enum node_order order)
 {
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "child", ""), *other = crew_player(crew, "o", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "child", ""),
+                         *other = graph_node(graph, "o", "");
     struct beside remover;
     check_log_capture();
-    crew_begin(crew);
-    RUNS(player, 1);
+    graph_begin(graph);
+    RUNS(node, 1);
     RUNS(other, 1);
-    beside_start(&remover, remove_it, player);
-    lc_channel_send(STINT(player, 1).orders, (void *)(intptr_t)order, LC_NOW);
+    beside_start(&remover, remove_it, node);
+    lc_channel_send(INSTANCE(node, 1).orders, (void *)(intptr_t)order, LC_NOW);
     int code = beside_ends(&remover);
     CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph->supervisor);
     CU_ASSERT_EQUAL(snapshot->count, 1);
     lc_snapshot_free(snapshot);
-    unsigned made = atomic_load(&player->made);
+    unsigned made = atomic_load(&node->made);
     for (unsigned number = 1; number <= made; number++)
-        CU_ASSERT_TRUE(!STINT(player, number).context ||
-                       lc_handle_is_closed(STINT(player, number).left));
+        CU_ASSERT_TRUE(!INSTANCE(node, number).context ||
+                       lc_handle_is_closed(INSTANCE(node, number).left));
     NOT_TOLD(other, 1);
-    crew_cancel(crew);
-    MADE(player, made);
+    graph_cancel(graph);
+    MADE(node, made);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void fails_while_it_is_removed(void)
 {
-    ends_while_it_is_removed(CREW_FAIL);
+    ends_while_it_is_removed(NODE_FAIL);
 }
 
 static void completes_while_it_is_removed(void)
 {
-    ends_while_it_is_removed(CREW_RETURN);
+    ends_while_it_is_removed(NODE_RETURN);
 }
 
 /* Nodes of which there is no instance are stopped with the others. */
 static void stop_bears_nodes_that_never_ran(void)
 {
-    struct crew *crew = crew_new();
-    struct player *base = crew_player(crew, "base", "");
-    struct player *waiting = crew_player(crew, "waiting", "base");
-    struct player *refused = crew_player(crew, "refused", "");
-    struct player *last = crew_player(crew, "last", "waiting");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *base = graph_node(graph, "base", "");
+    struct scripted_node *waiting = graph_node(graph, "waiting", "base");
+    struct scripted_node *refused = graph_node(graph, "refused", "");
+    struct scripted_node *last = graph_node(graph, "last", "waiting");
     base->slow = true;
     refused->factory_fails_at = 1;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(base, 1);
-    crew_sees(refused, LC_NODE_STOPPED);
-    crew_cancel(crew);
+    node_enters(refused, LC_NODE_STOPPED);
+    graph_cancel(graph);
     MADE(waiting, 0);
     MADE(refused, 0);
     MADE(last, 0);
     LEAVES(base, 1);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- an attempt to restart that fails ---- */
@@ -186,31 +186,32 @@ static void stop_bears_nodes_that_never_ran(void)
 /* A restart after a pause fails on its way: the next attempt follows all the same. */
 static void failed_restart_is_tried_again(void)
 {
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "child", ""), *other = crew_player(crew, "o", "");
-    player->factory_fails_at = 2;
-    player->node.judge = NULL;
-    player->node.backoff = (lc_backoff){.first = LC_SECOND,
-                                        .most = LC_SECOND,
-                                        .factor = 1,
-                                        .jitter = LC_NONE,
-                                        .steady = LC_NONE,
-                                        .pause_first = true};
-    crew->clock = check_clock_new();
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "child", ""),
+                         *other = graph_node(graph, "o", "");
+    node->factory_fails_at = 2;
+    node->options.judge = NULL;
+    node->options.backoff = (lc_backoff){.first = LC_SECOND,
+                                         .most = LC_SECOND,
+                                         .factor = 1,
+                                         .jitter = LC_NONE,
+                                         .steady = LC_NONE,
+                                         .pause_first = true};
+    graph->clock = check_clock_new();
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(other, 1);
-    crew_order(player, 1, CREW_FAIL);
-    crew_sees(player, LC_NODE_BACKOFF);
-    check_clock_advance(crew->clock, LC_SECOND);
-    crew_sees(player, LC_NODE_BACKOFF); /* the factory has failed; the node is not given up */
-    player->factory_fails_at = 0;
-    check_clock_advance(crew->clock, LC_SECOND);
-    RUNS(player, 2);
+    node_order(node, 1, NODE_FAIL);
+    node_enters(node, LC_NODE_BACKOFF);
+    check_clock_advance(graph->clock, LC_SECOND);
+    node_enters(node, LC_NODE_BACKOFF); /* the factory has failed; the node is not given up */
+    node->factory_fails_at = 0;
+    check_clock_advance(graph->clock, LC_SECOND);
+    RUNS(node, 2);
     NOT_TOLD(other, 1);
-    crew_cancel(crew);
+    graph_cancel(graph);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- trees ---- */
@@ -220,59 +221,59 @@ static void failed_restart_is_tried_again(void)
  */
 static void child_dies_while_its_parent_is_new(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(actor_does(root, ACTOR_HEALTHY));
-    CU_ASSERT_TRUE(actor_does(a, ACTOR_HEALTHY));
-    CU_ASSERT_EQUAL(troupe_status(&troupe, "root.a").instance, 2);
-    CU_ASSERT_EQUAL(troupe_status(&troupe, "root").instance, 1);
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    troupe_strike(&troupe);
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A];
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL) && tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(runnable_does(root, RUNNABLE_HEALTHY));
+    CU_ASSERT_TRUE(runnable_does(a, RUNNABLE_HEALTHY));
+    CU_ASSERT_EQUAL(tree_status(&tree, "root.a").instance, 2);
+    CU_ASSERT_EQUAL(tree_status(&tree, "root").instance, 1);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    tree_drop(&tree);
 }
 
 /* The tree is cancelled as a child dies: the child is not restarted, and the tree ends. */
 static void child_dies_as_the_tree_is_cancelled(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *a = &troupe.actors[A], *b = &troupe.actors[B];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *a = &tree.runnables[A], *b = &tree.runnables[B];
     b->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 2));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
-    lc_tree_cancel(troupe.tree); /* while the group waits for "b" to end */
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_YIELD));
-    CHECK_SUCCESS(lc_tree_wait(troupe.tree, check_patience()));
-    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
-    CHECK_CLOSES(lc_tree_done(troupe.tree));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_start_with(&tree, 2));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL) && tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    lc_tree_cancel(tree.real); /* while the group waits for "b" to end */
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_YIELD));
+    CHECK_SUCCESS(lc_tree_wait(tree.real, check_patience()));
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
+    CHECK_CLOSES(lc_tree_done(tree.real));
+    tree_drop(&tree);
 }
 
 /* A group is restarted while its parent dies: of two reasons to restart one is left. */
 static void parent_dies_while_its_group_restarts(void)
 {
-    struct troupe troupe;
-    troupe_set(&troupe);
-    struct actor *root = &troupe.actors[ROOT], *a = &troupe.actors[A];
-    struct actor *b = &troupe.actors[B], *c = &troupe.actors[C];
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A];
+    struct scripted_runnable *b = &tree.runnables[B], *c = &tree.runnables[C];
     c->stubborn = true;
-    CU_ASSERT_TRUE(troupe_open_with(&troupe, 1));
-    CU_ASSERT_TRUE(troupe_plays(a, (struct actor *[]){b, c}, 2));
-    CU_ASSERT_TRUE(actor_told(b, ACTOR_FAIL) && troupe_sees(&troupe, "root.a.b", LC_NODE_DEAD));
-    CU_ASSERT_TRUE(actor_told(a, ACTOR_FAIL) && troupe_sees(&troupe, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b, c}, 2));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_FAIL) && tree_sees(&tree, "root.a.b", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL) && tree_sees(&tree, "root.a", LC_NODE_DEAD));
     CHECK_CLOSES(lc_context_done(c->context));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(a) && actor_absent(b));
-    CU_ASSERT_TRUE(actor_told(c, ACTOR_YIELD));
-    CU_ASSERT_TRUE(actor_entered(a));
-    CU_ASSERT_TRUE(troupe_settles(&troupe));
-    CU_ASSERT_TRUE(actor_absent(b) && actor_absent(c) && actor_absent(a));
-    CU_ASSERT_EQUAL(troupe_count(&troupe), 2);
-    CU_ASSERT_FALSE(actor_ended(root));
-    troupe_strike(&troupe);
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
+    CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
+    CU_ASSERT_TRUE(runnable_entered(a));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(b) && runnable_absent(c) && runnable_absent(a));
+    CU_ASSERT_EQUAL(tree_count(&tree), 2);
+    CU_ASSERT_FALSE(runnable_ended(root));
+    tree_drop(&tree);
 }
 
 /* ---- a tree that gives up, below a supervisor ---- */
@@ -349,25 +350,25 @@ static lc_behavior restart_branch(const lc_failure *failure, void *arg)
 static void tree_that_gives_up_is_made_anew(void)
 {
     struct branch branch = {0};
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "branch", "");
-    player->node.factory = make_branch;
-    player->node.arg = &branch;
-    player->node.judge = restart_branch;
-    player->node.judge_arg = &branch;
-    player->node.backoff.first = LC_NONE;
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "branch", "");
+    node->options.factory = make_branch;
+    node->options.arg = &branch;
+    node->options.judge = restart_branch;
+    node->options.judge_arg = &branch;
+    node->options.backoff.first = LC_NONE;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     CU_ASSERT_TRUE(check_until(child_lives, &branch));
     CU_ASSERT_EQUAL(atomic_load(&branch.trees), 3);
     CU_ASSERT_EQUAL(atomic_load(&branch.roots), 3);
     CU_ASSERT_EQUAL(atomic_load(&branch.children), BAD_RUNS + 1);
     CU_ASSERT_FALSE(atomic_load(&branch.misjudged));
-    crew_cancel(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    graph_cancel(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
     CU_ASSERT_EQUAL(atomic_load(&branch.trees), 3);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 CHECK_SUITE_IN_MODES(report_erlang, "report: erlang",

@@ -5,79 +5,80 @@
  */
 #include "reports/beside.h"
 #include "support/check.h"
-#include "support/crew.h"
 #include "support/fake.h"
 #include "support/mode.h"
+#include "support/scripted_graph.h"
 
 #include <lifecycle.h>
 
 #include <errno.h>
 #include <string.h>
 
-static struct crew *crew_with_clock(void)
+static struct scripted_graph *graph_with_clock(void)
 {
-    struct crew *crew = crew_new();
-    crew->clock = check_clock_new();
-    return crew;
+    struct scripted_graph *graph = graph_new();
+    graph->clock = check_clock_new();
+    return graph;
 }
 
 /* ---- adding and removing while everything stops ---- */
 
 struct adding {
-    struct player *player;
+    struct scripted_node *node;
     lc_error *error;
 };
 
 static int adding_joins(void *arg)
 {
     struct adding *adding = arg;
-    adding->error = crew_join(adding->player);
+    adding->error = node_join(adding->node);
     return lc_error_code(adding->error);
 }
 
 /* A node is added as the run is cancelled: it is taken or refused, and the call returns. */
 static void add_races_with_the_stop(void)
 {
-    struct crew *crew = crew_new();
-    struct player *first = crew_player(crew, "first", "");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *first = graph_node(graph, "first", "");
+    graph_begin(graph);
     RUNS(first, 1);
-    struct adding adding = {crew_player(crew, "late", "first"), NULL};
+    struct adding adding = {graph_node(graph, "late", "first"), NULL};
     struct beside adder;
     beside_start(&adder, adding_joins, &adding);
-    lc_context_cancel(crew->context, NULL);
+    lc_context_cancel(graph->context, NULL);
     int code = beside_ends(&adder);
-    crew_end(crew);
+    graph_end(graph);
     CU_ASSERT_TRUE(code == 0 || code == -ESHUTDOWN);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ECANCELED);
     lc_error_unref(adding.error);
-    REFUSED(crew_join(crew_player(crew, "later", "")), -ESHUTDOWN, "\"later\"");
-    crew_drop(crew);
+    REFUSED(node_join(graph_node(graph, "later", "")), -ESHUTDOWN, "\"later\"");
+    graph_drop(graph);
 }
 
 /* The stop comes right after a removal that was waited for: nothing is overdue or named. */
 static void stop_right_after_a_removal(void)
 {
-    struct crew *crew = crew_with_clock();
-    struct player *gone = crew_player(crew, "gone", ""), *stays = crew_player(crew, "stays", "");
-    crew->options.stop_timeout = 10 * LC_SECOND;
+    struct scripted_graph *graph = graph_with_clock();
+    struct scripted_node *gone = graph_node(graph, "gone", ""),
+                         *stays = graph_node(graph, "stays", "");
+    graph->options.stop_timeout = 10 * LC_SECOND;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(gone, 1);
     RUNS(stays, 1);
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "gone", check_patience()));
-    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(gone, 1).left));
-    int64_t before = check_clock_now(crew->clock);
-    crew_cancel(crew);
-    CU_ASSERT_TRUE(check_clock_now(crew->clock) - before < 10 * LC_SECOND);
-    CU_ASSERT_PTR_NULL(strstr(lc_error_message(crew->result), "gone"));
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "gone", check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(INSTANCE(gone, 1).left));
+    int64_t before = check_clock_now(graph->clock);
+    graph_cancel(graph);
+    CU_ASSERT_TRUE(check_clock_now(graph->clock) - before < 10 * LC_SECOND);
+    CU_ASSERT_PTR_NULL(strstr(lc_error_message(graph->result), "gone"));
     CU_ASSERT_EQUAL(check_log_count("gone: "), 0);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 struct removing {
-    struct crew *crew;
+    struct scripted_graph *graph;
     const char *name;
 };
 
@@ -85,7 +86,7 @@ static int removing_removes(void *arg)
 {
     const struct removing *removing = arg;
     lc_error *error =
-        lc_supervisor_remove(removing->crew->supervisor, removing->name, check_patience());
+        lc_supervisor_remove(removing->graph->supervisor, removing->name, check_patience());
     int code = lc_error_code(error);
     lc_error_unref(error);
     return code;
@@ -94,68 +95,71 @@ static int removing_removes(void *arg)
 /* Two remove the same node, and a third cancels the run: the node is told once, all return. */
 static void stopped_by_many_it_stops_once(void)
 {
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "wanted", ""), *other = crew_player(crew, "o", "");
-    crew_begin(crew);
-    RUNS(player, 1);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "wanted", ""),
+                         *other = graph_node(graph, "o", "");
+    graph_begin(graph);
+    RUNS(node, 1);
     RUNS(other, 1);
-    struct removing removing = {crew, "wanted"};
+    struct removing removing = {graph, "wanted"};
     struct beside removers[2];
     for (int i = 0; i < 2; i++)
         beside_start(&removers[i], removing_removes, &removing);
-    lc_context_cancel(crew->context, NULL);
+    lc_context_cancel(graph->context, NULL);
     for (int i = 0; i < 2; i++) {
         int code = beside_ends(&removers[i]);
         CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
     }
-    crew_end(crew);
-    MADE(player, 1);
-    ASKED(player, 0);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
-    crew_drop(crew);
+    graph_end(graph);
+    MADE(node, 1);
+    ASKED(node, 0);
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ECANCELED);
+    graph_drop(graph);
 }
 
 /* Its factory is still at work when a node is removed: what comes of that never starts. */
 static void removed_while_its_factory_works(void)
 {
-    struct crew *crew = crew_new();
-    struct player *slow = crew_player(crew, "slow", ""), *other = crew_player(crew, "other", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *slow = graph_node(graph, "slow", ""),
+                         *other = graph_node(graph, "other", "");
     slow->factory_waits = lc_handle_new();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(other, 1);
-    REFUSED(lc_supervisor_remove(crew->supervisor, "slow", LC_NOW), -ETIMEDOUT, "\"slow\"");
+    REFUSED(lc_supervisor_remove(graph->supervisor, "slow", LC_NOW), -ETIMEDOUT, "\"slow\"");
     lc_handle_close(slow->factory_waits);
-    CREW_COMES(slow, 1, made);
-    struct removing removing = {crew, "slow"};
+    NODE_COMES(slow, 1, made);
+    struct removing removing = {graph, "slow"};
     int code = removing_removes(&removing);
     CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
-    CU_ASSERT_FALSE(crew_has(crew, "slow+1") && !crew_has(crew, "slow-1"));
+    CU_ASSERT_FALSE(graph_has(graph, "slow+1") && !graph_has(graph, "slow-1"));
     NOT_TOLD(other, 1);
-    crew_cancel(crew);
-    CU_ASSERT_FALSE(crew_has(crew, "slow+1") && !crew_has(crew, "slow~1"));
-    crew_drop(crew);
+    graph_cancel(graph);
+    CU_ASSERT_FALSE(graph_has(graph, "slow+1") && !graph_has(graph, "slow~1"));
+    graph_drop(graph);
 }
 
 /* A node restarts along with its dependency, and is removed while it stops for that. */
 static void removed_while_it_stops_to_restart(void)
 {
-    struct crew *crew = crew_new();
-    struct player *base = crew_player(crew, "base", ""), *user = crew_player(crew, "user", "base+");
-    user->end = PLAYER_STAYS;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *base = graph_node(graph, "base", ""),
+                         *user = graph_node(graph, "user", "base+");
+    user->end = NODE_STAYS;
+    graph_begin(graph);
     RUNS(user, 1);
-    crew_order(base, 1, CREW_FAIL);
+    node_order(base, 1, NODE_FAIL);
     IS_TOLD(user, 1);
-    struct removing removing = {crew, "user"};
+    struct removing removing = {graph, "user"};
     struct beside remover;
     beside_sleeps(&remover, removing_removes, &removing);
-    crew_order(user, 1, CREW_RETURN);
+    node_order(user, 1, NODE_RETURN);
     CU_ASSERT_EQUAL(beside_ends(&remover), 0);
     RUNS(base, 2);
     MADE(user, 1);
     ASKED(user, 0);
-    crew_cancel(crew);
-    crew_drop(crew);
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 /* ---- pauses ---- */
@@ -163,31 +167,31 @@ static void removed_while_it_stops_to_restart(void)
 /* Cancelled, or removed, while it pauses after throws: nothing is waited for. */
 static void stop_in_a_pause(bool removed)
 {
-    struct crew *crew = crew_with_clock();
-    struct player *broken = crew_player(crew, "broken", "");
-    struct player *other = crew_player(crew, "other", "");
+    struct scripted_graph *graph = graph_with_clock();
+    struct scripted_node *broken = graph_node(graph, "broken", "");
+    struct scripted_node *other = graph_node(graph, "other", "");
     broken->slow = true;
-    broken->node.backoff = (lc_backoff){.first = LC_HOUR,
-                                        .most = LC_HOUR,
-                                        .factor = 1,
-                                        .jitter = LC_NONE,
-                                        .steady = LC_NONE,
-                                        .pause_first = true};
-    crew_begin(crew);
+    broken->options.backoff = (lc_backoff){.first = LC_HOUR,
+                                           .most = LC_HOUR,
+                                           .factor = 1,
+                                           .jitter = LC_NONE,
+                                           .steady = LC_NONE,
+                                           .pause_first = true};
+    graph_begin(graph);
     RUNS(other, 1);
-    crew_order(broken, 1, CREW_THROW);
-    crew_sees(broken, LC_NODE_BACKOFF);
-    int64_t before = check_clock_now(crew->clock);
+    node_order(broken, 1, NODE_THROW);
+    node_enters(broken, LC_NODE_BACKOFF);
+    int64_t before = check_clock_now(graph->clock);
     if (removed) {
-        CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "broken", LC_NOW));
-        check_clock_advance(crew->clock, 2 * LC_HOUR);
+        CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "broken", LC_NOW));
+        check_clock_advance(graph->clock, 2 * LC_HOUR);
         NOT_TOLD(other, 1);
-        before = check_clock_now(crew->clock);
+        before = check_clock_now(graph->clock);
     }
-    crew_cancel(crew);
-    CU_ASSERT_TRUE(check_clock_now(crew->clock) - before < LC_MINUTE);
+    graph_cancel(graph);
+    CU_ASSERT_TRUE(check_clock_now(graph->clock) - before < LC_MINUTE);
     MADE(broken, 1);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static void cancelled_in_a_pause(void)
@@ -205,86 +209,87 @@ static void removed_in_a_pause(void)
 /* What says that it is ready only when it is told to stop does not start its dependants. */
 static void ready_at_the_stop_starts_nothing(void)
 {
-    struct crew *crew = crew_new();
-    struct player *leader = crew_player(crew, "leader", "");
-    struct player *follower = crew_player(crew, "follower", "leader");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *leader = graph_node(graph, "leader", "");
+    struct scripted_node *follower = graph_node(graph, "follower", "leader");
     leader->slow = true;
-    leader->end = PLAYER_STAYS;
-    crew_begin(crew);
+    leader->end = NODE_STAYS;
+    graph_begin(graph);
     RUNS(leader, 1);
-    lc_context_cancel(crew->context, NULL);
+    lc_context_cancel(graph->context, NULL);
     IS_TOLD(leader, 1);
-    crew_order(leader, 1, CREW_READY);
-    crew_order(leader, 1, CREW_RETURN);
-    crew_end(crew);
+    node_order(leader, 1, NODE_READY);
+    node_order(leader, 1, NODE_RETURN);
+    graph_end(graph);
     MADE(follower, 0);
     MADE(leader, 1);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
-    crew_drop(crew);
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ECANCELED);
+    graph_drop(graph);
 }
 
 /* Cancelled right after the begin, before anything can be ready. */
 static void stop_right_after_the_start(void)
 {
-    struct crew *crew = crew_new();
-    struct player *base = crew_player(crew, "base", ""), *user = crew_player(crew, "user", "base");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *base = graph_node(graph, "base", ""),
+                         *user = graph_node(graph, "user", "base");
     base->slow = true;
     check_log_capture();
-    crew_begin(crew);
-    crew_cancel(crew);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
+    graph_begin(graph);
+    graph_cancel(graph);
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ECANCELED);
     MADE(user, 0);
     CU_ASSERT_EQUAL(check_log_count("unhandled"), 0);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* A handler asks for a shutdown while other nodes start, one of which is still in its factory. */
 static void shutdown_asked_for_during_the_start(void)
 {
-    struct crew *crew = crew_new();
-    struct player *failing = crew_player(crew, "failing", "");
-    struct player *starting = crew_player(crew, "starting", "");
-    struct player *making = crew_player(crew, "making", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *failing = graph_node(graph, "failing", "");
+    struct scripted_node *starting = graph_node(graph, "starting", "");
+    struct scripted_node *making = graph_node(graph, "making", "");
     failing->answers[0] = LC_SHUTDOWN;
     starting->slow = true;
     making->factory_waits = lc_handle_new();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(starting, 1);
-    crew_order(failing, 1, CREW_FAIL);
+    node_order(failing, 1, NODE_FAIL);
     IS_TOLD(starting, 1);
-    CHECK_OPEN(crew->finished);
+    CHECK_OPEN(graph->finished);
     lc_handle_close(making->factory_waits);
-    crew_end(crew);
-    CU_ASSERT_FALSE(crew_has(crew, "making+1") && !crew_has(crew, "making~1"));
-    CU_ASSERT_EQUAL(crew->behavior, LC_SHUTDOWN);
-    CU_ASSERT_TRUE(lc_error_contains(crew->result, STINT(failing, 1).error));
-    crew_drop(crew);
+    graph_end(graph);
+    CU_ASSERT_FALSE(graph_has(graph, "making+1") && !graph_has(graph, "making~1"));
+    CU_ASSERT_EQUAL(graph->behavior, LC_SHUTDOWN);
+    CU_ASSERT_TRUE(lc_error_contains(graph->result, INSTANCE(failing, 1).error));
+    graph_drop(graph);
 }
 
 /* A start takes too long: what had started before is stopped, after the slow one, and is told. */
 static void start_timeout_stops_what_had_started(void)
 {
-    struct crew *crew = crew_with_clock();
-    crew_player(crew, "base", "");
-    struct player *slow = crew_player(crew, "slow", "base");
+    struct scripted_graph *graph = graph_with_clock();
+    graph_node(graph, "base", "");
+    struct scripted_node *slow = graph_node(graph, "slow", "base");
     slow->slow = true;
-    slow->node.start_timeout = 3 * LC_SECOND;
+    slow->options.start_timeout = 3 * LC_SECOND;
     slow->answers[0] = LC_SHUTDOWN;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(slow, 1);
-    crew_sees(slow, LC_NODE_STARTING);
-    check_clock_advance(crew->clock, 3 * LC_SECOND);
+    node_enters(slow, LC_NODE_STARTING);
+    check_clock_advance(graph->clock, 3 * LC_SECOND);
     IS_TOLD(slow, 1);
-    crew_end(crew);
-    BEFORE(crew, "slow-1", "base~1");
+    graph_end(graph);
+    BEFORE(graph, "slow-1", "base~1");
     ASKED(slow, 1);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ETIMEDOUT);
-    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(crew->result), "slow"));
-    CU_ASSERT_TRUE(lc_error_is(STINT(slow, 1).judged, -ETIMEDOUT));
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ETIMEDOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(graph->result), "slow"));
+    CU_ASSERT_TRUE(lc_error_is(INSTANCE(slow, 1).judged, -ETIMEDOUT));
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- stopping ---- */
@@ -292,20 +297,21 @@ static void start_timeout_stops_what_had_started(void)
 /* One that does not stop does not keep those from hearing of the stop that it has no path to. */
 static void stop_reaches_all_at_once(void)
 {
-    struct crew *crew = crew_new();
-    struct player *stuck = crew_player(crew, "stuck", "");
-    struct player *one = crew_player(crew, "one", ""), *two = crew_player(crew, "two", "one");
-    stuck->end = PLAYER_STAYS;
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *stuck = graph_node(graph, "stuck", "");
+    struct scripted_node *one = graph_node(graph, "one", ""),
+                         *two = graph_node(graph, "two", "one");
+    stuck->end = NODE_STAYS;
+    graph_begin(graph);
     RUNS(stuck, 1);
     RUNS(two, 1);
-    lc_context_cancel(crew->context, NULL);
+    lc_context_cancel(graph->context, NULL);
     LEAVES(two, 1);
     LEAVES(one, 1);
-    CHECK_OPEN(crew->finished);
-    crew_order(stuck, 1, CREW_RETURN);
-    crew_end(crew);
-    crew_drop(crew);
+    CHECK_OPEN(graph->finished);
+    node_order(stuck, 1, NODE_RETURN);
+    graph_end(graph);
+    graph_drop(graph);
 }
 
 static bool is_logged(void *text)
@@ -316,48 +322,48 @@ static bool is_logged(void *text)
 /* It fails long after the run has given it up: the error is told, and disturbs nothing. */
 static void failure_after_the_run_is_told(void)
 {
-    struct crew *crew = crew_with_clock();
-    struct player *late = crew_player(crew, "late", "");
-    crew->options.stop_timeout = 5 * LC_SECOND;
-    late->end = PLAYER_STAYS;
+    struct scripted_graph *graph = graph_with_clock();
+    struct scripted_node *late = graph_node(graph, "late", "");
+    graph->options.stop_timeout = 5 * LC_SECOND;
+    late->end = NODE_STAYS;
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(late, 1);
-    lc_context_cancel(crew->context, NULL);
+    lc_context_cancel(graph->context, NULL);
     IS_TOLD(late, 1);
-    check_clock_advance(crew->clock, 5 * LC_SECOND);
-    crew_end(crew);
-    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(crew->result), "late"));
-    crew_order(late, 1, CREW_FAIL);
-    CHECK_CLOSES(lc_manager_done(STINT(late, 1).manager));
+    check_clock_advance(graph->clock, 5 * LC_SECOND);
+    graph_end(graph);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lc_error_message(graph->result), "late"));
+    node_order(late, 1, NODE_FAIL);
+    CHECK_CLOSES(lc_manager_done(INSTANCE(late, 1).manager));
     CU_ASSERT_TRUE(check_until(is_logged, (void *)(uintptr_t) "late failed the 1. time"));
     ASKED(late, 0);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* It had failed before, and ends only after the run has given it up: its handler is not asked. */
 static void end_after_the_run_asks_no_handler(void)
 {
-    struct crew *crew = crew_with_clock();
-    struct player *late = crew_player(crew, "late", "");
-    crew->options.stop_timeout = 5 * LC_SECOND;
-    late->end = PLAYER_STAYS;
+    struct scripted_graph *graph = graph_with_clock();
+    struct scripted_node *late = graph_node(graph, "late", "");
+    graph->options.stop_timeout = 5 * LC_SECOND;
+    late->end = NODE_STAYS;
     check_log_capture();
-    crew_begin(crew);
-    crew_order(late, 1, CREW_SIGNAL);
+    graph_begin(graph);
+    node_order(late, 1, NODE_SIGNAL);
     IS_TOLD(late, 1);
-    crew_sees(late, LC_NODE_FAILING);
-    lc_context_cancel(crew->context, NULL);
-    crew_sees_kind(crew, LC_EVENT_STOPPING);
-    check_clock_advance(crew->clock, 5 * LC_SECOND);
-    crew_end(crew);
-    crew_order(late, 1, CREW_RETURN);
-    CHECK_CLOSES(lc_manager_done(STINT(late, 1).manager));
-    check_clock_advance(crew->clock, LC_SECOND);
+    node_enters(late, LC_NODE_FAILING);
+    lc_context_cancel(graph->context, NULL);
+    graph_sees_kind(graph, LC_EVENT_STOPPING);
+    check_clock_advance(graph->clock, 5 * LC_SECOND);
+    graph_end(graph);
+    node_order(late, 1, NODE_RETURN);
+    CHECK_CLOSES(lc_manager_done(INSTANCE(late, 1).manager));
+    check_clock_advance(graph->clock, LC_SECOND);
     ASKED(late, 0);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static lc_error *returns_own_code(lc_context *context, lc_ready *ready, void *arg)
@@ -383,18 +389,18 @@ static lc_error *make_returning(lc_component **component, void *arg)
 /* Workers that return an error of their context's code at a stop are no news to anything. */
 static void end_with_the_contexts_code_is_clean(void)
 {
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "returning", "");
-    player->node.factory = make_returning;
-    player->node.judge = NULL;
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "returning", "");
+    node->options.factory = make_returning;
+    node->options.judge = NULL;
     check_log_capture();
-    crew_begin(crew);
-    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
-    crew_cancel(crew);
-    CU_ASSERT_PTR_EQUAL(crew->result, lc_context_error(crew->context));
+    graph_begin(graph);
+    CHECK_CLOSES(lc_supervisor_ready(graph->supervisor));
+    graph_cancel(graph);
+    CU_ASSERT_PTR_EQUAL(graph->result, lc_context_error(graph->context));
     CU_ASSERT_EQUAL(check_log_count("sleep: "), 0);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- one instance at a time ---- */
@@ -431,52 +437,52 @@ static lc_error *make_exclusive(lc_component **component, void *arg)
 static void next_instance_waits_for_the_last_to_go(void)
 {
     static struct exclusive exclusive;
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "exclusive", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "exclusive", "");
     memset(&exclusive, 0, sizeof exclusive);
     for (int i = 0; i < 3; i++)
         fake_init(&exclusive.fakes[i], 0);
-    player->node.factory = make_exclusive;
-    player->node.arg = &exclusive;
-    player->node.judge = NULL;
-    player->node.backoff.first = LC_NONE;
+    node->options.factory = make_exclusive;
+    node->options.arg = &exclusive;
+    node->options.judge = NULL;
+    node->options.backoff.first = LC_NONE;
     check_log_capture();
-    crew_begin(crew);
-    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    graph_begin(graph);
+    CHECK_CLOSES(lc_supervisor_ready(graph->supervisor));
     CU_ASSERT_FALSE(exclusive.overlapped);
     CU_ASSERT_EQUAL(exclusive.made, 3);
-    lc_context_cancel(crew->context, NULL);
+    lc_context_cancel(graph->context, NULL);
     lc_handle_close(exclusive.fakes[2].done);
-    crew_end(crew);
+    graph_end(graph);
     check_log_release();
     for (int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(atomic_load(&exclusive.fakes[i].destroys), 1);
         fake_drop(&exclusive.fakes[i]);
     }
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* A node joins a run whose dependency is not ready yet: it runs when that is, and once. */
 static void late_node_waits_and_runs_once(void)
 {
-    struct crew *crew = crew_new();
-    struct player *leader = crew_player(crew, "leader", ""),
-                  *first = crew_player(crew, "first", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *leader = graph_node(graph, "leader", ""),
+                         *first = graph_node(graph, "first", "");
     leader->slow = true;
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(leader, 1);
     RUNS(first, 1);
-    struct player *late = crew_player(crew, "late", "leader first");
-    CHECK_SUCCESS(crew_join(late));
+    struct scripted_node *late = graph_node(graph, "late", "leader first");
+    CHECK_SUCCESS(node_join(late));
     MADE(late, 0);
-    crew_order(leader, 1, CREW_READY);
+    node_order(leader, 1, NODE_READY);
     RUNS(late, 1);
-    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    CHECK_CLOSES(lc_supervisor_ready(graph->supervisor));
     MADE(late, 1);
-    BEFORE(crew, "leader!1", "late*1");
-    crew_cancel(crew);
+    BEFORE(graph, "leader!1", "late*1");
+    graph_cancel(graph);
     MADE(late, 1);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 static lc_error *start_throws(struct fake *fake, lc_context *context)
@@ -515,21 +521,21 @@ static lc_error *make_merged(lc_component **component, void *arg)
 static void throw_in_a_start_is_what_is_told(void)
 {
     static struct merged_parts parts;
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "merged", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "merged", "");
     memset(&parts, 0, sizeof parts);
     for (int i = 0; i < 3; i++)
         fake_init(&parts.fakes[i], 0);
     parts.fakes[0].start = start_until_cancelled;
     parts.fakes[1].start = start_throws;
-    player->node.factory = make_merged;
-    player->node.arg = &parts;
-    player->node.judge = NULL;
-    player->node.restart = LC_TEMPORARY;
+    node->options.factory = make_merged;
+    node->options.arg = &parts;
+    node->options.judge = NULL;
+    node->options.restart = LC_TEMPORARY;
     check_log_capture();
-    crew_begin(crew);
-    crew_end(crew);
-    CU_ASSERT_TRUE(lc_error_is(crew->result, -ENOEXEC));
+    graph_begin(graph);
+    graph_end(graph);
+    CU_ASSERT_TRUE(lc_error_is(graph->result, -ENOEXEC));
     CU_ASSERT_EQUAL(atomic_load(&parts.fakes[2].starts), 0);
     CU_ASSERT_TRUE(lc_handle_is_closed(parts.fakes[0].done));
     check_log_release();
@@ -537,18 +543,18 @@ static void throw_in_a_start_is_what_is_told(void)
         CU_ASSERT_EQUAL(atomic_load(&parts.fakes[i].destroys), 1);
         fake_drop(&parts.fakes[i]);
     }
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- what a worker does to its own supervisor ---- */
 
 struct meddler {
-    struct crew *crew;
+    struct scripted_graph *graph;
     lc_handle *go;
     int removed; /* what the removal of its own node answered */
     int added;
     size_t seen; /* nodes in its snapshot */
-    struct player *other;
+    struct scripted_node *other;
 };
 
 static lc_error *remove_itself(lc_context *context, lc_ready *ready, void *arg)
@@ -556,7 +562,7 @@ static lc_error *remove_itself(lc_context *context, lc_ready *ready, void *arg)
     struct meddler *meddler = arg;
     lc_ready_signal(ready);
     lc_handle_wait(meddler->go, LC_FOREVER);
-    lc_error *error = lc_supervisor_remove(meddler->crew->supervisor, "meddler", LC_FOREVER);
+    lc_error *error = lc_supervisor_remove(meddler->graph->supervisor, "meddler", LC_FOREVER);
     meddler->removed = lc_error_code(error);
     lc_error_unref(error);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
@@ -569,14 +575,14 @@ static lc_error *cancel_its_run(lc_context *context, lc_ready *ready, void *arg)
     struct meddler *meddler = arg;
     lc_ready_signal(ready);
     lc_handle_wait(meddler->go, LC_FOREVER);
-    lc_snapshot *snapshot = lc_supervisor_snapshot(meddler->crew->supervisor);
+    lc_snapshot *snapshot = lc_supervisor_snapshot(meddler->graph->supervisor);
     meddler->seen = snapshot ? snapshot->count : 0;
     lc_snapshot_free(snapshot);
-    lc_error *error = crew_join(meddler->other);
+    lc_error *error = node_join(meddler->other);
     meddler->added = lc_error_code(error);
     lc_error_unref(error);
     for (int i = 0; i < 3; i++)
-        lc_context_cancel(meddler->crew->context, lc_error_new(-EOWNERDEAD, "by a worker"));
+        lc_context_cancel(meddler->graph->context, lc_error_new(-EOWNERDEAD, "by a worker"));
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
@@ -604,8 +610,8 @@ static lc_error *make_canceller(lc_component **component, void *arg)
 
 static bool is_gone(void *arg)
 {
-    struct crew *crew = arg;
-    lc_snapshot *snapshot = lc_supervisor_snapshot(crew->supervisor);
+    struct scripted_graph *graph = arg;
+    lc_snapshot *snapshot = lc_supervisor_snapshot(graph->supervisor);
     bool gone = snapshot->count == 1;
     lc_snapshot_free(snapshot);
     return gone;
@@ -616,52 +622,53 @@ static bool is_gone(void *arg)
  */
 static void worker_removes_its_own_node(void)
 {
-    struct crew *crew = crew_new();
-    struct meddler meddler = {.crew = crew, .go = lc_handle_new()};
-    struct player *player = crew_player(crew, "meddler", ""), *other = crew_player(crew, "o", "");
-    player->node.factory = make_remover;
-    player->node.arg = &meddler;
-    player->node.judge = NULL;
-    crew_begin(crew);
-    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    struct scripted_graph *graph = graph_new();
+    struct meddler meddler = {.graph = graph, .go = lc_handle_new()};
+    struct scripted_node *node = graph_node(graph, "meddler", ""),
+                         *other = graph_node(graph, "o", "");
+    node->options.factory = make_remover;
+    node->options.arg = &meddler;
+    node->options.judge = NULL;
+    graph_begin(graph);
+    CHECK_CLOSES(lc_supervisor_ready(graph->supervisor));
     lc_handle_close(meddler.go);
-    CU_ASSERT_TRUE(check_until(is_gone, crew));
+    CU_ASSERT_TRUE(check_until(is_gone, graph));
     CU_ASSERT_EQUAL(meddler.removed, -EDEADLK);
     NOT_TOLD(other, 1);
-    crew_cancel(crew);
+    graph_cancel(graph);
     lc_handle_unref(meddler.go);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* The cancel is carried out on the stack of a worker that it stops. */
 static void worker_cancels_its_own_run(void)
 {
-    struct crew *crew = crew_new();
-    struct meddler meddler = {.crew = crew, .go = lc_handle_new()};
-    struct player *base = crew_player(crew, "base", "");
-    struct player *player = crew_player(crew, "meddler", "base");
-    player->node.factory = make_canceller;
-    player->node.arg = &meddler;
-    player->node.judge = NULL;
-    crew_begin(crew);
-    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
-    meddler.other = crew_player(crew, "other", "meddler");
+    struct scripted_graph *graph = graph_new();
+    struct meddler meddler = {.graph = graph, .go = lc_handle_new()};
+    struct scripted_node *base = graph_node(graph, "base", "");
+    struct scripted_node *node = graph_node(graph, "meddler", "base");
+    node->options.factory = make_canceller;
+    node->options.arg = &meddler;
+    node->options.judge = NULL;
+    graph_begin(graph);
+    CHECK_CLOSES(lc_supervisor_ready(graph->supervisor));
+    meddler.other = graph_node(graph, "other", "meddler");
     lc_handle_close(meddler.go);
-    crew_end(crew);
+    graph_end(graph);
     CU_ASSERT_EQUAL(meddler.added, 0);
     CU_ASSERT_EQUAL(meddler.seen, 2);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
-    CU_ASSERT_TRUE(lc_error_is(crew->result, -EOWNERDEAD));
-    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(base, 1).left));
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ECANCELED);
+    CU_ASSERT_TRUE(lc_error_is(graph->result, -EOWNERDEAD));
+    CU_ASSERT_TRUE(lc_handle_is_closed(INSTANCE(base, 1).left));
     lc_handle_unref(meddler.go);
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- names that come free ---- */
 
 static bool joins_at_last(void *arg)
 {
-    lc_error *error = crew_join(arg);
+    lc_error *error = node_join(arg);
     int code = lc_error_code(error);
     lc_error_unref(error);
     return code == 0;
@@ -672,23 +679,23 @@ static bool joins_at_last(void *arg)
  */
 static void temporary_nodes_leave_their_names(void)
 {
-    struct crew *crew = crew_new();
-    struct player *other = crew_player(crew, "other", "");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *other = graph_node(graph, "other", "");
     check_log_capture();
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(other, 1);
     for (int i = 0; i < 6; i++) {
-        struct player *job = crew_player(crew, "job", i % 2 ? "other" : "");
-        job->node.restart = LC_TEMPORARY;
+        struct scripted_node *job = graph_node(graph, "job", i % 2 ? "other" : "");
+        job->options.restart = LC_TEMPORARY;
         CU_ASSERT_TRUE(check_until(joins_at_last, job)); /* until the last one has gone */
-        crew_order(job, 1, i % 3 ? CREW_RETURN : CREW_FAIL);
+        node_order(job, 1, i % 3 ? NODE_RETURN : NODE_FAIL);
         LEAVES(job, 1);
         MADE(job, 1);
     }
     NOT_TOLD(other, 1);
-    crew_cancel(crew);
+    graph_cancel(graph);
     check_log_release();
-    crew_drop(crew);
+    graph_drop(graph);
 }
 
 /* ---- after the run ---- */
@@ -696,87 +703,89 @@ static void temporary_nodes_leave_their_names(void)
 /* Calls for a run that is over return, whatever they ask for. */
 static void calls_after_the_run_return(void)
 {
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "node", ""), *user = crew_player(crew, "u", "node");
-    crew_begin(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "node", ""),
+                         *user = graph_node(graph, "u", "node");
+    graph_begin(graph);
     RUNS(user, 1);
-    crew_cancel(crew);
-    lc_error *error = lc_supervisor_remove(crew->supervisor, "node", check_patience());
+    graph_cancel(graph);
+    lc_error *error = lc_supervisor_remove(graph->supervisor, "node", check_patience());
     CU_ASSERT_EQUAL(lc_error_code(error), -EBUSY);
     lc_error_unref(error);
-    struct removing removing = {crew, "u"};
+    struct removing removing = {graph, "u"};
     int code = removing_removes(&removing);
     CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
     removing.name = "node";
     code = removing_removes(&removing);
     CU_ASSERT_TRUE(code == 0 || code == -ENOENT);
-    REFUSED(lc_supervisor_run(crew->supervisor, NULL, NULL), -EALREADY, "");
-    CHECK_CLOSES(lc_supervisor_done(crew->supervisor));
-    lc_snapshot_free(lc_supervisor_snapshot(crew->supervisor));
-    MADE(player, 1);
-    crew_drop(crew);
+    REFUSED(lc_supervisor_run(graph->supervisor, NULL, NULL), -EALREADY, "");
+    CHECK_CLOSES(lc_supervisor_done(graph->supervisor));
+    lc_snapshot_free(lc_supervisor_snapshot(graph->supervisor));
+    MADE(node, 1);
+    graph_drop(graph);
 }
 
 /* ---- nested ---- */
 
 static lc_error *make_inner_supervisor(lc_component **component, void *arg)
 {
-    *component = lc_supervisor_component(lc_supervisor_ref(((struct crew *)arg)->supervisor));
+    *component =
+        lc_supervisor_component(lc_supervisor_ref(((struct scripted_graph *)arg)->supervisor));
     return NULL;
 }
 
-static struct player *nest_crew(struct crew *outer, struct crew *inner)
+static struct scripted_node *nest_graph(struct scripted_graph *outer, struct scripted_graph *inner)
 {
-    struct player *player = crew_player(outer, "inner", "");
+    struct scripted_node *node = graph_node(outer, "inner", "");
     for (unsigned i = 0; i < inner->count; i++)
-        CHECK_SUCCESS(crew_join(&inner->players[i]));
-    player->node.factory = make_inner_supervisor;
-    player->node.arg = inner;
-    player->node.judge = NULL;
-    return player;
+        CHECK_SUCCESS(node_join(&inner->nodes[i]));
+    node->options.factory = make_inner_supervisor;
+    node->options.arg = inner;
+    node->options.judge = NULL;
+    return node;
 }
 
 /* The run outside returns only when what is inside has left, last what others depend on. */
 static void outer_run_waits_for_the_inner_nodes(void)
 {
-    struct crew *outer = crew_new(), *inner = crew_new();
-    struct player *base = crew_player(inner, "base", ""),
-                  *user = crew_player(inner, "user", "base");
-    user->end = PLAYER_STAYS;
-    nest_crew(outer, inner);
-    crew_begin(outer);
+    struct scripted_graph *outer = graph_new(), *inner = graph_new();
+    struct scripted_node *base = graph_node(inner, "base", ""),
+                         *user = graph_node(inner, "user", "base");
+    user->end = NODE_STAYS;
+    nest_graph(outer, inner);
+    graph_begin(outer);
     RUNS(user, 1);
     lc_context_cancel(outer->context, NULL);
     IS_TOLD(user, 1);
     NOT_TOLD(base, 1);
     CHECK_OPEN(outer->finished);
-    crew_order(user, 1, CREW_RETURN);
-    crew_end(outer);
+    node_order(user, 1, NODE_RETURN);
+    graph_end(outer);
     BEFORE(inner, "user-1", "base~1");
-    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(base, 1).left));
-    crew_drop(outer);
-    crew_drop(inner);
+    CU_ASSERT_TRUE(lc_handle_is_closed(INSTANCE(base, 1).left));
+    graph_drop(outer);
+    graph_drop(inner);
 }
 
 /* A nested supervisor is removed while one of its nodes starts: that one is told and awaited. */
 static void inner_supervisor_is_removed_while_it_starts(void)
 {
-    struct crew *outer = crew_new(), *inner = crew_new();
-    struct player *starting = crew_player(inner, "starting", "");
-    struct player *other = crew_player(outer, "other", "");
+    struct scripted_graph *outer = graph_new(), *inner = graph_new();
+    struct scripted_node *starting = graph_node(inner, "starting", "");
+    struct scripted_node *other = graph_node(outer, "other", "");
     starting->slow = true;
-    nest_crew(outer, inner);
-    crew_begin(outer);
+    nest_graph(outer, inner);
+    graph_begin(outer);
     RUNS(starting, 1);
     RUNS(other, 1);
     CHECK_SUCCESS(lc_supervisor_remove(outer->supervisor, "inner", check_patience()));
-    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(starting, 1).left));
+    CU_ASSERT_TRUE(lc_handle_is_closed(INSTANCE(starting, 1).left));
     CHECK_CLOSES(lc_supervisor_done(inner->supervisor));
     NOT_TOLD(other, 1);
-    crew_cancel(outer);
+    graph_cancel(outer);
     CU_ASSERT_PTR_EQUAL(outer->result, lc_context_error(outer->context));
-    crew_drop(outer);
-    crew_drop(inner);
+    graph_drop(outer);
+    graph_drop(inner);
 }
 
 CHECK_SUITE_IN_MODES(

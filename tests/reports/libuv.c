@@ -51,23 +51,23 @@ static lc_error *report_number(void *arg)
 /* Neither its own messages nor other isolates starve, and it can be killed. */
 static void zero_timers_starve_nothing(void)
 {
-    struct soloist spinning, other;
+    struct agent spinning, other;
     lc_receive_port port = probe_open();
     struct spinner spinner = {.report = port.send}, reporter = {.report = port.send};
-    soloist_init(&spinning);
-    spinning.overture = start_spinning;
+    agent_init(&spinning);
+    spinning.first = start_spinning;
     spinning.arg = &spinner;
-    soloist_begin(&spinning);
-    soloist_start(&other);
+    agent_begin(&spinning);
+    agent_start(&other);
     for (int i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(soloist_told(&spinning, report_number, &spinner), 0);
+        CU_ASSERT_EQUAL(agent_told(&spinning, report_number, &spinner), 0);
         PROBE_GETS(port, 7);
-        CU_ASSERT_EQUAL(soloist_told(&other, report_number, &reporter), 0);
+        CU_ASSERT_EQUAL(agent_told(&other, report_number, &reporter), 0);
         PROBE_GETS(port, 7);
     }
     CU_ASSERT_TRUE(atomic_load(&spinner.rounds) > 0);
-    soloist_stop(&spinning);
-    soloist_stop(&other);
+    agent_stop(&spinning);
+    agent_stop(&other);
     CU_ASSERT_TRUE(probe_is_empty(port));
     probe_close(port);
 }
@@ -140,17 +140,17 @@ static lc_error *field_start(void *arg)
 
 static void many_timers_stop_and_start_in_handlers(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
     struct field *field = calloc(1, sizeof *field);
     field->report = port.send;
     field->random = 42;
-    soloist_init(&soloist);
-    soloist.overture = field_start;
-    soloist.arg = field;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.first = field_start;
+    agent.arg = field;
+    agent_begin(&agent);
     PROBE_GETS(port, 1);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     CU_ASSERT_EQUAL(field->ticks, TICKS + 1);
     free(field);
     probe_close(port);
@@ -174,18 +174,18 @@ static lc_error *echo_open(void *arg)
 static void no_message_is_left_asleep(void)
 {
     enum { ROUNDS = 300 };
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
     struct echo echo = {.report = port.send};
-    soloist_init(&soloist);
-    soloist.overture = echo_open;
-    soloist.arg = &echo;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.first = echo_open;
+    agent.arg = &echo;
+    agent_begin(&agent);
     for (int i = 0; i < ROUNDS; i++) {
         CU_ASSERT_EQUAL(send_number(echo.port.send, i), 0);
         PROBE_GETS(port, i);
     }
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(port);
 }
 
@@ -336,16 +336,16 @@ static lc_error *drift_start(void *arg)
 
 static lc_error *drift_in_a_simulation(void *arg)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port port = probe_open();
     struct drift drift = {.report = port.send};
     (void)arg;
-    soloist_init(&soloist);
-    soloist.overture = drift_start;
-    soloist.arg = &drift;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.first = drift_start;
+    agent.arg = &drift;
+    agent_begin(&agent);
     PROBE_GETS(port, 50, 100, 150, 200, 250);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(port);
     return NULL;
 }

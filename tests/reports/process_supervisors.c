@@ -4,10 +4,10 @@
  * services that speak it), rebuilt in our own terms. tests/reports.md lists them with their
  * verdicts.
  */
-#include "service/staged.h"
+#include "service/scripted_service.h"
 #include "support/check.h"
-#include "support/crew.h"
 #include "support/mode.h"
+#include "support/scripted_graph.h"
 
 #include <lifecycle.h>
 
@@ -25,29 +25,29 @@
 /* The clock jumps far past the end of a pause: one restart follows, not one for each pause. */
 static void jump_past_a_pause_restarts_once(void)
 {
-    struct crew *crew = crew_new();
-    struct player *player = crew_player(crew, "program", "");
-    player->slow = true;
-    player->node.backoff = (lc_backoff){.first = LC_SECOND,
-                                        .most = LC_SECOND,
-                                        .factor = 1,
-                                        .jitter = LC_NONE,
-                                        .steady = LC_NONE,
-                                        .pause_first = true};
-    player->node.start_timeout = 10 * LC_SECOND;
-    crew->clock = check_clock_new();
-    crew_begin(crew);
-    crew_order(player, 1, CREW_FAIL);
-    crew_sees(player, LC_NODE_BACKOFF);
-    check_clock_advance(crew->clock, LC_SECOND);
-    RUNS(player, 2);
-    crew_order(player, 2, CREW_READY); /* so that its start deadline is over */
-    crew_sees(player, LC_NODE_READY);
-    check_clock_advance(crew->clock, 1000 * LC_HOUR);
-    MADE(player, 2);
-    NOT_TOLD(player, 2);
-    crew_cancel(crew);
-    crew_drop(crew);
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *node = graph_node(graph, "program", "");
+    node->slow = true;
+    node->options.backoff = (lc_backoff){.first = LC_SECOND,
+                                         .most = LC_SECOND,
+                                         .factor = 1,
+                                         .jitter = LC_NONE,
+                                         .steady = LC_NONE,
+                                         .pause_first = true};
+    node->options.start_timeout = 10 * LC_SECOND;
+    graph->clock = check_clock_new();
+    graph_begin(graph);
+    node_order(node, 1, NODE_FAIL);
+    node_enters(node, LC_NODE_BACKOFF);
+    check_clock_advance(graph->clock, LC_SECOND);
+    RUNS(node, 2);
+    node_order(node, 2, NODE_READY); /* so that its start deadline is over */
+    node_enters(node, LC_NODE_READY);
+    check_clock_advance(graph->clock, 1000 * LC_HOUR);
+    MADE(node, 2);
+    NOT_TOLD(node, 2);
+    graph_cancel(graph);
+    graph_drop(graph);
 }
 
 CHECK_SUITE_IN_MODES(report_process_supervisors, "report: process supervisors",
@@ -67,11 +67,12 @@ struct reloading {
 
 static struct reloading reloading;
 
-static void reloading_begin(struct staged *staged, lc_error *(*hook)(lc_context *, void *))
+static void reloading_begin(struct scripted_service *service,
+                            lc_error *(*hook)(lc_context *, void *))
 {
     reloading = (struct reloading){.entered = lc_handle_new(), .open = lc_handle_new()};
-    staged->options.configure = hook;
-    staged->options.arg = &reloading;
+    service->options.configure = hook;
+    service->options.arg = &reloading;
 }
 
 static void reloading_end(void)
@@ -95,26 +96,26 @@ static lc_error *reload_slowly(lc_context *context, void *arg)
 /* A reload that fails is over for the manager as one that succeeds is. */
 CHECK_CHILD(report_failing_reload)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
-    reloading_begin(&staged, reload_slowly);
+    static struct scripted_service service;
+    service_init(&service, 1);
+    reloading_begin(&service, reload_slowly);
     reloading.code = -EBADMSG;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     for (unsigned round = 1; round <= 2; round++) {
         check_signal(SIGHUP);
         lc_handle_close(reloading.open);
-        STEP(2, staged_tells(&staged, "RELOADING=1\nMONOTONIC_USEC=", round));
-        STEP(3, staged_tells(&staged, "READY=1", 1 + round));
+        STEP(2, service_tells(&service, "RELOADING=1\nMONOTONIC_USEC=", round));
+        STEP(3, service_tells(&service, "READY=1", 1 + round));
     }
     STEP(4, atomic_load(&reloading.count) == 2);
     STEP(5, check_log_count("bad certificates") >= 2);
-    staged_all_obey(&staged);
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(6, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
     reloading_end();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -132,27 +133,27 @@ static bool reloaded_twice(void *arg)
 /* Many SIGHUPs come while a reload goes on: one more reload follows, and each is told as one. */
 CHECK_CHILD(report_many_reloads)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
-    reloading_begin(&staged, reload_slowly);
+    static struct scripted_service service;
+    service_init(&service, 1);
+    reloading_begin(&service, reload_slowly);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGHUP);
     STEP(2, lc_handle_wait(reloading.entered, check_patience()) == 0);
     for (int i = 0; i < 5; i++)
         check_signal(SIGHUP);
     lc_handle_close(reloading.open);
     STEP(3, check_until(reloaded_twice, NULL));
-    STEP(4, staged_tells(&staged, "RELOADING=1", 2));
-    STEP(5, staged_tells(&staged, "READY=1", 3));
-    staged_all_obey(&staged);
+    STEP(4, service_tells(&service, "RELOADING=1", 2));
+    STEP(5, service_tells(&service, "READY=1", 3));
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(6, service_ends(&service, LC_EXIT_CLEAN));
     STEP(7, atomic_load(&reloading.count) == 2);
-    STEP(8, staged_told(&staged, "RELOADING=1") == 2 && staged_told(&staged, "READY=1") == 3);
+    STEP(8, service_told(&service, "RELOADING=1") == 2 && service_told(&service, "READY=1") == 3);
     check_log_release();
     reloading_end();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -164,22 +165,22 @@ static void reloads_are_told_one_by_one(void)
 /* SIGHUP comes while the service stops: the stop goes on, and nothing is reloaded. */
 CHECK_CHILD(report_reload_in_a_stop)
 {
-    static struct staged staged;
-    staged_init(&staged, 2);
-    reloading_begin(&staged, reload_slowly);
+    static struct scripted_service service;
+    service_init(&service, 2);
+    reloading_begin(&service, reload_slowly);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGTERM);
-    STEP(2, staged_tells(&staged, "STOPPING=1", 1));
+    STEP(2, service_tells(&service, "STOPPING=1", 1));
     for (int i = 0; i < 3; i++)
         check_signal(SIGHUP);
-    staged_all_obey(&staged);
-    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(4, staged_told(&staged, "RELOADING=1") == 0 && staged_told(&staged, "READY=1") == 1);
+    service_all_obey(&service);
+    STEP(3, service_ends(&service, LC_EXIT_CLEAN));
+    STEP(4, service_told(&service, "RELOADING=1") == 0 && service_told(&service, "READY=1") == 1);
     STEP(5, atomic_load(&reloading.count) == 0);
     check_log_release();
     reloading_end();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -218,23 +219,23 @@ static lc_error *make_failing_worker(lc_component **component, void *arg)
 
 CHECK_CHILD(report_stop_in_a_start)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     lc_node node = {.size = sizeof node};
-    staged_init(&staged, 1); /* never ready */
+    service_init(&service, 1); /* never ready */
     node.name = "failing";
     node.factory = make_failing_worker;
     node.judge = ask_for_the_end;
     node.kind = check_kind();
     check_log_capture();
-    STEP(1, lc_supervisor_add(staged.supervisor, &node) == NULL);
-    staged_obeys(&staged.nodes[0]);
-    staged_start(&staged);
+    STEP(1, lc_supervisor_add(service.supervisor, &node) == NULL);
+    service_obeys(&service.nodes[0]);
+    service_start(&service);
     /* An instance that fails after it was told to stop makes the status 1. */
-    STEP(2, staged_ends(&staged, LC_EXIT_CLEAN) || staged.status == LC_EXIT_ERROR);
-    STEP(3, staged_told(&staged, "READY=1") == 0);
-    STEP(4, staged_told(&staged, "STOPPING=1") == 1);
+    STEP(2, service_ends(&service, LC_EXIT_CLEAN) || service.status == LC_EXIT_ERROR);
+    STEP(3, service_told(&service, "READY=1") == 0);
+    STEP(4, service_told(&service, "STOPPING=1") == 1);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -246,21 +247,21 @@ static void stop_in_a_start_ends_it(void)
 /* Within its own limit the service stops slowly: its manager is asked for time meanwhile. */
 CHECK_CHILD(report_slow_stop)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
-    staged.options.stop_timeout = 10 * LC_MINUTE;
+    static struct scripted_service service;
+    service_init(&service, 1);
+    service.options.stop_timeout = 10 * LC_MINUTE;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGTERM);
-    STEP(2, staged_tells(&staged, "STOPPING=1", 1));
+    STEP(2, service_tells(&service, "STOPPING=1", 1));
     if (lc_is_simulated())
         lc_sleep(5 * LC_MINUTE);
-    STEP(3, staged_tells(&staged, "EXTEND_TIMEOUT_USEC=", lc_is_simulated() ? 4 : 1));
-    STEP(4, !staged_in_order(&staged, "EXTEND_TIMEOUT_USEC=", "STOPPING=1"));
-    staged_all_obey(&staged);
-    STEP(5, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(3, service_tells(&service, "EXTEND_TIMEOUT_USEC=", lc_is_simulated() ? 4 : 1));
+    STEP(4, !service_in_order(&service, "EXTEND_TIMEOUT_USEC=", "STOPPING=1"));
+    service_all_obey(&service);
+    STEP(5, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -315,14 +316,14 @@ static void report_pid_path(char *path, size_t size)
 /* Each of several instances that are refused leaves the file of the first as it is. */
 CHECK_CHILD(report_refused_instances)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     char path[64];
     struct stat before, after;
     report_pid_path(path, sizeof path);
-    staged_init(&staged, 1);
-    staged.options.pid_file = path;
+    service_init(&service, 1);
+    service.options.pid_file = path;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     STEP(2, stat(path, &before) == 0);
     for (int i = 0; i < 3; i++) {
         lc_service_options second = {.size = sizeof second};
@@ -331,12 +332,12 @@ CHECK_CHILD(report_refused_instances)
         STEP(4, stat(path, &after) == 0 && after.st_ino == before.st_ino);
         STEP(5, after.st_size == before.st_size);
     }
-    staged_all_obey(&staged);
+    service_all_obey(&service);
     kill(getpid(), SIGTERM);
-    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(6, service_ends(&service, LC_EXIT_CLEAN));
     STEP(7, access(path, F_OK) != 0);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 

@@ -5,9 +5,9 @@
 #include "reports/beside.h"
 #include "support/check.h"
 #include "support/clock.h"
-#include "support/crew.h"
 #include "support/mode.h"
-#include "support/puppet.h"
+#include "support/scripted_graph.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 
@@ -185,25 +185,25 @@ static void failing_at_once_ends_the_group(void)
 /* A node that is removed before it is ready takes nothing along that is not below it. */
 static void cancelled_start_cancels_nothing_else(void)
 {
-    struct crew *crew = crew_new();
-    struct player *base = crew_player(crew, "base", "");
-    struct player *starting = crew_player(crew, "starting", "base");
-    struct player *sibling = crew_player(crew, "sibling", "base");
+    struct scripted_graph *graph = graph_new();
+    struct scripted_node *base = graph_node(graph, "base", "");
+    struct scripted_node *starting = graph_node(graph, "starting", "base");
+    struct scripted_node *sibling = graph_node(graph, "sibling", "base");
     starting->slow = true;
-    crew_begin(crew);
+    graph_begin(graph);
     RUNS(starting, 1);
     RUNS(sibling, 1);
-    CHECK_OPEN(lc_supervisor_ready(crew->supervisor));
-    CHECK_SUCCESS(lc_supervisor_remove(crew->supervisor, "starting", check_patience()));
-    CU_ASSERT_TRUE(lc_handle_is_closed(STINT(starting, 1).left));
-    CHECK_CLOSES(lc_supervisor_ready(crew->supervisor));
+    CHECK_OPEN(lc_supervisor_ready(graph->supervisor));
+    CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "starting", check_patience()));
+    CU_ASSERT_TRUE(lc_handle_is_closed(INSTANCE(starting, 1).left));
+    CHECK_CLOSES(lc_supervisor_ready(graph->supervisor));
     NOT_TOLD(base, 1);
     NOT_TOLD(sibling, 1);
     MADE(starting, 1);
     ASKED(starting, 0);
-    crew_cancel(crew);
-    CU_ASSERT_EQUAL(lc_error_code(crew->result), -ECANCELED);
-    crew_drop(crew);
+    graph_cancel(graph);
+    CU_ASSERT_EQUAL(lc_error_code(graph->result), -ECANCELED);
+    graph_drop(graph);
 }
 
 /* Says that it is ready after it has been told to stop. */

@@ -15,9 +15,9 @@
 #define SEEDS 200
 
 /* A service in a simulation, and what it is told while it runs. */
-static struct scene {
+static struct fixture {
     lc_service_options options;
-    void (*act)(struct scene *scene); /* in a fiber beside it */
+    void (*act)(struct fixture *fixture); /* in a fiber beside it */
     int status;
     atomic_uint configured;        /* calls of configure */
     atomic_uint started;           /* starts of the node */
@@ -26,11 +26,11 @@ static struct scene {
     atomic_bool waits;             /* configure waits for the end of its context */
     atomic_bool in_fiber;
     char status_text[256]; /* the last STATUS= */
-} scene;
+} fixture;
 
 static lc_error *work(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct scene *own = arg;
+    struct fixture *own = arg;
     if (own->started++ == 0)
         own->configured_before = own->configured;
     lc_ready_signal(ready);
@@ -40,7 +40,7 @@ static lc_error *work(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *configure(lc_context *context, void *arg)
 {
-    struct scene *own = arg;
+    struct fixture *own = arg;
     own->configured++;
     own->in_fiber = lc_is_fiber();
     if (own->configured == own->fails_at)
@@ -54,7 +54,7 @@ static lc_error *configure(lc_context *context, void *arg)
 
 static void hear(const char *message, void *arg)
 {
-    struct scene *own = arg;
+    struct fixture *own = arg;
     const char *status = strstr(message, "STATUS=");
     if (status)
         snprintf(own->status_text, sizeof own->status_text, "%s", status + strlen("STATUS="));
@@ -62,13 +62,13 @@ static void hear(const char *message, void *arg)
 
 static void run_act(void *arg)
 {
-    struct scene *own = arg;
+    struct fixture *own = arg;
     own->act(own);
 }
 
 static lc_error *serve(void *arg)
 {
-    struct scene *own = arg;
+    struct fixture *own = arg;
     lc_fiber_options fiber = {.size = sizeof fiber, .name = "act", .run = run_act, .arg = own};
     if (lc_fiber_start(&fiber) != 0)
         return lc_error_new(-ENOMEM, "no fiber to act");
@@ -76,7 +76,7 @@ static lc_error *serve(void *arg)
     return NULL;
 }
 
-static const lc_node *const *nodes_of(struct scene *own)
+static const lc_node *const *nodes_of(struct fixture *own)
 {
     static lc_node node;
     static const lc_node *const nodes[] = {&node, NULL};
@@ -84,21 +84,21 @@ static const lc_node *const *nodes_of(struct scene *own)
     return nodes;
 }
 
-static void scene_begin(void (*act)(struct scene *scene))
+static void fixture_begin(void (*act)(struct fixture *fixture))
 {
-    scene = (struct scene){.act = act, .status = -1};
-    scene.options = (lc_service_options){.size = sizeof scene.options,
-                                         .name = "shop",
-                                         .nodes = nodes_of(&scene),
-                                         .arg = &scene,
-                                         .notify = hear};
+    fixture = (struct fixture){.act = act, .status = -1};
+    fixture.options = (lc_service_options){.size = sizeof fixture.options,
+                                           .name = "shop",
+                                           .nodes = nodes_of(&fixture),
+                                           .arg = &fixture,
+                                           .notify = hear};
 }
 
-static void scene_run(uint64_t seed)
+static void fixture_run(uint64_t seed)
 {
     lc_executor *world;
     CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = seed), &world));
-    CHECK_SUCCESS(lc_executor_run(world, serve, &scene));
+    CHECK_SUCCESS(lc_executor_run(world, serve, &fixture));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
 }
 
@@ -108,7 +108,7 @@ static uint64_t seeds_end(void)
     return check_seed() + check_count(SEEDS, 10 * SEEDS);
 }
 
-static void stop_in_an_hour(struct scene *own)
+static void stop_in_an_hour(struct fixture *own)
 {
     (void)own;
     lc_sleep(LC_HOUR);
@@ -121,10 +121,10 @@ static void nodes_are_run(void)
 {
     check_log_capture();
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(stop_in_an_hour);
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
-        CU_ASSERT_EQUAL(scene.started, 1);
+        fixture_begin(stop_in_an_hour);
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
+        CU_ASSERT_EQUAL(fixture.started, 1);
     }
     CU_ASSERT_TRUE(check_log_has("shop: ready"));
     check_log_release();
@@ -133,16 +133,16 @@ static void nodes_are_run(void)
 static void states_are_logged(void)
 {
     check_log_capture();
-    scene_begin(stop_in_an_hour);
-    scene.options.log_states = true;
-    scene_run(check_seed());
+    fixture_begin(stop_in_an_hour);
+    fixture.options.log_states = true;
+    fixture_run(check_seed());
     CU_ASSERT_EQUAL(check_log_count("shop/store: ready"), 1);
     check_log_release();
 }
 
 /* ---- configuration ---- */
 
-static void reload_and_stop(struct scene *own)
+static void reload_and_stop(struct fixture *own)
 {
     lc_sleep(LC_MINUTE);
     CU_ASSERT_EQUAL(own->configured, 1);
@@ -156,18 +156,18 @@ static void configure_comes_first(void)
 {
     check_log_capture();
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(reload_and_stop);
-        scene.options.configure = configure;
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
-        CU_ASSERT_EQUAL(scene.configured_before, 1);
-        CU_ASSERT_EQUAL(scene.started, 1);
-        CU_ASSERT_TRUE(scene.in_fiber); /* as its caller is */
+        fixture_begin(reload_and_stop);
+        fixture.options.configure = configure;
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
+        CU_ASSERT_EQUAL(fixture.configured_before, 1);
+        CU_ASSERT_EQUAL(fixture.started, 1);
+        CU_ASSERT_TRUE(fixture.in_fiber); /* as its caller is */
     }
     check_log_release();
 }
 
-static void do_nothing(struct scene *own)
+static void do_nothing(struct fixture *own)
 {
     (void)own;
 }
@@ -176,13 +176,13 @@ static void failing_configure_refuses_the_start(void)
 {
     check_log_capture();
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(do_nothing);
-        scene.options.configure = configure;
-        scene.fails_at = 1;
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_ERROR);
-        CU_ASSERT_EQUAL(scene.started, 0);
-        CU_ASSERT_STRING_EQUAL(scene.status_text,
+        fixture_begin(do_nothing);
+        fixture.options.configure = configure;
+        fixture.fails_at = 1;
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_ERROR);
+        CU_ASSERT_EQUAL(fixture.started, 0);
+        CU_ASSERT_STRING_EQUAL(fixture.status_text,
                                "cannot start: configure has failed: line 3 is wrong");
     }
     CU_ASSERT_EQUAL(check_log_count("cannot start: configure has failed: line 3 is wrong"),
@@ -194,18 +194,18 @@ static void failing_reload_is_part_of_the_status(void)
 {
     check_log_capture();
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(reload_and_stop);
-        scene.options.configure = configure;
-        scene.fails_at = 2;
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
+        fixture_begin(reload_and_stop);
+        fixture.options.configure = configure;
+        fixture.fails_at = 2;
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
     }
     CU_ASSERT_EQUAL(check_log_count("the reload has failed: line 3 is wrong"),
                     check_count(SEEDS, 10 * SEEDS));
     check_log_release();
 }
 
-static void stop_at_once(struct scene *own)
+static void stop_at_once(struct fixture *own)
 {
     lc_sleep(LC_SECOND / 2);
     CU_ASSERT_EQUAL(own->configured, 1);
@@ -216,13 +216,13 @@ static void stop_at_once(struct scene *own)
 static void stop_while_configuring(bool waits)
 {
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(stop_at_once);
-        scene.options.configure = configure;
-        scene.waits = waits;
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
-        CU_ASSERT_EQUAL(scene.started, 0);
-        CU_ASSERT_EQUAL(scene.configured, 1);
+        fixture_begin(stop_at_once);
+        fixture.options.configure = configure;
+        fixture.waits = waits;
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
+        CU_ASSERT_EQUAL(fixture.started, 0);
+        CU_ASSERT_EQUAL(fixture.configured, 1);
     }
 }
 
@@ -237,7 +237,7 @@ static void stop_ends_the_configuration(void)
 /* Its context has ended, and it goes on. */
 static lc_error *configure_for_ever(lc_context *context, void *arg)
 {
-    struct scene *own = arg;
+    struct fixture *own = arg;
     (void)context;
     own->configured++;
     lc_sleep(LC_HOUR);
@@ -248,12 +248,12 @@ static void endless_configuration_is_named(void)
 {
     check_log_capture();
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(stop_at_once);
-        scene.options.configure = configure_for_ever;
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_ERROR);
-        CU_ASSERT_EQUAL(scene.started, 0);
-        CU_ASSERT_STRING_EQUAL(scene.status_text, "not stopped in time: configure");
+        fixture_begin(stop_at_once);
+        fixture.options.configure = configure_for_ever;
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_ERROR);
+        CU_ASSERT_EQUAL(fixture.started, 0);
+        CU_ASSERT_STRING_EQUAL(fixture.status_text, "not stopped in time: configure");
     }
     CU_ASSERT_EQUAL(
         check_log_count("has not stopped in 30.0 s, and is not waited for any longer: configure"),
@@ -261,7 +261,7 @@ static void endless_configuration_is_named(void)
     check_log_release();
 }
 
-static void hup_then_stop(struct scene *own)
+static void hup_then_stop(struct fixture *own)
 {
     lc_sleep(LC_SECOND / 2);
     lc_simulation_signal(SIGHUP); /* while it is configured for the first time */
@@ -275,17 +275,17 @@ static void reload_waits_for_readiness(void)
 {
     check_log_capture();
     for (uint64_t seed = check_seed(); seed < seeds_end(); seed++) {
-        scene_begin(hup_then_stop);
-        scene.options.configure = configure;
-        scene_run(seed);
-        CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
+        fixture_begin(hup_then_stop);
+        fixture.options.configure = configure;
+        fixture_run(seed);
+        CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
     }
     check_log_release();
 }
 
 /* ---- the log's level ---- */
 
-static void change_levels(struct scene *own)
+static void change_levels(struct fixture *own)
 {
     (void)own;
     lc_sleep(LC_MINUTE);
@@ -307,10 +307,10 @@ static void signals_change_the_level(void)
 {
     lc_log_level before = lc_log_read_level();
     check_log_capture();
-    scene_begin(change_levels);
-    scene.options.log_level_signals = true;
-    scene_run(check_seed());
-    CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
+    fixture_begin(change_levels);
+    fixture.options.log_level_signals = true;
+    fixture_run(check_seed());
+    CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
     CU_ASSERT_TRUE(check_log_has("the log level is debug"));
     CU_ASSERT_TRUE(check_log_has("the log level is notice"));
     check_log_release();
@@ -318,7 +318,7 @@ static void signals_change_the_level(void)
 }
 
 /* From nothing at all up to what matters most, and further. */
-static void raise_from_nothing(struct scene *own)
+static void raise_from_nothing(struct fixture *own)
 {
     (void)own;
     lc_sleep(LC_MINUTE);
@@ -338,10 +338,10 @@ static void silent_log_is_raised(void)
 {
     lc_log_level before = lc_log_read_level();
     check_log_capture();
-    scene_begin(raise_from_nothing);
-    scene.options.log_level_signals = true;
-    scene_run(check_seed());
-    CU_ASSERT_EQUAL(scene.status, LC_EXIT_CLEAN);
+    fixture_begin(raise_from_nothing);
+    fixture.options.log_level_signals = true;
+    fixture_run(check_seed());
+    CU_ASSERT_EQUAL(fixture.status, LC_EXIT_CLEAN);
     CU_ASSERT_EQUAL(check_log_count("the log level is"), 1);
     CU_ASSERT_TRUE(check_log_has("the log level is notice"));
     check_log_release();
@@ -363,10 +363,10 @@ static void bad_services_are_refused(void)
     lc_supervisor *supervisor;
     refuses(LC_SERVICE(.name = "shop", .keep_library = true), "either nodes or a supervisor");
     CHECK_SUCCESS(lc_supervisor_new(NULL, &supervisor));
-    scene_begin(do_nothing);
-    scene.options.supervisor = supervisor; /* taken over all the same */
-    scene.options.keep_library = true;
-    refuses(&scene.options, "either nodes or a supervisor");
+    fixture_begin(do_nothing);
+    fixture.options.supervisor = supervisor; /* taken over all the same */
+    fixture.options.keep_library = true;
+    refuses(&fixture.options, "either nodes or a supervisor");
     refuses(LC_SERVICE(.keep_library = true,
                        .nodes = LC_NODES(LC_NODE(.name = "store", .needs = {"journal"}))),
             "made of nothing");
@@ -374,7 +374,7 @@ static void bad_services_are_refused(void)
                        .nodes = LC_NODES(
                            LC_NODE(.name = "store", .run = lc_noop_worker, .needs = {"journal"}))),
             "depends on \"journal\", which is not a node of \"service\"");
-    refuses(LC_SERVICE(.keep_library = true, .name = "", .nodes = nodes_of(&scene)),
+    refuses(LC_SERVICE(.keep_library = true, .name = "", .nodes = nodes_of(&fixture)),
             "lc_service_options.name");
 }
 

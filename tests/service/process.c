@@ -3,7 +3,7 @@
  * processor time of a halt. Each in a child process.
  */
 #include "service/manager.h"
-#include "service/staged.h"
+#include "service/scripted_service.h"
 #include "support/check.h"
 #include "support/mode.h"
 
@@ -378,26 +378,26 @@ static int pid_in(const char *path)
 
 CHECK_CHILD(process_has_pid_file)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     char refused[64];
     const char *path = getenv("LC_CHECK_PID_FILE");
     lc_service_options second = {.size = sizeof second};
-    staged_init(&staged, 1);
+    service_init(&service, 1);
     STEP(9, path != NULL);
-    staged.options.pid_file = path;
+    service.options.pid_file = path;
     second.pid_file = path;
     check_log_capture();
-    STEP(10, staged_begins(&staged));
+    STEP(10, service_begins(&service));
     STEP(11, pid_in(path) == getpid());
     STEP(12, check_service(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
     snprintf(refused, sizeof refused, "running already, as process %d", (int)getpid());
     STEP(13, check_log_has(refused));
     STEP(14, pid_in(path) == getpid());
-    staged_all_obey(&staged);
+    service_all_obey(&service);
     kill(getpid(), SIGTERM);
-    STEP(15, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(15, service_ends(&service, LC_EXIT_CLEAN));
     STEP(16, access(path, F_OK) != 0);
-    staged_drop(&staged);
+    service_drop(&service);
     second.pid_file = "/nowhere/at/all.pid";
     STEP(17, check_service(&second, supervisor_of(make_noop, NULL)) == LC_EXIT_ERROR);
     STEP(18, check_log_has("the pid file /nowhere/at/all.pid cannot be opened: No such file"));

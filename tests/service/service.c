@@ -3,7 +3,7 @@
  * Simulated too; the manager is a function of the test's. What only the kernel can show is in
  * process.c.
  */
-#include "service/staged.h"
+#include "service/scripted_service.h"
 #include "support/check.h"
 #include "support/mode.h"
 
@@ -18,24 +18,24 @@
 
 CHECK_CHILD(service_ready_and_stopped)
 {
-    static struct staged staged;
-    staged_init(&staged, 2);
+    static struct scripted_service service;
+    service_init(&service, 2);
     check_log_capture();
-    staged_start(&staged);
-    STEP(1, puppet_entered(&staged.nodes[0].puppet));
-    STEP(2, puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
-    STEP(3, puppet_entered(&staged.nodes[1].puppet));
-    STEP(4, staged_told(&staged, "READY=1") == 0);
-    STEP(5, puppet_does(&staged.nodes[1].puppet, PUPPET_READY));
-    STEP(6, staged_tells(&staged, "READY=1", 1));
-    staged_all_obey(&staged);
+    service_start(&service);
+    STEP(1, worker_entered(&service.nodes[0].worker));
+    STEP(2, worker_does(&service.nodes[0].worker, WORKER_READY));
+    STEP(3, worker_entered(&service.nodes[1].worker));
+    STEP(4, service_told(&service, "READY=1") == 0);
+    STEP(5, worker_does(&service.nodes[1].worker, WORKER_READY));
+    STEP(6, service_tells(&service, "READY=1", 1));
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(7, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(8, strcmp(staged.heard, "[STATUS=starting][READY=1\nSTATUS=ready]"
-                                 "[STOPPING=1\nSTATUS=stopping: received SIGTERM]") == 0);
-    STEP(9, check_log_has("staged: stopping: received SIGTERM"));
+    STEP(7, service_ends(&service, LC_EXIT_CLEAN));
+    STEP(8, strcmp(service.heard, "[STATUS=starting][READY=1\nSTATUS=ready]"
+                                  "[STOPPING=1\nSTATUS=stopping: received SIGTERM]") == 0);
+    STEP(9, check_log_has("service: stopping: received SIGTERM"));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -46,18 +46,18 @@ static void tells_ready_and_stopping(void)
 
 CHECK_CHILD(service_interrupted)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
-    staged.options.tell_pid = true;
+    static struct scripted_service service;
+    service_init(&service, 1);
+    service.options.tell_pid = true;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    STEP(2, staged_told(&staged, "READY=1\nMAINPID=") == 1);
-    staged_all_obey(&staged);
+    STEP(1, service_begins(&service));
+    STEP(2, service_told(&service, "READY=1\nMAINPID=") == 1);
+    service_all_obey(&service);
     check_signal(SIGINT);
-    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(4, staged_told(&staged, "STOPPING=1\nSTATUS=stopping: received SIGINT") == 1);
+    STEP(3, service_ends(&service, LC_EXIT_CLEAN));
+    STEP(4, service_told(&service, "STOPPING=1\nSTATUS=stopping: received SIGINT") == 1);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -68,18 +68,18 @@ static void sigint_stops_as_well(void)
 
 CHECK_CHILD(service_stopped_before_ready)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
+    static struct scripted_service service;
+    service_init(&service, 1);
     check_log_capture();
-    staged_start(&staged);
-    STEP(1, puppet_entered(&staged.nodes[0].puppet));
-    staged_all_obey(&staged);
+    service_start(&service);
+    STEP(1, worker_entered(&service.nodes[0].worker));
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(2, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(3, staged_told(&staged, "READY=1") == 0);
-    STEP(4, staged_told(&staged, "STOPPING=1") == 1);
+    STEP(2, service_ends(&service, LC_EXIT_CLEAN));
+    STEP(3, service_told(&service, "READY=1") == 0);
+    STEP(4, service_told(&service, "STOPPING=1") == 1);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -91,17 +91,17 @@ static void stopped_before_ready_is_never_ready(void)
 /* Its manager would take an end without READY=1 for a failure. */
 CHECK_CHILD(service_completed)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
+    static struct scripted_service service;
+    service_init(&service, 1);
     check_log_capture();
-    staged_start(&staged);
-    STEP(1, puppet_entered(&staged.nodes[0].puppet));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
-    STEP(2, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(3, strcmp(staged.heard, "[STATUS=starting][READY=1\nSTATUS=ready]"
-                                 "[STOPPING=1\nSTATUS=stopping: nothing is left to run]") == 0);
+    service_start(&service);
+    STEP(1, worker_entered(&service.nodes[0].worker));
+    worker_told(&service.nodes[0].worker, WORKER_RETURN);
+    STEP(2, service_ends(&service, LC_EXIT_CLEAN));
+    STEP(3, strcmp(service.heard, "[STATUS=starting][READY=1\nSTATUS=ready]"
+                                  "[STOPPING=1\nSTATUS=stopping: nothing is left to run]") == 0);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -113,26 +113,26 @@ static void completed_was_ready(void)
 /* What has been given up before all were ready, and after. */
 CHECK_CHILD(service_gave_up)
 {
-    static struct staged staged;
-    staged_init(&staged, 3);
-    staged.nodes[2].behavior = staged.nodes[1].behavior = LC_STOP;
+    static struct scripted_service service;
+    service_init(&service, 3);
+    service.nodes[2].behavior = service.nodes[1].behavior = LC_STOP;
     check_log_capture();
-    staged_start(&staged);
+    service_start(&service);
     for (unsigned i = 0; i < 2; i++) {
-        STEP(1, puppet_entered(&staged.nodes[i].puppet));
-        STEP(2, puppet_does(&staged.nodes[i].puppet, PUPPET_READY));
+        STEP(1, worker_entered(&service.nodes[i].worker));
+        STEP(2, worker_does(&service.nodes[i].worker, WORKER_READY));
     }
-    STEP(3, puppet_entered(&staged.nodes[2].puppet));
-    STEP(4, staged_told(&staged, "READY=1") == 0);
-    puppet_told(&staged.nodes[2].puppet, PUPPET_FAIL);
-    STEP(5, staged_tells(&staged, "READY=1\nSTATUS=ready, without: n2 (puppet failed", 1));
-    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
-    STEP(6, staged_tells(&staged, "[STATUS=ready, without: n1 (puppet failed", 1));
-    staged_obeys(&staged.nodes[0]);
+    STEP(3, worker_entered(&service.nodes[2].worker));
+    STEP(4, service_told(&service, "READY=1") == 0);
+    worker_told(&service.nodes[2].worker, WORKER_FAIL);
+    STEP(5, service_tells(&service, "READY=1\nSTATUS=ready, without: n2 (worker failed", 1));
+    worker_told(&service.nodes[1].worker, WORKER_FAIL);
+    STEP(6, service_tells(&service, "[STATUS=ready, without: n1 (worker failed", 1));
+    service_obeys(&service.nodes[0]);
     check_signal(SIGTERM);
-    STEP(7, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(7, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -143,19 +143,19 @@ static void what_is_given_up_does_not_hold_back_ready(void)
 
 CHECK_CHILD(service_failed)
 {
-    static struct staged staged;
-    staged_init(&staged, 2);
+    static struct scripted_service service;
+    service_init(&service, 2);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    staged_obeys(&staged.nodes[0]);
-    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
-    STEP(2, staged_ends(&staged, LC_EXIT_ERROR));
-    STEP(3, staged_told(&staged, "STOPPING=1\nSTATUS=stopping: puppet failed") == 1);
-    STEP(4, staged_told(&staged, "STATUS=ended by an error: puppet failed") == 1);
-    STEP(5, check_log_count("staged: ended by an error: puppet failed") == 1);
+    STEP(1, service_begins(&service));
+    service_obeys(&service.nodes[0]);
+    worker_told(&service.nodes[1].worker, WORKER_FAIL);
+    STEP(2, service_ends(&service, LC_EXIT_ERROR));
+    STEP(3, service_told(&service, "STOPPING=1\nSTATUS=stopping: worker failed") == 1);
+    STEP(4, service_told(&service, "STATUS=ended by an error: worker failed") == 1);
+    STEP(5, check_log_count("service: ended by an error: worker failed") == 1);
     STEP(6, check_log_count("unhandled") == 0);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -167,17 +167,17 @@ static void error_ends_with_1(void)
 /* Stopped as it was told to, but not well. */
 CHECK_CHILD(service_failed_while_stopping)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
+    static struct scripted_service service;
+    service_init(&service, 1);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_AWAIT);
-    puppet_told(&staged.nodes[0].puppet, PUPPET_FAIL);
+    STEP(1, service_begins(&service));
+    worker_told(&service.nodes[0].worker, WORKER_AWAIT);
+    worker_told(&service.nodes[0].worker, WORKER_FAIL);
     check_signal(SIGTERM);
-    STEP(2, staged_ends(&staged, LC_EXIT_ERROR));
-    STEP(3, staged_told(&staged, "STATUS=ended by an error") == 1);
+    STEP(2, service_ends(&service, LC_EXIT_ERROR));
+    STEP(3, service_told(&service, "STATUS=ended by an error") == 1);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -188,27 +188,28 @@ static void failure_while_stopping_ends_with_1(void)
 
 CHECK_CHILD(service_told_twice)
 {
-    static struct staged staged;
-    staged_init(&staged, 2);
+    static struct scripted_service service;
+    service_init(&service, 2);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    puppet_told(&staged.nodes[1].puppet, PUPPET_AWAIT);
+    STEP(1, service_begins(&service));
+    worker_told(&service.nodes[1].worker, WORKER_AWAIT);
     check_signal(SIGTERM);
-    STEP(2, staged_tells(&staged, "STOPPING=1", 1));
-    STEP(3, lc_handle_wait(lc_context_done(staged.nodes[1].puppet.context), check_patience()) == 0);
+    STEP(2, service_tells(&service, "STOPPING=1", 1));
+    STEP(3,
+         lc_handle_wait(lc_context_done(service.nodes[1].worker.context), check_patience()) == 0);
     check_signal(SIGTERM);
-    STEP(4, staged_logs("received SIGTERM; still stopping: n1 (stopping for "));
-    STEP(5, staged_logs(", n0 (stopping for "));
-    STEP(6, staged_tells(&staged, "STATUS=still stopping: n1 (stopping for ", 1));
-    STEP(7, !lc_handle_is_closed(staged.finished));
+    STEP(4, service_logs("received SIGTERM; still stopping: n1 (stopping for "));
+    STEP(5, service_logs(", n0 (stopping for "));
+    STEP(6, service_tells(&service, "STATUS=still stopping: n1 (stopping for ", 1));
+    STEP(7, !lc_handle_is_closed(service.finished));
     check_signal(SIGHUP);
-    STEP(8, staged_logs("SIGHUP, which does nothing: the service is stopping"));
-    STEP(9, staged_told(&staged, "STOPPING=1") == 1);
-    staged_obeys(&staged.nodes[0]);
-    puppet_told(&staged.nodes[1].puppet, PUPPET_RETURN);
-    STEP(10, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(8, service_logs("SIGHUP, which does nothing: the service is stopping"));
+    STEP(9, service_told(&service, "STOPPING=1") == 1);
+    service_obeys(&service.nodes[0]);
+    worker_told(&service.nodes[1].worker, WORKER_RETURN);
+    STEP(10, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -219,33 +220,33 @@ static void second_signal_names_what_stops(void)
 
 /* ---- the watchdog ---- */
 
-static int64_t count_beats_until(struct staged *staged, unsigned wanted)
+static int64_t count_beats_until(struct scripted_service *service, unsigned wanted)
 {
     int64_t begun = lc_now();
-    while (staged_told(staged, "WATCHDOG=1") < wanted)
+    while (service_told(service, "WATCHDOG=1") < wanted)
         lc_sleep(LC_MILLISECOND);
     return lc_now() - begun;
 }
 
 CHECK_CHILD(service_watched)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
-    staged.options.watchdog = 40 * LC_MILLISECOND;
+    static struct scripted_service service;
+    service_init(&service, 1);
+    service.options.watchdog = 40 * LC_MILLISECOND;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    int64_t took = count_beats_until(&staged, 10);
+    STEP(1, service_begins(&service));
+    int64_t took = count_beats_until(&service, 10);
     STEP(2, !lc_is_simulated() || took < 240 * LC_MILLISECOND);
     STEP(3, took > 160 * LC_MILLISECOND); /* ten in a fifth of a second, and not more */
-    STEP(4, staged_in_order(&staged, "READY=1", "[WATCHDOG=1]"));
+    STEP(4, service_in_order(&service, "READY=1", "[WATCHDOG=1]"));
     check_signal(SIGTERM);
-    STEP(5, staged_tells(&staged, "STOPPING=1", 1));
-    unsigned before = staged_told(&staged, "WATCHDOG=1");
-    count_beats_until(&staged, before + 2); /* a stop that lasts is no reason to kill it */
-    staged_all_obey(&staged);
-    STEP(6, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(5, service_tells(&service, "STOPPING=1", 1));
+    unsigned before = service_told(&service, "WATCHDOG=1");
+    count_beats_until(&service, before + 2); /* a stop that lasts is no reason to kill it */
+    service_all_obey(&service);
+    STEP(6, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -280,9 +281,9 @@ static lc_error *reload(lc_context *context, void *arg)
     return reloads->code ? lc_error_new(reloads->code, "no such file") : NULL;
 }
 
-static struct reloads reloads_for(struct staged *staged, struct reloads *reloads)
+static struct reloads reloads_for(struct scripted_service *service, struct reloads *reloads)
 {
-    staged_reload_by(staged, reload, reloads);
+    service_reload_by(service, reload, reloads);
     return (struct reloads){.begun = lc_handle_new()};
 }
 
@@ -294,31 +295,31 @@ static void reloads_drop(struct reloads *reloads)
 
 CHECK_CHILD(service_reloaded)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     static struct reloads reloads;
-    staged_init(&staged, 1);
-    reloads = reloads_for(&staged, &reloads);
+    service_init(&service, 1);
+    reloads = reloads_for(&service, &reloads);
     reloads.go_on = lc_handle_new();
-    staged.options.watchdog = 20 * LC_MILLISECOND;
+    service.options.watchdog = 20 * LC_MILLISECOND;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGHUP);
-    STEP(2, staged_tells(&staged, "RELOADING=1\nMONOTONIC_USEC=", 1));
+    STEP(2, service_tells(&service, "RELOADING=1\nMONOTONIC_USEC=", 1));
     STEP(3, lc_handle_wait(reloads.begun, check_patience()) == 0);
-    STEP(4, staged_told(&staged, "READY=1") == 1);
+    STEP(4, service_told(&service, "READY=1") == 1);
     /* It takes its time, and the watchdog is fed. */
-    count_beats_until(&staged, staged_told(&staged, "WATCHDOG=1") + 3);
+    count_beats_until(&service, service_told(&service, "WATCHDOG=1") + 3);
     lc_handle_close(reloads.go_on);
-    STEP(5, staged_tells(&staged, "READY=1", 2));
+    STEP(5, service_tells(&service, "READY=1", 2));
     STEP(6, check_log_has("reloaded") && reloads.count == 1);
-    STEP(7, staged_in_order(&staged, "RELOADING=1", "READY=1"));
-    staged_all_obey(&staged);
+    STEP(7, service_in_order(&service, "RELOADING=1", "READY=1"));
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(8, staged_ends(&staged, LC_EXIT_CLEAN));
-    STEP(9, staged_told(&staged, "READY=1") == 2);
+    STEP(8, service_ends(&service, LC_EXIT_CLEAN));
+    STEP(9, service_told(&service, "READY=1") == 2);
     check_log_release();
     reloads_drop(&reloads);
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -329,26 +330,26 @@ static void sighup_reloads(void)
 
 static int fail_to_reload(bool throws, const char *message)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     static struct reloads reloads;
     char status[128];
-    staged_init(&staged, 1);
-    reloads = reloads_for(&staged, &reloads);
+    service_init(&service, 1);
+    reloads = reloads_for(&service, &reloads);
     reloads.code = -ENOENT;
     reloads.throws = throws;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGHUP);
     snprintf(status, sizeof status, "READY=1\nSTATUS=ready; the last reload has failed: %s",
              message);
-    STEP(2, staged_tells(&staged, status, 1));
+    STEP(2, service_tells(&service, status, 1));
     STEP(3, check_log_count(message) == 1);
-    staged_all_obey(&staged);
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(4, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(4, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
     reloads_drop(&reloads);
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -374,23 +375,23 @@ static void thrown_reload_is_logged(void)
 
 CHECK_CHILD(service_without_reload)
 {
-    static struct staged staged;
-    staged_init(&staged, 1);
+    static struct scripted_service service;
+    service_init(&service, 1);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGHUP);
-    STEP(2, staged_logs("received SIGHUP, which does nothing: there is no configure function"));
-    STEP(3, staged_tells(&staged, "READY=1", 2));
-    STEP(4, staged_told(&staged, "[RELOADING=1\nMONOTONIC_USEC=") == 1);
-    STEP(5, staged_in_order(&staged, "RELOADING=1", "READY=1\nSTATUS=ready"));
+    STEP(2, service_logs("received SIGHUP, which does nothing: there is no configure function"));
+    STEP(3, service_tells(&service, "READY=1", 2));
+    STEP(4, service_told(&service, "[RELOADING=1\nMONOTONIC_USEC=") == 1);
+    STEP(5, service_in_order(&service, "RELOADING=1", "READY=1\nSTATUS=ready"));
     check_signal(SIGHUP); /* and each further one */
-    STEP(6, staged_tells(&staged, "READY=1", 3));
-    STEP(7, staged_told(&staged, "[RELOADING=1\nMONOTONIC_USEC=") == 2);
-    staged_all_obey(&staged);
+    STEP(6, service_tells(&service, "READY=1", 3));
+    STEP(7, service_told(&service, "[RELOADING=1\nMONOTONIC_USEC=") == 2);
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(8, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(8, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -402,28 +403,28 @@ static void sighup_without_hook_is_answered(void)
 /* RELOADING=1 and READY=1 before it is ready would tell the manager that it is. */
 CHECK_CHILD(service_reloaded_before_ready)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     static struct reloads reloads;
-    staged_init(&staged, 1);
-    reloads = reloads_for(&staged, &reloads);
-    staged.options.watchdog = 20 * LC_MILLISECOND;
+    service_init(&service, 1);
+    reloads = reloads_for(&service, &reloads);
+    service.options.watchdog = 20 * LC_MILLISECOND;
     check_log_capture();
-    staged_start(&staged);
-    STEP(1, puppet_entered(&staged.nodes[0].puppet));
+    service_start(&service);
+    STEP(1, worker_entered(&service.nodes[0].worker));
     check_signal(SIGHUP);
-    count_beats_until(&staged, 3); /* it has been looked at */
+    count_beats_until(&service, 3); /* it has been looked at */
     STEP(2, reloads.count == 0);
-    STEP(3, staged_told(&staged, "READY=1") + staged_told(&staged, "RELOADING=1") == 0);
-    STEP(4, puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
+    STEP(3, service_told(&service, "READY=1") + service_told(&service, "RELOADING=1") == 0);
+    STEP(4, worker_does(&service.nodes[0].worker, WORKER_READY));
     STEP(5, lc_handle_wait(reloads.begun, check_patience()) == 0);
-    STEP(6, staged_tells(&staged, "READY=1", 2));
-    STEP(7, staged_in_order(&staged, "READY=1", "RELOADING=1"));
-    staged_all_obey(&staged);
+    STEP(6, service_tells(&service, "READY=1", 2));
+    STEP(7, service_in_order(&service, "READY=1", "RELOADING=1"));
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(8, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(8, service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
     reloads_drop(&reloads);
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -434,29 +435,29 @@ static void sighup_before_ready_waits(void)
 
 static int stop_while_reloading(bool tells_end, int code)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     static struct reloads reloads;
-    staged_init(&staged, 1);
-    reloads = reloads_for(&staged, &reloads);
+    service_init(&service, 1);
+    reloads = reloads_for(&service, &reloads);
     reloads.go_on = lc_handle_new();
     reloads.tells_end = tells_end;
     reloads.code = code;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGHUP);
     STEP(2, lc_handle_wait(reloads.begun, check_patience()) == 0);
-    staged_all_obey(&staged);
+    service_all_obey(&service);
     check_signal(SIGTERM);
-    STEP(3, staged_ends(&staged, LC_EXIT_CLEAN));
+    STEP(3, service_ends(&service, LC_EXIT_CLEAN));
     STEP(4, reloads.cancelled);
-    STEP(5, staged_in_order(&staged, "RELOADING=1", "STOPPING=1"));
-    STEP(6, staged_told(&staged, "READY=1") == 1);
+    STEP(5, service_in_order(&service, "RELOADING=1", "STOPPING=1"));
+    STEP(6, service_told(&service, "READY=1") == 1);
     STEP(7, check_log_count("the reload has failed: no such file") == (code != 0));
     STEP(8, check_log_count("failed") == (code != 0));
     STEP(9, check_log_count("the reload has ended") == (code == 0));
     check_log_release();
     reloads_drop(&reloads);
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -478,22 +479,22 @@ CHECK_CHILD(service_stopped_while_reload_fails)
 /* Its context is not ended by a signal then. */
 CHECK_CHILD(service_fails_while_reloading)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     static struct reloads reloads;
-    staged_init(&staged, 1);
-    reloads = reloads_for(&staged, &reloads);
+    service_init(&service, 1);
+    reloads = reloads_for(&service, &reloads);
     reloads.go_on = lc_handle_new();
     check_log_capture();
-    STEP(1, staged_begins(&staged));
+    STEP(1, service_begins(&service));
     check_signal(SIGHUP);
     STEP(2, lc_handle_wait(reloads.begun, check_patience()) == 0);
-    puppet_told(&staged.nodes[0].puppet, PUPPET_FAIL);
-    STEP(3, staged_ends(&staged, LC_EXIT_ERROR));
+    worker_told(&service.nodes[0].worker, WORKER_FAIL);
+    STEP(3, service_ends(&service, LC_EXIT_ERROR));
     STEP(4, reloads.cancelled);
-    STEP(5, staged_in_order(&staged, "RELOADING=1", "STOPPING=1"));
+    STEP(5, service_in_order(&service, "RELOADING=1", "STOPPING=1"));
     check_log_release();
     reloads_drop(&reloads);
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -522,77 +523,77 @@ static void note_halt(const lc_error *error, void *arg)
 }
 
 /* A service of two, of which the second fails and wants a halt. The first still stops. */
-static lc_handle *stage_halt(struct staged *staged)
+static lc_handle *halt_begin(struct scripted_service *service)
 {
     lc_handle *halted = lc_handle_new();
-    staged_init(staged, 2);
-    staged->nodes[1].behavior = LC_SPIN_HALT;
-    staged->options.on_halt = note_halt;
-    staged->options.on_halt_arg = halted;
-    staged->options.watchdog = 40 * LC_MILLISECOND;
-    staged->options.halt_reminder = 100 * LC_MILLISECOND;
+    service_init(service, 2);
+    service->nodes[1].behavior = LC_SPIN_HALT;
+    service->options.on_halt = note_halt;
+    service->options.on_halt_arg = halted;
+    service->options.watchdog = 40 * LC_MILLISECOND;
+    service->options.halt_reminder = 100 * LC_MILLISECOND;
     return halted;
 }
 
 /* SIGINT and SIGHUP while everything stops in order to halt, and in the halt; then SIGTERM. */
-static int halt_and_end(struct staged *staged, lc_handle *halted)
+static int halt_and_end(struct scripted_service *service, lc_handle *halted)
 {
-    puppet_told(&staged->nodes[0].puppet, PUPPET_AWAIT);
-    puppet_told(&staged->nodes[1].puppet, PUPPET_FAIL);
-    STEP(101, staged_tells(staged, "STATUS=stopping in order to halt: puppet failed", 1));
+    worker_told(&service->nodes[0].worker, WORKER_AWAIT);
+    worker_told(&service->nodes[1].worker, WORKER_FAIL);
+    STEP(101, service_tells(service, "STATUS=stopping in order to halt: worker failed", 1));
     check_signal(SIGINT);
-    STEP(102, staged_logs("staged: SIGINT does not end this process: it is about to halt"));
+    STEP(102, service_logs("service: SIGINT does not end this process: it is about to halt"));
     check_signal(SIGHUP);
-    STEP(103, staged_logs("staged: SIGHUP does not end this process: it is about to halt"));
+    STEP(103, service_logs("service: SIGHUP does not end this process: it is about to halt"));
     STEP(104, !lc_handle_is_closed(halted));
-    puppet_told(&staged->nodes[0].puppet, PUPPET_RETURN);
+    worker_told(&service->nodes[0].worker, WORKER_RETURN);
     STEP(105, lc_handle_wait(halted, check_patience()) == 0);
-    STEP(106, staged_told(staged, "STATUS=halted until SIGTERM: puppet failed") == 1);
+    STEP(106, service_told(service, "STATUS=halted until SIGTERM: worker failed") == 1);
     check_signal(SIGINT);
-    STEP(107, staged_logs("SIGINT does not end this process: it has halted"));
+    STEP(107, service_logs("SIGINT does not end this process: it has halted"));
     check_signal(SIGHUP);
-    STEP(108, staged_logs("SIGHUP does not end this process: it has halted"));
-    count_beats_until(staged, staged_told(staged, "WATCHDOG=1") + 3);
-    STEP(109, staged_logs("still halted, since a restart would do harm: puppet failed with -5; "
-                          "SIGTERM ends it: kill -TERM"));
-    STEP(110, !lc_handle_is_closed(staged->finished));
+    STEP(108, service_logs("SIGHUP does not end this process: it has halted"));
+    count_beats_until(service, service_told(service, "WATCHDOG=1") + 3);
+    STEP(109, service_logs("still halted, since a restart would do harm: worker failed with -5; "
+                           "SIGTERM ends it: kill -TERM"));
+    STEP(110, !lc_handle_is_closed(service->finished));
     check_signal(SIGTERM);
-    STEP(111, staged_ends(staged, LC_EXIT_HALTED));
-    STEP(112, staged_told(staged, "STOPPING=1") == 0);
-    STEP(113, staged_told(staged, "RELOADING=1") == 0);
+    STEP(111, service_ends(service, LC_EXIT_HALTED));
+    STEP(112, service_told(service, "STOPPING=1") == 0);
+    STEP(113, service_told(service, "RELOADING=1") == 0);
     return 0;
 }
 
 CHECK_CHILD(service_halts_when_ready)
 {
-    static struct staged staged;
-    lc_handle *halted = stage_halt(&staged);
+    static struct scripted_service service;
+    lc_handle *halted = halt_begin(&service);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    int step = halt_and_end(&staged, halted);
-    STEP(2, staged_told(&staged, "READY=1") == 1);
-    STEP(3, staged_told(&staged, "EXTEND_TIMEOUT_USEC") == 0); /* nobody counts the time */
+    STEP(1, service_begins(&service));
+    int step = halt_and_end(&service, halted);
+    STEP(2, service_told(&service, "READY=1") == 1);
+    STEP(3, service_told(&service, "EXTEND_TIMEOUT_USEC") == 0); /* nobody counts the time */
     check_log_release();
     lc_handle_unref(halted);
-    staged_drop(&staged);
+    service_drop(&service);
     return step;
 }
 
 CHECK_CHILD(service_halts_before_ready)
 {
-    static struct staged staged;
-    lc_handle *halted = stage_halt(&staged);
+    static struct scripted_service service;
+    lc_handle *halted = halt_begin(&service);
     check_log_capture();
-    staged_start(&staged);
-    STEP(1, puppet_entered(&staged.nodes[0].puppet));
-    STEP(2, puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
-    STEP(3, puppet_entered(&staged.nodes[1].puppet));
-    int step = halt_and_end(&staged, halted);
-    STEP(4, staged_told(&staged, "READY=1") == 0);
-    STEP(5, staged_told(&staged, "EXTEND_TIMEOUT_USEC=60000000") >= 1);
+    service_start(&service);
+    STEP(1, worker_entered(&service.nodes[0].worker));
+    STEP(2, worker_does(&service.nodes[0].worker, WORKER_READY));
+    STEP(3, worker_entered(&service.nodes[1].worker));
+    int step = halt_and_end(&service, halted);
+    STEP(4, service_told(&service, "READY=1") == 0);
+    STEP(5, service_told(&service, "EXTEND_TIMEOUT_USEC=60000000") >= 1);
     check_log_release();
     lc_handle_unref(halted);
-    staged_drop(&staged);
+    service_drop(&service);
     return step;
 }
 
@@ -608,22 +609,22 @@ static void halt_before_ready(void)
 
 CHECK_CHILD(service_halt_after_sigterm)
 {
-    static struct staged staged;
-    lc_handle *halted = stage_halt(&staged);
+    static struct scripted_service service;
+    lc_handle *halted = halt_begin(&service);
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_AWAIT);
-    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
-    STEP(2, staged_tells(&staged, "STATUS=stopping in order to halt", 1));
+    STEP(1, service_begins(&service));
+    worker_told(&service.nodes[0].worker, WORKER_AWAIT);
+    worker_told(&service.nodes[1].worker, WORKER_FAIL);
+    STEP(2, service_tells(&service, "STATUS=stopping in order to halt", 1));
     check_signal(SIGTERM);
-    STEP(3, staged_logs("received SIGTERM: the process will end without a halt"));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
-    STEP(4, staged_ends(&staged, LC_EXIT_HALTED));
+    STEP(3, service_logs("received SIGTERM: the process will end without a halt"));
+    worker_told(&service.nodes[0].worker, WORKER_RETURN);
+    STEP(4, service_ends(&service, LC_EXIT_HALTED));
     STEP(5, !lc_handle_is_closed(halted));
-    STEP(6, staged_told(&staged, "STOPPING=1") == 0);
+    STEP(6, service_told(&service, "STOPPING=1") == 0);
     check_log_release();
     lc_handle_unref(halted);
-    staged_drop(&staged);
+    service_drop(&service);
     return 0;
 }
 
@@ -636,24 +637,24 @@ static void sigterm_before_the_halt_counts(void)
 
 CHECK_CHILD(service_halts_though_not_all_has_stopped)
 {
-    static struct staged staged;
-    lc_handle *halted = stage_halt(&staged);
-    staged.options.stop_timeout = 50 * LC_MILLISECOND;
+    static struct scripted_service service;
+    lc_handle *halted = halt_begin(&service);
+    service.options.stop_timeout = 50 * LC_MILLISECOND;
     check_log_capture();
-    STEP(1, staged_begins(&staged));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_AWAIT);
-    puppet_told(&staged.nodes[1].puppet, PUPPET_FAIL);
+    STEP(1, service_begins(&service));
+    worker_told(&service.nodes[0].worker, WORKER_AWAIT);
+    worker_told(&service.nodes[1].worker, WORKER_FAIL);
     STEP(2, lc_handle_wait(halted, check_patience()) == 0);
     STEP(3, check_log_has("is not waited for any longer: n0 (stopping for "));
-    STEP(4, staged_told(&staged, "STATUS=halted until SIGTERM, though not all has stopped") == 1);
-    STEP(5, !lc_handle_is_closed(staged.finished));
+    STEP(4, service_told(&service, "STATUS=halted until SIGTERM, though not all has stopped") == 1);
+    STEP(5, !lc_handle_is_closed(service.finished));
     check_signal(SIGTERM);
-    STEP(6, staged_ends(&staged, LC_EXIT_HALTED)); /* unless simulated, this ends the process */
-    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
-    lc_handle_wait(lc_supervisor_done(staged.supervisor), LC_FOREVER);
+    STEP(6, service_ends(&service, LC_EXIT_HALTED)); /* unless simulated, this ends the process */
+    worker_told(&service.nodes[0].worker, WORKER_RETURN);
+    lc_handle_wait(lc_supervisor_done(service.supervisor), LC_FOREVER);
     check_log_release();
     lc_handle_unref(halted);
-    staged_drop(&staged);
+    service_drop(&service);
     return LC_EXIT_HALTED;
 }
 
@@ -664,24 +665,24 @@ static void halts_at_the_final_deadline(void)
 
 CHECK_CHILD(service_overdue)
 {
-    static struct staged staged;
-    staged_init(&staged, 2);
-    staged.options.stop_timeout = 50 * LC_MILLISECOND;
+    static struct scripted_service service;
+    service_init(&service, 2);
+    service.options.stop_timeout = 50 * LC_MILLISECOND;
     check_log_capture();
-    STEP(10, staged_begins(&staged));
-    puppet_told(&staged.nodes[1].puppet, PUPPET_AWAIT);
+    STEP(10, service_begins(&service));
+    worker_told(&service.nodes[1].worker, WORKER_AWAIT);
     int64_t begun = lc_now();
     check_signal(SIGTERM);
-    STEP(11, staged_ends(&staged, LC_EXIT_ERROR)); /* unless simulated, this ends the process */
+    STEP(11, service_ends(&service, LC_EXIT_ERROR)); /* unless simulated, this ends the process */
     STEP(12, lc_now() - begun >= 50 * LC_MILLISECOND && lc_now() - begun < LC_SECOND);
     STEP(13, check_log_has("has not stopped in 0.1 s, and is not waited for any longer: n1 ("));
     STEP(14, check_log_has("), n0 (stopping for 0."));
-    STEP(15, staged_told(&staged, "STATUS=not stopped in time: n1 (stopping for ") == 1);
-    puppet_told(&staged.nodes[1].puppet, PUPPET_RETURN);
-    staged_obeys(&staged.nodes[0]);
-    lc_handle_wait(lc_supervisor_done(staged.supervisor), LC_FOREVER);
+    STEP(15, service_told(&service, "STATUS=not stopped in time: n1 (stopping for ") == 1);
+    worker_told(&service.nodes[1].worker, WORKER_RETURN);
+    service_obeys(&service.nodes[0]);
+    lc_handle_wait(lc_supervisor_done(service.supervisor), LC_FOREVER);
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return LC_EXIT_ERROR;
 }
 

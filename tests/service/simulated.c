@@ -1,7 +1,7 @@
 /*
  * simulated.c: a service in virtual time: what takes minutes, and what happens when memory is refused.
  */
-#include "service/staged.h"
+#include "service/scripted_service.h"
 #include "support/check.h"
 #include "support/seeds.h"
 
@@ -29,29 +29,29 @@ static void note_halt(const lc_error *error, void *arg)
 /* Halted before it was ready, for ten minutes. */
 static lc_error *halt_for_long(void *arg)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     (void)arg;
-    staged_init(&staged, 1);
-    staged.nodes[0].behavior = LC_SPIN_HALT;
-    staged.options.on_halt = note_halt;
-    staged.options.on_halt_arg = lc_handle_new();
-    staged.options.watchdog = 30 * LC_SECOND;
+    service_init(&service, 1);
+    service.nodes[0].behavior = LC_SPIN_HALT;
+    service.options.on_halt = note_halt;
+    service.options.on_halt_arg = lc_handle_new();
+    service.options.watchdog = 30 * LC_SECOND;
     check_log_capture();
-    staged_start(&staged);
-    CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_FAIL);
-    CHECK_CLOSES(staged.options.on_halt_arg);
+    service_start(&service);
+    CU_ASSERT_TRUE(worker_entered(&service.nodes[0].worker));
+    worker_told(&service.nodes[0].worker, WORKER_FAIL);
+    CHECK_CLOSES(service.options.on_halt_arg);
     lc_sleep(10 * LC_MINUTE + LC_SECOND);
-    unsigned extended = staged_told(&staged, "EXTEND_TIMEOUT_USEC=60000000");
+    unsigned extended = service_told(&service, "EXTEND_TIMEOUT_USEC=60000000");
     CU_ASSERT_TRUE(extended == 30 || extended == 31);
-    CU_ASSERT_EQUAL(staged_told(&staged, "WATCHDOG=1"), 40);
-    CU_ASSERT_EQUAL(check_log_count("still halted, since a restart would do harm: puppet"), 10);
+    CU_ASSERT_EQUAL(service_told(&service, "WATCHDOG=1"), 40);
+    CU_ASSERT_EQUAL(check_log_count("still halted, since a restart would do harm: worker"), 10);
     CU_ASSERT_EQUAL(lc_halt_release(), 1);
-    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_HALTED));
-    CU_ASSERT_EQUAL(staged_told(&staged, "READY=1") + staged_told(&staged, "STOPPING=1"), 0);
+    CU_ASSERT_TRUE(service_ends(&service, LC_EXIT_HALTED));
+    CU_ASSERT_EQUAL(service_told(&service, "READY=1") + service_told(&service, "STOPPING=1"), 0);
     check_log_release();
-    lc_handle_unref(staged.options.on_halt_arg);
-    staged_drop(&staged);
+    lc_handle_unref(service.options.on_halt_arg);
+    service_drop(&service);
     return NULL;
 }
 
@@ -73,10 +73,10 @@ static void long_halt_is_extended_and_explained(void)
 #define EXTENDED "EXTEND_TIMEOUT_USEC=60000000"
 
 /* Told after a second, and then every twenty. Wake-ups may be late. */
-static bool is_extended_for(struct staged *staged, unsigned before, int64_t time)
+static bool is_extended_for(struct scripted_service *service, unsigned before, int64_t time)
 {
     unsigned wanted = 1 + (unsigned)((time - LC_SECOND - 1) / (20 * LC_SECOND));
-    unsigned told = staged_told(staged, EXTENDED) - before;
+    unsigned told = service_told(service, EXTENDED) - before;
     return told == wanted || told + 1 == wanted;
 }
 
@@ -90,35 +90,35 @@ static lc_error *reload_for_long(lc_context *context, void *arg)
 /* Starts for five minutes, reloads for three, stops for three; only so long as it may. */
 static lc_error *take_long(void *arg)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     (void)arg;
-    staged_init(&staged, 1);
-    staged.options.start_timeout = 2 * LC_MINUTE;
-    staged.options.reload_timeout = LC_MINUTE;
-    staged.options.stop_timeout = 10 * LC_MINUTE;
-    staged_reload_by(&staged, reload_for_long, NULL);
+    service_init(&service, 1);
+    service.options.start_timeout = 2 * LC_MINUTE;
+    service.options.reload_timeout = LC_MINUTE;
+    service.options.stop_timeout = 10 * LC_MINUTE;
+    service_reload_by(&service, reload_for_long, NULL);
     check_log_capture();
-    staged_start(&staged);
-    CU_ASSERT_TRUE(puppet_entered(&staged.nodes[0].puppet));
+    service_start(&service);
+    CU_ASSERT_TRUE(worker_entered(&service.nodes[0].worker));
     lc_sleep(5 * LC_MINUTE);
-    CU_ASSERT_TRUE(is_extended_for(&staged, 0, 2 * LC_MINUTE));
-    CU_ASSERT_TRUE(puppet_does(&staged.nodes[0].puppet, PUPPET_READY));
-    CU_ASSERT_TRUE(staged_tells(&staged, "READY=1", 1));
-    unsigned before = staged_told(&staged, EXTENDED);
+    CU_ASSERT_TRUE(is_extended_for(&service, 0, 2 * LC_MINUTE));
+    CU_ASSERT_TRUE(worker_does(&service.nodes[0].worker, WORKER_READY));
+    CU_ASSERT_TRUE(service_tells(&service, "READY=1", 1));
+    unsigned before = service_told(&service, EXTENDED);
     lc_sleep(5 * LC_MINUTE);
-    CU_ASSERT_EQUAL(staged_told(&staged, EXTENDED), before);
+    CU_ASSERT_EQUAL(service_told(&service, EXTENDED), before);
     lc_simulation_signal(SIGHUP);
     lc_sleep(5 * LC_MINUTE);
-    CU_ASSERT_EQUAL(staged_told(&staged, "READY=1"), 2);
-    CU_ASSERT_TRUE(is_extended_for(&staged, before, LC_MINUTE));
-    before = staged_told(&staged, EXTENDED);
+    CU_ASSERT_EQUAL(service_told(&service, "READY=1"), 2);
+    CU_ASSERT_TRUE(is_extended_for(&service, before, LC_MINUTE));
+    before = service_told(&service, EXTENDED);
     lc_simulation_signal(SIGTERM);
     lc_sleep(3 * LC_MINUTE);
-    CU_ASSERT_TRUE(is_extended_for(&staged, before, 3 * LC_MINUTE));
-    puppet_told(&staged.nodes[0].puppet, PUPPET_RETURN);
-    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_CLEAN));
+    CU_ASSERT_TRUE(is_extended_for(&service, before, 3 * LC_MINUTE));
+    worker_told(&service.nodes[0].worker, WORKER_RETURN);
+    CU_ASSERT_TRUE(service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return NULL;
 }
 
@@ -139,21 +139,21 @@ static void long_phases_are_extended(void)
 
 static lc_error *feed_all_the_time(void *arg)
 {
-    static struct staged staged;
+    static struct scripted_service service;
     (void)arg;
-    staged_init(&staged, 1);
-    staged.options.watchdog = 1;
+    service_init(&service, 1);
+    service.options.watchdog = 1;
     check_log_capture();
-    CU_ASSERT_TRUE(staged_begins(&staged));
+    CU_ASSERT_TRUE(service_begins(&service));
     lc_sleep(LC_SECOND);
-    unsigned fed = staged_told(&staged, "WATCHDOG=1");
+    unsigned fed = service_told(&service, "WATCHDOG=1");
     CU_ASSERT_TRUE(fed > 50 && fed <= 102);
-    CU_ASSERT_EQUAL(check_log_count("staged: the watchdog is to be fed within 0 us"), 1);
-    staged_all_obey(&staged);
+    CU_ASSERT_EQUAL(check_log_count("service: the watchdog is to be fed within 0 us"), 1);
+    service_all_obey(&service);
     lc_simulation_signal(SIGTERM);
-    CU_ASSERT_TRUE(staged_ends(&staged, LC_EXIT_CLEAN));
+    CU_ASSERT_TRUE(service_ends(&service, LC_EXIT_CLEAN));
     check_log_release();
-    staged_drop(&staged);
+    service_drop(&service);
     return NULL;
 }
 

@@ -17,13 +17,13 @@ enum { CUSTOMERS = 20 };
 #define PORT "7070"
 
 /* Atomic, as ThreadSanitizer takes fibers for threads. */
-static struct scene {
+static struct fixture {
     lc_context *context; /* the listener's */
     atomic_llong told;   /* when it was told to stop; 0: it was not */
     atomic_llong over;   /* when the last customer was served, or cut off */
     atomic_llong last;   /* when the last customer left by itself */
     atomic_uint well, refused, cut, wrong;
-} scene;
+} fixture;
 
 /* ---- the listener, as the page has it ---- */
 
@@ -43,10 +43,10 @@ static lc_error *serve_customers(void *arg)
 {
     int fd;
     int listener = (int)(intptr_t)arg;
-    lc_context *grace = lc_context_with_grace(scene.context, GRACE);
+    lc_context *grace = lc_context_with_grace(fixture.context, GRACE);
     lc_task_group *customers =
         lc_task_group_new(LC_TASK_GROUP(.name = "customers", .context = grace, .limit = 1000));
-    while (lc_accept(scene.context, listener, &fd, LC_FOREVER) == 0)
+    while (lc_accept(fixture.context, listener, &fd, LC_FOREVER) == 0)
         if (lc_task_group_start(customers, serve_customer, (void *)(intptr_t)fd) < 0)
             close(fd);
     close(listener);
@@ -75,8 +75,8 @@ static void be_customer(void *arg)
     lc_error *error = lc_connect(NULL, "localhost", PORT, &fd, LC_FOREVER);
     if (error) {
         CU_ASSERT_EQUAL(lc_error_code(error), -ECONNREFUSED);
-        scene.wrong += scene.told == 0 || came < scene.told;
-        scene.refused++;
+        fixture.wrong += fixture.told == 0 || came < fixture.told;
+        fixture.refused++;
         lc_error_unref(error);
         return;
     }
@@ -87,12 +87,12 @@ static void be_customer(void *arg)
     }
     close(fd);
     if (well) {
-        scene.well++;
-        scene.last = lc_now();
+        fixture.well++;
+        fixture.last = lc_now();
         return;
     }
-    scene.cut++;
-    scene.wrong += scene.told == 0 || (lc_now() < scene.told + GRACE && came < scene.told);
+    fixture.cut++;
+    fixture.wrong += fixture.told == 0 || (lc_now() < fixture.told + GRACE && came < fixture.told);
 }
 
 static void start(const char *name, void (*run)(void *arg), void *arg)
@@ -104,8 +104,8 @@ static void stop_later(void *arg)
 {
     (void)arg;
     lc_sleep((int64_t)lc_random_below(20 * (uint64_t)LC_SECOND));
-    scene.told = lc_now();
-    lc_context_cancel(scene.context, NULL);
+    fixture.told = lc_now();
+    lc_context_cancel(fixture.context, NULL);
 }
 
 static lc_error *live(void *arg)
@@ -117,7 +117,7 @@ static lc_error *live(void *arg)
         start("customer", be_customer, (void *)i);
     start("boss", stop_later, NULL);
     lc_error *error = serve_customers((void *)(intptr_t)listener);
-    scene.over = lc_now();
+    fixture.over = lc_now();
     return error;
 }
 
@@ -127,25 +127,25 @@ static void run_seed(const void *arg, uint64_t seed)
 {
     lc_executor *world;
     (void)arg;
-    scene.context = lc_context_new(NULL);
-    scene.told = scene.over = scene.last = 0;
-    scene.well = scene.refused = scene.cut = scene.wrong = 0;
+    fixture.context = lc_context_new(NULL);
+    fixture.told = fixture.over = fixture.last = 0;
+    fixture.well = fixture.refused = fixture.cut = fixture.wrong = 0;
     CHECK_SUCCESS(lc_executor_new_simulated(
         LC_SIMULATION(.seed = seed, .early_one_in = seed & 1 ? 4 : 0), &world));
     CHECK_SUCCESS(lc_executor_run(world, live, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
-    CU_ASSERT_EQUAL(scene.wrong, 0);
-    CU_ASSERT_EQUAL(scene.well + scene.refused + scene.cut, CUSTOMERS);
-    CU_ASSERT_TRUE(scene.over >= scene.told && scene.over <= scene.told + GRACE);
+    CU_ASSERT_EQUAL(fixture.wrong, 0);
+    CU_ASSERT_EQUAL(fixture.well + fixture.refused + fixture.cut, CUSTOMERS);
+    CU_ASSERT_TRUE(fixture.over >= fixture.told && fixture.over <= fixture.told + GRACE);
     /* It waits for the grace if a customer does, and no longer than for its customers. */
-    if (scene.cut > 0)
-        CU_ASSERT_EQUAL(scene.over, scene.told + GRACE);
-    if (scene.cut == 0)
-        CU_ASSERT_TRUE(scene.over <= scene.last || scene.over == scene.told);
-    all_well += scene.well;
-    all_refused += scene.refused;
-    all_cut += scene.cut;
-    lc_context_unref(scene.context);
+    if (fixture.cut > 0)
+        CU_ASSERT_EQUAL(fixture.over, fixture.told + GRACE);
+    if (fixture.cut == 0)
+        CU_ASSERT_TRUE(fixture.over <= fixture.last || fixture.over == fixture.told);
+    all_well += fixture.well;
+    all_refused += fixture.refused;
+    all_cut += fixture.cut;
+    lc_context_unref(fixture.context);
 }
 
 static void customers_finish_within_the_grace(void)

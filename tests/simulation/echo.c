@@ -21,7 +21,7 @@ enum { CLIENTS = 100, ROUNDS_MAX = 3, BYTES_MAX = 600 };
 #define HOST "echo.example"
 #define PORT "7070"
 
-static struct scene {
+static struct fixture {
     lc_context *context; /* the server's */
     bool at_path;        /* a Unix socket, else TCP */
     bool scarce;         /* allocations fail */
@@ -29,11 +29,11 @@ static struct scene {
     atomic_uint cut;     /* clients that were cut off */
     atomic_uint wrong;
     atomic_ullong trace; /* of all that has happened, in order */
-} scene;                 /* atomic, as ThreadSanitizer takes fibers for threads */
+} fixture;               /* atomic, as ThreadSanitizer takes fibers for threads */
 
 static void note(uint64_t what)
 {
-    scene.trace = (scene.trace ^ what) * 0x100000001b3 + (uint64_t)lc_now();
+    fixture.trace = (fixture.trace ^ what) * 0x100000001b3 + (uint64_t)lc_now();
 }
 
 static int start(const char *name, void (*run)(void *arg), void *arg)
@@ -52,8 +52,9 @@ static void serve(void *arg)
     int fd = (int)(intptr_t)arg;
     char some[256];
     ssize_t got;
-    while ((got = lc_read(scene.context, fd, some, sizeof some, lc_deadline_after(LC_MINUTE))) > 0)
-        if (lc_write_all(scene.context, fd, some, (size_t)got, lc_deadline_after(LC_SECOND)) < 0)
+    while ((got = lc_read(fixture.context, fd, some, sizeof some, lc_deadline_after(LC_MINUTE))) >
+           0)
+        if (lc_write_all(fixture.context, fd, some, (size_t)got, lc_deadline_after(LC_SECOND)) < 0)
             break;
     note((uint64_t)got);
     close(fd);
@@ -61,8 +62,8 @@ static void serve(void *arg)
 
 static lc_error *listen_for_clients(int *listener)
 {
-    return scene.at_path ? lc_listen_unix("/run/echo.socket", listener)
-                         : lc_listen(HOST, PORT, listener);
+    return fixture.at_path ? lc_listen_unix("/run/echo.socket", listener)
+                           : lc_listen(HOST, PORT, listener);
 }
 
 static void run_server(void *arg)
@@ -71,15 +72,15 @@ static void run_server(void *arg)
     (void)arg;
     lc_error *error = listen_for_clients(&listener);
     if (error) {
-        scene.wrong += !scene.scarce;
+        fixture.wrong += !fixture.scarce;
         lc_error_unref(error);
         return;
     }
     int result;
-    while ((result = lc_accept(scene.context, listener, &fd, LC_FOREVER)) == 0)
+    while ((result = lc_accept(fixture.context, listener, &fd, LC_FOREVER)) == 0)
         if (start("customer", serve, (void *)(intptr_t)fd) < 0)
             close(fd);
-    scene.wrong += result != -ECANCELED && !scene.scarce;
+    fixture.wrong += result != -ECANCELED && !fixture.scarce;
     close(listener);
 }
 
@@ -88,9 +89,9 @@ static void run_server(void *arg)
 static int connect_client(void)
 {
     int fd;
-    for (int i = 0; i < 20 && !lc_context_error(scene.context); i++) {
+    for (int i = 0; i < 20 && !lc_context_error(fixture.context); i++) {
         lc_error *error =
-            scene.at_path
+            fixture.at_path
                 ? lc_connect_unix(NULL, "/run/echo.socket", &fd, lc_deadline_after(LC_SECOND))
                 : lc_connect(NULL, HOST, PORT, &fd, lc_deadline_after(LC_SECOND));
         if (!error)
@@ -118,7 +119,7 @@ static bool talk(int fd, char seed)
             return false;
         at += (size_t)length;
     }
-    scene.wrong += memcmp(sent, got, size) != 0;
+    fixture.wrong += memcmp(sent, got, size) != 0;
     return true;
 }
 
@@ -137,11 +138,11 @@ static void run_client(void *arg)
         close(fd);
     note((uint64_t)number);
     if (well)
-        scene.well++;
+        fixture.well++;
     else
-        scene.cut++;
-    if (!well && !lc_context_error(scene.context) && !scene.scarce)
-        scene.wrong++;
+        fixture.cut++;
+    if (!well && !lc_context_error(fixture.context) && !fixture.scarce)
+        fixture.wrong++;
 }
 
 /* ---- all of them ---- */
@@ -153,9 +154,9 @@ static lc_error *live(void *arg)
         return NULL;
     for (intptr_t i = 0; i < CLIENTS; i++)
         if (start("client", run_client, (void *)i) < 0)
-            scene.cut++;
+            fixture.cut++;
     lc_sleep((int64_t)lc_random_below(2 * (uint64_t)LC_SECOND));
-    lc_context_cancel(scene.context, NULL);
+    lc_context_cancel(fixture.context, NULL);
     return NULL;
 }
 
@@ -178,14 +179,14 @@ static void run_once(uint64_t seed)
     options.early_one_in = seed & 1 ? 4 : 0;
     options.delay_one_in = seed & 2 ? 8 : 0;
     options.fail_one_in = seed % 8 == 7 ? 100 : 0;
-    scene = (struct scene){
+    fixture = (struct fixture){
         .context = lc_context_new(NULL), .at_path = seed & 4, .scarce = options.fail_one_in > 0};
     CHECK_SUCCESS(lc_executor_new_simulated(&options, &world));
     CHECK_SUCCESS(lc_executor_run(world, live, NULL));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
-    CU_ASSERT_EQUAL(scene.wrong, 0);
-    CU_ASSERT_TRUE(scene.scarce || scene.well + scene.cut == CLIENTS);
-    lc_context_unref(scene.context);
+    CU_ASSERT_EQUAL(fixture.wrong, 0);
+    CU_ASSERT_TRUE(fixture.scarce || fixture.well + fixture.cut == CLIENTS);
+    lc_context_unref(fixture.context);
 }
 
 static unsigned all_well, all_cut;
@@ -195,14 +196,14 @@ static void run_seed(const void *arg, uint64_t seed)
     (void)arg;
     unsigned before = descriptors_count();
     run_once(seed);
-    all_well += scene.well;
-    all_cut += scene.cut;
+    all_well += fixture.well;
+    all_cut += fixture.cut;
     CU_ASSERT_EQUAL(descriptors_count(), before);
     if (seed % 16 != 0)
         return;
-    uint64_t trace = scene.trace;
+    uint64_t trace = fixture.trace;
     run_once(seed);
-    CU_ASSERT_EQUAL(scene.trace, trace);
+    CU_ASSERT_EQUAL(fixture.trace, trace);
 }
 
 static void clients_are_served_until_the_end(void)

@@ -104,85 +104,85 @@ int send_parcel(lc_send_port port, struct parcel *parcel)
 
 /* ---- an isolate ---- */
 
-struct cue {
+struct action {
     lc_error *(*act)(void *arg);
     void *arg;
     lc_handle *acted; /* NULL: nobody waits */
 };
 
-static lc_error *take_cue(lc_message *message, void *arg)
+static lc_error *take_action(lc_message *message, void *arg)
 {
-    const struct cue *cue = lc_message_data(message);
+    const struct action *action = lc_message_data(message);
     (void)arg;
-    lc_error *error = cue->act(cue->arg);
-    lc_handle_close(cue->acted);
+    lc_error *error = action->act(action->arg);
+    lc_handle_close(action->acted);
     return error;
 }
 
 static lc_error *enter(void *arg)
 {
-    struct soloist *soloist = arg;
-    soloist->port = port_with(take_cue, NULL);
-    return soloist->overture ? soloist->overture(soloist->arg) : NULL;
+    struct agent *agent = arg;
+    agent->port = port_with(take_action, NULL);
+    return agent->first ? agent->first(agent->arg) : NULL;
 }
 
-void soloist_init(struct soloist *soloist)
+void agent_init(struct agent *agent)
 {
-    *soloist = (struct soloist){.options = {.size = sizeof(lc_isolate_options)}};
-    soloist->options.name = "soloist";
+    *agent = (struct agent){.options = {.size = sizeof(lc_isolate_options)}};
+    agent->options.name = "agent";
 }
 
-void soloist_begin(struct soloist *soloist)
+void agent_begin(struct agent *agent)
 {
-    soloist->options.entry = enter;
-    soloist->options.arg = soloist;
-    lc_error *error = lc_isolate_spawn(&soloist->options, &soloist->isolate);
+    agent->options.entry = enter;
+    agent->options.arg = agent;
+    lc_error *error = lc_isolate_spawn(&agent->options, &agent->isolate);
     if (error) {
-        fprintf(stderr, "check: a soloist could not be spawned: %s\n", lc_error_message(error));
+        fprintf(stderr, "check: an agent could not be spawned: %s\n", lc_error_message(error));
         abort();
     }
-    soloist->ready = lc_isolate_ready(soloist->isolate);
-    soloist->done = lc_isolate_done(soloist->isolate);
-    if (!soloist->options.paused && !soloist->options.hold_at_start)
-        CHECK_CLOSES(soloist->ready);
+    agent->ready = lc_isolate_ready(agent->isolate);
+    agent->done = lc_isolate_done(agent->isolate);
+    if (!agent->options.paused && !agent->options.hold_at_start)
+        CHECK_CLOSES(agent->ready);
 }
 
-void soloist_start(struct soloist *soloist)
+void agent_start(struct agent *agent)
 {
-    soloist_init(soloist);
-    soloist_begin(soloist);
+    agent_init(agent);
+    agent_begin(agent);
 }
 
-int soloist_told(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg)
+int agent_told(struct agent *agent, lc_error *(*act)(void *arg), void *arg)
 {
-    const struct cue cue = {act, arg, NULL};
-    return lc_send(soloist->port.send, &cue, sizeof cue);
+    const struct action action = {act, arg, NULL};
+    return lc_send(agent->port.send, &action, sizeof action);
 }
 
-void soloist_does(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg)
+void agent_does(struct agent *agent, lc_error *(*act)(void *arg), void *arg)
 {
-    const struct cue cue = {act, arg, lc_handle_new()};
-    CU_ASSERT_EQUAL(lc_send(soloist->port.send, &cue, sizeof cue), 0);
-    CHECK_CLOSES(cue.acted);
-    lc_handle_unref(cue.acted);
+    const struct action action = {act, arg, lc_handle_new()};
+    CU_ASSERT_EQUAL(lc_send(agent->port.send, &action, sizeof action), 0);
+    CHECK_CLOSES(action.acted);
+    lc_handle_unref(action.acted);
 }
 
-void soloist_ends(struct soloist *soloist)
+void agent_ends(struct agent *agent)
 {
-    CHECK_CLOSES(soloist->done);
-    lc_handle_unref(soloist->ready);
-    lc_handle_unref(soloist->done);
+    CHECK_CLOSES(agent->done);
+    lc_handle_unref(agent->ready);
+    lc_handle_unref(agent->done);
 }
 
-void soloist_stop(struct soloist *soloist)
+void agent_stop(struct agent *agent)
 {
-    lc_isolate_kill(soloist->isolate, LC_PRIORITY_DEFAULT);
-    soloist_ends(soloist);
+    lc_isolate_kill(agent->isolate, LC_PRIORITY_DEFAULT);
+    agent_ends(agent);
 }
 
-lc_error *soloist_leaves(void *soloist)
+lc_error *agent_leaves(void *agent)
 {
-    CU_ASSERT_EQUAL(lc_port_close(((struct soloist *)soloist)->port), 0);
+    CU_ASSERT_EQUAL(lc_port_close(((struct agent *)agent)->port), 0);
     return NULL;
 }
 
@@ -207,8 +207,8 @@ lc_error *gate_pass(void *arg)
     return NULL;
 }
 
-void soloist_waits(struct soloist *soloist, struct gate *gate)
+void agent_waits(struct agent *agent, struct gate *gate)
 {
-    CU_ASSERT_EQUAL(soloist_told(soloist, gate_pass, gate), 0);
+    CU_ASSERT_EQUAL(agent_told(agent, gate_pass, gate), 0);
     CHECK_CLOSES(gate->reached);
 }

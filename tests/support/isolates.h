@@ -1,8 +1,8 @@
 /*
- * isolates.h: an isolate that does what a test tells it, and ports by which a test hears of it.
+ * isolates.h: an isolate that calls functions for a test, and ports on which the test receives.
  *
- * A soloist is an isolate with one port, for its cues: each is a function that it is to call, in
- * its turn, as a handler. Numbers are what is mostly sent: which of them have come, in which order,
+ * An agent is an isolate with one port, for actions: each is a function that it calls, in its turn,
+ * in a handler. Numbers are what is mostly sent: which of them have come, in which order,
  * is what most tests look at.
  */
 #ifndef LIFECYCLE_TESTS_ISOLATES_H
@@ -56,45 +56,44 @@ int send_parcel(lc_send_port port, struct parcel *parcel);
 
 /* ---- an isolate ---- */
 
-struct soloist {
-    lc_isolate_options options; /**< to be changed before it begins; entry and arg are its own */
-    lc_error *(*overture)(
-        void *arg); /**< what its entry calls, with its port open; NULL: nothing */
-    void *arg;      /**< for that */
+struct agent {
+    lc_isolate_options options;    /**< to be changed before it begins; entry and arg are its own */
+    lc_error *(*first)(void *arg); /**< what its entry calls, with its port open; NULL: nothing */
+    void *arg;                     /**< for that */
     lc_isolate isolate;
-    lc_receive_port port; /**< for its cues; set by the entry */
+    lc_receive_port port; /**< for actions; its entry opens it */
     lc_handle *ready;
     lc_handle *done;
 };
 
 /** With the defaults. It must stay where it is from here on. */
-void soloist_init(struct soloist *soloist);
-/** Spawns it; waits until it takes cues, unless it is to be paused or held. */
-void soloist_begin(struct soloist *soloist);
+void agent_init(struct agent *agent);
+/** Spawns it; waits until it takes actions, unless its options pause or hold it. */
+void agent_begin(struct agent *agent);
 /** Both. */
-void soloist_start(struct soloist *soloist);
+void agent_start(struct agent *agent);
 /** Has it call `act(arg)`, and does not wait. @return as lc_send. */
-int soloist_told(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg);
+int agent_told(struct agent *agent, lc_error *(*act)(void *arg), void *arg);
 /** Has it call `act(arg)`, and waits until that has returned: so it may use CUnit's assertions. */
-void soloist_does(struct soloist *soloist, lc_error *(*act)(void *arg), void *arg);
+void agent_does(struct agent *agent, lc_error *(*act)(void *arg), void *arg);
 /** Waits until it has ended by itself, and frees what belongs to it. */
-void soloist_ends(struct soloist *soloist);
+void agent_ends(struct agent *agent);
 /** Kills it before that, if it lives. */
-void soloist_stop(struct soloist *soloist);
+void agent_stop(struct agent *agent);
 
-/** An act, with the soloist as its argument: it closes its port for cues, which keeps it alive. */
-lc_error *soloist_leaves(void *soloist);
+/** An action on the agent: it closes its port for actions, which keeps it alive. */
+lc_error *agent_leaves(void *agent);
 
-/** Where an isolate is held up in an act. */
+/** Where an isolate is held up in an action. */
 struct gate {
     lc_handle *reached;
     lc_handle *open; /**< the test closes it, to let the isolate go on */
 };
 void gate_init(struct gate *gate);
 void gate_drop(struct gate *gate);
-/** An act, with a gate as its argument. */
+/** An action, with a gate as its argument. */
 lc_error *gate_pass(void *arg);
-/** Has the soloist wait at the gate, and waits until it is there. */
-void soloist_waits(struct soloist *soloist, struct gate *gate);
+/** Has the agent wait at the gate, and waits until it is there. */
+void agent_waits(struct agent *agent, struct gate *gate);
 
 #endif

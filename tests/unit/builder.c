@@ -2,7 +2,7 @@
  * builder.c: the manager builder's mistakes, and what a manager carries.
  */
 #include "support/check.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include "base/memory.h"
 
@@ -230,23 +230,23 @@ static void data_is_released_with_the_manager(void)
 {
     unsigned data = 5, other = 100;
     released = 0;
-    struct puppet puppet;
+    struct scripted_worker worker;
     struct scope scope = scope_new(NULL);
-    puppet_init(&puppet, -EIO);
-    lc_manager *manager = puppet_manager(&puppet, 1);
+    worker_init(&worker, -EIO);
+    lc_manager *manager = worker_manager(&worker, 1);
     CU_ASSERT_PTR_NULL(lc_manager_data(manager));
     CU_ASSERT_EQUAL(lc_manager_set_data(manager, &data, count_release), 0);
     CU_ASSERT_PTR_EQUAL(lc_manager_data(manager), &data);
     CU_ASSERT_EQUAL(lc_manager_set_data(manager, &other, count_release), -EALREADY);
     CU_ASSERT_PTR_EQUAL(lc_manager_data(manager), &data);
-    CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
+    CU_ASSERT_TRUE(worker_start(manager, &scope, &worker, 1));
     lc_handle *done = lc_handle_ref(lc_manager_done(manager));
     lc_manager_unref(manager);
     CU_ASSERT_EQUAL(released, 0); /* a worker runs */
-    CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&worker, WORKER_RETURN));
     CHECK_CLOSES(done);
     lc_handle_unref(done);
-    puppet_drop(&puppet);
+    worker_drop(&worker);
     scope_drop(&scope);
     CU_ASSERT_EQUAL(lc_library_shutdown(),
                     0); /* joins the worker's thread, which may be last to let go */

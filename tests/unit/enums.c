@@ -32,24 +32,24 @@ static lc_error *return_at_once(void *arg)
 
 static lc_error *kill_isolate(int value)
 {
-    struct soloist soloist;
-    soloist_start(&soloist);
-    lc_error *error = code(lc_isolate_kill(soloist.isolate, (lc_priority)value), value);
-    soloist_stop(&soloist);
+    struct agent agent;
+    agent_start(&agent);
+    lc_error *error = code(lc_isolate_kill(agent.isolate, (lc_priority)value), value);
+    agent_stop(&agent);
     return error;
 }
 
 /* What the call would have moved stays the caller's. */
 static lc_error *ping_isolate(int value)
 {
-    struct soloist soloist;
+    struct agent agent;
     struct parcel parcel = {.number = 1};
     const lc_payload payload = {&parcel, sizeof parcel, parcel_destroy};
-    soloist_start(&soloist);
+    agent_start(&agent);
     lc_receive_port probe = probe_open();
     lc_error *error =
-        code(lc_isolate_ping(soloist.isolate, probe.send, &payload, (lc_priority)value), value);
-    soloist_stop(&soloist);
+        code(lc_isolate_ping(agent.isolate, probe.send, &payload, (lc_priority)value), value);
+    agent_stop(&agent);
     CU_ASSERT_TRUE(probe_is_empty(probe));
     CU_ASSERT_EQUAL(atomic_load(&parcel.destroyed), 0);
     probe_close(probe);

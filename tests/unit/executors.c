@@ -6,8 +6,8 @@
 #include "support/fibers.h"
 #include "support/helper.h"
 #include "support/later.h"
-#include "support/puppet.h"
 #include "support/race.h"
+#include "support/scripted_worker.h"
 
 #include "executor/executor.h"
 #include "executor/processors.h"

@@ -4,7 +4,7 @@
  */
 #include "support/fibers.h"
 #include "support/check.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <bsd/string.h>
 #include <errno.h>

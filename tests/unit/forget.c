@@ -14,19 +14,19 @@
 
 enum { WAITERS = 3 };
 
-static struct scene {
+static struct fixture {
     int gone[2];  /* the first is waited for, forgotten, closed */
     int other[2]; /* the first is ready, and takes its number */
     int waiters;  /* who wait for it, or are about to */
     lc_channel *results;
     lc_executor *executor;
-} scene;
+} fixture;
 
 static void wait_for_it(void *arg)
 {
     (void)arg;
-    int result = lc_wait_fd(NULL, scene.gone[0], POLLIN, check_patience());
-    lc_channel_send(scene.results, (void *)(intptr_t)result, LC_FOREVER);
+    int result = lc_wait_fd(NULL, fixture.gone[0], POLLIN, check_patience());
+    lc_channel_send(fixture.results, (void *)(intptr_t)result, LC_FOREVER);
 }
 
 static void *wait_in_thread(void *arg)
@@ -40,26 +40,26 @@ static void replace(void *arg)
 {
     (void)arg;
     int told;
-    while ((told = lc_fd_forget(scene.gone[0])) == 0)
+    while ((told = lc_fd_forget(fixture.gone[0])) == 0)
         lc_yield();
-    CU_ASSERT_EQUAL(told, scene.waiters);
-    CU_ASSERT_EQUAL(dup2(scene.other[0], scene.gone[0]), scene.gone[0]);
+    CU_ASSERT_EQUAL(told, fixture.waiters);
+    CU_ASSERT_EQUAL(dup2(fixture.other[0], fixture.gone[0]), fixture.gone[0]);
 }
 
 static void begin(int waiters)
 {
-    scene = (struct scene){.waiters = waiters};
-    CU_ASSERT_EQUAL_FATAL(pipe(scene.gone), 0);
-    CU_ASSERT_EQUAL_FATAL(pipe(scene.other), 0);
-    CU_ASSERT_EQUAL(write(scene.other[1], "x", 1), 1);
-    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = WAITERS), &scene.results));
+    fixture = (struct fixture){.waiters = waiters};
+    CU_ASSERT_EQUAL_FATAL(pipe(fixture.gone), 0);
+    CU_ASSERT_EQUAL_FATAL(pipe(fixture.other), 0);
+    CU_ASSERT_EQUAL(write(fixture.other[1], "x", 1), 1);
+    CHECK_SUCCESS(lc_channel_new(LC_CHANNEL(.capacity = WAITERS), &fixture.results));
 }
 
 static void all_are_told(void)
 {
-    for (int i = 0; i < scene.waiters; i++) {
+    for (int i = 0; i < fixture.waiters; i++) {
         void *result = NULL;
-        CU_ASSERT_EQUAL(lc_channel_receive(scene.results, &result, check_patience()), 0);
+        CU_ASSERT_EQUAL(lc_channel_receive(fixture.results, &result, check_patience()), 0);
         CU_ASSERT_EQUAL((intptr_t)result, -EBADF);
     }
 }
@@ -67,17 +67,17 @@ static void all_are_told(void)
 static void end(void)
 {
     for (unsigned i = 0; i < 2; i++) {
-        close(scene.gone[i]);
-        close(scene.other[i]);
+        close(fixture.gone[i]);
+        close(fixture.other[i]);
     }
-    lc_channel_unref(scene.results);
+    lc_channel_unref(fixture.results);
 }
 
 static void start(void (*run)(void *arg))
 {
     lc_fiber_options options = {.size = sizeof options};
     options.run = run;
-    options.executor = scene.executor;
+    options.executor = fixture.executor;
     CU_ASSERT_EQUAL(lc_fiber_start(&options), 0);
 }
 
@@ -86,12 +86,12 @@ static void fibers_are_told(void)
     lc_executor_options options = {.size = sizeof options};
     options.threads = 1;
     begin(WAITERS);
-    CHECK_SUCCESS(lc_executor_new(&options, &scene.executor));
+    CHECK_SUCCESS(lc_executor_new(&options, &fixture.executor));
     for (unsigned i = 0; i < WAITERS; i++)
         start(wait_for_it);
     start(replace);
     all_are_told();
-    CU_ASSERT_EQUAL(lc_executor_free(scene.executor), 0);
+    CU_ASSERT_EQUAL(lc_executor_free(fixture.executor), 0);
     end();
 }
 

@@ -3,7 +3,7 @@
  * a process of its own, so that the threads of this one do not count.
  */
 #include "support/check.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 

@@ -4,7 +4,7 @@
  */
 #include "support/check.h"
 #include "support/later.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <lifecycle.h>
 

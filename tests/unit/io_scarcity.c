@@ -22,13 +22,13 @@
 /* A listener with a client that waits to be accepted. */
 static struct {
     int listener, client, last;
-} scene;
+} fixture;
 
 static int client_add(void)
 {
     char port[16];
-    snprintf(port, sizeof port, "%d", lc_fd_port(scene.listener));
-    return lc_error_code(lc_connect(NULL, "127.0.0.1", port, &scene.client, check_patience()));
+    snprintf(port, sizeof port, "%d", lc_fd_port(fixture.listener));
+    return lc_error_code(lc_connect(NULL, "127.0.0.1", port, &fixture.client, check_patience()));
 }
 
 /* `last` is one that can be given back. */
@@ -38,12 +38,12 @@ static void descriptors_use_up(void)
     int fd;
     setrlimit(RLIMIT_NOFILE, &limit);
     while ((fd = open("/dev/null", O_RDONLY)) >= 0)
-        scene.last = fd;
+        fixture.last = fd;
 }
 
-static int scene_begin(void)
+static int fixture_begin(void)
 {
-    STEP(1, lc_error_code(lc_listen("127.0.0.1", "0", &scene.listener)) == 0);
+    STEP(1, lc_error_code(lc_listen("127.0.0.1", "0", &fixture.listener)) == 0);
     STEP(2, client_add() == 0);
     check_log_capture();
     descriptors_use_up();
@@ -51,7 +51,7 @@ static int scene_begin(void)
 }
 
 /* A leak checker wants some at the end. */
-static int scene_end(int step)
+static int fixture_end(int step)
 {
     closefrom(3);
     check_log_release();
@@ -80,7 +80,7 @@ static void accept_one(void *arg)
 {
     struct accepting *accepting = arg;
     accepting->result =
-        lc_accept(accepting->context, scene.listener, &accepting->fd, check_patience());
+        lc_accept(accepting->context, fixture.listener, &accepting->fd, check_patience());
 }
 
 static int scarce_steps(void)
@@ -88,7 +88,7 @@ static int scarce_steps(void)
     struct accepting accepting = {.context = lc_context_new(NULL)};
     struct helper helper;
     int fd;
-    STEP(10, lc_accept(NULL, scene.listener, &fd, lc_deadline_after(15 * LC_MILLISECOND)) ==
+    STEP(10, lc_accept(NULL, fixture.listener, &fd, lc_deadline_after(15 * LC_MILLISECOND)) ==
                  -ETIMEDOUT);
     STEP(11, check_log_has("Too many open files; tries again in 10 ms"));
     STEP(12, check_log_has("Too many open files; tries again in 20 ms"));
@@ -101,16 +101,16 @@ static int scarce_steps(void)
     accepting = (struct accepting){.result = 1};
     helper_start(&helper, accept_one, &accepting);
     STEP(15, log_awaits("tries again in 80 ms"));
-    close(scene.last);
+    close(fixture.last);
     helper_join(&helper);
-    STEP(16, accepting.result == 0 && accepting.fd == scene.last);
+    STEP(16, accepting.result == 0 && accepting.fd == fixture.last);
     return 0;
 }
 
 CHECK_CHILD(accept_without_descriptors)
 {
-    int step = scene_begin();
-    return scene_end(step ? step : scarce_steps());
+    int step = fixture_begin();
+    return fixture_end(step ? step : scarce_steps());
 }
 
 static lc_error *scarce_fiber(void *step)
@@ -121,10 +121,10 @@ static lc_error *scarce_fiber(void *step)
 
 CHECK_CHILD(accept_in_fibers_without_descriptors)
 {
-    int step = scene_begin();
+    int step = fixture_begin();
     if (step == 0 && lc_error_code(lc_executor_run(NULL, scarce_fiber, &step)) != 0)
         step = 20;
-    return scene_end(step);
+    return fixture_end(step);
 }
 
 /* ---- in virtual time ---- */
@@ -133,7 +133,7 @@ static void give_one_back(void *arg)
 {
     (void)arg;
     lc_sleep(10 * LC_SECOND);
-    close(scene.last);
+    close(fixture.last);
 }
 
 /* 10, 20, 40, 80, 160, 320 and 640 ms, and then whole seconds. */
@@ -141,17 +141,18 @@ static int simulated_steps(void)
 {
     struct helper helper;
     int fd;
-    STEP(30, scene_begin() == 0);
+    STEP(30, fixture_begin() == 0);
     int64_t began = lc_now();
     helper_start(&helper, give_one_back, NULL);
-    STEP(31, lc_accept(NULL, scene.listener, &fd, LC_FOREVER) == 0);
+    STEP(31, lc_accept(NULL, fixture.listener, &fd, LC_FOREVER) == 0);
     STEP(32, lc_now() - began == 10270 * LC_MILLISECOND);
     STEP(33, check_log_count("cannot accept a connection on descriptor") == 10);
     STEP(34, check_log_count("tries again in 1000 ms") == 3);
     helper_join(&helper);
     close(fd);
     STEP(35, client_add() == 0); /* takes the descriptor */
-    STEP(36, lc_accept(NULL, scene.listener, &fd, lc_deadline_after(LC_MILLISECOND)) == -ETIMEDOUT);
+    STEP(36,
+         lc_accept(NULL, fixture.listener, &fd, lc_deadline_after(LC_MILLISECOND)) == -ETIMEDOUT);
     STEP(37, check_log_has("such lines left out: 6"));
     return 0;
 }
@@ -170,7 +171,7 @@ CHECK_CHILD(accept_in_simulation_without_descriptors)
         return 39;
     if (lc_error_code(lc_executor_run(world, simulated_fiber, &step)) != 0)
         step = 40;
-    scene_end(step);
+    fixture_end(step);
     return lc_executor_free(world) == 0 ? step : 41;
 }
 

@@ -62,19 +62,19 @@ static void timers_message_is_enough(void)
 
 static void living_isolate_keeps_the_library_up(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     struct gate gate;
-    soloist_start(&soloist);
+    agent_start(&agent);
     gate_init(&gate);
     check_log_capture();
     CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
-    CU_ASSERT_TRUE(check_log_has("soloist"));
-    soloist_waits(&soloist, &gate);
+    CU_ASSERT_TRUE(check_log_has("agent"));
+    agent_waits(&agent, &gate);
     CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
     check_log_release();
     lc_handle_close(gate.open);
-    soloist_does(&soloist, do_nothing, NULL); /* nothing was taken down */
-    soloist_stop(&soloist);
+    agent_does(&agent, do_nothing, NULL); /* nothing was taken down */
+    agent_stop(&agent);
     gate_drop(&gate);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }

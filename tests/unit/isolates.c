@@ -7,8 +7,8 @@
 #include "support/fibers.h"
 #include "support/helper.h"
 #include "support/later.h"
-#include "support/mime.h"
 #include "support/mode.h"
+#include "support/scripted_isolate.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -44,22 +44,22 @@ static lc_isolate_group *new_group(struct shared *shared)
     return group;
 }
 
-static void begin_in(struct mime *mime, lc_isolate_group *group)
+static void begin_in(struct scripted_isolate *isolate, lc_isolate_group *group)
 {
-    mime_init(mime);
-    mime->options.group = group;
-    CU_ASSERT_TRUE(mime_spawn(mime));
+    isolate_init(isolate);
+    isolate->options.group = group;
+    CU_ASSERT_TRUE(isolate_spawn(isolate));
 }
 
 /* With `arg`, a group, as the one it should find itself in. */
-static lc_error *adds_one(struct mime *mime, void *arg)
+static lc_error *adds_one(struct scripted_isolate *isolate, void *arg)
 {
     lc_isolate_group *group = lc_isolate_group_current();
     struct shared *shared = lc_isolate_group_data(group);
     if (group != arg)
         return lc_error_new(-100, "another group");
     atomic_fetch_add(&shared->number, 1);
-    mime_say(mime, "added");
+    isolate_say(isolate, "added");
     return NULL;
 }
 
@@ -67,16 +67,16 @@ static void isolates_share_data(void)
 {
     enum { COUNT = 3 };
     struct shared shared = {.number = 0};
-    struct mime mimes[COUNT];
+    struct scripted_isolate isolates[COUNT];
     lc_isolate_group *group = new_group(&shared);
     CU_ASSERT_PTR_EQUAL(lc_isolate_group_data(group), &shared);
     for (int i = 0; i < COUNT; i++) {
-        begin_in(&mimes[i], group);
-        CU_ASSERT_TRUE(mime_told(&mimes[i], adds_one, group));
+        begin_in(&isolates[i], group);
+        CU_ASSERT_TRUE(isolate_told(&isolates[i], adds_one, group));
     }
     for (int i = 0; i < COUNT; i++) {
-        CU_ASSERT_TRUE(hears(mimes[i].notes, "added"));
-        mime_drop(&mimes[i]);
+        CU_ASSERT_TRUE(hears(isolates[i].notes, "added"));
+        isolate_drop(&isolates[i]);
     }
     CU_ASSERT_EQUAL(atomic_load(&shared.number), COUNT);
     lc_isolate_group_unref(group);
@@ -91,16 +91,16 @@ static bool is_released(void *arg)
 static void data_is_released_with_the_last_reference(void)
 {
     struct shared shared = {.number = 0};
-    struct mime mime;
+    struct scripted_isolate isolate;
     lc_isolate_group *group = new_group(&shared);
     CU_ASSERT_PTR_EQUAL(lc_isolate_group_ref(group), group);
     lc_isolate_group_unref(group);
-    begin_in(&mime, group);
+    begin_in(&isolate, group);
     lc_isolate_group_unref(group);
-    CU_ASSERT_TRUE(mime_told(&mime, adds_one, group)); /* its isolate keeps it */
-    CU_ASSERT_TRUE(hears(mime.notes, "added"));
+    CU_ASSERT_TRUE(isolate_told(&isolate, adds_one, group)); /* its isolate keeps it */
+    CU_ASSERT_TRUE(hears(isolate.notes, "added"));
     CU_ASSERT_EQUAL(atomic_load(&shared.released), 0);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
     CU_ASSERT_TRUE(check_until(is_released, &shared));
 }
 
@@ -128,16 +128,16 @@ static bool count_is(void *arg)
 static void group_is_counted(void)
 {
     enum { COUNT = 4 };
-    struct mime mimes[COUNT];
+    struct scripted_isolate isolates[COUNT];
     lc_isolate_group *group = new_group(NULL);
     CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
     for (int i = 0; i < COUNT; i++) {
-        begin_in(&mimes[i], group);
+        begin_in(&isolates[i], group);
         CU_ASSERT_EQUAL(lc_isolate_group_count(group), (size_t)i + 1);
     }
     for (int i = 0; i < COUNT; i++) {
         struct counted counted = {group, (size_t)(COUNT - 1 - i)};
-        mime_drop(&mimes[i]);
+        isolate_drop(&isolates[i]);
         CU_ASSERT_TRUE(check_until(count_is, &counted));
     }
     lc_isolate_group_unref(group);
@@ -145,40 +145,40 @@ static void group_is_counted(void)
 
 /* One that says whether it is in a group. */
 struct child {
-    struct mime *mime;
+    struct scripted_isolate *isolate;
     lc_isolate_options options;
 };
 
 static lc_error *say_group(void *arg)
 {
     struct child *child = arg;
-    mime_say(child->mime, lc_isolate_group_current() ? "in a group" : "in none");
+    isolate_say(child->isolate, lc_isolate_group_current() ? "in a group" : "in none");
     return NULL;
 }
 
-static lc_error *spawns(struct mime *mime, void *arg)
+static lc_error *spawns(struct scripted_isolate *isolate, void *arg)
 {
     struct child *child = arg;
-    (void)mime;
+    (void)isolate;
     return lc_isolate_spawn(&child->options, NULL);
 }
 
 static void children_are_in_the_group(void)
 {
-    struct mime mime;
-    struct child child = {&mime, {.size = sizeof(lc_isolate_options)}};
+    struct scripted_isolate isolate;
+    struct child child = {&isolate, {.size = sizeof(lc_isolate_options)}};
     lc_isolate_group *group = new_group(NULL);
     child.options.entry = say_group;
     child.options.arg = &child;
-    begin_in(&mime, group);
-    CU_ASSERT_TRUE(mime_told(&mime, spawns, &child));
-    CU_ASSERT_TRUE(hears(mime.notes, "in a group"));
+    begin_in(&isolate, group);
+    CU_ASSERT_TRUE(isolate_told(&isolate, spawns, &child));
+    CU_ASSERT_TRUE(hears(isolate.notes, "in a group"));
     CHECK_SUCCESS(lc_isolate_spawn(&child.options, NULL)); /* not by an isolate */
-    CU_ASSERT_TRUE(hears(mime.notes, "in none"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "in none"));
     child.options.group = group;
     CHECK_SUCCESS(lc_isolate_spawn(&child.options, NULL));
-    CU_ASSERT_TRUE(hears(mime.notes, "in a group"));
-    mime_drop(&mime);
+    CU_ASSERT_TRUE(hears(isolate.notes, "in a group"));
+    isolate_drop(&isolate);
     lc_isolate_group_unref(group);
 }
 
@@ -193,12 +193,12 @@ struct places {
     unsigned count;
 };
 
-static lc_error *notes_place(struct mime *mime, void *arg)
+static lc_error *notes_place(struct scripted_isolate *isolate, void *arg)
 {
     struct places *places = arg;
     pid_t self = later_self();
     unsigned found = 0;
-    (void)mime;
+    (void)isolate;
     pthread_mutex_lock(&places->lock);
     while (found < places->count && places->threads[found] != self)
         found++;
@@ -212,27 +212,27 @@ static lc_error *notes_place(struct mime *mime, void *arg)
 static unsigned threads_used(unsigned quota)
 {
     struct places places = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    static struct mime mimes[ISOLATES];
+    static struct scripted_isolate isolates[ISOLATES];
     lc_isolate_group_options options = {.size = sizeof options};
     lc_isolate_group *group;
     options.executor = fibers_executor(4);
     options.threads = quota;
     CHECK_SUCCESS(lc_isolate_group_new(&options, &group));
     for (int i = 0; i < ISOLATES; i++) {
-        mime_init(&mimes[i]);
-        mimes[i].options.group = group;
-        mimes[i].options.spread = true;
-        mimes[i].first = notes_place;
-        mimes[i].first_arg = &places;
-        CU_ASSERT_TRUE(mime_spawn(&mimes[i]));
+        isolate_init(&isolates[i]);
+        isolates[i].options.group = group;
+        isolates[i].options.spread = true;
+        isolates[i].first = notes_place;
+        isolates[i].first_arg = &places;
+        CU_ASSERT_TRUE(isolate_spawn(&isolates[i]));
     }
     for (int round = 0; round < ROUNDS; round++)
         for (int i = 0; i < ISOLATES; i++)
-            CU_ASSERT_TRUE(mime_told(&mimes[i], notes_place, &places));
+            CU_ASSERT_TRUE(isolate_told(&isolates[i], notes_place, &places));
     for (int i = 0; i < ISOLATES; i++)
-        CU_ASSERT_TRUE(mime_does(&mimes[i], notes_place, &places));
+        CU_ASSERT_TRUE(isolate_does(&isolates[i], notes_place, &places));
     for (int i = 0; i < ISOLATES; i++)
-        mime_drop(&mimes[i]);
+        isolate_drop(&isolates[i]);
     lc_isolate_group_unref(group);
     fibers_end(options.executor);
     return places.count;
@@ -258,36 +258,36 @@ static void quota_may_be_more_than_there_is(void)
 static void shutdown_kills_all(void)
 {
     enum { RUNNING, HANDLING, PAUSED, UNBEGUN, HELD, COUNT };
-    struct mime mimes[COUNT];
+    struct scripted_isolate isolates[COUNT];
     struct load loads[COUNT];
     lc_isolate_group *group = new_group(NULL);
     for (int i = 0; i < COUNT; i++) {
-        mime_init(&mimes[i]);
-        mimes[i].options.group = group;
-        mimes[i].options.paused = i == UNBEGUN;
-        mimes[i].options.hold_at_start = i == HELD;
-        CU_ASSERT_TRUE(mime_spawn(&mimes[i]));
+        isolate_init(&isolates[i]);
+        isolates[i].options.group = group;
+        isolates[i].options.paused = i == UNBEGUN;
+        isolates[i].options.hold_at_start = i == HELD;
+        CU_ASSERT_TRUE(isolate_spawn(&isolates[i]));
     }
-    CU_ASSERT_EQUAL(lc_isolate_pause(mimes[PAUSED].isolate, mimes[PAUSED].isolate.pause), 0);
-    CU_ASSERT_TRUE(mime_told(&mimes[HANDLING], mime_waits, NULL));
-    CU_ASSERT_TRUE(mime_sleeps(&mimes[HANDLING]));
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolates[PAUSED].real, isolates[PAUSED].real.pause), 0);
+    CU_ASSERT_TRUE(isolate_told(&isolates[HANDLING], isolate_waits, NULL));
+    CU_ASSERT_TRUE(isolate_sleeps(&isolates[HANDLING]));
     for (int i = HANDLING; i <= PAUSED; i++) {
-        loads[i] = (struct load){.order = {mime_says, "message", NULL}};
-        CU_ASSERT_TRUE(mime_sent(&mimes[i], &loads[i]));
+        loads[i] = (struct load){.order = {isolate_says, "message", NULL}};
+        CU_ASSERT_TRUE(isolate_sent(&isolates[i], &loads[i]));
     }
     /* Its handler is waited for. */
     CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, lc_deadline_after(LC_MILLISECOND)),
                     -ETIMEDOUT);
-    mime_let_go(&mimes[HANDLING]);
+    isolate_let_go(&isolates[HANDLING]);
     CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, check_patience()), 0);
     CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
-    CU_ASSERT_TRUE(hears(mimes[HANDLING].notes, "goes on"));
+    CU_ASSERT_TRUE(hears(isolates[HANDLING].notes, "goes on"));
     for (int i = 0; i < COUNT; i++) {
-        CU_ASSERT_TRUE(hears(mimes[i].notes, "exit"));
-        CU_ASSERT_TRUE(hears_nothing(mimes[i].notes));
-        CU_ASSERT_EQUAL(atomic_load(&mimes[i].entered), i < UNBEGUN);
-        CU_ASSERT_EQUAL(atomic_load(&mimes[i].released), 1);
-        mime_drop(&mimes[i]);
+        CU_ASSERT_TRUE(hears(isolates[i].notes, "exit"));
+        CU_ASSERT_TRUE(hears_nothing(isolates[i].notes));
+        CU_ASSERT_EQUAL(atomic_load(&isolates[i].entered), i < UNBEGUN);
+        CU_ASSERT_EQUAL(atomic_load(&isolates[i].released), 1);
+        isolate_drop(&isolates[i]);
     }
     for (int i = HANDLING; i <= PAUSED; i++)
         CU_ASSERT_EQUAL(atomic_load(&loads[i].destroyed), 1);
@@ -296,53 +296,53 @@ static void shutdown_kills_all(void)
 
 static void nothing_is_spawned_after_a_shutdown(void)
 {
-    struct mime mime;
-    lc_isolate isolate;
+    struct scripted_isolate isolate;
+    lc_isolate none;
     lc_isolate_group *group = new_group(NULL);
     CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, LC_NOW), 0); /* of none */
-    mime_init(&mime);
-    mime.options.group = group;
-    CHECK_ERROR(lc_isolate_spawn(&mime.options, &isolate), -ESHUTDOWN);
-    CHECK_ERROR(lc_isolate_spawn(&mime.options, NULL), -ESHUTDOWN);
-    CU_ASSERT_EQUAL(atomic_load(&mime.released), 0);
-    CU_ASSERT_TRUE(hears_nothing(mime.notes));
+    isolate_init(&isolate);
+    isolate.options.group = group;
+    CHECK_ERROR(lc_isolate_spawn(&isolate.options, &none), -ESHUTDOWN);
+    CHECK_ERROR(lc_isolate_spawn(&isolate.options, NULL), -ESHUTDOWN);
+    CU_ASSERT_EQUAL(atomic_load(&isolate.released), 0);
+    CU_ASSERT_TRUE(hears_nothing(isolate.notes));
     CU_ASSERT_EQUAL(lc_isolate_group_count(group), 0);
     CU_ASSERT_EQUAL(lc_isolate_group_shutdown(group, LC_NOW), 0); /* again */
-    mime_drop(&mime);
+    isolate_drop(&isolate);
     lc_isolate_group_unref(group);
 }
 
-static lc_error *shuts_down(struct mime *mime, void *arg)
+static lc_error *shuts_down(struct scripted_isolate *isolate, void *arg)
 {
     int result = lc_isolate_group_shutdown(arg, LC_FOREVER);
-    mime_say(mime, result == -EDEADLK ? "deadlock" : result == 0 ? "down" : "?");
+    isolate_say(isolate, result == -EDEADLK ? "deadlock" : result == 0 ? "down" : "?");
     return NULL;
 }
 
 static void an_isolate_does_not_shut_its_own_group_down(void)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     lc_isolate_group *group = new_group(NULL);
-    begin_in(&mime, group);
-    CU_ASSERT_TRUE(mime_told(&mime, shuts_down, group));
-    CU_ASSERT_TRUE(hears(mime.notes, "deadlock"));
-    CU_ASSERT_TRUE(mime_does(&mime, mime_says, "lives"));
-    CU_ASSERT_TRUE(hears(mime.notes, "lives"));
-    mime_drop(&mime);
+    begin_in(&isolate, group);
+    CU_ASSERT_TRUE(isolate_told(&isolate, shuts_down, group));
+    CU_ASSERT_TRUE(hears(isolate.notes, "deadlock"));
+    CU_ASSERT_TRUE(isolate_does(&isolate, isolate_says, "lives"));
+    CU_ASSERT_TRUE(hears(isolate.notes, "lives"));
+    isolate_drop(&isolate);
     lc_isolate_group_unref(group);
 }
 
 static void an_isolate_shuts_another_group_down(void)
 {
-    struct mime mime, member;
+    struct scripted_isolate isolate, member;
     lc_isolate_group *group = new_group(NULL), *other = new_group(NULL);
-    begin_in(&mime, group);
+    begin_in(&isolate, group);
     begin_in(&member, other);
-    CU_ASSERT_TRUE(mime_told(&mime, shuts_down, other));
-    CU_ASSERT_TRUE(hears(mime.notes, "down"));
+    CU_ASSERT_TRUE(isolate_told(&isolate, shuts_down, other));
+    CU_ASSERT_TRUE(hears(isolate.notes, "down"));
     CU_ASSERT_TRUE(hears(member.notes, "exit"));
-    mime_drop(&member);
-    mime_drop(&mime);
+    isolate_drop(&member);
+    isolate_drop(&isolate);
     lc_isolate_group_unref(other);
     lc_isolate_group_unref(group);
 }
@@ -350,18 +350,18 @@ static void an_isolate_shuts_another_group_down(void)
 /* Killed while it waits for the end of the others. */
 static void killed_while_it_shuts_a_group_down(void)
 {
-    struct mime mime, member;
+    struct scripted_isolate isolate, member;
     lc_isolate_group *other = new_group(NULL);
-    mime_begin(&mime);
+    isolate_begin(&isolate);
     begin_in(&member, other);
-    CU_ASSERT_TRUE(mime_told(&member, mime_waits, NULL));
-    CU_ASSERT_TRUE(mime_sleeps(&member));
-    CU_ASSERT_TRUE(mime_told(&mime, shuts_down, other));
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_IMMEDIATE), 0);
-    mime_let_go(&member);
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    mime_drop(&mime);
-    mime_drop(&member);
+    CU_ASSERT_TRUE(isolate_told(&member, isolate_waits, NULL));
+    CU_ASSERT_TRUE(isolate_sleeps(&member));
+    CU_ASSERT_TRUE(isolate_told(&isolate, shuts_down, other));
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
+    isolate_let_go(&member);
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+    isolate_drop(&isolate);
+    isolate_drop(&member);
     lc_isolate_group_unref(other);
 }
 
@@ -379,18 +379,18 @@ static void shut_down(void *arg)
 static void several_shut_a_group_down(void)
 {
     enum { COUNT = 3 };
-    struct mime mime;
+    struct scripted_isolate isolate;
     struct closing closing = {new_group(NULL), -1};
     struct helper helpers[COUNT];
-    begin_in(&mime, closing.group);
+    begin_in(&isolate, closing.group);
     for (int i = 0; i < COUNT; i++)
         helper_start(&helpers[i], shut_down, &closing);
     for (int i = 0; i < COUNT; i++) {
         helper_join(&helpers[i]);
         CU_ASSERT_EQUAL(atomic_load(&closing.result), 0);
     }
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
-    mime_drop(&mime);
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
+    isolate_drop(&isolate);
     lc_isolate_group_unref(closing.group);
 }
 
@@ -501,15 +501,15 @@ static void bad_components_are_refused(void)
 
 static void the_most_is_taken(void)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     char name[LC_NAME_MAX + 1] = "";
-    mime_init(&mime);
-    mime.options.name = name_of_64;
-    mime.options.mailbox_limit = UINT32_MAX - 1;
-    CU_ASSERT_TRUE(mime_spawn(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, sizeof name), 0);
+    isolate_init(&isolate);
+    isolate.options.name = name_of_64;
+    isolate.options.mailbox_limit = UINT32_MAX - 1;
+    CU_ASSERT_TRUE(isolate_spawn(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate.real, name, sizeof name), 0);
     CU_ASSERT_STRING_EQUAL(name, name_of_64);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 static void uri_refused(const char *uri, const lc_isolate_options *options, const char *text)
@@ -565,17 +565,17 @@ static void bad_runs_are_refused(void)
 
 static void bad_control_is_refused(void)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     char name[8];
-    mime_begin(&mime);
-    CU_ASSERT_EQUAL(lc_isolate_pause(mime.isolate, LC_NO_CAPABILITY), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, LC_NO_CAPABILITY), -ENOENT);
-    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, NULL, 8), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, 0), -EINVAL);
-    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, 3), 0);
-    CU_ASSERT_STRING_EQUAL(name, "mi");
-    mime_drop(&mime);
-    CU_ASSERT_EQUAL(lc_isolate_copy_name(mime.isolate, name, sizeof name), -ESRCH);
+    isolate_begin(&isolate);
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolate.real, LC_NO_CAPABILITY), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate.real, LC_NO_CAPABILITY), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate.real, NULL, 8), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate.real, name, 0), -EINVAL);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate.real, name, 3), 0);
+    CU_ASSERT_STRING_EQUAL(name, "is");
+    isolate_drop(&isolate);
+    CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate.real, name, sizeof name), -ESRCH);
 }
 
 /* The address of nobody. */
@@ -604,34 +604,34 @@ static void control_of_nobody(void)
 
 static void states_are_told(void)
 {
-    struct mime mime;
-    mime_init(&mime);
-    mime.options.paused = true;
-    CU_ASSERT_TRUE(mime_spawn(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_PAUSED);
-    CU_ASSERT_EQUAL(lc_isolate_resume(mime.isolate, mime.isolate.pause), 0);
-    CU_ASSERT_TRUE(mime_is_ready(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_RUNNING);
-    CU_ASSERT_EQUAL(lc_isolate_pause(mime.isolate, mime.isolate.pause), 0);
-    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_PAUSED);
-    CU_ASSERT_EQUAL(lc_isolate_kill(mime.isolate, LC_PRIORITY_DEFAULT), 0);
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_ENDED);
-    mime_drop(&mime);
+    struct scripted_isolate isolate;
+    isolate_init(&isolate);
+    isolate.options.paused = true;
+    CU_ASSERT_TRUE(isolate_spawn(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate.real), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_resume(isolate.real, isolate.real.pause), 0);
+    CU_ASSERT_TRUE(isolate_is_ready(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate.real), LC_ISOLATE_RUNNING);
+    CU_ASSERT_EQUAL(lc_isolate_pause(isolate.real, isolate.real.pause), 0);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate.real), LC_ISOLATE_PAUSED);
+    CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_DEFAULT), 0);
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate.real), LC_ISOLATE_ENDED);
+    isolate_drop(&isolate);
 }
 
 /* On one thread with who spawned it: its entry cannot have run. */
 static void look_before_the_entry(void *unused)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     (void)unused;
-    mime_init(&mime);
-    CHECK_SUCCESS(lc_isolate_spawn(&mime.options, &mime.isolate));
-    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_START);
-    mime.done = lc_isolate_done(mime.isolate);
-    CU_ASSERT_TRUE(mime_is_ready(&mime));
-    CU_ASSERT_EQUAL(lc_isolate_read_state(mime.isolate), LC_ISOLATE_RUNNING);
-    mime_drop(&mime);
+    isolate_init(&isolate);
+    CHECK_SUCCESS(lc_isolate_spawn(&isolate.options, &isolate.real));
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate.real), LC_ISOLATE_START);
+    isolate.done = lc_isolate_done(isolate.real);
+    CU_ASSERT_TRUE(isolate_is_ready(&isolate));
+    CU_ASSERT_EQUAL(lc_isolate_read_state(isolate.real), LC_ISOLATE_RUNNING);
+    isolate_drop(&isolate);
 }
 
 static void state_before_the_entry(void)
@@ -699,27 +699,27 @@ struct last {
     lc_payload payload;
 };
 
-static lc_error *exits_with(struct mime *mime, void *arg)
+static lc_error *exits_with(struct scripted_isolate *isolate, void *arg)
 {
     const struct last *last = arg;
-    (void)mime;
+    (void)isolate;
     lc_isolate_exit(last->port, &last->payload);
 }
 
 /* @return how often what it moves was destroyed by the end. */
 static unsigned destroyed_by_exit(bool to_a_port, bool received)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     struct load load = {.destroyed = 0};
-    mime_begin(&mime);
+    isolate_begin(&isolate);
     lc_receive_port port = open_port();
     const struct last last = {to_a_port ? port.send : LC_NO_PORT, load_payload(&load)};
     CU_ASSERT_TRUE(received || lc_port_close(port) == 0);
-    CU_ASSERT_TRUE(mime_told(&mime, exits_with, &last));
-    CU_ASSERT_TRUE(mime_has_ended(&mime));
+    CU_ASSERT_TRUE(isolate_told(&isolate, exits_with, &last));
+    CU_ASSERT_TRUE(isolate_has_ended(&isolate));
     CU_ASSERT_EQUAL(atomic_load(&load.destroyed), !(to_a_port && received));
     CU_ASSERT_TRUE(!received || lc_port_close(port) == 0);
-    mime_drop(&mime);
+    isolate_drop(&isolate);
     return atomic_load(&load.destroyed);
 }
 
@@ -732,16 +732,16 @@ static void last_message_is_destroyed_once(void)
 
 static void bad_last_message_is_logged(void)
 {
-    struct mime mime;
+    struct scripted_isolate isolate;
     struct last last = {LC_NO_PORT, {NULL, 1, NULL}};
-    mime_begin(&mime);
-    last.port = mime.notes.send;
+    isolate_begin(&isolate);
+    last.port = isolate.notes.send;
     check_log_capture();
-    CU_ASSERT_TRUE(mime_told(&mime, exits_with, &last));
-    CU_ASSERT_TRUE(hears(mime.notes, "exit"));
+    CU_ASSERT_TRUE(isolate_told(&isolate, exits_with, &last));
+    CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
     CU_ASSERT_TRUE(check_log_has("last message of an isolate"));
     check_log_release();
-    mime_drop(&mime);
+    isolate_drop(&isolate);
 }
 
 /* ---- other worlds ---- */
@@ -836,31 +836,31 @@ static void hash_is_repeated_by_a_simulation(void)
 
 static void pauses_have_a_limit(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     static lc_capability keys[LC_ISOLATE_PAUSES_MAX];
     lc_capability one_more = lc_capability_new();
-    soloist_start(&soloist);
+    agent_start(&agent);
     for (size_t i = 0; i < LC_ISOLATE_PAUSES_MAX; i++) {
         keys[i] = lc_capability_new();
-        CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, keys[i]), 0);
+        CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, keys[i]), 0);
     }
-    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, one_more), -EMFILE);
-    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, keys[7]), 0); /* it is there */
-    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, one_more), -ENOENT);
-    CU_ASSERT_EQUAL(lc_isolate_resume(soloist.isolate, keys[7]), 0);
-    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, one_more), 0);
-    CU_ASSERT_EQUAL(lc_isolate_pause(soloist.isolate, keys[7]), -EMFILE);
-    soloist_stop(&soloist);
+    CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, one_more), -EMFILE);
+    CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, keys[7]), 0); /* it is there */
+    CU_ASSERT_EQUAL(lc_isolate_resume(agent.isolate, one_more), -ENOENT);
+    CU_ASSERT_EQUAL(lc_isolate_resume(agent.isolate, keys[7]), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, one_more), 0);
+    CU_ASSERT_EQUAL(lc_isolate_pause(agent.isolate, keys[7]), -EMFILE);
+    agent_stop(&agent);
 }
 
 static void listeners_have_a_limit(void)
 {
     static lc_receive_port ports[LC_ISOLATE_LISTENERS_MAX + 1];
-    struct soloist soloist;
+    struct agent agent;
     struct parcel parcel = {.number = 1};
     const lc_payload payload = {&parcel, sizeof parcel, parcel_destroy};
-    soloist_start(&soloist);
-    lc_isolate isolate = soloist.isolate;
+    agent_start(&agent);
+    lc_isolate isolate = agent.isolate;
     for (size_t i = 0; i < LC_ISOLATE_LISTENERS_MAX; i++) {
         ports[i] = probe_open();
         CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, ports[i].send, NULL), 0);
@@ -877,7 +877,7 @@ static void listeners_have_a_limit(void)
     CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(isolate, ports[7].send), 0);
     CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(isolate, more, NULL), 0);
     CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate, more), 0);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     PROBE_GETS(ports[LC_ISOLATE_LISTENERS_MAX], 0);
     CU_ASSERT_TRUE(probe_is_empty(ports[7]));
     for (size_t i = 0; i <= LC_ISOLATE_LISTENERS_MAX; i++)

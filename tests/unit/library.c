@@ -3,7 +3,7 @@
  */
 #include "support/check.h"
 #include "support/helper.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include "base/memory.h"
 #include "executor/executor.h"
@@ -52,12 +52,12 @@ static void use_the_library(void)
 {
     static const int signals[] = {SIGUSR1};
     struct scope scope = scope_new(NULL);
-    struct puppet puppet;
+    struct scripted_worker worker;
     lc_process_signals *watch = NULL;
     lc_handle *handle = lc_handle_new();
-    puppet_init(&puppet, -EIO);
-    lc_manager *manager = puppet_manager(&puppet, 1);
-    CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
+    worker_init(&worker, -EIO);
+    lc_manager *manager = worker_manager(&worker, 1);
+    CU_ASSERT_TRUE(worker_start(manager, &scope, &worker, 1));
     lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
     CHECK_CLOSES(lc_context_done(timed));
     CU_ASSERT_TRUE(lc_handle_fd(handle) >= 0);
@@ -65,12 +65,12 @@ static void use_the_library(void)
     CHECK_SUCCESS(lc_process_signals_new(signals, 1, &watch));
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
     lc_process_signals_free(watch);
-    CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&worker, WORKER_RETURN));
     CHECK_CLOSES(lc_manager_done(manager));
     lc_handle_unref(handle);
     lc_context_unref(timed);
     lc_manager_unref(manager);
-    puppet_drop(&puppet);
+    worker_drop(&worker);
     scope_drop(&scope);
 }
 
@@ -129,23 +129,23 @@ static void a_wait_outlives_a_shutdown(void)
 static void running_worker_keeps_it_up(void)
 {
     struct scope scope = scope_new(NULL);
-    struct puppet puppet;
-    puppet_init(&puppet, -EIO);
-    lc_manager *manager = puppet_manager(&puppet, 1);
-    CU_ASSERT_TRUE(puppet_start(manager, &scope, &puppet, 1));
+    struct scripted_worker worker;
+    worker_init(&worker, -EIO);
+    lc_manager *manager = worker_manager(&worker, 1);
+    CU_ASSERT_TRUE(worker_start(manager, &scope, &worker, 1));
     check_log_capture();
     CU_ASSERT_EQUAL(lc_library_shutdown(), -EBUSY);
     CU_ASSERT_TRUE(check_log_has("w0"));                /* named */
-    CU_ASSERT_TRUE(puppet_does(&puppet, PUPPET_READY)); /* nothing was taken down */
+    CU_ASSERT_TRUE(worker_does(&worker, WORKER_READY)); /* nothing was taken down */
     lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
     CHECK_CLOSES(lc_context_done(timed));
     check_log_release();
-    CU_ASSERT_TRUE(puppet_told(&puppet, PUPPET_RETURN));
+    CU_ASSERT_TRUE(worker_told(&worker, WORKER_RETURN));
     CHECK_CLOSES(lc_manager_done(manager));
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* done is enough: no need to wait for the thread */
     lc_context_unref(timed);
     lc_manager_unref(manager);
-    puppet_drop(&puppet);
+    worker_drop(&worker);
     scope_drop(&scope);
 }
 

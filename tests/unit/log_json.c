@@ -4,7 +4,7 @@
  */
 #include "support/check.h"
 #include "support/filter.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include "base/log_json.h"
 #include "support/manual_clock.h"

@@ -5,7 +5,7 @@
 #include "support/check.h"
 #include "support/fibers.h"
 #include "support/isolates.h"
-#include "support/puppet.h"
+#include "support/scripted_worker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -236,19 +236,19 @@ static void note_time(void *used)
 static void a_thread_that_must_stay_sleeps(void)
 {
     int64_t before = 0, after = LC_HOUR;
-    struct soloist soloist;
+    struct agent agent;
     lc_executor_options options = {.size = sizeof options};
     lc_executor *executor = NULL;
     options.threads = 1;
     options.idle_timeout = LC_NONE;
     CHECK_SUCCESS(lc_executor_new(&options, &executor));
-    soloist_init(&soloist);
-    soloist.options.executor = executor;
-    soloist_begin(&soloist);
+    agent_init(&agent);
+    agent.options.executor = executor;
+    agent_begin(&agent);
     fibers_start(executor, "before", note_time, &before);
     lc_sleep(200 * LC_MILLISECOND);
     fibers_start(executor, "after", note_time, &after);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     fibers_end(executor);
     CU_ASSERT_TRUE(after - before < 10 * LC_MILLISECOND);
 }

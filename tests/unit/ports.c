@@ -85,12 +85,12 @@ static lc_error *open_badly(void *port)
 static void bad_options_are_refused(void)
 {
     lc_receive_port port;
-    struct soloist soloist;
-    soloist_start(&soloist);
+    struct agent agent;
+    agent_start(&agent);
     open_badly(&port);
     refused(LC_PORT(.handler = pass_number), &port, "handler"); /* a thread has none */
-    soloist_does(&soloist, open_badly, &port);
-    soloist_stop(&soloist);
+    agent_does(&agent, open_badly, &port);
+    agent_stop(&agent);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* none was opened */
 }
 
@@ -181,14 +181,14 @@ static lc_error *open_all(void *arg)
 static void an_isolate_has_so_many_ports_and_no_more(void)
 {
     lc_receive_port probe = probe_open();
-    struct soloist soloist;
+    struct agent agent;
     struct hoard hoard = {.report = probe.send,
                           .ports = calloc(LC_PORTS_MAX + 1, sizeof(lc_receive_port))};
     CU_ASSERT_PTR_NOT_NULL_FATAL(hoard.ports);
-    soloist_start(&soloist);
-    soloist_does(&soloist, open_all, &hoard);
+    agent_start(&agent);
+    agent_does(&agent, open_all, &hoard);
     CU_ASSERT_EQUAL(hoard.result, -EMFILE);
-    CU_ASSERT_EQUAL(hoard.count, LC_PORTS_MAX - 1); /* and that for cues */
+    CU_ASSERT_EQUAL(hoard.count, LC_PORTS_MAX - 1); /* and that for actions */
     CU_ASSERT_EQUAL(hoard.after, 0);
     for (size_t i = 0; i < hoard.count; i += 1000) {
         send_number(hoard.ports[i].send, (int)i);
@@ -196,7 +196,7 @@ static void an_isolate_has_so_many_ports_and_no_more(void)
     }
     send_number(hoard.ports[hoard.count / 2].send, 7);
     PROBE_GETS(probe, 7);
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     CU_ASSERT_FALSE(lc_port_is_open(hoard.ports[0].send));
     free(hoard.ports);
     probe_close(probe);
@@ -221,12 +221,12 @@ static void *send_from_outside(void *arg)
 static lc_error *send_between_worlds(void *arg)
 {
     struct worlds *worlds = arg;
-    struct soloist soloist;
+    struct agent agent;
     pthread_t outside;
     lc_receive_port probe = probe_open();
-    soloist_start(&soloist);
+    agent_start(&agent);
     worlds->simulated[0] = probe.send;
-    worlds->simulated[1] = soloist.port.send;
+    worlds->simulated[1] = agent.port.send;
     struct parcel parcel = {.number = 1};
     for (size_t i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL(send_number(worlds->real[i], 1), -ENOTSUP);
@@ -238,23 +238,23 @@ static lc_error *send_between_worlds(void *arg)
     for (size_t i = 0; i < 2; i++)
         CU_ASSERT_EQUAL(worlds->results[i], -ENOTSUP);
     CU_ASSERT_TRUE(probe_is_empty(probe));
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(probe);
     return NULL;
 }
 
 static void nothing_is_sent_from_one_world_to_another(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port probe = probe_open();
-    soloist_start(&soloist);
-    struct worlds worlds = {.real = {probe.send, soloist.port.send}};
+    agent_start(&agent);
+    struct worlds worlds = {.real = {probe.send, agent.port.send}};
     lc_executor *world = NULL;
     CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
     CHECK_SUCCESS(lc_executor_run(world, send_between_worlds, &worlds));
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_TRUE(probe_is_empty(probe));
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(probe);
 }
 
@@ -297,17 +297,17 @@ static void check_control_beyond(const struct beyond *beyond, lc_send_port mine)
 /* A simulated isolate is told to tell the real port. */
 static void check_listeners_beyond(const struct beyond *beyond)
 {
-    struct soloist own;
-    soloist_start(&own);
+    struct agent own;
+    agent_start(&own);
     CU_ASSERT_EQUAL(lc_isolate_ping(own.isolate, beyond->port, NULL, LC_PRIORITY_DEFAULT),
                     -ENOTSUP);
     CU_ASSERT_EQUAL(lc_isolate_ping(own.isolate, beyond->port, NULL, LC_PRIORITY_NEXT_EVENT),
                     -ENOTSUP);
     CU_ASSERT_EQUAL(lc_isolate_add_exit_listener(own.isolate, beyond->port, NULL), -ENOTSUP);
     CU_ASSERT_EQUAL(lc_isolate_add_error_listener(own.isolate, beyond->port), -ENOTSUP);
-    soloist_stop(&own);
-    struct soloist never;
-    soloist_init(&never);
+    agent_stop(&own);
+    struct agent never;
+    agent_init(&never);
     never.options.entry = begin_nothing;
     never.options.on_exit = beyond->port;
     CHECK_ERROR(lc_isolate_spawn(&never.options, NULL), -ENOTSUP);
@@ -328,28 +328,28 @@ static void *control_from_outside(void *arg)
 static lc_error *control_beyond(void *arg)
 {
     pthread_t outside;
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port mine = probe_open();
     check_control_beyond(arg, mine.send);
     check_listeners_beyond(arg);
-    soloist_start(&soloist);
-    struct beyond beyond = {soloist.isolate, mine.send, {0, 0}};
+    agent_start(&agent);
+    struct beyond beyond = {agent.isolate, mine.send, {0, 0}};
     CU_ASSERT_EQUAL(lc_timer_start(mine.send, NULL, LC_HOUR, 0, &beyond.timer), 0);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&outside, NULL, control_from_outside, &beyond), 0);
     pthread_join(outside, NULL);
     CU_ASSERT_TRUE(lc_timer_cancel(beyond.timer));
     CU_ASSERT_TRUE(probe_is_empty(mine));
-    soloist_stop(&soloist);
+    agent_stop(&agent);
     probe_close(mine);
     return NULL;
 }
 
 static void nothing_is_controlled_from_one_world_to_another(void)
 {
-    struct soloist soloist;
+    struct agent agent;
     lc_receive_port probe = probe_open();
-    soloist_start(&soloist);
-    struct beyond beyond = {soloist.isolate, probe.send, {0, 0}};
+    agent_start(&agent);
+    struct beyond beyond = {agent.isolate, probe.send, {0, 0}};
     CU_ASSERT_EQUAL(lc_timer_start(probe.send, NULL, LC_HOUR, 0, &beyond.timer), 0);
     lc_executor *world = NULL;
     CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 1), &world));
@@ -357,8 +357,8 @@ static void nothing_is_controlled_from_one_world_to_another(void)
     CU_ASSERT_EQUAL(lc_executor_free(world), 0);
     CU_ASSERT_TRUE(lc_timer_cancel(beyond.timer));
     CU_ASSERT_TRUE(probe_is_empty(probe));
-    CU_ASSERT_EQUAL(lc_isolate_read_state(soloist.isolate), LC_ISOLATE_RUNNING);
-    soloist_stop(&soloist);
+    CU_ASSERT_EQUAL(lc_isolate_read_state(agent.isolate), LC_ISOLATE_RUNNING);
+    agent_stop(&agent);
     probe_close(probe);
 }
 

@@ -170,7 +170,7 @@ static void without_memory_the_old_value_stays(void)
 
 enum { READERS = 3, VALUES = 200 };
 
-struct stage {
+struct fixture {
     lc_watch *watch;
     lc_context *context;
     lc_handle *looked;
@@ -178,7 +178,7 @@ struct stage {
 };
 
 struct reader {
-    struct stage *stage;
+    struct fixture *fixture;
     unsigned looks;
     uint64_t last;  /**< the version that was seen last */
     bool backwards; /**< an older version came behind a newer one, or a value of another version */
@@ -200,15 +200,15 @@ static void look(struct reader *reader, lc_watch_value *value)
 static void follow(void *arg)
 {
     struct reader *reader = arg;
-    lc_context *context = reader->stage->context;
-    lc_waitable first = lc_on_handle(lc_watch_published(reader->stage->watch));
+    lc_context *context = reader->fixture->context;
+    lc_waitable first = lc_on_handle(lc_watch_published(reader->fixture->watch));
     if (lc_context_wait_any(context, &first, 1, LC_FOREVER) < 0)
         return;
     while (!lc_context_error(context)) {
-        lc_watch_value *value = lc_watch_read(reader->stage->watch);
+        lc_watch_value *value = lc_watch_read(reader->fixture->watch);
         look(reader, value);
         if (reader->looks == 1)
-            lc_handle_close(reader->stage->looked);
+            lc_handle_close(reader->fixture->looked);
         lc_waitable next = lc_on_handle(lc_watch_value_replaced(value));
         lc_context_wait_any(context, &next, 1, LC_FOREVER);
         lc_watch_value_unref(value);
@@ -219,9 +219,9 @@ static void follow(void *arg)
 static void follow_to_the_last(void *arg)
 {
     struct reader *reader = arg;
-    bool began = lc_handle_wait(lc_watch_published(reader->stage->watch), check_patience()) == 0;
+    bool began = lc_handle_wait(lc_watch_published(reader->fixture->watch), check_patience()) == 0;
     while (began && reader->last < VALUES) {
-        lc_watch_value *value = lc_watch_read(reader->stage->watch);
+        lc_watch_value *value = lc_watch_read(reader->fixture->watch);
         look(reader, value);
         if (reader->last < VALUES &&
             lc_handle_wait(lc_watch_value_replaced(value), check_patience()) < 0)
@@ -232,14 +232,15 @@ static void follow_to_the_last(void *arg)
 
 static void no_reader_misses_the_last(void)
 {
-    struct stage stage = {.watch = lc_watch_new()};
-    struct reader readers[READERS] = {{.stage = &stage}, {.stage = &stage}, {.stage = &stage}};
+    struct fixture fixture = {.watch = lc_watch_new()};
+    struct reader readers[READERS] = {
+        {.fixture = &fixture}, {.fixture = &fixture}, {.fixture = &fixture}};
     struct helper helpers[READERS];
     for (size_t i = 0; i < READERS; i++)
         helper_start(&helpers[i], follow_to_the_last, &readers[i]);
     for (int i = 0; i < VALUES; i++) {
-        stage.things[i].number = i + 1;
-        CU_ASSERT_EQUAL(lc_watch_publish(stage.watch, &stage.things[i], release), 0);
+        fixture.things[i].number = i + 1;
+        CU_ASSERT_EQUAL(lc_watch_publish(fixture.watch, &fixture.things[i], release), 0);
         if (i % 8 == 0)
             lc_yield();
     }
@@ -249,30 +250,30 @@ static void no_reader_misses_the_last(void)
         CU_ASSERT_FALSE(readers[i].backwards);
         CU_ASSERT_FALSE(readers[i].freed);
     }
-    lc_watch_unref(stage.watch);
+    lc_watch_unref(fixture.watch);
     for (int i = 0; i < VALUES; i++)
-        CU_ASSERT_EQUAL(stage.things[i].released, 1);
+        CU_ASSERT_EQUAL(fixture.things[i].released, 1);
 }
 
 static void end_of_a_context_ends_the_loop(void)
 {
     struct thing thing = {.number = 1};
-    struct stage stage = {lc_watch_new(), lc_context_new(NULL), lc_handle_new(), {{0}}};
-    struct reader readers[2] = {{.stage = &stage}, {.stage = &stage}};
+    struct fixture fixture = {lc_watch_new(), lc_context_new(NULL), lc_handle_new(), {{0}}};
+    struct reader readers[2] = {{.fixture = &fixture}, {.fixture = &fixture}};
     struct helper helper;
     helper_start(&helper, follow, &readers[0]);
-    publish(stage.watch, &thing);
-    CHECK_CLOSES(stage.looked);
-    lc_context_cancel(stage.context, NULL);
+    publish(fixture.watch, &thing);
+    CHECK_CLOSES(fixture.looked);
+    lc_context_cancel(fixture.context, NULL);
     helper_join(&helper);
     CU_ASSERT_EQUAL(readers[0].looks, 1);
     CU_ASSERT_EQUAL(thing.released, 0);
     helper_do(follow, &readers[1]); /* what is there wins over the end, which the loop then sees */
     CU_ASSERT_EQUAL(readers[1].looks, 0);
-    lc_watch_unref(stage.watch);
+    lc_watch_unref(fixture.watch);
     CU_ASSERT_EQUAL(thing.released, 1);
-    lc_context_unref(stage.context);
-    lc_handle_unref(stage.looked);
+    lc_context_unref(fixture.context);
+    lc_handle_unref(fixture.looked);
 }
 
 /* ---- races ---- */

@@ -1,11 +1,11 @@
 /*
- * mime.h: an isolate that does what a test tells it, one order after the other, and a port on which
- * the test hears what it says and what becomes of it.
+ * scripted_isolate.h: an isolate that carries out a test's orders, one after the other, and a port on
+ * which the test receives what the isolate says, its errors and its exit.
  *
  * What is heard is compared as text: a message's bytes, or "error: " and the message of an error.
  */
-#ifndef LIFECYCLE_TESTS_MIME_H
-#define LIFECYCLE_TESTS_MIME_H
+#ifndef LIFECYCLE_TESTS_SCRIPTED_ISOLATE_H
+#define LIFECYCLE_TESTS_SCRIPTED_ISOLATE_H
 
 #include "support/later.h"
 
@@ -13,82 +13,82 @@
 
 #include <stdatomic.h>
 
-struct mime;
+struct scripted_isolate;
 
 /** Anything that can be done in an isolate. An error it returns is the isolate's. */
-typedef lc_error *(*mime_act)(struct mime *mime, void *arg);
+typedef lc_error *(*isolate_action)(struct scripted_isolate *isolate, void *arg);
 
-struct mime_order {
-    mime_act act;
+struct isolate_order {
+    isolate_action act;
     const void *arg; /**< so that it may be a literal */
     lc_handle *did;  /**< closed once it is done; NULL: nobody waits for that */
 };
 
-struct mime {
-    lc_isolate_options options; /**< the test changes what it likes before mime_spawn */
-    mime_act first;             /**< done in the entry; NULL: nothing */
+struct scripted_isolate {
+    lc_isolate_options options; /**< the test changes what it likes before isolate_spawn */
+    isolate_action first;       /**< done in the entry; NULL: nothing */
     const void *first_arg;
-    lc_isolate isolate;
+    lc_isolate real;        /**< the library's */
     lc_receive_port orders; /**< the isolate's; known once it is ready */
     lc_receive_port notes;  /**< the test's, told of errors and of the exit ("exit") */
     lc_handle *gate;        /**< what it waits for, if told to */
     struct doer self;       /**< who it is while it waits */
-    lc_context *context;    /**< once mime_shows_context was done: a reference */
+    lc_context *context;    /**< once isolate_shows_context was done: a reference */
     lc_handle *done;        /**< NULL: it was never spawned */
     atomic_uint entered;    /**< how often its entry has begun */
     atomic_uint released;   /**< how often its argument was released */
-    atomic_uint deferred;   /**< how often mime_count_deferred was called */
+    atomic_uint deferred;   /**< how often isolate_count_deferred was called */
 };
 
 /** Made to be spawned with `orders`, and with both listeners at `notes`. */
-void mime_init(struct mime *mime);
+void isolate_init(struct scripted_isolate *isolate);
 /** Spawns it. @return whether that went well, and it is ready; that is not awaited of one that is
  * paused or held. */
-bool mime_spawn(struct mime *mime);
+bool isolate_spawn(struct scripted_isolate *isolate);
 /** Both. */
-void mime_begin(struct mime *mime);
+void isolate_begin(struct scripted_isolate *isolate);
 /** Waits until its entry has returned. */
-bool mime_is_ready(struct mime *mime);
+bool isolate_is_ready(struct scripted_isolate *isolate);
 /** Waits until it has ended. */
-bool mime_has_ended(struct mime *mime);
+bool isolate_has_ended(struct scripted_isolate *isolate);
 /** Waits until it is in this state. */
-bool mime_comes_to(struct mime *mime, lc_isolate_state state);
+bool isolate_comes_to(struct scripted_isolate *isolate, lc_isolate_state state);
 /** Ends it if it is alive, and frees all. */
-void mime_drop(struct mime *mime);
+void isolate_drop(struct scripted_isolate *isolate);
 
 /** Sends an order. */
-bool mime_told(struct mime *mime, mime_act act, const void *arg);
+bool isolate_told(struct scripted_isolate *isolate, isolate_action act, const void *arg);
 /** Sends an order and waits until it has been carried out; not for those that end the isolate. */
-bool mime_does(struct mime *mime, mime_act act, const void *arg);
+bool isolate_does(struct scripted_isolate *isolate, isolate_action act, const void *arg);
 
 /** Waits until it waits, and has said so. */
-bool mime_sleeps(struct mime *mime);
+bool isolate_sleeps(struct scripted_isolate *isolate);
 /** Opens the gate. */
-void mime_let_go(struct mime *mime);
+void isolate_let_go(struct scripted_isolate *isolate);
 
 /** By the isolate: sends a text to `notes`. */
-void mime_say(struct mime *mime, const char *text);
+void isolate_say(struct scripted_isolate *isolate, const char *text);
 /** By the isolate: says "waits", and waits until `gate` is closed. */
-void mime_wait(struct mime *mime);
+void isolate_wait(struct scripted_isolate *isolate);
 
 /* ---- what it can be told ---- */
 
 /** Says `arg`, a text. */
-lc_error *mime_says(struct mime *mime, void *arg);
-/** Waits, as mime_wait, and then says "goes on". */
-lc_error *mime_waits(struct mime *mime, void *arg);
+lc_error *isolate_says(struct scripted_isolate *isolate, void *arg);
+/** Waits, as isolate_wait, and then says "goes on". */
+lc_error *isolate_waits(struct scripted_isolate *isolate, void *arg);
 /** Returns an error of code -100 whose message is `arg`. */
-lc_error *mime_fails(struct mime *mime, void *arg);
+lc_error *isolate_fails(struct scripted_isolate *isolate, void *arg);
 /** Throws it on its context; says "thrown?" if it comes back. */
-lc_error *mime_throws(struct mime *mime, void *arg);
+lc_error *isolate_throws(struct scripted_isolate *isolate, void *arg);
 /** Exits, with `arg` as last message to `notes`; NULL: with none. */
-lc_error *mime_exits(struct mime *mime, void *arg);
+lc_error *isolate_exits(struct scripted_isolate *isolate, void *arg);
 /** Closes its port for orders, and so ends by itself. */
-lc_error *mime_closes(struct mime *mime, void *arg);
+lc_error *isolate_closes(struct scripted_isolate *isolate, void *arg);
 /** Has `context` filled in. */
-lc_error *mime_shows_context(struct mime *mime, void *arg);
-/** For lc_defer, with the mime. */
-void mime_count_deferred(void *mime);
+lc_error *isolate_shows_context(struct scripted_isolate *isolate, void *arg);
+/** For lc_defer, with the isolate. */
+void isolate_count_deferred(void *isolate);
 
 /* ---- what is heard ---- */
 
@@ -103,11 +103,11 @@ lc_payload text_payload(const char *text);
 
 /** Something that is moved, and counts how often it is destroyed. */
 struct load {
-    struct mime_order order; /**< so that it can be sent as one */
+    struct isolate_order order; /**< so that it can be sent as one */
     atomic_uint destroyed;
 };
 lc_payload load_payload(struct load *load);
 /** Sends it, as an order. */
-bool mime_sent(struct mime *mime, struct load *load);
+bool isolate_sent(struct scripted_isolate *isolate, struct load *load);
 
 #endif
