@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "executor/executor.h"
 #include "executor/monitor.h"
+#include "executor/park.h"
 #include "executor/poller.h"
 #include "executor/simulation.h"
 #include "executor/stack.h"
@@ -389,7 +390,7 @@ static void make_ready(struct lc__loop *loop, struct lc__fiber *fiber)
 
 void lc__loop_poke(struct lc__loop *loop)
 {
-    lc__unpark(&loop->parker);
+    lc__parker_unpark_thread(&loop->parker);
 }
 
 /*

@@ -10,7 +10,7 @@
 #include "executor/due.h"
 #include "executor/fiber.h"
 #include "executor/job.h"
-#include "executor/park.h"
+#include "executor/parker.h"
 #include "executor/timer_queue.h"
 
 #include <pthread.h>

@@ -1,15 +1,11 @@
 /*
- * park.c: park and unpark: for threads a futex, or a descriptor for those that wait in poll; for
- * fibers a switch. The only file that knows of the futex. See park.h.
+ * park.c: park and unpark: threads sleep as parker.c says, fibers switch. See park.h.
  */
 #include "executor/park.h"
 
 #include "base/clock.h"
 #include "base/fork.h"
-#include "base/library.h"
-#include "base/memory.h"
 #include "base/sanitizer.h"
-#include "base/system.h"
 #include "base/task.h"
 #include "executor/fiber.h"
 #include "executor/simulation.h"
@@ -17,115 +13,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/futex.h>
-#include <pthread.h>
 #include <stdbool.h>
-#include <sys/eventfd.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { PARKED = 1, EXPIRED = 2, READY = 4, IN_POLL = 8, ONE = 16, COUNT_SHIFT = 4 };
-
-/* ---- the futex ---- */
-
-/* Waits while `*word` is `value`, until a deadline of CLOCK_MONOTONIC; may return early. */
-static void futex_wait(atomic_uint *word, unsigned value, int64_t deadline)
-{
-    struct timespec until = {deadline / LC_SECOND, deadline % LC_SECOND};
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
-            deadline == LC_FOREVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
-}
-
-/* Uses the address only, never the memory: the word may be gone. A wake for nobody does no harm. */
-static void futex_wake(atomic_uint *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
-}
-
-/* ---- descriptors that wake a thread out of poll ---- */
-
-enum { SPARE_MAX = 64 };
-static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
-static int spare[SPARE_MAX]; /* eventfds at zero, that nobody will write to */
-static int spare_count;
-
-static void close_spare(void)
-{
-    pthread_mutex_lock(&spare_lock);
-    while (spare_count > 0)
-        lc__close(spare[--spare_count]);
-    pthread_mutex_unlock(&spare_lock);
-}
-
-static struct lc__facility wake_descriptors = {.shut_down = close_spare};
-
-/*
- * A forked child has the spares of its parent, and would be woken in its stead: it makes its own.
- */
-static void before_fork(void)
-{
-    pthread_mutex_lock(&spare_lock);
-}
-
-static void after_fork_in_parent(void)
-{
-    pthread_mutex_unlock(&spare_lock);
-}
-
-static void after_fork_in_child(void)
-{
-    while (spare_count > 0)
-        lc__close(spare[--spare_count]);
-    pthread_mutex_unlock(&spare_lock);
-}
-
-static void watch_forks(void)
-{
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-static int take_descriptor(void)
-{
-    int descriptor = -1;
-    pthread_mutex_lock(&spare_lock);
-    if (spare_count > 0)
-        descriptor = spare[--spare_count];
-    pthread_mutex_unlock(&spare_lock);
-    if (descriptor >= 0)
-        return descriptor;
-    static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
-    pthread_once(&watch_forks_once, watch_forks);
-    lc__facility_register(&wake_descriptors);
-    if (lc__memory_must_fail())
-        return -EMFILE;
-    return lc__eventfd(EFD_CLOEXEC);
-}
-
-/* The wait may have begun before a shutdown of the library, which the spare is not to outlive. */
-static void give_descriptor(int descriptor)
-{
-    bool kept = false;
-    lc__facility_register(&wake_descriptors);
-    pthread_mutex_lock(&spare_lock);
-    if (spare_count < SPARE_MAX) {
-        spare[spare_count++] = descriptor;
-        kept = true;
-    }
-    pthread_mutex_unlock(&spare_lock);
-    if (!kept)
-        lc__close(descriptor);
-}
 
 /* ---- the parker ---- */
-
-void lc__parker_init_thread(struct lc__parker *parker)
-{
-    atomic_init(&parker->word, 0);
-    parker->direct = false;
-    parker->descriptor = -1;
-    parker->fiber = NULL;
-}
 
 void lc__parker_init(struct lc__parker *parker)
 {
@@ -146,8 +36,8 @@ bool lc__task_waits(struct lc__task *task, unsigned long *parks)
     if (task->fiber)
         return fiber_waits(task, parks);
     lc__spinlock_lock(&task->parker_lock);
-    bool waits =
-        task->parker && atomic_load_explicit(&task->parker->word, memory_order_acquire) & PARKED;
+    bool waits = task->parker && atomic_load_explicit(&task->parker->word, memory_order_acquire) &
+                                     LC__PARKER_PARKED;
     *parks = atomic_load_explicit(&task->parks, memory_order_relaxed);
     lc__spinlock_unlock(&task->parker_lock);
     return waits;
@@ -174,70 +64,29 @@ bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
     return parker->direct;
 }
 
-LC__OF_ITS_THREAD
-int lc__parker_need_poll(struct lc__parker *parker)
-{
-    if (parker->descriptor >= 0)
-        return 0;
-    int descriptor = take_descriptor();
-    if (descriptor < 0)
-        return descriptor;
-    /* Seen by who wakes us by way of IN_POLL, which is set after it. */
-    parker->descriptor = descriptor;
-    return 0;
-}
-
 int lc__parker_init_poll(struct lc__parker *parker)
 {
     lc__parker_init(parker);
     return parker->fiber ? 0 : lc__parker_need_poll(parker);
 }
 
-void lc__parker_end_poll(struct lc__parker *parker)
-{
-    if (parker->descriptor >= 0)
-        give_descriptor(parker->descriptor);
-}
-
-unsigned lc__parker_count(struct lc__parker *parker)
-{
-    return atomic_load_explicit(&parker->word, memory_order_acquire) >> COUNT_SHIFT;
-}
-
-/*
- * Changes the word, to `count` more and with `set` set, and takes PARKED away. Who takes it away
- * owes the waiter a wake-up; all it needs for that is read before, since with the exchange the
- * parker may be gone. A fiber is not gone: it waits for that wake-up.
- */
 LC__OF_ITS_THREAD
 static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set, bool in_handler)
 {
-    struct lc__fiber *fiber = parker->fiber;
-    /* Acquire: who finds IN_POLL finds the descriptor. */
-    unsigned word = atomic_load_explicit(&parker->word, memory_order_acquire);
+    struct lc__fiber *fiber = parker->fiber; /* with the change the parker may be gone */
     int descriptor;
-    do
-        descriptor = word & IN_POLL ? parker->descriptor : -1;
-    /* Release: see lc__unpark. */
-    while (!atomic_compare_exchange_weak_explicit(&parker->word, &word,
-                                                  ((word + count) & ~(unsigned)PARKED) | set,
-                                                  memory_order_acq_rel, memory_order_acquire));
-    if (!(word & PARKED))
+    if (!lc__parker_change(parker, count, set, &descriptor))
         return;
-    if (fiber) {
+    if (fiber)
         lc__fiber_wake(fiber, in_handler);
-    } else if (descriptor < 0) {
-        futex_wake(&parker->word);
-    } else {
-        uint64_t one = 1;
-        lc__write_all(descriptor, &one, sizeof one);
-    }
+    else
+        lc__parker_wake_thread(parker, descriptor);
 }
 
 void lc__unpark(struct lc__parker *parker)
 {
     if (!parker->direct) {
-        add_and_wake(parker, ONE, 0, false);
+        add_and_wake(parker, LC__PARKER_ONE, 0, false);
         return;
     }
     struct lc__fiber *fiber = parker->fiber; /* with the release the parker may be gone */
@@ -247,17 +96,12 @@ void lc__unpark(struct lc__parker *parker)
 
 void lc__unpark_in_handler(struct lc__parker *parker)
 {
-    add_and_wake(parker, ONE, 0, true);
+    add_and_wake(parker, LC__PARKER_ONE, 0, true);
 }
 
 void lc__parker_set_ready(struct lc__parker *parker)
 {
-    add_and_wake(parker, 0, READY, false);
-}
-
-void lc__parker_clear_ready(struct lc__parker *parker)
-{
-    atomic_fetch_and_explicit(&parker->word, ~(unsigned)READY, memory_order_relaxed);
+    add_and_wake(parker, 0, LC__PARKER_READY, false);
 }
 
 /* ---- deadlines ---- */
@@ -272,35 +116,8 @@ struct expiry {
 static bool expire(struct lc__timer *timer)
 {
     struct expiry *expiry = (struct expiry *)timer;
-    add_and_wake(expiry->parker, 0, EXPIRED, false);
+    add_and_wake(expiry->parker, 0, LC__PARKER_EXPIRED, false);
     return false;
-}
-
-/*
- * How a task sleeps. Returns early or late as it likes, but wakes for an unpark.
- */
-struct sleeper {
-    struct pollfd *descriptors; /* of a thread that waits in poll; NULL: the futex, or a fiber */
-    size_t count;
-    int error; /* set if poll failed */
-};
-
-/* @return whether a descriptor became ready. */
-static bool sleep_in_poll(struct lc__parker *parker, int64_t deadline, struct sleeper *how)
-{
-    int ready = lc__poll(how->descriptors, how->count, deadline);
-    if (ready < 0 && ready != -EINTR)
-        how->error = ready;
-    /*
-     * If PARKED is gone, an unpark has written to our descriptor or is about to: take it out again,
-     * or it would be written to after it has gone to another waiter.
-     */
-    unsigned before = atomic_fetch_and_explicit(&parker->word, ~(unsigned)(PARKED | IN_POLL),
-                                                memory_order_acquire);
-    uint64_t wakes;
-    if (!(before & PARKED))
-        lc__read(parker->descriptor, &wakes, sizeof wakes);
-    return ready > 0;
 }
 
 /*
@@ -308,17 +125,11 @@ static bool sleep_in_poll(struct lc__parker *parker, int64_t deadline, struct sl
  * an unpark. @return whether a descriptor became ready.
  */
 static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadline,
-                         struct sleeper *how)
+                         struct lc__sleeper *how)
 {
-    if (parker->fiber) {
-        lc__fiber_park();
-        return false;
-    }
-    if (how->descriptors)
-        return sleep_in_poll(parker, deadline, how);
-    futex_wait(&parker->word, word, deadline);
-    /* It makes no difference who takes it away: a late futex wake finds nobody. */
-    atomic_fetch_and_explicit(&parker->word, ~(unsigned)PARKED, memory_order_acquire);
+    if (!parker->fiber)
+        return lc__parker_sleep(parker, word, deadline, how);
+    lc__fiber_park();
     return false;
 }
 
@@ -327,9 +138,9 @@ static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int
 {
     /* Acquire: pairs with the release of the unpark that is seen here. */
     *word = atomic_load_explicit(&parker->word, memory_order_acquire);
-    if (*word >> COUNT_SHIFT != seen || *word & READY)
+    if (*word >> LC__PARKER_COUNT_SHIFT != seen || *word & LC__PARKER_READY)
         return 0;
-    if (*word & EXPIRED)
+    if (*word & LC__PARKER_EXPIRED)
         return -ETIMEDOUT;
     bool passed = deadline != LC_FOREVER && lc__clock_real.now(&lc__clock_real) >= deadline;
     return passed ? -ETIMEDOUT : 1;
@@ -341,9 +152,9 @@ static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int
  * want to look at.
  */
 static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                     struct sleeper *how)
+                     struct lc__sleeper *how)
 {
-    unsigned set = how->descriptors ? PARKED | IN_POLL : PARKED;
+    unsigned set = how->descriptors ? LC__PARKER_PARKED | LC__PARKER_IN_POLL : LC__PARKER_PARKED;
     unsigned word;
     int state;
     while ((state = look_at(parker, &word, seen, deadline)) > 0)
@@ -360,7 +171,7 @@ static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
 
 /* A timer ends the sleep: of the task's clock, or, for a fiber, of its thread. */
 static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                           struct sleeper *how)
+                           struct lc__sleeper *how)
 {
     struct expiry expiry = {.timer = {.due = expire}, .parker = parker};
     int armed = lc__timer_arm(&expiry.timer, deadline);
@@ -373,7 +184,7 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
         lc__fiber_yield();
     int result = park_once(parker, seen, past ? LC_NOW : LC_FOREVER, how);
     lc__timer_disarm(&expiry.timer);
-    atomic_fetch_and_explicit(&parker->word, ~(unsigned)EXPIRED, memory_order_relaxed);
+    atomic_fetch_and_explicit(&parker->word, ~(unsigned)LC__PARKER_EXPIRED, memory_order_relaxed);
     return result;
 }
 
@@ -382,7 +193,7 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
  * made, threads that wait do it; the wait then returns early.
  */
 static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                       struct sleeper *how)
+                       struct lc__sleeper *how)
 {
     int64_t due = lc__shared_timers_left_next();
     if (due >= deadline)
@@ -395,7 +206,7 @@ static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadlin
 }
 
 static int park_showing(struct lc__task *task, struct lc__parker *parker, unsigned seen,
-                        int64_t deadline, struct sleeper *how)
+                        int64_t deadline, struct lc__sleeper *how)
 {
     show_parker(task, parker);
     struct lc__clock *clock = lc__clock_current();
@@ -424,7 +235,7 @@ static void set_interruptible(struct lc__task *task, struct lc__parker *parker)
  * goes.
  */
 static int park_interruptible(struct lc__task *task, struct lc__parker *parker, unsigned seen,
-                              int64_t deadline, struct sleeper *how)
+                              int64_t deadline, struct lc__sleeper *how)
 {
     assert(task->fiber && !parker->direct);
     int result = 0;
@@ -447,7 +258,7 @@ void lc__task_interrupt(struct lc__task *task)
 }
 
 static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                const struct lc__park_reason *reason, struct sleeper *how)
+                const struct lc__park_reason *reason, struct lc__sleeper *how)
 {
     if (lc__forked())
         return -ENOTSUP;
@@ -464,7 +275,7 @@ static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
 int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
              const struct lc__park_reason *reason)
 {
-    struct sleeper how = {0};
+    struct lc__sleeper how = {0};
     return park(parker, seen, deadline, reason, &how);
 }
 
@@ -480,7 +291,7 @@ void lc__park_direct(struct lc__parker *parker, const struct lc__park_reason *re
 void lc__park_until(struct lc__parker *parker, unsigned target)
 {
     static const struct lc__park_reason reason = {"a wake-up under way", NULL};
-    struct sleeper how = {0};
+    struct lc__sleeper how = {0};
     lc__task_shield();
     for (unsigned count; (count = lc__parker_count(parker)) != target;)
         if (park(parker, count, LC_FOREVER, &reason, &how) == -ENOTSUP)
@@ -493,6 +304,6 @@ int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descr
                   size_t count, int64_t deadline, const struct lc__park_reason *reason)
 {
     descriptors[count] = (struct pollfd){.fd = parker->descriptor, .events = POLLIN};
-    struct sleeper how = {descriptors, count + 1, 0};
+    struct lc__sleeper how = {descriptors, count + 1, 0};
     return park(parker, seen, deadline, reason, &how);
 }

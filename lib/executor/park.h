@@ -13,10 +13,8 @@
 #ifndef LIFECYCLE_EXECUTOR_PARK_H
 #define LIFECYCLE_EXECUTOR_PARK_H
 
-#include <lifecycle/time.h>
+#include "executor/parker.h"
 
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 /* What a worker waits for: for debuggers, and for whoever reports a deadlock. */
@@ -25,44 +23,18 @@ struct lc__park_reason {
     const void *subject; /* the object of that kind, or NULL */
 };
 
-/*
- *     bit  31                     4          3        2         1         0
- *         +-----------------------+----------+--------+---------+---------+
- *         | how many times unparked | IN_POLL | READY | EXPIRED | PARKED  |
- *         +-----------------------+----------+--------+---------+---------+
- */
-struct lc__parker {
-    atomic_uint word;
-    bool direct;             /* the word is not used: see lc__park_direct */
-    int descriptor;          /* what wakes a thread out of poll; -1: none, it waits in the futex */
-    struct lc__fiber *fiber; /* whom to wake; NULL: a thread */
-};
-
 /* For a wait of the calling task. */
 void lc__parker_init(struct lc__parker *parker);
-/* For waits of a thread, whoever calls. */
-void lc__parker_init_thread(struct lc__parker *parker);
 /*
  * As lc__parker_init, for a task that will wait in lc__park_poll. @return 0, or -EMFILE, -ENFILE,
  * -ENOMEM.
  */
 int lc__parker_init_poll(struct lc__parker *parker);
 /*
- * Gives a thread's parker what it needs to wait in poll from now on, if it has it not yet; by that
- * thread, also while others unpark. @return as init_poll.
- */
-int lc__parker_need_poll(struct lc__parker *parker);
-/*
  * Begins it for the plainest wait: of a fiber, with no deadline, for exactly one unpark.
  * @return false if the wait is none of that: then it was begun as by lc__parker_init.
  */
 bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline);
-/* Ends what init_poll or need_poll began. The parker must not be shown to anybody any more. */
-void lc__parker_end_poll(struct lc__parker *parker);
-
-/* How often it has been unparked. Acquire: what was done before those unparks is seen. */
-unsigned lc__parker_count(struct lc__parker *parker);
-
 /*
  * Waits while the count is `seen`. The reason is borrowed for the wait.
  * @return 0; -ETIMEDOUT at the deadline, on the thread's clock; -ENOTSUP in a forked child; -ENOMEM
@@ -112,6 +84,9 @@ void lc__unpark_in_handler(struct lc__parker *parker);
  * the parker: the caller sees to it that the waiter waits for him.
  */
 void lc__parker_set_ready(struct lc__parker *parker);
-void lc__parker_clear_ready(struct lc__parker *parker);
+static inline void lc__parker_clear_ready(struct lc__parker *parker)
+{
+    atomic_fetch_and_explicit(&parker->word, ~(unsigned)LC__PARKER_READY, memory_order_relaxed);
+}
 
 #endif
