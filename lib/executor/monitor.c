@@ -159,7 +159,7 @@ static void *watch(void *unused)
     (void)unused;
     pthread_setname_np(pthread_self(), "lc-monitor");
     lc__library_own_thread();
-    lc__thread_bears_with(&monitor.mask);
+    lc__thread_pass_on(&monitor.mask);
     for (;;) {
         unsigned seen = lc__parker_count(&monitor.parker);
         if (atomic_load_explicit(&monitor.stopping, memory_order_acquire))
@@ -179,7 +179,8 @@ static void *watch(void *unused)
 static void make_thread(void)
 {
     if (lc__fork_guard() == 0)
-        monitor.running = lc__thread_create_silent(&monitor.thread, watch, &monitor.mask) == 0;
+        monitor.running =
+            lc__thread_create_silent(&monitor.thread, watch, NULL, &monitor.mask) == 0;
 }
 
 void lc__monitor_start(void)

@@ -1,5 +1,5 @@
 /*
- * thread_create.h: making a thread, with the signal mask that it is to have. Floor 1.
+ * thread_create.h: makes threads of the library. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_THREAD_CREATE_H
 #define LIFECYCLE_EXECUTOR_THREAD_CREATE_H
@@ -9,16 +9,22 @@
 #include <stddef.h>
 
 /*
- * Makes a thread of any kind; stack_size as above. @return 0, or a negative errno.
+ * Makes a thread that runs `run(arg)`. stack_size: bytes, 0 for the system's default.
+ * @return 0, or a negative errno.
  */
 int lc__thread_create(pthread_t *id, size_t stack_size, void *(*run)(void *arg), void *arg);
 /*
- * Makes a thread with all signals blocked, which are for the program's threads. On such a one the
- * program's workers may be started: they, and the processes that they make, are not to take that
- * over. So it begins with lc__thread_bears_with(mask), where this puts the mask that what it creates
- * is to have: that of what its maker creates. @return 0, or a negative errno.
+ * Makes a thread with all signals blocked, since signals are for the program's threads. The new
+ * thread may start workers of the program. They, and the processes that they make, must not
+ * inherit that mask, so the new thread begins with lc__thread_pass_on(mask). This function sets
+ * *mask to the mask that the caller itself passes on.
+ * @return 0, or a negative errno.
  */
-int lc__thread_create_silent(pthread_t *id, void *(*run)(void *arg), sigset_t *mask);
-void lc__thread_bears_with(const sigset_t *mask);
+int lc__thread_create_silent(pthread_t *id, void *(*run)(void *arg), void *arg, sigset_t *mask);
+/*
+ * Sets the signal mask of all threads that the calling thread makes from now on. The mask is
+ * borrowed until the thread ends.
+ */
+void lc__thread_pass_on(const sigset_t *mask);
 
 #endif

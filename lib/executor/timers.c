@@ -35,7 +35,7 @@ static void *keep_time(void *arg)
     static const struct lc__park_reason reason = {"the next timer", NULL};
     pthread_setname_np(pthread_self(), "lc-timers");
     lc__library_own_thread();
-    lc__thread_bears_with(&keeper.mask);
+    lc__thread_pass_on(&keeper.mask);
     for (;;) {
         /*
          * The count is read before the timers: one armed after they were read changes it, and park
@@ -95,7 +95,7 @@ static int make_keeper(void)
         return result;
     if (lc__memory_must_fail())
         return -EAGAIN;
-    result = lc__thread_create_silent(&keeper.thread, keep_time, &keeper.mask);
+    result = lc__thread_create_silent(&keeper.thread, keep_time, NULL, &keeper.mask);
     keeper.running = result == 0;
     if (keeper.running)
         lc__shared_timers_set_left(false);
