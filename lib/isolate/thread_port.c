@@ -20,7 +20,7 @@ struct thread_port {
     void *free;               /* the pool's */
     struct lc__spinlock lock; /* for all that follows */
     bool open;
-    uint8_t when_full;
+    bool parks_senders; /* when it is full */
     uint32_t place;
     uint64_t serial;
     lc_channel *channel;
@@ -113,19 +113,25 @@ int lc__thread_port_take(lc_channel *channel, void **item, int64_t deadline)
 
 int lc__thread_port_open(const lc_port_options *options, lc_receive_port *opened)
 {
-    lc_channel *channel;
+    static const lc_channel_when_full when_full[] = {
+        [LC_FULL_DROP_OLDEST] = LC_CHANNEL_DROP_OLDEST,
+        [LC_FULL_REFUSE] = LC_CHANNEL_REFUSE,
+        [LC_FULL_PARK_SENDER] = LC_CHANNEL_WAIT,
+    };
     lc__facility_register(&facility);
-    int result = lc__channel_new_growing(options->limit, discard, is_tick, &channel);
-    struct thread_port *port = result == 0 ? lc__pool_take(&thread_ports, lc__loop_index()) : NULL;
+    lc_channel *channel = lc__channel_new_counting(
+        LC_CHANNEL(.capacity = options->limit, .when_full = when_full[options->when_full],
+                   .discard = discard),
+        is_tick);
+    struct thread_port *port = channel ? lc__pool_take(&thread_ports, lc__loop_index()) : NULL;
     if (!port) {
-        if (result == 0)
-            lc_channel_unref(channel);
+        lc_channel_unref(channel);
         return -ENOMEM;
     }
     atomic_fetch_add(&open_count, 1);
     lc__spinlock_lock(&port->lock);
     port->open = true;
-    port->when_full = (uint8_t)options->when_full;
+    port->parks_senders = options->when_full == LC_FULL_PARK_SENDER;
     if (port->serial == 0)
         port->serial = lc__pool_first_serial(&thread_ports);
     port->channel = channel;
@@ -178,37 +184,6 @@ int lc__thread_port_close(lc_receive_port port)
     return 0;
 }
 
-/* Until there is room. @return as lc__thread_port_put. */
-static int drop_oldest(lc_channel *channel, lc_message *message)
-{
-    void *oldest, *item = message;
-    int result;
-    while ((result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW)) == -ETIMEDOUT)
-        if (lc__channel_take_counted(channel, &oldest))
-            lc__message_drop(oldest);
-    return result;
-}
-
-static int send_into(lc_channel *channel, lc_message *message, lc_when_full when_full, bool own,
-                     int64_t deadline)
-{
-    void *item = message;
-    switch (when_full) {
-    case LC_FULL_DROP_OLDEST:
-        return drop_oldest(channel, message);
-    case LC_FULL_PARK_SENDER:
-        if (!own)
-            return lc__channel_transfer(channel, LC__SEND, &item, deadline);
-        /* fall through */
-    case LC_FULL_REFUSE:
-        break;
-    }
-    int result = lc__channel_transfer(channel, LC__SEND, &item, LC_NOW);
-    if (result == -ETIMEDOUT)
-        return when_full == LC_FULL_REFUSE ? -ENOBUFS : -EDEADLK;
-    return result;
-}
-
 int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline)
 {
     struct thread_port *port = lock_thread_port(message->port);
@@ -221,19 +196,20 @@ int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline)
         return -ENOTSUP;
     }
     lc_channel *channel = lc_channel_ref(port->channel);
-    lc_when_full when_full = (lc_when_full)port->when_full;
-    bool own = port->owner == lc__task_current();
+    bool would_wait_for_itself = port->parks_senders && port->owner == lc__task_current();
     lc__spinlock_unlock(&port->lock);
     /* Before it is put there: of what one worker sends, the earlier has the lower number. */
     message->stamp = atomic_fetch_add_explicit(&stamps, 1, memory_order_relaxed);
+    void *item = message;
     int result = urgent ? lc__channel_send_beyond(channel, message)
-                        : send_into(channel, message, when_full, own, deadline);
+                        : lc__channel_transfer(channel, LC__SEND, &item,
+                                               would_wait_for_itself ? LC_NOW : deadline);
     lc_channel_unref(channel);
     if (result == -EPIPE) { /* closed since */
         lc__message_drop(message);
         return 0;
     }
-    return result;
+    return result == -ETIMEDOUT && would_wait_for_itself ? -EDEADLK : result;
 }
 
 void lc__thread_port_purge(lc_send_port port)
