@@ -17,12 +17,8 @@
 #include "base/task.h"
 
 #include <lifecycle/log.h>
-#include <lifecycle/wait.h>
 
 #include <errno.h>
-
-/* The most channels that can be merged into one. */
-enum { SOURCES_MAX = 1024 };
 
 /* The workers that wait for one side of a channel; under its lock. */
 struct side {
@@ -56,12 +52,9 @@ struct lc_channel {
     struct side sides[2]; /* by enum lc__channel_side */
     lc_channel_when_full when_full;
     void (*discard)(void *item);
-    bool (*is_extra)(const void *item); /* NULL: all count */
-    /* A merged channel has sources, and no items. */
-    bool is_merged;
-    size_t source_count;
-    size_t turn; /* the source to be asked first, so that all get their turn */
-    lc_channel *sources[];
+    bool (*is_extra)(const void *item);  /* NULL: all count */
+    const struct lc__channel_view *view; /* NULL: it holds its items itself, and is no view */
+    void *viewed;                        /* for the view's functions */
 };
 
 /* ---- waking ---- */
@@ -131,6 +124,12 @@ static void leave(struct lc__waiter **list, struct lc__waiter *waiter)
 static bool is_full(const lc_channel *channel)
 {
     return channel->length - channel->extra >= channel->capacity; /* never, if unbounded */
+}
+
+/* Closed and empty: nothing comes from it any more. Under the lock. */
+static bool is_spent(const lc_channel *channel)
+{
+    return channel->closed && channel->length == 0;
 }
 
 static bool is_extra(const lc_channel *channel, const void *item)
@@ -389,67 +388,6 @@ int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void *
     return result == -EAGAIN ? -ETIMEDOUT : result;
 }
 
-/* ---- merged channels ---- */
-
-/* Whether nothing can come from this source any more. */
-static bool is_spent(lc_channel *source)
-{
-    lc__spinlock_lock(&source->lock);
-    bool spent = source->closed && source->length == 0;
-    lc__spinlock_unlock(&source->lock);
-    return spent;
-}
-
-static bool all_spent(lc_channel *merged)
-{
-    for (size_t i = 0; i < merged->source_count; i++)
-        if (!is_spent(merged->sources[i]))
-            return false;
-    return true;
-}
-
-/* Where the next round of asking begins. */
-static size_t next_turn(lc_channel *merged)
-{
-    lc__spinlock_lock(&merged->lock);
-    size_t turn = merged->turn;
-    merged->turn = turn + 1 < merged->source_count ? turn + 1 : 0;
-    lc__spinlock_unlock(&merged->lock);
-    return turn;
-}
-
-/* @return 0, -EPIPE, or -EAGAIN if no source has anything now. */
-static int take_from_sources(lc_channel *merged, void **item)
-{
-    if (lc_channel_is_closed(merged))
-        return -EPIPE;
-    size_t turn = next_turn(merged);
-    for (size_t i = 0; i < merged->source_count; i++) {
-        lc_channel *source = merged->sources[(turn + i) % merged->source_count];
-        struct wake wake = {NULL};
-        lc__spinlock_lock(&source->lock);
-        int result = take(source, item, &wake);
-        unlock(source, &wake);
-        if (result == 0)
-            return 0;
-    }
-    return -EAGAIN;
-}
-
-static int receive_merged(lc_channel *merged, void **item, int64_t deadline)
-{
-    int waited = 0;
-    for (;;) {
-        int result = take_from_sources(merged, item);
-        if (result != -EAGAIN)
-            return result;
-        if (waited < 0)
-            return waited;
-        lc_waitable any_source = lc_on_receive(merged);
-        waited = lc_wait_any(&any_source, 1, deadline);
-    }
-}
-
 /* ---- what users call ---- */
 
 /* Of a worker that goes on only if it may; it may be doomed when its item has just been sent. */
@@ -463,7 +401,7 @@ static int transfer(lc_channel *channel, enum lc__channel_side side, void **item
 
 int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
 {
-    if (!channel || channel->is_merged)
+    if (!channel || channel->view)
         return lc__refuse("lc_channel_send: the channel is %s",
                           channel ? "merged of others: send to one of those" : "NULL");
     lc__task_check();
@@ -480,8 +418,8 @@ int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
     lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
-    if (channel->is_merged)
-        return receive_merged(channel, item, deadline);
+    if (channel->view)
+        return channel->view->receive(channel, channel->viewed, item, deadline);
     return transfer(channel, LC__RECEIVE, item, deadline);
 }
 
@@ -547,18 +485,30 @@ bool lc_channel_is_closed(lc_channel *channel)
     lc__spinlock_lock(&channel->lock);
     bool closed = channel->closed;
     lc__spinlock_unlock(&channel->lock);
-    return closed || (channel->is_merged && all_spent(channel));
+    return closed || (channel->view && channel->view->is_spent(channel->viewed));
+}
+
+bool lc__channel_is_view(const lc_channel *channel)
+{
+    return channel->view != NULL;
+}
+
+bool lc__channel_is_spent(lc_channel *channel)
+{
+    lc__spinlock_lock(&channel->lock);
+    bool spent = is_spent(channel);
+    lc__spinlock_unlock(&channel->lock);
+    return spent;
 }
 
 size_t lc_channel_length(lc_channel *channel)
 {
     if (!channel)
         return 0;
-    size_t length = 0;
-    for (size_t i = 0; i < channel->source_count; i++)
-        length += lc_channel_length(channel->sources[i]);
+    if (channel->view)
+        return channel->view->length(channel->viewed);
     lc__spinlock_lock(&channel->lock);
-    length += channel->length;
+    size_t length = channel->length;
     lc__spinlock_unlock(&channel->lock);
     return length;
 }
@@ -576,7 +526,7 @@ static bool is_ready_locked(const lc_channel *channel, enum lc__channel_side sid
 
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side)
 {
-    if (!channel->is_merged) {
+    if (!channel->view) {
         lc__spinlock_lock(&channel->lock);
         bool ready = is_ready_locked(channel, side);
         lc__spinlock_unlock(&channel->lock);
@@ -587,33 +537,33 @@ bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side)
 
 size_t lc__channel_watch_size(const lc_channel *channel)
 {
-    return 1 + channel->source_count;
+    return 1 + (channel->view ? channel->view->watch_size(channel->viewed) : 0);
 }
 
-/*
- * A source that is spent is not ready: the merged channel looks at all of them. It is watched all
- * the same, since an item may come back to it that was handed to a receiver which did not return.
- */
+/* `spent_counts`: a channel that is spent is ready. */
 static bool watch_one(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiter,
-                      bool is_source)
+                      bool spent_counts)
 {
     lc__spinlock_lock(&channel->lock);
-    bool spent = is_source && channel->closed && channel->length == 0;
-    bool ready = !spent && is_ready_locked(channel, side);
+    bool ready = is_ready_locked(channel, side) && (spent_counts || !is_spent(channel));
     if (!ready)
         lc__waiters_append(&channel->sides[side].watchers, waiter);
     lc__spinlock_unlock(&channel->lock);
     return !ready;
 }
 
+bool lc__channel_watch_source(lc_channel *source, struct lc__waiter *waiter)
+{
+    return watch_one(source, LC__RECEIVE, waiter, false);
+}
+
 bool lc__channel_watch(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiters)
 {
-    if (!channel->is_merged)
-        return watch_one(channel, side, waiters, false);
+    if (!channel->view)
+        return watch_one(channel, side, waiters, true);
+    bool waits = watch_one(channel, LC__RECEIVE, waiters, true);
+    waits &= channel->view->watch(channel->viewed, waiters + 1);
     /* Looked at after the watches are set: a source that ends in between wakes, or is seen here. */
-    bool waits = watch_one(channel, LC__RECEIVE, &waiters[channel->source_count], false);
-    for (size_t i = 0; i < channel->source_count; i++)
-        waits &= watch_one(channel->sources[i], LC__RECEIVE, &waiters[i], true);
     return waits && !lc__channel_is_ready(channel, side);
 }
 
@@ -631,20 +581,18 @@ static unsigned unwatch_one(lc_channel *channel, enum lc__channel_side side,
 unsigned lc__channel_unwatch(lc_channel *channel, enum lc__channel_side side,
                              struct lc__waiter *waiters)
 {
-    if (!channel->is_merged)
+    if (!channel->view)
         return unwatch_one(channel, side, waiters);
-    unsigned woken = unwatch_one(channel, LC__RECEIVE, &waiters[channel->source_count]);
-    for (size_t i = 0; i < channel->source_count; i++)
-        woken += unwatch_one(channel->sources[i], LC__RECEIVE, &waiters[i]);
-    return woken;
+    return unwatch_one(channel, LC__RECEIVE, waiters) +
+           channel->view->unwatch(channel->viewed, waiters + 1);
 }
 
 /* ---- making and freeing ---- */
 
 /* `room` is in items. The capacity is not checked. */
-static lc_channel *make(const lc_channel_options *options, size_t room, size_t source_count)
+static lc_channel *make(const lc_channel_options *options, size_t room)
 {
-    lc_channel *channel = lc__allocate(sizeof *channel + source_count * sizeof channel->sources[0]);
+    lc_channel *channel = lc__allocate(sizeof *channel);
     if (!channel)
         return NULL;
     channel->items = room > 0 ? lc__allocate_array(room, sizeof *channel->items) : NULL;
@@ -691,7 +639,7 @@ lc_error *lc_channel_new(const lc_channel_options *given, lc_channel **channel)
     if (mistake)
         return mistake;
     bool bounded = options.capacity != LC_CHANNEL_UNBOUNDED;
-    *channel = make(&options, bounded ? options.capacity : 0, 0);
+    *channel = make(&options, bounded ? options.capacity : 0);
     if (!*channel)
         return lc_error_new(-ENOMEM, "no memory for a channel of capacity %zu", options.capacity);
     return NULL;
@@ -700,7 +648,7 @@ lc_error *lc_channel_new(const lc_channel_options *given, lc_channel **channel)
 lc_channel *lc__channel_new_counting(const lc_channel_options *options,
                                      bool (*is_extra_item)(const void *item))
 {
-    lc_channel *channel = make(options, FIRST_ROOM, 0);
+    lc_channel *channel = make(options, FIRST_ROOM);
     if (channel)
         channel->is_extra = is_extra_item;
     return channel;
@@ -714,38 +662,14 @@ int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
     return *channel ? 0 : -ENOMEM;
 }
 
-/* @return what is wrong with the sources of a merge, or NULL. */
-static lc_error *sources_check(lc_channel *const *sources, size_t count)
+lc_channel *lc__channel_new_view(const struct lc__channel_view *view, void *viewed)
 {
-    if (count > SOURCES_MAX)
-        return lc_error_new(-EINVAL, "%zu channels cannot be merged: %d at most", count,
-                            SOURCES_MAX);
-    if (count > 0 && !sources)
-        return lc_error_new(-EINVAL, "lc_channels_merge needs the channels to merge");
-    for (size_t i = 0; i < count; i++)
-        if (!sources[i] || sources[i]->is_merged)
-            return lc_error_new(-EINVAL, "channel %zu of those to merge is %s", i,
-                                sources[i] ? "merged itself" : "NULL");
-    return NULL;
-}
-
-lc_error *lc_channels_merge(lc_channel *const *sources, size_t count, lc_channel **merged)
-{
-    if (!merged)
-        return lc_error_new(-EINVAL, "lc_channels_merge needs a place for the channel");
-    *merged = NULL;
-    lc_error *mistake = sources_check(sources, count);
-    if (mistake)
-        return mistake;
-    lc_channel *channel = make(LC_CHANNEL(), 0, count);
-    if (!channel)
-        return lc_error_new(-ENOMEM, "no memory to merge %zu channels", count);
-    channel->is_merged = true;
-    channel->source_count = count;
-    for (size_t i = 0; i < count; i++)
-        channel->sources[i] = lc_channel_ref(sources[i]);
-    *merged = channel;
-    return NULL;
+    lc_channel *channel = make(LC_CHANNEL(), 0);
+    if (channel) {
+        channel->view = view;
+        channel->viewed = viewed;
+    }
+    return channel;
 }
 
 lc_channel *lc_channel_ref(lc_channel *channel)
@@ -763,8 +687,8 @@ void lc_channel_unref(lc_channel *channel)
     for (void *item; take(channel, &item, &nobody) == 0;)
         if (channel->discard)
             channel->discard(item);
-    for (size_t i = 0; i < channel->source_count; i++)
-        lc_channel_unref(channel->sources[i]);
+    if (channel->view)
+        channel->view->free(channel->viewed);
     lc__free(channel->items);
     lc__free(channel);
 }

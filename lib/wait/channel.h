@@ -30,7 +30,7 @@ bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), v
 /* Takes out the oldest item that counts against the capacity. @return false: there is none. */
 bool lc__channel_take_counted(lc_channel *channel, void **item);
 /*
- * As lc_channel_send or receive, of a channel that is not merged, for a caller that holds
+ * As lc_channel_send or receive, of a channel that is no view, for a caller that holds
  * something: begins with no lc__task_check, and where the calling task must end it returns -EINTR,
  * with nothing sent or received. An item that was sent before that is sent: 1.
  */
@@ -44,16 +44,45 @@ int lc__channel_send_beyond(lc_channel *channel, void *item);
  */
 bool lc__channel_look(lc_channel *channel, void (*look)(const void *item, void *arg), void *arg);
 
+/*
+ * What a channel that is a view of others does. It holds no items; its own closing is the
+ * channel's. `viewed` is what lc__channel_new_view got.
+ */
+struct lc__channel_view {
+    /* As lc_channel_receive. */
+    int (*receive)(lc_channel *channel, void *viewed, void **item, int64_t deadline);
+    /* Whether nothing comes from the others any more. */
+    bool (*is_spent)(void *viewed);
+    size_t (*length)(void *viewed);
+    /* As lc__channel_watch_size, watch and unwatch of LC__RECEIVE, of the others alone. */
+    size_t (*watch_size)(const void *viewed);
+    bool (*watch)(void *viewed, struct lc__waiter *waiters);
+    unsigned (*unwatch)(void *viewed, struct lc__waiter *waiters);
+    void (*free)(void *viewed);
+};
+
+/* NULL: no memory; then `viewed` is still the caller's. */
+lc_channel *lc__channel_new_view(const struct lc__channel_view *view, void *viewed);
+bool lc__channel_is_view(const lc_channel *channel);
+/* Whether it is closed and empty. Of a channel that is no view. */
+bool lc__channel_is_spent(lc_channel *channel);
+
 /* Whether a receive, or a send, would not wait now. */
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side);
 
-/* How many waiters a watch of this channel takes: more than one for a merged channel. */
+/* How many waiters a watch of this channel takes: more than one for a view. */
 size_t lc__channel_watch_size(const lc_channel *channel);
 /*
  * Adds waiters, whose parker is set, to be unparked when the channel may have become ready.
  * @return false if it is ready now; some may have been added all the same.
  */
 bool lc__channel_watch(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiters);
+/*
+ * The same for a receive from one of the sources of a view. A source that is spent is not ready,
+ * since a view looks at all its sources. It is watched all the same, since an item may come back
+ * to it that was handed to a receiver which did not return.
+ */
+bool lc__channel_watch_source(lc_channel *source, struct lc__waiter *waiter);
 /* Takes them out. @return how many of them have been, or are being, unparked. */
 unsigned lc__channel_unwatch(lc_channel *channel, enum lc__channel_side side,
                              struct lc__waiter *waiters);
