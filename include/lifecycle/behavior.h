@@ -25,7 +25,7 @@ typedef enum lc_behavior {
     LC_SHUTDOWN = 3,     /**< everything stops, the process ends */
     /**
      * Everything stops, and the process stays until an operator sends SIGTERM, because a restart
-     * would do harm. Not to be used lightly: it works against what restarts services.
+     * would do harm. Use it with care: it keeps the service manager from restarting the service.
      */
     LC_SPIN_HALT = 4
 } lc_behavior;
@@ -35,10 +35,10 @@ typedef enum lc_behavior {
  * other value. Thread-safe.
  */
 LC_API const char *lc_behavior_name(lc_behavior behavior);
-/** The behavior of that name. @return 0, or -EINVAL with `*behavior` untouched. Thread-safe. */
+/** Finds a behavior by its name. @return 0; -EINVAL, with `*behavior` unchanged. Thread-safe. */
 LC_API int lc_behavior_parse(const char *name, lc_behavior *behavior);
 
-/** A fatal error of an instance that has ended. All of it is borrowed for the judge's call. */
+/** A fatal error of an instance that has ended. The judge borrows all of it for its call. */
 typedef struct lc_failure {
     size_t size;       /**< sizeof(lc_failure) of the library that made it */
     const char *node;  /**< the name of the node, or of the run */
@@ -46,20 +46,20 @@ typedef struct lc_failure {
     uint64_t restarts; /**< how many restarts there were before this failure */
     bool was_ready;    /**< whether the instance had become ready */
     /**
-     * The instance had been told to stop before it failed: only the answers LC_SHUTDOWN and
-     * LC_SPIN_HALT count.
+     * Whether the instance had been told to stop before it failed. Then only the answers
+     * LC_SHUTDOWN and LC_SPIN_HALT have an effect.
      */
     bool stopping;
     int64_t ran;           /**< nanoseconds from the instance's start to its failure */
     int64_t ready_for;     /**< nanoseconds from its readiness to its failure; 0: never ready */
     const lc_error *error; /**< never NULL */
-    lc_behavior proposed;  /**< what would be done without the judge */
-    int64_t pause;         /**< nanoseconds before the restart that would follow; 0: none */
+    lc_behavior proposed;  /**< the behavior without a judge */
+    int64_t pause;         /**< nanoseconds before the restart, if there is one; 0: no pause */
 } lc_failure;
 
 /**
- * Judges a fatal error, once an instance, after the instance is done. It must not throw. Where it
- * is called is said where it is given.
+ * Judges the fatal error of an instance, after the instance is done. Called once for an instance.
+ * It must not throw. The options that take a judge say on which thread or fiber it runs.
  */
 typedef lc_behavior (*lc_judge)(const lc_failure *failure, void *arg);
 

@@ -23,7 +23,7 @@ LC_BEGIN_DECLARATIONS
 
 typedef struct lc_component lc_component;
 
-/** The component's start neither throws nor waits, so it needs no worker of its own to run in. */
+/** The component's start neither throws nor waits, so a caller needs no worker to call it in. */
 #define LC_START_INLINE 1u
 
 /**
@@ -34,11 +34,11 @@ typedef struct lc_part {
     const char *name;
     lc_node_state state;
     int64_t since;         /**< when the part entered the state, as lc_now; 0: not known */
-    const char *waits_for; /**< what the part waits for, for a person; NULL or "": nothing */
-    bool is_worker;        /**< the part is a function, and not something with parts of its own */
-    /** What the part is made of; it can be asked for its own parts. NULL: there is nothing more. */
+    const char *waits_for; /**< what the part waits for, in words; NULL or "": nothing */
+    bool is_worker;        /**< the part is a worker, which has no parts */
+    /** The part as a component, which may have parts itself. NULL: it is not one. */
     lc_component *component;
-    /** Of a supervisor or a tree: its snapshot, whose node `index` the part is. NULL: of none. */
+    /** The snapshot that the part is node `index` of; NULL: not a supervisor's or tree's part. */
     const lc_snapshot *snapshot;
     size_t index;
 } lc_part;
@@ -50,54 +50,54 @@ typedef void (*lc_part_visitor)(const lc_part *part, void *arg);
 typedef struct lc_component_ops {
     size_t size; /**< sizeof(lc_component_ops) */
     /**
-     * Starts the component under a signaler context, on which it reports fatal errors, and whose
-     * end tells it to stop, also the start itself (context.h). Called at most once by its owner; a
-     * second call must answer an error of code -EALREADY and change nothing. May throw. **A start
-     * that fails, by returning an error or by throwing, leaves nothing of the component running**:
-     * it counts as done, whatever its done handle says. `context` is borrowed: reference it to keep
-     * it beyond the call.
+     * Starts the component under a signaler context. The component reports its fatal errors on the
+     * context, and stops when the context ends (context.h); so does a start that is still going on.
+     * The owner calls it at most once; a second call must return an error of code -EALREADY and
+     * change nothing. It may throw. **A start that fails, by returning an error or by throwing,
+     * leaves nothing of the component running**: the component counts as done, whatever its done
+     * handle says. `context` is borrowed: take a reference to keep it beyond the call.
      */
     lc_error *(*start)(lc_component *component, lc_context *context);
     /**
-     * The handle that closes once the component is operational. The same at each call; before the
-     * start too.
+     * The handle that closes once the component is operational. Each call returns the same handle,
+     * also before the start.
      */
     lc_handle *(*ready)(lc_component *component);
     /**
-     * The handle that closes once it no longer runs. The same at each call; before the start too.
+     * The handle that closes once the component no longer runs. As of ready.
      */
     lc_handle *(*done)(lc_component *component);
-    /** The owner lets go: when it is done, when its start failed, or when it was never started. */
+    /** Frees it: when it is done, when its start has failed, or when it was never started. */
     void (*destroy)(lc_component *component);
     unsigned flags; /**< LC_START_... */
     /**
-     * Optional. Calls `visit` for each part, so that messages can name the part that everything
-     * else waits for. Called in any thread, at any time between the making and the destroy. It must
-     * not throw, and must not wait for the component. A component that is made of other components
-     * visits each of them. Without this function the component is named as a whole.
+     * Optional. Calls `visit` for each part, so that messages can name the part that the others
+     * wait for. Any thread may call it, at any time before the destroy. It must not throw, and must
+     * not wait for the component. A component that is made of components visits each of them.
+     * Without this function messages name the component as a whole.
      */
     void (*parts)(lc_component *component, lc_part_visitor visit, void *arg);
     /** Optional. The component's own name; it lives as long as the component. */
     const char *(*name)(lc_component *component);
 } lc_component_ops;
 
-/** A component: the first member of whatever implements it. */
+/** A component: the first member of a struct that implements one. */
 struct lc_component {
     const lc_component_ops *ops;
 };
 
-/** Starts the component. @return NULL, or why not (-EALREADY: it was started before). */
+/** Starts the component. @return NULL, or an error; of code -EALREADY if it was started before. */
 LC_API LC_MUST_CHECK lc_error *lc_component_start(lc_component *component, lc_context *context);
 /** The ready handle, lent by the component. */
 LC_API lc_handle *lc_component_ready(lc_component *component);
 /** The done handle, lent by the component. */
 LC_API lc_handle *lc_component_done(lc_component *component);
-/** Gives the component up. It must not be running. NULL is allowed. */
+/** Frees the component, which must not be running. NULL is allowed. */
 LC_API void lc_component_destroy(lc_component *component);
 /**
- * Calls `visit` for each part of the component; for none if its kind does not tell of its parts.
- * The caller keeps the component from being destroyed meanwhile. Parts of parts are not visited:
- * ask `part->component`.
+ * Calls `visit` for each part of the component; for none if its kind has no `parts` function. The
+ * component must not be destroyed during the call. Parts of parts are not visited: call this for
+ * `part->component`.
  */
 LC_API void lc_component_parts(lc_component *component, lc_part_visitor visit, void *arg);
 /** The component's own name, lent by it; "" if its kind has none. */
@@ -106,8 +106,9 @@ LC_API const char *lc_component_name(lc_component *component);
 /**
  * Makes a fresh instance.
  * @param component  receives it; the run loop owns it and destroys it.
- * @return NULL, or an error, given over: the run ends with it and the handler is not asked. If the
- * run has been told to stop, the error may be the answer to that (context.h).
+ * @return NULL; or an error, which the caller takes over. At the first instance the run ends with
+ * it, and the judge is not asked. If the run has been told to stop, the error may be a clean end
+ * (context.h).
  */
 typedef lc_error *(*lc_component_factory)(lc_component **component, void *arg);
 
@@ -119,22 +120,22 @@ typedef lc_error *(*lc_component_factory)(lc_component **component, void *arg);
  * @return the handle, or NULL if memory has run out or a handle is NULL.
  */
 LC_API LC_MUST_CHECK lc_handle *lc_handles_all_closed(lc_handle *const *handles, size_t count);
-/** A handle that closes when all the components are ready; never asks one for its done handle. */
+/** A handle that closes when all components are ready. Calls only their `ready`. */
 LC_API LC_MUST_CHECK lc_handle *lc_components_all_ready(lc_component *const *components,
                                                         size_t count);
-/** A handle that closes when all the components are done; never asks one for its ready handle. */
+/** A handle that closes when all components are done. Calls only their `done`. */
 LC_API LC_MUST_CHECK lc_handle *lc_components_all_done(lc_component *const *components,
                                                        size_t count);
 
 /**
- * Makes one component of several: started in order, ready when all are ready, done when all are
- * done. The first start error is returned; the rest are not started, and those started before it
- * are cancelled and waited for. The end of the context stops all parts at the same moment, in no
- * order: a graph (supervisor.h) stops what depends on another part first.
- * @param parts   copied; the components themselves are taken over on success and destroyed with the
- * whole.
+ * Makes one component of several parts. Its start starts the parts in their order. It is ready when
+ * all parts are ready, and done when all are done. If a part does not start, the start cancels the
+ * parts before it, waits for them, and returns the error. The end of the context stops all parts at
+ * the same moment, in no order; a graph (supervisor.h) stops dependants before their dependencies.
+ * @param parts   the array is copied. On success the components belong to the merged one, which
+ *                destroys them.
  * @param merged  receives the component, or NULL.
- * @return NULL; -EINVAL naming the part that is NULL, or there twice; -ENOMEM.
+ * @return NULL; -EINVAL naming a part that is NULL or listed twice; -ENOMEM.
  */
 LC_API LC_MUST_CHECK lc_error *lc_components_merge(lc_component *const *parts, size_t count,
                                                    lc_component **merged);

@@ -2,19 +2,19 @@
  * context.h: contexts, signaler contexts, throwing, deferring.
  *
  * A context tells workers when to stop. Contexts form a tree: cancelling one ends every context
- * below it and none above. A signaler context can moreover *throw*: report a fatal error upward to
- * the holder of the nearest signaler. The first error wins.
+ * below it and none above. A signaler context can also *throw*: report a fatal error upward to the
+ * nearest signaler. The first error wins; later ones are logged.
  *
- * **Told to stop.** The end of its context tells a function to stop. From then on NULL and an error
+ * **A clean end.** The end of its context tells a function to stop. From then on NULL and an error
  * that has the code of the context's error (lc_context_error: -ECANCELED, or -ETIMEDOUT after a
- * deadline) in its chain mean the same: the function has stopped, as it was told. It may return
- * either, or throw the latter, and may make the error from what a wait has returned. Any other
- * error is a failure, and so is each error that comes before the context has ended.
+ * deadline) in its chain mean the same: the function has stopped as it was told, a clean end. It
+ * may return either, or throw the error. It may make the error from the number that a wait has
+ * returned. Any other error is a failure, and so is each error before the context has ended.
  *
  * This rule is the same for workers, runnables, the starts of components, the entries and handlers
- * of isolates (their context is lc_isolate_context), and the functions of a service. A factory,
- * which has no context, goes by the one that its component would be started under, or that of the
- * run. What lc_executor_run runs has none: its error is returned as it is.
+ * of isolates (their context is lc_isolate_context), and the functions of a service. For a factory,
+ * which gets no context, it is the context that its component would be started under, or that of
+ * the run. The function of lc_executor_run has no context: its error is returned as it is.
  *
  * All calls are thread-safe. The semantics are those of contexts and signaler contexts in the Go
  * component/lifecycle packages.
@@ -37,9 +37,9 @@ typedef struct lc_signaler lc_signaler;
 /* ---- contexts ---- */
 
 /**
- * Makes a context below `parent`, or a root for NULL. A child of an ended context is born ended.
- * A child keeps its parent alive; a parent does not keep its children: dropping a child neither
- * cancels it nor frees the parent.
+ * Makes a context below `parent`, or a root for NULL. A child of an ended context has ended from
+ * the start. A child has a reference to its parent; a parent has none to its children. Giving the
+ * last reference to a child back does not cancel it.
  * @return a reference, or NULL if memory has run out.
  */
 LC_API LC_MUST_CHECK lc_context *lc_context_new(lc_context *parent);
@@ -53,24 +53,23 @@ LC_API LC_MUST_CHECK lc_context *lc_context_with_deadline(lc_context *parent, in
 
 /**
  * Makes a context that ends `timeout` after its parent has ended, with the parent's error: for work
- * that is to be finished when no more is taken on (docs/draining.md). What is thrown on it goes
- * where the parent's throws go, and it finds the parent's values; what ends the parent does not end
- * it before its time, nor what is below it. lc_context_cancel ends it at any time.
+ * that a service finishes after it takes on no more (docs/draining.md). It has the parent's
+ * signaler and values. The end of the parent does not end it, or a context below it, before that
+ * time; lc_context_cancel ends it at any time.
  *
- * The time begins when the parent ends, by a cancel or its deadline; for a parent that has ended
- * already, with this call. lc_context_deadline tells the parent's deadline and `timeout` together;
- * of a parent that has none it is LC_FOREVER, since that end is not known beforehand.
+ * The time begins when the parent ends, by a cancel or its deadline; if the parent has ended
+ * already, with this call. lc_context_deadline returns the parent's deadline plus `timeout`, or
+ * LC_FOREVER for a parent without a deadline.
  * @param timeout  nanoseconds. 0 or less: it ends with its parent, as a context of lc_context_new.
- * LC_FOREVER: the end of the parent never ends it; cancel it.
- * @return as lc_context_with_deadline. A parent that is NULL never ends, nor then does the context
- * by itself.
+ *                 LC_FOREVER: the end of the parent does not end it.
+ * @return as lc_context_with_deadline. With a parent of NULL it ends by lc_context_cancel only.
  */
 LC_API LC_MUST_CHECK lc_context *lc_context_with_grace(lc_context *parent, int64_t timeout);
 
 /**
- * As lc_context_new; the context carries a value for itself and all below it.
- * @param key      compared by address; make it the address of a static variable of yours. NULL is
- *                 refused, as if memory had run out.
+ * As lc_context_new; the context and all contexts below it have the value.
+ * @param key      compared by address: the address of a static variable of yours. For NULL the
+ *                 result is NULL.
  * @param release  called with `value` when the context is freed; NULL if there is nothing to free.
  * If the call fails, it is not called.
  */
@@ -78,8 +77,8 @@ LC_API LC_MUST_CHECK lc_context *lc_context_with_value(lc_context *parent, const
                                                        void *value, void (*release)(void *value));
 
 /**
- * As lc_context_new; what is thrown on it and below goes to `signaler`, to which it keeps a
- * reference.
+ * As lc_context_new; what is thrown on it, or on a context below it, goes to `signaler`. It has a
+ * reference to the signaler.
  */
 LC_API LC_MUST_CHECK lc_context *lc_context_with_signaler(lc_context *parent,
                                                           lc_signaler *signaler);
@@ -90,15 +89,16 @@ LC_API lc_context *lc_context_ref(lc_context *context);
 LC_API void lc_context_unref(lc_context *context);
 
 /**
- * Ends the context and all below it: first each gets its error, then their done handles close, top
- * down, on the caller's stack. A thread or fiber that sees one closed finds every context below it
- * ended. Ending twice changes nothing, and does not wait for the first call: its cause stays.
- * @param cause  why, taken over; NULL for no particular reason. The context's error wraps it.
+ * Ends the context and all contexts below it: first each gets its error, then their done handles
+ * close, top down, on the caller's stack. So a thread or fiber that sees one closed finds every
+ * context below it ended. A second call changes nothing, keeps the first cause, and does not wait
+ * for the first call.
+ * @param cause  the reason, taken over; NULL: none. The context's error wraps it.
  */
 LC_API void lc_context_cancel(lc_context *context, lc_error *cause);
 
 /**
- * Why the context has ended: NULL while it is live, then an error of code -ECANCELED, or -ETIMEDOUT
+ * The error of the context: NULL while it is live, then an error of code -ECANCELED, or -ETIMEDOUT
  * after its deadline. Borrowed: lives as long as the context.
  */
 LC_API const lc_error *lc_context_error(const lc_context *context);
@@ -114,9 +114,9 @@ LC_API void *lc_context_value(const lc_context *context, const void *key);
 /*
  * ---- waiting under a context ----
  *
- * A context that is NULL never ends. What is waited for wins over the end of the context, so that
- * nothing that has come is lost. A loop over something that may never pause, a busy socket, say,
- * must therefore look at lc_context_error itself:
+ * A context of NULL never ends. If an item has come and the context has ended too, the call returns
+ * the item, so that nothing is lost. A loop over something that may never pause, such as a busy
+ * socket, must therefore look at lc_context_error itself:
  *
  *     while (!lc_context_error(context) &&
  *            lc_context_receive(context, channel, &item, LC_FOREVER) == 0)
@@ -161,8 +161,8 @@ LC_API lc_handle *lc_signaler_thrown(lc_signaler *signaler);
 LC_API LC_MUST_CHECK lc_error *lc_signaler_take(lc_signaler *signaler);
 
 /**
- * Waits for an error or for `done`, and prefers the error: one thrown before `done` closed is
- * always seen.
+ * Waits for an error or for `done`, and prefers the error: it never misses an error that was thrown
+ * before `done` closed.
  * @param error  receives the error, taken from the signaler; NULL if `done` came without one.
  * @return 0; or -ETIMEDOUT, -EINVAL, -ENOTSUP as lc_wait_any, with `*error` NULL.
  */
@@ -176,17 +176,16 @@ LC_API int lc_signaler_wait(lc_signaler *signaler, lc_handle *done, lc_error **e
  * deferred calls, last first, and ends the worker: code after it never runs. An error that is not
  * the signaler's first is logged as unhandled, with its origin, and ends the worker all the same.
  * With no signaler above `context` the error goes to the nearest signaler of the calling worker's
- * own context: a mistake costs the worker that makes it. With none there either, it is logged and
- * the process ends with status 70: going on would hide a fatal error.
+ * own context, so that a wrong context costs that worker. With none there either, the error is
+ * logged and the process ends with status 70, since going on would hide a fatal error.
  *
- * Returning the error from the worker does the same and is to be preferred, above all in C++, since
- * destructors between here and the worker's function must not be counted on to run. A worker that
- * is a thread, and a thread that the library did not make, ends by pthread_exit. A fiber leaves its
- * stack for good, with all that its functions hold, and the thread goes on with its others. A C++
- * exception that leaves a worker's function ends the process, as one that leaves a thread's does
- * (std::terminate): catch it there and return an error.
- * Forbidden in a library callback (handle, timer): there it is logged and ends the process with
- * status 70; use lc_signal_error.
+ * Prefer to return the error from the worker, which does the same, above all in C++: destructors
+ * between here and the worker's function may not run. A worker that is a thread, and a thread that
+ * the library did not make, ends by pthread_exit. A fiber leaves its stack for good, with all that
+ * its functions hold, and its thread goes on with other fibers. A C++ exception that leaves a
+ * worker's function ends the process (std::terminate), as one that leaves a thread's function does:
+ * catch it there and return an error. In a callback of the library (of a handle, a timer) a throw
+ * is forbidden: it is logged and ends the process with status 70; call lc_signal_error there.
  * @param error  taken over; NULL is reported as an error of code -EINVAL.
  */
 LC_API LC_NORETURN void lc_throw(lc_context *context, lc_error *error);
@@ -198,12 +197,11 @@ LC_API LC_NORETURN void lc_throw(lc_context *context, lc_error *error);
 LC_API void lc_signal_error(lc_context *context, lc_error *error);
 
 /**
- * Has `function(arg)` called when the calling worker ends, however it ends: by returning, by
- * throwing, by pthread_exit (threads only). A fiber without a manager is a worker too. Deferred
- * calls run last first, after the worker's error was reported. A throw in one is thrown like any
- * other: it is reported if nothing was thrown before, else logged; and the rest still run. In a
- * thread that the library did not make they run when it throws or ends; main returning is the end
- * of the process, not of a thread.
+ * Defers `function(arg)` to the end of the calling worker, by a return, a throw, or (threads only)
+ * pthread_exit. A fiber without a manager is a worker too. Deferred calls run last first, after the
+ * worker's error was reported. A throw in one of them is reported if it is the worker's first, else
+ * logged; the others still run. In a thread that the library did not make they run when it throws
+ * or ends. A return from main ends the process, so they do not run then.
  * @return 0, -EINVAL, or -ENOMEM: then the function will not be called.
  */
 LC_API int lc_defer(void (*function)(void *arg), void *arg);

@@ -1,5 +1,5 @@
 /*
- * error.h: an error that travels: thrown, handled, returned from a run.
+ * error.h: errors that are thrown, handled, or returned from a run.
  *
  * An lc_error is immutable and reference-counted. NULL means success, everywhere. It has a code, a
  * message, the place it was made at, and perhaps a cause: the error it wraps.
@@ -7,10 +7,10 @@
  *     lc_error *failed = lc_error_new_errno(errno, "%s", path);
  *     return lc_error_wrap(failed, -EIO, "cannot open the journal");
  *
- * Ownership: a function that takes a plain `lc_error *` takes over the caller's reference; one that
- * takes a `const lc_error *` only looks. What returns a plain `lc_error *` gives a reference.
- * Making an error never fails: where memory has run out, the result keeps its code, and its message
- * says that the rest is lost.
+ * Ownership: a function with a parameter `lc_error *` takes over the caller's reference; one with a
+ * `const lc_error *` borrows it. A function that returns an `lc_error *` gives a reference to the
+ * caller. Making an error never fails: without memory the error has its code, and a message that
+ * says so.
  *
  * All calls are thread-safe.
  */
@@ -28,18 +28,17 @@ typedef struct lc_error lc_error;
 
 /**
  * Makes an error.
- * @param code  a negative errno (-EIO), or any other number but 0 that means something to the
- * program. 0 is answered with an error of code -EINVAL that says so.
- * @param ...   a printf-style format and its arguments: the message, for a person, without newline.
+ * @param code a negative errno (-EIO), or a number of the program's own, not 0. For 0 the result is
+ * an error of code -EINVAL that says so.
+ * @param ...   a printf-style format and its arguments: the message, without newline.
  * @return a new reference; never NULL.
  */
 #define lc_error_new(code, ...) lc_error_new_at(__FILE__, __LINE__, (code), __VA_ARGS__)
 
 /**
  * Makes an error from an errno: its code is -number, and its message "<message>: <strerror>".
- * @param number  above 0, as errno is after a call of the system's has failed; of a call of this
- * library's that has answered with a negative one, minus that. Any other number is answered with an
- * error of code -EINVAL that says so.
+ * @param number  above 0: errno after a system call, or minus the result of a call of this library.
+ * For any other number the result is an error of code -EINVAL that says so.
  * @param ...     as of lc_error_new.
  * @return a new reference; never NULL.
  */
@@ -47,7 +46,7 @@ typedef struct lc_error lc_error;
     lc_error_new_errno_at(__FILE__, __LINE__, (number), __VA_ARGS__)
 
 /**
- * Makes an error around another. `lc_error_is` sees through it. The message becomes
+ * Makes an error that wraps another. `lc_error_is` finds the code of both. The message is
  * "<message>: <message of the cause>".
  * @param cause  taken over. NULL is allowed and makes a plain error.
  * @return a new reference; never NULL.
@@ -56,9 +55,9 @@ typedef struct lc_error lc_error;
     lc_error_wrap_at(__FILE__, __LINE__, (cause), (code), __VA_ARGS__)
 
 /**
- * Makes an opaque error around another: its message is "[exception!] <message of the cause>", its
- * code is -EFAULT, and `lc_error_is` does not see what is inside (`lc_error_cause` still gives it,
- * for logs). Source: the component/lifecycle package's exception.
+ * Makes an opaque error that wraps another: its message is "[exception!] <message of the cause>",
+ * its code is -EFAULT, and `lc_error_is` does not find the codes inside (`lc_error_cause` still
+ * returns the cause, for logs). Source: the component/lifecycle package's exception.
  * @param cause  taken over. NULL gives NULL: success needs no wrapping.
  */
 #define lc_error_wrap_opaque(cause) lc_error_wrap_opaque_at(__FILE__, __LINE__, (cause))
@@ -93,11 +92,10 @@ LC_API const char *lc_error_file(const lc_error *error);
 /** The line of `lc_error_file`; 0 if not known. */
 LC_API int lc_error_line(const lc_error *error);
 
-/** Whether the error, or one that it wraps and is not hidden by an opaque one, has this code. */
+/** Whether the error, or one that it wraps, has this code; not what an opaque error wraps. */
 LC_API bool lc_error_is(const lc_error *error, int code);
 /**
- * Whether `target` itself, the very same object, is in the chain; an opaque error hides what is in
- * it.
+ * Whether the object `target` is the error or one that it wraps; not what an opaque error wraps.
  */
 LC_API bool lc_error_contains(const lc_error *error, const lc_error *target);
 

@@ -175,7 +175,7 @@ typedef enum lc_when_full {
 /** The most ports that an isolate can have open at a time. */
 #define LC_PORTS_MAX 65536
 
-/** How a port is to be; see LC_PORT. Zero stands for the default in each field. */
+/** Options of a port; see LC_PORT. Zero means the default in each field. */
 typedef struct lc_port_options {
     size_t size; /**< sizeof(lc_port_options) */
     /**

@@ -171,7 +171,7 @@ typedef struct lc_node {
 /** The list of them for a supervisor, a service or a simulation. */
 #define LC_NODES(...) LC_OPTIONS_LIST(lc_node, __VA_ARGS__)
 
-/** How a supervisor is to be. Zero means the default in each field. */
+/** Options of a supervisor. Zero means the default in each field. */
 typedef struct lc_supervisor_options {
     size_t size; /**< sizeof(lc_supervisor_options) */
     /** For the log and snapshots; up to LC_NAME_MAX bytes; copied. NULL: "supervisor". */

@@ -199,7 +199,7 @@ LC_API LC_MUST_CHECK lc_error *lc_runnable_sublog(lc_context *context, const cha
 
 /* ---- for the owner of the tree ---- */
 
-/** How a tree is to be. Zero means the default in each field. */
+/** Options of a tree. Zero means the default in each field. */
 typedef struct lc_tree_options {
     size_t size; /**< sizeof(lc_tree_options) */
     /** For the log and snapshots; up to LC_NAME_MAX bytes; copied. NULL: "tree". */

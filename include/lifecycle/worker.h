@@ -41,7 +41,7 @@ typedef enum lc_worker_kind {
  */
 typedef lc_error *(*lc_worker_function)(lc_context *context, lc_ready *ready, void *arg);
 
-/** One worker of a component; see LC_WORKER. Zero stands for the default in each field. */
+/** One worker of a component; see LC_WORKER. Zero means the default in each field. */
 typedef struct lc_worker {
     size_t size; /**< sizeof(lc_worker); in LC_WORKERS 0 will do */
     /** Required: 1 to LC_NAME_MAX bytes; unique within the component; copied. */
