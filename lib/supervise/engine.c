@@ -91,17 +91,16 @@ void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, l
         return;
     if (node->state == LC_NODE_READY)
         node->ready_for = engine->now - node->since;
+    if (!node->policy.runnable)
+        engine->not_good += is_good(node);
     node->state = state;
     node->since = engine->now;
     if (!node->policy.runnable) {
-        bool good = is_good(node);
         engine->given_up += state == LC_NODE_STOPPED; /* which it does not leave */
-        engine->not_good -= good && !node->counted_good;
-        engine->not_good += !good && node->counted_good;
-        node->counted_good = good;
-        if (!node->has_changed && !LIST_EMPTY(&node->dependants)) {
-            node->has_changed = true;
-            STAILQ_INSERT_TAIL(&engine->changed, node, in_changed);
+        engine->not_good -= is_good(node);
+        if (!node->graph.has_changed && !LIST_EMPTY(&node->graph.dependants)) {
+            node->graph.has_changed = true;
+            STAILQ_INSERT_TAIL(&engine->changed, node, graph.in_changed);
         }
     }
     if (engine->tells_states)
@@ -158,18 +157,14 @@ void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc
 
 void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    assert(!node->running && !node->settled);
-    assert(node->policy.runnable || (node->unmet == 0 && node->blockers == 0 && !engine->ending));
-    node->running = true;
+    assert(!lc__engine_runs(node));
+    assert(node->policy.runnable ||
+           (node->graph.unmet == 0 && node->graph.blockers == 0 && !engine->ending));
+    node->life = LC__LIFE_RUNNING;
     node->instance++;
     node->started_at = engine->now;
     node->was_ready = false;
     node->ready_for = 0;
-    node->fails_late = false;
-    node->asked = LC_RESTART;
-    node->stop_wanted = false;
-    node->again = false;
-    node->cancel_sent = false;
     node->lacked_task = false;
     lc__engine_active(engine, node);
     lc__engine_arm(engine, &node->timer,
@@ -279,8 +274,8 @@ lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node 
 lc_behavior lc__engine_proposed(const struct lc__engine_node *node)
 {
     const struct lc__engine_policy *policy = &node->policy;
-    if (node->asked != LC_RESTART)
-        return node->asked;
+    if (node->graph.asked != LC_RESTART)
+        return node->graph.asked;
     if (policy->first_start != LC_RESTART && node->instance == 1 && !node->was_ready)
         return policy->first_start;
     if (policy->on_error == LC_RESTART && policy->restart == LC_TEMPORARY)
@@ -296,12 +291,12 @@ void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
         .instance = node->instance,
         .restarts = node->instance > 0 ? node->instance - 1 : 0,
         .was_ready = node->was_ready_for >= 0,
-        .stopping = node->fails_late,
+        .stopping = node->graph.fails_late,
         .ran = node->ran,
         .ready_for = node->was_ready_for >= 0 ? node->was_ready_for : 0,
         .error = node->error,
         .proposed = lc__engine_proposed(node),
-        .pause = node->fails_late ? 0 : node->pause,
+        .pause = node->graph.fails_late ? 0 : node->pause,
     };
 }
 
@@ -390,7 +385,7 @@ static void end_step(struct lc__engine *engine)
         return;
     if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
         return;
-    if (engine->root.children_up > 0) /* a runnable pauses */
+    if (engine->root.tree.children_up > 0) /* a runnable pauses */
         return;
     engine->finished = true;
     conclude(engine);
@@ -417,11 +412,12 @@ void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior be
 void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
 {
     lc__engine_disarm(engine, &node->timer);
-    lc__graph_unlink(engine, node);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
-    if (node->group)
+    if (node->policy.runnable)
         lc__tree_leave_group(node);
-    engine->not_good -= !node->policy.runnable && !node->counted_good;
+    else
+        lc__graph_unlink(engine, node);
+    engine->not_good -= !node->policy.runnable && !is_good(node);
     engine->given_up -= !node->policy.runnable && node->state == LC_NODE_STOPPED;
     engine->count--;
     lc__engine_do(engine, node, LC__FORGET);
@@ -436,10 +432,12 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
     STAILQ_INIT(&engine->queue);
     STAILQ_INIT(&engine->changed);
     STAILQ_INIT(&engine->passing);
-    STAILQ_INIT(&engine->doomed);
+    STAILQ_INIT(&engine->condemned);
     STAILQ_INIT(&engine->turns);
     STAILQ_INIT(&engine->rested);
     STAILQ_INIT(&engine->gone);
+    engine->root.policy.runnable = true;
+    engine->root.life = LC__LIFE_ENDED;
     TAILQ_INIT(&engine->root.children);
     lc__random_seed(&engine->random, seed);
 }
@@ -448,10 +446,11 @@ void lc__engine_node_end(struct lc__engine_node *node)
 {
     lc_error_unref(node->error);
     node->error = NULL;
-    lc_error_unref(node->thrown);
     lc_error_unref(node->late);
-    lc_error_unref(node->doom);
-    node->thrown = node->late = node->doom = NULL;
+    node->late = NULL;
+    lc_error **other = node->policy.runnable ? &node->tree.dies_of : &node->graph.thrown;
+    lc_error_unref(*other);
+    *other = NULL;
 }
 
 void lc__engine_end(struct lc__engine *engine)
@@ -475,14 +474,11 @@ void lc__engine_add(struct lc__engine *engine, struct lc__engine_node *node,
     engine->now = now;
     node->parent = parent ? parent : &engine->root;
     node->since = now;
-    LIST_INIT(&node->dependencies);
-    LIST_INIT(&node->dependants);
     TAILQ_INIT(&node->children);
     TAILQ_INSERT_TAIL(&node->parent->children, node, among_children);
-    if (node->group)
-        TAILQ_INSERT_TAIL(&node->group->members, node, in_group);
     engine->count++;
     if (node->policy.runnable) {
+        TAILQ_INSERT_TAIL(&node->tree.group->members, node, tree.in_group);
         engine->begun = true;
         lc__tree_added(engine, node);
         return;
@@ -510,7 +506,8 @@ void lc__engine_start(struct lc__engine *engine, int64_t now)
     engine->begun = true;
     if (!engine->ending)
         TAILQ_FOREACH (node, &engine->root.children, among_children)
-            lc__graph_consider(engine, node);
+            if (!node->policy.runnable)
+                lc__graph_consider(engine, node);
     end_step(engine);
 }
 
@@ -525,7 +522,7 @@ void lc__engine_begin(struct lc__engine *engine, struct lc__engine_node *node, i
 /* Whether an event is about the instance that is there. */
 static bool is_present(const struct lc__engine_node *node, uint64_t instance)
 {
-    return node->running && node->instance == instance;
+    return lc__engine_runs(node) && node->instance == instance;
 }
 
 void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
@@ -564,10 +561,10 @@ void lc__engine_failed(struct lc__engine *engine, struct lc__engine_node *node, 
         return;
     }
     engine->now = now;
-    node->asked = asked;
-    if (node->cancel_sent) { /* dealt with when it has ended */
-        lc_error_unref(node->thrown);
-        node->thrown = error;
+    node->graph.asked = asked;
+    if (node->life == LC__LIFE_TOLD) { /* dealt with when it has ended */
+        lc_error_unref(node->graph.thrown);
+        node->graph.thrown = error;
         return;
     }
     lc__graph_failed(engine, node, error);
@@ -582,7 +579,6 @@ void lc__engine_ended(struct lc__engine *engine, struct lc__engine_node *node, u
         return;
     }
     engine->now = now;
-    node->running = false;
     node->overdue = false;
     lc__engine_disarm(engine, &node->timer);
     lc__engine_inactive(engine, node);

@@ -162,17 +162,121 @@ struct lc__engine_action {
     const lc_error *error; /* borrowed, until the next event for this node; NULL: none */
 };
 
+/*
+ * The life of a node's instance. An instance of a component is gone when it has ended. An instance
+ * of a runnable leaves its children behind, and is gone when the last below it has ended.
+ *
+ *                     launch                  cancel (a component)
+ *     LC__LIFE_DOWN ----------> LC__LIFE_RUNNING -----------> LC__LIFE_TOLD
+ *        ^  ^                     |     |                        |
+ *        |  | it has ended        |     | it has ended           | it has ended
+ *        |  | (a component)       |     v (a runnable)           |
+ *        |  '---------------------'   LC__LIFE_ENDED             |
+ *        |                              |                        |
+ *        |   all below it have ended    |                        |
+ *        '------------------------------'------------------------'
+ *
+ * A runnable that is down enters LC__LIFE_ENDED again when it pauses before a restart, and when it has
+ * to be looked at once more before the step is over: both keep what is above it from going down.
+ *
+ * The state says the same in the user's words, and more: what a node without an instance waits for,
+ * and what an instance has said. A component's context is told once and ends with the instance, so
+ * it is part of this life. A runnable's context is not (`cancelled`): it may end before the
+ * instance does, with it, or long after, as the children's contexts hang from it.
+ */
+enum lc__engine_life {
+    LC__LIFE_DOWN,    /* there is no instance */
+    LC__LIFE_RUNNING, /* there is one */
+    LC__LIFE_TOLD,    /* there is one, of a component, and its context has ended */
+    LC__LIFE_ENDED    /* of a runnable: the instance has ended, but it is not down */
+};
+
+/*
+ * What a component has been told to do, by what it depends on, by its removal or by the end of
+ * everything. A larger order replaces a smaller one. It stands until the next start. It is no part
+ * of the life, as a node that is being judged gets it too.
+ */
+enum lc__engine_order {
+    LC__ORDER_NONE,
+    LC__ORDER_RESTART, /* to stop, and to start again */
+    LC__ORDER_STOP     /* to stop for good */
+};
+
+/*
+ * A runnable's part in the unit of its group.
+ *
+ *                      a failure takes it along       it and all below it have ended
+ *     LC__UNIT_NONE ---------------------> LC__UNIT_ENDS ---------> LC__UNIT_HAS_ENDED
+ *           ^                                                               |
+ *           '--------- it starts, or the unit is given up ------------------'
+ *
+ * It says nothing of the instance: a member may be down when it is taken along, or may have
+ * said done and wait for its turn to be cancelled.
+ */
+enum lc__engine_unit_part { LC__UNIT_NONE, LC__UNIT_ENDS, LC__UNIT_HAS_ENDED };
+
+/* What only a component has. The flags that say which queues it is in are independent. */
+struct lc__engine_component {
+    /* To be set by the front. */
+    bool tells_end; /* at any time: LC__TELL_OVER */
+
+    /* To be read by all. */
+    enum lc__engine_order order;
+    lc_behavior decided;             /* about `error`; read with LC__TELL_REFUSED, _STOPPED */
+    struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
+    LIST_HEAD(, lc__engine_edge) dependencies;
+    LIST_HEAD(, lc__engine_edge) dependants;
+    size_t unmet;    /* dependencies whose condition is not met */
+    size_t never;    /* of these, those whose will not be */
+    size_t blockers; /* dependants in its way: they still stop, or do not, but are blocked */
+    bool leaving;    /* to be forgotten once it is settled */
+
+    /* The engine's. */
+    STAILQ_ENTRY(lc__engine_node) in_changed;
+    STAILQ_ENTRY(lc__engine_node) in_passing;
+    STAILQ_ENTRY(lc__engine_node) in_sweep;
+    STAILQ_ENTRY(lc__engine_node) in_turns;
+    STAILQ_ENTRY(lc__engine_node) in_gone;
+    lc_error *thrown;  /* after it was told to stop, and it has not ended */
+    uint64_t epoch;    /* of the last sweep that it was in */
+    lc_behavior asked; /* what its error itself asks for, if nobody is asked */
+    bool has_changed;  /* it is in the queue of those whose edges have to be looked at */
+    bool passes_on;    /* it is in the queue of those that may block or not, now */
+    bool awaits_turn;  /* it is in the queue of those whose turn may have come */
+    bool blocks;       /* it counts among the blockers of its dependencies */
+    bool fails_late;   /* its judge is asked about a late error */
+};
+
+/* What only a runnable has, and the engine's root. */
+struct lc__engine_runnable {
+    /* To be set by the front, before it is added. */
+    struct lc__engine_group *group;
+    struct lc__engine_significance *significance; /* NULL: its end is not significant */
+
+    /* To be read by all. */
+    bool cancelled;                 /* its context has ended */
+    enum lc__engine_unit_part part; /* in its group's unit */
+    bool stays_down;                /* its unit has been given up */
+    bool over; /* read with LC__FORGET: it has ended for good; else its parent starts anew */
+    size_t children_up; /* children that are not down */
+
+    /* The engine's. */
+    TAILQ_ENTRY(lc__engine_node) in_group;
+    STAILQ_ENTRY(lc__engine_node) in_rested;
+    lc_error *dies_of; /* what its instance will have died of, whatever it says; NULL: nothing */
+    bool counted_significant;
+};
+
 /* Part of the front's node. */
 struct lc__engine_node {
     /* Set before it is added. */
     const char *name;
     struct lc__engine_policy policy;
-    struct lc__engine_group *group;               /* of a runnable; of a component NULL */
-    struct lc__engine_intensity *intensity;       /* NULL: none; may be shared */
-    struct lc__engine_significance *significance; /* NULL: its end is not significant */
+    struct lc__engine_intensity *intensity; /* NULL: none; may be shared */
 
     /* To be read by all. */
     lc_node_state state;
+    enum lc__engine_life life;
     int64_t since;
     uint64_t instance;     /* of the last start */
     lc_error *error;       /* the last it had */
@@ -181,61 +285,42 @@ struct lc__engine_node {
     int64_t started_at;    /* the present instance, or the last */
     int64_t ran;           /* how long the instance of `error` had run when that was kept */
     int64_t was_ready_for; /* and had been ready; -1: it was never */
-    bool tells_end;        /* set by the front at any time: LC__TELL_OVER */
-    lc_behavior decided;   /* about `error`; read with LC__TELL_REFUSED, _STOPPED */
     bool overdue;
     bool was_ready; /* the present instance, or the last */
-    bool running;   /* an instance exists */
 
     /* The engine's. */
-    LIST_HEAD(, lc__engine_edge) dependencies;
-    LIST_HEAD(, lc__engine_edge) dependants;
-    size_t unmet;    /* dependencies whose condition is not met */
-    size_t never;    /* of these, those whose will not be */
-    size_t blockers; /* dependants in its way: they still stop, or do not, but are blocked */
     struct lc__engine_node *parent;
-    TAILQ_HEAD(, lc__engine_node) children;
+    TAILQ_HEAD(, lc__engine_node) children; /* runnables; of the root also components */
     TAILQ_ENTRY(lc__engine_node) among_children;
-    TAILQ_ENTRY(lc__engine_node) in_group;
-    size_t children_up; /* those with something below them, or themselves, that has not ended */
     STAILQ_ENTRY(lc__engine_node) in_queue;
-    STAILQ_ENTRY(lc__engine_node) in_changed;
-    STAILQ_ENTRY(lc__engine_node) in_passing;
-    STAILQ_ENTRY(lc__engine_node) in_sweep;
-    STAILQ_ENTRY(lc__engine_node) in_turns;
-    STAILQ_ENTRY(lc__engine_node) in_gone;
-    struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
-    lc_error *thrown;                /* after it was told to stop, and it has not ended */
-    lc_error *late;                  /* for LC__TELL_LATE */
-    lc_error *doom;                /* of a runnable: what it will have died of, whatever it says */
     struct lc__engine_timer timer; /* pause, start or stop: never two of them */
-    uint64_t epoch;                /* of the last sweep that it was in */
+    lc_error *late;                /* for LC__TELL_LATE */
     double next_pause;             /* nanoseconds; 0: as long as the first */
     int64_t ready_for;             /* how long the last instance to leave READY had been so */
-    lc_behavior asked;             /* what its error itself asks for, if nobody is asked */
     unsigned todo;                 /* bits by enum lc__engine_action_kind */
-    bool settled;                  /* it will not run again; a runnable: it is not taken along */
-    bool stop_wanted;              /* of a component: it is to stop */
-    bool again;                    /* and then to start again */
-    bool cancel_sent;              /* its instance has been told */
-    bool blocks;                   /* it counts among the blockers of its dependencies */
-    bool passes_on;                /* it is in the queue of those that may block or not, now */
-    bool has_changed; /* it is in the queue of those whose edges have to be looked at */
-    bool awaits_turn; /* it is in the queue of those whose turn may have come */
-    bool cancelled;   /* of a runnable: its context has ended */
-    bool down;        /* of a runnable: it and all below it have ended */
-    bool taken;       /* a failure in its group has taken it along; until it starts */
-    bool awaited;     /* its group's unit waits for its end */
-    bool stays_down;  /* its unit has been given up */
-    bool counted_significant;
-    bool counted_good;   /* ready, or done */
-    bool counted_active; /* see engine->active */
-    bool leaving;        /* to be forgotten once it is settled */
-    bool named_late;     /* in engine->failed_late */
-    bool lacked_task;    /* of the last start: there was nothing to run it in; set by the front */
-    bool fails_late;     /* its judge is asked about a late error */
-    bool recovers;       /* it has failed and has not been ready since */
+    bool counted_active;           /* see engine->active */
+    bool named_late;               /* in engine->failed_late */
+    bool lacked_task; /* of the last start: there was nothing to run it in; set by the front */
+    bool recovers;    /* it has failed and has not been ready since */
+
+    /* policy.runnable says which. */
+    union {
+        struct lc__engine_component graph;
+        struct lc__engine_runnable tree;
+    };
 };
+
+/* Whether there is an instance. */
+static inline bool lc__engine_runs(const struct lc__engine_node *node)
+{
+    return node->life == LC__LIFE_RUNNING || node->life == LC__LIFE_TOLD;
+}
+
+/* Whether a component will not run again. */
+static inline bool lc__engine_is_settled(const struct lc__engine_node *node)
+{
+    return node->state == LC_NODE_DONE || node->state == LC_NODE_STOPPED;
+}
 
 struct lc__engine {
     struct lc__engine_node root; /* above all; never runs */
@@ -245,7 +330,7 @@ struct lc__engine {
     STAILQ_HEAD(, lc__engine_node)
     changed; /* whose edges have to be looked at; empty between steps, as the next five */
     struct lc__engine_sweep passing;      /* not waited for; may block now, or no longer */
-    struct lc__engine_sweep doomed;       /* to be stopped for good with all that depends on them */
+    struct lc__engine_sweep condemned;    /* stop for good, with all that depends on them */
     STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
     struct lc__engine_sweep rested;       /* runnables that were at rest when they were cancelled */
     STAILQ_HEAD(, lc__engine_node) gone;  /* components to be forgotten when the step is over */

@@ -46,21 +46,21 @@ static bool update(struct lc__engine_edge *edge)
     enum lc__edge_level before = edge->level;
     enum lc__edge_level level = level_of(edge);
     edge->level = (unsigned char)level;
-    edge->dependant->unmet += (level != LC__EDGE_MET) - (before != LC__EDGE_MET);
-    edge->dependant->never += (level == LC__EDGE_NEVER) - (before == LC__EDGE_NEVER);
+    edge->dependant->graph.unmet += (level != LC__EDGE_MET) - (before != LC__EDGE_MET);
+    edge->dependant->graph.never += (level == LC__EDGE_NEVER) - (before == LC__EDGE_NEVER);
     return level != before;
 }
 
 void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *dependant,
                      struct lc__engine_node *dependency)
 {
-    assert(!dependant->blocks); /* as it has not begun, nor has anything that depends on it */
+    assert(!dependant->graph.blocks); /* as it has not begun, nor has anything that depends on it */
     edge->dependant = dependant;
     edge->dependency = dependency;
     edge->level = LC__EDGE_UNMET;
-    dependant->unmet++;
-    LIST_INSERT_HEAD(&dependant->dependencies, edge, of_dependant);
-    LIST_INSERT_HEAD(&dependency->dependants, edge, of_dependency);
+    dependant->graph.unmet++;
+    LIST_INSERT_HEAD(&dependant->graph.dependencies, edge, of_dependant);
+    LIST_INSERT_HEAD(&dependency->graph.dependants, edge, of_dependency);
     update(edge);
 }
 
@@ -70,20 +70,20 @@ void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *depen
  */
 static bool is_to_be_forgotten(const struct lc__engine_node *node)
 {
-    return node->settled && LIST_EMPTY(&node->dependants) &&
-           (node->leaving || node->policy.restart == LC_TEMPORARY);
+    return lc__engine_is_settled(node) && LIST_EMPTY(&node->graph.dependants) &&
+           (node->graph.leaving || node->policy.restart == LC_TEMPORARY);
 }
 
 void lc__graph_unlink(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_edge *edge, *next;
-    assert(LIST_EMPTY(&node->dependants) && !node->blocks);
-    LIST_FOREACH_SAFE (edge, &node->dependencies, of_dependant, next) {
+    assert(LIST_EMPTY(&node->graph.dependants) && !node->graph.blocks);
+    LIST_FOREACH_SAFE (edge, &node->graph.dependencies, of_dependant, next) {
         LIST_REMOVE(edge, of_dependency);
         if (is_to_be_forgotten(edge->dependency))
-            STAILQ_INSERT_TAIL(&engine->gone, edge->dependency, in_gone);
+            STAILQ_INSERT_TAIL(&engine->gone, edge->dependency, graph.in_gone);
     }
-    LIST_INIT(&node->dependencies);
+    LIST_INIT(&node->graph.dependencies);
 }
 
 /* Also what is forgotten because of what is forgotten: at the end of the queue, not recursively. */
@@ -91,7 +91,7 @@ void lc__graph_forget_gone(struct lc__engine *engine)
 {
     struct lc__engine_node *node;
     while ((node = STAILQ_FIRST(&engine->gone))) {
-        STAILQ_REMOVE_HEAD(&engine->gone, in_gone);
+        STAILQ_REMOVE_HEAD(&engine->gone, graph.in_gone);
         lc__engine_forget(engine, node);
     }
 }
@@ -101,24 +101,23 @@ void lc__graph_forget_gone(struct lc__engine *engine)
 /* It will not run again. */
 static void settle(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state)
 {
-    assert(!node->running && !node->settled);
-    node->settled = true;
-    if (node->tells_end)
+    assert(!lc__engine_runs(node) && !lc__engine_is_settled(node));
+    if (node->graph.tells_end)
         lc__engine_do(engine, node, LC__TELL_OVER);
     engine->unsettled--;
     lc__engine_disarm(engine, &node->timer);
     lc__engine_inactive(engine, node);
     lc__engine_enter(engine, node, state);
     if (is_to_be_forgotten(node))
-        STAILQ_INSERT_TAIL(&engine->gone, node, in_gone);
+        STAILQ_INSERT_TAIL(&engine->gone, node, graph.in_gone);
 }
 
 static void cannot_start(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
-    LIST_FOREACH (edge, &node->dependencies, of_dependant)
+    LIST_FOREACH (edge, &node->graph.dependencies, of_dependant)
         if (edge->level == LC__EDGE_NEVER)
-            node->because = edge->dependency;
+            node->graph.because = edge->dependency;
     lc__engine_do(engine, node, LC__TELL_UNABLE);
     settle(engine, node, LC_NODE_STOPPED);
 }
@@ -126,19 +125,19 @@ static void cannot_start(struct lc__engine *engine, struct lc__engine_node *node
 /* Whether it may start, or be cancelled, is looked at when all that is to stop is known. */
 static void await_turn(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (node->awaits_turn)
+    if (node->graph.awaits_turn)
         return;
-    node->awaits_turn = true;
-    STAILQ_INSERT_TAIL(&engine->turns, node, in_turns);
+    node->graph.awaits_turn = true;
+    STAILQ_INSERT_TAIL(&engine->turns, node, graph.in_turns);
 }
 
 void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->state != LC_NODE_WAITING || !engine->begun || engine->ending)
         return;
-    if (node->never > 0)
+    if (node->graph.never > 0)
         cannot_start(engine, node);
-    else if (node->unmet == 0)
+    else if (node->graph.unmet == 0)
         await_turn(engine, node);
 }
 
@@ -146,21 +145,31 @@ void lc__graph_consider(struct lc__engine *engine, struct lc__engine_node *node)
 
 static void cancel(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    node->cancel_sent = true;
+    node->life = LC__LIFE_TOLD;
     lc__engine_do(engine, node, LC__CANCEL);
     lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
+}
+
+static void start(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    assert(node->graph.unmet == 0 && node->graph.blockers == 0 && !engine->ending);
+    assert(!lc__engine_is_settled(node));
+    node->graph.order = LC__ORDER_NONE;
+    node->graph.asked = LC_RESTART;
+    node->graph.fails_late = false;
+    lc__engine_launch(engine, node);
 }
 
 /* Nothing that depends on it, near or far, still stops? Then it is told to, or starts. */
 static void take_turn(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    node->awaits_turn = false;
-    if (node->blockers > 0)
+    node->graph.awaits_turn = false;
+    if (node->graph.blockers > 0)
         return;
-    if (node->running && node->stop_wanted && !node->cancel_sent)
+    if (node->life == LC__LIFE_RUNNING && node->graph.order != LC__ORDER_NONE)
         cancel(engine, node);
-    else if (node->state == LC_NODE_WAITING && node->unmet == 0 && !engine->ending)
-        lc__engine_launch(engine, node);
+    else if (node->state == LC_NODE_WAITING && node->graph.unmet == 0 && !engine->ending)
+        start(engine, node);
 }
 
 /*
@@ -169,20 +178,20 @@ static void take_turn(struct lc__engine *engine, struct lc__engine_node *node)
  */
 static bool is_in_the_way(const struct lc__engine_node *node)
 {
-    bool waited_for = node->running && !node->overdue;
-    return waited_for ? node->stop_wanted : node->blockers > 0;
+    bool waited_for = lc__engine_runs(node) && !node->overdue;
+    return waited_for ? node->graph.order != LC__ORDER_NONE : node->graph.blockers > 0;
 }
 
 /* One more of its dependants is in its way, or one less. It is looked at later: no recursion. */
 static void count_blocker(struct lc__engine *engine, struct lc__engine_node *node, bool more)
 {
-    node->blockers = more ? node->blockers + 1 : node->blockers - 1;
-    if (node->blockers == 0)
+    node->graph.blockers = more ? node->graph.blockers + 1 : node->graph.blockers - 1;
+    if (node->graph.blockers == 0)
         await_turn(engine, node);
-    if (node->passes_on || node->blocks == is_in_the_way(node))
+    if (node->graph.passes_on || node->graph.blocks == is_in_the_way(node))
         return;
-    node->passes_on = true;
-    STAILQ_INSERT_TAIL(&engine->passing, node, in_passing);
+    node->graph.passes_on = true;
+    STAILQ_INSERT_TAIL(&engine->passing, node, graph.in_passing);
 }
 
 /*
@@ -192,11 +201,11 @@ static void count_blocker(struct lc__engine *engine, struct lc__engine_node *nod
 static void update_way(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
-    if (node->blocks == is_in_the_way(node))
+    if (node->graph.blocks == is_in_the_way(node))
         return;
-    node->blocks = !node->blocks;
-    LIST_FOREACH (edge, &node->dependencies, of_dependant)
-        count_blocker(engine, edge->dependency, node->blocks);
+    node->graph.blocks = !node->graph.blocks;
+    LIST_FOREACH (edge, &node->graph.dependencies, of_dependant)
+        count_blocker(engine, edge->dependency, node->graph.blocks);
 }
 
 /* While everything stops a handler has as long to answer as the node has to stop. */
@@ -210,17 +219,17 @@ static void limit_judgement(struct lc__engine *engine, struct lc__engine_node *n
  * It is to stop: for good, or to start again. Its turn comes later. @return whether it had not been
  * told so before, and still has to be waited for.
  */
-static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, bool again)
+static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node,
+                      enum lc__engine_order order)
 {
-    if (node->settled || (node->stop_wanted && (again || !node->again)))
+    if (lc__engine_is_settled(node) || order <= node->graph.order)
         return false;
-    if (!node->running && node->state != LC_NODE_JUDGED) {
-        if (!again)
+    if (!lc__engine_runs(node) && node->state != LC_NODE_JUDGED) {
+        if (order == LC__ORDER_STOP)
             settle(engine, node, LC_NODE_STOPPED);
         return false;
     }
-    node->stop_wanted = true;
-    node->again = again;
+    node->graph.order = order;
     update_way(engine, node);
     await_turn(engine, node);
     if (is_up(node)) {
@@ -234,10 +243,10 @@ static bool want_stop(struct lc__engine *engine, struct lc__engine_node *node, b
 static void sweep_add(struct lc__engine *engine, struct lc__engine_sweep *sweep,
                       struct lc__engine_node *node)
 {
-    if (node->epoch == engine->epoch)
+    if (node->graph.epoch == engine->epoch)
         return;
-    node->epoch = engine->epoch;
-    STAILQ_INSERT_TAIL(sweep, node, in_sweep);
+    node->graph.epoch = engine->epoch;
+    STAILQ_INSERT_TAIL(sweep, node, graph.in_sweep);
 }
 
 static void sweep_is_over(struct lc__engine *engine)
@@ -246,43 +255,43 @@ static void sweep_is_over(struct lc__engine *engine)
 }
 
 /*
- * The doomed are to stop for good, and so are all that depend on them, also by way of one that is
+ * The condemned are to stop for good, and so are all that depend on them, also by way of one that is
  * done. What depends on one that had been told before was told then; and on one that has just been
  * settled, when its edges are looked at.
  */
-static void stop_doomed(struct lc__engine *engine)
+static void stop_condemned(struct lc__engine *engine)
 {
     struct lc__engine_node *node;
     const struct lc__engine_edge *edge;
-    STAILQ_FOREACH (node, &engine->doomed, in_sweep) {
-        if (!want_stop(engine, node, false) && node->state != LC_NODE_DONE)
+    STAILQ_FOREACH (node, &engine->condemned, graph.in_sweep) {
+        if (!want_stop(engine, node, LC__ORDER_STOP) && node->state != LC_NODE_DONE)
             continue;
-        LIST_FOREACH (edge, &node->dependants, of_dependency)
-            sweep_add(engine, &engine->doomed, edge->dependant);
+        LIST_FOREACH (edge, &node->graph.dependants, of_dependency)
+            sweep_add(engine, &engine->condemned, edge->dependant);
     }
-    STAILQ_INIT(&engine->doomed);
+    STAILQ_INIT(&engine->condemned);
     sweep_is_over(engine);
 }
 
 /*
- * What it depends on, near and far, is doomed; but one that is done stops no more, so what depends
+ * What it depends on, near and far, is condemned; but one that is done stops no more, so what depends
  * on it is not told because of it.
  */
-static void doom_ancestors(struct lc__engine *engine, struct lc__engine_node *node)
+static void condemn_ancestors(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_sweep ancestors = STAILQ_HEAD_INITIALIZER(ancestors);
     struct lc__engine_node *ancestor;
     const struct lc__engine_edge *edge;
     sweep_add(engine, &ancestors, node);
-    STAILQ_FOREACH (ancestor, &ancestors, in_sweep)
-        LIST_FOREACH (edge, &ancestor->dependencies, of_dependant)
+    STAILQ_FOREACH (ancestor, &ancestors, graph.in_sweep)
+        LIST_FOREACH (edge, &ancestor->graph.dependencies, of_dependant)
             sweep_add(engine, &ancestors, edge->dependency);
     sweep_is_over(engine);
-    STAILQ_REMOVE_HEAD(&ancestors, in_sweep);
+    STAILQ_REMOVE_HEAD(&ancestors, graph.in_sweep);
     while ((ancestor = STAILQ_FIRST(&ancestors))) {
-        STAILQ_REMOVE_HEAD(&ancestors, in_sweep);
-        if (!ancestor->settled)
-            sweep_add(engine, &engine->doomed, ancestor);
+        STAILQ_REMOVE_HEAD(&ancestors, graph.in_sweep);
+        if (!lc__engine_is_settled(ancestor))
+            sweep_add(engine, &engine->condemned, ancestor);
     }
 }
 
@@ -292,13 +301,13 @@ static void restart_along(struct lc__engine *engine, struct lc__engine_node *nod
     struct lc__engine_sweep sweep = STAILQ_HEAD_INITIALIZER(sweep);
     struct lc__engine_node *next;
     const struct lc__engine_edge *edge;
-    if (LIST_EMPTY(&node->dependants))
+    if (LIST_EMPTY(&node->graph.dependants))
         return;
     sweep_add(engine, &sweep, node);
-    STAILQ_FOREACH (next, &sweep, in_sweep) {
+    STAILQ_FOREACH (next, &sweep, graph.in_sweep) {
         if (next != node)
-            want_stop(engine, next, true);
-        LIST_FOREACH (edge, &next->dependants, of_dependency)
+            want_stop(engine, next, LC__ORDER_RESTART);
+        LIST_FOREACH (edge, &next->graph.dependants, of_dependency)
             if (edge->along && is_up(edge->dependant))
                 sweep_add(engine, &sweep, edge->dependant);
     }
@@ -308,13 +317,13 @@ static void restart_along(struct lc__engine *engine, struct lc__engine_node *nod
 static void look_at_dependants(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_edge *edge;
-    node->has_changed = false;
-    LIST_FOREACH (edge, &node->dependants, of_dependency) {
+    node->graph.has_changed = false;
+    LIST_FOREACH (edge, &node->graph.dependants, of_dependency) {
         if (!update(edge))
             continue;
         lc__graph_consider(engine, edge->dependant);
         if (node->state == LC_NODE_STOPPED && !engine->ending)
-            sweep_add(engine, &engine->doomed, edge->dependant);
+            sweep_add(engine, &engine->condemned, edge->dependant);
     }
 }
 
@@ -323,16 +332,16 @@ void lc__graph_propagate(struct lc__engine *engine)
     struct lc__engine_node *node;
     for (;;) {
         if ((node = STAILQ_FIRST(&engine->changed))) {
-            STAILQ_REMOVE_HEAD(&engine->changed, in_changed);
+            STAILQ_REMOVE_HEAD(&engine->changed, graph.in_changed);
             look_at_dependants(engine, node);
-        } else if (!STAILQ_EMPTY(&engine->doomed)) {
-            stop_doomed(engine);
+        } else if (!STAILQ_EMPTY(&engine->condemned)) {
+            stop_condemned(engine);
         } else if ((node = STAILQ_FIRST(&engine->passing))) {
-            STAILQ_REMOVE_HEAD(&engine->passing, in_passing);
-            node->passes_on = false;
+            STAILQ_REMOVE_HEAD(&engine->passing, graph.in_passing);
+            node->graph.passes_on = false;
             update_way(engine, node);
         } else if ((node = STAILQ_FIRST(&engine->turns))) {
-            STAILQ_REMOVE_HEAD(&engine->turns, in_turns);
+            STAILQ_REMOVE_HEAD(&engine->turns, graph.in_turns);
             take_turn(engine, node);
         } else {
             return;
@@ -344,7 +353,7 @@ void lc__graph_propagate(struct lc__engine *engine)
 
 static bool is_to_stay_down(const struct lc__engine *engine, const struct lc__engine_node *node)
 {
-    return engine->ending || node->leaving || (node->stop_wanted && !node->again);
+    return engine->ending || node->graph.leaving || node->graph.order == LC__ORDER_STOP;
 }
 
 /*
@@ -366,7 +375,7 @@ static bool ask_judge(struct lc__engine *engine, struct lc__engine_node *node)
 static void tell_stopped(struct lc__engine *engine, struct lc__engine_node *node,
                          lc_behavior behavior)
 {
-    node->decided = behavior;
+    node->graph.decided = behavior;
     lc__engine_do(engine, node, LC__TELL_STOPPED);
 }
 
@@ -391,8 +400,7 @@ static void judge(struct lc__engine *engine, struct lc__engine_node *node)
 /* After node->pause, which has been drawn. */
 static void restart(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    node->stop_wanted = false;
-    node->again = false;
+    node->graph.order = LC__ORDER_NONE;
     lc__engine_do(engine, node, node->error ? LC__TELL_RESTART : LC__TELL_ENDED);
     if (node->pause > 0)
         lc__engine_back_off(engine, node);
@@ -406,7 +414,7 @@ static void stop_for_good(struct lc__engine *engine, struct lc__engine_node *nod
                           lc_behavior behavior, lc_error *error)
 {
     if (behavior == LC_STOP_PARENTS && !engine->ending)
-        doom_ancestors(engine, node);
+        condemn_ancestors(engine, node);
     settle(engine, node, LC_NODE_STOPPED);
     if (behavior >= LC_SHUTDOWN) {
         lc__engine_end_all(engine, error, behavior);
@@ -431,8 +439,7 @@ static void stopped(struct lc__engine *engine, struct lc__engine_node *node)
         settle(engine, node, LC_NODE_STOPPED);
         return;
     }
-    node->stop_wanted = false;
-    node->again = false;
+    node->graph.order = LC__ORDER_NONE;
     lc__engine_enter(engine, node, LC_NODE_WAITING);
     lc__graph_consider(engine, node);
 }
@@ -456,13 +463,13 @@ static void decide_late(struct lc__engine *engine, struct lc__engine_node *node,
         lc__engine_end_all(engine, not_a_behavior(node, behavior), LC_SHUTDOWN);
     else if (behavior >= LC_SHUTDOWN)
         lc__engine_end_all(engine, lc_error_ref(node->error), behavior);
-    if (!node->settled) /* it has not been stopped with all others just now */
+    if (!lc__engine_is_settled(node)) /* it has not been stopped with all others just now */
         stopped(engine, node);
 }
 
 void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, lc_behavior behavior)
 {
-    if (node->fails_late) {
+    if (node->graph.fails_late) {
         decide_late(engine, node, behavior);
     } else if (!lc_behavior_name(behavior)) {
         stop_for_good(engine, node, LC_SHUTDOWN, not_a_behavior(node, behavior));
@@ -485,7 +492,7 @@ void lc__graph_decide(struct lc__engine *engine, struct lc__engine_node *node, l
 void lc__graph_failed(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     /* What it says after it has been told to stop is dealt with once it has. */
-    assert(node->state != LC_NODE_FAILING && !node->cancel_sent);
+    assert(node->state != LC_NODE_FAILING && node->life != LC__LIFE_TOLD);
     lc__engine_keep_error(engine, node, error);
     lc__engine_enter(engine, node, LC_NODE_FAILING);
     cancel(engine, node);
@@ -518,8 +525,9 @@ static void refused(struct lc__engine *engine, struct lc__engine_node *node, lc_
     lc__engine_keep_error(engine, node, error);
     lc__engine_name_late(engine, node, error);
     lc__engine_do(engine, node, LC__TELL_REFUSED);
-    node->decided = node->policy.first_start != LC_RESTART ? node->policy.first_start : LC_STOP;
-    stop_for_good(engine, node, node->decided, lc_error_ref(error));
+    node->graph.decided =
+        node->policy.first_start != LC_RESTART ? node->policy.first_start : LC_STOP;
+    stop_for_good(engine, node, node->graph.decided, lc_error_ref(error));
 }
 
 /* It has ended with an error after it had been told to stop. */
@@ -527,7 +535,7 @@ static void failed_late(struct lc__engine *engine, struct lc__engine_node *node,
 {
     lc__engine_keep_error(engine, node, lc_error_ref(error));
     lc__engine_late(engine, node, error);
-    node->fails_late = true;
+    node->graph.fails_late = true;
     if (!ask_judge(engine, node))
         decide_late(engine, node, lc__engine_proposed(node));
 }
@@ -536,11 +544,12 @@ void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
                      enum lc__engine_end_kind how, lc_error *error)
 {
     bool failing = node->state == LC_NODE_FAILING;
-    bool told = node->cancel_sent && !failing;
-    if (node->thrown) {
+    bool told = node->life == LC__LIFE_TOLD && !failing;
+    node->life = LC__LIFE_DOWN;
+    if (node->graph.thrown) {
         lc_error_unref(error);
-        error = node->thrown;
-        node->thrown = NULL;
+        error = node->graph.thrown;
+        node->graph.thrown = NULL;
         how = LC__ENDED_FAILED;
     }
     update_way(engine, node);
@@ -569,7 +578,7 @@ void lc__graph_ended(struct lc__engine *engine, struct lc__engine_node *node,
 
 void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (node->overdue || node->settled)
+    if (node->overdue || lc__engine_is_settled(node))
         return;
     node->overdue = true;
     lc__engine_do(engine, node, LC__TELL_OVERDUE);
@@ -583,7 +592,7 @@ void lc__graph_stop_all(struct lc__engine *engine)
     TAILQ_FOREACH (node, &engine->root.children, among_children) {
         if (node->policy.runnable)
             continue;
-        want_stop(engine, node, false);
+        want_stop(engine, node, LC__ORDER_STOP);
         limit_judgement(engine, node);
     }
 }
@@ -594,8 +603,8 @@ void lc__graph_give_up(struct lc__engine *engine)
     TAILQ_FOREACH (node, &engine->root.children, among_children) {
         if (node->policy.runnable || !node->counted_active)
             continue;
-        if (node->running && !node->cancel_sent) {
-            node->cancel_sent = true;
+        if (node->life == LC__LIFE_RUNNING) {
+            node->life = LC__LIFE_TOLD;
             lc__engine_do(engine, node, LC__CANCEL);
         }
         lc__engine_disarm(engine, &node->timer);
@@ -605,9 +614,9 @@ void lc__graph_give_up(struct lc__engine *engine)
 
 void lc__graph_remove(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    node->leaving = true;
-    if (node->settled)
-        STAILQ_INSERT_TAIL(&engine->gone, node, in_gone);
+    node->graph.leaving = true;
+    if (lc__engine_is_settled(node))
+        STAILQ_INSERT_TAIL(&engine->gone, node, graph.in_gone);
     else
-        sweep_add(engine, &engine->doomed, node);
+        sweep_add(engine, &engine->condemned, node);
 }

@@ -27,17 +27,17 @@
 /* It is down no more, nor is what is above it. */
 static void came_up(struct lc__engine_node *node)
 {
-    for (; node->down; node = node->parent) {
-        node->down = false;
-        node->parent->children_up++;
+    for (; node->life == LC__LIFE_DOWN; node = node->parent) {
+        node->life = LC__LIFE_ENDED;
+        node->parent->tree.children_up++;
     }
 }
 
 static void went_down(struct lc__engine_node *node)
 {
-    assert(!node->down && !node->running && node->children_up == 0);
-    node->down = true;
-    node->parent->children_up--;
+    assert(node->life == LC__LIFE_ENDED && node->tree.children_up == 0);
+    node->life = LC__LIFE_DOWN;
+    node->parent->tree.children_up--;
 }
 
 /* The node after `node` below `top`, without what is below `node`; NULL at the end. */
@@ -65,16 +65,16 @@ struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
  */
 static void mark_cancelled(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    node->cancelled = true;
-    if (node->running) {
+    node->tree.cancelled = true;
+    if (lc__engine_runs(node)) {
         lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
     } else if (node->state == LC_NODE_BACKOFF) {
         lc__engine_disarm(engine, &node->timer);
         lc__engine_enter(engine, node, LC_NODE_CANCELED);
-        STAILQ_INSERT_TAIL(&engine->rested, node, in_sweep);
-    } else if (node->down) {
+        STAILQ_INSERT_TAIL(&engine->rested, node, tree.in_rested);
+    } else if (node->life == LC__LIFE_DOWN) {
         came_up(node);
-        STAILQ_INSERT_TAIL(&engine->rested, node, in_sweep);
+        STAILQ_INSERT_TAIL(&engine->rested, node, tree.in_rested);
     }
 }
 
@@ -85,12 +85,12 @@ static void mark_cancelled(struct lc__engine *engine, struct lc__engine_node *no
 void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top)
 {
     struct lc__engine_node *node = top;
-    if (top->cancelled)
+    if (top->tree.cancelled)
         return;
     lc__engine_do(engine, top, LC__CANCEL);
     while (node) {
-        bool below = !node->cancelled && !TAILQ_EMPTY(&node->children);
-        if (!node->cancelled)
+        bool below = !node->tree.cancelled && !TAILQ_EMPTY(&node->children);
+        if (!node->tree.cancelled)
             mark_cancelled(engine, node);
         node = below ? TAILQ_FIRST(&node->children) : next_beside(top, node);
     }
@@ -99,7 +99,7 @@ void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top)
 void lc__tree_cancel_all(struct lc__engine *engine)
 {
     struct lc__engine_node *node;
-    engine->root.cancelled = true;
+    engine->root.tree.cancelled = true;
     TAILQ_FOREACH (node, &engine->root.children, among_children)
         if (node->policy.runnable)
             lc__tree_cancel(engine, node);
@@ -109,7 +109,8 @@ void lc__tree_cancel_all(struct lc__engine *engine)
 
 static bool has_stopped(const struct lc__engine_node *member)
 {
-    return (member->cancelled && member->down) || member->state == LC_NODE_BACKOFF;
+    return (member->tree.cancelled && member->life == LC__LIFE_DOWN) ||
+           member->state == LC_NODE_BACKOFF;
 }
 
 /* Tells the last member of an ordered unit to stop, once those after it have ended. */
@@ -117,7 +118,8 @@ static void stop_next(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member = group->next;
     while (member && has_stopped(member))
-        member = member == group->failed ? NULL : TAILQ_PREV(member, lc__engine_members, in_group);
+        member =
+            member == group->failed ? NULL : TAILQ_PREV(member, lc__engine_members, tree.in_group);
     group->next = member;
     if (member)
         lc__tree_cancel(engine, member);
@@ -126,29 +128,31 @@ static void stop_next(struct lc__engine *engine, struct lc__engine_group *group)
 static void stop_at_once(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member;
-    TAILQ_FOREACH (member, &group->members, in_group)
+    TAILQ_FOREACH (member, &group->members, tree.in_group)
         lc__tree_cancel(engine, member);
 }
 
 /* One that pauses goes on pausing, unless it will not be started. */
 static void take(struct lc__engine_group *group, struct lc__engine_node *member)
 {
-    bool pauses = member->state == LC_NODE_BACKOFF && !member->stays_down;
-    member->taken = true;
-    if (member->awaited || pauses || (member->cancelled && member->down))
+    bool pauses = member->state == LC_NODE_BACKOFF && !member->tree.stays_down;
+    if (member->tree.part == LC__UNIT_ENDS)
         return;
-    member->awaited = true;
+    member->tree.part = LC__UNIT_HAS_ENDED;
+    if (pauses || (member->tree.cancelled && member->life == LC__LIFE_DOWN))
+        return;
+    member->tree.part = LC__UNIT_ENDS;
     group->awaited++;
 }
 
 /* Its group shares the fate of one that has failed: it ends, and starts again or stays down. */
 static void take_along(struct lc__engine *engine, struct lc__engine_node *failed, bool for_good)
 {
-    struct lc__engine_group *group = failed->group;
+    struct lc__engine_group *group = failed->tree.group;
     struct lc__engine_node *member = group->ordered ? failed : TAILQ_FIRST(&group->members);
     group->failed = failed;
-    for (; member; member = TAILQ_NEXT(member, in_group)) {
-        member->stays_down = member->stays_down || for_good;
+    for (; member; member = TAILQ_NEXT(member, tree.in_group)) {
+        member->tree.stays_down = member->tree.stays_down || for_good;
         take(group, member);
         if (for_good && member->state == LC_NODE_BACKOFF)
             lc__tree_cancel(engine, member);
@@ -164,23 +168,24 @@ static void take_along(struct lc__engine *engine, struct lc__engine_node *failed
 
 static bool comes_back(const struct lc__engine_node *node)
 {
-    return !node->stays_down && (node->policy.restart != LC_TEMPORARY || node->instance == 0);
+    return !node->tree.stays_down && (node->policy.restart != LC_TEMPORARY || node->instance == 0);
 }
 
 static void count_significant(struct lc__engine_node *node)
 {
-    if (!node->policy.significant || node->counted_significant)
+    if (!node->policy.significant || node->tree.counted_significant)
         return;
-    node->counted_significant = true;
-    node->significance->left++;
+    node->tree.counted_significant = true;
+    node->tree.significance->left++;
 }
 
 static void begin(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    assert(!node->taken || node->group->awaited == 0); /* all of its unit has ended */
+    assert(node->tree.part == LC__UNIT_NONE ||
+           node->tree.group->awaited == 0); /* all of its unit has ended */
     came_up(node);
-    node->taken = false;
-    node->cancelled = false;
+    node->tree.part = LC__UNIT_NONE;
+    node->tree.cancelled = false;
     count_significant(node);
     lc__engine_launch(engine, node);
 }
@@ -188,15 +193,16 @@ static void begin(struct lc__engine *engine, struct lc__engine_node *node)
 /* Whether the one after it in its ordered group may start: it is ready, or will not be. */
 static bool lets_next_start(const struct lc__engine_node *node)
 {
-    return !node || node->down || node->state == LC_NODE_READY || node->state == LC_NODE_DONE;
+    return !node || node->life == LC__LIFE_DOWN || node->state == LC_NODE_READY ||
+           node->state == LC_NODE_DONE;
 }
 
 /* Whether it is its turn to start. */
 static bool is_next(const struct lc__engine_node *node)
 {
-    const struct lc__engine_group *group = node->group;
-    return !group->failed && group->next == node && !node->parent->cancelled &&
-           lets_next_start(TAILQ_PREV(node, lc__engine_members, in_group));
+    const struct lc__engine_group *group = node->tree.group;
+    return !group->failed && group->next == node && !node->parent->tree.cancelled &&
+           lets_next_start(TAILQ_PREV(node, lc__engine_members, tree.in_group));
 }
 
 /* Of an ordered group: something has changed for which the next may have waited. */
@@ -204,7 +210,7 @@ static void start_next(struct lc__engine *engine, struct lc__engine_group *group
 {
     struct lc__engine_node *node;
     while ((node = group->next) && is_next(node) && node->state != LC_NODE_BACKOFF) {
-        group->next = TAILQ_NEXT(node, in_group);
+        group->next = TAILQ_NEXT(node, tree.in_group);
         if (comes_back(node))
             begin(engine, node);
     }
@@ -213,8 +219,8 @@ static void start_next(struct lc__engine *engine, struct lc__engine_group *group
 static void start_at_once(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member;
-    TAILQ_FOREACH (member, &group->members, in_group)
-        if (member->taken && comes_back(member))
+    TAILQ_FOREACH (member, &group->members, tree.in_group)
+        if (member->tree.part != LC__UNIT_NONE && comes_back(member))
             begin(engine, member);
 }
 
@@ -229,12 +235,12 @@ static void start_unit(struct lc__engine *engine, struct lc__engine_group *group
 /* The pause of one that has failed is over. In an ordered group it may still not be its turn. */
 void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (node->group->ordered) {
+    if (node->tree.group->ordered) {
         lc__engine_enter(engine, node, LC_NODE_WAITING);
         went_down(node);
-        node->cancelled = true; /* its last context has ended long since */
+        node->tree.cancelled = true; /* its last context has ended long since */
     }
-    start_unit(engine, node->group);
+    start_unit(engine, node->tree.group);
 }
 
 /* ---- over for good ---- */
@@ -245,10 +251,10 @@ void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node
  */
 static void is_over(struct lc__engine *engine, struct lc__engine_node *node, bool told)
 {
-    struct lc__engine_significance *significance = node->significance;
-    if (!node->counted_significant)
+    struct lc__engine_significance *significance = node->tree.significance;
+    if (!node->tree.counted_significant)
         return;
-    node->counted_significant = false;
+    node->tree.counted_significant = false;
     significance->left--;
     if (told || significance->when == LC_AUTOMATIC_SHUTDOWN_NEVER)
         return;
@@ -261,8 +267,8 @@ static void give_up_unit(struct lc__engine *engine, struct lc__engine_group *gro
 {
     struct lc__engine_node *member = group->ordered ? failed : TAILQ_FIRST(&group->members);
     group->next = NULL;
-    for (; member; member = TAILQ_NEXT(member, in_group)) {
-        member->taken = false;
+    for (; member; member = TAILQ_NEXT(member, tree.in_group)) {
+        member->tree.part = LC__UNIT_NONE;
         if (member->policy.restart != LC_TEMPORARY || member->instance == 0)
             is_over(engine, member, false);
     }
@@ -272,7 +278,7 @@ static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *g
 {
     struct lc__engine_node *failed = group->failed;
     group->failed = NULL;
-    if (failed->stays_down) {
+    if (failed->tree.stays_down) {
         give_up_unit(engine, group, failed);
         return;
     }
@@ -283,7 +289,7 @@ static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *g
         return;
     }
     came_up(failed);
-    failed->cancelled = false;
+    failed->tree.cancelled = false;
     lc__engine_do(engine, failed, LC__TELL_RESTART);
     lc__engine_back_off(engine, failed);
 }
@@ -324,9 +330,9 @@ static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__en
         take_along(engine, node, true);
     } else if (exceeded >= LC_SHUTDOWN || parent == &engine->root) {
         lc__engine_end_all(engine, *error, exceeded == LC_SPIN_HALT ? LC_SPIN_HALT : LC_SHUTDOWN);
-    } else if (parent->running) {
-        lc_error_unref(parent->doom);
-        parent->doom = *error;
+    } else if (lc__engine_runs(parent)) {
+        lc_error_unref(parent->tree.dies_of);
+        parent->tree.dies_of = *error;
         lc__tree_cancel(engine, parent);
     } else {
         return parent;
@@ -342,7 +348,7 @@ static void fail(struct lc__engine *engine, struct lc__engine_node *node, lc_err
 {
     while (node) {
         die(engine, node, error);
-        if (node->taken || node->parent->cancelled)
+        if (node->tree.part != LC__UNIT_NONE || node->parent->tree.cancelled)
             return;
         if (node->policy.restart == LC_TEMPORARY) {
             keep_as_result(engine, node, error);
@@ -378,18 +384,18 @@ static void forget_children(struct lc__engine *engine, struct lc__engine_node *t
 {
     while (!TAILQ_EMPTY(&top->children)) {
         struct lc__engine_node *leaf = deepest_first(top);
-        assert(!leaf->running && leaf->down);
+        assert(leaf->life == LC__LIFE_DOWN);
         lc__engine_forget(engine, leaf);
     }
 }
 
 void lc__tree_leave_group(struct lc__engine_node *node)
 {
-    struct lc__engine_group *group = node->group;
+    struct lc__engine_group *group = node->tree.group;
     if (group->next == node)
-        group->next = group->failed ? TAILQ_PREV(node, lc__engine_members, in_group)
-                                    : TAILQ_NEXT(node, in_group);
-    TAILQ_REMOVE(&group->members, node, in_group);
+        group->next = group->failed ? TAILQ_PREV(node, lc__engine_members, tree.in_group)
+                                    : TAILQ_NEXT(node, tree.in_group);
+    TAILQ_REMOVE(&group->members, node, tree.in_group);
 }
 
 /*
@@ -398,8 +404,8 @@ void lc__tree_leave_group(struct lc__engine_node *node)
  */
 static bool is_to_be_forgotten(const struct lc__engine *engine, const struct lc__engine_node *node)
 {
-    return node->down && node->policy.restart == LC_TEMPORARY && node->instance > 0 &&
-           node->parent != &engine->root;
+    return node->life == LC__LIFE_DOWN && node->policy.restart == LC_TEMPORARY &&
+           node->instance > 0 && node->parent != &engine->root;
 }
 
 /*
@@ -408,10 +414,11 @@ static bool is_to_be_forgotten(const struct lc__engine *engine, const struct lc_
  */
 static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    struct lc__engine_group *group = node->group;
-    if (!node->awaited || (!node->cancelled && !is_to_be_forgotten(engine, node)))
+    struct lc__engine_group *group = node->tree.group;
+    if (node->tree.part != LC__UNIT_ENDS ||
+        (!node->tree.cancelled && !is_to_be_forgotten(engine, node)))
         return;
-    node->awaited = false;
+    node->tree.part = LC__UNIT_HAS_ENDED;
     group->awaited--;
     if (group->ordered)
         stop_next(engine, group);
@@ -423,22 +430,23 @@ static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_nod
 static bool is_over_by_type(const struct lc__engine_node *node)
 {
     lc_restart_type type = node->policy.restart;
-    if (!node->down || node->instance == 0)
+    if (node->life != LC__LIFE_DOWN || node->instance == 0)
         return false;
-    return type == LC_TEMPORARY || (type == LC_TRANSIENT && !node->taken && !node->stays_down);
+    return type == LC_TEMPORARY ||
+           (type == LC_TRANSIENT && node->tree.part == LC__UNIT_NONE && !node->tree.stays_down);
 }
 
 /* It is down, and its parent's context is live. */
 static void is_at_rest(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    bool told = node->taken;
-    if (node->cancelled)
+    bool told = node->tree.part != LC__UNIT_NONE;
+    if (node->tree.cancelled)
         forget_children(engine, node);
     if (is_over_by_type(node)) /* first: its unit may be over by this, too */
         is_over(engine, node, told);
     if (told)
         unit_member_is_down(engine, node);
-    else if (node->cancelled && node->policy.restart == LC_PERMANENT && !node->stays_down)
+    else if (node->tree.cancelled && node->policy.restart == LC_PERMANENT && !node->tree.stays_down)
         begin(engine, node);
 }
 
@@ -447,14 +455,14 @@ static void consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     while (node != &engine->root) {
         struct lc__engine_node *parent = node->parent;
-        struct lc__engine_group *group = node->group;
-        if (node->running || node->children_up > 0)
+        struct lc__engine_group *group = node->tree.group;
+        if (lc__engine_runs(node) || node->tree.children_up > 0)
             return;
         went_down(node);
-        if (!parent->cancelled)
+        if (!parent->tree.cancelled)
             is_at_rest(engine, node);
         if (is_to_be_forgotten(engine, node)) {
-            node->settled = !parent->cancelled;
+            node->tree.over = !parent->tree.cancelled;
             forget_children(engine, node);
             lc__engine_forget(engine, node);
         }
@@ -468,7 +476,7 @@ void lc__tree_propagate(struct lc__engine *engine)
 {
     struct lc__engine_node *node;
     while ((node = STAILQ_FIRST(&engine->rested))) {
-        STAILQ_REMOVE_HEAD(&engine->rested, in_sweep);
+        STAILQ_REMOVE_HEAD(&engine->rested, tree.in_rested);
         consider(engine, node);
     }
 }
@@ -477,32 +485,32 @@ void lc__tree_propagate(struct lc__engine *engine)
 
 void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    struct lc__engine_group *group = node->group;
+    struct lc__engine_group *group = node->tree.group;
     /* Accepted, so it starts; if its parent has been cancelled meanwhile it will see that. */
-    node->cancelled = node->parent->cancelled;
-    node->down = true;
+    node->tree.cancelled = node->parent->tree.cancelled;
     count_significant(node);
     if (group->ordered &&
-        (group->next || !lets_next_start(TAILQ_PREV(node, lc__engine_members, in_group)))) {
+        (group->next || !lets_next_start(TAILQ_PREV(node, lc__engine_members, tree.in_group)))) {
         group->next = group->next ? group->next : node;
         return;
     }
     came_up(node);
     lc__engine_launch(engine, node);
-    if (node->cancelled)
+    if (node->tree.cancelled)
         lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
 }
 
 void lc__tree_ready(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    if (node->group->ordered)
-        start_next(engine, node->group);
+    if (node->tree.group->ordered)
+        start_next(engine, node->tree.group);
 }
 
 /* @return whether it had been told to stop: then an error comes late. */
 static bool was_told(const struct lc__engine_node *node)
 {
-    return node->parent->cancelled || (node->taken && node->cancelled);
+    return node->parent->tree.cancelled ||
+           (node->tree.part != LC__UNIT_NONE && node->tree.cancelled);
 }
 
 /* It has not failed, or has failed although it had been told to stop. */
@@ -520,12 +528,12 @@ static void end_as_told(struct lc__engine *engine, struct lc__engine_node *node,
 }
 
 /* It dies of what has happened below it, whatever it returns. */
-static void end_doomed(struct lc__engine *engine, struct lc__engine_node *node,
-                       enum lc__engine_end_kind how, lc_error *error)
+static void end_as_decided(struct lc__engine *engine, struct lc__engine_node *node,
+                           enum lc__engine_end_kind how, lc_error *error)
 {
-    lc_error *doom = node->doom;
-    node->doom = NULL;
-    fail(engine, node, doom);
+    lc_error *dies_of = node->tree.dies_of;
+    node->tree.dies_of = NULL;
+    fail(engine, node, dies_of);
     if (how >= LC__ENDED_FAILED)
         lc__engine_late(engine, node, error);
     else
@@ -535,8 +543,9 @@ static void end_doomed(struct lc__engine *engine, struct lc__engine_node *node,
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error)
 {
-    if (node->doom)
-        end_doomed(engine, node, how, error);
+    node->life = LC__LIFE_ENDED;
+    if (node->tree.dies_of)
+        end_as_decided(engine, node, how, error);
     else if (how >= LC__ENDED_FAILED && !was_told(node))
         fail(engine, node, error);
     else

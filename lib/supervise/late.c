@@ -43,7 +43,7 @@ static struct lc__engine_node *next_late(struct lc__engine *engine, struct lc__e
         return lc__engine_overdue(engine, after, now);
     struct lc__engine_node *node =
         after ? TAILQ_NEXT(after, among_children) : TAILQ_FIRST(&engine->root.children);
-    while (node && !node->running && node->state != LC_NODE_JUDGED)
+    while (node && !lc__engine_runs(node) && node->state != LC_NODE_JUDGED)
         node = TAILQ_NEXT(node, among_children);
     return node;
 }

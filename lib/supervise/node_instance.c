@@ -87,7 +87,8 @@ static void is_ready(struct lc__waiter *waiter)
 /* Whether the error is only the answer to the order to stop. */
 static bool is_cancellation(const struct lc__instance *instance, const lc_error *error)
 {
-    return instance->node->engine.cancel_sent && lc__context_is_clean_end(instance->context, error);
+    return instance->node->engine.life == LC__LIFE_TOLD &&
+           lc__context_is_clean_end(instance->context, error);
 }
 
 static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)

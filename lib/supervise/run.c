@@ -340,7 +340,7 @@ static void end_instance(struct run *run)
     lc_error *error = take_failure(run);
     bool failed = error || run->node.state == LC_NODE_FAILING;
     if (error)
-        run->node.asked = asked(run);
+        run->node.graph.asked = asked(run);
     free_instance(&run->instance);
     run->instance = (struct instance){0};
     if (!failed || !run->options->judge)

@@ -229,7 +229,7 @@ static void look_above(struct lc__runnable *runnable)
 {
     struct lc__runnable *top = NULL;
     for (struct lc__runnable *above = runnable->parent;
-         above && !above->engine.cancelled && lc_context_error(above->last->context);
+         above && !above->engine.tree.cancelled && lc_context_error(above->last->context);
          above = above->parent)
         top = above;
     if (top)
@@ -349,7 +349,7 @@ void lc__runnable_start(struct lc__runnable *runnable)
 void lc__runnable_cancel(struct lc__runnable *runnable)
 {
     const struct lc__engine_node *node = &runnable->engine;
-    const lc_error *cause = node->doom                    ? node->doom
+    const lc_error *cause = node->tree.dies_of            ? node->tree.dies_of
                             : node->state == LC_NODE_DEAD ? node->error
                                                           : runnable->shell->engine.why;
     if (!runnable->last)
@@ -431,9 +431,9 @@ static void join_group(struct lc__runnable *runnable, struct lc__child_group *gr
     atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
     lc__engine_group_init(&runnable->alone);
     runnable->group = group;
-    runnable->engine.group = group->one_for_one ? &runnable->alone : &group->engine;
+    runnable->engine.tree.group = group->one_for_one ? &runnable->alone : &group->engine;
     runnable->engine.intensity = &group->intensity;
-    runnable->engine.significance = &group->significance;
+    runnable->engine.tree.significance = &group->significance;
 }
 
 struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *parent,

@@ -75,7 +75,7 @@ static lc_error *look_up(lc_supervisor *supervisor, struct lc__node *node)
     for (size_t i = 0; i < node->needed_count; i++) {
         struct lc__needed *needed = &node->needed[i];
         needed->node = find(supervisor, needed->name);
-        if (!needed->node || needed->node->engine.leaving)
+        if (!needed->node || needed->node->engine.graph.leaving)
             return lc_error_new(-ENOENT,
                                 "node \"%s\" depends on \"%s\", which is not a node of \"%s\"",
                                 node->name, needed->name, supervisor->shell.name);
@@ -205,7 +205,7 @@ lc_error *lc_supervisor_check(lc_supervisor *supervisor)
 
 static void tell_unable(const struct lc__node *node, const char *path)
 {
-    const struct lc__engine_node *because = node->engine.because;
+    const struct lc__engine_node *because = node->engine.graph.because;
     bool done = because->state == LC_NODE_DONE;
     lc_log(LC_LOG_ERROR, path, "will not start, since \"%s\", on which it depends, %s%s%s",
            because->name, done ? "has ended without having been ready" : "has stopped for good",
@@ -225,7 +225,7 @@ static void tell_restart(struct lc__node *node, const char *path)
 static void tell_ended(struct lc__node *node, const char *path)
 {
     char next[LC__RESTART_TEXT_SIZE];
-    if (node->engine.settled)
+    if (lc__engine_is_settled(&node->engine))
         lc_log(LC_LOG_INFO, path, "has ended without an error");
     else
         lc__log_repeated(&node->restart_lines, LC_LOG_INFO, path, NULL,
@@ -243,7 +243,7 @@ static void tell_stopped(const struct lc__node *node, const char *path)
 {
     char life[LC__LIFE_TEXT_SIZE];
     lc_log(LC_LOG_ERROR, path, "failed after %s: %s; %s", lc__engine_life_text(&node->engine, life),
-           lc_error_message(node->engine.error), lc_behavior_name(node->engine.decided));
+           lc_error_message(node->engine.error), lc_behavior_name(node->engine.graph.decided));
 }
 
 static void tell_overdue(const struct lc__node *node, const char *path)
@@ -270,7 +270,7 @@ static void forget(struct lc__node *node)
     node->gone = NULL;
     supervisor->needed_count -= node->needed_count;
     RB_REMOVE(names, &supervisor->names, node);
-    if (!node->engine.leaving && node->engine.settled)
+    if (!node->engine.graph.leaving && lc__engine_is_settled(&node->engine))
         lc__ended_keep(&supervisor->shell.ended, node->name, &node->engine);
     end_lines(node);
     lc__node_free(node);
@@ -288,7 +288,7 @@ static bool is_left_out(struct lc__node *node, enum lc__engine_action_kind kind)
         return lc__log_repeated_is_left_out(&node->restart_lines, LC_LOG_ERROR, now);
     if (kind == LC__TELL_READY)
         return lc__log_repeated_is_left_out(&node->ready_lines, LC_LOG_NOTICE, now);
-    if (kind == LC__TELL_ENDED && !node->engine.settled)
+    if (kind == LC__TELL_ENDED && !lc__engine_is_settled(&node->engine))
         return lc__log_repeated_is_left_out(&node->restart_lines, LC_LOG_INFO, now);
     return false;
 }
@@ -307,7 +307,7 @@ static void tell(struct lc__node *node, const struct lc__engine_action *action)
         break;
     case LC__TELL_REFUSED:
         lc_log(LC_LOG_ERROR, path, "could not be made: %s; %s", message,
-               lc_behavior_name(node->engine.decided));
+               lc_behavior_name(node->engine.graph.decided));
         break;
     case LC__TELL_OVERDUE:
         tell_overdue(node, path);
@@ -712,7 +712,7 @@ static lc_error *may_remove(lc_supervisor *supervisor, const struct lc__node *no
     if (!node)
         return lc_error_new(-ENOENT, "\"%s\" has no node called \"%s\"", supervisor->shell.name,
                             name);
-    const struct lc__engine_edge *edge = LIST_FIRST(&node->engine.dependants);
+    const struct lc__engine_edge *edge = LIST_FIRST(&node->engine.graph.dependants);
     if (edge)
         return lc_error_new(-EBUSY, "node \"%s\" cannot be removed, since \"%s\" depends on it",
                             name, edge->dependant->name);
@@ -738,7 +738,7 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
     removal->gone = lc_handle_ref(node->gone);
     if (!removal->gone)
         removal->error = lc_error_new(-ENOMEM, "no memory to remove \"%s\"", removal->name);
-    else if (!node->engine.leaving)
+    else if (!node->engine.graph.leaving)
         lc__engine_remove(&shell->engine, &node->engine, lc_now());
 }
 
@@ -810,12 +810,13 @@ static const char *unmet(struct lc__snapshot *snapshot, const struct lc__node *n
 static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__node *node)
 {
     const struct lc__engine_node *engine = &node->engine;
-    if (engine->state == LC_NODE_WAITING && engine->unmet > 0)
+    if (engine->state == LC_NODE_WAITING && engine->graph.unmet > 0)
         return unmet(snapshot, node);
-    if (engine->blockers > 0 && !engine->cancel_sent &&
-        (engine->stop_wanted || engine->state == LC_NODE_WAITING))
-        return lc__snapshot_text(snapshot, "%zu dependant%s to stop", engine->blockers,
-                                 engine->blockers == 1 ? "" : "s");
+    if (engine->graph.blockers > 0 &&
+        (engine->state == LC_NODE_WAITING ||
+         (engine->life == LC__LIFE_RUNNING && engine->graph.order != LC__ORDER_NONE)))
+        return lc__snapshot_text(snapshot, "%zu dependant%s to stop", engine->graph.blockers,
+                                 engine->graph.blockers == 1 ? "" : "s");
     if (engine->state == LC_NODE_BACKOFF)
         return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
                                  (double)engine->pause / (double)LC_SECOND);
@@ -927,14 +928,14 @@ static void watch_for_end(struct lc__shell *shell, void *arg)
 {
     struct inquiry *inquiry = arg;
     struct lc__node *node = find(of_shell(shell), inquiry->name);
-    bool is_over = !node || node->engine.settled || shell->engine.finished;
+    bool is_over = !node || lc__engine_is_settled(&node->engine) || shell->engine.finished;
     if (is_over) {
         inquiry->over = lc_handle_new_closed();
         return;
     }
     if (!node->over)
         node->over = lc_handle_new();
-    node->engine.tells_end = node->over != NULL;
+    node->engine.graph.tells_end = node->over != NULL;
     inquiry->over = lc_handle_ref(node->over);
 }
 

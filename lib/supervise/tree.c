@@ -323,7 +323,7 @@ static void start_one(struct lc__shell *shell, void *arg)
 {
     struct request *request = arg;
     struct lc__run *run = request->run;
-    if (!run->of || run->of->engine.cancelled)
+    if (!run->of || run->of->engine.tree.cancelled)
         request->error = lc_error_new(-ESHUTDOWN, "\"%s\" %s, and starts no children", run->name,
                                       run->of ? "was told to stop" : "has ended");
     else
@@ -454,7 +454,7 @@ static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
     end_lines(runnable);
     if (runnable == tree->root)
         tree->root = NULL;
-    if (runnable->engine.settled) /* else it goes since its parent is restarted */
+    if (runnable->engine.tree.over) /* else it goes since its parent is restarted */
         lc__ended_keep(&runnable->parent->ended, runnable->engine.name, &runnable->engine);
     lc__runnable_free(runnable);
 }
@@ -658,7 +658,7 @@ static void list_living(struct lc__shell *shell, void *arg)
     char *names = arg;
     struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
-        if (node->running)
+        if (lc__engine_runs(node))
             lc__engine_list_name(names, LC_ERROR_MESSAGE_MAX / 2, node->name);
 }
 
@@ -716,7 +716,7 @@ static void look_whether_settled(struct lc__shell *shell, void *arg)
     struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
         struct lc__run *run = of_engine(node)->last;
-        if (node->running && run &&
+        if (lc__engine_runs(node) && run &&
             !lc__run_is_settled(run, now, tree->settle_grace, look->task, &look->own))
             look->settled = false;
     }
@@ -753,7 +753,7 @@ int lc_tree_settle(lc_tree *tree, int64_t deadline)
 /* The one before it in an ordered group. */
 static const struct lc__engine_node *node_before(const struct lc__engine_node *node)
 {
-    return node->group->ordered ? TAILQ_PREV(node, lc__engine_members, in_group) : NULL;
+    return node->tree.group->ordered ? TAILQ_PREV(node, lc__engine_members, tree.in_group) : NULL;
 }
 
 static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__engine_node *node)
@@ -762,15 +762,16 @@ static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__eng
     if (node->state == LC_NODE_BACKOFF)
         return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
                                  (double)node->pause / (double)LC_SECOND);
-    if (node->cancelled && !node->running && node->children_up > 0)
-        return lc__snapshot_text(snapshot, "%zu children to end", node->children_up);
-    if (node->taken && node->down && node->group->failed)
-        return lc__snapshot_text(snapshot, "%zu of its group to end", node->group->awaited);
-    if (node->down && before && (node->taken || node->state == LC_NODE_WAITING))
+    if (node->tree.cancelled && !lc__engine_runs(node) && node->tree.children_up > 0)
+        return lc__snapshot_text(snapshot, "%zu children to end", node->tree.children_up);
+    if (node->tree.part != LC__UNIT_NONE && node->life == LC__LIFE_DOWN && node->tree.group->failed)
+        return lc__snapshot_text(snapshot, "%zu of its group to end", node->tree.group->awaited);
+    if (node->life == LC__LIFE_DOWN && before &&
+        (node->tree.part != LC__UNIT_NONE || node->state == LC_NODE_WAITING))
         return lc__snapshot_text(snapshot, "%s to be healthy", before->name);
-    if (node->taken && node->down)
+    if (node->tree.part != LC__UNIT_NONE && node->life == LC__LIFE_DOWN)
         return "the pause of its group to end";
-    return node->running && node->cancelled ? "its end" : "";
+    return lc__engine_runs(node) && node->tree.cancelled ? "its end" : "";
 }
 
 /* Of a runnable that is not shown, and has none above it that is. */
@@ -801,7 +802,7 @@ static size_t count_rows(struct picture *picture, struct lc__engine_node *top)
     size_t count = 0, ended = 0;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
         struct lc__runnable *runnable = of_engine(node);
-        if (node->running || !picture->live_only)
+        if (lc__engine_runs(node) || !picture->live_only)
             runnable->index = count++;
         else /* its children are shown where it would be */
             runnable->index = runnable->parent ? runnable->parent->index : NOWHERE;
@@ -820,7 +821,7 @@ static void take_snapshot(struct lc__shell *shell, void *arg)
     if (!snapshot)
         return;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
-        if (node->running || !picture->live_only)
+        if (lc__engine_runs(node) || !picture->live_only)
             add_row(snapshot, node);
     for (struct lc__engine_node *node = top; node && !picture->live_only;
          node = lc__engine_after(top, node))
@@ -866,7 +867,7 @@ static void take_survey(struct lc__shell *shell, void *arg)
     if (!snapshot || snapshot->count == 0 || !survey->told)
         return;
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
-        if (node->running && node->cancelled)
+        if (lc__engine_runs(node) && node->tree.cancelled)
             survey->told[of_engine(node)->index] = lc__runnable_told_at(of_engine(node));
 }
 

@@ -168,7 +168,7 @@ static void immortalize_all(void)
     immortalize(&world.engine.trouble);
     for (size_t i = 0; i < graph->nodes; i++) {
         immortalize(&world.nodes[i].error);
-        immortalize(&world.nodes[i].thrown);
+        immortalize(&world.nodes[i].graph.thrown);
         immortalize(&world.nodes[i].late);
     }
 }
@@ -290,7 +290,7 @@ static void set_up(struct lc__engine_node *node, enum decision decision)
 
 static bool is_to_stay_down(const struct lc__engine_node *node)
 {
-    return world.engine.ending || node->leaving || (node->stop_wanted && !node->again);
+    return world.engine.ending || node->graph.leaving || node->graph.order == LC__ORDER_STOP;
 }
 
 static bool can_be_decided(const struct lc__engine_node *node, enum happening happening,
@@ -298,17 +298,17 @@ static bool can_be_decided(const struct lc__engine_node *node, enum happening ha
 {
     if (answer_of(decision) == LC_RESTART && decision != RESTART_AT_ONCE && is_to_stay_down(node))
         return false; /* as the first of them */
-    bool late = world.runs[number_of(node)] && node->cancel_sent && node->state != LC_NODE_FAILING;
+    bool late = node->life == LC__LIFE_TOLD && node->state != LC_NODE_FAILING;
     bool plain = decision == RESTART_AT_ONCE || decision >= ANSWER_STOP;
     switch (happening) {
     case VERDICT:
-        return node->state == LC_NODE_JUDGED && (plain || !node->fails_late);
+        return node->state == LC_NODE_JUDGED && (plain || !node->graph.fails_late);
     case END_LATE: /* only what concerns everything is of interest */
         return late && (decision == RESTART_AT_ONCE || decision == ANSWER_SHUTDOWN ||
                         decision == ANSWER_HALT);
     case COMPLETE_PERMANENT:
-        return world.runs[number_of(node)] && !node->cancel_sent && !is_to_stay_down(node) &&
-               decision != RESTART_TEMPORARY && decision < ANSWER_STOP;
+        return world.runs[number_of(node)] && node->life != LC__LIFE_TOLD &&
+               !is_to_stay_down(node) && decision != RESTART_TEMPORARY && decision < ANSWER_STOP;
     default: /* END_UNJUDGED: an error asks for something itself only if it was thrown */
         return world.runs[number_of(node)] && decision != ANSWER_NONSENSE &&
                (decision == RESTART_AT_ONCE || !late) &&
@@ -318,17 +318,17 @@ static bool can_be_decided(const struct lc__engine_node *node, enum happening ha
 
 static bool has_dependants(const struct lc__engine_node *node)
 {
-    return !LIST_EMPTY(&node->dependants);
+    return !LIST_EMPTY(&node->graph.dependants);
 }
 
 /* Nothing above it, near or far, is to stop, and what is far has not stopped. */
 static bool is_good_ground(const struct lc__engine_node *node, bool near)
 {
-    if ((node->stop_wanted && !node->settled && !node->again) ||
+    if ((node->graph.order == LC__ORDER_STOP && !lc__engine_is_settled(node)) ||
         (!near && node->state == LC_NODE_STOPPED))
         return false;
     const struct lc__engine_edge *edge;
-    LIST_FOREACH (edge, &node->dependencies, of_dependant)
+    LIST_FOREACH (edge, &node->graph.dependencies, of_dependant)
         if (!is_good_ground(edge->dependency, false))
             return false;
     return true;
@@ -340,8 +340,8 @@ static bool can_be_added(size_t i)
         world.nodes[i].state || world.engine.ending || world.finished)
         return false;
     for (size_t j = 0; j < i; j++)
-        if (graph->edge[i][j] &&
-            (!world.there[j] || world.nodes[j].leaving || !is_good_ground(&world.nodes[j], true)))
+        if (graph->edge[i][j] && (!world.there[j] || world.nodes[j].graph.leaving ||
+                                  !is_good_ground(&world.nodes[j], true)))
             return false;
     return true;
 }
@@ -377,13 +377,13 @@ static bool can_happen(const struct event *event)
     switch ((enum happening)event->happening) {
     case REMOVE:
         return graph->changes && world.engine.begun && !world.finished && !has_dependants(node) &&
-               !node->leaving;
+               !node->graph.leaving;
     case READY:
         return runs && !node->was_ready &&
                (node->state == LC_NODE_STARTING ||
-                (node->state == LC_NODE_STOPPING && !node->cancel_sent));
+                (node->state == LC_NODE_STOPPING && node->life != LC__LIFE_TOLD));
     case FAIL:
-        return runs && !node->cancel_sent;
+        return runs && node->life != LC__LIFE_TOLD;
     case NOT_READY:
         return node->state == LC_NODE_STARTING;
     case PAUSE_OVER:
@@ -394,7 +394,7 @@ static bool can_happen(const struct event *event)
     case REFUSE:
         return runs && !node->was_ready;
     case END_LATE_THROWN:
-        return runs && node->cancel_sent;
+        return runs && node->life == LC__LIFE_TOLD;
     case COMPLETE:
         return runs && node->state != LC_NODE_FAILING;
     default: /* END_JUDGED */
@@ -446,7 +446,7 @@ static void end_unjudged(struct lc__engine_node *node, enum decision decision)
     bool failing = node->state == LC_NODE_FAILING;
     node->policy.judged = false;
     set_up(node, decision);
-    node->asked = answer_of(decision);
+    node->graph.asked = answer_of(decision);
     foresee(node, decision, lc_error_code(failing ? node->error : error_of(number_of(node))));
     end(node, failing ? LC__ENDED_DONE : LC__ENDED_FAILED);
 }
@@ -473,7 +473,7 @@ static void complete(struct lc__engine_node *node, enum decision decision, bool 
         node->policy.restart = LC_PERMANENT;
         foresee(node, decision, -EAGAIN);
     }
-    end(node, node->cancel_sent ? LC__ENDED_CANCELED : LC__ENDED_DONE);
+    end(node, node->life == LC__LIFE_TOLD ? LC__ENDED_CANCELED : LC__ENDED_DONE);
 }
 
 static void happen(const struct event *event)
@@ -530,7 +530,7 @@ static void happen(const struct event *event)
         end_unjudged(node, event->decision);
         break;
     case VERDICT:
-        if (!node->fails_late)
+        if (!node->graph.fails_late)
             set_up(node, event->decision);
         foresee(node, event->decision, lc_error_code(node->error));
         lc__engine_verdict(engine, node, node->instance, answer_of(event->decision), 0);
@@ -575,12 +575,12 @@ static bool is_impossible(const struct lc__engine_edge *edge)
 
 static bool is_told(const struct lc__engine_node *node)
 {
-    return node->stop_wanted && !is_settled(node);
+    return node->graph.order != LC__ORDER_NONE && !is_settled(node);
 }
 
 static bool is_told_for_good(const struct lc__engine_node *node)
 {
-    return is_told(node) && !node->again;
+    return is_told(node) && node->graph.order == LC__ORDER_STOP;
 }
 
 static bool is_waited_for(const struct lc__engine_node *node)
@@ -595,7 +595,7 @@ static size_t count_blockers(const struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
     size_t count = 0;
-    LIST_FOREACH (edge, &node->dependants, of_dependency)
+    LIST_FOREACH (edge, &node->graph.dependants, of_dependency)
         count += is_in_the_way(edge->dependant);
     return count;
 }
@@ -611,7 +611,7 @@ static size_t count_edges(const struct lc__engine_node *node,
 {
     const struct lc__engine_edge *edge;
     size_t count = 0;
-    LIST_FOREACH (edge, &node->dependencies, of_dependant)
+    LIST_FOREACH (edge, &node->graph.dependencies, of_dependant)
         count += counts(edge);
     return count;
 }
@@ -620,7 +620,7 @@ static size_t count_edges(const struct lc__engine_node *node,
 static void check_descendants(const struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
-    LIST_FOREACH (edge, &node->dependants, of_dependency) {
+    LIST_FOREACH (edge, &node->graph.dependants, of_dependency) {
         claim(is_settled(edge->dependant) || is_told_for_good(edge->dependant),
               "what depends on a stopped node has not been told to stop");
         check_descendants(edge->dependant);
@@ -640,15 +640,16 @@ static void check_waiting(const struct lc__engine_node *node)
 /* What is to stop has been told to, as soon as its turn has come. */
 static void check_stopping(const struct lc__engine_node *node)
 {
-    if (is_told(node) && world.runs[number_of(node)] && !node->cancel_sent)
+    if (is_told(node) && node->life == LC__LIFE_RUNNING)
         claim(count_blockers(node) > 0, "a node is to be cancelled, and is not");
     if (world.engine.ending)
         claim(is_settled(node) || is_told_for_good(node),
               "everything stops, and a node has not been told to");
     bool judged = world.engine.ending && node->state == LC_NODE_JUDGED;
-    bool cancelled = world.runs[number_of(node)] && node->cancel_sent;
+    bool cancelled = node->life == LC__LIFE_TOLD;
     claim(node->timer.armed || node->overdue || !(judged || cancelled), "a deadline is missing");
-    claim(!node->leaving || is_told_for_good(node), "a removed node is neither gone nor stops");
+    claim(!node->graph.leaving || is_told_for_good(node),
+          "a removed node is neither gone nor stops");
 }
 
 static void check_state(const struct lc__engine_node *node)
@@ -658,7 +659,7 @@ static void check_state(const struct lc__engine_node *node)
     bool runs = world.runs[number_of(node)];
     claim(runs == (node->state >= LC_NODE_STARTING && node->state <= LC_NODE_STOPPING),
           "a node's state does not say whether it runs");
-    claim(node->running == runs && node->instance == world.instance[number_of(node)],
+    claim(lc__engine_runs(node) == runs && node->instance == world.instance[number_of(node)],
           "the engine does not know an instance, or another");
     claim(!node->overdue || runs || node->state == LC_NODE_JUDGED, "what has ended is overdue");
     claim(node->state == LC_NODE_READY ? node->was_ready : true, "ready, and was not ready");
@@ -667,13 +668,15 @@ static void check_state(const struct lc__engine_node *node)
 static void check_counts(const struct lc__engine_node *node)
 {
     if (!is_settled(node)) {
-        claim(node->unmet == count_edges(node, is_unmet), "count of unmet dependencies");
-        claim(node->never == count_edges(node, is_impossible), "count of impossible dependencies");
+        claim(node->graph.unmet == count_edges(node, is_unmet), "count of unmet dependencies");
+        claim(node->graph.never == count_edges(node, is_impossible),
+              "count of impossible dependencies");
     }
-    claim(node->blockers == count_blockers(node), "count of blockers");
-    claim(node->blocks == is_in_the_way(node), "whether a node is in the way");
-    claim(node->todo == 0 && !node->has_changed && !node->passes_on, "a step is not over");
-    claim(node->settled == is_settled(node), "whether a node is settled");
+    claim(node->graph.blockers == count_blockers(node), "count of blockers");
+    claim(node->graph.blocks == is_in_the_way(node), "whether a node is in the way");
+    claim(node->todo == 0 && !node->graph.has_changed && !node->graph.passes_on,
+          "a step is not over");
+    claim(lc__engine_is_settled(node) == is_settled(node), "whether a node is settled");
 }
 
 static void check_all_counts(void)
@@ -685,7 +688,7 @@ static void check_all_counts(void)
         good += node->state == LC_NODE_READY || is_settled(node);
         given_up += node->state == LC_NODE_STOPPED;
         unsettled += !is_settled(node);
-        active += !node->overdue && (node->running || node->state == LC_NODE_JUDGED);
+        active += !node->overdue && (lc__engine_runs(node) || node->state == LC_NODE_JUDGED);
     }
     claim(world.engine.count == count, "count of nodes");
     claim(world.engine.not_good == count - good, "count of nodes that are not good");
@@ -701,7 +704,8 @@ static bool is_stuck(void)
 {
     const struct lc__engine_node *node;
     TAILQ_FOREACH (node, &world.engine.root.children, among_children)
-        if (node->running || node->state == LC_NODE_BACKOFF || node->state == LC_NODE_JUDGED)
+        if (lc__engine_runs(node) || node->state == LC_NODE_BACKOFF ||
+            node->state == LC_NODE_JUDGED)
             return false;
     return world.engine.begun && !world.engine.finished;
 }
@@ -773,7 +777,7 @@ static void carry_out(const struct lc__engine_action *action)
         world.runs[i] = true;
         world.instance[i] = action->node->instance;
     } else if (action->kind == LC__FORGET) {
-        claim((action->node->leaving || action->node->policy.restart == LC_TEMPORARY) &&
+        claim((action->node->graph.leaving || action->node->policy.restart == LC_TEMPORARY) &&
                   !world.runs[i] && is_settled(action->node),
               "what was neither removed nor temporary is forgotten");
         world.there[i] = false;
@@ -790,7 +794,7 @@ static void check_started(const struct lc__engine_node *node)
 static void check_dependants_ended(const struct lc__engine_node *node)
 {
     const struct lc__engine_edge *edge;
-    LIST_FOREACH (edge, &node->dependants, of_dependency) {
+    LIST_FOREACH (edge, &node->graph.dependants, of_dependency) {
         claim(!is_waited_for(edge->dependant),
               "a node stops for good before what depends on it has ended");
         if (!is_waited_for(edge->dependant))
@@ -858,7 +862,7 @@ static void step(const struct event *event)
     struct lc__engine_action action;
     const struct lc__engine_node *node = &world.nodes[event->node];
     bool failing = node->state == LC_NODE_FAILING;
-    bool late = node->cancel_sent && !failing, first = node->instance == 1;
+    bool late = node->life == LC__LIFE_TOLD && !failing, first = node->instance == 1;
     bool ends = event->happening >= COMPLETE && event->happening < VERDICT;
     memset(done, 0, sizeof done);
     happen(event);
@@ -908,17 +912,18 @@ static uint64_t key_of_node(size_t i)
     enum { BEFORE = 14, AFTER = 15 }; /* in the place of the state */
     const struct lc__engine_node *node = &world.nodes[i];
     bool runs = world.runs[i], told = is_told(node);
-    bool may_matter = node->state == LC_NODE_DONE || (runs && !node->cancel_sent);
+    bool may_matter = node->state == LC_NODE_DONE || (runs && node->life != LC__LIFE_TOLD);
     if (!world.there[i])
-        return node->leaving || node->instance > 0 ? AFTER : BEFORE;
+        return node->graph.leaving || node->instance > 0 ? AFTER : BEFORE;
     bool goes = is_settled(node) && node->policy.restart == LC_TEMPORARY;
     bool first = runs && node->instance == 1 && !node->was_ready;
     return (uint64_t)node->state | (uint64_t)node->overdue << 4 |
            (uint64_t)(node->was_ready && may_matter) << 5 | (uint64_t)told << 6 |
-           (uint64_t)(told && node->again) << 7 | (uint64_t)(runs && node->cancel_sent) << 8 |
-           (uint64_t)first << 9 | (uint64_t)node->leaving << 10 |
-           (uint64_t)node->timer.armed << 11 | (uint64_t)goes << 12 |
-           (uint64_t)(node->state == LC_NODE_JUDGED && node->fails_late) << 13;
+           (uint64_t)(told && node->graph.order == LC__ORDER_RESTART) << 7 |
+           (uint64_t)(runs && node->life == LC__LIFE_TOLD) << 8 | (uint64_t)first << 9 |
+           (uint64_t)node->graph.leaving << 10 | (uint64_t)node->timer.armed << 11 |
+           (uint64_t)goes << 12 |
+           (uint64_t)(node->state == LC_NODE_JUDGED && node->graph.fails_late) << 13;
 }
 
 static uint64_t key_of_world(void)

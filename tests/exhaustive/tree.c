@@ -244,8 +244,12 @@ static void look_below(const struct twins *twins, const struct lc__engine_node *
 {
     const struct lc__engine_node *child;
     TAILQ_FOREACH (child, &node->children, among_children) {
-        sights[child - twins->nodes] = (struct sight){
-            true, child->running, child->cancelled, child->taken, child->state, child->instance};
+        sights[child - twins->nodes] = (struct sight){true,
+                                                      lc__engine_runs(child),
+                                                      child->tree.cancelled,
+                                                      child->tree.part != LC__UNIT_NONE,
+                                                      child->state,
+                                                      child->instance};
         look_below(twins, child, sights);
     }
 }

@@ -777,7 +777,7 @@ static void compare_node(size_t i)
         return;
     claim(is->state == node->state, i, "the state");
     claim(is->instance == node->instance, i, "the number of starts");
-    claim(is->running == node->running, i, "whether it runs");
+    claim(lc__engine_runs(is) == node->running, i, "whether it runs");
     claim(is->overdue == node->overdue, i, "whether it is overdue");
     claim(lc_error_code(is->error) == node->error, i, "the last error");
 }
@@ -974,7 +974,7 @@ static void remove_one(size_t i)
 static void step_stale(size_t i)
 {
     struct lc__engine_node *node = &real.nodes[i];
-    uint64_t instance = node->running ? node->instance + 1 : node->instance;
+    uint64_t instance = lc__engine_runs(node) ? node->instance + 1 : node->instance;
     int code;
     lc__engine_ready(&real.engine, node, instance, model.now);
     lc__engine_failed(&real.engine, node, instance, draw_error(&code), LC_SHUTDOWN, model.now);

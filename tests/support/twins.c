@@ -125,9 +125,9 @@ void twins_let_errors_go(struct twins *twins)
         struct lc__engine_node *node = &twins->nodes[i];
         if (node->error && node->error != &own_error)
             lc__engine_keep_error(engine, node, &exceeded_error);
-        if (node->doom) {
-            lc_error_unref(node->doom);
-            node->doom = &exceeded_error;
+        if (node->tree.dies_of) {
+            lc_error_unref(node->tree.dies_of);
+            node->tree.dies_of = &exceeded_error;
         }
     }
 }
@@ -166,7 +166,7 @@ static void compare_error(const struct claims *claims, const struct lc__engine_n
         CLAIM(node->error == &own_error);
     else
         CLAIM(is_exceeded(node->error));
-    CLAIM((node->doom != NULL) == slow->doomed);
+    CLAIM((node->tree.dies_of != NULL) == slow->doomed);
 }
 
 /*
@@ -226,9 +226,9 @@ static void compare_counters(const struct claims *claims, const struct lc__engin
         children++;
     }
     CLAIM(children == twins->children[claims->node + 1]);
-    CLAIM(node->children_up == up);
+    CLAIM(node->tree.children_up == up);
     if (claims->node >= 0)
-        CLAIM(node->down == !twins->busy[claims->node]);
+        CLAIM((node->life == LC__LIFE_DOWN) == !twins->busy[claims->node]);
 }
 
 /* Invariant 9, from within: which unit ends, and what is left of what is significant. */
@@ -236,7 +236,7 @@ static void compare_unit(const struct claims *claims, const struct lc__engine_no
                          const struct slow_node *slow)
 {
     const struct slow_tree *tree = &claims->twins->slow;
-    const struct lc__engine_node *failed = node->group->failed;
+    const struct lc__engine_node *failed = node->tree.group->failed;
     int at = failed ? (int)(failed - claims->twins->nodes) : -1;
     if (slow->parent < 0 ? tree->ending : tree->nodes[slow->parent].cancelled)
         return;
@@ -245,7 +245,7 @@ static void compare_unit(const struct claims *claims, const struct lc__engine_no
     else
         CLAIM(at == tree->groups[slow->group].failed);
     if (slow->significant)
-        CLAIM((int)node->significance->left == slow_tree_significant(tree, slow->group));
+        CLAIM((int)node->tree.significance->left == slow_tree_significant(tree, slow->group));
 }
 
 static void compare_node(struct twins *twins, int at)
@@ -260,11 +260,11 @@ static void compare_node(struct twins *twins, int at)
         compare_pause(claims, node, slow);
     CLAIM(node->state == slow->state);
     CLAIM(node->instance == slow->instance);
-    CLAIM(node->running == slow_tree_runs(slow));
+    CLAIM(lc__engine_runs(node) == slow_tree_runs(slow));
     CLAIM(node->was_ready == slow->ready);
-    CLAIM(node->cancelled == slow->cancelled);
+    CLAIM(node->tree.cancelled == slow->cancelled);
     CLAIM(node->overdue == slow->overdue);
-    CLAIM(node->stays_down == slow->stays_down);
+    CLAIM(node->tree.stays_down == slow->stays_down);
     CLAIM((node->timer.armed ? node->timer.deadline : LC_FOREVER) == slow->deadline);
     CLAIM(node->counted_active == slow_tree_runs(slow));
     compare_error(claims, node, slow);
@@ -380,9 +380,9 @@ bool twins_add(struct twins *twins, int at, const struct twins_plan *plan)
                    .stop_timeout = plan->stop_timeout,
                    .runnable = true,
                    .significant = plan->significant},
-        .group = alone ? &twins->alone[at] : &twins->groups[plan->group],
         .intensity = &twins->intensities[plan->group],
-        .significance = &twins->significances[plan->group],
+        .tree = {.group = alone ? &twins->alone[at] : &twins->groups[plan->group],
+                 .significance = &twins->significances[plan->group]},
     };
     *slow = (struct slow_node){.parent = plan->parent,
                                .group = plan->group,

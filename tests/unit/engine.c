@@ -177,7 +177,7 @@ static void never_starts_after_unready_completion(void)
     finish(store, LC__ENDED_DONE, NULL);
     CHECK_STATE(server, LC_NODE_STOPPED);
     CU_ASSERT_TRUE(was_done(server, LC__TELL_UNABLE));
-    CU_ASSERT_PTR_EQUAL(server->because, store);
+    CU_ASSERT_PTR_EQUAL(server->graph.because, store);
     CU_ASSERT_TRUE(graph.engine.finished);
     CU_ASSERT_PTR_NULL(graph.engine.result);
     end();
@@ -967,7 +967,7 @@ static void removed_once_stopped(void)
     finish(server, LC__ENDED_CANCELED, NULL);
     CU_ASSERT_TRUE(was_done(server, LC__FORGET));
     CU_ASSERT_EQUAL(graph.engine.count, 1);
-    CU_ASSERT_TRUE(LIST_EMPTY(&store->dependants));
+    CU_ASSERT_TRUE(LIST_EMPTY(&store->graph.dependants));
     CHECK_STATE(store, LC_NODE_READY);
     take_out(store);
     finish(store, LC__ENDED_CANCELED, NULL);

@@ -82,10 +82,10 @@ static struct runnable *add_typed(struct world *world, struct runnable *parent, 
                                                     .runnable = true,
                                                     .significant = world->significant};
     lc__engine_group_init(&added->alone);
-    added->node.group = group >= 0 ? &world->groups[group] : &added->alone;
+    added->node.tree.group = group >= 0 ? &world->groups[group] : &added->alone;
     if (group >= 0) {
         added->node.intensity = &world->intensities[group];
-        added->node.significance = &world->significances[group];
+        added->node.tree.significance = &world->significances[group];
     }
     lc__engine_add(&world->engine, &added->node, parent ? &parent->node : NULL, world->now);
     carry_out(world);
@@ -549,7 +549,7 @@ static void done_stays_done(void)
     CHECK_STATE(transient, LC_NODE_DONE);
     CU_ASSERT_EQUAL(lc__engine_deadline(&world.engine), LC_FOREVER);
     CU_ASSERT_FALSE(child->told);
-    CU_ASSERT_FALSE(permanent->node.cancelled);
+    CU_ASSERT_FALSE(permanent->node.tree.cancelled);
     end_world(&world);
 }
 
@@ -593,7 +593,7 @@ static void subtree_ends_first(void)
     look_away(&world);
     dies(&world, a);
     CHECK_STATE(a, LC_NODE_DEAD);
-    CU_ASSERT_TRUE(below->node.cancelled && deep->node.cancelled);
+    CU_ASSERT_TRUE(below->node.tree.cancelled && deep->node.tree.cancelled);
     dies(&world, below); /* is not restarted by itself: its parent's context has ended */
     CHECK_STATE(below, LC_NODE_DEAD);
     CU_ASSERT_FALSE(a->started);
@@ -616,7 +616,7 @@ static void accepted_child_starts(void)
     carry_out(&world);
     struct runnable *child = add(&world, a, 1);
     CU_ASSERT_TRUE(child->started);
-    CU_ASSERT_TRUE(child->node.cancelled);
+    CU_ASSERT_TRUE(child->node.tree.cancelled);
     look_away(&world);
     obeys(&world, a);
     CU_ASSERT_FALSE(a->started);
@@ -636,7 +636,7 @@ static void former_instance_is_ignored(void)
                      world.now);
     lc__engine_ready(&world.engine, &a->node, 1, world.now);
     CHECK_STATE(a, LC_NODE_STARTING);
-    CU_ASSERT_TRUE(a->node.running);
+    CU_ASSERT_TRUE(lc__engine_runs(&a->node));
     end_world(&world);
 }
 
@@ -744,7 +744,7 @@ static void dies_twice(struct world *world, struct runnable *of)
 {
     dies(world, of);
     for (int i = 0; i < world->count; i++) /* those that share its fate */
-        if (world->all[i].node.running && world->all[i].node.taken)
+        if (lc__engine_runs(&world->all[i].node) && world->all[i].node.tree.part != LC__UNIT_NONE)
             obeys(world, &world->all[i]);
     let_pause_pass(world);
     world->now -= of->node.pause; /* as if it had taken no time */
@@ -956,7 +956,7 @@ static size_t cost_of_a_leaf(size_t count, size_t children)
         nodes[i].name = "runnable";
         nodes[i].policy = (struct lc__engine_policy){
             .backoff = LC__BACKOFF_OF_TREE, .stop_timeout = LC_FOREVER, .runnable = true};
-        nodes[i].group = &groups[i];
+        nodes[i].tree.group = &groups[i];
         lc__engine_add(&engine, &nodes[i], i > 0 ? &nodes[(i - 1) / children] : NULL, 0);
     }
     count_actions(&engine);
