@@ -1,6 +1,5 @@
 /*
- * engine_tree.c: runnables: their deaths, what those take along, and when what is below them may be
- * started anew. See engine.h.
+ * engine_tree.c: see engine_tree.h.
  *
  * A node is *down* when it and all below it have ended. Each node counts its children that are not,
  * so that what has to be done after an end is found by going up from it, as far as things have
@@ -17,93 +16,15 @@
  * restarts, up to the whole tree, before it starts anything. Then it considers the node that has
  * ended, and last those that were at rest when they were marked.
  */
-#include "supervise/engine_parts.h"
+#include "supervise/engine_tree.h"
+
+#include "supervise/engine_cancel.h"
+#include "supervise/engine_core.h"
+#include "supervise/engine_end.h"
+#include "supervise/engine_restart.h"
 
 #include <assert.h>
 #include <errno.h>
-
-/* ---- going down ---- */
-
-/* It is down no more, nor is what is above it. */
-static void came_up(struct lc__engine_node *node)
-{
-    for (; node->life == LC__LIFE_DOWN; node = node->parent) {
-        node->life = LC__LIFE_ENDED;
-        node->parent->tree.children_up++;
-    }
-}
-
-static void went_down(struct lc__engine_node *node)
-{
-    assert(node->life == LC__LIFE_ENDED && node->tree.children_up == 0);
-    node->life = LC__LIFE_DOWN;
-    node->parent->tree.children_up--;
-}
-
-/* The node after `node` below `top`, without what is below `node`; NULL at the end. */
-static struct lc__engine_node *next_beside(const struct lc__engine_node *top,
-                                           struct lc__engine_node *node)
-{
-    for (; node != top; node = node->parent) {
-        struct lc__engine_node *sibling = TAILQ_NEXT(node, among_children);
-        if (sibling)
-            return sibling;
-    }
-    return NULL;
-}
-
-struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
-                                         struct lc__engine_node *node)
-{
-    struct lc__engine_node *child = TAILQ_FIRST(&node->children);
-    return child ? child : next_beside(top, node);
-}
-
-/*
- * Its context has ended. One at rest will not end any more, so it is considered later in this step;
- * until then it counts as up, and is not forgotten.
- */
-static void mark_cancelled(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    node->tree.cancelled = true;
-    if (lc__engine_runs(node)) {
-        lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);
-    } else if (node->state == LC_NODE_BACKOFF) {
-        lc__engine_disarm(engine, &node->timer);
-        lc__engine_enter(engine, node, LC_NODE_CANCELED);
-        STAILQ_INSERT_TAIL(&engine->rested, node, tree.in_rested);
-    } else if (node->life == LC__LIFE_DOWN) {
-        came_up(node);
-        STAILQ_INSERT_TAIL(&engine->rested, node, tree.in_rested);
-    }
-}
-
-/*
- * Contexts lie in each other as the nodes do: ending the topmost ends them all. What was cancelled
- * already is so with all below it.
- */
-void lc__tree_cancel(struct lc__engine *engine, struct lc__engine_node *top)
-{
-    struct lc__engine_node *node = top;
-    if (top->tree.cancelled)
-        return;
-    lc__engine_do(engine, top, LC__CANCEL);
-    while (node) {
-        bool below = !node->tree.cancelled && !TAILQ_EMPTY(&node->children);
-        if (!node->tree.cancelled)
-            mark_cancelled(engine, node);
-        node = below ? TAILQ_FIRST(&node->children) : next_beside(top, node);
-    }
-}
-
-void lc__tree_cancel_all(struct lc__engine *engine)
-{
-    struct lc__engine_node *node;
-    engine->root.tree.cancelled = true;
-    TAILQ_FOREACH (node, &engine->root.children, among_children)
-        if (node->policy.runnable)
-            lc__tree_cancel(engine, node);
-}
 
 /* ---- a unit ends ---- */
 
@@ -183,7 +104,7 @@ static void begin(struct lc__engine *engine, struct lc__engine_node *node)
 {
     assert(node->tree.part == LC__UNIT_NONE ||
            node->tree.group->awaited == 0); /* all of its unit has ended */
-    came_up(node);
+    lc__tree_came_up(node);
     node->tree.part = LC__UNIT_NONE;
     node->tree.cancelled = false;
     count_significant(node);
@@ -237,7 +158,7 @@ void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node
 {
     if (node->tree.group->ordered) {
         lc__engine_enter(engine, node, LC_NODE_WAITING);
-        went_down(node);
+        lc__tree_went_down(node);
         node->tree.cancelled = true; /* its last context has ended long since */
     }
     start_unit(engine, node->tree.group);
@@ -288,7 +209,7 @@ static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *g
         start_unit(engine, group);
         return;
     }
-    came_up(failed);
+    lc__tree_came_up(failed);
     failed->tree.cancelled = false;
     lc__engine_do(engine, failed, LC__TELL_RESTART);
     lc__engine_back_off(engine, failed);
@@ -372,6 +293,21 @@ static void fail_late(struct lc__engine *engine, struct lc__engine_node *node, l
 
 /* ---- going up ---- */
 
+static void leave_group(struct lc__engine_node *node)
+{
+    struct lc__engine_group *group = node->tree.group;
+    if (group->next == node)
+        group->next = group->failed ? TAILQ_PREV(node, lc__engine_members, tree.in_group)
+                                    : TAILQ_NEXT(node, tree.in_group);
+    TAILQ_REMOVE(&group->members, node, tree.in_group);
+}
+
+static void forget(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    leave_group(node);
+    lc__engine_forget(engine, node);
+}
+
 static struct lc__engine_node *deepest_first(struct lc__engine_node *node)
 {
     while (!TAILQ_EMPTY(&node->children))
@@ -385,17 +321,8 @@ static void forget_children(struct lc__engine *engine, struct lc__engine_node *t
     while (!TAILQ_EMPTY(&top->children)) {
         struct lc__engine_node *leaf = deepest_first(top);
         assert(leaf->life == LC__LIFE_DOWN);
-        lc__engine_forget(engine, leaf);
+        forget(engine, leaf);
     }
-}
-
-void lc__tree_leave_group(struct lc__engine_node *node)
-{
-    struct lc__engine_group *group = node->tree.group;
-    if (group->next == node)
-        group->next = group->failed ? TAILQ_PREV(node, lc__engine_members, tree.in_group)
-                                    : TAILQ_NEXT(node, tree.in_group);
-    TAILQ_REMOVE(&group->members, node, tree.in_group);
 }
 
 /*
@@ -458,13 +385,13 @@ static void consider(struct lc__engine *engine, struct lc__engine_node *node)
         struct lc__engine_group *group = node->tree.group;
         if (lc__engine_runs(node) || node->tree.children_up > 0)
             return;
-        went_down(node);
+        lc__tree_went_down(node);
         if (!parent->tree.cancelled)
             is_at_rest(engine, node);
         if (is_to_be_forgotten(engine, node)) {
             node->tree.over = !parent->tree.cancelled;
             forget_children(engine, node);
-            lc__engine_forget(engine, node);
+            forget(engine, node);
         }
         if (group->ordered) /* one that is over keeps the next no longer from starting */
             start_next(engine, group);
@@ -494,7 +421,7 @@ void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
         group->next = group->next ? group->next : node;
         return;
     }
-    came_up(node);
+    lc__tree_came_up(node);
     lc__engine_launch(engine, node);
     if (node->tree.cancelled)
         lc__engine_arm(engine, &node->timer, node->policy.stop_timeout);

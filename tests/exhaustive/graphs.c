@@ -16,7 +16,8 @@
 #include "support/check.h"
 
 #include "base/error.h"
-#include "supervise/engine_parts.h"
+#include "supervise/engine.h"
+#include "supervise/engine_core.h"
 
 #include <bsd/stdlib.h>
 #include <errno.h>

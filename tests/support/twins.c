@@ -4,7 +4,8 @@
 #include "support/twins.h"
 
 #include "base/error.h"
-#include "supervise/engine_parts.h"
+#include "supervise/engine.h"
+#include "supervise/engine_core.h"
 
 #include <errno.h>
 #include <stdlib.h>

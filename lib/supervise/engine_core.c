@@ -1,0 +1,171 @@
+/*
+ * engine_core.c: see engine_core.h.
+ */
+#include "supervise/engine_core.h"
+
+#include "supervise/engine_text.h"
+
+#include <assert.h>
+
+/* ---- timers ---- */
+
+static int compare_timers(const struct lc__engine_timer *one, const struct lc__engine_timer *other)
+{
+    if (one->deadline != other->deadline)
+        return one->deadline < other->deadline ? -1 : 1;
+    return one->sequence < other->sequence ? -1 : one->sequence > other->sequence;
+}
+
+/* Not RB_GENERATE_STATIC, since that needs a macro of the BSDs' that is not there on Linux. */
+RB_GENERATE_INTERNAL(lc__engine_timers, lc__engine_timer, link, compare_timers,
+                     static __attribute__((unused)))
+
+void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer)
+{
+    if (!timer->armed)
+        return;
+    RB_REMOVE(lc__engine_timers, &engine->timers, timer);
+    timer->armed = false;
+}
+
+void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout)
+{
+    bool never = timeout >= LC_FOREVER - engine->now;
+    if (never && !timer->armed)
+        return;
+    lc__engine_disarm(engine, timer);
+    if (never)
+        return;
+    timer->deadline = engine->now + timeout;
+    timer->sequence = engine->timer_sequence++;
+    timer->armed = true;
+    RB_INSERT(lc__engine_timers, &engine->timers, timer);
+}
+
+struct lc__engine_timer *lc__engine_first_timer(struct lc__engine *engine)
+{
+    return RB_MIN(lc__engine_timers, &engine->timers);
+}
+
+struct lc__engine_timer *lc__engine_timer_after(struct lc__engine_timer *timer)
+{
+    return lc__engine_timers_RB_NEXT(timer);
+}
+
+/* ---- what is to be done ---- */
+
+void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
+                   enum lc__engine_action_kind kind)
+{
+    if (!node->todo)
+        STAILQ_INSERT_TAIL(&engine->queue, node, in_queue);
+    node->todo |= 1u << kind;
+}
+
+/* ---- states and instances ---- */
+
+/* What is over for good does not hold back the readiness of the rest. */
+static bool is_good(const struct lc__engine_node *node)
+{
+    return node->state == LC_NODE_READY || node->state == LC_NODE_DONE ||
+           node->state == LC_NODE_STOPPED;
+}
+
+void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state)
+{
+    if (node->state == state)
+        return;
+    if (node->state == LC_NODE_READY)
+        node->ready_for = engine->now - node->since;
+    if (!node->policy.runnable)
+        engine->not_good += is_good(node);
+    node->state = state;
+    node->since = engine->now;
+    if (!node->policy.runnable) {
+        engine->given_up += state == LC_NODE_STOPPED; /* which it does not leave */
+        engine->not_good -= is_good(node);
+        if (!node->graph.has_changed && !LIST_EMPTY(&node->graph.dependants)) {
+            node->graph.has_changed = true;
+            STAILQ_INSERT_TAIL(&engine->changed, node, graph.in_changed);
+        }
+    }
+    if (engine->tells_states)
+        lc__engine_do(engine, node, LC__TELL_STATE);
+    if (engine->changed_state)
+        engine->changed_state(engine, node);
+}
+
+void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    engine->active += !node->counted_active;
+    node->counted_active = true;
+}
+
+void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    engine->active -= node->counted_active;
+    node->counted_active = false;
+}
+
+void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc_error_unref(node->error);
+    node->error = error;
+    node->error_of = node->instance;
+    bool is_ready = node->state == LC_NODE_READY;
+    int64_t ready_for = is_ready ? engine->now - node->since : node->ready_for;
+    node->ran = engine->now - node->started_at;
+    node->was_ready_for = node->was_ready ? ready_for : -1;
+}
+
+void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
+                          const lc_error *error)
+{
+    /* What a run returns is about its end: an earlier stop of a node has no part in it. */
+    if (!engine->ending)
+        return;
+    if (!engine->first_late)
+        engine->first_late = lc_error_ref(error);
+    if (node->named_late)
+        return;
+    node->named_late = true;
+    engine->late_count++;
+    lc__engine_list_name(engine->failed_late, sizeof engine->failed_late, node->name);
+}
+
+void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+{
+    lc_error_unref(node->late);
+    node->late = error;
+    lc__engine_name_late(engine, node, error);
+    lc__engine_do(engine, node, LC__TELL_LATE);
+}
+
+void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    assert(!lc__engine_runs(node));
+    assert(node->policy.runnable ||
+           (node->graph.unmet == 0 && node->graph.blockers == 0 && !engine->ending));
+    node->life = LC__LIFE_RUNNING;
+    node->instance++;
+    node->started_at = engine->now;
+    node->was_ready = false;
+    node->ready_for = 0;
+    node->lacked_task = false;
+    lc__engine_active(engine, node);
+    lc__engine_arm(engine, &node->timer,
+                   node->policy.runnable ? LC_FOREVER : node->policy.start_timeout);
+    lc__engine_enter(engine, node, LC_NODE_STARTING);
+    lc__engine_do(engine, node, LC__START);
+    node->todo &= ~(1u << LC__CANCEL); /* of the last instance: the start sees to that */
+}
+
+void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    lc__engine_disarm(engine, &node->timer);
+    TAILQ_REMOVE(&node->parent->children, node, among_children);
+    engine->not_good -= !node->policy.runnable && !is_good(node);
+    engine->given_up -= !node->policy.runnable && node->state == LC_NODE_STOPPED;
+    engine->count--;
+    lc__engine_do(engine, node, LC__FORGET);
+}
