@@ -56,35 +56,18 @@ TAILQ_HEAD(lc__executor_list, lc_executor);
 /* All executors; the lock is held until lc__executors_unlock. */
 struct lc__executor_list *lc__executors_lock(void);
 void lc__executors_unlock(void);
+void lc__executors_add(lc_executor *executor);
+void lc__executors_remove(lc_executor *executor);
 
-/* The default one, made if there is none. NULL: no memory, or a forked child. */
-lc_executor *lc__executor_default(void);
-/* Where a new fiber goes. NULL: no memory. */
-struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *group, bool spread);
-/* A loop that is there already: one with a thread, if there is one. */
-struct lc__loop *lc__executor_any_loop(lc_executor *executor);
-/* Sees to it that a thread is in the loop. @return 0, -EAGAIN, -ENOMEM. */
-int lc__executor_need_thread(struct lc__loop *loop);
-/*
- * A fiber waits for a thread that will not soon come to it: wakes one, or makes one; `add`: beyond
- * the executor's number, if all of them are busy.
- */
-void lc__executor_call_help(lc_executor *executor, bool add);
-/* Looks for fibers to take from other loops. @return whether it got any. */
-bool lc__executor_find_work(struct lc__loop *loop);
-/*
- * The loop's thread has nothing to do; `waited` for as long as it would. @return whether it is to
- * leave: then the loop is no longer its.
- */
-bool lc__executor_lets_go(struct lc__loop *loop, bool waited);
-/* Whether the thread would leave once it has waited: it has no fibers, no timers, no guest. */
-bool lc__executor_may_retire(struct lc__loop *loop);
-
-/* For simulation.c: builds one of options known to be good; NULL: no memory. */
-lc_executor *lc__executor_make(const lc_executor_options *options);
-/* Puts it where the shutdown of the library finds it. */
-void lc__executor_enlist(lc_executor *executor);
-/* Frees one in which no thread is. */
-void lc__executor_destroy(lc_executor *executor);
+/* The loop of this index; NULL: there is none. */
+struct lc__loop *lc__executor_loop(const lc_executor *executor, unsigned index);
+/* The same, made if there is none; under the executor's lock. NULL: no memory. */
+struct lc__loop *lc__executor_make_loop(lc_executor *executor, unsigned index);
+/* The same without the lock. */
+struct lc__loop *lc__executor_need_loop(lc_executor *executor, unsigned index);
+/* Takes its loops from an executor in which no thread is. */
+void lc__executor_retire_loops(lc_executor *executor);
+/* Frees the loops that were taken, at the shutdown of the library. */
+void lc__executor_free_loops(void);
 
 #endif

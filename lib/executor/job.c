@@ -12,7 +12,8 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/sanitizer.h"
-#include "executor/executor.h"
+#include "executor/executor_threads.h"
+#include "executor/placement.h"
 #include "executor/simulation.h"
 
 #include <errno.h>
@@ -406,6 +407,33 @@ void lc__job_post(struct lc__job *job)
     if (lc__executor_need_thread(loop) < 0)
         loop = lc__executor_any_loop(job->executor);
     post_there(loop, job, true);
+}
+
+int lc__executor_bind(lc_executor *executor)
+{
+    /* Sequentially consistent, as who closes: he sees the job, or we that he closes. */
+    atomic_fetch_add(&executor->bound, 1);
+    atomic_fetch_add(&executor->jobs, 1);
+    if (!atomic_load(&executor->closing))
+        return 0;
+    lc__job_finishing(executor);
+    lc__executor_unbind(executor);
+    return -ESHUTDOWN;
+}
+
+void lc__job_finishing(lc_executor *executor)
+{
+    atomic_fetch_sub(&executor->jobs, 1);
+}
+
+void lc__executor_unbind(lc_executor *executor)
+{
+    /* The executor is still there: who frees it waits for the thread we are on. */
+    if (atomic_fetch_sub(&executor->bound, 1) > 1 || !atomic_load(&executor->closing))
+        return;
+    pthread_mutex_lock(&executor->lock);
+    pthread_cond_broadcast(&executor->ended);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 bool lc__executor_is_of_this_world(const lc_executor *executor)

@@ -13,9 +13,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "executor/executor.h"
+#include "executor/executor_threads.h"
 #include "executor/monitor.h"
 #include "executor/park.h"
+#include "executor/placement.h"
 #include "executor/poller.h"
 #include "executor/simulation.h"
 #include "executor/stack.h"

@@ -12,6 +12,7 @@
 #include "base/system.h"
 #include "executor/executor.h"
 #include "executor/park.h"
+#include "executor/placement.h"
 #include "executor/thread_create.h"
 
 #include <lifecycle/log.h>

@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "base/sanitizer.h"
 #include "base/system.h"
-#include "executor/executor.h"
+#include "executor/executor_make.h"
 #include "executor/loop.h"
 #include "executor/poller.h"
 #include "executor/simulated_net.h"

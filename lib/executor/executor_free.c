@@ -1,0 +1,51 @@
+/*
+ * executor_free.c: freeing an executor of the program. See <lifecycle/executor.h>.
+ */
+#include "base/fork.h"
+#include "executor/executor_make.h"
+#include "executor/simulation.h"
+
+#include <errno.h>
+
+static bool has_guest(lc_executor *executor)
+{
+    bool found = false;
+    pthread_mutex_lock(&executor->lock);
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX && !found; i++) {
+        const struct lc__loop *loop = lc__executor_loop(executor, i);
+        found = loop && loop->guest;
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return found;
+}
+
+/* Whether the caller is one of the executor's fibers, or in a blocking call of one. */
+static bool has_caller(const lc_executor *executor)
+{
+    const struct lc__task *task = lc__task_current();
+    while (task && !(task->fiber && task->fiber->loop->executor == executor))
+        task = task->client;
+    return task || (lc__loop_of_thread && lc__loop_of_thread->executor == executor);
+}
+
+int lc_executor_free(lc_executor *executor)
+{
+    if (!executor)
+        return 0;
+    if (lc__forked())
+        return -ENOTSUP;
+    if (executor->is_default)
+        return -EBUSY;
+    if (has_caller(executor) || has_guest(executor))
+        return -EDEADLK;
+    if (executor->simulation && !lc__simulation_is_over(executor->simulation))
+        return -EBUSY;
+    atomic_store(&executor->closing, true);
+    if (executor->simulation)
+        lc__jobs_drop(executor); /* they are lost with their world */
+    lc__executor_close(executor);
+    if (executor->simulation)
+        lc__simulation_free(executor->simulation);
+    lc__executor_destroy(executor);
+    return 0;
+}

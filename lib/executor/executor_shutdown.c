@@ -1,0 +1,132 @@
+/*
+ * executor_shutdown.c: see executor_shutdown.h.
+ */
+#include "executor/executor_shutdown.h"
+
+#include "base/clock.h"
+#include "executor/executor.h"
+
+#include <lifecycle/log.h>
+#include <lifecycle/manager.h>
+
+#include <bsd/string.h>
+
+static size_t count_once(const lc_executor *executor)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = lc__executor_loop(executor, i);
+        /* In this order, which is that of a fiber's life: none slips by. */
+        count += loop ? atomic_load(&loop->fresh_count) : 0;
+        count += loop ? atomic_load(&loop->working) : 0;
+    }
+    return count;
+}
+
+/* Counts until nobody has carried a fiber past us. */
+static size_t count_working(const lc_executor *executor)
+{
+    for (unsigned round = 0;; lc__spin(&round)) {
+        unsigned moves = atomic_load(&executor->moves_begun);
+        if (atomic_load(&executor->moves_ended) != moves)
+            continue;
+        size_t count = count_once(executor);
+        if (atomic_load(&executor->moves_begun) == moves)
+            return count;
+    }
+}
+
+static size_t count_deadlines(const lc_executor *executor)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
+        struct lc__loop *loop = lc__executor_loop(executor, i);
+        if (!loop)
+            continue;
+        count += lc__timers_count(&loop->timers);
+        count += atomic_load_explicit(&loop->due.count, memory_order_relaxed);
+    }
+    return count;
+}
+
+/* Why an executor keeps the library up: noted under the lock of the list, told after it. */
+struct hold {
+    char executor[sizeof((lc_executor *)0)->name];
+    char fiber[LC_NAME_MAX + 1]; /* one of them; "": none was found */
+    bool is_default;
+    char job[LC_NAME_MAX + 1]; /* as `fiber` */
+    size_t working;
+    size_t jobs;
+    size_t deadlines;
+};
+
+/* @return whether it does. */
+static bool note_hold(const lc_executor *executor, struct hold *hold)
+{
+    *hold = (struct hold){.is_default = executor->is_default,
+                          .working = count_working(executor),
+                          .jobs = atomic_load(&executor->jobs),
+                          .deadlines = count_deadlines(executor)};
+    strlcpy(hold->executor, executor->name, sizeof hold->executor);
+    if (hold->working > 0)
+        lc__fiber_name_one(executor, hold->fiber);
+    if (hold->jobs > 0)
+        lc__jobs_name_one(executor, hold->job);
+    return !hold->is_default || hold->working + hold->jobs + hold->deadlines > 0;
+}
+
+static void tell_hold(const struct hold *hold)
+{
+    bool named = hold->fiber[0] != '\0';
+    lc_log(LC_LOG_ERROR, NULL,
+           "the library cannot shut down: executor \"%s\" %s, deadlines to come: %zu, fibers not "
+           "ended: %zu%s%s%s",
+           hold->executor, hold->is_default ? "has work" : "was not freed", hold->deadlines,
+           hold->working, named ? ", among them \"" : "", hold->fiber, named ? "\"" : "");
+    if (hold->jobs > 0)
+        lc_log(LC_LOG_ERROR, NULL,
+               "the library cannot shut down: isolates of executor \"%s\" that have not ended: "
+               "%zu, among them \"%s\"",
+               hold->executor, hold->jobs, hold->job);
+}
+
+/* Whether it has fibers, and each of them runs, or will as soon as its thread comes to it. */
+static bool executor_is_ending(const lc_executor *executor)
+{
+    return executor->is_default && count_working(executor) > 0 && !lc__fiber_any_waits(executor);
+}
+
+/*
+ * What a fiber does last may tell others that it is done: those then call the shutdown while the
+ * fiber still returns. So fibers that wait for nothing get a moment to end in; one that waits is
+ * not ending. On the real clock: real threads are waited for.
+ */
+void lc__executors_settle(void)
+{
+    const int64_t moment = 100 * LC_MILLISECOND;
+    int64_t began = lc__clock_real.now(&lc__clock_real);
+    bool ending = true;
+    for (unsigned round = 0; ending; lc__spin(&round)) {
+        ending = false;
+        const lc_executor *executor;
+        TAILQ_FOREACH (executor, lc__executors_lock(), link)
+            ending |= executor_is_ending(executor);
+        lc__executors_unlock();
+        ending &= lc__clock_real.now(&lc__clock_real) - began < moment;
+    }
+}
+
+bool lc__executors_busy(void)
+{
+    enum { TOLD_MAX = 8 }; /* more are not needed to see what is wrong */
+    struct hold holds[TOLD_MAX];
+    size_t count = 0;
+    lc_executor *executor;
+    TAILQ_FOREACH (executor, lc__executors_lock(), link)
+        if (count < TOLD_MAX && note_hold(executor, &holds[count]))
+            count++;
+    lc__executors_unlock();
+    for (size_t i = 0; i < count; i++)
+        tell_hold(&holds[i]);
+    return count > 0;
+}
