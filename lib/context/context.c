@@ -14,8 +14,10 @@
 #include "base/memory.h"
 #include "base/refs.h"
 #include "base/spin.h"
+#include "base/task.h"
 #include "context/signaler.h"
 #include "executor/timers.h"
+#include "wait/channel.h"
 #include "wait/handle.h"
 #include "wait/wait.h"
 
@@ -612,13 +614,22 @@ int lc_context_wait_any(lc_context *context, lc_waitable *waitables, size_t coun
     return result;
 }
 
+/* @return the result of a wait that the end of the context ends. */
+static int context_wait_result(const lc_context *context, int result)
+{
+    return result == LC__ENDED ? lc_error_code(lc_context_error(context)) : result;
+}
+
 int lc_context_wait(lc_context *context, lc_handle *handle, int64_t deadline)
 {
     if (!handle)
         return lc__refuse("lc_context_wait: the handle is NULL; to wait for the end of the context "
                           "alone, call lc_handle_wait with lc_context_done(context)");
-    lc_waitable waitable = lc_on_handle(handle);
-    return lc_context_wait_any(context, &waitable, 1, deadline);
+    lc__task_check();
+    int result = lc__handle_wait_or_end(handle, lc_context_done(context), deadline);
+    if (result == -EINTR)
+        lc__task_check(); /* does not return */
+    return context_wait_result(context, result);
 }
 
 int lc_context_sleep(lc_context *context, int64_t timeout)
@@ -633,23 +644,12 @@ int lc_context_sleep(lc_context *context, int64_t timeout)
     return result < 0 ? result : lc_error_code(lc_context_error(context));
 }
 
-/*
- * A transfer that does not wait, and a watch of the channel, in turn: another worker may be faster
- * after the watch.
- */
 int lc_context_send(lc_context *context, lc_channel *channel, void *item, int64_t deadline)
 {
     if (!channel)
         return lc__refuse("lc_context_send: the channel is NULL; lc_channel_new makes one");
-    for (;;) {
-        int result = lc_channel_send(channel, item, LC_NOW);
-        if (result != -ETIMEDOUT)
-            return result;
-        lc_waitable room = lc_on_send(channel);
-        result = lc_context_wait_any(context, &room, 1, deadline);
-        if (result < 0)
-            return result;
-    }
+    return context_wait_result(
+        context, lc__channel_send_or_end(channel, item, lc_context_done(context), deadline));
 }
 
 int lc_context_receive(lc_context *context, lc_channel *channel, void **item, int64_t deadline)
@@ -657,13 +657,6 @@ int lc_context_receive(lc_context *context, lc_channel *channel, void **item, in
     if (!channel || !item)
         return lc__refuse("lc_context_receive: the %s is NULL",
                           channel ? "place for the item" : "channel");
-    for (;;) {
-        int result = lc_channel_receive(channel, item, LC_NOW);
-        if (result != -ETIMEDOUT)
-            return result;
-        lc_waitable items = lc_on_receive(channel);
-        result = lc_context_wait_any(context, &items, 1, deadline);
-        if (result < 0)
-            return result;
-    }
+    return context_wait_result(
+        context, lc__channel_receive_or_end(channel, item, lc_context_done(context), deadline));
 }

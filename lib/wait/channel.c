@@ -295,32 +295,38 @@ static void give_back(lc_channel *channel, void *item)
         channel->discard(item);
 }
 
-/* Waits, not directly, until the party is taken out, or gives up. @return 0, or why it gave up. */
+/*
+ * Waits, not directly, until the party is taken out, or gives up. @return 0; 1: see
+ * lc__channel_transfer_or_end(); or why it gave up.
+ */
 static int park_in_queue(lc_channel *channel, enum lc__channel_side side, struct party *party,
-                         int64_t deadline, const struct lc__park_reason *reason)
+                         lc_handle *end_handle, int64_t deadline,
+                         const struct lc__park_reason *reason)
 {
     struct lc__parker *parker = party->waiter.parker;
-    int waited = 0;
-    while (waited == 0 && lc__parker_count(parker) == 0)
-        waited = lc__park(parker, 0, deadline, reason);
-    if (waited == 0 || gives_up(channel, side, party))
+    struct lc__end end = {.handle = end_handle, .waiter = {.parker = parker}};
+    int waited = lc__park_or_end(&end, deadline, reason);
+    if (waited == 0)
+        return 0;
+    bool gave_up = gives_up(channel, side, party);
+    /* A call that has taken a waiter out still has to unpark the parker. */
+    lc__park_until(parker, end.unparks + !gave_up);
+    if (gave_up)
         return waited;
-    /* Taken in the last moment: the unpark is still to come. */
-    lc__park_until(parker, 1);
     bool sent = side == LC__SEND && party->served; /* the item is not the sender's any more */
     if (waited != -EINTR || sent)
-        return waited == -EINTR; /* 1: see lc__channel_transfer */
+        return waited == -EINTR;
     if (party->served)
         give_back(channel, party->item);
     return waited;
 }
 
 /*
- * Waits in the queue of one side until it is served, the channel is closed, or the deadline has
- * come. The lock is held before, and not after.
+ * Waits in the queue of one side until it is served, the channel or `end` is closed, or the
+ * deadline has come. The lock is held before, and not after.
  */
 static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, void **item,
-                         int64_t deadline)
+                         lc_handle *end, int64_t deadline)
 {
     static const char *const what[] = {"channel: receive", "channel: send"};
     struct lc__park_reason reason = {what[side], channel};
@@ -328,15 +334,15 @@ static int wait_in_queue(lc_channel *channel, enum lc__channel_side side, void *
     struct party party = {.waiter = {.parker = &parker}};
     if (side == LC__SEND)
         party.item = *item;
-    bool direct = lc__parker_init_direct(&parker, deadline);
+    bool direct = lc__parker_init_direct(&parker, end ? LC_NOW : deadline);
     lc__waiters_append(&channel->sides[side].queue, &party.waiter);
     lc__spinlock_unlock(&channel->lock);
     int waited = 0;
     if (direct)
         lc__park_direct(&parker, &reason);
     else
-        waited = park_in_queue(channel, side, &party, deadline, &reason);
-    if (waited < 0)
+        waited = park_in_queue(channel, side, &party, end, deadline, &reason);
+    if (waited < 0 || waited == LC__ENDED)
         return waited;
     if (!party.served)
         return -EPIPE;
@@ -373,33 +379,38 @@ static int make_way(lc_channel *channel, enum lc__channel_side side, int result)
     return 0;
 }
 
-int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
-                         int64_t deadline)
+int lc__channel_transfer_or_end(lc_channel *channel, enum lc__channel_side side, void **item,
+                                lc_handle *end, int64_t deadline)
 {
     struct wake wake = {NULL};
     int result;
+    /* Before the step: an item that was sent before `end` closed is found. */
+    bool ended = end && deadline == LC_NOW && lc_handle_is_closed(end);
     lc__spinlock_lock(&channel->lock);
     while ((result = step(channel, side, item, &wake)) < 0)
         if ((result = make_way(channel, side, result)) < 0)
             break;
     if (result == -EAGAIN && deadline != LC_NOW)
-        return wait_in_queue(channel, side, item, deadline);
+        return wait_in_queue(channel, side, item, end, deadline);
     unlock(channel, &wake);
-    return result == -EAGAIN ? -ETIMEDOUT : result;
+    if (result == -EAGAIN)
+        return ended ? LC__ENDED : -ETIMEDOUT;
+    return result;
 }
 
 /* ---- what users call ---- */
 
-/* Of a worker that goes on only if it may; it may be doomed when its item has just been sent. */
-static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, int64_t deadline)
+/* The calling task may have to end although its item has just been sent. */
+static int transfer(lc_channel *channel, enum lc__channel_side side, void **item, lc_handle *end,
+                    int64_t deadline)
 {
-    int result = lc__channel_transfer(channel, side, item, deadline);
-    if (result == -EINTR || result > 0)
+    int result = lc__channel_transfer_or_end(channel, side, item, end, deadline);
+    if (result == -EINTR || result == 1)
         lc__task_check(); /* does not return */
     return result;
 }
 
-int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
+int lc__channel_send_or_end(lc_channel *channel, void *item, lc_handle *end, int64_t deadline)
 {
     if (!channel || channel->view)
         return lc__refuse("lc_channel_send: the channel is %s",
@@ -407,10 +418,15 @@ int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
     lc__task_check();
     if (lc__forked())
         return -ENOTSUP;
-    return transfer(channel, LC__SEND, &item, deadline);
+    return transfer(channel, LC__SEND, &item, end, deadline);
 }
 
-int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
+int lc_channel_send(lc_channel *channel, void *item, int64_t deadline)
+{
+    return lc__channel_send_or_end(channel, item, NULL, deadline);
+}
+
+int lc__channel_receive_or_end(lc_channel *channel, void **item, lc_handle *end, int64_t deadline)
 {
     if (!channel || !item)
         return lc__refuse("lc_channel_receive: the %s is NULL",
@@ -419,8 +435,13 @@ int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
     if (lc__forked())
         return -ENOTSUP;
     if (channel->view)
-        return channel->view->receive(channel, channel->viewed, item, deadline);
-    return transfer(channel, LC__RECEIVE, item, deadline);
+        return channel->view->receive(channel, channel->viewed, item, end, deadline);
+    return transfer(channel, LC__RECEIVE, item, end, deadline);
+}
+
+int lc_channel_receive(lc_channel *channel, void **item, int64_t deadline)
+{
+    return lc__channel_receive_or_end(channel, item, NULL, deadline);
 }
 
 int lc__channel_send_beyond(lc_channel *channel, void *item)

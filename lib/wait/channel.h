@@ -30,12 +30,21 @@ bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), v
 /* Takes out the oldest item that counts against the capacity. @return false: there is none. */
 bool lc__channel_take_counted(lc_channel *channel, void **item);
 /*
- * As lc_channel_send or receive, of a channel that is no view, for a caller that holds
- * something: begins with no lc__task_check, and where the calling task must end it returns -EINTR,
- * with nothing sent or received. An item that was sent before that is sent: 1.
+ * As lc_channel_send or receive, of a channel that is no view, and ended by the close of `end`, if
+ * that is not NULL. The transfer wins over `end`. For a caller that holds something: the call does
+ * not begin with lc__task_check(), and returns -EINTR, with nothing sent or received, if the
+ * calling task must end. An item that was sent before that is sent: 1. @return also LC__ENDED.
  */
-int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
-                         int64_t deadline);
+int lc__channel_transfer_or_end(lc_channel *channel, enum lc__channel_side side, void **item,
+                                lc_handle *end, int64_t deadline);
+static inline int lc__channel_transfer(lc_channel *channel, enum lc__channel_side side, void **item,
+                                       int64_t deadline)
+{
+    return lc__channel_transfer_or_end(channel, side, item, NULL, deadline);
+}
+/* As lc_channel_send and receive, and ended by the close of `end`. @return also LC__ENDED. */
+int lc__channel_send_or_end(lc_channel *channel, void *item, lc_handle *end, int64_t deadline);
+int lc__channel_receive_or_end(lc_channel *channel, void **item, lc_handle *end, int64_t deadline);
 /* Sends an item though the channel may be full. @return 0, -EPIPE, -ENOMEM. */
 int lc__channel_send_beyond(lc_channel *channel, void *item);
 /*
@@ -49,8 +58,9 @@ bool lc__channel_look(lc_channel *channel, void (*look)(const void *item, void *
  * channel's. `viewed` is what lc__channel_new_view got.
  */
 struct lc__channel_view {
-    /* As lc_channel_receive. */
-    int (*receive)(lc_channel *channel, void *viewed, void **item, int64_t deadline);
+    /* As lc__channel_receive_or_end. */
+    int (*receive)(lc_channel *channel, void *viewed, void **item, lc_handle *end,
+                   int64_t deadline);
     /* Whether nothing comes from the others any more. */
     bool (*is_spent)(void *viewed);
     size_t (*length)(void *viewed);

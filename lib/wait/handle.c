@@ -150,32 +150,44 @@ bool lc_handle_is_closed(const lc_handle *handle)
     return handle && atomic_load_explicit(&handle->state, memory_order_acquire) & CLOSED;
 }
 
-int lc__handle_wait(lc_handle *handle, int64_t deadline)
+int lc__park_or_end(struct lc__end *end, int64_t deadline, const struct lc__park_reason *reason)
+{
+    struct lc__parker *parker = end->waiter.parker;
+    if (end->handle && !lc__handle_add(end->handle, &end->waiter))
+        return LC__ENDED;
+    int result = 0;
+    while (result == 0 && lc__parker_count(parker) == 0)
+        result = lc__park(parker, 0, deadline, reason);
+    if (!end->handle || lc__handle_remove(end->handle, &end->waiter))
+        return result;
+    end->unparks = 1;
+    return result == -EINTR ? result : LC__ENDED;
+}
+
+int lc__handle_wait_or_end(lc_handle *handle, lc_handle *end_handle, int64_t deadline)
 {
     struct lc__park_reason reason = {"handle", handle};
     struct lc__parker parker;
     struct lc__waiter waiter = {.parker = &parker};
+    struct lc__end end = {.handle = end_handle, .waiter = {.parker = &parker}};
     if (!handle)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    bool direct = lc__parker_init_direct(&parker, deadline);
+    bool direct = lc__parker_init_direct(&parker, end_handle ? LC_NOW : deadline);
     if (!lc__handle_add(handle, &waiter))
         return 0;
     if (direct) {
         lc__park_direct(&parker, &reason);
         return 0;
     }
-    int result = 0;
-    while (result == 0 && lc__parker_count(&parker) == 0)
-        result = lc__park(&parker, 0, deadline, &reason);
+    int result = lc__park_or_end(&end, deadline, &reason);
     if (result == 0)
         return 0;
-    if (lc__handle_remove(handle, &waiter))
-        return result;
-    /* Closed in the last moment: the closer still has to touch the parker. */
-    lc__park_until(&parker, 1);
-    return result == -EINTR ? result : 0;
+    bool closed = !lc__handle_remove(handle, &waiter);
+    /* A closer that has taken a waiter out still has to unpark the parker. */
+    lc__park_until(&parker, end.unparks + closed);
+    return closed && result != -EINTR ? 0 : result;
 }
 
 int lc_handle_wait(lc_handle *handle, int64_t deadline)

@@ -78,11 +78,34 @@ bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter);
 /* Takes a waiter out. @return false if a closer has it: it will be told. */
 bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter);
 
+/* What a wait returns besides 0 and a negative errno: the handle that was to end it has closed. */
+enum { LC__ENDED = 2 };
+
 /*
- * As lc_handle_wait, for a caller that holds something: begins with no lc__task_check, and where
- * the calling task must end it returns -EINTR, once it no longer waits.
+ * As lc_handle_wait, and ended by the close of `end`, if that is not NULL. The handle wins over
+ * `end`. For a caller that holds something: the call does not begin with lc__task_check(), and
+ * returns -EINTR, once it no longer waits, if the calling task must end. @return also LC__ENDED.
  */
-int lc__handle_wait(lc_handle *handle, int64_t deadline);
+int lc__handle_wait_or_end(lc_handle *handle, lc_handle *end, int64_t deadline);
+static inline int lc__handle_wait(lc_handle *handle, int64_t deadline)
+{
+    return lc__handle_wait_or_end(handle, NULL, deadline);
+}
+
+/* A handle, such as that of a context, whose close ends a wait for something else. */
+struct lc__end {
+    lc_handle *handle;        /* NULL: nothing ends the wait */
+    struct lc__waiter waiter; /* its parker is that of the wait */
+    unsigned unparks;         /* how often `handle` has unparked the parker, or is about to */
+};
+
+/*
+ * Parks until the parker is unparked for the first time, be it by the close of `end`. The parker is
+ * in the list of `end` only during the call. The caller waits for `end->unparks`, and for those of
+ * its own, before the memory of `end` goes.
+ * @return 0: something else than `end` has unparked it; LC__ENDED; or a result of lc__park.
+ */
+int lc__park_or_end(struct lc__end *end, int64_t deadline, const struct lc__park_reason *reason);
 
 /* Lists of waiters, `*first` being NULL for an empty one. The caller sees to locking. */
 void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter);

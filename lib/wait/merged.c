@@ -44,7 +44,8 @@ static int merged_take(struct merged *merged, void **item)
     return -EAGAIN;
 }
 
-static int merged_receive(lc_channel *channel, void *viewed, void **item, int64_t deadline)
+static int merged_receive(lc_channel *channel, void *viewed, void **item, lc_handle *end,
+                          int64_t deadline)
 {
     int waited = 0;
     for (;;) {
@@ -55,7 +56,9 @@ static int merged_receive(lc_channel *channel, void *viewed, void **item, int64_
         if (waited < 0)
             return waited;
         lc_waitable any_source = lc_on_receive(channel);
-        waited = lc_wait_any(&any_source, 1, deadline);
+        waited = lc__wait_any(&any_source, 1, end, deadline);
+        if (waited == 1)
+            return LC__ENDED;
     }
 }
 
