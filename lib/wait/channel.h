@@ -1,5 +1,6 @@
 /*
- * channel.h (internal): what a wait for several things needs of a channel. Floor 2.
+ * channel.h (internal): channels for ports of threads, for waits for several things, and for
+ * channels that are views of others. Floor 2.
  */
 #ifndef LIFECYCLE_WAIT_CHANNEL_H
 #define LIFECYCLE_WAIT_CHANNEL_H
@@ -20,20 +21,18 @@ enum lc__channel_side { LC__RECEIVE, LC__SEND };
  */
 lc_channel *lc__channel_new_counting(const lc_channel_options *options,
                                      bool (*is_extra)(const void *item));
-/* The same with when_full of LC_CHANNEL_WAIT. @return 0, -ENOMEM. */
-int lc__channel_new_growing(size_t capacity, void (*discard)(void *item),
-                            bool (*is_extra)(const void *item), lc_channel **channel);
+
 /*
- * Takes the oldest item out if `asked` says so, under the channel's lock. @return whether it did.
+ * Takes the oldest item out if `asked`, called under the channel's lock, returns true. The channel
+ * is no view. @return whether it did.
  */
 bool lc__channel_take_if(lc_channel *channel, bool (*asked)(const void *item), void **item);
-/* Takes out the oldest item that counts against the capacity. @return false: there is none. */
-bool lc__channel_take_counted(lc_channel *channel, void **item);
 /*
- * As lc_channel_send or receive, of a channel that is no view, and ended by the close of `end`, if
- * that is not NULL. The transfer wins over `end`. For a caller that holds something: the call does
- * not begin with lc__task_check(), and returns -EINTR, with nothing sent or received, if the
- * calling task must end. An item that was sent before that is sent: 1. @return also LC__ENDED.
+ * Sends or receives as lc_channel_send and lc_channel_receive do. The close of `end`, which may be
+ * NULL, ends the wait, unless the transfer is possible. For a caller that holds something: the call
+ * does not begin with lc__task_check(). The channel is no view.
+ * @return a result of lc_channel_send or lc_channel_receive; LC__ENDED; -EINTR: the calling task
+ * must end, and nothing was sent or received; 1: the task must end, and the item was sent.
  */
 int lc__channel_transfer_or_end(lc_channel *channel, enum lc__channel_side side, void **item,
                                 lc_handle *end, int64_t deadline);
@@ -42,58 +41,61 @@ static inline int lc__channel_transfer(lc_channel *channel, enum lc__channel_sid
 {
     return lc__channel_transfer_or_end(channel, side, item, NULL, deadline);
 }
-/* As lc_channel_send and receive, and ended by the close of `end`. @return also LC__ENDED. */
+/*
+ * As lc_channel_send and lc_channel_receive, but the close of `end`, which may be NULL, ends the
+ * wait. @return also LC__ENDED.
+ */
 int lc__channel_send_or_end(lc_channel *channel, void *item, lc_handle *end, int64_t deadline);
 int lc__channel_receive_or_end(lc_channel *channel, void **item, lc_handle *end, int64_t deadline);
-/* Sends an item though the channel may be full. @return 0, -EPIPE, -ENOMEM. */
+/* Sends an item even if the channel, which is no view, is full. @return 0, -EPIPE, -ENOMEM. */
 int lc__channel_send_beyond(lc_channel *channel, void *item);
 /*
- * Shows the oldest item, under the channel's lock, as another thread may take it and free it; of a
- * channel that is not merged. @return whether there is one.
+ * Calls `look` with the oldest item under the channel's lock, so that no other thread takes and
+ * frees it. The channel is no view. @return whether there is an item.
  */
 bool lc__channel_look(lc_channel *channel, void (*look)(const void *item, void *arg), void *arg);
 
 /*
- * What a channel that is a view of others does. It holds no items; its own closing is the
- * channel's. `viewed` is what lc__channel_new_view got.
+ * How a channel that is a view of others finds their items, since it holds none. lc_channel_close
+ * closes the view alone. `viewed` is the pointer given to lc__channel_new_view.
  */
 struct lc__channel_view {
     /* As lc__channel_receive_or_end. */
     int (*receive)(lc_channel *channel, void *viewed, void **item, lc_handle *end,
                    int64_t deadline);
-    /* Whether nothing comes from the others any more. */
+    /* Whether all the others are closed and empty. */
     bool (*is_spent)(void *viewed);
     size_t (*length)(void *viewed);
-    /* As lc__channel_watch_size, watch and unwatch of LC__RECEIVE, of the others alone. */
+    /* As lc__channel_watch_size, watch and unwatch, for LC__RECEIVE and the others alone. */
     size_t (*watch_size)(const void *viewed);
     bool (*watch)(void *viewed, struct lc__waiter *waiters);
     unsigned (*unwatch)(void *viewed, struct lc__waiter *waiters);
     void (*free)(void *viewed);
 };
 
-/* NULL: no memory; then `viewed` is still the caller's. */
+/* Takes `viewed` over. NULL: no memory; then `viewed` is still the caller's. */
 lc_channel *lc__channel_new_view(const struct lc__channel_view *view, void *viewed);
 bool lc__channel_is_view(const lc_channel *channel);
-/* Whether it is closed and empty. Of a channel that is no view. */
+/* Whether the channel, which is no view, is closed and empty. */
 bool lc__channel_is_spent(lc_channel *channel);
 
 /* Whether a receive, or a send, would not wait now. */
 bool lc__channel_is_ready(lc_channel *channel, enum lc__channel_side side);
 
-/* How many waiters a watch of this channel takes: more than one for a view. */
+/* How many waiters a watch of this channel takes: 1, but more for a view. */
 size_t lc__channel_watch_size(const lc_channel *channel);
 /*
- * Adds waiters, whose parker is set, to be unparked when the channel may have become ready.
- * @return false if it is ready now; some may have been added all the same.
+ * Adds waiters. The channel unparks their parkers, each once, when it may have become ready.
+ * @return false if the channel is ready now; some waiters may have been added all the same.
  */
 bool lc__channel_watch(lc_channel *channel, enum lc__channel_side side, struct lc__waiter *waiters);
 /*
- * The same for a receive from one of the sources of a view. A source that is spent is not ready,
- * since a view looks at all its sources. It is watched all the same, since an item may come back
- * to it that was handed to a receiver which did not return.
+ * The same for a receive from one of the sources of a view. A source that is closed and empty is
+ * not ready, since the view looks at all its sources. It is watched all the same: a receiver that
+ * does not return gives its item back to the source.
  */
 bool lc__channel_watch_source(lc_channel *source, struct lc__waiter *waiter);
-/* Takes them out. @return how many of them have been, or are being, unparked. */
+/* Takes the waiters out. @return how many of them have been, or are being, unparked. */
 unsigned lc__channel_unwatch(lc_channel *channel, enum lc__channel_side side,
                              struct lc__waiter *waiters);
 
