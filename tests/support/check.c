@@ -1,6 +1,6 @@
 /*
- * check.c: the test program: collects the suites, runs them all or those named on the command line, and
- * lets CUnit print its summary. See check.h.
+ * check.c: the test program: collects the suites, runs them all or those named on the command line,
+ * and lets CUnit print its summary. See check.h.
  */
 #include "support/check.h"
 #include "support/mode.h"
@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,17 +90,24 @@ unsigned check_fewer(unsigned count)
 #define PATIENCE ((SLOWED ? 120 : 30) * LC_SECOND)
 
 /*
- * A wait whose wake-up was lost still succeeds when its patience ends and it looks once more. So it is noted when
- * patience was last asked for: if then nothing comes for as long as that, somebody has waited it out.
+ * A wait that misses its wake-up still succeeds: when its patience ends it looks once more. So
+ * check_patience notes the time of its last call: if the next comes a whole patience later, a wait
+ * has lasted until its deadline.
  */
 static _Atomic int64_t patience_asked; /* 0: not in this test */
 static atomic_bool waited_out;
 
+/* Not lc_now: the calling thread may be on a clock moved by hand. */
+static int64_t present_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * LC_SECOND + now.tv_nsec;
+}
+
 static void note_time(void)
 {
-    struct timespec now; /* not lc_now: the calling thread may be on a clock moved by hand */
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t present = now.tv_sec * LC_SECOND + now.tv_nsec;
+    int64_t present = present_time();
     int64_t before = atomic_exchange(&patience_asked, present);
     if (before > 0 && present - before >= PATIENCE)
         atomic_store(&waited_out, true);
@@ -114,8 +122,8 @@ int64_t check_patience(void)
 }
 
 /*
- * What is awaited may need time to pass, which in a simulation it does only while nobody can run;
- * and it may need nothing but a turn, which should come at many moments.
+ * What is awaited may need time to pass, which in a simulation it does only while nothing can run;
+ * or it may need only a turn, which should come at many moments.
  */
 static void let_others_run(void)
 {
@@ -326,7 +334,10 @@ struct check_exit check_child(const char *name)
     return run.result;
 }
 
-/* Threads that have ended are joined, or a sanitizer takes them for leaked; a child with running workers may be. */
+/*
+ * Threads that have ended are joined, or a sanitizer takes them for leaked; a child with running
+ * workers may be.
+ */
 static int end_child(int status)
 {
     lc_log_set_level((lc_log_level)0);
@@ -344,7 +355,7 @@ static bool wanted(const char *title, int count, char **names)
     return any;
 }
 
-/** Ends the run loudly if the library still holds something: a leak nobody else would see. */
+/** Ends the run loudly if the library still holds something: a leak that no test would see. */
 static void leaves_nothing(void)
 {
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
@@ -357,8 +368,8 @@ static CU_TestInfo last_tests[] = {
 };
 
 /*
- * A test that hangs although its waits have deadlines would hold up everything behind it for ever: name it and
- * end the run. Only calls that are safe in a signal handler.
+ * A test that hangs although its waits have deadlines would hold up everything behind it for ever:
+ * name it and end the run. Only calls that are safe in a signal handler.
  */
 static const char *volatile running = "?"; /* the name of the test */
 
@@ -400,8 +411,36 @@ void check_goes_on(void)
     alarm(SLOWED ? 900 : 300);
 }
 
+/* ---- how long tests take: printed with LC_CHECK_TIMES in the environment ---- */
+
+static int64_t begun, cpu_before;
+
+static int64_t nanoseconds(struct timeval time)
+{
+    return time.tv_sec * LC_SECOND + time.tv_usec * LC_MICROSECOND;
+}
+
+/* Of this process and of its children that have ended. */
+static int64_t cpu_time(void)
+{
+    struct rusage own, ended;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &ended);
+    return nanoseconds(own.ru_utime) + nanoseconds(own.ru_stime) + nanoseconds(ended.ru_utime) +
+           nanoseconds(ended.ru_stime);
+}
+
+static void print_times(void)
+{
+    if (getenv("LC_CHECK_TIMES"))
+        printf("[%.3f s, processors %.3f s] ", (double)(present_time() - begun) / 1e9,
+               (double)(cpu_time() - cpu_before) / 1e9);
+}
+
 static void before_each(void)
 {
+    begun = present_time();
+    cpu_before = cpu_time();
     running = CU_get_current_test() ? CU_get_current_test()->pName : "?";
     on_crash = NULL;
     atomic_store(&patience_asked, 0);
@@ -412,6 +451,7 @@ static void before_each(void)
 static void after_each(void)
 {
     alarm(0);
+    print_times();
     if (atomic_load(&patience_asked) > 0)
         note_time();
     if (atomic_load(&waited_out))
@@ -453,7 +493,10 @@ static bool choose_seed(const char *given)
     return false;
 }
 
-/* Who started us in the background may have had these ignored, and a child would inherit that. */
+/*
+ * A shell that starts the program in the background may ignore these, and a child would inherit
+ * that.
+ */
 static void begin_with_default_signals(void)
 {
     signal(SIGHUP, SIG_DFL);
