@@ -1,6 +1,6 @@
 /*
- * isolate_control.c: contract C8-C11, C14: what can be asked of an isolate from outside, and what it
- * tells of its errors and of its end.
+ * isolate_control.c: contract C8-C11, C14: what can be asked of an isolate from outside, and what
+ * it tells of its errors and of its end.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* The isolate, for who was given no capabilities. */
+/* The isolate, as a caller without capabilities has it. */
 static lc_isolate bare(const struct scripted_isolate *isolate)
 {
     return (lc_isolate){isolate->real.control, LC_NO_CAPABILITY, LC_NO_CAPABILITY};
@@ -692,7 +692,7 @@ static void deferred_calls_of_a_killed_one_run(void)
     isolate_drop(&isolate);
 }
 
-/* Sends what it owns to one whose mailbox is full, and is parked there. */
+/* Sends what it owns to one with a full mailbox, and is parked there. */
 struct parking {
     struct scripted_isolate *receiver;
     struct load *load;
@@ -711,7 +711,7 @@ static lc_error *parks(struct scripted_isolate *isolate, void *arg)
     return NULL;
 }
 
-/* The mailbox is full again before whoever is parked there can look. */
+/* The mailbox is full again before a parked sender can look. */
 static lc_error *fills_its_mailbox(struct scripted_isolate *isolate, void *arg)
 {
     bool told = isolate_told(isolate, isolate_says, arg);
@@ -1130,9 +1130,9 @@ static void without_listener_it_is_logged(void)
     CU_ASSERT_EQUAL(lc_isolate_add_error_listener(isolate.real, LC_NO_PORT), -EINVAL);
     CU_ASSERT_EQUAL(lc_isolate_remove_error_listener(isolate.real, isolate.notes.send), 0);
     check_log_capture();
-    CU_ASSERT_TRUE(isolate_told(&isolate, isolate_throws, "nobody hears"));
+    CU_ASSERT_TRUE(isolate_told(&isolate, isolate_throws, "unheard"));
     CU_ASSERT_TRUE(hears(isolate.notes, "exit"));
-    CU_ASSERT_EQUAL(check_log_count("isolate: uncaught error: nobody hears backtrace="), 1);
+    CU_ASSERT_EQUAL(check_log_count("isolate: uncaught error: unheard backtrace="), 1);
     check_log_release();
     isolate_drop(&isolate);
 }
@@ -1561,7 +1561,7 @@ CHECK_SUITE_IN_MODES(
     {"C8 pings that wait when an error is fatal are answered", pings_before_an_error_are_answered},
     {"C8 an isolate that pings itself at once has the answer sent before the call returns",
      isolate_pings_itself},
-    {"C8 pings of nobody, and bad ones, are refused, and keep what they would move",
+    {"C8 pings of no isolate, and bad ones, are refused, and keep what they would move",
      pings_that_are_refused},
     {"C9 by default a kill lets the running handler return", kill_comes_before_the_next_event},
     {"C9 a kill of oneself before the next event returns", kill_of_oneself_before_the_next_event},
@@ -1599,8 +1599,8 @@ CHECK_SUITE_IN_MODES(
     {"C11 errors of timers are told", errors_of_timers_are_told},
     {"C11 every listener is told, the same port once", every_listener_is_told_once},
     {"C11 an error listener can be removed", error_listener_is_removed},
-    {"C11 an error that nobody listens for is logged", without_listener_it_is_logged},
-    {"C11 an error that somebody listens for is not logged", with_a_listener_it_is_not_logged},
+    {"C11 an error without a listener is logged", without_listener_it_is_logged},
+    {"C11 an error with a listener is not logged", with_a_listener_it_is_not_logged},
     {"C11 a fatal error ends the isolate, and is told before the exit", fatal_error_ends_it},
     {"C11 an error is told before deferred calls run", error_is_told_before_deferred_calls},
     {"C11 if errors are not fatal it goes on with the next message", goes_on_with_the_next_message},

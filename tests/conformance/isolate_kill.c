@@ -380,7 +380,7 @@ static void wait_connect(struct never *never)
     lc_error_unref(lc_connect(NULL, "127.0.0.1", silent_port, &fd, LC_FOREVER));
 }
 
-/* A listener whose queue is full. @return how many descriptors it takes, in `fds`. */
+/* A listener with a full queue. @return how many descriptors it takes, in `fds`. */
 static int silence_begin(int fds[8])
 {
     const struct sockaddr_in address = {.sin_family = AF_INET,
@@ -466,7 +466,7 @@ static void items_for_killed_receivers(void)
         item_for_a_killed_receiver(i & 1, i & 2);
 }
 
-/* It comes back to a channel that has been closed meanwhile, and on which a merged one waits. */
+/* It comes back to a channel that has been closed, and on which a merged one waits. */
 static void item_comes_back_to_a_closed_channel(void)
 {
     static int item;
@@ -536,7 +536,7 @@ static void messages_of_killed_senders(void)
         message_of_a_killed_sender();
 }
 
-/* Each sends to the other, whose mailbox is full, and parks. */
+/* Each sends to the other's full mailbox, and parks. */
 static lc_error *sends_without_end(struct scripted_isolate *isolate, void *other)
 {
     lc_defer(isolate_count_deferred, isolate);

@@ -1,6 +1,7 @@
 /*
- * isolate_life.c: contract C4 to C7, C12, C13: control before messages, references and capabilities,
- * pauses, how isolates are spawned, what they live by, and how they end themselves. And timers.
+ * isolate_life.c: contract C4 to C7, C12, C13: control before messages, references and
+ * capabilities, pauses, how isolates are spawned, what they live by, and how they end themselves.
+ * And timers.
  */
 #include "support/check.h"
 #include "support/clock.h"
@@ -359,7 +360,7 @@ static void ones_own_reference_is_the_spawners(void)
     subject_stop(&subject);
 }
 
-/* Spawned by somebody who wants no reference; it has one to give all the same. */
+/* Its spawner wants no reference; it has one to give all the same. */
 static lc_error *open_for_nobody(void *report)
 {
     port_with(pass_number, report);
@@ -551,7 +552,7 @@ static lc_error *open_silently(void *arg)
     return NULL;
 }
 
-/* Nobody has been given the capabilities of an isolate whose spawner wanted no reference. */
+/* No caller has the capabilities of an isolate that was spawned without a reference. */
 static void empty_capability_opens_nothing(void)
 {
     struct subject subject = {.probe = probe_open()};
@@ -1098,7 +1099,7 @@ static void weakness_is_changed_at_any_time(void)
 
 /* ---- C13: timers ---- */
 
-/* An isolate whose only ports are weak, so that it lives by its timer alone. */
+/* An isolate with only weak ports, so that it lives by its timer alone. */
 struct timed {
     struct subject subject;
     int64_t after;
@@ -1158,7 +1159,7 @@ static void isolate_lives_while_a_timer_is_periodic(void)
     gate_drop(&timed.subject.gate);
 }
 
-/* It sends to others: who hears nothing more of it, when it has ended. */
+/* It sends to others, which hear nothing more of it when it has ended. */
 struct herald {
     struct subject subject;
     lc_receive_port hearer;
@@ -1389,7 +1390,7 @@ static void exit_with_a_last_message_is_one_act(void)
     send_parcel(subject.ports[0].send, &dropped);
     lc_handle_close(subject.gate.open);
     PROBE_GETS(subject.probe, 1, farewell);
-    /* Who has it finds the isolate ended. */
+    /* A receiver of it finds the isolate ended. */
     CU_ASSERT_EQUAL(lc_isolate_read_state(subject_isolate(&subject)), LC_ISOLATE_ENDED);
     CU_ASSERT_FALSE(lc_port_is_open(subject.ports[0].send));
     CU_ASSERT_EQUAL(atomic_load(&dropped.destroyed), 1);
@@ -1414,7 +1415,7 @@ static void last_message_may_be_moved(void)
     subject_ends(&subject);
 }
 
-/* Nobody gets it: there is no port, or it is closed. */
+/* It goes nowhere: there is no port, or it is closed. */
 static void last_message_that_nobody_gets_is_destroyed(void)
 {
     lc_receive_port closed = probe_open();
@@ -1676,7 +1677,7 @@ CHECK_SUITE_IN_MODES(
      CHECK_EXACT},
     {"C13 exit with a last message is one act", exit_with_a_last_message_is_one_act},
     {"C13 the last message may be moved", last_message_may_be_moved},
-    {"C13 a last message that nobody gets is destroyed once",
+    {"C13 a last message without a receiver is destroyed once",
      last_message_that_nobody_gets_is_destroyed},
     {"C13 the entry may exit", entry_may_exit},
     {"C13 messages for a port without a handler wait, and hold up no other port",

@@ -179,7 +179,7 @@ struct member {
     void *data;
 };
 
-/* Sends itself the next message, so that it comes anew to whatever thread has time. */
+/* Sends itself the next message, so that it goes to whatever thread has time. */
 static lc_error *go_round(lc_message *message, void *arg)
 {
     struct member *member = arg;
@@ -647,7 +647,9 @@ static lc_error *close_second(void *arg)
     return NULL;
 }
 
-/* What is queued at a port that is closed is dropped, and counted; what is queued at others stays. */
+/*
+ * What is queued at a port that is closed is dropped, and counted; what is queued at others stays.
+ */
 static void closing_drops_what_is_queued_there(void)
 {
     struct desk desk;
@@ -1150,7 +1152,7 @@ static void full_mailbox_parks_its_sender(void)
     full_drop(&full);
 }
 
-/* Sends something, and may be parked meanwhile. */
+/* Sends something, and may be parked for that. */
 struct sender {
     struct helper helper;
     struct doer self;
@@ -1313,7 +1315,7 @@ static lc_error *fill_own_mailbox(void *arg)
     return NULL;
 }
 
-static void nobody_is_parked_at_its_own_mailbox(void)
+static void never_parked_at_its_own_mailbox(void)
 {
     struct desk desk;
     desk_init(&desk);
@@ -1452,7 +1454,7 @@ CHECK_SUITE_IN_MODES(
     {"C2 several ports of a thread or fiber share one order", several_ports_share_one_order},
     {"C2 each sender's order is kept over several ports, while others send",
      each_senders_order_is_kept_over_several_ports},
-    {"C2 a message wakes who receives", message_wakes_its_receiver},
+    {"C2 a message wakes its receiver", message_wakes_its_receiver},
     {"C2 receiving has a deadline", receiving_has_a_deadline},
     {"C2 a port is waited for together with other things", port_is_waited_for_with_others},
     {"C2 addresses are values: copied, compared, hashed", addresses_are_values},
@@ -1499,4 +1501,4 @@ CHECK_SUITE_IN_MODES(
      parked_sender_goes_on_when_the_receiver_is_gone},
     {"C19 an isolate is parked like others", isolate_is_parked_like_others},
     {"C19 a parked sender has a deadline", parked_sender_has_a_deadline},
-    {"C19 nobody is parked at its own mailbox", nobody_is_parked_at_its_own_mailbox});
+    {"C19 an isolate is never parked at its own mailbox", never_parked_at_its_own_mailbox});

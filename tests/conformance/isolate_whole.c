@@ -35,7 +35,7 @@ static void do_task(void *arg)
     struct task *task = arg;
     task->thread = later_self();
     lc_handle_close(task->begun);
-    /* Outside of the library: the thread can do nothing else meanwhile. */
+    /* Outside of the library: the thread can do nothing else. */
     while (task->hold && sem_wait(task->hold) != 0)
         continue;
     lc_handle_close(task->ended);
@@ -299,7 +299,7 @@ static void free_refuses_drains_and_joins(void)
     sem_destroy(&hold);
 }
 
-/* An isolate that lives is waited for, and handles what it is sent meanwhile. */
+/* An isolate that lives is waited for, and handles what it is sent until it ends. */
 static void free_waits_for_isolates(void)
 {
     struct freeing freeing = {.executor = fibers_executor(2)};
@@ -782,7 +782,7 @@ static void waiting_for_a_run_and_killed(void)
 
 /* ---- C18: as a component ---- */
 
-/* Its entry says "begins", and lets the test know who it is. */
+/* Its entry says "begins", and tells the test its reference. */
 static lc_error *begins(struct scripted_isolate *isolate, void *arg)
 {
     (void)arg;
@@ -1098,7 +1098,7 @@ static lc_behavior answer(const lc_failure *failure, void *arg)
 struct play {
     struct scope scope;
     lc_component *supervisor;
-    lc_observer *observer; /* whose channel is another thing that is sent to in passing */
+    lc_observer *observer; /* its channel is another that is sent to in passing */
     lc_behavior behavior;
     struct scripted_isolate isolates[2]; /* the second depends on the first */
 };
@@ -1216,7 +1216,7 @@ static void nodes_are_shut_down_in_order(void)
     play_end(&play, 1);
 }
 
-static void node_that_ends_stops_nobody(void)
+static void node_that_ends_stops_no_other(void)
 {
     struct play play;
     play_begin(&play, LC_RESTART, begins);
@@ -1232,8 +1232,8 @@ static void node_that_ends_stops_nobody(void)
 }
 
 /*
- * Whoever makes something happen deals with it for the supervisor: here an isolate whose entry has
- * returned, and that has been killed. That must not cut the supervisor short.
+ * The thread that makes something happen deals with it for the supervisor: here an isolate; its
+ * entry has returned, and that has been killed. That must not cut the supervisor short.
  */
 static void killed_while_it_serves_the_supervisor(void)
 {
@@ -1351,11 +1351,12 @@ CHECK_SUITE_IN_MODES(
     {"C17 a run that has not ended by its deadline is killed", run_has_a_deadline},
     {"C17 a run has an isolate of its own, of that name", run_is_in_an_isolate_of_that_name},
     {"C17 a run may be within an isolate", run_within_an_isolate},
-    {"C17 who waits for a run and is killed leaves nothing behind", waiting_for_a_run_and_killed},
-    {"C14 holds do not hold an isolate whose component is stopped",
+    {"C17 an isolate that is killed while it waits for a run leaves nothing behind",
+     waiting_for_a_run_and_killed},
+    {"C14 holds do not hold an isolate when its component is stopped",
      component_that_is_stopped_is_not_held},
     {"C18 an isolate is ready after its entry returned", ready_after_the_entry},
-    {"C18 an isolate whose entry fails is never ready", not_ready_if_the_entry_fails},
+    {"C18 an isolate with an entry that fails is never ready", not_ready_if_the_entry_fails},
     {"C18 an isolate is done after its exit", done_after_the_exit},
     {"C18 its error is thrown on the context after the listeners were told",
      errors_are_thrown_on_the_context},
@@ -1366,13 +1367,13 @@ CHECK_SUITE_IN_MODES(
     {"C18 started under an ended context it ends", started_under_an_ended_context},
     {"C18 a component starts once", starts_once},
     {"C18 one that was never started lets go of its argument", never_started},
-    {"C18 one whose start fails lets go of its argument", start_that_fails},
+    {"C18 one that fails to start lets go of its argument", start_that_fails},
     {"C18 its options are copied", options_are_copied},
     {"C18 as a node it is ready after its entry", node_is_ready_after_its_entry},
     {"C18 as a node it is restarted after an error", node_is_restarted},
-    {"C18 as a node it is stopped, and who depends on it", node_is_stopped},
+    {"C18 as a node it is stopped, and with it what depends on it", node_is_stopped},
     {"C18 as nodes isolates are shut down in order", nodes_are_shut_down_in_order},
-    {"C18 a node that ends by itself stops nobody", node_that_ends_stops_nobody},
+    {"C18 a node that ends by itself stops no other", node_that_ends_stops_no_other},
     {"C18 a node that is killed while its readiness is told does not harm its supervisor",
      killed_while_it_serves_the_supervisor},
     {"C18 as a child in a tree it is restarted after an error, and stopped", child_of_a_tree});

@@ -1,6 +1,6 @@
 /*
- * lifecycle_combinators.c: contract A17: what is made of several handles, components, channels. (Waiting for an error
- * or done is also in lifecycle_signaler.c.)
+ * lifecycle_combinators.c: contract A17: what is made of several handles, components, channels.
+ * (Waiting for an error or done is also in lifecycle_signaler.c.)
  */
 #include "support/check.h"
 #include "support/fake.h"
@@ -267,7 +267,7 @@ static void first_start_error_is_returned(void)
     CU_ASSERT_EQUAL(last.starts, 0);
     CU_ASSERT_TRUE(lc_handle_is_closed(lc_manager_done(first))); /* cancelled and waited for */
     CU_ASSERT_PTR_NULL(lc_context_error(scope.context));
-    CHECK_OPEN(lc_signaler_thrown(scope.signaler)); /* it was returned: nobody else is told */
+    CHECK_OPEN(lc_signaler_thrown(scope.signaler)); /* it was returned, and told nowhere else */
     lc_error_unref(got);
     lc_error_unref(error);
     lc_component_destroy(merged);

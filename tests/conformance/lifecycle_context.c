@@ -80,7 +80,10 @@ static void first_cause_stays_below(void)
 
 /* ---- deadlines, on a clock moved by hand ---- */
 
-/* A context whose deadline lies on `clock`; the test itself stays on the usual one, so that its waits can end. */
+/*
+ * A context with a deadline on `clock`; the test itself stays on the usual one, so that its waits
+ * can end.
+ */
 static lc_context *with_deadline(struct check_clock *clock, lc_context *parent, int64_t deadline)
 {
     check_clock_use(clock);
@@ -556,11 +559,11 @@ CHECK_SUITE_IN_MODES(
      CHECK_LARGE},
     {"A1 callbacks run after the locks are released", callbacks_run_unlocked},
     {"A1 a callback may drop its context", callback_may_drop_its_context},
-    {"A1 who sees a done handle closed finds every context below ended",
+    {"A1 a caller that sees a done handle closed finds every context below ended",
      closed_means_all_below_ended},
     {"A1 done handles close from the top down", handles_close_top_down},
-    {"A1 who sees a done handle closed in another thread finds the ones below ended",
+    {"A1 another thread that sees a done handle closed finds the ones below ended",
      closed_means_ended_for_other_threads},
-    {"A1 a cancel wakes who sleeps on a context below", wake_reaches_sleepers},
+    {"A1 a cancel wakes sleepers on a context below", wake_reaches_sleepers},
     {"A1 a value is the nearest upward, and released once with its context",
      values_are_found_upward});

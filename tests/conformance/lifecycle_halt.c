@@ -1,6 +1,6 @@
 /*
- * lifecycle_halt.c: contract A21 and the run loop's signal handling. Signals are sent for real, so to child processes;
- * in the simulation they are simulated.
+ * lifecycle_halt.c: contract A21 and the run loop's signal handling. Signals are sent for real, so
+ * to child processes; in the simulation they are simulated.
  */
 #include "support/check.h"
 #include "support/later.h"
@@ -16,7 +16,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* A run whose only worker fails, whose handler answers spin-halt, and all one may want to know about it. */
+/*
+ * A run with one worker, which fails, and a handler that answers spin-halt; and what a test reads
+ * of it.
+ */
 struct halting {
     lc_context *context;
     lc_handle *halted; /* closed by on_halt */
@@ -123,7 +126,10 @@ static bool has_come(void *arg)
     return check_log_count(answer->name) > answer->before;
 }
 
-/* Sends a signal to the whole process and waits for the log line that answers it; the log is being captured. */
+/*
+ * Sends a signal to the whole process and waits for the log line that answers it; the log is being
+ * captured.
+ */
 static bool is_answered(int signal, const char *name)
 {
     struct answer answer = {name, check_log_count(name)};
@@ -162,7 +168,7 @@ CHECK_CHILD(halt_until_sigterm)
     STEP(9, stands(&halting));
     lc_context_cancel(halting.context, NULL);
     STEP(10, stands(&halting));
-    STEP(11, is_answered(SIGINT, "SIGINT")); /* each time anew */
+    STEP(11, is_answered(SIGINT, "SIGINT")); /* each time again */
     STEP(12, stands(&halting));
     check_signal(SIGTERM);
     STEP(13, lc_handle_wait(halting.finished, check_patience()) == 0);
@@ -200,7 +206,10 @@ static void earlier_sigterm_counts(void)
     CU_ASSERT_EQUAL(CHECK_APART(halt_after_sigterm), 0);
 }
 
-/* The halt is asked for by a run that a SIGTERM is just cancelling: the SIGTERM must not be needed twice. */
+/*
+ * The halt is asked for by a run that a SIGTERM is just cancelling: the SIGTERM must not be needed
+ * twice.
+ */
 static lc_error *fail_when_cancelled(lc_context *context, lc_ready *ready, void *arg)
 {
     lc_ready_signal(ready);
@@ -296,7 +305,7 @@ static void release_ends_all_halts_that_wait(void)
     struct helper helpers[COUNT];
     lc_error *error = lc_error_new(-EIO, "bare");
     check_log_capture();
-    CU_ASSERT_EQUAL(lc_halt_release(), 0); /* nobody waits; later ones are not affected */
+    CU_ASSERT_EQUAL(lc_halt_release(), 0); /* nothing waits; later ones are not affected */
     for (size_t i = 0; i < COUNT; i++) {
         halts[i] = (struct bare_halt){lc_handle_new(), lc_handle_new(), error, -1};
         helper_start(&helpers[i], halt_bare, &halts[i]);
@@ -410,7 +419,10 @@ static void signals_cancel_the_run(void)
     CU_ASSERT_EQUAL(CHECK_APART(run_until_sigint), 0);
 }
 
-/* A signal that comes while a failed instance ends is a cancel like any other: nothing more is made. */
+/*
+ * A signal that comes while a failed instance ends is a cancel like any other: nothing more is
+ * made.
+ */
 static lc_error *fail_then_be_terminated(lc_context *context, lc_ready *ready, void *arg)
 {
     (void)ready;

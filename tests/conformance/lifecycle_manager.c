@@ -32,7 +32,9 @@ static struct fixture fixture_init(size_t count)
     return fixture;
 }
 
-/* The workers' address is given to the workers, so the fixture must stay where it is from here on. */
+/*
+ * The workers' address is given to the workers, so the fixture must stay where it is from here on.
+ */
 static void fixture_start(struct fixture *fixture)
 {
     fixture->manager = worker_manager(fixture->workers, fixture->count);
@@ -44,7 +46,7 @@ static void fixture_drop(struct fixture *fixture)
 {
     scope_cancel(&fixture->scope); /* what is not ready need not say why it returns */
     for (size_t i = 0; i < fixture->count; i++)
-        lc_channel_close(fixture->workers[i].orders); /* whoever still runs returns */
+        lc_channel_close(fixture->workers[i].orders); /* what still runs returns */
     CHECK_CLOSES(lc_manager_done(fixture->manager));
     lc_manager_unref(fixture->manager);
     for (size_t i = 0; i < fixture->count; i++)
@@ -396,7 +398,10 @@ static void snap(lc_handle *handle, struct snapshot *snapshot, struct fixture *f
     CU_ASSERT_EQUAL(lc_handle_on_close(handle, take_snapshot, snapshot, NULL), 0);
 }
 
-/* Who sees the handle closed may be faster than the callbacks: the snapshot is waited for by itself. */
+/*
+ * A thread that sees the handle closed may be faster than the callbacks: so the test waits for the
+ * snapshot.
+ */
 static bool snapped(struct snapshot *snapshot)
 {
     bool taken = lc_handle_wait(snapshot->taken, check_patience()) == 0;
@@ -517,7 +522,7 @@ static void error_comes_at_once(enum worker_order failure)
     CU_ASSERT_PTR_EQUAL(error, fixture.workers[1].error);
     lc_error_unref(error);
     CHECK_OPEN(lc_manager_done(fixture.manager));
-    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_LOOK)); /* nobody waited for the others */
+    CU_ASSERT_TRUE(does(&fixture, 0, WORKER_LOOK)); /* it did not wait for the others */
     CU_ASSERT_TRUE(does(&fixture, 2, WORKER_LOOK));
     CU_ASSERT_TRUE(told(&fixture, 0, WORKER_RETURN));
     CU_ASSERT_TRUE(told(&fixture, 2, WORKER_RETURN));
@@ -588,7 +593,7 @@ static void later_errors_are_logged(void)
     fixture_drop(&fixture);
 }
 
-static void return_cancels_nobody(void)
+static void return_cancels_no_other(void)
 {
     struct fixture fixture = fixture_init(2);
     fixture_start(&fixture);
@@ -614,7 +619,7 @@ static void second_start_changes_nothing(void)
     CHECK_ERROR(lc_manager_start(fixture.manager, fixture.scope.context), -EALREADY);
     scope_cancel(&other);
     CHECK_OPEN(lc_manager_shutdown(fixture.manager));
-    CU_ASSERT_EQUAL(lc_channel_length(fixture.workers[0].answers), 0); /* nobody entered again */
+    CU_ASSERT_EQUAL(lc_channel_length(fixture.workers[0].answers), 0); /* none entered again */
     CU_ASSERT_TRUE(does(&fixture, 0, WORKER_READY));
     CU_ASSERT_TRUE(does(&fixture, 1, WORKER_READY));
     CHECK_CLOSES(lc_manager_ready(fixture.manager));
@@ -1245,12 +1250,12 @@ CHECK_SUITE_IN_MODES(
     {"A32 an error that comes after another worker's failure is named in the log",
      late_errors_after_a_failure_are_named},
     {"A2 a worker's second error is logged as unhandled", second_error_of_a_worker_is_not_late},
-    {"A12 a worker that simply returns cancels nobody", return_cancels_nobody},
+    {"A12 a worker that simply returns cancels no other", return_cancels_no_other},
     {"A13 starting twice answers EALREADY and changes nothing", second_start_changes_nothing},
     {"A13 without workers ready and done close at the start", no_workers_close_at_the_start},
     {"A13 under a cancelled context the workers still run", workers_run_under_a_cancelled_context},
     {"A13 a start without its arguments is refused", start_needs_its_arguments},
-    {"A14 a builder builds several managers, each runs the workers anew", builder_builds_several},
+    {"A14 a builder builds several managers, each runs the workers again", builder_builds_several},
     {"A14 managers have nothing to do with each other", built_managers_share_nothing},
     {"A15 the handles are the same before and after the start", handles_are_the_same_at_any_time},
     {"A15 a manager that was never started is simply dropped", unstarted_manager_is_dropped},

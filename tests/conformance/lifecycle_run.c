@@ -19,8 +19,9 @@
 #define WORKERS 3
 
 /*
- * A run loop in a helper of its own. Its instances are managers of workers, or fakes; its handler answers what
- * `answers` says, in turn. What the loop writes is read after `finished`, or after a word on `news`.
+ * A run loop in a helper of its own. Its instances are managers of workers, or fakes; its handler
+ * answers what `answers` says, in turn. What the loop writes is read after `finished`, or after a
+ * word on `news`.
  */
 struct run {
     struct scripted_worker workers[INSTANCES][WORKERS];
@@ -33,7 +34,7 @@ struct run {
     lc_channel *news;    /* an item for each instance made and each time the handler is asked */
     lc_handle *finished;
     struct helper helper;
-    struct doer loop; /* who runs it */
+    struct doer loop; /* the thread or fiber that runs it */
 
     unsigned made;
     unsigned factory_fails_at; /* the instance that cannot be made once, from 1; 0: none */
@@ -284,7 +285,9 @@ static void cancel_reaches_a_waiting_start(void)
     run_drop(run);
 }
 
-/* The component is done only when its start has returned, too: else it would be destroyed under it. */
+/*
+ * The component is done only when its start has returned, too: else it would be destroyed under it.
+ */
 static lc_error *start_done_before_return(struct fake *fake, lc_context *context)
 {
     struct run *run = fake->arg;
@@ -912,7 +915,7 @@ CHECK_SUITE_IN_MODES(
     {"A19 an error returned by start is fatal and counts as done", error_of_start_is_fatal},
     {"A19 an error returned by an inline start is fatal and counts as done",
      error_of_inline_start_is_fatal},
-    {"A19 a component whose start failed is restarted", restart_after_failed_start},
+    {"A19 a component that failed to start is restarted", restart_after_failed_start},
     {"A19 start runs as a worker of its own", start_is_a_worker_of_its_own},
     {"A19 a cancel reaches a start that waits", cancel_reaches_a_waiting_start},
     {"A19 an instance lives until its start has returned", instance_lives_until_its_start_returns},
@@ -930,7 +933,7 @@ CHECK_SUITE_IN_MODES(
     {"A22 a cancel waits for the instance to be done and returns the context's error",
      cancel_waits_for_done},
     {"A22 the deadline of the context ends the run with ETIMEDOUT", deadline_ends_with_timeout},
-    {"A22 an error thrown meanwhile is still put to the handler",
+    {"A22 an error thrown during the stop is still put to the handler",
      error_meanwhile_goes_to_the_handler},
     {"A22 an error with the code of the context's error is the clean answer to a cancel",
      answer_to_the_cancel_is_clean},

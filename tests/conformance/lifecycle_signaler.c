@@ -1,5 +1,6 @@
 /*
- * lifecycle_signaler.c: contract A2, A3, A6, A7: who receives an error, once, and how it may be wrapped.
+ * lifecycle_signaler.c: contract A2, A3, A6, A7: which signaler receives an error, once, and how it
+ * may be wrapped.
  */
 #include "support/check.h"
 #include "support/later.h"
@@ -55,7 +56,7 @@ static void later_errors_are_logged(void)
     scope_drop(&scope);
 }
 
-static void error_nobody_took_is_logged(void)
+static void error_not_taken_is_logged(void)
 {
     struct scope scope = scope_new(NULL);
     check_log_capture();
@@ -394,7 +395,7 @@ CHECK_SUITE_IN_MODES(
     lifecycle_signaler, "conformance: lifecycle: signalers",
     {"A2 the first error reaches the holder exactly once", first_error_reaches_holder_once},
     {"A2 later errors are logged as unhandled, with message and origin", later_errors_are_logged},
-    {"A2 an error nobody took is logged when the signaler goes", error_nobody_took_is_logged},
+    {"A2 an error that was not taken is logged when the signaler goes", error_not_taken_is_logged},
     {"A2 the error reaches the holder before the thrower's first deferred call",
      error_comes_before_deferred_calls},
     {"A2 a returned error reaches the holder before the first deferred call",

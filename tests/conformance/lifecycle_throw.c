@@ -1,5 +1,6 @@
 /*
- * lifecycle_throw.c: contract A4, A5: what a throw does to the thread that throws, and to a process without a signaler.
+ * lifecycle_throw.c: contract A4, A5: what a throw does to the thread that throws, and to a process
+ * without a signaler.
  */
 #include "support/check.h"
 #include "support/later.h"
@@ -186,7 +187,7 @@ static void foreign_cancelled(void *arg)
     foreign_returns(arg);
     pthread_cancel(pthread_self());
     for (;;)
-        pthread_testcancel(); /* not a call that sanitizers wrap: they do not see it left that way */
+        pthread_testcancel(); /* sanitizers wrap other calls, and miss that those do not return */
 }
 
 static void deferred_calls_run_at_the_end_of(void (*body)(void *arg))
@@ -486,20 +487,20 @@ CHECK_CHILD(throw_without_signaler)
 {
     lc_context *context = lc_context_new(NULL);
     lc_context *child = lc_context_new(context);
-    lc_throw(child, lc_error_new(-EIO, "nobody listens"));
+    lc_throw(child, lc_error_new(-EIO, "none listens"));
     return 0;
 }
 
 CHECK_CHILD(throw_without_context)
 {
-    lc_throw(NULL, lc_error_new(-EIO, "nobody at all"));
+    lc_throw(NULL, lc_error_new(-EIO, "none at all"));
     return 0;
 }
 
 CHECK_CHILD(signal_without_signaler)
 {
     lc_context *context = lc_context_new(NULL);
-    lc_signal_error(context, lc_error_new(-EIO, "nobody hears"));
+    lc_signal_error(context, lc_error_new(-EIO, "none hears"));
     return 0;
 }
 
@@ -603,7 +604,7 @@ CHECK_CHILD(throw_in_timer_callback)
     lc_context *timed = lc_context_with_deadline(scope.context, lc_deadline_after(LC_MILLISECOND));
     lc_handle_on_close(lc_context_done(timed), throw_in_callback, scope.context, NULL);
     lc_handle_wait(lc_signaler_thrown(scope.signaler), check_patience());
-    lc_sleep(LC_SECOND); /* the process is to end meanwhile; if not, the status tells */
+    lc_sleep(LC_SECOND); /* the process is to end before that; if not, the status tells */
     return 0;
 }
 
@@ -638,16 +639,16 @@ static void ends_with_70(const char *child, const char *said)
 
 static void no_signaler_ends_the_process(void)
 {
-    ends_with_70("throw_without_signaler", "nobody listens");
+    ends_with_70("throw_without_signaler", "none listens");
     ends_with_70("throw_without_signaler", "lifecycle_throw.c:");
     ends_with_70("throw_without_signaler_in_thread", "from another thread");
-    ends_with_70("throw_without_context", "nobody at all");
+    ends_with_70("throw_without_context", "none at all");
     ends_with_70("fail_without_signaler_above", "thrown nowhere");
 }
 
 static void signal_without_signaler_ends_the_process(void)
 {
-    ends_with_70("signal_without_signaler", "nobody hears");
+    ends_with_70("signal_without_signaler", "none hears");
 }
 
 static void throw_in_callbacks_ends_the_process(void)

@@ -1,7 +1,7 @@
 /*
  * naming.c: contract A18, A35: the one that holds everything up is named, down to the worker,
  * through nested supervisors, trees and merged components; in the error, in the log, for a signal
- * that comes again, in snapshots. And each line about a node says by its path whose it is.
+ * that comes again, in snapshots. And each line about a node names it by its path.
  */
 #include "support/check.h"
 #include "support/clock.h"

@@ -579,7 +579,7 @@ static void a_temporary_node_stops_instead_of_restarting(void)
     graph_drop(graph);
 }
 
-/* ---- a cancel meanwhile ---- */
+/* ---- a cancel during a stop ---- */
 
 static void an_error_thrown_before_the_cancel_is_judged_and_nothing_restarts(void)
 {
@@ -600,7 +600,7 @@ static void an_error_thrown_before_the_cancel_is_judged_and_nothing_restarts(voi
 
 /* ---- supervisors as nodes ---- */
 
-/* A graph whose supervisor is what the factory of another's node makes. */
+/* A graph's supervisor, made by the factory of another graph's node. */
 static lc_error *make_inner(lc_component **component, void *arg)
 {
     struct scripted_graph *inner = arg;
@@ -846,7 +846,7 @@ CHECK_SUITE_IN_MODES(
     {"A28 what restarts waits for its dependencies", what_restarts_waits_for_its_dependencies},
     {"A28 dependants restart along where their edge asks for it, in order",
      dependants_that_ask_for_it_restart_along},
-    {"A29 stop takes the descendants along, in order, and nobody else",
+    {"A29 stop takes the descendants along, in order, and no other node",
      stop_takes_descendants_along},
     {"A29 stop-parents takes the ancestors along, and all their descendants",
      stop_parents_takes_ancestors_and_all_their_descendants},
@@ -859,7 +859,8 @@ CHECK_SUITE_IN_MODES(
      an_error_around_the_cancel_cause_is_dropped},
     {"A32 any other is logged, attached to the run's error, and put to the handler",
      another_error_is_logged_and_attached},
-    {"A32 of whose answers shutdown and spin-halt count", a_late_error_may_turn_the_stop_into_more},
+    {"A32 of the answers to those shutdown and spin-halt count",
+     a_late_error_may_turn_the_stop_into_more},
     {"A32 so is one of a node that is shut down", an_error_of_a_node_that_is_shut_down_is_attached},
     {"A32 one of a node that restarts along is told, and no part of the run's end",
      an_error_of_what_restarts_along_is_told},

@@ -231,7 +231,7 @@ static void a_factory_that_blocks_holds_up_no_other_node(void)
     graph_drop(graph);
 }
 
-static void completing_stops_nobody(void)
+static void completing_stops_no_other(void)
 {
     struct scripted_graph *graph = graph_new();
     struct scripted_node *setup = graph_node(graph, "setup", "");
@@ -1058,7 +1058,7 @@ CHECK_SUITE_IN_MODES(
      nodes_without_a_path_start_in_parallel},
     {"A27 a factory that blocks holds up no other node",
      a_factory_that_blocks_holds_up_no_other_node},
-    {"A27 a node that completes stops nobody", completing_stops_nobody},
+    {"A27 a node that completes stops no other", completing_stops_no_other},
     {"A27 what completes without being ready keeps its ready dependants down, and is logged",
      completing_without_being_ready_keeps_dependants_down},
     {"A27 a factory that fails stops its node for good, and is logged",

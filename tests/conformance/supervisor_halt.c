@@ -21,7 +21,7 @@
             return (number);                                                                       \
     } while (0)
 
-/* A supervisor with a node that fails while two others run, and whose handler answers spin-halt. */
+/* A supervisor with a node that fails while two others run; its handler answers spin-halt. */
 struct halting {
     lc_supervisor *supervisor;
     lc_observer *observer;
@@ -431,7 +431,10 @@ static void signals_are_left_alone_unless_asked(void)
     CU_ASSERT_EQUAL(check_child("supervisor_without_signals").status, -SIGTERM);
 }
 
-/* The SIGTERM that cancels the run is the operator's word: the halt that comes then does not wait for another. */
+/*
+ * The SIGTERM that cancels the run is the operator's word: the halt that comes then does not wait
+ * for another.
+ */
 static lc_error *fail_when_told(lc_context *context, lc_ready *ready, void *arg)
 {
     lc_ready_signal(ready);

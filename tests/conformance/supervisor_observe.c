@@ -16,7 +16,7 @@
 
 /* ---- observers ---- */
 
-/* What an observer was told, and nobody has freed. */
+/* What an observer was told, not freed yet. */
 struct told {
     lc_event *events[128];
     size_t count;
@@ -217,7 +217,7 @@ static void a_slow_observer_loses_its_own_oldest(void)
     graph_begin(graph);
     for (unsigned number = 1; number <= RESTARTS; number++)
         node_order(broken, number, NODE_FAIL);
-    RUNS(broken, NODE_INSTANCES); /* nobody has waited for the one that does not listen */
+    RUNS(broken, NODE_INSTANCES); /* nothing has waited for the one that does not listen */
     graph_cancel(graph);
     listen(&swift, complete, LC_NOW);
     listen(&slow, lossy, LC_NOW);
@@ -584,7 +584,7 @@ CHECK_SUITE_IN_MODES(
     {"an observer is told of what ends well, and of what never starts", what_ends_well_is_told},
     {"a shutdown is told with its error", a_shutdown_is_told_with_its_error},
     {"a spin-halt is told with its error", a_halt_is_told_with_its_error},
-    {"a slow observer loses its own oldest, is told how many, and holds up nobody",
+    {"a slow observer loses its own oldest, is told how many, and holds up nothing",
      a_slow_observer_loses_its_own_oldest},
     {"observers come and go while it runs", observers_come_and_go_while_it_runs},
     {"an observer may be waited for among others", an_observer_may_be_waited_for_among_others},
@@ -593,7 +593,7 @@ CHECK_SUITE_IN_MODES(
     {"readiness before the start has returned is seen, and before an error that follows it",
      readiness_before_the_start_returns_is_seen},
     {"a snapshot shows every field", a_snapshot_shows_every_field, CHECK_EXACT},
-    {"a snapshot shows who stops, and who waits for that",
+    {"a snapshot shows what stops, and what waits for that",
      a_snapshot_shows_who_stops_and_who_waits_for_that},
     {"there is a snapshot before the run", there_is_a_snapshot_before_the_run},
     {"what was removed is not shown", what_was_removed_is_not_shown});

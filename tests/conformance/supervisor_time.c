@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* A graph whose clock stands, until it is moved. */
+/* A graph on a clock that stands until the test moves it. */
 static struct scripted_graph *graph_on_a_clock(void)
 {
     struct scripted_graph *graph = graph_new();
@@ -283,7 +283,7 @@ static void too_many_restarts_are_followed_by_a_behavior(void)
     graph_drop(graph);
 }
 
-static void restarts_further_apart_are_borne(void)
+static void restarts_further_apart_are_allowed(void)
 {
     struct scripted_graph *graph = graph_on_a_clock();
     graph_node(graph, "base", "");
@@ -599,7 +599,7 @@ static void a_removal_waits_for_what_is_overdue(void)
 CHECK_SUITE_IN_MODES(
     supervisor_time, "conformance: supervisor: time",
     {"A36 pauses grow from 100 ms to 30 s", pauses_grow, CHECK_EXACT},
-    {"A36 after a steady life a restart comes at once, and pauses begin anew",
+    {"A36 after a steady life a restart comes at once, and pauses start again",
      a_steady_life_sets_pauses_back, CHECK_EXACT},
     {"A36 an instant of readiness sets nothing back", an_instant_of_readiness_sets_nothing_back,
      CHECK_EXACT},
@@ -612,7 +612,7 @@ CHECK_SUITE_IN_MODES(
     {"A36 a cancel ends a pause at once", a_cancel_ends_a_pause_at_once, CHECK_EXACT},
     {"A36 too many restarts are followed by a behavior of their own",
      too_many_restarts_are_followed_by_a_behavior, CHECK_EXACT},
-    {"A36 restarts that are further apart are borne", restarts_further_apart_are_borne,
+    {"A36 restarts that are further apart are allowed", restarts_further_apart_are_allowed,
      CHECK_EXACT},
     {"A36 too many restarts may stop parents", too_many_restarts_may_stop_parents, CHECK_EXACT},
     {"A36 too many restarts may halt", too_many_restarts_may_halt, CHECK_EXACT},
@@ -620,8 +620,8 @@ CHECK_SUITE_IN_MODES(
      CHECK_EXACT},
     {"A35 what is not ready in time has failed, by -ETIMEDOUT",
      what_is_not_ready_in_time_has_failed, CHECK_EXACT},
-    {"A35 so has one whose factory blocks", a_factory_that_blocks_is_not_ready_in_time_either,
-     CHECK_EXACT},
+    {"A35 so has a node with a factory that blocks",
+     a_factory_that_blocks_is_not_ready_in_time_either, CHECK_EXACT},
     {"A35 an overdue node is logged, not waited for, and named in the error",
      what_is_overdue_is_not_waited_for, CHECK_EXACT},
     {"A35 at the final deadline all is told to stop, and what still runs is named",

@@ -1,6 +1,6 @@
 /*
- * task_group.c: task groups: what a task finds, the limit, what becomes of errors, what ends a group, and what
- * waiting for one means.
+ * task_group.c: task groups: what a task finds, the limit, what becomes of errors, what ends a
+ * group, and what waiting for one means.
  */
 #include "support/check.h"
 #include "support/clock.h"
@@ -512,7 +512,7 @@ static lc_error *wait_in_a_blocking_call(lc_context *context, void *arg)
     return NULL;
 }
 
-/** A group in a group, whose context has nothing to do with the outer one. */
+/** A group in a group, with a context that has nothing to do with the outer one. */
 static lc_error *wait_from_within(lc_context *context, void *arg)
 {
     (void)context;

@@ -1,7 +1,7 @@
 /*
- * told_to_stop.c: the one rule of <lifecycle/context.h>: of a function that was told to stop, by the
- * end of its context, NULL and an error with the code of the context's error mean the same, and any
- * other error is told. Wherever the program's functions return an error, with every answer.
+ * told_to_stop.c: the one rule of <lifecycle/context.h>: of a function that was told to stop, by
+ * the end of its context, NULL and an error with the code of the context's error mean the same, and
+ * any other error is told. Wherever the program's functions return an error, with every answer.
  */
 #include "support/check.h"
 #include "support/helper.h"
@@ -116,7 +116,7 @@ static lc_error *make_nothing(lc_component **component, void *arg)
     return error ? error : make_worker(component, arg);
 }
 
-/* A component whose start waits. */
+/* A component with a start that waits. */
 struct starting {
     lc_component component; /* first */
     struct probe *probe;

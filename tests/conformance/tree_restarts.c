@@ -67,7 +67,7 @@ static void restart_waits_for_all_below(void)
     CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b));
     CU_ASSERT_TRUE(runnable_told(c, RUNNABLE_YIELD));
     CU_ASSERT_TRUE(runnable_entered(a));
-    /* What was below is forgotten, and started anew by the restarted one. */
+    /* What was below is forgotten, and the restarted one starts it again. */
     CU_ASSERT_TRUE(tree_settles(&tree));
     CU_ASSERT_TRUE(runnable_absent(b) && runnable_absent(c));
     CU_ASSERT_EQUAL(tree_count(&tree), 3);
@@ -145,7 +145,9 @@ static void end_own_context(lc_context *context, void *arg)
     lc_context_cancel(context, NULL);
 }
 
-/* Whose parent has ended its context by its own hands, and goes on, dies: not below that. */
+/*
+ * A child dies after its parent has cancelled its own context and goes on: no restart below that.
+ */
 static void ended_by_own_hands(enum runnable_order order, lc_node_state state)
 {
     struct scripted_tree tree;
@@ -224,7 +226,7 @@ static void siblings_are_restarted(void)
     struct scripted_tree tree;
     tree_init(&tree);
     struct scripted_runnable *runnables = tree.runnables;
-    for (size_t i = A; i <= C; i++) /* who has not died does not pause */
+    for (size_t i = A; i <= C; i++) /* one that has not died does not pause */
         runnables[i].child.backoff = (lc_backoff){.first = LC_HOUR,
                                                   .most = LC_HOUR,
                                                   .factor = 1,
@@ -537,7 +539,7 @@ static void restart_types_of_the_dead(void)
     CU_ASSERT_EQUAL(restarted_along(LC_ONE_FOR_ALL, LC_TRANSIENT),
                     1u << A | 1u << B | 1u << C | 1u << D);
     CU_ASSERT_EQUAL(restarted_along(LC_ONE_FOR_ONE, LC_TRANSIENT), 1u << B);
-    /* Who is not restarted does not take others along. */
+    /* One that is not restarted does not take others along. */
     CU_ASSERT_EQUAL(restarted_along(LC_ONE_FOR_ALL, LC_TEMPORARY), 0);
     CU_ASSERT_EQUAL(restarted_along(LC_ONE_FOR_ONE, LC_TEMPORARY), 0);
     CU_ASSERT_EQUAL(restarted_along(LC_REST_FOR_ONE, LC_TEMPORARY), 0);
@@ -579,7 +581,7 @@ static void temporary_stays_down(void)
     CU_ASSERT_TRUE(runnable_absent(a));
     CU_ASSERT_EQUAL(tree_state(&tree, "root.a"), LC_NODE_CANCELED);
     CU_ASSERT_EQUAL(tree_state(&tree, "root.a.c"), -1);
-    CU_ASSERT_TRUE(dies(&tree, &runnables[ROOT], "root")); /* it keeps nobody from a restart */
+    CU_ASSERT_TRUE(dies(&tree, &runnables[ROOT], "root")); /* it keeps none from a restart */
     CU_ASSERT_TRUE(runnable_entered(&runnables[ROOT]));
     CU_ASSERT_TRUE(tree_start_children(&runnables[ROOT], (struct scripted_runnable *[]){a}, 1));
     tree_drop(&tree);
@@ -587,8 +589,8 @@ static void temporary_stays_down(void)
 
 /* ---- B17: intensity ---- */
 
-static struct scripted_runnable *bear(struct scripted_tree *tree, unsigned restarts,
-                                      lc_behavior exceeded)
+static struct scripted_runnable *die_together(struct scripted_tree *tree, unsigned restarts,
+                                              lc_behavior exceeded)
 {
     struct scripted_runnable *runnables = tree->runnables;
     runnables[A].group.intensity = (lc_intensity){restarts, LC_SECOND, exceeded};
@@ -596,7 +598,10 @@ static struct scripted_runnable *bear(struct scripted_tree *tree, unsigned resta
     return &runnables[A];
 }
 
-/* root - a - (b, c), and d beside a; "b" and "c" have died twice together, which is borne. */
+/*
+ * root - a - (b, c), and d beside a; "b" and "c" have died twice together, which the intensity
+ * allows.
+ */
 static bool open_borne(struct scripted_tree *tree)
 {
     struct scripted_runnable *runnables = tree->runnables, *root = &runnables[ROOT],
@@ -615,7 +620,7 @@ static void exceeded_stop(void)
     struct scripted_tree tree;
     set_on(&tree, clock);
     struct scripted_runnable *runnables = tree.runnables;
-    bear(&tree, 2, LC_STOP);
+    die_together(&tree, 2, LC_STOP);
     CU_ASSERT_TRUE(open_borne(&tree));
     CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
     CU_ASSERT_TRUE(
@@ -637,7 +642,7 @@ static void old_restarts_do_not_count(void)
     struct scripted_tree tree;
     set_on(&tree, clock);
     struct scripted_runnable *b = &tree.runnables[B], *c = &tree.runnables[C];
-    bear(&tree, 2, LC_STOP);
+    die_together(&tree, 2, LC_STOP);
     CU_ASSERT_TRUE(open_borne(&tree));
     check_clock_advance(clock, LC_SECOND);
     CU_ASSERT_TRUE(dies(&tree, b, "root.a.b") && runnable_entered(b));
@@ -678,7 +683,8 @@ static void exceeded_stop_parents(enum runnable_order order)
     struct check_clock *clock = check_clock_new();
     struct scripted_tree tree;
     set_on(&tree, clock);
-    struct scripted_runnable *runnables = tree.runnables, *a = bear(&tree, 2, LC_STOP_PARENTS);
+    struct scripted_runnable *runnables = tree.runnables,
+                             *a = die_together(&tree, 2, LC_STOP_PARENTS);
     a->stubborn = true;
     CU_ASSERT_TRUE(open_borne(&tree));
     CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
@@ -693,7 +699,7 @@ static void exceeded_stop_parents(enum runnable_order order)
         check_log_has("root.a: died: \"root.a.b\" would be restarted more than 2 times"));
     CU_ASSERT_TRUE(runnable_entered(&runnables[D]));
     CU_ASSERT_EQUAL(tree_count(&tree), 3);
-    /* A new group counts anew. */
+    /* A new group counts from zero. */
     CU_ASSERT_TRUE(
         tree_start_children(a, (struct scripted_runnable *[]){&runnables[B], &runnables[C]}, 2));
     CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
@@ -713,7 +719,8 @@ static void exceeded_kills_a_parent_that_is_done(void)
     struct check_clock *clock = check_clock_new();
     struct scripted_tree tree;
     set_on(&tree, clock);
-    struct scripted_runnable *runnables = tree.runnables, *a = bear(&tree, 2, LC_STOP_PARENTS);
+    struct scripted_runnable *runnables = tree.runnables,
+                             *a = die_together(&tree, 2, LC_STOP_PARENTS);
     CU_ASSERT_TRUE(open_borne(&tree));
     CU_ASSERT_TRUE(completes(&tree, a, "root.a"));
     CU_ASSERT_TRUE(dies(&tree, &runnables[B], "root.a.b"));
@@ -724,7 +731,7 @@ static void exceeded_kills_a_parent_that_is_done(void)
     strike_from(&tree, clock);
 }
 
-/* Up to the root: then the whole tree ends, and who has started it is told. */
+/* Up to the root: then the whole tree ends, and its starter is told. */
 static void exceeded_ends_the_tree(lc_behavior exceeded, bool at_the_root)
 {
     struct scripted_tree tree;
@@ -841,7 +848,7 @@ CHECK_SUITE_IN_MODES(
     {"B7, B16 nothing above or beside the subtree is touched", only_the_subtree_is_restarted},
     {"B7 the largest subtree is taken", the_largest_subtree_is_taken},
     {"B7 the root is restarted while the tree is not cancelled", root_is_restarted},
-    {"B7 nothing is restarted under a parent whose context has ended", parents_context_must_live},
+    {"B7 nothing is restarted under a parent with an ended context", parents_context_must_live},
     {"B7 a done runnable is restarted once what is below it has ended",
      done_subtree_is_taken_along},
     {"B8 the default pauses are 0.5 s, half as long again each time, 60 s, give or take half",
@@ -870,7 +877,7 @@ CHECK_SUITE_IN_MODES(
     {"B17 too many restarts: stop-parents, also of a parent that is done",
      exceeded_kills_a_parent_that_is_done},
     {"B17 too many restarts: stop-parents, also of the root", exceeded_kills_the_root},
-    {"B17 too many restarts: shutdown, and who has started the tree is told", exceeded_shutdown},
+    {"B17 too many restarts: shutdown, and the tree's starter is told", exceeded_shutdown},
     {"B17 too many restarts: shutdown, and without a signaler it is logged",
      without_a_signaler_it_is_logged},
     {"B17 one that has not stopped in time is named, and blocks its restart",

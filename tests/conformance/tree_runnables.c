@@ -495,7 +495,7 @@ static void context_of_one_that_has_ended(void)
         helper_do(call_from_outside, &foreign);
         CU_ASSERT_EQUAL(atomic_load(&foreign.went_on), call == CALL_NAME);
     }
-    /* Nobody else is told, since there is nobody. */
+    /* Nothing else is told, since there is nothing. */
     CU_ASSERT_EQUAL(check_log_count("unhandled error: a call of the tree by \"root.a\""),
                     CALLS - 1);
     CU_ASSERT_TRUE(runnable_does(&tree.runnables[A], RUNNABLE_LOOK));
@@ -613,7 +613,7 @@ static void log_is_refused_to_children(void)
     CU_ASSERT_FALSE(runnable_starts(a, 1));
     CU_ASSERT_EQUAL(a->answer, -EEXIST);
     CU_ASSERT_TRUE(runnable_told(a, RUNNABLE_FAIL));
-    CU_ASSERT_TRUE(runnable_entered(a)); /* anew: the name is free */
+    CU_ASSERT_TRUE(runnable_entered(a)); /* again: the name is free */
     CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
     tree_drop(&tree);
 }

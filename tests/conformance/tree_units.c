@@ -538,7 +538,7 @@ CHECK_SUITE_IN_MODES(
     {"B5 an answer with the code of the context's error is clean", clean_answers},
     {"B5 that code alone is a death", code_alone_is_no_cancellation},
     {"B6 each death and each late error is logged, once", no_error_is_lost},
-    {"B13 a tree whose root is over for good is done, and tells its error", over_for_good},
+    {"B13 a tree is done when its root is over for good, and tells its error", over_for_good},
     {"B17 a root has an intensity", root_with_an_intensity},
     {"B12 a cancel before the start is remembered", cancelled_before_the_start},
     {"B17 a temporary child is forgotten at its end, and shown", temporary_children_are_forgotten},

@@ -1,5 +1,5 @@
 /*
- * tree_whole.c: contract B12-B15, and snapshots: a tree as whoever has it sees it: starting and
+ * tree_whole.c: contract B12-B15, and snapshots: a tree as its owner sees it: starting and
  * ending it, waiting until it is settled, observing it; and trees in supervisors, and supervisors
  * in trees.
  */
@@ -493,7 +493,7 @@ static bool is_busy(void *arg)
     return atomic_load(&((struct restless *)arg)->busy) == 1;
 }
 
-static void grace_begins_anew(void)
+static void grace_starts_again(void)
 {
     struct scripted_tree tree;
     struct restless restless = {0};
@@ -1153,7 +1153,7 @@ static void tree_that_ends_is_judged(void)
 
 /* ---- supervisors in trees ---- */
 
-/* A runnable that runs a supervisor, whose only node is a worker. */
+/* A runnable that runs a supervisor; a worker is its only node. */
 struct inner {
     struct scripted_worker worker;
     lc_behavior verdict;
@@ -1226,7 +1226,7 @@ static void supervisor_in_a_runnable(void)
     CU_ASSERT_TRUE(worker_told(&inner.worker, WORKER_RETURN));
     CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_CANCELED));
     CU_ASSERT_TRUE(worker_entered(&inner.worker));
-    /* Else it would return and be started again and again, and nobody takes its answers. */
+    /* Else it would return and be started again and again, and nothing takes its answers. */
     lc_tree_cancel(tree.real);
     lc_channel_close(inner.worker.orders);
     tree_drop(&tree);
@@ -1252,7 +1252,7 @@ CHECK_SUITE_IN_MODES(
      CHECK_KERNEL},
     {"B13 a runnable that blocks elsewhere counts as settled after a grace",
      blocked_outside_counts_after_a_grace, CHECK_KERNEL},
-    {"B13 the grace begins anew when a runnable has waited", grace_begins_anew, CHECK_KERNEL},
+    {"B13 the grace starts again when a runnable has waited", grace_starts_again, CHECK_KERNEL},
     {"B13 what has not begun is not settled", what_has_not_begun_is_not_settled, CHECK_KERNEL},
     {"B14 changes are told in order, with name, time, instance and error",
      changes_are_told_in_order},

@@ -103,7 +103,7 @@ def check_program():
         check("main" in frames and "sleep_a_day" not in frames, "going on forgets it", frames)
         check("0 fibers" in say("lifecycle fibers"), "none is left")
         say("continue")
-        check(int(gdb.parse_and_eval("$_exitcode")) == 0, "nobody has disturbed the program")
+        check(int(gdb.parse_and_eval("$_exitcode")) == 0, "gdb has not disturbed the program")
         say("core-file " + core)
         check_all()
 

@@ -1,6 +1,6 @@
 /*
- * fibers.c: a program with fibers in different waits, for check.py to look at in gdb. All run on one
- * thread, so that each has come to its wait when the main fiber looks again.
+ * fibers.c: a program with fibers in different waits, for check.py to look at in gdb. All run on
+ * one thread, so that each has come to its wait when the main fiber looks again.
  */
 #include <lifecycle.h>
 
@@ -116,7 +116,7 @@ int main(void)
     lc_executor *executor;
     options.name = "seen";
     options.threads = 1;
-    options.stall_limit = LC_FOREVER; /* gdb lets nobody go on for as long as it likes */
+    options.stall_limit = LC_FOREVER; /* gdb stops all threads for as long as it likes */
     end = lc_handle_new();
     day = lc_context_new(NULL);
     if (lc_channel_new(LC_CHANNEL(.capacity = 1), &letters))

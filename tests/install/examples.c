@@ -1,7 +1,7 @@
 /*
- * examples.c: examples/simulate is a test by itself: it passes, shows how to replay a run, and what a deadlock looks
- * like. examples/tree shows a tree in which one part breaks and comes back, and the others do not notice.
- * examples/line has its test beside it. The ledger has tests of its own.
+ * examples.c: examples/simulate is a test by itself: it passes, shows how to replay a run, and what
+ * a deadlock looks like. examples/tree shows a tree in which one part breaks and comes back, and
+ * the others do not notice. examples/line has its test beside it. The ledger has tests of its own.
  */
 #include "support/check.h"
 

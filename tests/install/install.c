@@ -322,7 +322,9 @@ static const char growing_program[] =
     "{ const TYPE options = {.size = sizeof options, FIELDS LATER};\n"
     "  return call(&options) == EXPECTED ? 0 : 1; }\n";
 
-/* Puts a changed copy of the headers into $root/changed: without the last field, or with one more. */
+/*
+ * Puts a changed copy of the headers into $root/changed: without the last field, or with one more.
+ */
 static bool change_header(const struct growing *row, bool more)
 {
     static const char change[] =

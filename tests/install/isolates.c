@@ -1,7 +1,8 @@
 /*
- * isolates.c: examples/isolates counts as coreutils' wc does, whatever the files are like and however they are read;
- * names what it cannot read; stops and goes on as a shell's job; ends cleanly when it is told to. It is run as a user
- * runs it, on a terminal of its own where that matters.
+ * isolates.c: examples/isolates counts as coreutils' wc does, whatever the files are like and
+ * however they are read; names what it cannot read; stops and goes on as a shell's job; ends
+ * cleanly when it is told to. It is run as a user runs it, on a terminal of its own where that
+ * matters.
  */
 #include "support/check.h"
 
@@ -76,7 +77,10 @@ static unsigned long long counted_by_wc(const char *filter)
 {
     char command[8192];
     unsigned long long words = 0;
-    /* A file without a newline at its end gets one, lest its last word run into the next file's. */
+    /*
+     * A file without a newline at its end gets one, or its last word would run into the next
+     * file's.
+     */
     snprintf(command, sizeof command,
              "export LC_ALL=C; find '%s' -type f -exec sed -s '$a\\' {} + | %s wc -w", root,
              filter);
@@ -87,7 +91,9 @@ static unsigned long long counted_by_wc(const char *filter)
     return words;
 }
 
-/** Before 9.5 wc counts no word that has nothing but unprintable bytes; so all are made printable. */
+/**
+ * Before 9.5 wc counts no word that has nothing but unprintable bytes; so all are made printable.
+ */
 #define PRINTABLE "tr -c '[:space:]' x |"
 
 /* ---- the program ---- */

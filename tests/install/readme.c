@@ -1,6 +1,7 @@
 /*
- * readme.c: what README.md and docs/ show is true. All C code in them compiles, as a program if it has a main, else as
- * a piece of one; what is shown of a file is in that file; programs say what is shown as their output.
+ * readme.c: what README.md and docs/ show is true. All C code in them compiles, as a program if it
+ * has a main, else as a piece of one; what is shown of a file is in that file; programs say what is
+ * shown as their output.
  */
 #include "support/check.h"
 
@@ -26,13 +27,19 @@
     "-include poll.h -include signal.h -include stdio.h -include stdlib.h -include string.h "      \
     "-include time.h "                                                                             \
     "-include unistd.h -include lifecycle.h"
-/* What the program in $file is linked with: the library, and what the recipes of docs/blocking.md use. */
+/*
+ * What the program in $file is linked with: the library, and what the recipes of docs/blocking.md
+ * use.
+ */
 #define LIBRARIES                                                                                  \
     "\"$build/liblifecycle.a\" $(pkg-config --libs libbsd) -pthread"                               \
     " $(grep -q '#include <sqlite3.h>' \"$file\" && pkg-config --libs sqlite3)"                    \
     " $(grep -q '#include <curl/' \"$file\" && pkg-config --libs libcurl)"
 
-/** Has awk write each piece of C to $dir/NAME-N.c, and what is shown as text after it to $dir/NAME-N.txt. */
+/**
+ * Has awk write each piece of C to $dir/NAME-N.c, and what is shown as text after it to
+ * $dir/NAME-N.txt.
+ */
 static const char extract[] =
     "awk -v dir=\"$dir\" '"
     "FNR == 1 { n = 0; name = FILENAME; gsub(/.*\\/|\\.md$/, \"\", name) }"
@@ -40,7 +47,9 @@ static const char extract[] =
     " out = dir \"/\" name \"-\" n (code ? \".c\" : \".txt\"); next }"
     "inside { print > out }' README.md docs/*.md";
 
-/** Has awk say which pieces that are shown as of a file ("```c FILE") are not there in one piece. */
+/**
+ * Has awk say which pieces that are shown as of a file ("```c FILE") are not there in one piece.
+ */
 static const char compare[] =
     "awk '/^```c ./ { path = $2; piece = \"\"; inside = 1; n++; next }"
     "/^```/ && inside { inside = 0; whole = \"\";"
@@ -52,7 +61,10 @@ static const char compare[] =
 /** Where everything is put. */
 static char dir[32];
 
-/** Opens a pipe from a shell command, run in the source directory; a sanitizer's library is no user's. */
+/**
+ * Opens a pipe from a shell command, run in the source directory; a sanitizer's library is no
+ * user's.
+ */
 static FILE *shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static FILE *shell(const char *format, ...)
 {
@@ -116,8 +128,8 @@ static void keeps_to_its_length(void)
 }
 
 /**
- * Takes the time off a record, and the digits off durations, which a busy machine lengthens: "failed after 1.5 s" is as
- * good as 1.6 s.
+ * Takes the time off a record, and the digits off durations, which a busy machine lengthens:
+ * "failed after 1.5 s" is as good as 1.6 s.
  * @return the rest, in the line itself; NULL if the line is no record.
  */
 static char *reduce_record(char *line)
@@ -146,8 +158,8 @@ static const char *next_shown(FILE *text)
 }
 
 /**
- * Runs a program; interrupts it where that is shown. It may say more than what is shown, which is four records at the
- * least.
+ * Runs a program; interrupts it where that is shown. It may say more than what is shown, which is
+ * four records at the least.
  */
 static void says(const char *program)
 {

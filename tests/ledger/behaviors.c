@@ -189,7 +189,10 @@ static void loses_nothing_over_restarts_under_load(void)
     CU_ASSERT_TRUE(load_is_kept(load, server));
     load_free(load);
 
-    /* Those whose listener restarts lose their connection, and nothing that they were promised. */
+    /*
+     * Clients of a listener that restarts lose their connection, and nothing that they were
+     * promised.
+     */
     load = load_start(server, "cut", 20, 0);
     load_wait(load, 200);
     fail(server, "listener", "restart");
@@ -212,7 +215,7 @@ struct held {
     struct server *server;
 };
 
-/** Starts a ledger whose first fdatasync waits for release_sync. */
+/** Starts a ledger; its first fdatasync waits for release_sync. */
 static void hold_sync(struct held *held)
 {
     held->data = scratch_new();

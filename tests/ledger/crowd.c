@@ -233,7 +233,7 @@ static void those_who_leave_keep_no_client_waiting(void)
 CHECK_SUITE(crowd, "ledger: crowds",
             {"1,000 clients share a few threads, and kill -9 loses nothing they were promised",
              a_thousand_share_a_few_threads},
-            {"clients that never pause keep nobody waiting",
+            {"clients that never pause keep no other client waiting",
              one_that_never_pauses_keeps_nobody_waiting},
             {"clients that send on after QUIT keep no other waiting",
              those_who_leave_keep_no_client_waiting});

@@ -206,7 +206,7 @@ static void a_torn_tail_is_cut_off(void)
     memset(torn.bytes + last, 0, 4096);
     torn.size = last + 4096;
     opens_with(&torn, 1, "first", true);
-    /* Nothing but a torn first record; a file whose creation was interrupted. */
+    /* Nothing but a torn first record; a file that was only half created. */
     image_start(&torn);
     image_add(&torn, 1, 1, "first");
     torn.size -= 1;

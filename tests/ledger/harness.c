@@ -426,10 +426,11 @@ static void promise(struct load *load, uintmax_t number, const char *text)
 }
 
 /** One append. @return whether the client can go on. */
-static bool append_one(struct load *load, struct client *client, unsigned who, unsigned count)
+static bool append_one(struct load *load, struct client *client, unsigned client_number,
+                       unsigned count)
 {
     char line[128];
-    snprintf(line, sizeof line, "APPEND %s %u %u", load->name, who, count);
+    snprintf(line, sizeof line, "APPEND %s %u %u", load->name, client_number, count);
     const char *heard = client_ask(client, line);
     pthread_mutex_lock(&load->lock);
     if (strncmp(heard, "OK ", 3) == 0)
@@ -447,10 +448,10 @@ static void *append_lines(void *arg)
     struct load *load = arg;
     struct client *client = client_new(load->server);
     pthread_mutex_lock(&load->lock);
-    unsigned who = load->named++;
+    unsigned number = load->named++;
     pthread_mutex_unlock(&load->lock);
     for (unsigned i = 0; load->appends == 0 || i < load->appends; i++)
-        if (!append_one(load, client, who, i))
+        if (!append_one(load, client, number, i))
             break;
     client_free(client);
     pthread_mutex_lock(&load->lock);

@@ -121,8 +121,7 @@ struct load {
     pthread_cond_t more;
     unsigned named;   /**< clients that have got their number */
     unsigned running; /**< clients that are not through */
-    char *
-        *promised; /**< the text by entry number - 1; NULL for an entry that nobody was promised */
+    char **promised;  /**< the text by entry number - 1; NULL for an entry that was not promised */
     size_t capacity;
     size_t acknowledged;
     unsigned refused; /**< ERR answers */

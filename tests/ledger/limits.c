@@ -259,4 +259,4 @@ CHECK_SUITE(limits, "ledger: limits",
  * anyway.
  */
 CHECK_SUITE(patience_end, "ledger: the 30 s of a client that never reads are over",
-            {"it is dropped, and nobody else noticed", a_client_that_never_reads_is_dropped});
+            {"it is dropped, and no other client notices", a_client_that_never_reads_is_dropped});

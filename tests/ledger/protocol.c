@@ -229,7 +229,7 @@ static void nul_bytes_are_refused(void)
     scratch_remove(data);
 }
 
-static void bad_clients_harm_nobody(void)
+static void bad_clients_harm_no_other(void)
 {
     char *data = scratch_new();
     struct server *server = server_start(data, NULL);
@@ -335,7 +335,8 @@ CHECK_SUITE(protocol, "ledger: protocol", {"each command is answered", answers_e
             {"lines come in any pieces, and are answered in order", lines_come_in_any_pieces},
             {"NUL bytes are refused", nul_bytes_are_refused},
             {"the end is orderly, whatever is unread", says_goodbye_in_an_orderly_way},
-            {"garbage, half lines and vanishing clients harm nobody", bad_clients_harm_nobody},
+            {"garbage, half lines and vanishing clients harm no other client",
+             bad_clients_harm_no_other},
             {"200 clients append at once", many_clients_append_at_once},
             {"wrong options are refused with what is right", wrong_options_are_refused},
             {"no memory to read the address is told as that", no_memory_for_the_address_is_told});

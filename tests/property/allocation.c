@@ -1,7 +1,7 @@
 /*
- * allocation.c: what happens when memory, a thread or a descriptor is refused. Each attempt below is made again
- * and again, with the first, the second, ... allocation failing, until it meets no failure: each time it must
- * tell of an error, leak nothing and hang nowhere.
+ * allocation.c: what happens when memory, a thread or a descriptor is refused. Each attempt below
+ * is made again and again, with the first, the second, ... allocation failing, until it meets no
+ * failure: each time it must tell of an error, leak nothing and hang nowhere.
  */
 #include "support/check.h"
 
@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 /*
- * An attempt frees what it made. @return 0 if all of it succeeded, below 0 if it was told of an error, above 0 if
- * something was not as it must be.
+ * An attempt frees what it made. @return 0 if all of it succeeded, below 0 if it was told of an
+ * error, above 0 if something was not as it must be.
  */
 typedef int (*attempt_function)(void);
 
@@ -198,7 +198,7 @@ static void channels(void)
 
 #define MANY 40
 
-/* Late enough for a busy machine: a wait whose time is over allocates nothing. */
+/* Late enough for a busy machine: a wait that has timed out allocates nothing. */
 static int64_t soon(void)
 {
     return lc_deadline_after(100 * LC_MILLISECOND);
@@ -361,7 +361,10 @@ static void *defer_and_throw(void *arg)
     return NULL;
 }
 
-/* The error arrives with its code, whatever there is no memory for; a refused deferred call is not made. */
+/*
+ * The error arrives with its code, whatever there is no memory for; a refused deferred call is not
+ * made.
+ */
 static int throw_in_thread(void)
 {
     struct throwing throwing = {.signaler = lc_signaler_new()};
@@ -431,7 +434,10 @@ static int code_of(lc_error *error)
 
 static unsigned failed_midway; /* starts that launched some workers, but not all */
 
-/* A start that succeeded may still fail: an error on the context, the others cancelled, done closed. */
+/*
+ * A start that succeeded may still fail: an error on the context, the others cancelled, done
+ * closed.
+ */
 static int await_manager(lc_manager *manager, lc_signaler *signaler, lc_context *context)
 {
     lc_waitable waitables[] = {lc_on_handle(lc_signaler_thrown(signaler)),
@@ -441,7 +447,7 @@ static int await_manager(lc_manager *manager, lc_signaler *signaler, lc_context 
         return 1;
     int result = index == 0 ? code_of(lc_signaler_take(signaler)) : 0;
     if (result < 0)
-        failed_midway++; /* and nobody but the manager cancels */
+        failed_midway++; /* and only the manager cancels */
     else
         lc_context_cancel(context, NULL);
     if (!closes(lc_manager_done(manager)) || !lc_handle_is_closed(lc_manager_shutdown(manager)))
@@ -675,7 +681,7 @@ static void log_and_errors(void)
 
 #define CHILDREN 3
 
-/* A tree whose root starts children, in a group. */
+/* A tree with a root that starts children, in a group. */
 struct growing {
     lc_worker_kind kind;
     lc_handle *reported; /* the root has been told whether its children start */
@@ -727,7 +733,7 @@ static lc_error *grow(lc_context *context, void *arg)
 
 static unsigned refused_groups;
 
-/* A refused group has started nobody, and its names are free; one that was accepted starts. */
+/* A refused group has started no child, and its names are free; one that was accepted starts. */
 static int judge_growth(struct growing *growing, lc_tree *tree)
 {
     if (!closes(growing->reported))

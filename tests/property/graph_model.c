@@ -1,6 +1,6 @@
 /*
  * graph_model.c: supervised graphs of any size against a model. The engine follows what an event
- * touches and keeps counts; the model looks at everything anew after each event, rule by rule,
+ * touches and keeps counts; the model looks at everything again after each event, rule by rule,
  * until nothing changes: slow, and too plain to be wrong in the same way. After each event all
  * nodes, what is to be done about them, the next deadline and the result are compared.
  *
@@ -21,7 +21,7 @@ enum {
     MOST_NODES = 1000,
     MOST_ADDED = 20,
     MOST_DEPENDENCIES = 4,
-    MOST_RESTARTS = 3, /* that an intensity bears */
+    MOST_RESTARTS = 3, /* that an intensity allows */
     NONSENSE = 42      /* what a handler should not answer */
 };
 
@@ -135,7 +135,7 @@ static int64_t after(int64_t timeout)
     return timeout < LC_FOREVER - model.now ? model.now + timeout : LC_FOREVER;
 }
 
-/* ---- marks: who is found by following edges ---- */
+/* ---- marks: what is found by following edges ---- */
 
 static void unmark_all(void)
 {
@@ -320,7 +320,9 @@ static bool stop_descendants(void)
     return any;
 }
 
-/* Not running, or overdue, it hides nothing: what is in its way is in that of what it depends on. */
+/*
+ * Not running, or overdue, it hides nothing: what is in its way is in that of what it depends on.
+ */
 static bool is_in_the_way(const struct model_node *node)
 {
     if (!node->there)
@@ -1122,7 +1124,10 @@ static void graph_does_what_the_model_says(void)
     uint64_t seeds = check_seed();
     bool well = true;
     steps = 0;
-    /* Threads of earlier tests, which end when they are idle, would give memory back meanwhile. */
+    /*
+     * Threads of earlier tests, which end when they are idle, would give memory back during this
+     * one.
+     */
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
     for (unsigned i = 0; i < count && well; i++)
         well = run_sequence(given ? strtoull(given, NULL, 0) : check_random(&seeds));

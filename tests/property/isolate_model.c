@@ -1,8 +1,9 @@
 /*
  * isolate_model.c: random plays of isolates in a simulation, against a sequential model
  * (isolate_oracle.h). A driver does several things at a time, then waits until nothing moves any
- * more, and compares: what each handler has done and in what order, what each call has returned, who
- * was told of errors and ends, and that what was moved was destroyed exactly once, and not too soon.
+ * more, and compares: what each handler has done and in what order, what each call has returned,
+ * which watcher was told of errors and ends, and that what was moved was destroyed exactly once,
+ * and not too soon.
  *
  * What one sender has sent, and control before it, is compared exactly. Of what actors send each
  * other only what is promised: that all of it arrives, in each sender's order.
@@ -84,8 +85,8 @@ static int64_t slot_now(const struct world *world)
 }
 
 /*
- * All of it runs on one thread, and the driver looks when nothing moves. For who does not know that,
- * as ThreadSanitizer, what one has written down is passed on by this.
+ * All of it runs on one thread, and the driver looks when nothing moves. For a tool that does not
+ * know that, as ThreadSanitizer, what one has written down is passed on by this.
  */
 static void pass_on(struct world *world)
 {
@@ -185,7 +186,7 @@ static int start_own_alarm(struct actor *actor, const struct line *line)
     lc_timer_cancel(actor->alarms[line->place]);
     if (line->due > slot_now(actor->world))
         return start_alarm(actor, line, line->place);
-    return -ETIME; /* and what it was to carry is given to nobody */
+    return -ETIME; /* and what it was to carry goes nowhere */
 }
 
 static int send_to(struct actor *actor, const struct line *line)
@@ -460,7 +461,7 @@ static struct casting draw_casting(struct world *world, int actor)
     return casting;
 }
 
-/* An actor that has ended, and that nobody else is to spawn. -1: there is none. */
+/* An actor that has ended, and that no other is to spawn. -1: there is none. */
 static int free_actor(struct world *world)
 {
     for (int i = 0; i < ACTORS; i++)
@@ -570,8 +571,8 @@ static unsigned write_chain(struct world *world, struct scope scope)
 /* ---- what the driver does ---- */
 
 /*
- * Compares what a call returned. `load`: what it carried. Where memory may run out a call may say so,
- * and has then done nothing.
+ * Compares what a call returned. `load`: what it carried. Where memory may run out a call may say
+ * so, and has then done nothing.
  */
 #define AGREES(world, load, real, model)                                                           \
     do {                                                                                           \
@@ -787,7 +788,7 @@ static void see(struct world *world, int watcher, const lc_message *message)
     const struct parcel *parcel = lc_message_data(message);
     unsigned line = error ? line_of(error) : parcel->line;
     if (line == 0) {
-        oracle_claim(oracle, oracle->faulty, "an error that nobody has thrown");
+        oracle_claim(oracle, oracle->faulty, "an error that was not thrown");
         return; /* there was no memory for its message */
     }
     oracle_claim(oracle, oracle_see(oracle, watcher, line, error != NULL),

@@ -599,7 +599,7 @@ static void play(struct oracle *oracle, int index, unsigned at)
     finish(oracle, actor);
 }
 
-/* Back from a wait; unless it was killed at once meanwhile. */
+/* Back from a wait; unless a kill at once came during the wait. */
 static void go_on(struct oracle *oracle, int index)
 {
     struct model_actor *actor = &oracle->actors[index];

@@ -1,12 +1,12 @@
 /*
- * isolate_oracle.h: what isolates are to do, as data, and a sequential model that says what must come
- * of it. The model knows nothing of threads, locks or memory: each isolate is a queue of messages, a
- * few flags and a loop, as <lifecycle/isolate.h> tells it.
+ * isolate_oracle.h: what isolates are to do, as data, and a sequential model that says what must
+ * come of it. The model knows nothing of threads, locks or memory: each isolate is a queue of
+ * messages, a few flags and a loop, as <lifecycle/isolate.h> tells it.
  *
  * All that is done is a *line* of a play: a message, or a response, carries the number of one, and
  * its handler does what stands there, and then the next line of the same chain. The model is asked
- * for the same at the same moments, and once nothing moves any more it goes through what the handlers
- * have noted down.
+ * for the same at the same moments, and once nothing moves any more it goes through what the
+ * handlers have noted down.
  */
 #ifndef LIFECYCLE_TESTS_ISOLATE_ORACLE_H
 #define LIFECYCLE_TESTS_ISOLATE_ORACLE_H
@@ -57,7 +57,7 @@ enum act {
 
 struct line {
     enum act act;
-    int actor; /* whose it is to do, or to answer */
+    int actor; /* the one that does it, or answers */
     int place;
     int other;
     int other_place;
@@ -104,7 +104,7 @@ struct model_port {
 struct model_alarm {
     bool armed;
     bool foreign;
-    unsigned generation; /* of the actor whose port it is for */
+    unsigned generation; /* of the actor that has the port */
     unsigned number;     /* of the port */
     unsigned started;    /* the line that has started it */
     unsigned line;

@@ -1,5 +1,5 @@
 /*
- * isolate_scale.c: a million isolates at once, and what they cost; floods and backlogs: nobody
+ * isolate_scale.c: a million isolates at once, and what they cost; floods and backlogs: no isolate
  * starves behind them, and control does not wait behind them.
  */
 #include "support/check.h"
@@ -116,7 +116,9 @@ static void weigh(size_t before)
            (double)bytes / crowd.count, others);
     CU_ASSERT_TRUE(made >= crowd.count);
     CU_ASSERT_TRUE(bytes / crowd.count < 256);
-    /* The pool's, and those of the executor, its threads and the fibers that carry: none for each. */
+    /*
+     * The pool's, and those of the executor, its threads and the fibers that carry: none for each.
+     */
     CU_ASSERT_TRUE(others < chunks + 200);
 }
 
@@ -145,7 +147,7 @@ static void a_million_at_once(void)
     lc_handle_unref(crowd.all_there);
     free(crowd.ports);
     free(crowd.answered);
-    /* Who shuts a group down looks at all places there are: tests to come need not have so many. */
+    /* A group's shutdown looks at all places there are: later tests need not have so many. */
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
 }
 

@@ -1,9 +1,10 @@
 /*
- * manager_machine.c: random sequences of what can happen to a component manager, against a model that is too small to
- * be wrong. The workers are workers: each step is handed over and acknowledged, so what must be true after it is
- * known exactly.
+ * manager_machine.c: random sequences of what can happen to a component manager, against a model
+ * that is too small to be wrong. The workers are workers: each step is handed over and
+ * acknowledged, so what must be true after it is known exactly.
  *
- * Again with the same sequences: LC_CHECK_SEED=<seed of the run>. One sequence alone: LC_CHECK_SEQUENCE=<its seed>.
+ * Again with the same sequences: LC_CHECK_SEED=<seed of the run>. One sequence alone:
+ * LC_CHECK_SEQUENCE=<its seed>.
  */
 #include "support/check.h"
 #include "support/scripted_worker.h"
@@ -31,7 +32,7 @@ struct model {
     bool started;
     bool parent_cancelled;
     bool failed;        /* some worker has */
-    int first_error;    /* the worker whose error was first; -1: none */
+    int first_error;    /* the worker with the first error; -1: none */
     unsigned unhandled; /* errors after the first */
     unsigned late;      /* errors after the stop, but for the first one, which goes upward */
     unsigned logged;    /* errors that are in the log, for either reason */
@@ -145,7 +146,10 @@ static bool has_told_early(void *arg)
 static void compare(struct machine *machine)
 {
     const struct model *model = &machine->model;
-    /* Those that must not be closed first: if one wrongly closes soon, the waits below give it the time. */
+    /*
+     * Those that must not be closed first: if one wrongly closes soon, the waits below give it the
+     * time.
+     */
     for (int pass = 0; pass < 2; pass++) {
         bool closing = pass == 1;
         if (all_ready(model) == closing)
@@ -319,7 +323,7 @@ static void machine_init(struct machine *machine, uint64_t random)
     check_log_capture();
 }
 
-/* Whoever still runs returns, and the very end is compared as well. */
+/* What still runs returns, and the very end is compared as well. */
 static void machine_finish(struct machine *machine)
 {
     struct model *model = &machine->model;

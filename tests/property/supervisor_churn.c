@@ -1,7 +1,7 @@
 /*
- * supervisor_churn.c: nodes that fail again and again beside others that are well: in the long run a
- * thousand restarts a second for ten seconds, else fewer, as fast as they come. Those that are well
- * never notice, and nothing piles up.
+ * supervisor_churn.c: nodes that fail again and again beside others that are well: in the long run
+ * a thousand restarts a second for ten seconds, else fewer, as fast as they come. Those that are
+ * well never notice, and nothing piles up.
  */
 #include "support/check.h"
 #include "support/helper.h"
@@ -90,7 +90,9 @@ static lc_behavior restart(const lc_failure *failure, void *arg)
     return LC_RESTART;
 }
 
-/* The first sibling is below all churners, the second above all of them; the others stand beside. */
+/*
+ * The first sibling is below all churners, the second above all of them; the others stand beside.
+ */
 static void add_nodes(struct churn *churn, struct node nodes[static CHURNERS + SIBLINGS])
 {
     char names[CHURNERS + SIBLINGS][16];
@@ -175,7 +177,7 @@ static void restarts_without_end_leave_nothing(void)
     unsigned open = descriptors();
     all_are_well(&churn, churn.warm);
 
-    churn.began = lc_now() - churn.warm * churn.pace; /* nobody looks at it now */
+    churn.began = lc_now() - churn.warm * churn.pace; /* nothing reads it now */
     lc_handle_close(churn.go);
     CHECK_CLOSES(churn.arrived[1]);
     all_are_well(&churn, churn.total);

@@ -1,6 +1,7 @@
 /*
- * fibers.c: races of the executor: waking fibers of other threads, deadlines, descriptors and signals against what else
- * may come, threads that retire, executors that are freed. What is judged is what must hold whoever comes first.
+ * fibers.c: races of the executor: waking fibers of other threads, deadlines, descriptors and
+ * signals against what else may come, threads that retire, executors that are freed. What is judged
+ * is what must hold in each order.
  */
 #include "support/fibers.h"
 #include "support/check.h"
@@ -502,7 +503,7 @@ static void starting_against_retiring(void)
     }
 }
 
-/* A fiber wakes one of another thread, whose thread may be retiring, and ends. */
+/* A fiber wakes one of another thread, which may be retiring, and ends. */
 static void await_and_close(void *arg)
 {
     struct life *life = arg;
@@ -525,7 +526,7 @@ static void close_later(void *arg)
     lc_handle_close(life->handle);
 }
 
-/* Who wakes the last fiber may still be at its thread when the executor is freed. */
+/* The waker of the last fiber may still use its thread when the executor is freed. */
 static bool free_against_waker(void *arg)
 {
     struct life *life = arg;
@@ -613,8 +614,8 @@ static void visit(void *arg)
 }
 
 /*
- * Before he leaves, in that moment, and after it; not for ever, since he stays as long as there is
- * always one more.
+ * Before the guest leaves, in that moment, and after it; not for ever, since it stays as long as
+ * there is always one more.
  */
 static void start_until_over(void *arg)
 {

@@ -1,6 +1,6 @@
 /*
- * halt.c: signal against halt, release against halt: none of them is lost, whoever comes first. In a child process, whose
- * SIGTERM it is.
+ * halt.c: signal against halt, release against halt: in each order none of them is lost. In a child
+ * process, whose SIGTERM it is.
  */
 #include "support/check.h"
 #include "support/race.h"
@@ -41,7 +41,10 @@ static void terminate(void *arg)
     kill(getpid(), SIGTERM);
 }
 
-/* Everybody was told; the shutdown makes the library forget the SIGTERM, which would end the next halt as well. */
+/*
+ * Everybody was told; the shutdown makes the library forget the SIGTERM, which would end the next
+ * halt as well.
+ */
 static bool judge_terminated(void *arg)
 {
     struct halting *halting = arg;
@@ -65,7 +68,9 @@ static void signal_ends_the_halt(void)
     CU_ASSERT_EQUAL(check_child("signal_against_halt").status, 0);
 }
 
-/* A release that comes too early does not count, and says so: it is tried until it has ended one. */
+/*
+ * A release that comes too early does not count, and says so: it is tried until it has ended one.
+ */
 static void release(void *arg)
 {
     struct halting *halting = arg;

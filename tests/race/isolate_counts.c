@@ -1,7 +1,7 @@
 /*
- * isolate_counts.c: what is done to isolates from outside, at the same moment as something else. All
- * that is moved is numbered, and counted when it is handled and when it is destroyed: whoever comes
- * first, nothing is lost, doubled or out of order, and who listens is told once.
+ * isolate_counts.c: what is done to isolates from outside, at the same moment as something else.
+ * All that is moved is numbered, and counted when it is handled and when it is destroyed: in every
+ * order nothing is lost, doubled or out of order, and each listener is told once.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -27,7 +27,7 @@ struct parcel {
     unsigned number;
 };
 
-/* An isolate with two ports, anew each round: one for orders, one for parcels. */
+/* An isolate with two ports, a new one each round: one for orders, one for parcels. */
 struct target {
     lc_executor *executor;
     lc_receive_port exits; /* of the thread that judges */
@@ -68,7 +68,7 @@ static lc_error *take_parcel(lc_message *message, void *arg)
     atomic_fetch_add(&target->handled, 1);
     if (atomic_exchange(&target->next, parcel->number + 1) > parcel->number)
         atomic_fetch_add(&target->disorder, 1);
-    lc_isolate_check(); /* who is killed at once goes no further */
+    lc_isolate_check(); /* one that is killed at once goes no further */
     return NULL;
 }
 
@@ -527,7 +527,7 @@ static bool judge_error(void *arg)
 static void listen_against_error(void)
 {
     struct target target = {.limit = 0};
-    check_log_capture(); /* what nobody listens for is logged */
+    check_log_capture(); /* an error without a listener is logged */
     run_with(&target, &(struct race){spawn_target, listen_for_errors, have_it_fail, judge_error});
     check_log_release();
 }
@@ -661,7 +661,7 @@ static bool judge_settlers(void *arg)
     struct settlers *settlers = arg;
     unsigned spawned = 0;
     bool well = settlers->down == 0;
-    /* Also those whose spawn came between. */
+    /* Also those that were spawned between. */
     well &= lc_isolate_group_shutdown(settlers->group, check_patience()) == 0;
     well &= lc_isolate_group_count(settlers->group) == 0;
     for (unsigned i = 0; i < SPAWNED; i++) {

@@ -1,5 +1,6 @@
 /*
- * isolates.c: isolates whose messages, ends and kills come in an order that is rare, or at the same moment.
+ * isolates.c: messages, ends and kills of isolates that come in a rare order, or at the same
+ * moment.
  */
 #include "support/check.h"
 #include "support/race.h"
@@ -15,7 +16,7 @@
 
 #define ROUNDS check_count(1000, 20000)
 
-/* An isolate with one port, or two, whose handlers count and then do what the test wants. */
+/* An isolate with one port, or two; the handlers count and then do what the test wants. */
 struct station {
     lc_isolate isolate;
     lc_handle *ready;
@@ -155,7 +156,7 @@ static void parked_sender_goes_on(void)
     lc_handle_unref(sender.done);
 }
 
-/* ---- shutdown by who has seen the end ---- */
+/* ---- a shutdown by the one that has seen the end ---- */
 
 static lc_error *do_nothing(void *arg)
 {
@@ -223,7 +224,7 @@ static void no_address_comes_again(void)
         lc_handle *done = lc_isolate_done(isolates[i]);
         CHECK_CLOSES(done);
         lc_handle_unref(done);
-        if (i > 0) { /* those of before the shutdown are still nobody's */
+        if (i > 0) { /* those of before the shutdown have no owner */
             CU_ASSERT_FALSE(lc_port_is_open(ports[0].send));
             CU_ASSERT_FALSE(lc_timer_cancel(timers[0]));
         }
@@ -475,7 +476,10 @@ static lc_error *spawn_both(void *arg)
     return NULL;
 }
 
-/* Both are spawned on one thread; a stall that the monitor sees, or an idle thread, lets the second past. */
+/*
+ * Both are spawned on one thread; a stall that the monitor sees, or an idle thread, lets the second
+ * past.
+ */
 static void busy_one_lets_others_past(void)
 {
     lc_executor *executor;
@@ -585,7 +589,10 @@ struct crowd {
     lc_handle *enough;
 };
 
-/* Sends some on, and now and then waits, or throws: the next of its messages may come to another thread. */
+/*
+ * Sends some on, and now and then waits, or throws: the next of its messages may come to another
+ * thread.
+ */
 static lc_error *pass_on(lc_message *message, void *arg)
 {
     struct member *member = arg;
@@ -616,7 +623,7 @@ static void crowd_on_threads(void)
     lc_executor_options of_executor = {.size = sizeof of_executor};
     lc_isolate_options options = {.size = sizeof options};
     lc_port_options of_errors = {.size = sizeof of_errors};
-    lc_receive_port errors; /* where nobody looks */
+    lc_receive_port errors; /* never read */
     of_executor.threads = 3;
     CHECK_SUCCESS(lc_executor_new(&of_executor, &executor));
     of_errors.limit = 1;
@@ -841,7 +848,7 @@ static void oldest_gives_way_while_it_is_looked_at(void)
 CHECK_SUITE(isolate_races, "race: isolates",
             {"behind an exit no message is handled", nothing_comes_behind_an_exit},
             {"a parked sender goes on when a close has made room", parked_sender_goes_on},
-            {"who has seen the end may shut the library down", shutdown_after_end},
+            {"a thread that has seen the end may shut the library down", shutdown_after_end},
             {"no address comes again after a shutdown", no_address_comes_again},
             {"an isolate has its name to the last call it makes", name_lives_to_the_last_call},
             {"spawn against shutdown of the group", spawn_against_group_shutdown},

@@ -1,6 +1,6 @@
 /*
- * races.c: pairs of calls let loose at the same moment, 10,000 rounds each on one processor and on two. What is
- * judged is what must hold whoever comes first.
+ * races.c: pairs of calls let loose at the same moment, 10,000 rounds each on one processor and on
+ * two. What is judged is what must hold in each order.
  */
 #include "support/check.h"
 #include "support/race.h"
@@ -141,7 +141,7 @@ static void failure_against_failure(void)
     lc_error_unref(arena.error);
 }
 
-/* Ready against return: it counts or not, and all who ask are told the same, for ever. */
+/* Ready against return: it counts or not, and every caller is told the same, for ever. */
 static lc_error *meet_and_return(lc_context *context, lc_ready *ready, void *arg)
 {
     struct arena *arena = arg;
@@ -272,7 +272,9 @@ static void close_against_timed_wait(void)
     CU_ASSERT_EQUAL(race_run(&race, &closing, ROUNDS), 0);
 }
 
-/* The waiter frees the handle as soon as it sees it closed: the closer must not touch it any more. */
+/*
+ * The waiter frees the handle as soon as it sees it closed: the closer must not touch it any more.
+ */
 static void wait_and_free(void *arg)
 {
     struct closing *closing = arg;
@@ -640,7 +642,7 @@ static void drop_against_cancel(void)
     CU_ASSERT_EQUAL(race_run(&race, &family, ROUNDS), 0);
 }
 
-/* A cancel may be who gives the last reference back, and what that releases may cancel further up. */
+/* A cancel may give the last reference back, and what that releases may cancel further up. */
 enum { SIBLINGS = 32 };
 struct releasing {
     lc_context *root;
@@ -712,8 +714,8 @@ static void cancel_against_cancel(void)
 }
 
 /*
- * Two cancels meet in the middle of a tree: whoever sees the root's handle closed finds all below ended, also what the
- * other cancel has only just begun with.
+ * Two cancels meet in the middle of a tree: a thread that sees the root's handle closed finds all
+ * below ended, also what the other cancel has only just begun with.
  */
 #define LEAVES 20
 
@@ -767,7 +769,10 @@ static void cancel_against_cancel_below(void)
     CU_ASSERT_EQUAL(race_run(&race, &crowd, ROUNDS), 0);
 }
 
-/* A deadline that comes while the context is cancelled, and one while it is dropped: one cause, no touch after. */
+/*
+ * A deadline that comes while the context is cancelled, and one while it is dropped: one cause, no
+ * touch after.
+ */
 static void new_deadlined(void *arg)
 {
     struct family *family = arg;
@@ -784,7 +789,10 @@ static void cancel_grandchild(void *arg)
 static bool judge_deadline(void *arg)
 {
     struct family *family = arg;
-    /* The deadline's thread may be in the midst of it: who comes second does not wait for who is first. */
+    /*
+     * The deadline's thread may be in the midst of it: the second cancel does not wait for the
+     * first.
+     */
     bool ended =
         closes(lc_context_done(family->child)) && closes(lc_context_done(family->grandchild));
     int code = lc_error_code(lc_context_error(family->parent));
@@ -800,7 +808,7 @@ static void deadline_against_cancel(void)
     CU_ASSERT_EQUAL(race_run(&race, &family, ROUNDS), 0);
 }
 
-/* Dropped while its deadline comes: freed once, by whoever lets go last. */
+/* Dropped while its deadline comes: the last reference frees it, once. */
 static atomic_uint released;
 
 static void count_release(void *value)
@@ -848,8 +856,8 @@ CHECK_SUITE(races, "race: races", {"throw against cancel", throw_against_cancel}
             {"ready against return", ready_against_return},
             {"start against cancel", start_against_cancel},
             {"close against wait with deadline", close_against_timed_wait},
-            {"close against free by who waits", close_against_free},
-            {"close against free by who polls", close_against_free_by_a_poller},
+            {"close against free by the waiter", close_against_free},
+            {"close against free by a poller", close_against_free_by_a_poller},
             {"callback cancel against close", callback_cancel_against_close},
             {"close against close", close_against_close},
             {"registration against close", registration_against_close},
@@ -863,7 +871,7 @@ CHECK_SUITE(races, "race: races", {"throw against cancel", throw_against_cancel}
             {"release against cancel: a value released inside a cancel may cancel above",
              release_against_cancel},
             {"cancel against cancel", cancel_against_cancel},
-            {"cancel against cancel below: who sees the root closed finds all ended",
+            {"cancel against cancel below: all have ended once the root is closed",
              cancel_against_cancel_below},
             {"deadline against cancel", deadline_against_cancel},
             {"deadline against drop", deadline_against_drop});

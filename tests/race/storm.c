@@ -120,7 +120,7 @@ static void run_graph(struct storm *storm)
     lc_context_unref(context);
 }
 
-static void a_graph_bears_a_storm(void)
+static void a_graph_survives_a_storm(void)
 {
     struct storm storm = begin_storm();
     run_storm(&storm, run_graph);
@@ -170,12 +170,13 @@ static void run_tree(struct storm *storm)
     lc_tree_unref(tree);
 }
 
-static void a_tree_bears_a_storm(void)
+static void a_tree_survives_a_storm(void)
 {
     struct storm storm = begin_storm();
     run_storm(&storm, run_tree);
 }
 
 CHECK_SUITE(race_storm, "race: restart storms",
-            {"a graph bears a storm of restarts, and counts its lines", a_graph_bears_a_storm},
-            {"a tree bears a storm of restarts, and counts its lines", a_tree_bears_a_storm});
+            {"a graph survives a storm of restarts, and counts its lines",
+             a_graph_survives_a_storm},
+            {"a tree survives a storm of restarts, and counts its lines", a_tree_survives_a_storm});

@@ -1,7 +1,7 @@
 /*
  * supervision.c: trees and supervisors in which much goes on at once: runnables and nodes that
  * start, signal, die and are restarted, while others look at them, wait for them, change them and
- * end them. What is judged is what must hold whoever comes first; the rest is for a sanitizer.
+ * end them. What is judged is what must hold in each order; the rest is for a sanitizer.
  */
 #include "support/check.h"
 #include "support/helper.h"

@@ -1,7 +1,7 @@
 /*
- * task_groups.c: the moments of a task group: a wait that has returned against a shutdown, the last end against a
- * wait and a last reference, a start against a cancel and against the limit. With tasks that are fibers and threads, on
- * one processor and on two.
+ * task_groups.c: the moments of a task group: a wait that has returned against a shutdown, the last
+ * end against a wait and a last reference, a start against a cancel and against the limit. With
+ * tasks that are fibers and threads, on one processor and on two.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -19,7 +19,7 @@
 
 static const lc_worker_kind kinds[] = {LC_FIBER, LC_THREAD};
 
-/** Each round's group, for those that keep its lock busy meanwhile. */
+/** Each round's group, for the threads that keep its lock busy. */
 struct crowd {
     lc_watch *groups;
     pthread_t threads[2];
@@ -223,8 +223,8 @@ static void last_end_against_a_wait(void)
 }
 
 /*
- * Many waits, whose deadlines come while they are woken one after the other: some find themselves
- * taken out, and not yet unparked.
+ * Many waits with deadlines that come while they are woken one after the other: some find
+ * themselves taken out, and not yet unparked.
  */
 static lc_error *wait_with_the_others(lc_context *context, void *arg)
 {

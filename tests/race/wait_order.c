@@ -1,6 +1,6 @@
 /*
- * wait_order.c: who lists an error before done never misses the error. Another thread closes first the one, then the
- * other, a million times, at every moment of the wait for both.
+ * wait_order.c: a wait that lists an error before done never misses the error. Another thread
+ * closes first the one, then the other, a million times, at every moment of the wait for both.
  */
 #include "support/check.h"
 #include "support/race.h"

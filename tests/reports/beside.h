@@ -27,7 +27,7 @@ int beside_ends(struct beside *beside);
 /** A channel and an item, for the calls below. */
 struct traffic {
     lc_channel *channel;
-    lc_context *context; /**< whose end cuts the call short; NULL: none */
+    lc_context *context; /**< its end cuts the call short; NULL: none */
     void *item;          /**< what is sent, or what was received */
 };
 /** A channel of this capacity, without a discard function. */

@@ -370,7 +370,7 @@ CHECK_SUITE(report_brpc_fiber_executors, "report: brpc and boost.fiber, executor
              deadlines_come_though_all_wait},
             {"boost-fiber#260 what wakes the last fiber of a thread may outlive that thread",
              waker_outlives_the_fibers_thread},
-            {"boost-fiber#212 receives whose deadlines pass as items come lose nothing",
+            {"boost-fiber#212 receives with deadlines that pass as items come lose nothing",
              timed_receives_lose_nothing},
             {"boost-fiber#217 executors side by side and one after the other are independent",
              executors_are_independent});

@@ -73,7 +73,7 @@ static lc_error *throws_number(lc_message *message, void *arg)
 
 enum { TIMERS = 5 };
 
-/* Five timers whose messages all fail, the last of which is the last thing that happens. */
+/* Five timers with messages that all fail; the last of them is the last thing that happens. */
 static lc_error *start_failing_timers(void *arg)
 {
     lc_port_options options = {.size = sizeof options};

@@ -159,7 +159,7 @@ static void completes_while_it_is_removed(void)
 }
 
 /* Nodes of which there is no instance are stopped with the others. */
-static void stop_bears_nodes_that_never_ran(void)
+static void stop_accepts_nodes_that_never_ran(void)
 {
     struct scripted_graph *graph = graph_new();
     struct scripted_node *base = graph_node(graph, "base", "");
@@ -346,8 +346,8 @@ static lc_behavior restart_branch(const lc_failure *failure, void *arg)
     return LC_RESTART;
 }
 
-/* Each tree bears one restart of its child, and ends at the next; the node makes another tree. */
-static void tree_that_gives_up_is_made_anew(void)
+/* Each tree allows one restart of its child, and ends at the next; the node makes another tree. */
+static void tree_that_gives_up_is_replaced(void)
 {
     struct branch branch = {0};
     struct scripted_graph *graph = graph_new();
@@ -371,23 +371,22 @@ static void tree_that_gives_up_is_made_anew(void)
     graph_drop(graph);
 }
 
-CHECK_SUITE_IN_MODES(report_erlang, "report: erlang",
-                     {"otp#2884 the reply to a call that was given up reaches no later call",
-                      late_reply_reaches_nothing},
-                     {"elle#1248 a caller hears that the server ends before it replies",
-                      caller_hears_that_the_server_ends},
-                     {"otp#5201 a child that fails while it is removed is gone",
-                      fails_while_it_is_removed},
-                     {"otp#5201 a child that completes while it is removed is gone",
-                      completes_while_it_is_removed},
-                     {"otp#636 a stop bears nodes that never ran", stop_bears_nodes_that_never_ran},
-                     {"rabbitmq-common#201 an attempt to restart that fails is followed by another",
-                      failed_restart_is_tried_again},
-                     {"atomvm#1915 a tree that gives up is made anew by the supervisor above it",
-                      tree_that_gives_up_is_made_anew},
-                     {"elle#1210 a child that dies while its parent is new is restarted alone",
-                      child_dies_while_its_parent_is_new},
-                     {"otp#5201 a child that dies as the tree is cancelled is not restarted",
-                      child_dies_as_the_tree_is_cancelled},
-                     {"suture#55 of a parent and its group that both restart the parent does",
-                      parent_dies_while_its_group_restarts});
+CHECK_SUITE_IN_MODES(
+    report_erlang, "report: erlang",
+    {"otp#2884 the reply to a call that was given up reaches no later call",
+     late_reply_reaches_nothing},
+    {"elle#1248 a caller hears that the server ends before it replies",
+     caller_hears_that_the_server_ends},
+    {"otp#5201 a child that fails while it is removed is gone", fails_while_it_is_removed},
+    {"otp#5201 a child that completes while it is removed is gone", completes_while_it_is_removed},
+    {"otp#636 a stop accepts nodes that never ran", stop_accepts_nodes_that_never_ran},
+    {"rabbitmq-common#201 an attempt to restart that fails is followed by another",
+     failed_restart_is_tried_again},
+    {"atomvm#1915 the supervisor above a tree that gives up makes another",
+     tree_that_gives_up_is_replaced},
+    {"elle#1210 a child that dies while its parent is new is restarted alone",
+     child_dies_while_its_parent_is_new},
+    {"otp#5201 a child that dies as the tree is cancelled is not restarted",
+     child_dies_as_the_tree_is_cancelled},
+    {"suture#55 of a parent and its group that both restart the parent does",
+     parent_dies_while_its_group_restarts});

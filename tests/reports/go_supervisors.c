@@ -462,7 +462,7 @@ static void next_instance_waits_for_the_last_to_go(void)
     graph_drop(graph);
 }
 
-/* A node joins a run whose dependency is not ready yet: it runs when that is, and once. */
+/* A node joins a run before its dependency is ready: it runs when that is, and once. */
 static void late_node_waits_and_runs_once(void)
 {
     struct scripted_graph *graph = graph_new();
@@ -819,7 +819,7 @@ CHECK_SUITE_IN_MODES(
      failure_after_the_run_is_told},
     {"controller-runtime#3247 an end after the run asks no handler",
      end_after_the_run_asks_no_handler},
-    {"otp#6843 an instance whose start failed is gone before the next one is made",
+    {"otp#6843 an instance that failed to start is gone before the next one is made",
      next_instance_waits_for_the_last_to_go},
     {"pykka#76 a worker that removes its own node is stopped, and does not wait for itself",
      worker_removes_its_own_node},

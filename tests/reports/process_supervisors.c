@@ -244,7 +244,7 @@ static void stop_in_a_start_ends_it(void)
     CU_ASSERT_EQUAL(CHECK_APART(report_stop_in_a_start), 0);
 }
 
-/* Within its own limit the service stops slowly: its manager is asked for time meanwhile. */
+/* Within its own limit the service stops slowly: it asks its manager for time as it does. */
 CHECK_CHILD(report_slow_stop)
 {
     static struct scripted_service service;

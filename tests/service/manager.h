@@ -18,7 +18,7 @@ struct manager {
 
 /** Opens one, at a path or an abstract address, and sets NOTIFY_SOCKET; aborts if that fails. */
 void manager_open(struct manager *manager, bool abstract);
-/** Closes it; what is sent from now on reaches nobody. */
+/** Closes it; what is sent from now on is lost. */
 void manager_close(struct manager *manager);
 /** Waits for the next message. @return it, until the next call; NULL: none came in time. */
 const char *manager_next(struct manager *manager);

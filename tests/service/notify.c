@@ -57,7 +57,7 @@ static void environment_is_taken(void)
     CU_ASSERT_PTR_NULL(getenv("WATCHDOG_PID"));
     CU_ASSERT_TRUE(fcntl(notify.socket, F_GETFD) & FD_CLOEXEC);
     lc__notify_close(&notify);
-    lc__notify_open(&notify, "test"); /* and so a second one has nobody to tell */
+    lc__notify_open(&notify, "test"); /* and so a second one has no address */
     CU_ASSERT_TRUE(notify.socket < 0);
     CU_ASSERT_EQUAL(send_line(&notify, "READY=1"), 0);
     CU_ASSERT_FALSE(manager_has_heard(&manager, "READY=1"));
@@ -338,7 +338,7 @@ CHECK_SUITE(service_notify, "service: notifications",
             {"what is too long is cut between characters", long_lines_are_cut_between_characters},
             {"WATCHDOG_USEC is heeded, if WATCHDOG_PID is ours", watchdog_is_heeded},
             {"without a socket there is no watchdog", no_watchdog_without_a_socket},
-            {"a manager that does not read holds nobody up", full_queue_is_given_up},
+            {"a manager that does not read does not hold up the service", full_queue_is_given_up},
             {"a manager that does not read is told at a pace", full_queue_is_tried_at_a_pace},
             {"a reload that was over before it could be told is told", late_reload_is_told},
             {"a manager that reads a moment later gets the message", full_queue_is_given_a_moment},

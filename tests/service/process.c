@@ -1,6 +1,6 @@
 /*
- * process.c: a service as a process: real sockets, signals, exit statuses, pid files, titles, and the
- * processor time of a halt. Each in a child process.
+ * process.c: a service as a process: real sockets, signals, exit statuses, pid files, titles, and
+ * the processor time of a halt. Each in a child process.
  */
 #include "service/manager.h"
 #include "service/scripted_service.h"

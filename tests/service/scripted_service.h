@@ -1,6 +1,6 @@
 /*
- * scripted_service.h: a service whose nodes are scripted workers. A helper runs it beside the test,
- * and the test receives what the service would send to its manager.
+ * scripted_service.h: a service with scripted workers as its nodes. A helper runs it beside the
+ * test, and the test receives what the service would send to its manager.
  */
 #ifndef LIFECYCLE_TESTS_SERVICE_SCRIPTED_SERVICE_H
 #define LIFECYCLE_TESTS_SERVICE_SCRIPTED_SERVICE_H

@@ -572,7 +572,7 @@ CHECK_CHILD(service_halts_when_ready)
     STEP(1, service_begins(&service));
     int step = halt_and_end(&service, halted);
     STEP(2, service_told(&service, "READY=1") == 1);
-    STEP(3, service_told(&service, "EXTEND_TIMEOUT_USEC") == 0); /* nobody counts the time */
+    STEP(3, service_told(&service, "EXTEND_TIMEOUT_USEC") == 0); /* there is no time limit */
     check_log_release();
     lc_handle_unref(halted);
     service_drop(&service);

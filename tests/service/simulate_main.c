@@ -1,6 +1,7 @@
 /*
- * simulate_main.c: lc_simulate_main as a program: what it prints, what it returns, how it ends. Each
- * program is a child process of the tests whose standard output is its standard error.
+ * simulate_main.c: lc_simulate_main as a program: what it prints, what it returns, how it ends.
+ * Each program is a child process of the tests, with its standard output sent to its standard
+ * error.
  */
 #include "support/check.h"
 
@@ -28,7 +29,7 @@ static uint64_t many(void)
 static int run_program(const lc_simulation_options *options)
 {
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    printf("begins\n"); /* which lies in a buffer meanwhile, and is no child's to write */
+    printf("begins\n"); /* lies in a buffer, which no child may write */
     int status = lc_simulate_main(options);
     fflush(stdout);
     return status;

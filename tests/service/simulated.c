@@ -1,5 +1,6 @@
 /*
- * simulated.c: a service in virtual time: what takes minutes, and what happens when memory is refused.
+ * simulated.c: a service in virtual time: what takes minutes, and what happens when memory is
+ * refused.
  */
 #include "service/scripted_service.h"
 #include "support/check.h"
@@ -189,7 +190,7 @@ struct poor {
     bool reloaded;
 };
 
-/* The manager is the one who acts: it reloads the service, and then stops it. */
+/* Here the manager acts: it reloads the service, and then stops it. */
 static void act(const char *message, void *arg)
 {
     struct poor *poor = arg;

@@ -1,6 +1,6 @@
 /*
- * targets.c: the programs of tests/targets, which show how the API is to read, do what they say. They
- * are built as a user builds a program, with all warnings as errors.
+ * targets.c: the programs of tests/targets, which show how the API is to read, do what they say.
+ * They are built as a user builds a program, with all warnings as errors.
  */
 #include "support/check.h"
 

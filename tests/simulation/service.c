@@ -1,7 +1,7 @@
 /*
  * service.c: a whole service in a simulation: the same seed gives the same log, byte for byte;
  * allocations that fail by the seed neither hang it nor leak; a simulation that gets nowhere says
- * so, and who waits for what.
+ * so, and what waits for what.
  */
 #include "support/check.h"
 #include "support/seeds.h"
@@ -300,7 +300,7 @@ static lc_error *get_stuck(void *arg)
     return NULL;
 }
 
-static void deadlock_names_who_waits_for_what(void)
+static void deadlock_names_what_waits_for_what(void)
 {
     lc_executor *world = NULL;
     CHECK_SUCCESS(lc_executor_new_simulated(LC_SIMULATION(.seed = 7), &world));
@@ -352,5 +352,6 @@ CHECK_SUITE(simulated_service, "simulation: a whole service",
             {"allocations that fail by the seed neither hang it nor leak",
              failed_allocations_neither_hang_nor_leak},
             {"those allocations do fail, early and late", allocations_do_fail},
-            {"a deadlock is reported, with who waits for what", deadlock_names_who_waits_for_what},
+            {"a deadlock is reported, with what waits for what",
+             deadlock_names_what_waits_for_what},
             {"a run without end is broken off", endless_run_is_broken_off});

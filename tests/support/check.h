@@ -73,7 +73,7 @@ unsigned check_count(unsigned usual, unsigned thorough);
 
 /**
  * `count` in an ordinary build, fewer under a sanitizer, which slows each round many times: for
- * long repetitions whose worth does not hang on the exact number.
+ * long repetitions that are worth as much with fewer rounds.
  */
 unsigned check_fewer(unsigned count);
 
@@ -91,7 +91,7 @@ uint64_t check_seed(void);
 void check_say_on_crash(const char *text);
 
 /**
- * A test that takes long has come farther: the time after which it counts as hung begins anew. For
+ * A long test has come farther: the time after which it counts as hung starts again. For
  * those that go through very many cases.
  */
 void check_goes_on(void);

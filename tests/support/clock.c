@@ -16,7 +16,7 @@
 
 struct check_clock {
     struct manual_clock *manual; /* NULL: in a simulation */
-    struct check_clock *next;    /* among those whose test was a fiber */
+    struct check_clock *next;    /* among those of tests that were fibers */
 };
 
 static struct check_clock *ended;
@@ -101,7 +101,7 @@ static void settle(void)
     lc__timer_arm(&settling.timer, lc_now());
     while (lc__parker_count(&settling.parker) == 0)
         lc__park(&settling.parker, 0, LC_FOREVER, &reason);
-    lc__timer_disarm(&settling.timer); /* who fired it may still be in it */
+    lc__timer_disarm(&settling.timer); /* the thread that fired it may still be in its callback */
 }
 
 /* ---- in either ---- */

@@ -1,5 +1,6 @@
 /*
- * fake.h: a component that is nothing but its handles, counts what it is asked, and starts as a test likes.
+ * fake.h: a component that is nothing but its handles, counts what it is asked, and starts as a
+ * test likes.
  */
 #ifndef LIFECYCLE_TESTS_FAKE_H
 #define LIFECYCLE_TESTS_FAKE_H
@@ -23,7 +24,10 @@ struct fake {
 
 /** Makes a fake; `flags` as in lc_component_ops. */
 void fake_init(struct fake *fake, unsigned flags);
-/** Frees what it holds; lc_component_destroy on a fake only counts, so that the test can look afterwards. */
+/**
+ * Frees what it holds; lc_component_destroy on a fake only counts, so that the test can look
+ * afterwards.
+ */
 void fake_drop(struct fake *fake);
 
 #endif

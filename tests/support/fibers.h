@@ -1,13 +1,14 @@
 /*
- * fibers.h: executors and fibers for tests. What a fiber of another thread sees it notes for the test to
- * judge: CUnit's assertions are for the thread that runs the test, and for fibers that run there.
+ * fibers.h: executors and fibers for tests. What a fiber of another thread sees it notes for the
+ * test to judge: CUnit's assertions are for the thread that runs the test, and for fibers that run
+ * there.
  */
 #ifndef LIFECYCLE_TESTS_FIBERS_H
 #define LIFECYCLE_TESTS_FIBERS_H
 
 #include <lifecycle.h>
 
-/** An executor of so many threads, that nobody watches for stalls. */
+/** An executor of so many threads, without a watch for stalls. */
 lc_executor *fibers_executor(unsigned threads);
 /** Starts a fiber; NULL stands for the calling fiber's executor. Aborts if that fails. */
 void fibers_start(lc_executor *executor, const char *name, void (*run)(void *arg), void *arg);

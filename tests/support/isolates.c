@@ -107,7 +107,7 @@ int send_parcel(lc_send_port port, struct parcel *parcel)
 struct action {
     lc_error *(*act)(void *arg);
     void *arg;
-    lc_handle *acted; /* NULL: nobody waits */
+    lc_handle *acted; /* NULL: the test does not wait */
 };
 
 static lc_error *take_action(lc_message *message, void *arg)

@@ -46,7 +46,7 @@ lc_receive_port port_with(lc_message_handler handler, void *arg);
 
 /** Counts how often it was destroyed. */
 struct parcel {
-    int number; /**< first: so it is a number to who looks at the data */
+    int number; /**< first: so a reader of the data finds a number */
     atomic_uint destroyed;
 };
 /** For lc_payload. */

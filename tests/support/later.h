@@ -12,7 +12,7 @@
 
 struct lc__fiber;
 
-/** Who may sleep: a thread in the kernel, a fiber by being parked. */
+/** A thread, which sleeps in the kernel, or a fiber, which sleeps when it is parked. */
 struct doer {
     pid_t thread;
     struct lc__fiber *fiber; /**< NULL: it is a thread */
@@ -33,7 +33,9 @@ struct later {
 
 /** Has `function(arg)` called by a helper as soon as the caller sleeps. */
 void later(struct later *later, void (*function)(void *arg), void *arg);
-/** Waits for it. @return whether the caller really slept: if not, the test has not tested its point. */
+/**
+ * Waits for it. @return whether the caller really slept: if not, the test has not tested its point.
+ */
 bool later_join(struct later *later);
 
 /** Waits until the thread sleeps in the kernel. @return false if it did not in time. */

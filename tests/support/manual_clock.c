@@ -12,7 +12,9 @@
 struct manual_clock {
     struct lc__clock clock; /* first: what the tasks point to */
     struct lc__timers timers;
-    /* Release and acquire: a reader of a time sees all that was done before the clock came to it. */
+    /*
+     * Release and acquire: a reader of a time sees all that was done before the clock came to it.
+     */
     _Atomic int64_t now;
 };
 

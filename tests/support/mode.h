@@ -21,7 +21,7 @@ enum check_mode {
 enum check_mode check_mode(void);
 /** The kind that workers are to be of. */
 lc_worker_kind check_kind(void);
-/** Makes a builder whose workers are of that kind. */
+/** Makes a builder of workers of that kind. */
 lc_manager_builder *check_builder(const char *name);
 
 /** What keeps a test from being run in every mode, or as often as others. */
@@ -43,7 +43,10 @@ struct check_modal_test {
     unsigned limits; /**< of enum check_limit */
 };
 
-/** A suite whose tests run in each mode that they can run in. CHECK_SUITE_IN_MODES registers it. */
+/**
+ * A suite of tests that each run in every mode that they can run in. CHECK_SUITE_IN_MODES registers
+ * it.
+ */
 struct check_modal_suite {
     const char *title;
     const struct check_modal_test *tests;
@@ -56,8 +59,8 @@ const struct check_modal_suite *check_modal_suites(void);
 bool check_runs_in(const struct check_modal_test *test, enum check_mode wanted);
 
 /*
- * CHECK_SUITE_IN_MODES(identifier, "title", {"what is promised", test}, {"...", test, CHECK_LARGE});
- * The modes' names are added to the title.
+ * CHECK_SUITE_IN_MODES(identifier, "title", {"what is promised", test}, {"...", test,
+ * CHECK_LARGE}); The modes' names are added to the title.
  */
 #define CHECK_SUITE_IN_MODES(identifier, suite_title, ...)                                         \
     _Pragma("GCC diagnostic push")                                                                 \

@@ -40,7 +40,7 @@ void race_stagger(uint64_t *random)
 {
     uint64_t drawn = check_random(random);
     if (atomic_load_explicit(&patience, memory_order_relaxed) == 0) {
-        /* On one processor only giving way changes who comes first. */
+        /* On one processor only giving way changes the order. */
         if (drawn & 1)
             sched_yield();
         return;
@@ -138,8 +138,8 @@ unsigned race_run(const struct race *race, void *arg, unsigned rounds)
 /* ---- fibers that stay ---- */
 
 /*
- * Gives way to the other side, wherever it is: it may be a fiber of this very thread, since one that
- * has not started may go to another.
+ * Gives way to the other side, wherever it is: it may be a fiber of this very thread, since one
+ * that has not started may go to another.
  */
 static void await_other_side(atomic_uint *counter, unsigned wanted)
 {

@@ -8,14 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** A meeting point that is used once: those who come are let go together. Begin with zeros. */
+/** A meeting point that is used once: all that have come go on together. Begin with zeros. */
 struct race_gate {
     atomic_uint arrived;
 };
 /** Waits, spinning, until `expected` threads have come. */
 void race_meet(struct race_gate *gate, unsigned expected);
 
-/** A pause of a few hundred nanoseconds at most, another one each time, to sweep the moment of a race. */
+/**
+ * A pause of a few hundred nanoseconds at most, another one each time, to sweep the moment of a
+ * race.
+ */
 void race_stagger(uint64_t *random);
 
 /** A race: each round both sides run at once, each on a thread that lives as long as the race. */
@@ -34,7 +37,7 @@ struct race {
  */
 unsigned race_run(const struct race *race, void *arg, unsigned rounds);
 
-/** Who runs the sides of a race in race_fibers. */
+/** What runs the sides of a race in race_fibers. */
 enum race_sides {
     RACE_FIBERS,          /**< two fibers, each on its thread */
     RACE_THREAD_AND_FIBER /**< the second is a fiber */
@@ -43,7 +46,8 @@ enum race_sides {
 unsigned race_fibers(enum race_sides sides, const struct race *race, void *arg, unsigned rounds);
 
 /**
- * For races whose threads come and go: calls `round(arg)` `rounds` times on one processor, then on two.
+ * For races with threads that come and go: calls `round(arg)` `rounds` times on one processor, then
+ * on two.
  * @return how many returned false.
  */
 unsigned race_repeat(bool (*round)(void *arg), void *arg, unsigned rounds);

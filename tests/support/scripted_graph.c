@@ -58,7 +58,7 @@ bool graph_before(struct scripted_graph *graph, const char *first, const char *s
 
 /* ---- an instance ---- */
 
-/* By whoever ends the context, so that the history has it at the right place. */
+/* Runs in the thread that ends the context, so that the history has it at the right place. */
 static void note_told(void *arg)
 {
     struct scripted_instance *instance = arg;
@@ -405,7 +405,10 @@ bool graph_comes(struct scripted_graph *graph, lc_handle *handle)
     return comes(graph, lc_on_handle(handle));
 }
 
-/* Passes events over until one is about this: of a node and its state, or, without a node, of a kind. */
+/*
+ * Passes events over until one is about this: of a node and its state, or, without a node, of a
+ * kind.
+ */
 static int64_t await_event(struct scripted_graph *graph, const char *name, lc_node_state state,
                            lc_event_kind kind)
 {

@@ -1,9 +1,10 @@
 /*
- * scripted_graph.h: a supervisor whose nodes do what a test orders, and a history of what they did.
+ * scripted_graph.h: a supervisor with nodes that do what a test orders, and a history of what they
+ * did.
  *
- * A scripted node restarts without a pause. Each of its instances is a component of one worker, which
- * by default is ready at once and returns its context's error when that context ends. The test changes
- * what it likes (node->options, node->slow, ...) before the node joins the supervisor.
+ * A scripted node restarts without a pause. Each of its instances is a component of one worker,
+ * which by default is ready at once and returns its context's error when that context ends. The
+ * test changes what it likes (node->options, node->slow, ...) before the node joins the supervisor.
  */
 #ifndef LIFECYCLE_TESTS_SCRIPTED_GRAPH_H
 #define LIFECYCLE_TESTS_SCRIPTED_GRAPH_H
@@ -85,7 +86,7 @@ struct scripted_graph {
     struct scripted_node nodes[GRAPH_NODES];
     unsigned count;
     struct helper helper;
-    struct doer runner; /**< who runs the supervisor */
+    struct doer runner; /**< the thread or fiber that runs the supervisor */
     lc_handle *finished;
     lc_error *result;
     lc_behavior behavior;
@@ -138,9 +139,9 @@ void graph_is_quiet(struct scripted_graph *graph);
 /** Notes something in the history. */
 void graph_note(struct scripted_graph *graph, const char *format, ...) LC_PRINTF(2, 3);
 /**
- * Whether both are in the history, in this order. The nodes themselves note, of instance n: "name*n"
- * it was made, "name+n" it runs, "name!n" it says that it is ready, "name~n" its context has ended,
- * "name-n" it is about to return, "name?n" its handler is asked.
+ * Whether both are in the history, in this order. The nodes themselves note, of instance n:
+ * "name*n" it was made, "name+n" it runs, "name!n" it says that it is ready, "name~n" its context
+ * has ended, "name-n" it is about to return, "name?n" its handler is asked.
  */
 bool graph_before(struct scripted_graph *graph, const char *first, const char *second);
 bool graph_has(struct scripted_graph *graph, const char *entry);
@@ -166,7 +167,7 @@ bool graph_comes(struct scripted_graph *graph, lc_handle *handle);
 #define BEFORE(graph, first, second) CU_ASSERT_TRUE(graph_before((graph), (first), (second)))
 
 /**
- * That an error is one of some code whose message has the text in it. The error is looked at only.
+ * That an error has this code, and a message that holds the text. The error stays the caller's.
  */
 #define TELLS(error, wanted, text)                                                                 \
     do {                                                                                           \

@@ -1,6 +1,6 @@
 /*
- * scripted_isolate.h: an isolate that carries out a test's orders, one after the other, and a port on
- * which the test receives what the isolate says, its errors and its exit.
+ * scripted_isolate.h: an isolate that carries out a test's orders, one after the other, and a port
+ * on which the test receives what the isolate says, its errors and its exit.
  *
  * What is heard is compared as text: a message's bytes, or "error: " and the message of an error.
  */
@@ -21,7 +21,7 @@ typedef lc_error *(*isolate_action)(struct scripted_isolate *isolate, void *arg)
 struct isolate_order {
     isolate_action act;
     const void *arg; /**< so that it may be a literal */
-    lc_handle *did;  /**< closed once it is done; NULL: nobody waits for that */
+    lc_handle *did;  /**< closed once it is done; NULL: the test does not wait */
 };
 
 struct scripted_isolate {
@@ -32,7 +32,7 @@ struct scripted_isolate {
     lc_receive_port orders; /**< the isolate's; known once it is ready */
     lc_receive_port notes;  /**< the test's, told of errors and of the exit ("exit") */
     lc_handle *gate;        /**< what it waits for, if told to */
-    struct doer self;       /**< who it is while it waits */
+    struct doer self;       /**< the thread or fiber that waits */
     lc_context *context;    /**< once isolate_shows_context was done: a reference */
     lc_handle *done;        /**< NULL: it was never spawned */
     atomic_uint entered;    /**< how often its entry has begun */
@@ -77,7 +77,7 @@ void isolate_wait(struct scripted_isolate *isolate);
 lc_error *isolate_says(struct scripted_isolate *isolate, void *arg);
 /** Waits, as isolate_wait, and then says "goes on". */
 lc_error *isolate_waits(struct scripted_isolate *isolate, void *arg);
-/** Returns an error of code -100 whose message is `arg`. */
+/** Returns an error of code -100 with the message `arg`. */
 lc_error *isolate_fails(struct scripted_isolate *isolate, void *arg);
 /** Throws it on its context; says "thrown?" if it comes back. */
 lc_error *isolate_throws(struct scripted_isolate *isolate, void *arg);

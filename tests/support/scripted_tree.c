@@ -212,7 +212,7 @@ void tree_drop(struct scripted_tree *tree)
 {
     lc_tree_cancel(tree->real);
     for (size_t i = 0; i < TREE_RUNNABLES; i++)
-        lc_channel_close(tree->runnables[i].orders); /* whoever still runs returns */
+        lc_channel_close(tree->runnables[i].orders); /* what still runs returns */
     lc_error *ended = tree->real ? lc_tree_wait(tree->real, check_patience()) : NULL;
     CU_ASSERT_FALSE(lc_error_is(ended, -ETIMEDOUT));
     lc_error_unref(ended);

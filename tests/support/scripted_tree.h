@@ -1,6 +1,6 @@
 /*
- * scripted_tree.h: a supervision tree of runnables that carry out a test's orders, one after the other,
- * each time they are started. An observer watches the tree.
+ * scripted_tree.h: a supervision tree of runnables that carry out a test's orders, one after the
+ * other, each time they are started. An observer watches the tree.
  */
 #ifndef LIFECYCLE_TESTS_SCRIPTED_TREE_H
 #define LIFECYCLE_TESTS_SCRIPTED_TREE_H
@@ -50,7 +50,9 @@ bool runnable_absent(struct scripted_runnable *runnable);
 bool runnable_does(struct scripted_runnable *runnable, enum runnable_order order);
 /** Gives an order and does not wait. */
 bool runnable_told(struct scripted_runnable *runnable, enum runnable_order order);
-/** Has `call(context, arg)` called by it, and waits for that: so that may use CUnit's assertions. */
+/**
+ * Has `call(context, arg)` called by it, and waits for that: so that may use CUnit's assertions.
+ */
 bool runnable_calls(struct scripted_runnable *runnable,
                     void (*call)(lc_context *context, void *arg), void *arg);
 /** As above, of a call that does not return. */

@@ -59,7 +59,7 @@ static void end_by_cancel(void)
 {
     pthread_cancel(pthread_self());
     for (;;)
-        pthread_testcancel(); /* not a call that sanitizers wrap: they do not see it left that way */
+        pthread_testcancel(); /* sanitizers wrap other calls, and miss that those do not return */
 }
 
 lc_error *worker_run(lc_context *context, lc_ready *ready, void *arg)

@@ -1,6 +1,6 @@
 /*
- * scripted_worker.h: a worker that carries out a test's orders, one after the other, and a scope to run
- * it under.
+ * scripted_worker.h: a worker that carries out a test's orders, one after the other, and a scope to
+ * run it under.
  */
 #ifndef LIFECYCLE_TESTS_SCRIPTED_WORKER_H
 #define LIFECYCLE_TESTS_SCRIPTED_WORKER_H
@@ -42,7 +42,7 @@ struct scripted_worker {
 void worker_init(struct scripted_worker *worker, int code);
 /** Frees what it holds. worker_run must have returned. */
 void worker_drop(struct scripted_worker *worker);
-/** The function of the lc_worker, whose `arg` is the struct scripted_worker. */
+/** The function for an lc_worker; `arg` is the struct scripted_worker. */
 lc_error *worker_run(lc_context *context, lc_ready *ready, void *arg);
 /** Waits until it runs. @return whether it did in time. */
 bool worker_entered(struct scripted_worker *worker);
@@ -55,7 +55,9 @@ void worker_renew(struct scripted_worker *worker);
 
 /** Builds a manager called "workers" of `count` of them, "w0", "w1", ...; aborts if that fails. */
 lc_manager *worker_manager(struct scripted_worker *workers, size_t count);
-/** The same, started under the scope, and every worker seen to run. @return whether all went well. */
+/**
+ * The same, started under the scope, and every worker seen to run. @return whether all went well.
+ */
 bool worker_start(lc_manager *manager, struct scope *scope, struct scripted_worker *workers,
                   size_t count);
 

@@ -31,7 +31,7 @@ static lc_error *do_nothing(void *arg)
     return NULL;
 }
 
-/* One of each that has its record in a pool, whose memory stays. */
+/* One of each that has its record in a pool: the pool's memory stays. */
 static lc_error *use_pools(void *arg)
 {
     lc_receive_port port = probe_open();
@@ -47,8 +47,8 @@ static lc_error *use_pools(void *arg)
 }
 
 /*
- * So that threads of earlier tests do not end meanwhile, which frees memory, and that what the
- * library keeps of one simulation for the next is there.
+ * So that no thread of an earlier test ends during the simulation, which frees memory, and that
+ * what the library keeps of one simulation for the next is there.
  */
 static void simulate_little(void)
 {

@@ -34,7 +34,7 @@ static void check(bool holds, const char *condition, int line)
 
 enum { STACK_SIZE = 256 * 1024, MARGIN = 4096, MARK = 0xA5 };
 
-/* A stack, with a margin below and above that nobody may write to. */
+/* A stack, with a margin below and above that nothing may write to. */
 struct stack {
     char *memory;
     char *low, *top;

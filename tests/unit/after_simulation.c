@@ -1,6 +1,6 @@
 /*
- * after_simulation.c: what a simulation leaves behind harms nothing that comes after it. Those that ended in a
- * deadlock leave workers, which are lost for good: nobody finds them any more.
+ * after_simulation.c: what a simulation leaves behind harms nothing that comes after it. Those that
+ * ended in a deadlock leave workers, which are lost for good: nothing finds them any more.
  */
 #include "support/check.h"
 
@@ -94,7 +94,7 @@ static lc_error *wake_all(void *arg)
 }
 
 /* As often as there can be watches of signals, and more. */
-static void nobody_wakes_the_lost(void)
+static void no_wake_reaches_the_lost(void)
 {
     outside = lc_handle_new();
     woken = 0;
@@ -162,6 +162,6 @@ static void contexts_outlive_their_clock(void)
 }
 
 CHECK_SUITE(after_simulation_suite, "unit: after a simulation",
-            {"nobody wakes workers that are lost", nobody_wakes_the_lost},
+            {"a wake-up does not reach workers that are lost", no_wake_reaches_the_lost},
             {"a run broken off at its limit can be freed", one_broken_off_can_be_freed},
             {"a context outlives the clock that ended it", contexts_outlive_their_clock});

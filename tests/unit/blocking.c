@@ -1,5 +1,6 @@
 /*
- * blocking.c: lc_call_blocking: calls that block run on other threads, while the fibers of the caller's thread go on.
+ * blocking.c: lc_call_blocking: calls that block run on other threads, while the fibers of the
+ * caller's thread go on.
  */
 #include "support/check.h"
 #include "support/fibers.h"

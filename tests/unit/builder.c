@@ -19,7 +19,7 @@ static lc_manager *untouched(void)
     return (lc_manager *)(void *)&place;
 }
 
-/* Builds, expects a mistake whose message holds `said`, and frees the builder. */
+/* Builds, expects a mistake with a message that holds `said`, and frees the builder. */
 static void is_refused(lc_manager_builder *builder, int code, const char *said)
 {
     lc_manager *manager = untouched();
@@ -207,7 +207,7 @@ static void too_small_a_stack_is_refused(void)
     is_refused(builder, -EINVAL, "cramped");
 }
 
-static void null_is_borne(void)
+static void null_is_accepted(void)
 {
     lc_manager *manager = untouched();
     lc_manager_builder_free(NULL);
@@ -284,6 +284,6 @@ CHECK_SUITE(
     {"a worker that asks for no kind is of the builder's", worker_without_kind_is_of_the_builders},
     {"the stack size is obeyed", stack_size_is_obeyed},
     {"a stack that is too small is refused", too_small_a_stack_is_refused},
-    {"NULL is borne", null_is_borne},
+    {"NULL is accepted", null_is_accepted},
     {"data is released with the manager", data_is_released_with_the_manager},
     {"hundreds of workers run", hundreds_of_workers_run});

@@ -1,5 +1,6 @@
 /*
- * cache.c: blocks that threads keep: none is lost, none is given twice, and what is kept is not in use.
+ * cache.c: blocks that threads keep: none is lost, none is given twice, and what is kept is not in
+ * use.
  */
 #include "support/check.h"
 

@@ -279,5 +279,5 @@ CHECK_SUITE_IN_MODES(callbacks, "unit: callbacks of supervisors",
                      {"a log sink may look at the tree that logs", a_sink_may_look_at_the_tree},
                      {"a removal by the supervisor's own callback does not wait",
                       a_removal_by_a_callback_does_not_wait},
-                     {"a supervisor that outlives its starter has nobody to report to",
+                     {"a supervisor that outlives its starter has nothing to report to",
                       an_orphan_reports_to_nobody});

@@ -1,6 +1,6 @@
 /*
- * channel.c: channels: order, bounds, deadlines, closing, discarding, and merged ones' corner cases. What A17 says
- * of merged channels is in conformance/lifecycle_combinators.c.
+ * channel.c: channels: order, bounds, deadlines, closing, discarding, and merged ones' corner
+ * cases. What A17 says of merged channels is in conformance/lifecycle_combinators.c.
  */
 #include "support/check.h"
 #include "support/later.h"
@@ -135,7 +135,7 @@ static void capacity_is_checked(void)
     lc_channel_unref(channel);
 }
 
-static void null_is_borne(void)
+static void null_is_accepted(void)
 {
     void *item = number(5);
     lc_channel_unref(NULL);
@@ -467,7 +467,7 @@ static void waits_end_at_the_deadline(void)
     ends_at_the_deadline(true);
 }
 
-/* ---- nothing is lost or doubled, whoever gives up meanwhile ---- */
+/* ---- nothing is lost or doubled when waiters give up ---- */
 
 #define ITEMS 20000
 #define PAIRS 2
@@ -620,7 +620,7 @@ CHECK_SUITE(
     {"an unbounded channel grows while it goes round", unbounded_channel_grows_in_the_middle},
     {"zero is the default", zero_is_the_default},
     {"the capacity is checked and the limit told", capacity_is_checked},
-    {"NULL is borne", null_is_borne},
+    {"NULL is accepted", null_is_accepted},
     {"a closed channel gives what is left, then EPIPE", closed_channel_gives_what_is_left},
     {"the last reference discards what is queued", last_reference_discards},
     {"discard is called without a lock", discard_runs_unlocked},

@@ -164,7 +164,7 @@ static void starts_after_what_it_needs(void)
     finish(store, LC__ENDED_DONE, NULL);
     CHECK_STATE(store, LC_NODE_DONE);
     CHECK_STATE(report, LC_NODE_STARTING);
-    CHECK_STATE(server, LC_NODE_STARTING); /* completion stops nobody */
+    CHECK_STATE(server, LC_NODE_STARTING); /* a completion stops no node */
     end();
 }
 
@@ -935,7 +935,7 @@ static void nothing_starts_that_the_same_step_stops(void)
     end();
 }
 
-/* Also one that was removed meanwhile. */
+/* Also one that has been removed. */
 static void stop_parents_stops_all_it_says(void)
 {
     begin();
@@ -1043,7 +1043,7 @@ static void steady_state_allocates_nothing(void)
     judged->policy.judged = true;
     need(server, store, LC_WHEN_READY)->along = true;
     start();
-    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* idle threads of earlier tests end meanwhile */
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* idle threads of earlier tests */
     size_t held = lc__memory_in_use();
     /* An allocation that came would fail, and be seen to have. */
     lc__memory_fail_at(1);
@@ -1122,7 +1122,7 @@ CHECK_SUITE(
     {"an overdue node is waited for no longer, and named in the result",
      overdue_is_waited_for_no_longer},
     {"an overdue node is not started again before it has ended", overdue_is_not_started_again},
-    {"at the final deadline all is over, and who still runs is named",
+    {"at the final deadline all is over, and what still runs is named",
      all_is_over_at_the_final_deadline},
     {"a handler that was asked before everything stops has a deadline then",
      handlers_have_no_longer_than_nodes},

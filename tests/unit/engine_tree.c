@@ -1,6 +1,6 @@
 /*
- * engine_tree.c: the supervision engine's runnables, by examples: who is taken along, what is
- * started again and when, what comes of too many deaths, and what it costs.
+ * engine_tree.c: the supervision engine's runnables, by examples: which deaths take others along,
+ * what is started again and when, what comes of too many deaths, and what it costs.
  */
 #include "support/check.h"
 
@@ -160,7 +160,7 @@ static void look_away(struct world *world)
 
 #define CHECK_STATE(of, wanted) CU_ASSERT_EQUAL((of)->node.state, (wanted))
 
-/* ---- whom a death takes along ---- */
+/* ---- what a death takes along ---- */
 
 /* Of three that are healthy the second dies: whether the first and third are told to stop. */
 static void one_of_three_dies(lc_strategy strategy, lc_restart_type type, bool first, bool third)
@@ -212,7 +212,7 @@ static void rest_for_one(void)
     one_of_three_dies(LC_REST_FOR_ONE, LC_PERMANENT, false, true);
 }
 
-static void temporary_takes_nobody(void)
+static void temporary_takes_none(void)
 {
     one_of_three_dies(LC_ONE_FOR_ALL, LC_TEMPORARY, false, false);
     one_of_three_dies(LC_REST_FOR_ONE, LC_TEMPORARY, false, false);
@@ -711,7 +711,7 @@ static void pauses_grow(void)
     check_pause(&world, a, 0.5);
     check_pause(&world, a, 0.75);
     is_healthy(&world, a);
-    check_pause(&world, a, 0.5); /* was said to be well, so it begins anew */
+    check_pause(&world, a, 0.5); /* healthy again, so its pauses start from the first */
     lc__engine_said_done(&world.engine, &a->node, world.now);
     check_pause(&world, a, 0.5);
     obeys(&world, a); /* its context ended by other hands: no pause, and none forgotten */
@@ -870,7 +870,10 @@ static void too_many_deaths_of_the_root(void)
     end_world(&world);
 }
 
-/* The death that is one too many is that of one whose sibling would start in the same step. */
+/*
+ * The death that is one too many is that of a child with a sibling that would start in the same
+ * step.
+ */
 static void nothing_starts_to_be_cancelled(void)
 {
     struct world world;
@@ -983,9 +986,9 @@ static void cost_follows_what_is_touched(void)
 
 CHECK_SUITE(engine_tree, "unit: the engine's runnables",
             {"one for all: a death takes the group along", one_for_all},
-            {"one for one: it takes nobody", one_for_one},
+            {"one for one: a death takes none along", one_for_one},
             {"rest for one: it takes those that come after it", rest_for_one},
-            {"a temporary one takes nobody and stays down", temporary_takes_nobody},
+            {"a temporary child takes none along and stays down", temporary_takes_none},
             {"a death leaves other groups alone", other_groups_live_on},
             {"one that was told to stop and fails is told, and counts for nothing", told_and_fails},
             {"nothing of a unit starts before all of it has ended", unit_ends_before_it_starts},

@@ -1,6 +1,7 @@
 /*
- * executors.c: what <lifecycle/executor.h> promises of executors: their options, their threads' coming and going, where
- * fibers run, stalls, and how they end. A program's own thread as one of an executor's is in guest.c.
+ * executors.c: what <lifecycle/executor.h> promises of executors: their options, their threads'
+ * coming and going, where fibers run, stalls, and how they end. A program's own thread as one of an
+ * executor's is in guest.c.
  */
 #include "support/check.h"
 #include "support/fibers.h"

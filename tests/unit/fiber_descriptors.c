@@ -1,6 +1,6 @@
 /*
- * fiber_descriptors.c: waits of fibers for descriptors: several on one, numbers that are closed and used again, what
- * epoll cannot watch.
+ * fiber_descriptors.c: waits of fibers for descriptors: several on one, numbers that are closed and
+ * used again, what epoll cannot watch.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -212,7 +212,7 @@ static void forgetting_tells_fibers_and_threads(void)
     struct ends ends = pipe_new();
     struct forgotten forgotten = {.descriptor = ends.read};
     pthread_t thread;
-    CU_ASSERT_EQUAL(lc_fd_forget(ends.read), 0); /* nobody waits */
+    CU_ASSERT_EQUAL(lc_fd_forget(ends.read), 0); /* nothing waits */
     CU_ASSERT_EQUAL(lc_fd_forget(-1), 0);
     for (int i = 0; i < 3; i++)
         forgotten.begun[i] = lc_handle_new();
@@ -422,7 +422,7 @@ static void hang_ups_are_reported(void)
     fibers_here(hang_up_on_a_waiter, NULL);
 }
 
-/* An event loop of somebody else's, waited for as a descriptor. */
+/* An event loop of another library, waited for as a descriptor. */
 static void wait_for_an_epoll(void *arg)
 {
     struct ends ends = pipe_new();

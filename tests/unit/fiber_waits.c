@@ -1,6 +1,6 @@
 /*
- * fiber_waits.c: every wait of the library in fibers: among those of one thread, from thread to fiber and back; time,
- * process signals, callbacks that wait.
+ * fiber_waits.c: every wait of the library in fibers: among those of one thread, from thread to
+ * fiber and back; time, process signals, callbacks that wait.
  */
 #include "support/check.h"
 #include "support/fibers.h"

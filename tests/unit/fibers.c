@@ -1,6 +1,6 @@
 /*
- * fibers.c: what <lifecycle/executor.h> promises of a fiber: its life, what is its own, how it ends, where it runs.
- * That every wait of the library works in it is in fiber_waits.c.
+ * fibers.c: what <lifecycle/executor.h> promises of a fiber: its life, what is its own, how it
+ * ends, where it runs. That every wait of the library works in it is in fiber_waits.c.
  */
 #include "support/fibers.h"
 #include "support/check.h"
@@ -62,7 +62,7 @@ static void count_one(void *arg)
 
 static void many_fibers_run_and_end(void)
 {
-    unsigned count = check_fewer(check_count(40000, 400000)); /* ThreadSanitizer bears 8,000 */
+    unsigned count = check_fewer(check_count(40000, 400000)); /* ThreadSanitizer allows 8,000 */
     atomic_uint ran = 0;
     lc_executor *executor = fibers_executor(2);
     for (unsigned i = 0; i < count; i++)

@@ -1,7 +1,7 @@
 /*
- * forget.c: a descriptor that is forgotten and closed while others wait for it, and whose number is
- * taken at once by another that is ready: they are told that theirs is gone, and do not wait for, or
- * read from, the other.
+ * forget.c: a descriptor that is forgotten and closed while others wait for it, and the number of
+ * which another that is ready takes at once: they are told that theirs is gone, and do not wait
+ * for, or read from, the other.
  */
 #include "support/check.h"
 
@@ -17,7 +17,7 @@ enum { WAITERS = 3 };
 static struct fixture {
     int gone[2];  /* the first is waited for, forgotten, closed */
     int other[2]; /* the first is ready, and takes its number */
-    int waiters;  /* who wait for it, or are about to */
+    int waiters;  /* that wait for it, or are about to */
     lc_channel *results;
     lc_executor *executor;
 } fixture;

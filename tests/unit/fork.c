@@ -1,6 +1,6 @@
 /*
- * fork.c: a forked child: all of the library before it has threads, refusals and no hang afterwards. Each test runs in
- * a process of its own, so that the threads of this one do not count.
+ * fork.c: a forked child: all of the library before it has threads, refusals and no hang
+ * afterwards. Each test runs in a process of its own, so that the threads of this one do not count.
  */
 #include "support/check.h"
 #include "support/scripted_worker.h"
@@ -61,7 +61,10 @@ static int use_everything(void)
     return 0;
 }
 
-/* Handles, contexts and channels do not make threads: a child forked after them has all of the library. */
+/*
+ * Handles, contexts and channels do not make threads: a child forked after them has all of the
+ * library.
+ */
 CHECK_CHILD(fork_before_threads)
 {
     lc_handle *handle = lc_handle_new();

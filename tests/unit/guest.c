@@ -84,7 +84,9 @@ static lc_error *do_nothing(void *arg)
     return NULL;
 }
 
-/* A thread of the executor that comes after a guest waits for more, as it would without him. */
+/*
+ * A thread of the executor that comes after a guest waits for more, as it would without that guest.
+ */
 static void threads_stay_after_a_guest(void)
 {
     struct visit visited = {.over = lc_handle_new()};

@@ -35,7 +35,7 @@ static void closes_once_and_for_ever(void)
     lc_handle_unref(handle);
 }
 
-static void null_is_borne(void)
+static void null_is_accepted(void)
 {
     lc_handle_close(NULL);
     lc_handle_unref(NULL);
@@ -595,9 +595,9 @@ CHECK_SUITE_IN_MODES(unit_callbacks_of_handles, "unit: callbacks of handles",
 
 CHECK_SUITE(
     unit_handle, "unit: handles", {"a handle closes once and for ever", closes_once_and_for_ever},
-    {"NULL is borne", null_is_borne}, {"references are counted", references_are_counted},
-    {"the closed handle is shared and bears unref", closed_handle_is_shared},
-    {"a close wakes who waits", wait_is_woken}, {"any number may wait", any_number_may_wait},
+    {"NULL is accepted", null_is_accepted}, {"references are counted", references_are_counted},
+    {"the closed handle is shared, and unref of it is allowed", closed_handle_is_shared},
+    {"a close wakes its waiter", wait_is_woken}, {"any number may wait", any_number_may_wait},
     {"a wait ends at its deadline, not before", wait_ends_at_the_deadline},
     {"a wait ends at a deadline on the real clock", real_deadline_comes},
     {"callbacks run oldest first, once, on the closer's stack", callbacks_run_oldest_first},

@@ -42,7 +42,7 @@ static void in_both(void (*body)(void *arg))
     }
 }
 
-/* An error whose message is "cannot WHAT PATH: REASON". */
+/* An error with the message "cannot WHAT PATH: REASON". */
 static void says(lc_error *error, int code, const char *what, const char *reason)
 {
     char message[256];

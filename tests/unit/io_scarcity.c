@@ -1,7 +1,7 @@
 /*
  * io_scarcity.c: accepting when the process has no descriptor left: it is logged, pauses, and is
  * tried again, until there is one, or the context or the deadline ends it. In child processes,
- * whose descriptors are used up.
+ * without descriptors to open.
  */
 #include "support/check.h"
 #include "support/helper.h"

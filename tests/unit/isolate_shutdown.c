@@ -1,6 +1,6 @@
 /*
- * isolate_shutdown.c: who has heard that an isolate has ended, or has a timer's message, may take the
- * library down at once, though a thread of the library is not yet done with it.
+ * isolate_shutdown.c: a thread that was told of an isolate's end, or has a timer's message, may
+ * take the library down at once, though a thread of the library is not yet done with it.
  */
 #include "support/check.h"
 #include "support/isolates.h"
@@ -93,9 +93,9 @@ static void open_port_keeps_the_library_up(void)
 }
 
 CHECK_SUITE(isolate_shutdown, "unit: isolates: shutdown",
-            {"who has an isolate's exit message may shut down at once", exit_message_is_enough},
-            {"who sees an isolate done may shut down at once", done_is_enough},
-            {"who has a timer's message may shut down at once", timers_message_is_enough},
+            {"an isolate's exit message allows a shutdown at once", exit_message_is_enough},
+            {"an isolate that is done allows a shutdown at once", done_is_enough},
+            {"a timer's message allows a shutdown at once", timers_message_is_enough},
             {"a living isolate keeps the library up, and is named",
              living_isolate_keeps_the_library_up},
             {"an open port of a thread keeps the library up", open_port_keeps_the_library_up});

@@ -1,6 +1,6 @@
 /*
  * isolates.c: what <lifecycle/isolate.h> promises beside the contract: groups, what is refused and
- * how it is named, other worlds, and calls by who is no isolate.
+ * how it is named, other worlds, and calls outside of isolates.
  */
 #include "support/isolates.h"
 #include "support/check.h"
@@ -578,13 +578,13 @@ static void bad_control_is_refused(void)
     CU_ASSERT_EQUAL(lc_isolate_copy_name(isolate.real, name, sizeof name), -ESRCH);
 }
 
-/* The address of nobody. */
-static void control_of_nobody(void)
+/* The address of no isolate. */
+static void control_of_none(void)
 {
-    const lc_isolate nobody = {LC_NO_PORT, LC_NO_CAPABILITY, LC_NO_CAPABILITY};
+    const lc_isolate none = {LC_NO_PORT, LC_NO_CAPABILITY, LC_NO_CAPABILITY};
     lc_receive_port port = open_port();
     const lc_isolate no_isolate = {port.send, lc_capability_new(), lc_capability_new()};
-    const lc_isolate both[] = {nobody, no_isolate};
+    const lc_isolate both[] = {none, no_isolate};
     for (int i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL(lc_isolate_read_state(both[i]), LC_ISOLATE_ENDED);
         CU_ASSERT_EQUAL(lc_isolate_kill(both[i], LC_PRIORITY_IMMEDIATE), -ESRCH);
@@ -620,7 +620,7 @@ static void states_are_told(void)
     isolate_drop(&isolate);
 }
 
-/* On one thread with who spawned it: its entry cannot have run. */
+/* On one thread with its spawner: its entry cannot have run. */
 static void look_before_the_entry(void *unused)
 {
     struct scripted_isolate isolate;
@@ -639,9 +639,9 @@ static void state_before_the_entry(void)
     fibers_here(look_before_the_entry, NULL);
 }
 
-/* ---- who is no isolate ---- */
+/* ---- callers that are no isolates ---- */
 
-static void who_is_no_isolate(void)
+static void caller_is_no_isolate(void)
 {
     lc_isolate isolate = {.pause = {{1, 2}}};
     CU_ASSERT_FALSE(lc_isolate_current(NULL));
@@ -911,11 +911,11 @@ CHECK_SUITE(isolates, "unit: isolates", {"bad groups are refused", bad_groups_ar
             {"bad spawns from shared objects are refused", bad_spawns_from_objects_are_refused},
             {"bad runs are refused", bad_runs_are_refused},
             {"bad control is refused", bad_control_is_refused},
-            {"control of nobody does nothing", control_of_nobody},
+            {"control of no isolate does nothing", control_of_none},
             {"states are told", states_are_told},
             {"before its entry an isolate is at its start", state_before_the_entry},
-            {"who is no isolate has neither reference nor context", who_is_no_isolate},
-            {"an exit by who is no isolate ends the process with 70", exit_is_an_isolates},
+            {"a caller that is no isolate has neither reference nor context", caller_is_no_isolate},
+            {"an exit outside of isolates ends the process with 70", exit_is_an_isolates},
             {"an exit's last message is destroyed once", last_message_is_destroyed_once},
             {"an exit's last message that is none is logged", bad_last_message_is_logged},
             {"isolates are not spawned between a simulation and the real world", worlds_do_not_mix},

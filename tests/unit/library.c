@@ -277,7 +277,7 @@ static void ended_isolate_does_not_keep_it_up(void)
 }
 
 CHECK_SUITE(unit_library, "unit: library",
-            {"an isolate whose state is \"ended\" does not keep the library up",
+            {"an isolate in state \"ended\" does not keep the library up",
              ended_isolate_does_not_keep_it_up},
             {"the version is that of the headers", version_is_that_of_the_headers},
             {"a shutdown leaves no memory, thread or descriptor, and the library is usable again",

@@ -85,7 +85,7 @@ static void sink_gets_the_record(void)
     CU_ASSERT_EQUAL(strncmp(sink.message, "opened 3", 8), 0);
     CU_ASSERT_STRING_EQUAL(sink.fields, "path=/tmp/x y;lines=(null);");
     CU_ASSERT_TRUE(sink.time >= before && sink.time <= lc_now());
-    lc_log(LC_LOG_INFO, NULL, "from nobody");
+    lc_log(LC_LOG_INFO, NULL, "without a component");
     CU_ASSERT_STRING_EQUAL(sink.component, "");
     CU_ASSERT_STRING_EQUAL(sink.fields, "");
     lc_log_set_sink(NULL);
@@ -274,7 +274,7 @@ static void sink_writes_again(const lc_log_record *record, void *arg)
     if (sink->writes++ == 0) {
         lc_log(LC_LOG_INFO, "sink", "again: %s", record->message);
         lc_log_set_sink(NULL);
-        CU_ASSERT_EQUAL(sink->releases, 0); /* somebody, we, are still in it */
+        CU_ASSERT_EQUAL(sink->releases, 0); /* this thread is still in it */
     }
 }
 
@@ -589,7 +589,7 @@ CHECK_CHILD(log_levels)
     lc_log_set_level(LC_LOG_DEBUG);
     for (lc_log_level level = LC_LOG_CRITICAL; level <= LC_LOG_DEBUG; level++)
         lc_log(level, "x", "y");
-    lc_log(LC_LOG_INFO, NULL, "nobody");
+    lc_log(LC_LOG_INFO, NULL, "nothing");
     return 0;
 }
 
@@ -599,7 +599,7 @@ static void default_names_the_level(void)
     CU_ASSERT_TRUE(matches(ended.errors,
                            "^" TIME " critical x: y\n" TIME " error x: y\n" TIME
                            " warning x: y\n" TIME " notice x: y\n" TIME " info x: y\n" TIME
-                           " debug x: y\n" TIME " info nobody\n$"));
+                           " debug x: y\n" TIME " info nothing\n$"));
 }
 
 CHECK_CHILD(log_control_characters)
@@ -685,7 +685,7 @@ CHECK_CHILD(log_wrong_arguments)
     return 0;
 }
 
-static void wrong_arguments_are_borne(void)
+static void wrong_arguments_do_no_harm(void)
 {
     struct check_exit ended = check_child("log_wrong_arguments");
     CU_ASSERT_TRUE(matches(ended.errors,
@@ -1103,7 +1103,7 @@ CHECK_SUITE(
     {"lines of several threads do not mix", lines_do_not_mix},
     {"what acts on a terminal is escaped", acting_characters_are_escaped},
     {"neither a message nor a component nor a value fakes a field", fields_are_not_faked},
-    {"wrong arguments are borne", wrong_arguments_are_borne},
+    {"wrong arguments do no harm", wrong_arguments_do_no_harm},
     {"a reader that does not read delays nothing; what it misses is counted",
      a_reader_that_hangs_delays_nothing},
     {"a reader that is slow gets a moment", a_slow_reader_gets_a_moment},

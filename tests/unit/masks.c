@@ -35,7 +35,7 @@ static lc_error *run_root(lc_context *context, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-/* Its threads leave during the pause, mostly, so that one is made by who ends that. */
+/* Its threads leave during the pause, mostly, so that the one that ends it makes new ones. */
 static lc_executor *hasty_executor(void)
 {
     lc_executor *executor = NULL;

@@ -1,5 +1,5 @@
 /*
- * pool.c: lib/base/pool.h: records that keep their place, whoever takes and gives them.
+ * pool.c: lib/base/pool.h: records that keep their place, whichever thread takes and gives them.
  */
 #include "support/check.h"
 
@@ -16,7 +16,7 @@
 struct record {
     void *free; /* the pool's */
     uint32_t place;
-    atomic_uint owner; /* 0: nobody */
+    atomic_uint owner; /* 0: none */
     uint64_t kept;
 };
 
@@ -123,7 +123,7 @@ static void records_stay_where_they_are(void)
     CU_ASSERT_EQUAL(lc__memory_in_use(), before);
 }
 
-static void freed_pool_begins_anew(void)
+static void freed_pool_is_used_again(void)
 {
     struct record *record = take(0);
     record->kept = 7;
@@ -171,10 +171,10 @@ struct taker {
 
 static void take_one(struct taker *taker, struct record **record)
 {
-    unsigned nobody = 0;
+    unsigned none = 0;
     *record = lc__pool_take(&pool, taker->number);
     taker->wrong |=
-        !*record || !atomic_compare_exchange_strong(&(*record)->owner, &nobody, taker->number);
+        !*record || !atomic_compare_exchange_strong(&(*record)->owner, &none, taker->number);
     taker->wrong |= *record && lc__pool_at(&pool, (*record)->place) != *record;
 }
 
@@ -259,7 +259,7 @@ CHECK_SUITE(
     {"records that others gave are taken before new ones are made",
      records_of_all_shards_are_taken},
     {"records stay where they are, however many there are", records_stay_where_they_are},
-    {"a pool that was freed begins anew", freed_pool_begins_anew},
+    {"a pool that was freed can be used again", freed_pool_is_used_again},
     {"without memory there is no record, and later there is", without_memory_there_is_no_record},
     {"when all places are taken there is no record", when_all_places_are_taken_there_is_no_record},
     {"no thread takes what another has", nobody_takes_what_another_has},

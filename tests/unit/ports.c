@@ -1,6 +1,6 @@
 /*
  * ports.c: what port.h refuses: bad arguments, too much, the wrong caller, another world, a forked
- * child; and timers whose times have passed.
+ * child; and timers that are overdue.
  */
 #include "support/check.h"
 #include "support/isolates.h"
@@ -376,7 +376,10 @@ static lc_error *pass_on_heard(lc_message *message, void *arg)
     return NULL;
 }
 
-/* An empty message: begins to hear. Any other goes back, so that what was sent before it is dealt with. */
+/*
+ * An empty message: begins to hear. Any other goes back, so that what was sent before it is dealt
+ * with.
+ */
 static lc_error *do_order(lc_message *message, void *arg)
 {
     struct deaf *deaf = arg;
@@ -397,7 +400,10 @@ static lc_error *open_deaf(void *arg)
     return NULL;
 }
 
-/* Two messages wait for a handler, a third behind them: as many as there may be. Paused by its own capability. */
+/*
+ * Two messages wait for a handler, a third behind them: as many as there may be. Paused by its own
+ * capability.
+ */
 static lc_isolate deaf_begin(struct deaf *deaf, lc_receive_port probe, lc_when_full when_full)
 {
     lc_isolate isolate;
@@ -555,7 +561,7 @@ static void forked_child_is_refused(void)
 
 /* ---- a timer that is late ---- */
 
-/* A clock whose present the test sets, whatever is due. */
+/* A clock that shows what the test sets, whatever is due. */
 struct late_clock {
     struct lc__clock clock; /* first */
     struct lc__timers timers;

@@ -1,5 +1,6 @@
 /*
- * signals.c: process signals: watches, dispositions, masks. Uses SIGUSR1, SIGUSR2 and SIGWINCH, which nothing else here does.
+ * signals.c: process signals: watches, dispositions, masks. Uses SIGUSR1, SIGUSR2 and SIGWINCH,
+ * which nothing else here does.
  */
 #include "support/check.h"
 #include "support/later.h"
@@ -175,7 +176,7 @@ static void mask_is_unblocked_only_while_waiting(void)
     pthread_sigmask(SIG_SETMASK, NULL, &now);
     CU_ASSERT_TRUE(sigismember(&now, SIGUSR1));
     struct later then;
-    later(&then, send_usr1, NULL); /* whose thread blocks it as well: inherited */
+    later(&then, send_usr1, NULL); /* by a thread that blocks it as well: inherited */
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, check_patience()), SIGUSR1);
     CU_ASSERT_TRUE(later_join(&then));
     CU_ASSERT_EQUAL(lc_process_signals_next(watch, LC_NOW), -ETIMEDOUT);
@@ -254,7 +255,8 @@ CHECK_SUITE(unit_signals, "unit: process signals",
             {"a signal wakes a wait", signal_wakes_a_wait},
             {"a signal wakes a wait for several things", signal_wakes_wait_any},
             {"the disposition found is put back with the last watch", disposition_is_put_back},
-            {"a disposition set meanwhile is left alone", foreign_disposition_is_left_alone},
+            {"a disposition that the program sets during a watch is left alone",
+             foreign_disposition_is_left_alone},
             {"a signal can be watched again and again", watching_again_after_unwatch},
             {"the signals are unblocked only while waiting", mask_is_unblocked_only_while_waiting},
             {"numbers that cannot be caught are refused", bad_numbers_are_refused},

@@ -433,7 +433,7 @@ static void an_end_before_the_tests_is_for_the_test_to_see(void)
     check_log_release();
 }
 
-/* It waits for an operator, in whose place the end of the test comes. */
+/* It waits for an operator; the end of the test comes in place of one. */
 static void a_halt_ends_with_the_test(void)
 {
     check_log_capture();

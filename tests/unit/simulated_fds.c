@@ -289,7 +289,9 @@ static lc_error *listen_on_every_port(void *arg)
     return NULL;
 }
 
-/* A service that is restarted often enough has had each port; it has them again, if they are free. */
+/*
+ * A service that is restarted often enough has had each port; it has them again, if they are free.
+ */
 static void ports_are_given_out_again(void)
 {
     int refused = 0;

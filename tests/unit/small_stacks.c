@@ -1,6 +1,6 @@
 /*
- * small_stacks.c: the smallest stack bears every call of the library that formats a message, with
- * some room left for its caller.
+ * small_stacks.c: the smallest stack is enough for every call of the library that formats a
+ * message, with some room left for its caller.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -142,7 +142,7 @@ struct measure {
     bool returned;
 };
 
-/* Sanitizers, whose stacks are larger, and Valgrind take what lies below the frame for unused. */
+/* Sanitizers, which need larger stacks, and Valgrind take what lies below the frame for unused. */
 static bool is_painted(void)
 {
     return !LC__SANITIZED && !check_in_valgrind();
@@ -182,7 +182,7 @@ static struct measure measure_on_smallest_stack(void (*call)(void))
     return measure;
 }
 
-static void smallest_stack_bears_the_library(void)
+static void smallest_stack_is_enough_for_the_library(void)
 {
     enum { FOR_THE_CALLER = 8 * 1024 };
     check_log_capture();
@@ -203,11 +203,12 @@ CHECK_CHILD(log_on_smallest_stack)
     return measure_on_smallest_stack(log_fields).returned ? 0 : 1;
 }
 
-static void smallest_stack_bears_the_log(void)
+static void smallest_stack_is_enough_for_the_log(void)
 {
     CU_ASSERT_EQUAL(check_child("log_on_smallest_stack").status, 0);
 }
 
 CHECK_SUITE(unit_small_stacks, "unit: the smallest stack",
-            {"it bears each call that formats, and leaves room", smallest_stack_bears_the_library},
-            {"it bears a line of the log", smallest_stack_bears_the_log});
+            {"it is enough for each call that formats, and leaves room",
+             smallest_stack_is_enough_for_the_library},
+            {"it is enough for a line of the log", smallest_stack_is_enough_for_the_log});

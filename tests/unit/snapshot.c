@@ -1,6 +1,7 @@
 /*
  * snapshot.c: snapshots made by hand: what they keep, and how they are printed. JSON is read by jq,
- * which is not ours; DOT by a reader of the few forms that are written, and by dot where there is one.
+ * which is not ours; DOT by a reader of the few forms that are written, and by dot where there is
+ * one.
  */
 #include "support/check.h"
 #include "support/filter.h"
@@ -365,7 +366,9 @@ static size_t character_length(const char *bytes)
     return found;
 }
 
-/* What is to be read back where `bytes` were printed: what is no UTF-8 is replaced, byte by byte. */
+/*
+ * What is to be read back where `bytes` were printed: what is no UTF-8 is replaced, byte by byte.
+ */
 static void put_well_formed(FILE *out, const char *bytes)
 {
     while (*bytes) {
@@ -485,7 +488,7 @@ static bool make_and_print(void)
 static void no_memory_is_told_and_nothing_leaks(void)
 {
     unsigned refused = 0;
-    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* idle threads of earlier tests end meanwhile */
+    CU_ASSERT_EQUAL(lc_library_shutdown(), 0); /* idle threads of earlier tests */
     for (size_t nth = 1;; nth++) {
         size_t before = lc__memory_in_use();
         lc__memory_fail_at(nth);

@@ -1,6 +1,6 @@
 /*
- * stacks.c: the stacks of fibers: their guards, and the report of an overflow; that they are used again, and their
- * memory given back.
+ * stacks.c: the stacks of fibers: their guards, and the report of an overflow; that they are used
+ * again, and their memory given back.
  */
 #include "support/check.h"
 #include "support/fibers.h"
@@ -183,7 +183,7 @@ static lc_executor *soon_idle_executor(void)
     return executor;
 }
 
-/* `stay`: a fiber that waits keeps the executor's thread there meanwhile. */
+/* `stay`: a fiber that waits keeps the executor's thread from ending. */
 static void large_stacks_are_used_and_given_back(bool stay)
 {
     lc_handle *go = lc_handle_new();
@@ -407,7 +407,7 @@ static __attribute__((noinline)) unsigned recurse(volatile unsigned *left)
 
 static void overflow(void *arg)
 {
-    volatile unsigned deep = 1000000; /* more than any stack here bears */
+    volatile unsigned deep = 1000000; /* more than any stack here holds */
     (void)arg;
     exit(recurse(&deep) ? 1 : 2); /* not reached */
 }

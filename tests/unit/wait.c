@@ -1,5 +1,6 @@
 /*
- * wait.c: waiting for any and for all of several things, for descriptors, for time, and under a context.
+ * wait.c: waiting for any and for all of several things, for descriptors, for time, and under a
+ * context.
  */
 #include "support/check.h"
 #include "support/later.h"
@@ -720,7 +721,9 @@ static void transfer_under_a_context_is_woken(void)
     lc_context_unref(context);
 }
 
-/* A wait is no pthread cancellation point: the cancel stays pending and the wait ends as it should. */
+/*
+ * A wait is no pthread cancellation point: the cancel stays pending and the wait ends as it should.
+ */
 struct uncancellable {
     lc_handle *started, *end;
     pid_t tid;

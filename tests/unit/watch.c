@@ -1,6 +1,6 @@
 /*
- * watch.c: values with versions: what readers find, how long it lives, when it is released, and that no reader misses
- * the last.
+ * watch.c: values with versions: what readers find, how long it lives, when it is released, and
+ * that no reader misses the last.
  */
 #include "support/check.h"
 #include "support/helper.h"
@@ -127,7 +127,7 @@ static void handles_keep_what_they_are_part_of(void)
     CU_ASSERT_EQUAL(thing.released, 1);
 }
 
-static void null_is_a_value_and_no_watch_is_borne(void)
+static void null_is_a_value_and_null_for_a_watch_is_accepted(void)
 {
     lc_watch *watch = lc_watch_new();
     CU_ASSERT_EQUAL(lc_watch_publish(NULL, watch, NULL), -EINVAL);
@@ -346,7 +346,8 @@ CHECK_SUITE(watch, "unit: watches",
             {"a callback of a handle finds the newer value",
              callback_of_a_handle_finds_the_newer_value},
             {"handles keep what they are part of", handles_keep_what_they_are_part_of},
-            {"NULL is a value, and no watch is borne", null_is_a_value_and_no_watch_is_borne},
+            {"NULL is a value, and calls accept NULL for a watch",
+             null_is_a_value_and_null_for_a_watch_is_accepted},
             {"without memory the old value stays", without_memory_the_old_value_stays});
 
 CHECK_SUITE_IN_MODES(watch_followed, "unit: watches, followed",

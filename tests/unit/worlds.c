@@ -141,7 +141,7 @@ static lc_error *release(void *arg)
 static void a_lost_halt_is_forgotten(void)
 {
     lc_simulation_options options = {.size = sizeof options};
-    lc_error *why = lc_error_new(-EIO, "a halt that nobody ends");
+    lc_error *why = lc_error_new(-EIO, "a halt without end");
     check_log_capture();
     CHECK_ERROR(simulate(&options, halt_for_ever, why), -EDEADLK);
     check_log_release();
@@ -319,7 +319,7 @@ static void the_default_executor_is_not_freed(void)
     CU_ASSERT_EQUAL(lc_executor_free(lc_executor_current()), -EBUSY);
 }
 
-/* A thread-local variable whose destructor wants what the starter of the next fiber holds. */
+/* A thread-local variable with a destructor that wants what the starter of the next fiber holds. */
 struct kept {
     lc_executor *executor;
     pthread_key_t key;
