@@ -100,7 +100,8 @@ enum { LEAF_EVENTS = 2 };
 
 struct tree {
     struct lc__engine engine;
-    struct lc__engine_node *nodes; /* the root, then each branch with its leaves */
+    struct lc__engine_node *nodes;   /* the root, then each branch with its leaves */
+    struct lc__engine_group *groups; /* each node is in one by itself */
     size_t branches;
     size_t branch_size; /* with the branch itself */
 };
@@ -113,6 +114,8 @@ static struct lc__engine_node *grow(struct tree *tree, struct lc__engine_node *n
                                               .start_timeout = LC_FOREVER,
                                               .stop_timeout = LC_FOREVER,
                                               .runnable = true};
+    node->tree.group = &tree->groups[node - tree->nodes];
+    lc__engine_group_init(node->tree.group);
     lc__engine_add(&tree->engine, node, parent, 0);
     take_actions(&tree->engine);
     return node;
@@ -123,7 +126,8 @@ static void grow_tree(struct tree *tree, size_t nodes, size_t branches)
     *tree = (struct tree){.branches = branches, .branch_size = (nodes - 1) / branches};
     lc__engine_init(&tree->engine, 1);
     tree->nodes = calloc(nodes, sizeof *tree->nodes);
-    if (!tree->nodes)
+    tree->groups = calloc(nodes, sizeof *tree->groups);
+    if (!tree->nodes || !tree->groups)
         bench_fail("no memory");
     grow(tree, &tree->nodes[0], NULL);
     for (size_t i = 1; i < nodes; i++) {
@@ -163,6 +167,7 @@ static void fell(struct tree *tree)
         lc__engine_node_end(&tree->nodes[i]);
     }
     lc__engine_end(&tree->engine);
+    free(tree->groups);
     free(tree->nodes);
 }
 
