@@ -11,7 +11,7 @@
 #include "context/context.h"
 #include "context/owner.h"
 #include "context/signaler.h"
-#include "executor/fiber.h"
+#include "executor/spawn.h"
 #include "executor/thread.h"
 
 #include <lifecycle/log.h>

@@ -36,7 +36,7 @@
 #include "context/owner.h"
 #include "context/signaler.h"
 #include "context/worker.h"
-#include "executor/fiber.h"
+#include "executor/spawn.h"
 #include "executor/thread.h"
 #include "wait/handle.h"
 

@@ -11,7 +11,7 @@
 #include "context/context.h"
 #include "context/signaler.h"
 #include "executor/callback.h"
-#include "executor/fiber.h"
+#include "executor/fiber_switch.h"
 
 #include <lifecycle/log.h>
 

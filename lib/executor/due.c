@@ -15,7 +15,8 @@
 
 #include "base/clock.h"
 #include "base/sanitizer.h"
-#include "executor/fiber.h"
+#include "executor/fiber_make.h"
+#include "executor/fiber_switch.h"
 #include "executor/loop.h"
 #include "executor/simulation.h"
 
@@ -60,6 +61,14 @@ static struct lc__timer *take(struct lc__due *due)
     return timer;
 }
 
+void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now)
+{
+    struct lc__timer *timer;
+    while (lc__timers_take_due(timers, now, NULL, NULL, &timer))
+        if (timer)
+            lc__due_add(loop, timer);
+}
+
 /* ---- the firer ---- */
 
 enum { REFUSED_MAX = 100 };
@@ -92,19 +101,10 @@ static void fire_all(void *arg)
 static bool need_firer(struct lc__loop *loop)
 {
     struct lc__due *due = &loop->due;
-    const struct lc__fiber_options firer = {
-        .name = "deadline",
-        .run = fire_all,
-        .arg = loop,
-        .executor = loop->executor,
-        .pinned = true,
-        .finishing = true, /* the due timers, which are counted, keep the library up */
-        .late = true,
-    };
     if (!due->first || due->firer || due->firer_starting)
         return true;
     due->firer_starting = true;
-    if (lc__fiber_start(&firer) == 0)
+    if (lc__fiber_make_server(loop, "deadline", fire_all) == 0)
         return true;
     due->firer_starting = false;
     return false;

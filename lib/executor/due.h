@@ -5,27 +5,12 @@
 #ifndef LIFECYCLE_EXECUTOR_DUE_H
 #define LIFECYCLE_EXECUTOR_DUE_H
 
-#include "executor/timer_queue.h"
+#include "executor/loop.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-struct lc__fiber;
-struct lc__loop;
-
-/*
- * Timers that have fallen due and whose `fire` has not been called yet. The loop's thread's alone.
- */
-struct lc__due {
-    unsigned refused;        /* how often in a row there was no memory for a firer */
-    struct lc__timer *first; /* linked by `next_due` */
-    struct lc__timer *last;
-    struct lc__fiber *firer; /* the fiber that calls them, one after the other; NULL: none */
-    bool firer_starting;     /* one has been made, and has not begun */
-    atomic_size_t count;     /* others read it, to tell */
-};
-
+/* Takes out what is due, and has it fired. By the loop's thread. */
+void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
 /* The timer is behind all that are here; lc__due_serve is to be called next. */
 void lc__due_add(struct lc__loop *loop, struct lc__timer *timer);
 /*

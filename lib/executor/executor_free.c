@@ -3,6 +3,7 @@
  */
 #include "base/fork.h"
 #include "executor/executor_make.h"
+#include "executor/job.h"
 #include "executor/simulation.h"
 
 #include <errno.h>

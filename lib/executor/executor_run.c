@@ -4,6 +4,8 @@
 #include "base/fork.h"
 #include "executor/executor_make.h"
 #include "executor/executor_threads.h"
+#include "executor/fiber_make.h"
+#include "executor/loop_run.h"
 #include "executor/monitor.h"
 #include "executor/overflow.h"
 #include "executor/simulation.h"
@@ -65,14 +67,13 @@ static int run_loop(struct lc__loop *loop, struct guest *guest)
         .stack_size = (size_t)1024 * 1024,
         .run = run_guest,
         .arg = guest,
-        .executor = loop->executor,
         .pinned = true,
     };
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     lc__overflow_thread_begins();
-    lc__loop_of_thread = loop;
-    int result = lc__fiber_start(&fiber);
-    lc__loop_of_thread = NULL;
+    int result = -ESHUTDOWN;
+    if (!atomic_load_explicit(&loop->executor->closing, memory_order_relaxed))
+        result = lc__fiber_make(loop, &fiber, fiber.stack_size);
     /* Also if that failed: others may have put fibers here. */
     lc__loop_run(loop);
     lc__stacks_trim_all(); /* the executor's own threads may sleep, or not be there */

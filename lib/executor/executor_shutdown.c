@@ -5,11 +5,68 @@
 
 #include "base/clock.h"
 #include "executor/executor.h"
+#include "executor/job.h"
+#include "executor/stack.h"
 
 #include <lifecycle/log.h>
 #include <lifecycle/manager.h>
 
 #include <bsd/string.h>
+
+/* ---- a look at all fibers ---- */
+
+#ifdef LC__TSAN
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
+#endif
+
+/*
+ * The first fiber of the executor, but those that are finishing, that `suits` (NULL: any does). It
+ * may be ending just now, and its memory be given back. NULL: there is none.
+ */
+static struct lc__fiber *fiber_find(const lc_executor *executor, bool (*suits)(struct lc__fiber *))
+{
+    for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
+        for (unsigned i = 0; i < slab->count; i++) {
+            struct lc__fiber *fiber = lc__slab_fiber(slab, i);
+            /* Acquire: see init. */
+            if (atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_FREE)
+                continue;
+            const struct lc__loop *loop = fiber->loop;
+            if (fiber->finishing || !loop || loop->executor != executor || (suits && !suits(fiber)))
+                continue;
+            return fiber;
+        }
+    }
+    return NULL;
+}
+
+static bool fiber_name_one(const lc_executor *executor, char *name)
+{
+    const struct lc__fiber *fiber = fiber_find(executor, NULL);
+    if (fiber)
+        lc__fiber_copy_name(fiber, name);
+    return fiber != NULL;
+}
+
+/*
+ * As lc__task_waits, which would touch a task that it takes for a thread's: this may be none now.
+ */
+static bool fiber_is_waiting(struct lc__fiber *fiber)
+{
+    unsigned long parks = atomic_load_explicit(&fiber->task.parks, memory_order_acquire);
+    return parks - atomic_load_explicit(&fiber->task.wakes, memory_order_acquire) == 1;
+}
+
+static bool fiber_any_waits(const lc_executor *executor)
+{
+    return fiber_find(executor, fiber_is_waiting) != NULL;
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif
+
+/* ---- counting ---- */
 
 static size_t count_once(const lc_executor *executor)
 {
@@ -69,7 +126,7 @@ static bool note_hold(const lc_executor *executor, struct hold *hold)
                           .deadlines = count_deadlines(executor)};
     strlcpy(hold->executor, executor->name, sizeof hold->executor);
     if (hold->working > 0)
-        lc__fiber_name_one(executor, hold->fiber);
+        fiber_name_one(executor, hold->fiber);
     if (hold->jobs > 0)
         lc__jobs_name_one(executor, hold->job);
     return !hold->is_default || hold->working + hold->jobs + hold->deadlines > 0;
@@ -93,7 +150,7 @@ static void tell_hold(const struct hold *hold)
 /* Whether it has fibers, and each of them runs, or will as soon as its thread comes to it. */
 static bool executor_is_ending(const lc_executor *executor)
 {
-    return executor->is_default && count_working(executor) > 0 && !lc__fiber_any_waits(executor);
+    return executor->is_default && count_working(executor) > 0 && !fiber_any_waits(executor);
 }
 
 /*

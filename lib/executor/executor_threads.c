@@ -6,6 +6,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "executor/loop_run.h"
 #include "executor/monitor.h"
 #include "executor/overflow.h"
 #include "executor/stack.h"

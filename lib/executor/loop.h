@@ -1,25 +1,20 @@
 /*
- * loop.h: one thread of an executor: its queues, its timers, what it waits for when it has nothing
- * to run. Floor 1, and of it only the files of the executor.
+ * loop.h: the record of one thread of an executor, and its queues of fibers. fiber_switch.h runs
+ * the fibers; loop_run.h is what the thread does between them. Floor 1, and of it only the files of
+ * the executor.
  */
 #ifndef LIFECYCLE_EXECUTOR_LOOP_H
 #define LIFECYCLE_EXECUTOR_LOOP_H
 
 #include "base/cache.h"
 #include "base/spin.h"
-#include "executor/due.h"
 #include "executor/fiber.h"
-#include "executor/job.h"
+#include "executor/job_queue.h"
 #include "executor/parker.h"
 #include "executor/timer_queue.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-struct lc__queue {
-    struct lc__fiber *first;
-    struct lc__fiber *last;
-};
 
 /* What the monitor has seen of a loop; its thread's alone. */
 struct lc__stall {
@@ -35,6 +30,25 @@ struct lc__poller {
     unsigned watching; /* how many waits of fibers there are */
 };
 
+/* Timers that have fallen due and whose `fire` has not been called yet: due.c. */
+struct lc__due {
+    unsigned refused;        /* how often in a row there was no memory for a firer */
+    struct lc__timer *first; /* linked by `next_due` */
+    struct lc__timer *last;
+    struct lc__fiber *firer; /* the fiber that calls them, one after the other; NULL: none */
+    bool firer_starting;     /* one has been made, and has not begun */
+    atomic_size_t count;     /* others read it, to tell */
+};
+
+/* The fiber that runs the loop's jobs, one after the other: job_fiber.c. */
+struct lc__job_fiber {
+    struct lc__fiber *fiber; /* NULL: none */
+    bool starting;           /* one has been made, and has not begun */
+    int64_t tick;            /* as of the last job */
+    unsigned slice;          /* how many more it may run before it lets fibers run */
+    unsigned turn;           /* how many it has run */
+};
+
 /*
  * Fibers that have started belong to one loop for good, and only its thread touches its ready
  * queue. Others hand over what they wake through the inbox. Fibers that have not started lie in
@@ -42,7 +56,7 @@ struct lc__poller {
  */
 struct lc__loop {
     /* Its thread's alone. */
-    struct lc__queue ready;
+    struct lc__fiber_queue ready;
     struct lc__fiber *cached; /* free stacks of the default size, the warmest first */
     unsigned cached_count;
     unsigned cached_unused;  /* so many of them have not been used since it was last looked at */
@@ -53,7 +67,7 @@ struct lc__loop {
     void *call_arg;
     struct lc__fiber *corpse; /* has ended, but its stack was still stood on */
     struct lc__task *thread_task;
-    struct lc__jobs jobs; /* all but what is posted */
+    struct lc__job_fiber job_fiber;
     struct lc__due due;
     struct lc__cache cache;
     struct lc__simulation *simulation; /* NULL: real */
@@ -70,22 +84,23 @@ struct lc__loop {
 
     /* Everybody's. */
     struct lc__timers timers;
+    struct lc__job_queue jobs;
     _Atomic(struct lc__fiber *) inbox; /* started fibers of this loop, woken by others; a stack */
     atomic_uint wakers;                /* those that may still touch this loop after a push */
     /* Those that are about to put a fresh fiber here: the thread must not leave meanwhile. */
     atomic_uint bookings;
     struct lc__parker parker;
     struct lc__spinlock fresh_lock;
-    struct lc__queue fresh; /* under its lock, as the next */
-    int64_t fresh_since;    /* when it was last empty; not told where nobody could help */
+    struct lc__fiber_queue fresh; /* under its lock, as the next */
+    int64_t fresh_since;          /* when it was last empty; not told where nobody could help */
     atomic_size_t fresh_count;
-    atomic_size_t posted_count; /* jobs; as fresh_count */
-    atomic_bool asleep;         /* it would have time for work of others */
+    atomic_bool asleep; /* it would have time for work of others */
     struct lc__stall stall;
 
     /* Unchanging while the loop is in use. */
     lc_executor *executor;
     unsigned index;
+    unsigned threads; /* how many the executor has */
 
     /* Under the executor's lock. */
     atomic_int thread_id; /* as the system counts; monitor.c */
@@ -99,53 +114,68 @@ struct lc__loop {
 extern _Thread_local struct lc__loop *lc__loop_of_thread __attribute__((tls_model("initial-exec")));
 
 /* Makes it one of this executor, with nothing in it. */
-void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index);
-/* Runs on the calling thread until lc__executor_lets_go. */
-void lc__loop_run(struct lc__loop *loop);
+void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index, unsigned threads);
+/* Wakes its thread if it sleeps. From any thread, and signal handlers. */
+void lc__loop_poke(struct lc__loop *loop);
+/* Whether there is anything that would have to be run; by its thread, exact if nobody adds. */
+bool lc__loop_is_empty(struct lc__loop *loop);
+/* How many fibers have begun and not ended. By its thread. */
+size_t lc__loop_has_begun(struct lc__loop *loop);
 
-/* What a fiber enters its stack by; `arg` is the fiber. */
-void lc__loop_fiber_main(void *arg);
+/* ---- fibers that are ready; by the loop's thread ---- */
+
 /*
- * By a fiber: calls `run(arg)` on the stack of its thread, which is as large as threads' stacks
- * are. `run` does not wait. The fiber counts as running meanwhile.
+ * Counters that one thread writes at a time, by a lock or for good: no locked step is needed.
+ * Release: a fiber that goes from one to the other is counted in one of them at least.
  */
-void lc__loop_call(void (*run)(void *arg), void *arg);
+static inline void lc__loop_count(atomic_size_t *counter, size_t by)
+{
+    size_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + by, memory_order_release);
+}
+
+/* NULL: none is ready. */
+LC__OF_ITS_THREAD
+static inline struct lc__fiber *lc__loop_shift_ready(struct lc__loop *loop)
+{
+    struct lc__fiber *fiber = STAILQ_FIRST(&loop->ready);
+    if (fiber)
+        STAILQ_REMOVE_HEAD(&loop->ready, link);
+    return fiber;
+}
+
+/* The fiber may run from now on. */
+void lc__loop_make_ready(struct lc__loop *loop, struct lc__fiber *fiber);
+
+/* ---- fibers that other threads wake ---- */
+
+/*
+ * By another thread, or in a signal handler: what the loop's thread is just doing is not touched.
+ */
+void lc__loop_push_inbox(struct lc__loop *loop, struct lc__fiber *fiber);
+/* Makes them ready. By the loop's thread. */
+void lc__loop_empty_inbox(struct lc__loop *loop);
+
+/* ---- fibers that have not started ---- */
+
+/* From here on the fiber belongs to this thread, which calls. */
+void lc__loop_begin(struct lc__loop *loop, struct lc__fiber *fiber);
 /*
  * Takes over a guest's main fiber, which may not go to another thread; the loop's thread calls it.
  */
 void lc__loop_adopt(struct lc__loop *loop, struct lc__fiber *fiber);
 /* Puts a new fiber where it waits for its start; from any thread. */
 void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber);
-/* How many fibers have begun and not ended. By its thread. */
-size_t lc__loop_has_begun(struct lc__loop *loop);
-/* Whether there is anything that would have to be run; by its thread, exact if nobody adds. */
-bool lc__loop_is_empty(struct lc__loop *loop);
-/* Takes out what is due, and has it fired: see due.h. By the loop's thread. */
-void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
-/*
- * The fiber, which is the loop's and running, has done one piece of work of several: lets the
- * thread look around when it is time, and others run that are ready, unless they are `patient`.
- * @return whether others had their turn.
- */
-bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient);
-/* Wakes its thread if it sleeps. From any thread, and signal handlers. */
-void lc__loop_poke(struct lc__loop *loop);
-
-/*
- * Gives back what the loop's thread keeps to itself. By that thread, before it says that it has
- * left: another may then come at once.
- */
-void lc__loop_let_go(struct lc__loop *loop);
-
-/* A free stack for a fiber that this thread makes, with its control block. NULL: no memory. */
-struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size);
-
-/* How long a free stack that is not used may keep its memory; less if idle threads end sooner. */
-#define LC__STACK_IDLE (10 * LC_SECOND)
+/* Takes the first; NULL: there is none. By the loop's thread. */
+struct lc__fiber *lc__loop_take_fresh(struct lc__loop *loop);
 
 /* How old a fiber that has not started must be before another thread may take it. */
 #define LC__FRESH_AGE (200 * LC_MICROSECOND)
 /* Takes aged fibers from another loop. @return whether there were any. */
 bool lc__loop_steal(struct lc__loop *thief, struct lc__loop *victim, int64_t now);
+/*
+ * Whether what waits to be started has waited long enough for another thread to be worth its wake.
+ */
+bool lc__loop_has_aged_backlog(struct lc__loop *loop);
 
 #endif

@@ -114,7 +114,7 @@ static bool look_at(struct look *look, struct lc__loop *loop)
     if (!stall->told)
         note(look, loop, kept);
     if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0 ||
-        !lc__jobs_is_empty(loop))
+        !lc__job_queue_is_empty(&loop->jobs))
         lc__executor_call_help(loop->executor, true);
     return true;
 }

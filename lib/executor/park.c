@@ -7,7 +7,7 @@
 #include "base/fork.h"
 #include "base/sanitizer.h"
 #include "base/task.h"
-#include "executor/fiber.h"
+#include "executor/fiber_switch.h"
 #include "executor/simulation.h"
 #include "executor/timers.h"
 

@@ -72,12 +72,13 @@ bool lc__executor_find_work(struct lc__loop *loop)
     for (unsigned i = 1; i < made && !found; i++) {
         struct lc__loop *victim = lc__executor_loop(executor, (loop->index + i) % made);
         if (!victim || (atomic_load_explicit(&victim->fresh_count, memory_order_relaxed) == 0 &&
-                        lc__jobs_is_empty(victim)))
+                        lc__job_queue_is_empty(&victim->jobs)))
             continue;
         if (now == LC_NOW)
             now = lc__clock_real.now(&lc__clock_real);
         atomic_fetch_add(&executor->moves_begun, 1);
-        found = lc__loop_steal(loop, victim, now) || lc__jobs_steal(loop, victim);
+        found = lc__loop_steal(loop, victim, now) ||
+                lc__job_queue_steal(&loop->jobs, &victim->jobs, loop->index, loop->threads);
         atomic_fetch_add(&executor->moves_ended, 1);
     }
     return found;

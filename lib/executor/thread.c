@@ -14,8 +14,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/task.h"
-#include "executor/fiber.h"
+#include "executor/fiber_switch.h"
 #include "executor/park.h"
+#include "executor/spawn.h"
 #include "executor/thread_create.h"
 
 #include <lifecycle/executor.h>

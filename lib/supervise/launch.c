@@ -4,7 +4,7 @@
 #include "supervise/launch.h"
 
 #include "base/clock.h"
-#include "executor/fiber.h"
+#include "executor/spawn.h"
 #include "executor/thread.h"
 
 #include <errno.h>

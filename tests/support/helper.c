@@ -3,7 +3,7 @@
  */
 #include "support/helper.h"
 
-#include "executor/fiber.h"
+#include "executor/fiber_switch.h"
 
 #include <stdlib.h>
 

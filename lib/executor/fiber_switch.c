@@ -1,0 +1,266 @@
+/*
+ * fiber_switch.c: see fiber_switch.h.
+ *
+ * A fiber that parks goes straight to the next that is ready. Only when there is none, or when
+ * enough have run, the thread goes back to its own stack and looks around: see loop_run.c.
+ */
+#include "executor/fiber_switch.h"
+
+#include "base/log.h"
+#include "executor/due.h"
+#include "executor/job_fiber.h"
+#include "executor/loop_stacks.h"
+#include "executor/simulation.h"
+#include "executor/switch.h"
+#include "executor/thread_group.h"
+
+#include <lifecycle/log.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#ifdef LC__TSAN
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
+#endif
+
+/* ---- switching ---- */
+
+/* After every switch, on the stack come to. */
+static void arrived(struct lc__loop *loop, struct lc__sanitizer_stack *stack)
+{
+    lc__sanitizer_arrived(stack);
+    if (loop->corpse)
+        lc__loop_bury(loop);
+}
+
+static void overrun(const struct lc__fiber *fiber)
+{
+    lc_log(LC_LOG_CRITICAL, lc__fiber_name(fiber),
+           "has overflowed its stack of %zu bytes, and memory is damaged",
+           fiber->stack.slab->stack_size);
+    lc_log_flush();
+    abort();
+}
+
+/* From one fiber to another; NULL stands for the thread's own stack. */
+static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *to, bool for_good)
+{
+    struct lc__sanitizer_stack *left = from ? &from->sanitizer : &loop->sanitizer;
+    if (to)
+        lc__fiber_set_state(to, LC__FIBER_RUNNING);
+    if (from && lc__slab_has_marks(from->stack.slab) && lc__stack_is_overrun(from))
+        overrun(from);
+    /* Release, after `current`: who sees the new number sees who it stands for. See monitor.c. */
+    atomic_store_explicit(&loop->current, to, memory_order_relaxed);
+    uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
+    atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
+    lc__task_running = to ? &to->task : loop->thread_task;
+    lc__sanitizer_leaving(left, to ? &to->sanitizer : &loop->sanitizer, &loop->sanitizer, for_good);
+    lc__switch(from ? &from->sp : &loop->sp, to ? to->sp : loop->sp);
+    arrived(loop, left);
+}
+
+/*
+ * The thread's own stack was left in go(), which was called by pass(): there the call is made,
+ * before anything else is looked at. For the monitor it is no switch: the fiber has not waited.
+ */
+void lc__loop_call(void (*run)(void *arg), void *arg)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    struct lc__loop *loop = fiber->loop;
+    loop->call = run;
+    loop->call_arg = arg;
+    lc__sanitizer_release(&loop->call);
+    lc__task_running = loop->thread_task;
+    lc__sanitizer_leaving(&fiber->sanitizer, &loop->sanitizer, &loop->sanitizer, false);
+    lc__switch(&fiber->sp, loop->sp);
+    lc__sanitizer_arrived(&fiber->sanitizer);
+    lc__sanitizer_acquire(&loop->call);
+}
+
+/* On the thread's own stack: makes calls until the fiber has left for another reason. */
+static void make_calls(struct lc__loop *loop)
+{
+    for (void (*run)(void *arg); (run = loop->call);) {
+        struct lc__fiber *fiber = atomic_load_explicit(&loop->current, memory_order_relaxed);
+        loop->call = NULL;
+        lc__sanitizer_acquire(&loop->call);
+        run(loop->call_arg);
+        lc__sanitizer_release(&loop->call);
+        lc__task_running = &fiber->task;
+        lc__sanitizer_leaving(&loop->sanitizer, &fiber->sanitizer, &loop->sanitizer, false);
+        lc__switch(&loop->sp, fiber->sp);
+        arrived(loop, &loop->sanitizer);
+    }
+}
+
+void lc__loop_fiber_main(void *arg)
+{
+    struct lc__fiber *fiber = arg;
+    lc__sanitizer_entered(&fiber->loop->sanitizer);
+    arrived(fiber->loop, &fiber->sanitizer);
+    fiber->run(fiber->arg);
+    lc__fiber_exit();
+}
+
+struct lc__fiber *lc__loop_pick(struct lc__loop *loop)
+{
+    struct lc__fiber *fiber;
+    if (loop->simulation) {
+        fiber = lc__simulation_pick(loop->simulation);
+        /* Acquire: pairs with the release by which it was made. */
+        if (fiber && atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_NEW)
+            lc__loop_begin(loop, fiber);
+        return fiber;
+    }
+    fiber = lc__loop_shift_ready(loop);
+    return fiber ? fiber : lc__loop_take_fresh(loop);
+}
+
+/* Leaves a fiber for whoever is next. */
+static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
+{
+    struct lc__fiber *next = NULL;
+    if (loop->budget > 0) {
+        loop->budget--;
+        next = lc__loop_pick(loop);
+    }
+    if (next == fiber)
+        lc__fiber_set_state(fiber, LC__FIBER_RUNNING);
+    else
+        go(loop, fiber, next, for_good);
+}
+
+void lc__loop_run_fibers(struct lc__loop *loop, struct lc__fiber *first)
+{
+    go(loop, NULL, first, false);
+    make_calls(loop);
+}
+
+/* ---- waiting and ending ---- */
+
+/*
+ * Of those that count there is one after the other: each park has one wake-up. Release: who sees a
+ * wake-up counted sees the park counted.
+ */
+static void count(atomic_ulong *counter)
+{
+    unsigned long before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + 1, memory_order_release);
+}
+
+void lc__fiber_park(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    int kept = errno;
+    lc__job_fiber_leave(fiber->loop, fiber);
+    lc__due_leave(fiber->loop, fiber);
+    count(&fiber->task.parks);
+    lc__fiber_set_state(fiber, LC__FIBER_PARKED);
+    leave(fiber->loop, fiber, false);
+    errno = kept;
+}
+
+void lc__fiber_exit(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    struct lc__loop *loop = fiber->loop;
+    if (fiber->task.unwind)
+        fiber->task.unwind();
+    lc__job_fiber_leave(loop, fiber);
+    lc__due_leave(loop, fiber);
+    atomic_store_explicit(&fiber->job, NULL, memory_order_release);
+    if (loop->simulation)
+        lc__simulation_ended(loop->simulation, fiber);
+    if (fiber->group)
+        lc_thread_group_unref(fiber->group);
+    if (fiber->finishing)
+        loop->finishing--;
+    else
+        lc__loop_count(&loop->working, (size_t)-1);
+    lc__fiber_set_state(fiber, LC__FIBER_FREE);
+    /*
+     * Nobody but this thread takes stacks from its cache, and it takes none before it stands on
+     * another: so this one can be put there at once.
+     */
+    if (LC__SANITIZED || !lc__loop_keeps(loop, fiber))
+        loop->corpse = fiber;
+    else
+        lc__loop_keep(loop, fiber);
+    leave(loop, fiber, true);
+    abort(); /* nobody comes back to it */
+}
+
+void lc__fiber_finishing(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    if (fiber->finishing)
+        return;
+    fiber->finishing = true;
+    fiber->loop->finishing++;
+    lc__loop_count(&fiber->loop->working, (size_t)-1);
+}
+
+/* ---- going on ---- */
+
+void lc__fiber_wake(struct lc__fiber *fiber, bool in_handler)
+{
+    struct lc__loop *loop = fiber->loop;
+    count(&fiber->task.wakes);
+    if (loop == lc__loop_of_thread && !in_handler)
+        lc__loop_make_ready(loop, fiber);
+    else
+        lc__loop_push_inbox(loop, fiber);
+}
+
+void lc__fiber_yield(void)
+{
+    struct lc__fiber *fiber = lc__fiber_current();
+    struct lc__loop *loop = fiber->loop;
+    int kept = errno;
+    /*
+     * With no other that can run, the thread looks around for one. Else a fiber that yields every
+     * few milliseconds would be alone for a hundred of them, and be told that it never waits.
+     */
+    lc__job_fiber_leave(loop, fiber);
+    lc__due_leave(loop, fiber);
+    if (!loop->simulation && STAILQ_EMPTY(&loop->ready))
+        loop->budget = 0;
+    lc__loop_make_ready(loop, fiber);
+    leave(loop, fiber, false);
+    errno = kept;
+}
+
+/*
+ * Fresh fibers have their turn before the fiber that yields: as many as may run before the next
+ * look around.
+ */
+static void let_fresh_in(struct lc__loop *loop)
+{
+    enum { FRESH_MAX = LC__LOOP_BUDGET / 2 };
+    struct lc__fiber *fresh;
+    for (unsigned i = 0; !loop->simulation && i < FRESH_MAX && (fresh = lc__loop_take_fresh(loop));
+         i++)
+        lc__loop_make_ready(loop, fresh);
+}
+
+bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient)
+{
+    /* For the monitor it is as good as a switch. */
+    uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
+    atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
+    bool others = !STAILQ_EMPTY(&loop->ready) ||
+                  atomic_load_explicit(&loop->fresh_count, memory_order_relaxed);
+    if (!loop->simulation && loop->budget > 0 && (patient || !others)) {
+        loop->budget--;
+        return false;
+    }
+    let_fresh_in(loop);
+    lc__loop_make_ready(loop, fiber);
+    leave(loop, fiber, false);
+    return true;
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif

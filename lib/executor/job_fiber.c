@@ -1,0 +1,120 @@
+/*
+ * job_fiber.c: see job_fiber.h.
+ *
+ * ThreadSanitizer does not see this file, as it does not see loop.c, and for the same reason.
+ */
+#include "executor/job_fiber.h"
+
+#include "base/clock.h"
+#include "base/sanitizer.h"
+#include "executor/fiber_make.h"
+#include "executor/fiber_switch.h"
+#include "executor/simulation.h"
+
+#ifdef LC__TSAN
+#pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
+#endif
+
+enum {
+    CHOICE_MAX = 16, /* jobs among which a simulation chooses */
+    SLICE = 32,      /* jobs that run before the thread's fibers have their turn */
+    LOOK = 61,       /* jobs that run before what others have posted is looked at */
+};
+
+/* Any order is possible in a simulation: one of the first goes before the others. */
+static void shuffle(struct lc__loop *loop)
+{
+    struct lc__job_queue *jobs = &loop->jobs;
+    unsigned count = lc__job_queue_count(jobs);
+    unsigned head = atomic_load_explicit(&jobs->head, memory_order_relaxed);
+    size_t among = count < CHOICE_MAX ? count : CHOICE_MAX;
+    unsigned chosen = head + (unsigned)lc__simulation_choose(loop->simulation, among);
+    _Atomic(struct lc__job *) *first = &jobs->ring[head % LC__JOB_RING];
+    _Atomic(struct lc__job *) *other = &jobs->ring[chosen % LC__JOB_RING];
+    struct lc__job *job = atomic_load_explicit(first, memory_order_relaxed);
+    atomic_store_explicit(first, atomic_load_explicit(other, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_store_explicit(other, job, memory_order_relaxed);
+}
+
+static struct lc__job *next_job(struct lc__loop *loop)
+{
+    /* Now and then, since isolates that talk to each other never leave the ring empty. */
+    bool looks = loop->simulation || ++loop->job_fiber.turn % LOOK == 0 ||
+                 lc__job_queue_count(&loop->jobs) == 0;
+    if (looks && lc__job_queue_has_posted(&loop->jobs))
+        lc__job_queue_take_posted(&loop->jobs);
+    if (loop->simulation)
+        shuffle(loop);
+    return lc__job_queue_shift(&loop->jobs);
+}
+
+static void run(struct lc__fiber *fiber, struct lc__job *job)
+{
+    /* Release: who sees the job sees that the one before is gone. See note in monitor.c. */
+    atomic_store_explicit(&fiber->job, job, memory_order_release);
+    job->kind->run(job);
+    atomic_store_explicit(&fiber->job, NULL, memory_order_release);
+}
+
+static void let_others_run(struct lc__loop *loop, struct lc__fiber *self)
+{
+    bool patient = loop->job_fiber.slice > 0 && !loop->simulation;
+    int64_t now = loop->simulation ? 0 : lc__now_roughly();
+    if (now != loop->job_fiber.tick) { /* handlers may take long, and timers and descriptors wait */
+        loop->job_fiber.tick = now;
+        loop->job_fiber.turn = LOOK - 1; /* what others have posted waits, too */
+        loop->budget = 0;
+    }
+    loop->job_fiber.slice -= patient;
+    if (lc__loop_turn(loop, self, patient))
+        loop->job_fiber.slice = SLICE;
+}
+
+static void serve_jobs(void *arg)
+{
+    struct lc__loop *loop = arg;
+    struct lc__fiber *self = lc__fiber_current();
+    struct lc__job *job;
+    loop->job_fiber.starting = false;
+    if (!loop->job_fiber.fiber)
+        loop->job_fiber.fiber = self;
+    /* After a job that waited, another fiber may be the job fiber. */
+    while (loop->job_fiber.fiber == self && (job = next_job(loop))) {
+        run(self, job);
+        if (loop->job_fiber.fiber == self)
+            let_others_run(loop, self);
+        else if (!loop->job_fiber.fiber)
+            loop->job_fiber.fiber = self;
+    }
+    if (loop->job_fiber.fiber == self)
+        loop->job_fiber.fiber = NULL;
+}
+
+bool lc__job_fiber_serve(struct lc__loop *loop)
+{
+    if (loop->job_fiber.fiber || loop->job_fiber.starting || lc__job_queue_is_empty(&loop->jobs))
+        return true;
+    loop->job_fiber.starting = true;
+    if (lc__fiber_make_server(loop, "isolates", serve_jobs) == 0)
+        return true;
+    loop->job_fiber.starting = false;
+    return false;
+}
+
+void lc__job_fiber_leave(struct lc__loop *loop, const struct lc__fiber *fiber)
+{
+    if (loop->job_fiber.fiber != fiber)
+        return;
+    loop->job_fiber.fiber = NULL;
+    lc__job_fiber_serve(loop); /* else the thread does, when it looks around */
+}
+
+bool lc__job_fiber_has_backlog(struct lc__loop *loop)
+{
+    return loop->threads > 1 && lc__job_queue_has_aged(&loop->jobs, LC__FRESH_AGE);
+}
+
+#ifdef LC__TSAN
+#pragma clang attribute pop
+#endif
