@@ -129,7 +129,7 @@ void lc__executor_free_loops(void)
     while (spare) {
         struct lc__loop *loop = spare;
         spare = loop->next_spare;
-        pthread_mutex_destroy(&loop->timers.lock);
+        lc__timers_destroy(&loop->timers);
         lc__free(loop);
     }
 }

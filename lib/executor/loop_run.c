@@ -129,6 +129,7 @@ void lc__loop_run(struct lc__loop *loop)
     struct lc__loop *outer = lc__loop_of_thread;
     bool real = !loop->simulation;
     lc__loop_of_thread = loop;
+    lc__timers_of_thread = real ? &loop->timers : NULL;
     atomic_store_explicit(&loop->thread_id, (int)gettid(), memory_order_relaxed);
     /* If we were called to help, here we are. */
     atomic_store_explicit(&loop->executor->helping, false, memory_order_relaxed);
@@ -140,6 +141,7 @@ void lc__loop_run(struct lc__loop *loop)
     if (!real) /* a real one has done so while it was still this thread's */
         lc__loop_let_go(loop);
     lc__loop_of_thread = outer;
+    lc__timers_of_thread = NULL;
 }
 
 #ifdef LC__TSAN

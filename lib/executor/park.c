@@ -9,7 +9,7 @@
 #include "base/task.h"
 #include "executor/fiber_switch.h"
 #include "executor/simulation.h"
-#include "executor/timers.h"
+#include "executor/timer_queue.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -174,9 +174,7 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
                            struct lc__sleeper *how)
 {
     struct expiry expiry = {.timer = {.due = expire}, .parker = parker};
-    int armed = lc__timer_arm(&expiry.timer, deadline);
-    if (armed < 0)
-        return armed;
+    lc__timers_arm(lc__timers_here(), &expiry.timer, deadline);
     /* Looked at after the arming: if the clock has moved past it in between, no timer will tell. */
     bool past = lc_now() >= deadline;
     /* Short waits in a row would else keep the thread, once each is over before it has begun. */
@@ -195,13 +193,13 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
 static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadline,
                        struct lc__sleeper *how)
 {
-    int64_t due = lc__shared_timers_left_next();
+    int64_t due = lc__timers_unserved_next();
     if (due >= deadline)
         return park_once(parker, seen, deadline, how);
     int result = park_once(parker, seen, due, how);
     if (result != -ETIMEDOUT)
         return result;
-    lc__shared_timers_fire();
+    lc__timers_unserved_fire();
     return 0;
 }
 

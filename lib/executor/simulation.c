@@ -587,8 +587,8 @@ void lc__simulation_free(struct lc__simulation *simulation)
             forget(simulation);
     }
     lose_workers(simulation);
-    pthread_mutex_destroy(&simulation->timers.lock);
-    pthread_mutex_destroy(&simulation->late.lock);
+    lc__timers_destroy(&simulation->timers);
+    lc__timers_destroy(&simulation->late);
     lc__simulated_net_end(&simulation->net);
     lc__free(simulation->ready);
     lc__free(simulation);

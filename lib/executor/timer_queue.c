@@ -3,86 +3,163 @@
  */
 #include "executor/timer_queue.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "executor/callback.h"
 
-/* ---- timers of any clock ---- */
+_Thread_local struct lc__timers *lc__timers_of_thread;
 
-/* Under the lock. */
-static void put_in(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
+/* ---- the heap of a queue ---- */
+
+static void timers_insert(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
 {
+    LC__ASSERT(lc__lock_is_held(&timers->lock));
+    LC__ASSERT(!timer->armed);
     atomic_store_explicit(&timer->timers, timers, memory_order_relaxed);
     timer->armed = true;
     lc__heap_insert(&timers->heap, &timer->entry, deadline);
 }
 
-/* Under the lock. */
-static void take_out(struct lc__timers *timers, struct lc__timer *timer)
+static void timers_remove(struct lc__timers *timers, struct lc__timer *timer)
 {
+    LC__ASSERT(lc__lock_is_held(&timers->lock));
+    LC__ASSERT(timer->armed && atomic_load(&timer->timers) == timers);
     lc__heap_remove(&timers->heap, &timer->entry);
     timer->armed = false;
 }
 
-/* Under the lock. NULL: there is none. */
-static struct lc__timer *first_of(const struct lc__timers *timers)
+/* NULL: the queue is empty. */
+static struct lc__timer *timers_first(const struct lc__timers *timers)
 {
+    LC__ASSERT(lc__lock_is_held(&timers->lock));
     return (struct lc__timer *)lc__heap_first(&timers->heap);
 }
 
-/* Under the lock. */
-static int64_t first_deadline(const struct lc__timers *timers)
+static int64_t timers_first_deadline(const struct lc__timers *timers)
 {
-    const struct lc__timer *first = first_of(timers);
+    const struct lc__timer *first = timers_first(timers);
     return first ? first->entry.key : LC_FOREVER;
 }
 
-bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
-{
-    pthread_mutex_lock(&timers->lock);
-    put_in(timers, timer, deadline);
-    bool first = first_of(timers) == timer;
-    pthread_mutex_unlock(&timers->lock);
-    return first;
-}
-
 /*
- * Under the lock, as the last that is done with it: the timers may be gone before the timer is, and
- * are not to be asked again. Release: who finds it left sees what was done before.
+ * The last access to the timer by a thread that holds the lock: afterwards the queue may be freed
+ * before the timer, so the timer must not point to it. Release, paired with timer_lock_queue(): a
+ * thread that finds NULL sees all that was done under the lock.
  */
-static void let_go(struct lc__timer *timer)
+static void timer_leave_queue(struct lc__timer *timer)
 {
+    LC__ASSERT(!timer->armed);
     atomic_store_explicit(&timer->timers, NULL, memory_order_release);
 }
 
 /*
- * Locks the timers that it is in. They may be left for others while we are on our way to the lock:
- * then once more. @return NULL if it is in none.
+ * Locks the queue that the timer is in. The timer may move to another queue, or leave its queue,
+ * before this thread has the lock. Then it tries once more.
+ * @return NULL if the timer is in no queue.
  */
-static struct lc__timers *lock_timers_of(struct lc__timer *timer)
+static struct lc__timers *timer_lock_queue(struct lc__timer *timer)
 {
     for (;;) {
         struct lc__timers *timers = atomic_load_explicit(&timer->timers, memory_order_acquire);
         if (!timers)
             return NULL;
-        pthread_mutex_lock(&timers->lock);
+        lc__lock_take(&timers->lock);
         if (atomic_load_explicit(&timer->timers, memory_order_relaxed) == timers)
             return timers;
-        pthread_mutex_unlock(&timers->lock);
+        lc__lock_give(&timers->lock);
     }
+}
+
+/* ---- arming ---- */
+
+void lc__timers_destroy(struct lc__timers *timers)
+{
+    LC__ASSERT(timers->heap.count == 0);
+    lc__lock_destroy(&timers->lock);
+}
+
+struct lc__timers *lc__timers_here(void)
+{
+    struct lc__timers *timers = lc__clock_current()->timers;
+    return timers ? timers : lc__timers_of_thread;
+}
+
+bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
+{
+    lc__lock_take(&timers->lock);
+    timers_insert(timers, timer, deadline);
+    /*
+     * The owner takes the lock in lc__timers_plan_look(). Either it has planned its look before:
+     * then this thread sees the time of that look. Or it plans later, and finds the timer. Most
+     * timers are disarmed before their deadline, so one that is armed again and again wakes the
+     * owner once, not each time.
+     */
+    bool too_late = deadline < timers->looks_at;
+    lc__lock_give(&timers->lock);
+    return too_late;
 }
 
 bool lc__timer_disarm(struct lc__timer *timer)
 {
-    struct lc__timers *timers = lock_timers_of(timer);
+    struct lc__timers *timers = timer_lock_queue(timer);
     if (!timers)
         return false;
     bool was_armed = timer->armed;
     if (was_armed) {
-        take_out(timers, timer);
-        let_go(timer);
+        timers_remove(timers, timer);
+        timer_leave_queue(timer);
     }
-    pthread_mutex_unlock(&timers->lock);
+    lc__lock_give(&timers->lock);
     return was_armed;
+}
+
+void lc__timers_move(struct lc__timers *from, struct lc__timers *to)
+{
+    /* The only function that holds two of these locks. */
+    lc__lock_take(&from->lock);
+    lc__lock_take(&to->lock);
+    for (struct lc__timer *timer; (timer = timers_first(from));) {
+        timers_remove(from, timer);
+        timers_insert(to, timer, timer->entry.key);
+    }
+    lc__lock_give(&to->lock);
+    lc__lock_give(&from->lock);
+}
+
+void lc__timers_drop(struct lc__timers *timers)
+{
+    lc__lock_take(&timers->lock);
+    for (struct lc__timer *timer; (timer = timers_first(timers));) {
+        timers_remove(timers, timer);
+        timer_leave_queue(timer);
+    }
+    lc__lock_give(&timers->lock);
+}
+
+int64_t lc__timers_next(struct lc__timers *timers)
+{
+    lc__lock_take(&timers->lock);
+    int64_t deadline = timers_first_deadline(timers);
+    lc__lock_give(&timers->lock);
+    return deadline;
+}
+
+size_t lc__timers_count(struct lc__timers *timers)
+{
+    lc__lock_take(&timers->lock);
+    size_t count = timers->heap.count;
+    lc__lock_give(&timers->lock);
+    return count;
+}
+
+/* ---- firing ---- */
+
+int64_t lc__timers_plan_look(struct lc__timers *timers)
+{
+    lc__lock_take(&timers->lock);
+    int64_t deadline = timers->looks_at = timers_first_deadline(timers);
+    lc__lock_give(&timers->lock);
+    return deadline;
 }
 
 bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
@@ -90,18 +167,18 @@ bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
                          struct lc__timer **fire)
 {
     *fire = NULL;
-    pthread_mutex_lock(&timers->lock);
-    struct lc__timer *timer = first_of(timers);
+    lc__lock_take(&timers->lock);
+    struct lc__timer *timer = timers_first(timers);
     bool due = timer && timer->entry.key <= limit;
     if (due) {
         if (set_now)
             set_now(arg, timer->entry.key);
-        take_out(timers, timer);
+        timers_remove(timers, timer);
         if (timer->due(timer))
             *fire = timer;
-        let_go(timer);
+        timer_leave_queue(timer);
     }
-    pthread_mutex_unlock(&timers->lock);
+    lc__lock_give(&timers->lock);
     return due;
 }
 
@@ -122,94 +199,19 @@ bool lc__timers_fire_one(struct lc__timers *timers, int64_t limit,
     return due;
 }
 
-int64_t lc__timers_next(struct lc__timers *timers)
+/* ---- the real clock's timers that no executor's thread fires ---- */
+
+struct lc__timers lc__timers_real = LC__TIMERS_INIT;
+atomic_bool lc__timers_unserved;
+
+int64_t lc__timers_unserved_next(void)
 {
-    pthread_mutex_lock(&timers->lock);
-    int64_t deadline = first_deadline(timers);
-    pthread_mutex_unlock(&timers->lock);
-    return deadline;
+    bool unserved = atomic_load_explicit(&lc__timers_unserved, memory_order_relaxed);
+    return unserved ? lc__timers_next(&lc__timers_real) : LC_FOREVER;
 }
 
-void lc__timers_drop(struct lc__timers *timers)
+void lc__timers_unserved_fire(void)
 {
-    pthread_mutex_lock(&timers->lock);
-    for (struct lc__timer *timer; (timer = first_of(timers));) {
-        take_out(timers, timer);
-        let_go(timer);
-    }
-    pthread_mutex_unlock(&timers->lock);
-}
-
-size_t lc__timers_count(struct lc__timers *timers)
-{
-    pthread_mutex_lock(&timers->lock);
-    size_t count = timers->heap.count;
-    pthread_mutex_unlock(&timers->lock);
-    return count;
-}
-
-/* ---- the timers of threads that are no executor's ---- */
-
-static struct {
-    struct lc__timers timers;
-    int64_t looks_at; /* when their thread looks by itself, as it found last; under their lock */
-    /* There are timers and no thread. A task that finds it set looks under the timers' own lock. */
-    atomic_bool left;
-} shared = {.timers = LC__TIMERS_INIT};
-
-int64_t lc__shared_timers_next_look(void)
-{
-    pthread_mutex_lock(&shared.timers.lock);
-    shared.looks_at = first_deadline(&shared.timers);
-    int64_t deadline = shared.looks_at;
-    pthread_mutex_unlock(&shared.timers.lock);
-    return deadline;
-}
-
-bool lc__shared_timers_arm(struct lc__timer *timer, int64_t deadline)
-{
-    pthread_mutex_lock(&shared.timers.lock);
-    put_in(&shared.timers, timer, deadline);
-    bool too_late = deadline < shared.looks_at;
-    pthread_mutex_unlock(&shared.timers.lock);
-    return too_late;
-}
-
-void lc__shared_timers_take_over(struct lc__timers *timers)
-{
-    /* Nobody else holds two of these locks. */
-    pthread_mutex_lock(&timers->lock);
-    pthread_mutex_lock(&shared.timers.lock);
-    for (struct lc__timer *timer; (timer = first_of(timers));) {
-        take_out(timers, timer);
-        put_in(&shared.timers, timer, timer->entry.key);
-    }
-    pthread_mutex_unlock(&shared.timers.lock);
-    pthread_mutex_unlock(&timers->lock);
-}
-
-void lc__shared_timers_fire(void)
-{
-    while (lc__timers_fire_one(&shared.timers, lc__clock_real.now(&lc__clock_real), NULL, NULL))
+    while (lc__timers_fire_one(&lc__timers_real, lc__clock_real.now(&lc__clock_real), NULL, NULL))
         continue;
-}
-
-size_t lc__shared_timers_count(void)
-{
-    return lc__timers_count(&shared.timers);
-}
-
-void lc__shared_timers_set_left(bool left)
-{
-    atomic_store_explicit(&shared.left, left, memory_order_relaxed);
-}
-
-bool lc__shared_timers_are_left(void)
-{
-    return atomic_load_explicit(&shared.left, memory_order_relaxed);
-}
-
-int64_t lc__shared_timers_left_next(void)
-{
-    return lc__shared_timers_are_left() ? lc__timers_next(&shared.timers) : LC_FOREVER;
 }

@@ -1,61 +1,94 @@
 /*
- * timer_queue.h: timers, and the queue of those that are armed on one clock or by one thread.
- * timers.h says which queue a timer goes to. Floor 1.
+ * timer_queue.h: timers, and the queue of those armed on one clock or by one thread. The owner of a
+ * queue fires its timers: an executor's thread those of its fibers, the timer thread (timers.h)
+ * those of all other threads, a simulation or a test's clock its own. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_TIMER_QUEUE_H
 #define LIFECYCLE_EXECUTOR_TIMER_QUEUE_H
 
 #include "base/heap.h"
+#include "base/lock.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Embedded in what it is for. Zeroed but for its two functions, it is disarmed. */
+/* Embedded in what it is for. A timer is disarmed if all but its two functions is zero. */
 struct lc__timer {
     struct lc__heap_entry entry; /* first; its key is the deadline */
-    /* Where it was armed, or has gone to since; NULL: in none. Changed under both locks. */
+    /* The queue that it is armed in, or has moved to; NULL: none. A move holds both locks. */
     _Atomic(struct lc__timers *) timers;
-    bool armed; /* under the lock of those timers */
-    /* Between `due` and `fire`, by the thread that calls `fire`: due.c. */
+    bool armed; /* under the lock of the queue */
+    /* Between `due` and `fire`, for the thread that calls `fire`: due.c. */
     struct lc__timer *next_due;
-    unsigned pending; /* how often `fire` is still to be called */
+    unsigned pending; /* how many calls of `fire` are still to come */
     /*
-     * Its time has come. Runs under the timers' lock: so short that it calls nobody, and once
-     * disarm has returned, it is not running. It says whether `fire` is to be called: then without
-     * the lock, and it must have seen to it that the timer is still there. Timers of one thread, or
-     * of one clock, are fired by deadline, and among equal ones in the order they were armed in.
-     * Between `due` and `fire` a timer may be armed again only where it was armed before.
+     * The deadline has come. Runs under the lock of the queue, so it is short and calls nothing of
+     * the program. lc__timer_disarm takes that lock, so `due` does not run once that has returned.
+     * @return whether `fire` is to be called, without the lock. Then `due` has made sure that the
+     * timer is not freed before.
+     *
+     * The timers of one queue fire in the order of their deadlines, and among equal deadlines in
+     * the order in which they were armed. Between `due` and `fire` a timer may be armed again only
+     * in the same queue.
      */
     bool (*due)(struct lc__timer *timer);
     void (*fire)(struct lc__timer *timer);
 };
 
-/* The timers of one clock, or of one thread. */
 struct lc__timers {
-    pthread_mutex_t lock;
-    struct lc__heap heap; /* under the lock */
+    struct lc__lock lock;
+    struct lc__heap heap; /* under the lock, as the next */
+    int64_t looks_at;     /* what lc__timers_plan_look returned last */
 };
 
 #define LC__TIMERS_INIT                                                                            \
     {                                                                                              \
-        .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
+        .lock = LC__LOCK_INIT                                                                      \
     }
 
-/* Arms it among these. @return whether it is now the first. */
-bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline);
-/*
- * Disarms. @return whether it was armed; if not, it has fired or was never armed. Does not wait for
- * `fire`.
- */
-bool lc__timer_disarm(struct lc__timer *timer);
+/* No thread uses the queue any more. */
+void lc__timers_destroy(struct lc__timers *timers);
+
+/* ---- arming; from any thread ---- */
 
 /*
+ * The timers of the calling task's clock, or else those that the calling thread fires itself. NULL:
+ * there are neither, the timer thread has to fire (lc__timer_arm of timers.h).
+ */
+struct lc__timers *lc__timers_here(void);
+/* Those that this thread fires itself, on the real clock. NULL: it fires none. Set by loop.c. */
+extern _Thread_local struct lc__timers *lc__timers_of_thread
+    __attribute__((tls_model("initial-exec")));
+
+/*
+ * Arms a disarmed timer in this queue. A deadline in the past fires as soon as the owner looks.
+ * @return whether the owner would look too late, and has to be woken.
+ */
+bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline);
+/*
+ * Disarms the timer, in whatever queue it is. Does not wait for `fire`.
+ * @return whether the timer was armed. If not, it has come due, or was never armed.
+ */
+bool lc__timer_disarm(struct lc__timer *timer);
+/* Moves all timers to another queue. No thread moves timers the other way. */
+void lc__timers_move(struct lc__timers *from, struct lc__timers *to);
+/* Disarms all timers: the objects that they are in are about to be freed. */
+void lc__timers_drop(struct lc__timers *timers);
+
+/* The first deadline, or LC_FOREVER. */
+int64_t lc__timers_next(struct lc__timers *timers);
+size_t lc__timers_count(struct lc__timers *timers);
+
+/* ---- firing; by the owner of the queue ---- */
+
+/* @return the first deadline, or LC_FOREVER. The owner promises to look again at that time. */
+int64_t lc__timers_plan_look(struct lc__timers *timers);
+/*
  * Takes the first timer out if its deadline is not after `limit`, and calls `due`. `set_now`, if
- * not NULL, is called with its deadline before.
- * @return whether there was one. *fire is then the timer if `fire` is to be called, or NULL.
+ * not NULL, is called before that with the deadline.
+ * @return whether there was one. *fire is then the timer if `fire` is to be called, or else NULL.
  */
 bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
                          void (*set_now)(void *arg, int64_t now), void *arg,
@@ -65,34 +98,19 @@ bool lc__timers_fire_one(struct lc__timers *timers, int64_t limit,
                          void (*set_now)(void *arg, int64_t now), void *arg);
 /* Calls `fire`, as a callback of the library. */
 void lc__timer_fire(struct lc__timer *timer);
-/* Disarms all of them, which are about to be gone. */
-void lc__timers_drop(struct lc__timers *timers);
-/* The first deadline, or LC_FOREVER. */
-int64_t lc__timers_next(struct lc__timers *timers);
-size_t lc__timers_count(struct lc__timers *timers);
 
-/*
- * ---- the timers of threads that are no executor's; the thread that fires them is in timers.c ----
- */
+/* ---- the real clock's timers that no executor's thread fires ---- */
 
+extern struct lc__timers lc__timers_real;
 /*
- * Arms it. @return whether their thread would look too late. Both sides hold the lock: either the
- * timer is in before the thread's look, which finds it, or the time of that look is seen here. Most
- * timers never come to fire, so one armed and disarmed again and again wakes the thread once, not
- * each time.
+ * There are such timers, and the timer thread could not be made: threads that wait fire them.
+ * Relaxed: a thread that reads it takes the lock of lc__timers_real before it reads anything else.
  */
-bool lc__shared_timers_arm(struct lc__timer *timer, int64_t deadline);
-/* Notes when their thread is to look again. @return that time. */
-int64_t lc__shared_timers_next_look(void);
-/* Moves all of these there. */
-void lc__shared_timers_take_over(struct lc__timers *timers);
-/* Fires those that are due, on this stack. */
-void lc__shared_timers_fire(void);
-size_t lc__shared_timers_count(void);
-/* Notes whether they are left without a thread: then threads that wait fire them. */
-void lc__shared_timers_set_left(bool left);
-bool lc__shared_timers_are_left(void);
-/* The first deadline of timers that are left, or LC_FOREVER: none is, or the thread is there. */
-int64_t lc__shared_timers_left_next(void);
+extern atomic_bool lc__timers_unserved;
+
+/* The first deadline of unserved timers, or LC_FOREVER. */
+int64_t lc__timers_unserved_next(void);
+/* Fires the unserved timers that are due, on this stack. By a thread that has waited. */
+void lc__timers_unserved_fire(void);
 
 #endif

@@ -8,7 +8,6 @@
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/task.h"
-#include "executor/loop.h"
 #include "executor/park.h"
 #include "executor/thread_create.h"
 
@@ -17,16 +16,14 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- the thread that fires for those that are no executor's ---- */
-
 static struct {
     pthread_mutex_t lock;
     pthread_t thread;
-    bool running;             /* under the lock */
-    size_t holds;             /* not yet released; under the lock */
-    sigset_t mask;            /* of threads that it makes */
-    atomic_bool stopping;     /* set before the unpark that makes the thread look at it */
-    struct lc__parker parker; /* unparked for a timer that is due before it looks again */
+    bool running;         /* under the lock */
+    size_t holds;         /* not yet released; under the lock */
+    sigset_t mask;        /* of threads that it makes */
+    atomic_bool stopping; /* set before the unpark that makes the thread look at it */
+    struct lc__parker parker;
 } keeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .parker = {.descriptor = -1}};
 
 static void *keep_time(void *arg)
@@ -44,8 +41,10 @@ static void *keep_time(void *arg)
         unsigned seen = lc__parker_count(&keeper.parker);
         if (atomic_load_explicit(&keeper.stopping, memory_order_acquire))
             return NULL;
-        lc__shared_timers_fire();
-        lc__park(&keeper.parker, seen, lc__shared_timers_next_look(), &reason);
+        while (
+            lc__timers_fire_one(&lc__timers_real, lc__clock_real.now(&lc__clock_real), NULL, NULL))
+            continue;
+        lc__park(&keeper.parker, seen, lc__timers_plan_look(&lc__timers_real), &reason);
     }
 }
 
@@ -54,7 +53,7 @@ static bool keeper_busy(void)
     pthread_mutex_lock(&keeper.lock);
     size_t holds = keeper.holds;
     pthread_mutex_unlock(&keeper.lock);
-    size_t armed = lc__shared_timers_count();
+    size_t armed = lc__timers_count(&lc__timers_real);
     if (armed > 0)
         lc_log(LC_LOG_ERROR, NULL,
                "the library cannot shut down: %zu contexts still have a deadline to come", armed);
@@ -98,7 +97,7 @@ static int make_keeper(void)
     result = lc__thread_create_silent(&keeper.thread, keep_time, NULL, &keeper.mask);
     keeper.running = result == 0;
     if (keeper.running)
-        lc__shared_timers_set_left(false);
+        atomic_store_explicit(&lc__timers_unserved, false, memory_order_relaxed);
     return result;
 }
 
@@ -119,17 +118,15 @@ static int need_keeper(size_t holds)
 static int arm_with_keeper(struct lc__timer *timer, int64_t deadline)
 {
     int result = need_keeper(0);
-    if (result == 0 && lc__shared_timers_arm(timer, deadline))
+    if (result == 0 && lc__timers_arm(&lc__timers_real, timer, deadline))
         lc__unpark(&keeper.parker);
     return result;
 }
 
 int lc__timer_arm(struct lc__timer *timer, int64_t deadline)
 {
-    struct lc__timers *timers = lc__clock_current()->timers;
     /* Also on the loop's own stack, where a deadline fires for which there was no fiber. */
-    if (!timers && lc__loop_of_thread && !lc__loop_of_thread->simulation)
-        timers = &lc__loop_of_thread->timers;
+    struct lc__timers *timers = lc__timers_here();
     if (!timers)
         return arm_with_keeper(timer, deadline);
     lc__timers_arm(timers, timer, deadline);
@@ -166,9 +163,9 @@ void lc__timers_release(bool *held)
     pthread_mutex_unlock(&keeper.lock);
 }
 
-static void take_over(struct lc__timers *timers)
+static void move_to_real(struct lc__timers *timers)
 {
-    lc__shared_timers_take_over(timers);
+    lc__timers_move(timers, &lc__timers_real);
     lc__unpark(&keeper.parker);
 }
 
@@ -178,25 +175,23 @@ int lc__timers_hand_over(struct lc__timers *timers)
         return 0;
     int result = need_keeper(0);
     if (result == 0)
-        take_over(timers);
+        move_to_real(timers);
     return result;
 }
-
-/* ---- timers without a thread ---- */
 
 void lc__timers_leave(struct lc__timers *timers)
 {
     lc__facility_register(&keeper_facility);
-    take_over(timers);
+    move_to_real(timers);
     pthread_mutex_lock(&keeper.lock);
-    lc__shared_timers_set_left(!keeper.running);
+    atomic_store_explicit(&lc__timers_unserved, !keeper.running, memory_order_relaxed);
     pthread_mutex_unlock(&keeper.lock);
 }
 
 void lc__timers_attend(void)
 {
-    bool left = lc__shared_timers_are_left() && lc__shared_timers_count() > 0;
-    int result = left ? need_keeper(0) : 0;
+    bool unserved = atomic_load_explicit(&lc__timers_unserved, memory_order_relaxed);
+    int result = unserved && lc__timers_count(&lc__timers_real) > 0 ? need_keeper(0) : 0;
     if (result < 0)
         lc_log(LC_LOG_ERROR, NULL,
                "no thread can be made for deadlines to come, so they come only while a thread "

@@ -79,8 +79,9 @@ static bool arm(struct world *world, struct model *model)
     model->deadline = (int64_t)draw(world, 16); /* few, so that many are equal */
     model->order = world->orders++;
     model->fires = draw(world, 2);
-    bool first = lc__timers_arm(&world->timers, &model->timer, model->deadline);
-    return first == (first_of(world) == model);
+    lc__timers_plan_look(&world->timers);
+    bool before_look = lc__timers_arm(&world->timers, &model->timer, model->deadline);
+    return before_look == (first_of(world) == model);
 }
 
 static bool disarm(struct model *model)

@@ -46,7 +46,7 @@ void manual_clock_free(struct manual_clock *clock)
 {
     if (!clock)
         return;
-    pthread_mutex_destroy(&clock->timers.lock);
+    lc__timers_destroy(&clock->timers);
     lc__free(clock);
 }
 

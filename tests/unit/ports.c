@@ -621,7 +621,7 @@ static void missed_times_are_left_out(void)
     CU_ASSERT_TRUE(probe_is_empty(probe));
     probe_close(probe);
     CU_ASSERT_EQUAL(lc_library_shutdown(), 0);
-    pthread_mutex_destroy(&clock.timers.lock);
+    lc__timers_destroy(&clock.timers);
 }
 
 CHECK_SUITE(unit_ports, "unit: ports of isolates, threads and fibers",
