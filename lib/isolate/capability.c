@@ -1,5 +1,5 @@
 /*
- * capability.c: makes capabilities and hashes them. See <lifecycle/isolate.h>.
+ * capability.c: makes capabilities and hashes them. See capability.h and <lifecycle/isolate.h>.
  */
 #include "isolate/capability.h"
 
@@ -19,18 +19,18 @@ lc_capability lc_capability_new(void)
 }
 
 /*
- * What the hash is keyed with, so that it tells nothing of the capability. In a simulation, where
- * nothing is secret and all is to come again with the seed, the key is zero.
+ * The key of the hash, so that the hash reveals nothing about the capability. In a simulation the
+ * key is zero: nothing is secret there, and each run of a seed gives the same hashes.
  */
 static uint64_t hash_key[2];
 static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
 
-static void draw_hash_key(void)
+static void hash_key_draw(void)
 {
     lc__random_secret(hash_key, sizeof hash_key);
 }
 
-static uint64_t rotate(uint64_t word, unsigned by)
+static uint64_t word_rotate(uint64_t word, unsigned by)
 {
     return word << by | word >> (64 - by);
 }
@@ -40,13 +40,13 @@ static void sip_rounds(uint64_t v[4], int rounds)
     for (; rounds > 0; rounds--) {
         v[0] += v[1];
         v[2] += v[3];
-        v[1] = rotate(v[1], 13) ^ v[0];
-        v[3] = rotate(v[3], 16) ^ v[2];
-        v[0] = rotate(v[0], 32) + v[3];
+        v[1] = word_rotate(v[1], 13) ^ v[0];
+        v[3] = word_rotate(v[3], 16) ^ v[2];
+        v[0] = word_rotate(v[0], 32) + v[3];
         v[2] += v[1];
-        v[3] = rotate(v[3], 21) ^ v[0];
-        v[1] = rotate(v[1], 17) ^ v[2];
-        v[2] = rotate(v[2], 32);
+        v[3] = word_rotate(v[3], 21) ^ v[0];
+        v[1] = word_rotate(v[1], 17) ^ v[2];
+        v[2] = word_rotate(v[2], 32);
     }
 }
 
@@ -58,7 +58,7 @@ uint64_t lc_capability_hash(lc_capability capability)
                                (uint64_t)sizeof capability.id << 56};
     const uint64_t *key = no_key;
     if (!lc__task_current()->simulation) {
-        pthread_once(&hash_key_once, draw_hash_key);
+        pthread_once(&hash_key_once, hash_key_draw);
         key = hash_key;
     }
     uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),

@@ -12,21 +12,21 @@
 
 #include <errno.h>
 
-/* Shared by who waits and by the isolate, since either may be gone first. */
+/* Shared by the caller and the isolate, since either may end first. */
 struct computation {
     atomic_uint refs;
     lc_error *(*compute)(lc_payload *result, void *arg);
     void *arg;
     lc_payload result; /* the isolate's */
     lc_send_port answer;
-    /* Written by the isolate, read once its exit message has come. */
-    lc_error *failed; /* what the computation has returned; held */
-    bool is_lost;     /* there was no memory to send the result */
+    /* The isolate writes them. The caller reads them when the exit message has come. */
+    lc_error *failed; /* what the computation has returned; a reference */
+    bool is_lost;     /* no memory to send the result */
 };
 
-static const char has_ended; /* what the exit listener is told, and no result is */
+static const char end_mark; /* the exit message points here, and no result does */
 
-static void unref(void *arg)
+static void computation_unref(void *arg)
 {
     struct computation *computation = arg;
     if (!lc__refs_drop(&computation->refs))
@@ -35,7 +35,7 @@ static void unref(void *arg)
     lc__free(computation);
 }
 
-static lc_error *enter(void *arg)
+static lc_error *computation_enter(void *arg)
 {
     struct computation *computation = arg;
     lc_payload *result = &computation->result;
@@ -51,10 +51,11 @@ static lc_error *enter(void *arg)
 }
 
 /*
- * The wait itself is not shielded, so that a kill of the caller interrupts it: the computation is
- * then killed too, and its end awaited, since it may work with what lies on the caller's stack.
+ * The wait is not shielded, so a kill of the caller interrupts it. The computation may use what
+ * lies on the caller's stack, so the caller then kills it and waits for its end.
  */
-static int receive(lc_isolate isolate, lc_receive_port port, lc_message **message, int64_t deadline)
+static int computation_receive(lc_isolate isolate, lc_receive_port port, lc_message **message,
+                               int64_t deadline)
 {
     lc__task_unshield();
     int result = lc__port_receive(port, message, deadline);
@@ -65,11 +66,14 @@ static int receive(lc_isolate isolate, lc_receive_port port, lc_message **messag
     return lc__port_receive(port, message, LC_FOREVER);
 }
 
-/* Keeps the first of what the isolate sends. @return whether that was its end. */
-static bool keep(lc_message *message, lc_error **error, lc_message **result)
+/*
+ * Keeps the first error and the first result. @return whether the message is the end of the
+ * isolate.
+ */
+static bool computation_keep(lc_message *message, lc_error **error, lc_message **result)
 {
     const lc_error *failed = lc_message_error(message);
-    bool ended = lc_message_data(message) == &has_ended;
+    bool ended = lc_message_data(message) == &end_mark;
     if (failed && !*error)
         *error = lc_error_ref(failed);
     if (failed || ended || *result)
@@ -79,8 +83,8 @@ static bool keep(lc_message *message, lc_error **error, lc_message **result)
     return ended;
 }
 
-/* It has ended without a message that says more: there was none, or no memory for one. */
-static lc_error *without_message(const struct computation *computation)
+/* The isolate has ended without a result, and no memory was left for a message that says why. */
+static lc_error *computation_error(const struct computation *computation)
 {
     if (computation->failed)
         return lc_error_ref(computation->failed);
@@ -89,52 +93,52 @@ static lc_error *without_message(const struct computation *computation)
     return lc_error_new(-ENODATA, "computation ended without result");
 }
 
-static lc_error *await(const struct computation *computation, lc_isolate isolate,
-                       lc_receive_port port, int64_t deadline, lc_message **result)
+static lc_error *computation_await(const struct computation *computation, lc_isolate isolate,
+                                   lc_receive_port port, int64_t deadline, lc_message **result)
 {
     lc_error *error = NULL;
     bool ended = false;
     while (!ended) {
         lc_message *message;
-        int received = receive(isolate, port, &message, deadline);
+        int received = computation_receive(isolate, port, &message, deadline);
         if (received < 0) {
             lc_isolate_kill(isolate, LC_PRIORITY_IMMEDIATE);
             lc_error_unref(error);
             error = lc_error_new(received, "the computation has not ended by its deadline");
             break;
         }
-        ended = keep(message, &error, result);
+        ended = computation_keep(message, &error, result);
     }
     if (error) {
         lc_message_free(*result);
         *result = NULL;
     }
     if (!error && !*result)
-        error = without_message(computation);
+        error = computation_error(computation);
     return error;
 }
 
-static lc_error *run(struct computation *computation, lc_receive_port port, const char *name,
-                     int64_t deadline, lc_message **result)
+static lc_error *computation_run(struct computation *computation, lc_receive_port port,
+                                 const char *name, int64_t deadline, lc_message **result)
 {
     lc_isolate isolate;
     const lc_isolate_options options = {
         .size = sizeof options,
         .name = name,
-        .entry = enter,
+        .entry = computation_enter,
         .arg = computation,
-        .release = unref,
+        .release = computation_unref,
         .on_error = port.send,
         .on_exit = port.send,
-        .exit_response = {(void *)(uintptr_t)&has_ended, 0, lc_payload_keep},
+        .exit_response = {(void *)(uintptr_t)&end_mark, 0, lc_payload_keep},
     };
     atomic_fetch_add_explicit(&computation->refs, 1, memory_order_relaxed);
     lc_error *error = lc_isolate_spawn(&options, &isolate);
     if (error) {
-        unref(computation);
+        computation_unref(computation);
         return error;
     }
-    return await(computation, isolate, port, deadline, result);
+    return computation_await(computation, isolate, port, deadline, result);
 }
 
 lc_error *lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *result, void *arg),
@@ -156,10 +160,10 @@ lc_error *lc_isolate_compute(const char *name, lc_error *(*compute)(lc_payload *
     computation->compute = compute;
     computation->arg = arg;
     computation->answer = port.send;
-    lc__task_shield(); /* the port is to be closed */
-    lc_error *error = run(computation, port, name, deadline, result);
+    lc__task_shield(); /* until the port is closed */
+    lc_error *error = computation_run(computation, port, name, deadline, result);
     lc_port_close(port);
-    unref(computation);
+    computation_unref(computation);
     lc__task_unshield();
     if (lc__task_must_end(lc__task_current())) {
         lc_message_free(*result);

@@ -1,10 +1,12 @@
 /*
- * group.c: isolates that share threads and data. See <lifecycle/isolate.h>.
+ * group.c: isolates that share threads and data. It knows of no isolate, only how many there are:
+ * control.c ends them in a shutdown. See group.h and <lifecycle/isolate.h>.
  */
 #include "isolate/group.h"
 
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "base/refs.h"
 #include "base/spin.h"
@@ -14,9 +16,7 @@
 
 #include <lifecycle/manager.h>
 
-#include <bsd/string.h>
 #include <errno.h>
-#include <string.h>
 
 struct lc_isolate_group {
     atomic_uint refs;
@@ -26,9 +26,10 @@ struct lc_isolate_group {
     void *data;
     void (*release)(void *data);
     struct lc__spinlock lock;
-    size_t count;     /* isolates that are alive; under the lock */
-    lc_handle *empty; /* closes when there are none left; NULL: nobody waits. Under the lock */
-    atomic_bool down; /* set under the lock */
+    /* Under the lock. */
+    size_t count;     /* isolates that are in the group */
+    lc_handle *empty; /* closes when there are none left; NULL: no shutdown waits */
+    atomic_bool down; /* is_down() reads it without the lock */
 };
 
 LC__OPTIONS_END(lc_isolate_group_options, release);
@@ -40,20 +41,16 @@ static lc_error *group_options_read(lc_isolate_group_options *options,
         lc__options_read(options, sizeof *options, given, "lc_isolate_group_options");
     if (!options->name)
         options->name = "isolates";
-    size_t length = strnlen(options->name, LC_NAME_MAX + 1);
-    if (!mistake && (length < 1 || length > LC_NAME_MAX))
-        mistake =
-            lc_error_new(-EINVAL, "a group of isolates needs a name of 1 to %d bytes", LC_NAME_MAX);
-    return mistake;
+    return mistake ? mistake : lc__name_check("a group of isolates", options->name);
 }
 
-static lc_isolate_group *make(const lc_isolate_group_options *options, lc_executor *executor)
+static lc_isolate_group *group_make(const lc_isolate_group_options *options, lc_executor *executor)
 {
     lc_isolate_group *group = executor ? lc__allocate(sizeof *group) : NULL;
     if (!group)
         return NULL;
     atomic_init(&group->refs, 1);
-    strlcpy(group->name, options->name, sizeof group->name);
+    lc__name_copy(group->name, options->name);
     group->executor = executor;
     group->data = options->data;
     group->release = options->release;
@@ -79,7 +76,7 @@ lc_error *lc_isolate_group_new(const lc_isolate_group_options *given, lc_isolate
         return mistake;
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "no group in a child forked when there were workers");
-    *group = make(&options, options.executor ? options.executor : lc_executor_current());
+    *group = group_make(&options, options.executor ? options.executor : lc_executor_current());
     return *group ? NULL : lc_error_new(-ENOMEM, "no memory for group \"%s\"", options.name);
 }
 
@@ -142,6 +139,7 @@ void lc__isolate_group_leave(lc_isolate_group *group)
         return;
     lc_handle *empty = NULL;
     lc__spinlock_lock(&group->lock);
+    LC__ASSERT(group->count > 0);
     if (--group->count == 0)
         empty = lc_handle_ref(group->empty);
     lc__spinlock_unlock(&group->lock);
@@ -162,7 +160,7 @@ struct lc_thread_group *lc__isolate_group_threads(const lc_isolate_group *group)
 
 bool lc__isolate_group_is_down(const lc_isolate_group *group)
 {
-    /* Who has to act on it is told once it is set, under each isolate's lock. */
+    /* Relaxed: spawn.c says how a new isolate sees it, and a shutdown makes the others look. */
     return group && atomic_load_explicit(&group->down, memory_order_relaxed);
 }
 

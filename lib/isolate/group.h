@@ -6,15 +6,17 @@
 
 #include <lifecycle/isolate.h>
 
-/* Counts an isolate in; it has a reference. @return 0, -ESHUTDOWN. */
+/* Counts an isolate in, and takes a reference. @return 0; -ESHUTDOWN. NULL is allowed. */
 int lc__isolate_group_enter(lc_isolate_group *group);
+/* Counts an isolate out, and gives its reference back. NULL is allowed. */
 void lc__isolate_group_leave(lc_isolate_group *group);
 lc_executor *lc__isolate_group_executor(const lc_isolate_group *group);
+/* The threads that the isolates may use; NULL: all of the executor, or no group. */
 struct lc_thread_group *lc__isolate_group_threads(const lc_isolate_group *group);
-/* Whether it is being shut down: holds do not hold any more. */
+/* Whether the group is being shut down: then holds do not hold. False for NULL. */
 bool lc__isolate_group_is_down(const lc_isolate_group *group);
 /*
- * Begins the shutdown: no isolate enters the group any more. `*empty`: a reference to the handle
+ * Begins the shutdown: no isolate enters the group from now on. `*empty`: a reference to the handle
  * that closes when the last isolate has left. @return 1: isolates are left; 0: none is, and the
  * handle is closed; -ENOMEM; -ENOTSUP: the isolates are of another world than the caller.
  */

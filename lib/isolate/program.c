@@ -1,5 +1,5 @@
 /*
- * program.c: isolates whose code comes from a shared object. See lc_isolate_spawn_uri.
+ * program.c: isolates with code of a shared object. See lc_isolate_spawn_uri.
  */
 #include "base/memory.h"
 #include "base/options.h"
@@ -19,36 +19,36 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* What a URI names. */
-struct place {
-    char *object; /* NULL: no memory; for lc__free */
+/* The shared object and the entry that a URI names. */
+struct program_place {
+    char *object; /* NULL: no memory */
     const char *entry;
 };
 
-/* What the entry is called with, until the isolate has ended. */
+/* The arguments of the entry. They live until the isolate has ended. */
 struct program {
     const lc_isolate_program *exported;
     lc_message *first;
     int count;
-    char *arguments[]; /* NULL behind the last */
+    char *arguments[]; /* and NULL */
 };
 
 /* ---- the URI ---- */
 
-static int hex_digit(char digit)
+static int hex_digit_value(char digit)
 {
     return isdigit((unsigned char)digit) ? digit - '0' : tolower((unsigned char)digit) - 'a' + 10;
 }
 
-/* In place: each %XX becomes the byte it stands for. @return false: one is a zero. */
-static bool decode(char *text)
+/* Replaces each %XX by the byte it stands for. @return false: there is a zero byte. */
+static bool uri_decode(char *text)
 {
     bool whole = true;
     char *to = text;
     for (const char *from = text; *from; from++) {
         bool escaped =
             from[0] == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]);
-        *to = escaped ? (char)(hex_digit(from[1]) * 16 + hex_digit(from[2])) : *from;
+        *to = escaped ? (char)(hex_digit_value(from[1]) * 16 + hex_digit_value(from[2])) : *from;
         whole &= *to++ != '\0';
         from += escaped ? 2 : 0;
     }
@@ -56,8 +56,8 @@ static bool decode(char *text)
     return whole;
 }
 
-/* Passes over the authority of a URI, which can only be this host. @return NULL: it is another. */
-static const char *skip_authority(const char *path)
+/* Skips the authority of a URI. @return the rest; NULL: the authority is another host. */
+static const char *uri_skip_authority(const char *path)
 {
     if (strncmp(path, "//", 2) != 0)
         return path;
@@ -68,30 +68,30 @@ static const char *skip_authority(const char *path)
     return is_here ? authority + length : NULL;
 }
 
-static lc_error *no_memory(const char *uri)
+static lc_error *uri_no_memory(const char *uri)
 {
     return lc_error_new(-ENOMEM, "no memory to spawn from \"%s\"", uri);
 }
 
-/* What the URI names, if that can be a file. */
-static lc_error *parse(const char *uri, struct place *place)
+/* Splits the URI into a path and an entry. @return what is wrong with it, or NULL. */
+static lc_error *uri_parse(const char *uri, struct program_place *place)
 {
     bool is_file = strncmp(uri, "file:", strlen("file:")) == 0;
-    const char *path = is_file ? skip_authority(uri + strlen("file:")) : uri;
+    const char *path = is_file ? uri_skip_authority(uri + strlen("file:")) : uri;
     if (!path)
         return lc_error_new(-EINVAL,
                             "\"%s\" is of another host: the authority of a file is empty, or "
                             "localhost",
                             uri);
-    *place = (struct place){lc__duplicate(path), LC_ISOLATE_PROGRAM_DEFAULT};
+    *place = (struct program_place){lc__duplicate(path), LC_ISOLATE_PROGRAM_DEFAULT};
     if (!place->object)
-        return no_memory(uri);
+        return uri_no_memory(uri);
     char *fragment = strrchr(place->object, '#');
     if (fragment) {
         *fragment = '\0';
         place->entry = fragment + 1;
     }
-    if (is_file && !decode(place->object))
+    if (is_file && !uri_decode(place->object))
         return lc_error_new(-EINVAL, "the path of \"%s\" has a zero byte, %%00, in it", uri);
     if (!place->object[0])
         return lc_error_new(-EINVAL,
@@ -104,10 +104,10 @@ static lc_error *parse(const char *uri, struct place *place)
 /* ---- the object ---- */
 
 /*
- * A file that is there and no regular one is not loaded: to open a FIFO, say, takes as long as its
- * other end likes. A name without a slash is searched for, and what is missing told, by dlopen.
+ * Refuses a file that is not regular: the open of a FIFO, for example, waits for its other end.
+ * dlopen() searches for a name without a slash, and reports a file that is missing.
  */
-static lc_error *check_file(const char *path)
+static lc_error *object_check_file(const char *path)
 {
     struct stat found;
     if (!strchr(path, '/') || stat(path, &found) < 0 || S_ISREG(found.st_mode))
@@ -115,8 +115,8 @@ static lc_error *check_file(const char *path)
     return lc_error_new(-EINVAL, "\"%s\" is no regular file: a shared object is one", path);
 }
 
-/* Whether the symbol can be a program: it is looked up, and not read. */
-static lc_error *check_symbol(const struct place *place, const void *found)
+/* Checks the size and type of the symbol, before any of its bytes is read. */
+static lc_error *object_check_symbol(const struct program_place *place, const void *found)
 {
     Dl_info info;
     void *entry = NULL;
@@ -142,18 +142,19 @@ static lc_error *check_symbol(const struct place *place, const void *found)
     return NULL;
 }
 
-static lc_error *check_program(const struct place *place, const lc_isolate_program *found)
+static lc_error *object_check_program(const struct program_place *place,
+                                      const lc_isolate_program *found)
 {
     if (!found)
         return lc_error_new(-ENOENT, "the shared object \"%s\" has no entry \"%s\"", place->object,
                             place->entry);
-    lc_error *error = check_symbol(place, found);
+    lc_error *error = object_check_symbol(place, found);
     if (error)
         return error;
     if (found->size != sizeof *found || found->version != LC_ISOLATE_PROGRAM_VERSION)
         return lc_error_new(-ENOEXEC,
                             "the entry \"%s\" of the shared object \"%s\" is of version %u and "
-                            "%u bytes, not of version %u and %zu bytes: compile it anew",
+                            "%u bytes, not of version %u and %zu bytes: compile it again",
                             place->entry, place->object, found->version, found->size,
                             LC_ISOLATE_PROGRAM_VERSION, sizeof *found);
     if (!found->entry)
@@ -162,8 +163,8 @@ static lc_error *check_program(const struct place *place, const lc_isolate_progr
     return NULL;
 }
 
-/* The linker has no codes. It leaves errno as what failed in it has set it. */
-static lc_error *not_loaded(const struct place *place)
+/* dlopen() has no error codes. It leaves errno as the call that failed in it has set it. */
+static lc_error *object_load_error(const struct program_place *place)
 {
     int code = errno == ENOMEM ? -ENOMEM : -ENOENT;
     const char *why = dlerror(); /* NULL: there was no memory for the text */
@@ -171,26 +172,27 @@ static lc_error *not_loaded(const struct place *place)
                         why ? why : strerror(ENOMEM));
 }
 
-static lc_error *find(const struct place *place, const lc_isolate_program **exported)
+static lc_error *object_find_program(const struct program_place *place,
+                                     const lc_isolate_program **exported)
 {
-    lc_error *error = check_file(place->object);
+    lc_error *error = object_check_file(place->object);
     if (error)
         return error;
     dlerror();
     errno = 0;
-    /* Never unloaded: messages that it has moved carry functions of it. */
+    /* Never unloaded: messages may carry `destroy` functions of the object. */
     void *object = dlopen(place->object, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!object)
-        return not_loaded(place);
+        return object_load_error(place);
     *exported = dlsym(object, place->entry);
-    error = check_program(place, *exported);
+    error = object_check_program(place, *exported);
     dlclose(object);
     return error;
 }
 
 /* ---- the isolate ---- */
 
-static void free_program(void *arg)
+static void program_free(void *arg)
 {
     struct program *program = arg;
     for (int i = 0; i < program->count; i++)
@@ -199,8 +201,8 @@ static void free_program(void *arg)
     lc__free(program);
 }
 
-static struct program *make(const lc_isolate_program *exported, int count,
-                            const char *const *arguments, const lc_payload *first)
+static struct program *program_make(const lc_isolate_program *exported, int count,
+                                    const char *const *arguments, const lc_payload *first)
 {
     struct program *program =
         lc__allocate(sizeof *program + ((size_t)count + 1) * sizeof program->arguments[0]);
@@ -216,18 +218,18 @@ static struct program *make(const lc_isolate_program *exported, int count,
         program->first = lc__message_new(LC_NO_PORT, first);
     if (program->count == count && (program->first || !first))
         return program;
-    free_program(program);
+    program_free(program);
     return NULL;
 }
 
-static lc_error *enter(void *arg)
+static lc_error *program_enter(void *arg)
 {
     struct program *program = arg;
     return program->exported->entry(program->count, program->arguments, program->first);
 }
 
-static lc_error *spawn(struct program *program, const lc_isolate_options *given,
-                       const struct place *place, lc_isolate *isolate)
+static lc_error *program_spawn(struct program *program, const lc_isolate_options *given,
+                               const struct program_place *place, lc_isolate *isolate)
 {
     const char *slash = strrchr(place->object, '/');
     char name[LC_NAME_MAX + 1];
@@ -240,17 +242,17 @@ static lc_error *spawn(struct program *program, const lc_isolate_options *given,
     if (error)
         return error;
     options.name = given->name ? given->name : name;
-    options.entry = enter;
+    options.entry = program_enter;
     options.arg = program;
-    options.release = free_program;
+    options.release = program_free;
     options.executor = NULL;
     error = lc_isolate_spawn(&options, isolate);
     lc_isolate_group_unref(options.group);
     return error;
 }
 
-static lc_error *check(const char *uri, int count, const char *const *arguments,
-                       const lc_payload *first, const lc_isolate_options *options)
+static lc_error *program_check(const char *uri, int count, const char *const *arguments,
+                               const lc_payload *first, const lc_isolate_options *options)
 {
     if (!uri || !uri[0])
         return lc_error_new(-EINVAL, "lc_isolate_spawn_uri needs a URI");
@@ -281,25 +283,26 @@ lc_error *lc_isolate_spawn_uri(const char *uri, int count, const char *const *ar
     lc_isolate_options options;
     lc_error *error = lc__options_read(&options, sizeof options, given, "lc_isolate_options");
     if (!error)
-        error = check(uri, count, arguments, first, &options);
+        error = program_check(uri, count, arguments, first, &options);
     if (error)
         return error;
-    struct place place = {NULL, NULL};
+    struct program_place place = {NULL, NULL};
     const lc_isolate_program *exported = NULL;
-    error = parse(uri, &place);
+    error = uri_parse(uri, &place);
     if (!error && place.object)
-        error = find(&place, &exported);
-    struct program *program = error || !exported ? NULL : make(exported, count, arguments, first);
+        error = object_find_program(&place, &exported);
+    struct program *program =
+        error || !exported ? NULL : program_make(exported, count, arguments, first);
     if (!error && !program)
-        error = no_memory(uri);
-    lc__task_shield(); /* what was made is to be freed */
+        error = uri_no_memory(uri);
+    lc__task_shield(); /* until the program is freed, or the isolate owns it */
     if (program)
-        error = spawn(program, &options, &place, isolate);
+        error = program_spawn(program, &options, &place, isolate);
     lc__task_unshield();
     if (program && error) {
-        lc__message_disown(program->first); /* it is the caller's still */
+        lc__message_disown(program->first); /* the payload stays the caller's */
         program->first = NULL;
-        free_program(program);
+        program_free(program);
     }
     lc__free(place.object);
     return error;
