@@ -8,20 +8,17 @@
 
 #include <lifecycle/isolate.h>
 
-void lc__isolate_die(void)
+void lc__event_end(void)
 {
     if (lc__task_can_end(lc__task_current()))
         lc__worker_end();
 }
 
-/*
- * Data that was moved into a call that does not return has no owner: its destructor is called.
- */
-void lc__isolate_die_with(const lc_payload *payload)
+void lc__event_end_with(const lc_payload *payload)
 {
     if (!lc__task_can_end(lc__task_current()))
         return;
-    lc__payload_destroy(payload);
+    lc__payload_destroy(payload); /* the caller does not return, so the data has no other owner */
     lc__worker_end();
 }
 

@@ -1,7 +1,7 @@
 /*
- * component.c: an isolate as a component, to be supervised like any other. See
- * lc_isolate_component_new.
+ * component.c: an isolate as a component. See lc_isolate_component_new.
  */
+#include "base/container.h"
 #include "base/memory.h"
 #include "isolate/control.h"
 #include "isolate/spawn.h"
@@ -11,96 +11,103 @@
 #include <string.h>
 
 struct isolate_component {
-    lc_component component; /* first */
+    lc_component component;
     lc_isolate_options options;
     char *name;
     lc_handle *ready;
     lc_handle *done;
-    lc_context *context; /* that it was started with */
+    lc_context *context; /* of the start */
     lc_isolate isolate;
     lc_handle_callback *on_cancel;
     atomic_bool started;
-    bool spawned; /* the argument is the isolate's */
+    bool spawned; /* the isolate owns the argument, and releases it */
 };
 
-static struct isolate_component *of(lc_component *component)
+static struct isolate_component *isolate_component_of(lc_component *component)
 {
-    return (struct isolate_component *)component;
+    return LC__CONTAINER_OF(component, struct isolate_component, component);
 }
 
-/* ---- what becomes of the isolate ---- */
+/* ---- hooks ---- */
 
-static void is_ready(void *arg)
+static void component_isolate_ready(void *arg)
 {
     lc_handle_close(((struct isolate_component *)arg)->ready);
 }
 
-static void has_failed(const lc_error *error, void *arg)
+static void component_isolate_failed(const lc_error *error, void *arg)
 {
     lc_signal_error(((struct isolate_component *)arg)->context, lc_error_ref(error));
 }
 
-/* With the close the component may be gone. */
-static void has_ended(void *arg)
+/* The component may be freed as soon as `done` closes. */
+static void component_isolate_ended(void *arg)
 {
     lc_handle_close(((struct isolate_component *)arg)->done);
 }
 
-/* It ends the holds too: what stops the component waits for the isolate's end. */
-static void stop_isolate(void *arg)
+/* Called when the context of the start is cancelled. */
+static void component_stop_isolate(void *arg)
 {
     lc__isolate_stop(((struct isolate_component *)arg)->isolate);
 }
 
 /* ---- the component ---- */
 
-static lc_error *spawn(struct isolate_component *component)
+static lc_error *component_spawn(struct isolate_component *component)
 {
-    const struct lc__companion companion = {
-        is_ready, has_failed, has_ended, component, component->context,
+    const struct lc__isolate_hooks hooks = {
+        .ready = component_isolate_ready,
+        .failed = component_isolate_failed,
+        .ended = component_isolate_ended,
+        .arg = component,
+        .parent = component->context,
     };
     lc_isolate isolate;
-    /* It may have ended, and the component be done, when this returns; its owner waits for us. */
-    lc_error *error = lc__isolate_spawn(&component->options, &companion, &isolate);
+    /* The isolate may have ended when this returns; the component's owner waits for the start. */
+    lc_error *error = lc__isolate_spawn(&component->options, &hooks, &isolate);
     if (error)
         return error;
     component->isolate = isolate;
     component->spawned = true;
-    int result = lc_handle_on_close(lc_context_done(component->context), stop_isolate, component,
-                                    &component->on_cancel);
+    int result = lc_handle_on_close(lc_context_done(component->context), component_stop_isolate,
+                                    component, &component->on_cancel);
     if (result == 0)
         return NULL;
-    /* It could not be told to stop. */
-    lc__task_shield(); /* it is not left alone */
+    /*
+     * The isolate cannot be told to stop later, so it stops now. The shield: a killed caller
+     * waits.
+     */
+    lc__task_shield();
     lc__isolate_stop(isolate);
     lc_handle_wait(component->done, LC_FOREVER);
     lc__task_unshield();
     return lc_error_new(result, "isolate \"%s\" cannot watch its context", component->options.name);
 }
 
-static lc_error *start(lc_component *base, lc_context *context)
+static lc_error *isolate_component_start(lc_component *base, lc_context *context)
 {
-    struct isolate_component *component = of(base);
+    struct isolate_component *component = isolate_component_of(base);
     if (atomic_exchange(&component->started, true))
         return lc_error_new(-EALREADY, "isolate \"%s\" was started before",
                             component->options.name);
     component->context = lc_context_ref(context);
-    return spawn(component);
+    return component_spawn(component);
 }
 
-static lc_handle *ready_of(lc_component *component)
+static lc_handle *isolate_component_ready(lc_component *component)
 {
-    return of(component)->ready;
+    return isolate_component_of(component)->ready;
 }
 
-static lc_handle *done_of(lc_component *component)
+static lc_handle *isolate_component_done(lc_component *component)
 {
-    return of(component)->done;
+    return isolate_component_of(component)->done;
 }
 
-static void destroy(lc_component *base)
+static void isolate_component_destroy(lc_component *base)
 {
-    struct isolate_component *component = of(base);
+    struct isolate_component *component = isolate_component_of(base);
     lc_handle_callback_cancel(component->on_cancel);
     if (!component->spawned && component->options.release)
         component->options.release(component->options.arg);
@@ -112,30 +119,31 @@ static void destroy(lc_component *base)
     lc__free(component);
 }
 
-static const char *name_of(lc_component *component)
+static const char *isolate_component_name(lc_component *component)
 {
-    return of(component)->name;
+    return isolate_component_of(component)->name;
 }
 
-static const lc_component_ops ops = {
-    .size = sizeof ops,
-    .start = start,
-    .ready = ready_of,
-    .done = done_of,
-    .destroy = destroy,
+static const lc_component_ops isolate_component_ops = {
+    .size = sizeof isolate_component_ops,
+    .start = isolate_component_start,
+    .ready = isolate_component_ready,
+    .done = isolate_component_done,
+    .destroy = isolate_component_destroy,
     .flags = LC_START_INLINE,
-    .name = name_of,
+    .name = isolate_component_name,
 };
 
-/* Makes the copies: what is left out is NULL, and the component is freed with all it has. */
-static struct isolate_component *make(const lc_isolate_options *options)
+/* Copies what the options point to. NULL: no memory. */
+static struct isolate_component *isolate_component_make(const lc_isolate_options *options)
 {
     struct isolate_component *component = lc__allocate(sizeof *component);
     if (!component)
         return NULL;
-    component->component.ops = &ops;
+    component->component.ops = &isolate_component_ops;
     component->options = *options;
-    component->options.release = NULL; /* until it is complete, the argument is the caller's */
+    component->options.release =
+        NULL; /* until the component is complete, the caller owns the argument */
     component->options.exit_response.data = NULL;
     component->ready = lc_handle_new();
     component->done = lc_handle_new();
@@ -147,7 +155,7 @@ static struct isolate_component *make(const lc_isolate_options *options)
     bool complete = component->ready && component->done && component->name &&
                     (size == 0 || component->options.exit_response.data);
     if (!complete) {
-        destroy(&component->component);
+        isolate_component_destroy(&component->component);
         return NULL;
     }
     if (size > 0)
@@ -171,7 +179,7 @@ lc_error *lc_isolate_component_new(const lc_isolate_options *given, lc_component
                             "a component may be started again and again: the "
                             "exit_response of isolate \"%s\" cannot be moved",
                             options.name ? options.name : "isolate");
-    struct isolate_component *made = make(&options);
+    struct isolate_component *made = isolate_component_make(&options);
     if (!made)
         return lc_error_new(-ENOMEM, "no memory for a component");
     *component = &made->component;

@@ -1,24 +1,24 @@
 /*
- * context.c: the context of an isolate. See lc_isolate_context.
+ * context.c: the context of an isolate, and the errors that other workers throw on it. See
+ * lc_isolate_context.
  */
 #include "base/memory.h"
 #include "base/task.h"
 #include "context/signaler.h"
 #include "isolate/failure.h"
 #include "isolate/lookup.h"
-#include "isolate/record.h"
 #include "isolate/schedule.h"
 
 #include <lifecycle/log.h>
 
-/* What an isolate's signaler relays to. */
-struct address {
+/* Where the signaler of an isolate's context relays errors to. */
+struct isolate_address {
     struct lc__isolate *isolate;
     lc_send_port control;
 };
 
-/* Thrown by another worker, on a context below the isolate's: it is the isolate's in its turn. */
-static void pass_error(lc_send_port control, lc_error *error)
+/* Another worker throws the error: the isolate fails with it between two events. */
+static void error_pass(lc_send_port control, lc_error *error)
 {
     int failed;
     struct lc__control *passed = lc__allocate(sizeof *passed);
@@ -32,27 +32,27 @@ static void pass_error(lc_send_port control, lc_error *error)
     }
     passed->error = error;
     STAILQ_INSERT_TAIL(&isolate->extras->control, passed, link);
-    isolate->bars |= LC__CONTROL_WAITS;
+    isolate->flags |= LC__CONTROL_WAITS;
     lc__isolate_unlock_changed(isolate);
 }
 
-static void relay_error(void *arg, lc_error *error)
+static void error_relay(void *arg, lc_error *error)
 {
-    const struct address *address = arg;
+    const struct isolate_address *address = arg;
     struct lc__isolate *running = lc__isolate_running();
     if (running == address->isolate && running->serial == address->control.serial)
         lc__isolate_failed(running, error, true);
     else
-        pass_error(address->control, error);
+        error_pass(address->control, error);
 }
 
-static lc_context *make_context(struct lc__isolate *isolate, lc_context *parent)
+static lc_context *isolate_context_make(struct lc__isolate *isolate, lc_context *parent)
 {
-    struct address *address = lc__allocate(sizeof *address);
+    struct isolate_address *address = lc__allocate(sizeof *address);
     if (!address)
         return NULL;
-    *address = (struct address){isolate, lc__isolate_control_port(isolate)};
-    const struct lc__relay relay = {relay_error, lc__free, address, true};
+    *address = (struct isolate_address){isolate, lc__isolate_control_port(isolate)};
+    const struct lc__relay relay = {error_relay, lc__free, address, true};
     lc_signaler *signaler = lc__signaler_relaying(&relay);
     if (!signaler) {
         lc__free(address);
@@ -70,12 +70,12 @@ lc_context *lc_isolate_context(void)
     struct lc__extras *extras = isolate ? lc__isolate_extras(isolate) : NULL;
     if (!extras || extras->context)
         return extras ? extras->context : NULL;
-    lc_context *context = make_context(isolate, extras->companion.parent);
+    lc_context *context = isolate_context_make(isolate, extras->hooks.parent);
     lc__spinlock_lock(&isolate->lock);
     extras->context = context;
-    bool late = isolate->bars & LC__KILLED_NOW;
+    bool killed = isolate->flags & LC__KILLED_NOW; /* the kill found no context to cancel */
     lc__isolate_unlock(isolate);
-    if (late)
+    if (killed)
         lc_context_cancel(context, NULL);
     return context;
 }

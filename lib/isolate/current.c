@@ -1,5 +1,5 @@
 /*
- * current.c: what the calling isolate asks of itself. See <lifecycle/isolate.h>.
+ * current.c: calls of an isolate about itself. See <lifecycle/isolate.h>.
  */
 #include "base/memory.h"
 #include "context/worker.h"
@@ -44,7 +44,7 @@ lc_isolate_group *lc_isolate_group_current(void)
     return isolate ? isolate->group : NULL;
 }
 
-static LC_NORETURN void refuse_exit(void)
+static LC_NORETURN void isolate_exit_refuse(void)
 {
     lc_log(LC_LOG_CRITICAL, NULL,
            "lc_isolate_exit was called outside of an isolate, or in a "
@@ -55,10 +55,10 @@ static LC_NORETURN void refuse_exit(void)
 
 void lc_isolate_exit(lc_send_port port, const lc_payload *last)
 {
-    /* It does not return, doomed or not, so it takes what is moved over in any case. */
+    /* No lc__check_with(): this call does not return in any case, so it owns the payload. */
     struct lc__isolate *isolate = lc__isolate_running();
     if (!isolate || lc__in_callback())
-        refuse_exit();
+        isolate_exit_refuse();
     bool sends = lc_send_port_is_set(port);
     struct lc__extras *extras = sends ? lc__isolate_extras(isolate) : NULL;
     lc_message *message =
@@ -70,11 +70,12 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
                "no memory for the last message of an isolate, or it is not "
                "one: it ends without");
     lc__spinlock_lock(&isolate->lock);
-    isolate->bars |= LC__EXITING;
-    /* It may have messages in its hand, which are looked at without a lock. */
+    isolate->flags |= LC__EXITING;
+    /* The run looks at the messages that it has taken without the lock. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
-    if (message && !(isolate->bars & LC__KILLED_NOW)) {
-        lc_message *before = extras->last; /* of an exit that a deferred call goes on from */
+    if (message && !(isolate->flags & LC__KILLED_NOW)) {
+        lc_message *before =
+            extras->last; /* of an earlier exit: a deferred call of it exits again */
         extras->last = message;
         message = before;
     }

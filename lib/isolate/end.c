@@ -1,10 +1,19 @@
 /*
- * end.c: how an isolate ends. See isolate.h.
+ * end.c: see end.h.
  *
- * First it is alive no more, in one step under its lock: what is sent from then on is dropped by
- * its sender. Then what it had is given up in an order that others can rely on: messages, context,
- * argument; the last message; the exit listeners; its group; the workers that wait for it to be
- * done. Only then another isolate may get its record.
+ * An isolate ends once, in an order that others rely on:
+ *
+ *     step                            afterwards
+ *     1  not alive, under the lock    senders drop what they send; lookups fail, but for `done`
+ *     2  messages, timers, context,   nothing of the program's is left; no code of the program runs
+ *        argument                     for this isolate
+ *     3  last message, exit           listeners know of the end, after the last message
+ *        listeners, waiting senders
+ *     4  its group                    a shutdown of the group may return
+ *     5  not ending, new serial,      no lookup finds the record
+ *        under the lock
+ *     6  hooks, `done`, `ready`       the waiters of `done` and the component go on
+ *     7  record, executor             the record may become another isolate, the executor freed
  */
 #include "isolate/end.h"
 
@@ -17,8 +26,8 @@
 
 #include <errno.h>
 
-/* What is left of an isolate once its record is no longer it. */
-struct remains {
+/* What an isolate had when it ended. */
+struct isolate_remains {
     struct lc__messages mailbox;
     struct lc_message *taken;
     struct lc__extras *extras;
@@ -28,36 +37,37 @@ struct remains {
     bool killed;
 };
 
-static struct remains take_remains(struct lc__isolate *isolate)
+static void isolate_take_remains(struct lc__isolate *isolate, struct isolate_remains *remains)
 {
     lc__spinlock_lock(&isolate->lock);
-    struct remains remains = {
-        .mailbox = isolate->mailbox,
+    LC__ASSERT(isolate->alive && !isolate->ending);
+    *remains = (struct isolate_remains){
+        .mailbox = STAILQ_HEAD_INITIALIZER(remains->mailbox),
         .taken = isolate->taken,
         .extras = isolate->extras,
         .arg = isolate->arg,
         .executor = isolate->job.executor,
         .group = isolate->group,
-        .killed = isolate->bars & (LC__KILLED | LC__KILLED_NOW),
+        .killed = isolate->flags & (LC__KILLED | LC__KILLED_NOW),
     };
+    STAILQ_CONCAT(&remains->mailbox, &isolate->mailbox);
+    isolate->taken = NULL;
     if (isolate->running)
         atomic_store_explicit(&isolate->running->doom, NULL, memory_order_relaxed);
     isolate->running = NULL;
-    isolate->mailbox.first = NULL;
-    isolate->taken = NULL;
     isolate->alive = false;
     isolate->ending = true;
     lc__isolate_unlock(isolate);
-    return remains;
 }
 
 /*
- * From here on the record belongs to no isolate. @return its extras, which hold `done` if a caller
- * has asked for it; or NULL.
+ * The record is no isolate from here on. @return its extras, also those that a caller of
+ * lc_isolate_done() made during the end; or NULL.
  */
-static struct lc__extras *vacate(struct lc__isolate *isolate)
+static struct lc__extras *isolate_vacate(struct lc__isolate *isolate)
 {
     lc__spinlock_lock(&isolate->lock);
+    LC__ASSERT(isolate->ending);
     struct lc__extras *extras = isolate->extras;
     isolate->extras = NULL;
     isolate->ending = false;
@@ -66,7 +76,7 @@ static struct lc__extras *vacate(struct lc__isolate *isolate)
     return extras;
 }
 
-static void end_context(lc_context *context, bool killed)
+static void isolate_context_end(lc_context *context, bool killed)
 {
     if (!context)
         return;
@@ -75,14 +85,28 @@ static void end_context(lc_context *context, bool killed)
     lc_context_unref(context);
 }
 
-static void release_arg(const struct remains *remains)
+static void remains_release_arg(const struct isolate_remains *remains)
 {
     lc__callback_enter();
     remains->extras->release(remains->arg);
     lc__callback_leave();
 }
 
-static void drop_pauses(struct lc__extras *extras)
+static void remains_free(const struct isolate_remains *remains)
+{
+    struct lc__extras *extras = remains->extras;
+    lc__messages_drop(remains->taken);
+    lc__messages_drop(STAILQ_FIRST(&remains->mailbox));
+    if (!extras)
+        return;
+    lc__message_timers_end(&extras->timers);
+    lc__messages_drop(STAILQ_FIRST(&extras->waiting));
+    isolate_context_end(extras->context, remains->killed);
+    if (extras->release)
+        remains_release_arg(remains);
+}
+
+static void pauses_free(struct lc__extras *extras)
 {
     for (struct lc__pause *pause; (pause = STAILQ_FIRST(&extras->pauses));) {
         STAILQ_REMOVE_HEAD(&extras->pauses, link);
@@ -90,8 +114,8 @@ static void drop_pauses(struct lc__extras *extras)
     }
 }
 
-/* Comes only with a simulation that was broken off: else control is carried out before the end. */
-static void drop_control(struct lc__extras *extras)
+/* There is control left only in a simulation that was broken off. Else it comes before the end. */
+static void control_drop(struct lc__extras *extras)
 {
     for (struct lc__control *control; (control = STAILQ_FIRST(&extras->control));) {
         STAILQ_REMOVE_HEAD(&extras->control, link);
@@ -101,87 +125,76 @@ static void drop_control(struct lc__extras *extras)
     }
 }
 
-static void tell_exit_listeners(struct lc__extras *extras, bool tells)
+static void message_send_or_drop(lc_message *message, bool send)
+{
+    if (message && send)
+        lc__send_own(message);
+    else
+        lc__message_drop(message);
+}
+
+static void exit_listeners_tell(struct lc__extras *extras, bool heard)
 {
     for (struct lc__exit_listener *listener; (listener = STAILQ_FIRST(&extras->at_exit));) {
         STAILQ_REMOVE_HEAD(&extras->at_exit, link);
-        if (tells)
-            lc__send_own(listener->response);
-        else
-            lc__message_drop(listener->response);
+        message_send_or_drop(listener->response, heard);
         lc__free(listener);
     }
 }
 
-static void close_and_drop(lc_handle *handle)
+static void handle_close_and_unref(lc_handle *handle)
 {
     lc_handle_close(handle);
     lc_handle_unref(handle);
 }
 
-static void give_up_what_is_the_programs(const struct remains *remains)
+/* `heard`: the receivers of the messages are there. */
+static void extras_tell(struct lc__extras *extras, bool heard)
 {
-    const struct lc__extras *extras = remains->extras;
-    lc__messages_drop(remains->taken);
-    lc__messages_drop(remains->mailbox.first);
-    if (!extras)
-        return;
-    lc__message_timers_end(&remains->extras->timers);
-    lc__messages_drop(extras->waiting.first);
-    end_context(extras->context, remains->killed);
-    if (extras->release)
-        release_arg(remains);
+    message_send_or_drop(extras->last, heard);
+    pauses_free(extras);
+    control_drop(extras);
+    exit_listeners_tell(extras, heard);
+    handle_close_and_unref(extras->room);
 }
 
-/* `tells`: those who listen are there. */
-static void tell(struct lc__extras *extras, bool tells)
+static void extras_free(struct lc__extras *extras)
 {
-    if (extras->last && tells)
-        lc__send_own(extras->last);
-    else
-        lc__message_drop(extras->last);
-    drop_pauses(extras);
-    drop_control(extras);
-    tell_exit_listeners(extras, tells);
-    close_and_drop(extras->room);
-}
-
-/* With the close of `done`, and the companion's last call, others go on. */
-static void let_go(struct lc__extras *extras)
-{
-    if (extras->companion.ended)
-        extras->companion.ended(extras->companion.arg);
-    close_and_drop(extras->done);
-    close_and_drop(extras->ready); /* who waits for it is not left waiting */
-    lc__listeners_unref(extras->on_error);
+    if (extras->hooks.ended)
+        extras->hooks.ended(extras->hooks.arg);
+    handle_close_and_unref(extras->done);
+    handle_close_and_unref(extras->ready); /* of an isolate that has never become ready */
+    lc__error_listeners_unref(extras->on_error);
     lc__free(extras->ports);
     lc__free(extras->name);
     lc__free(extras);
 }
 
-static void end(struct lc__isolate *isolate, bool tells)
+static void isolate_end(struct lc__isolate *isolate, bool heard)
 {
-    /* Before its state is "ended": a thread that learns of that may shut the library down. */
+    /* First, as a thread that learns of the end may shut the library down. */
     lc__job_finishing(isolate->job.executor);
-    struct remains remains = take_remains(isolate);
-    give_up_what_is_the_programs(&remains);
+    struct isolate_remains remains;
+    isolate_take_remains(isolate, &remains);
+    remains_free(&remains);
     if (remains.extras)
-        tell(remains.extras, tells);
+        extras_tell(remains.extras, heard);
     lc__isolate_group_leave(remains.group);
-    struct lc__extras *extras = vacate(isolate);
+    struct lc__extras *extras = isolate_vacate(isolate);
     if (extras)
-        let_go(extras);
+        extras_free(extras);
     lc__pool_give(&lc__isolates, lc__loop_index(), isolate);
-    lc__executor_unbind(remains.executor); /* the last: then it may be freed */
+    lc__executor_unbind(remains.executor); /* last: then the executor may be freed */
 }
 
 void lc__isolate_end(struct lc__isolate *isolate)
 {
+    LC__ASSERT(lc__isolate_running() == isolate && isolate->running == lc__task_current());
     lc__task_current()->isolate = NULL;
-    end(isolate, true);
+    isolate_end(isolate, true);
 }
 
 void lc__isolate_end_unheard(struct lc__isolate *isolate)
 {
-    end(isolate, false);
+    isolate_end(isolate, false);
 }

@@ -6,9 +6,9 @@
 
 #include "isolate/record.h"
 
-/* Ends the isolate, which runs: after that it is another's. */
+/* Ends the isolate that runs on this stack. The record is no longer this isolate afterwards. */
 void lc__isolate_end(struct lc__isolate *isolate);
-/* Ends an isolate that will not run again: nobody is told. */
+/* Ends an isolate of a simulation that was broken off. Its listeners are not told. */
 void lc__isolate_end_unheard(struct lc__isolate *isolate);
 
 #endif

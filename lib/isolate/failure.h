@@ -7,8 +7,10 @@
 #include "isolate/record.h"
 
 /*
- * The running isolate has failed: tells the listeners; the error is taken over. @return false: it
- * has not, the error only answers the end of the isolate's context.
+ * Reports an error of the running isolate, which is the caller, to its listeners and to its
+ * component; without them, to the log. Unless the isolate survives errors, it ends next. Takes the
+ * error over. `thrown`: the report has a backtrace of the calling stack.
+ * @return false: the error only answers the cancellation of the isolate's context; nothing is done.
  */
 bool lc__isolate_failed(struct lc__isolate *isolate, lc_error *error, bool thrown);
 

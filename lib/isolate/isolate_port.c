@@ -10,10 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-struct lc__port *lc__isolate_port_find(struct lc__isolate *isolate, uint32_t number)
+struct lc__port *lc__isolate_port_search(struct lc__isolate *isolate, uint32_t number)
 {
-    if (number == isolate->port.number)
-        return number > 0 ? &isolate->port : NULL;
     const struct lc__extras *extras = isolate->extras;
     size_t low = 0, high = extras ? extras->port_count : 0;
     while (low < high) {
@@ -29,8 +27,8 @@ struct lc__port *lc__isolate_port_find(struct lc__isolate *isolate, uint32_t num
     return NULL;
 }
 
-/* Room for one more in the array; by the isolate. @return 0, -EMFILE, -ENOMEM. */
-static int make_room(struct lc__isolate *isolate)
+/* Makes room for one more port in the array. @return 0, -EMFILE, -ENOMEM. */
+static int port_array_grow(struct lc__isolate *isolate)
 {
     struct lc__extras *extras = lc__isolate_extras(isolate);
     if (!extras)
@@ -46,8 +44,7 @@ static int make_room(struct lc__isolate *isolate)
     struct lc__port *before = extras->ports;
     if (before)
         memcpy(ports, before, extras->port_count * sizeof *ports);
-    /* Under the lock, as senders look there. */
-    lc__spinlock_lock(&isolate->lock);
+    lc__spinlock_lock(&isolate->lock); /* lc__mailbox_put() reads the array */
     extras->ports = ports;
     extras->port_room = room;
     lc__isolate_unlock(isolate);
@@ -58,12 +55,13 @@ static int make_room(struct lc__isolate *isolate)
 int lc__isolate_port_open(struct lc__isolate *isolate, const lc_port_options *options,
                           lc_receive_port *opened)
 {
+    LC__ASSERT(lc__isolate_running() == isolate);
     bool first = isolate->port.number == 0;
     if (isolate->last_number == UINT32_MAX)
         return -EMFILE;
-    int result = first ? 0 : make_room(isolate);
+    int result = first ? 0 : port_array_grow(isolate);
     if (result == 0 && !options->handler && !lc__isolate_extras(isolate))
-        result = -ENOMEM; /* where its messages are to wait */
+        result = -ENOMEM; /* the messages of a port without a handler wait in the extras */
     if (result < 0)
         return result;
     lc__spinlock_lock(&isolate->lock);
@@ -73,49 +71,44 @@ int lc__isolate_port_open(struct lc__isolate *isolate, const lc_port_options *op
         isolate->port = port;
     else
         isolate->extras->ports[isolate->extras->port_count++] = port;
-    isolate->keeping += !port.weak;
+    isolate->keep_alive += !port.weak;
     opened->send = (lc_send_port){isolate->serial, isolate->place, port.number};
     lc__isolate_unlock(isolate);
     return 0;
 }
 
-/* Whether a port is one of the calling isolate's. @return it; NULL and -EPERM, -EBADF. */
-static struct lc__port *own_port(lc_receive_port port, int *error)
+/* Finds a port of the calling isolate. NULL and *error: -EPERM, -EBADF. */
+static struct lc__port *port_find_own(lc_receive_port port, int *error)
 {
     struct lc__isolate *isolate = lc__isolate_running();
     bool own = isolate && port.send.place == isolate->place && port.send.serial == isolate->serial;
-    struct lc__port *found = own ? lc__isolate_port_find(isolate, port.send.number) : NULL;
     *error = own ? -EBADF : -EPERM;
-    return found;
+    return own ? lc__isolate_port_find(isolate, port.send.number) : NULL;
 }
 
-/* Under the lock. @return those that were for it. */
-static lc_message *take_queued(struct lc__isolate *isolate, uint32_t number)
+/* Takes all messages of a port out of the isolate's queues. Under the lock. */
+static void port_take_messages(struct lc__isolate *isolate, uint32_t number,
+                               struct lc__messages *messages)
 {
-    lc_message *all = NULL;
-    struct lc__messages in_hand = {isolate->taken, NULL};
-    lc_message *lists[3] = {lc__messages_of(&in_hand, number),
-                            lc__messages_of(&isolate->mailbox, number), NULL};
-    isolate->taken = in_hand.first;
-    uint32_t left = lc__messages_count(isolate->taken) + lc__messages_count(isolate->mailbox.first);
-    if (isolate->counted_off > left)
-        isolate->counted_off = left;
-    isolate->queued = left - isolate->counted_off;
-    if (isolate->extras)
-        lists[2] = lc__messages_of(&isolate->extras->waiting, number);
-    isolate->waiting -= lc__messages_count(lists[2]);
-    for (int i = 0; i < 3; i++) {
-        while (lists[i]) {
-            lc_message *message = lists[i];
-            lists[i] = message->next;
-            message->next = all;
-            all = message;
-        }
-    }
-    return all;
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
+    struct lc__messages taken = {.stqh_first = isolate->taken};
+    lc__messages_move(&taken, number, messages);
+    isolate->taken = STAILQ_FIRST(&taken);
+    lc__messages_move(&isolate->mailbox, number, messages);
+    uint32_t left =
+        lc__messages_count(isolate->taken) + lc__messages_count(STAILQ_FIRST(&isolate->mailbox));
+    if (isolate->uncounted > left)
+        isolate->uncounted = left;
+    isolate->queued = left - isolate->uncounted;
+    if (!isolate->extras)
+        return;
+    struct lc__messages waiting = STAILQ_HEAD_INITIALIZER(waiting);
+    lc__messages_move(&isolate->extras->waiting, number, &waiting);
+    isolate->waiting -= lc__messages_count(STAILQ_FIRST(&waiting));
+    STAILQ_CONCAT(messages, &waiting);
 }
 
-static void remove_port(struct lc__isolate *isolate, struct lc__port *port)
+static void port_remove(struct lc__isolate *isolate, struct lc__port *port)
 {
     struct lc__extras *extras = isolate->extras;
     if (port == &isolate->port) {
@@ -130,62 +123,71 @@ static void remove_port(struct lc__isolate *isolate, struct lc__port *port)
 int lc__isolate_port_close(lc_receive_port port)
 {
     int error;
-    struct lc__port *found = own_port(port, &error);
+    struct lc__port *found = port_find_own(port, &error);
     if (!found)
         return error;
     struct lc__isolate *isolate = lc__isolate_running();
+    struct lc__messages messages = STAILQ_HEAD_INITIALIZER(messages);
     lc__spinlock_lock(&isolate->lock);
-    isolate->keeping -= !found->weak;
-    remove_port(isolate, found);
-    lc_message *queued = take_queued(isolate, port.send.number);
-    lc_handle *room = queued ? lc__room_take(isolate) : NULL;
+    isolate->keep_alive -= !found->weak;
+    port_remove(isolate, found);
+    port_take_messages(isolate, port.send.number, &messages);
+    lc_handle *room = STAILQ_EMPTY(&messages) ? NULL : lc__room_take(isolate);
     lc__isolate_unlock(isolate);
-    lc__room_tell(room);
-    lc__messages_drop(queued);
+    lc__room_wake(room);
+    lc__messages_drop(STAILQ_FIRST(&messages));
     return 0;
+}
+
+/*
+ * The port has got a handler: its messages that wait for one come next. They came before all that
+ * the isolate has taken since, and they no longer count against the limit. Under the lock.
+ * @return as lc__room_take().
+ */
+static lc_handle *port_resume_waiting(struct lc__isolate *isolate, uint32_t number)
+{
+    struct lc__messages waited = STAILQ_HEAD_INITIALIZER(waited);
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
+    if (isolate->extras)
+        lc__messages_move(&isolate->extras->waiting, number, &waited);
+    if (STAILQ_EMPTY(&waited))
+        return NULL;
+    uint32_t count = lc__messages_count(STAILQ_FIRST(&waited));
+    isolate->uncounted += count;
+    isolate->waiting -= count;
+    STAILQ_NEXT(STAILQ_LAST(&waited, lc_message, link), link) = isolate->taken;
+    isolate->taken = STAILQ_FIRST(&waited);
+    return lc__room_take(isolate);
 }
 
 int lc__isolate_port_set_handler(lc_receive_port port, lc_message_handler handler, void *arg)
 {
     int error;
-    struct lc__port *found = own_port(port, &error);
+    struct lc__port *found = port_find_own(port, &error);
     if (!found)
         return error;
     struct lc__isolate *isolate = lc__isolate_running();
     if (!handler && !lc__isolate_extras(isolate))
         return -ENOMEM;
-    lc_message *waited = NULL;
-    lc_handle *room = NULL;
     lc__spinlock_lock(&isolate->lock);
     found->handler = handler;
     found->arg = arg;
-    if (handler && isolate->extras)
-        waited = lc__messages_of(&isolate->extras->waiting, port.send.number);
-    if (waited) { /* before what has come since */
-        lc_message *last = waited;
-        isolate->counted_off += lc__messages_count(waited);
-        isolate->waiting -= lc__messages_count(waited);
-        room = lc__room_take(isolate);
-        while (last->next)
-            last = last->next;
-        last->next = isolate->taken;
-        isolate->taken = waited;
-    }
+    lc_handle *room = handler ? port_resume_waiting(isolate, port.send.number) : NULL;
     lc__isolate_unlock(isolate);
-    lc__room_tell(room);
+    lc__room_wake(room);
     return 0;
 }
 
 int lc__isolate_port_set_weak(lc_receive_port port, bool weak)
 {
     int error;
-    struct lc__port *found = own_port(port, &error);
+    struct lc__port *found = port_find_own(port, &error);
     if (!found)
         return error;
     struct lc__isolate *isolate = lc__isolate_running();
     lc__spinlock_lock(&isolate->lock);
-    isolate->keeping += found->weak;
-    isolate->keeping -= weak;
+    isolate->keep_alive += found->weak;
+    isolate->keep_alive -= weak;
     found->weak = weak;
     lc__isolate_unlock(isolate);
     return 0;

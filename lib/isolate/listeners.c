@@ -13,7 +13,7 @@
 
 /* ---- exit listeners ---- */
 
-static struct lc__exit_listener *find_listener(struct lc__extras *extras, lc_send_port port)
+static struct lc__exit_listener *exit_listener_find(struct lc__extras *extras, lc_send_port port)
 {
     struct lc__exit_listener *listener;
     STAILQ_FOREACH (listener, &extras->at_exit, link)
@@ -22,26 +22,30 @@ static struct lc__exit_listener *find_listener(struct lc__extras *extras, lc_sen
     return NULL;
 }
 
-/* Adds the listener, or gives the one that is there its response, and gets that one's instead. */
-static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
+/*
+ * Adds a listener: `*listener` becomes NULL. If its port is a listener already, exchanges the
+ * responses of the two: the caller keeps the new listener with the old response.
+ */
+static int exit_listener_add(lc_send_port control, struct lc__exit_listener **listener)
 {
     int error;
     struct lc__isolate *isolate = lc__isolate_lock_extras_of_this_world(control, &error);
     if (!isolate)
         return error;
-    struct lc__exit_listener *there = find_listener(isolate->extras, (*spare)->response->port);
+    struct lc__exit_listener *there =
+        exit_listener_find(isolate->extras, (*listener)->response->port);
     if (!there && isolate->extras->listener_count == LC_ISOLATE_LISTENERS_MAX) {
         lc__isolate_unlock(isolate);
         return -EMFILE;
     }
     if (there) {
         lc_message *before = there->response;
-        there->response = (*spare)->response;
-        (*spare)->response = before;
+        there->response = (*listener)->response;
+        (*listener)->response = before;
     } else {
-        STAILQ_INSERT_TAIL(&isolate->extras->at_exit, *spare, link);
+        STAILQ_INSERT_TAIL(&isolate->extras->at_exit, *listener, link);
         isolate->extras->listener_count++;
-        *spare = NULL;
+        *listener = NULL;
     }
     lc__isolate_unlock(isolate);
     return 0;
@@ -49,7 +53,7 @@ static int add_listener(lc_send_port control, struct lc__exit_listener **spare)
 
 int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc_payload *response)
 {
-    lc__isolate_check_with(response);
+    lc__check_with(response);
     if (!lc_send_port_is_set(port) || lc__payload_check(response) < 0)
         return -EINVAL;
     int result = lc__port_check_world(port);
@@ -60,7 +64,7 @@ int lc_isolate_add_exit_listener(lc_isolate isolate, lc_send_port port, const lc
     result = -ENOMEM;
     if (message) {
         listener->response = message;
-        result = add_listener(isolate.control, &listener);
+        result = exit_listener_add(isolate.control, &listener);
     }
     if (result < 0)
         lc__message_disown(message);
@@ -76,7 +80,8 @@ int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
     struct lc__isolate *found = lc__isolate_lock_of_this_world(isolate.control, &error);
     if (!found)
         return error;
-    struct lc__exit_listener *listener = found->extras ? find_listener(found->extras, port) : NULL;
+    struct lc__exit_listener *listener =
+        found->extras ? exit_listener_find(found->extras, port) : NULL;
     if (listener) {
         STAILQ_REMOVE(&found->extras->at_exit, listener, lc__exit_listener, link);
         found->extras->listener_count--;
@@ -91,80 +96,91 @@ int lc_isolate_remove_exit_listener(lc_isolate isolate, lc_send_port port)
 
 /* ---- error listeners ---- */
 
-struct lc__listeners *lc__listeners_ref(struct lc__listeners *listeners)
+struct lc__error_listeners *lc__error_listeners_ref(struct lc__error_listeners *listeners)
 {
     if (listeners)
         atomic_fetch_add_explicit(&listeners->refs, 1, memory_order_relaxed);
     return listeners;
 }
 
-void lc__listeners_unref(struct lc__listeners *listeners)
+void lc__error_listeners_unref(struct lc__error_listeners *listeners)
 {
     if (listeners && lc__refs_drop(&listeners->refs))
         lc__free(listeners);
 }
 
 /*
- * A copy of the listeners, to which the port is to be added, or without it. @return 0, or what is
- * in the way, as replace_listeners.
+ * Makes a copy of the listeners with the port added, or without it.
+ * @return 0, and the copy; -EALREADY: the port is a listener; -ENOENT: it is none; -EMFILE;
+ * -ENOMEM.
  */
-static int copy_listeners(const struct lc__listeners *before, lc_send_port port, bool with,
-                          struct lc__listeners **copied)
+static int error_listeners_copy(const struct lc__error_listeners *before, lc_send_port port,
+                                bool with, struct lc__error_listeners **copy)
 {
     size_t count = before ? before->count : 0;
-    struct lc__listeners *after =
+    struct lc__error_listeners *after =
         lc__allocate(sizeof *after + (count + 1) * sizeof after->ports[0]);
     bool there = false;
-    *copied = after;
     if (!after)
         return -ENOMEM;
+    atomic_init(&after->refs, 1);
     for (size_t i = 0; i < count; i++) {
         bool same = lc_send_port_equal(before->ports[i], port);
         there |= same;
         if (!same || with)
             after->ports[after->count++] = before->ports[i];
     }
+    int result = with && count == LC_ISOLATE_LISTENERS_MAX ? -EMFILE : 0;
     if (there == with)
-        return with ? -EALREADY : -ENOENT;
-    return with && count == LC_ISOLATE_LISTENERS_MAX ? -EMFILE : 0;
+        result = with ? -EALREADY : -ENOENT;
+    if (result == 0 && with)
+        after->ports[after->count++] = port;
+    if (result == 0)
+        *copy = after;
+    else
+        lc__free(after);
+    return result;
 }
 
 /*
- * A new list in the place of the one that is there, which may be read just now: with the port, or
- * without it. @return 0; -ENOENT; -EALREADY; -ESRCH; -EMFILE; -ENOMEM; -EAGAIN: it was changed
- * meanwhile.
+ * Replaces a list of listeners by another one, if the isolate still has it. The caller gives a
+ * reference to the new list and gets the isolate's reference to the old list.
+ * @return 0; -ESRCH; -EAGAIN: the isolate has a third list by now.
  */
-static int replace_listeners(lc_send_port control, lc_send_port port, bool with)
+static int error_listeners_swap(lc_send_port control, const struct lc__error_listeners *before,
+                                struct lc__error_listeners **list)
+{
+    struct lc__isolate *isolate = lc__isolate_lock(control);
+    if (!isolate)
+        return -ESRCH;
+    struct lc__error_listeners *there = isolate->extras->on_error;
+    bool same = there == before;
+    if (same) {
+        isolate->extras->on_error = *list;
+        *list = there;
+    }
+    lc__isolate_unlock(isolate);
+    return same ? 0 : -EAGAIN;
+}
+
+/*
+ * Adds a listener or removes it. The isolate may read its list at the same time, so the list is
+ * replaced and not changed. @return 0; or why not; -EAGAIN: another call has replaced the list too.
+ */
+static int error_listeners_replace(lc_send_port control, lc_send_port port, bool with)
 {
     int error;
     struct lc__isolate *isolate = lc__isolate_lock_extras_of_this_world(control, &error);
     if (!isolate)
         return error;
-    struct lc__listeners *before = lc__listeners_ref(isolate->extras->on_error);
+    struct lc__error_listeners *before = lc__error_listeners_ref(isolate->extras->on_error);
     lc__isolate_unlock(isolate);
-
-    struct lc__listeners *after = NULL;
-    int result = copy_listeners(before, port, with, &after);
-    if (result == 0) {
-        atomic_init(&after->refs, 1);
-        if (with)
-            after->ports[after->count++] = port;
-        isolate = lc__isolate_lock(control);
-        result = isolate ? 0 : -ESRCH;
-        if (isolate && isolate->extras->on_error != before)
-            result = -EAGAIN;
-        if (result == 0) {
-            isolate->extras->on_error = after;
-            after = before; /* the isolate's reference to it is ours now */
-        }
-        if (isolate)
-            lc__isolate_unlock(isolate);
-    }
+    struct lc__error_listeners *list = NULL;
+    int result = error_listeners_copy(before, port, with, &list);
     if (result == 0)
-        lc__listeners_unref(after);
-    else
-        lc__free(after);
-    lc__listeners_unref(before);
+        result = error_listeners_swap(control, before, &list);
+    lc__error_listeners_unref(list);
+    lc__error_listeners_unref(before);
     return result;
 }
 
@@ -176,7 +192,7 @@ int lc_isolate_add_error_listener(lc_isolate isolate, lc_send_port port)
         return -EINVAL;
     if ((result = lc__port_check_world(port)) < 0)
         return result;
-    while ((result = replace_listeners(isolate.control, port, true)) == -EAGAIN)
+    while ((result = error_listeners_replace(isolate.control, port, true)) == -EAGAIN)
         continue;
     return result == -EALREADY ? 0 : result;
 }
@@ -185,7 +201,7 @@ int lc_isolate_remove_error_listener(lc_isolate isolate, lc_send_port port)
 {
     int result;
     lc__task_check();
-    while ((result = replace_listeners(isolate.control, port, false)) == -EAGAIN)
+    while ((result = error_listeners_replace(isolate.control, port, false)) == -EAGAIN)
         continue;
     return result;
 }

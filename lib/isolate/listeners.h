@@ -1,14 +1,15 @@
 /*
- * listeners.h (internal): the ports that are told of an isolate's errors and of its end. Floor 6.
+ * listeners.h (internal): the ports that get an isolate's errors. Floor 6. The listeners of its end
+ * are in listeners.c too, and need no function here.
  */
 #ifndef LIFECYCLE_ISOLATE_LISTENERS_H
 #define LIFECYCLE_ISOLATE_LISTENERS_H
 
 #include "isolate/record.h"
 
-/* A reference to the error listeners, or NULL; under the lock. */
-struct lc__listeners *lc__listeners_ref(struct lc__listeners *listeners);
-/* Gives a reference back. NULL is allowed. */
-void lc__listeners_unref(struct lc__listeners *listeners);
+/* Takes a reference, under the isolate's lock. NULL is allowed. */
+struct lc__error_listeners *lc__error_listeners_ref(struct lc__error_listeners *listeners);
+/* NULL is allowed. */
+void lc__error_listeners_unref(struct lc__error_listeners *listeners);
 
 #endif

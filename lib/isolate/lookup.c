@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-static struct lc__isolate *lock_if(lc_send_port port, bool ending_too)
+static struct lc__isolate *isolate_lock_if(lc_send_port port, bool ending_too)
 {
     struct lc__isolate *isolate = lc__pool_at(&lc__isolates, port.place);
     if (!isolate)
@@ -24,14 +24,15 @@ static struct lc__isolate *lock_if(lc_send_port port, bool ending_too)
 
 struct lc__isolate *lc__isolate_lock(lc_send_port port)
 {
-    return lock_if(port, false);
+    return isolate_lock_if(port, false);
 }
 
-static struct lc__isolate *lock_extras(lc_send_port port, bool ending_too, int *error)
+/* Allocates and frees without the lock, as both may take long. */
+static struct lc__isolate *isolate_lock_with_extras(lc_send_port port, bool ending_too, int *error)
 {
     struct lc__extras *spare = NULL;
     *error = lc__forked() ? -ENOTSUP : -ESRCH;
-    struct lc__isolate *isolate = *error == -ENOTSUP ? NULL : lock_if(port, ending_too);
+    struct lc__isolate *isolate = *error == -ENOTSUP ? NULL : isolate_lock_if(port, ending_too);
     if (isolate && !isolate->extras) {
         lc__isolate_unlock(isolate);
         spare = lc__extras_new();
@@ -39,16 +40,16 @@ static struct lc__isolate *lock_extras(lc_send_port port, bool ending_too, int *
             *error = -ENOMEM;
             return NULL;
         }
-        isolate = lock_if(port, ending_too);
+        isolate = isolate_lock_if(port, ending_too);
         if (isolate && !isolate->extras) {
             isolate->extras = spare;
             spare = NULL;
         }
     }
-    if (spare && isolate) { /* somebody was faster */
+    if (spare && isolate) { /* another thread has made extras since */
         lc__isolate_unlock(isolate);
         lc__free(spare);
-        isolate = lock_if(port, ending_too);
+        isolate = isolate_lock_if(port, ending_too);
     } else {
         lc__free(spare);
     }
@@ -57,16 +58,17 @@ static struct lc__isolate *lock_extras(lc_send_port port, bool ending_too, int *
 
 struct lc__isolate *lc__isolate_lock_extras(lc_send_port port, int *error)
 {
-    return lock_extras(port, false, error);
+    return isolate_lock_with_extras(port, false, error);
 }
 
 struct lc__isolate *lc__isolate_lock_to_the_end(lc_send_port port, int *error)
 {
-    return lock_extras(port, true, error);
+    return isolate_lock_with_extras(port, true, error);
 }
 
 struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate)
 {
+    LC__ASSERT(lc__isolate_running() == isolate);
     int error;
     struct lc__isolate *locked = lc__isolate_lock_extras(lc__isolate_control_port(isolate), &error);
     struct lc__extras *extras = locked ? locked->extras : NULL;
@@ -75,7 +77,6 @@ struct lc__extras *lc__isolate_extras(struct lc__isolate *isolate)
     return extras;
 }
 
-/* Any isolate, locked. NULL: why not, in *error. In a forked child its lock may be held for ever. */
 struct lc__isolate *lc__isolate_lock_any(lc_send_port control, int *error)
 {
     lc__task_check();
@@ -83,29 +84,26 @@ struct lc__isolate *lc__isolate_lock_any(lc_send_port control, int *error)
     return *error == -ENOTSUP ? NULL : lc__isolate_lock(control);
 }
 
-/* As lock_any, of the caller's world. */
+/* Takes a locked isolate, or NULL. @return it, if it is of the caller's world. */
+static struct lc__isolate *isolate_check_world(struct lc__isolate *isolate, int *error)
+{
+    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
+        return isolate;
+    lc__isolate_unlock(isolate);
+    *error = -ENOTSUP;
+    return NULL;
+}
+
 struct lc__isolate *lc__isolate_lock_of_this_world(lc_send_port control, int *error)
 {
-    struct lc__isolate *isolate = lc__isolate_lock_any(control, error);
-    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
-        return isolate;
-    lc__isolate_unlock(isolate);
-    *error = -ENOTSUP;
-    return NULL;
+    return isolate_check_world(lc__isolate_lock_any(control, error), error);
 }
 
-/* The same with extras, made if need be. NULL: why not, in *error. */
 struct lc__isolate *lc__isolate_lock_extras_of_this_world(lc_send_port control, int *error)
 {
-    struct lc__isolate *isolate = lc__isolate_lock_extras(control, error);
-    if (!isolate || lc__executor_is_of_this_world(isolate->job.executor))
-        return isolate;
-    lc__isolate_unlock(isolate);
-    *error = -ENOTSUP;
-    return NULL;
+    return isolate_check_world(lc__isolate_lock_extras(control, error), error);
 }
 
-/* The isolate, locked, if the capability is its. NULL: why not, in *error. */
 struct lc__isolate *lc__isolate_lock_for(lc_send_port control, lc_capability shown,
                                          enum lc__right right, int *error)
 {
@@ -113,13 +111,12 @@ struct lc__isolate *lc__isolate_lock_for(lc_send_port control, lc_capability sho
     if (!isolate)
         return NULL;
     const struct lc__extras *extras = isolate->extras;
-    *error = -EPERM;
-    if (extras && lc__capability_allows(shown, right == LC__RIGHT_TO_END ? extras->terminate
-                                                                         : extras->pause)) {
-        if (lc__executor_is_of_this_world(isolate->job.executor))
-            return isolate;
-        *error = -ENOTSUP;
-    }
+    lc_capability wanted = LC_NO_CAPABILITY;
+    if (extras)
+        wanted = right == LC__RIGHT_TO_END ? extras->terminate : extras->pause;
+    if (lc__capability_allows(shown, wanted))
+        return isolate_check_world(isolate, error);
     lc__isolate_unlock(isolate);
+    *error = -EPERM;
     return NULL;
 }

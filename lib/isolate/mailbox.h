@@ -1,5 +1,6 @@
 /*
- * mailbox.h (internal): the messages of an isolate that were sent and not handled. Floor 6.
+ * mailbox.h (internal): the messages that an isolate has got and not handled. Floor 6. The design
+ * note is in mailbox.c.
  */
 #ifndef LIFECYCLE_ISOLATE_MAILBOX_H
 #define LIFECYCLE_ISOLATE_MAILBOX_H
@@ -7,14 +8,20 @@
 #include "isolate/record.h"
 
 /*
- * Puts a message into the mailbox, or drops it; `urgent`: the library's own, which no limit stops.
- * @return 0; -ENOBUFS, -EDEADLK, -EAGAIN (full, and the sender is to be parked), -ENOTSUP: it is the
- * caller's still.
+ * Puts a message into the mailbox of its port's isolate, or drops the message if the port is
+ * closed. `beyond_limit`: the library sends it, and no limit refuses it. Any thread.
+ * @return 0; or, and the message stays the caller's: -ENOBUFS: full; -EDEADLK: full, and the
+ * calling isolate would wait for itself; -EAGAIN: full, and the caller waits for room; -ENOTSUP:
+ * the isolate is of another world.
  */
-int lc__mailbox_put(lc_message *message, bool urgent);
-/* Takes what is to be handled next; by the isolate, under the lock. @return whether it made room. */
+int lc__mailbox_put(lc_message *message, bool beyond_limit);
+/*
+ * Takes the messages that the isolate handles next, if it has none taken, and stops counting some
+ * of them. Called by its run, under the lock, when a message comes next. @return whether senders
+ * have got room.
+ */
 bool lc__mailbox_take(struct lc__isolate *isolate);
-/* The message waits until its port has a handler; by the isolate. */
-void lc__mailbox_let_wait(struct lc__isolate *isolate, struct lc_message *message);
+/* Sets a message aside until its port has a handler. Called by the isolate's run. */
+void lc__mailbox_set_aside(struct lc__isolate *isolate, struct lc_message *message);
 
 #endif

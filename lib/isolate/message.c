@@ -12,12 +12,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static atomic_uint_least64_t dropped; /* a counter, it orders nothing */
+static atomic_uint_least64_t dropped; /* a counter: relaxed, it orders nothing */
 
 uint64_t lc_messages_dropped(void)
 {
     return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
+
+/* ---- payloads ---- */
 
 void lc_payload_keep(void *data)
 {
@@ -42,8 +44,10 @@ void lc__payload_destroy(const lc_payload *payload)
     lc__callback_leave();
 }
 
-/* Not cleared: what is behind the header is written over, and the header is written here. */
-static lc_message *make(lc_send_port port, size_t bytes)
+/* ---- messages ---- */
+
+/* The memory is not cleared: this function writes the header, its caller the bytes behind it. */
+static lc_message *message_make(lc_send_port port, size_t bytes)
 {
     size_t size = offsetof(lc_message, bytes) + bytes;
     bool is_block = size <= LC__BLOCK_SIZE;
@@ -52,7 +56,6 @@ static lc_message *make(lc_send_port port, size_t bytes)
         return NULL;
     message->is_block = is_block;
     message->is_tick = false;
-    message->next = NULL;
     message->port = port;
     message->data = NULL;
     message->size = 0;
@@ -61,12 +64,12 @@ static lc_message *make(lc_send_port port, size_t bytes)
     return message;
 }
 
-/* With a payload that is good, or NULL, behind the first `before` bytes. */
-static lc_message *make_with(lc_send_port port, const lc_payload *payload, size_t before)
+/* Copies the bytes of a payload that is not moved behind the first `before` bytes. */
+static lc_message *message_make_with(lc_send_port port, const lc_payload *payload, size_t before)
 {
     bool moved = payload && payload->destroy;
     size_t bytes = payload && !moved ? payload->size : 0;
-    lc_message *message = make(port, before + bytes);
+    lc_message *message = message_make(port, before + bytes);
     if (!message || !payload)
         return message;
     message->size = payload->size;
@@ -80,12 +83,12 @@ static lc_message *make_with(lc_send_port port, const lc_payload *payload, size_
 
 lc_message *lc__message_new(lc_send_port port, const lc_payload *payload)
 {
-    return make_with(port, payload, 0);
+    return message_make_with(port, payload, 0);
 }
 
 lc_message *lc__message_new_tick(lc_send_port port, const lc_payload *payload)
 {
-    lc_message *message = make_with(port, payload, sizeof(struct lc__tick));
+    lc_message *message = message_make_with(port, payload, sizeof(struct lc__tick));
     if (!message)
         return NULL;
     message->is_tick = true;
@@ -93,7 +96,7 @@ lc_message *lc__message_new_tick(lc_send_port port, const lc_payload *payload)
     return message;
 }
 
-static void free_memory(lc_message *message)
+static void message_free_memory(lc_message *message)
 {
     if (message->is_block)
         lc__block_give(lc__loop_cache(), message);
@@ -101,44 +104,47 @@ static void free_memory(lc_message *message)
         lc__free(message);
 }
 
-/* What an error listener is told: the data of its message, known by what destroys it. */
-struct report {
+/*
+ * The data of a message about an error. The message is recognised by its `destroy`, which is
+ * error_report_free().
+ */
+struct error_report {
     lc_error *error;
     char *backtrace; /* NULL: none */
 };
 
-static void free_report(void *arg)
+static void error_report_free(void *arg)
 {
-    struct report *report = arg;
+    struct error_report *report = arg;
     lc_error_unref(report->error);
     lc__free(report->backtrace);
     lc__free(report);
 }
 
-static const struct report *report_of(const lc_message *message)
+static const struct error_report *error_report_of(const lc_message *message)
 {
-    return message && message->destroy == free_report ? message->data : NULL;
+    return message && message->destroy == error_report_free ? message->data : NULL;
 }
 
 lc_message *lc__message_of_error(lc_send_port port, const lc_error *error, const char *backtrace)
 {
-    lc_message *message = make(port, 0);
-    struct report *report = message ? lc__allocate(sizeof *report) : NULL;
+    lc_message *message = message_make(port, 0);
+    struct error_report *report = message ? lc__allocate(sizeof *report) : NULL;
     if (!report) {
         if (message)
-            free_memory(message);
+            message_free_memory(message);
         return NULL;
     }
     report->error = lc_error_ref(error);
     report->backtrace = backtrace ? lc__duplicate(backtrace) : NULL;
     message->data = report;
-    message->destroy = free_report;
+    message->destroy = error_report_free;
     return message;
 }
 
 void *lc_message_data(const lc_message *message)
 {
-    return message && !report_of(message) ? message->data : NULL;
+    return message && !error_report_of(message) ? message->data : NULL;
 }
 
 size_t lc_message_size(const lc_message *message)
@@ -153,7 +159,7 @@ lc_send_port lc_message_port(const lc_message *message)
 
 void *lc_message_take(lc_message *message)
 {
-    if (!message || !message->destroy || report_of(message))
+    if (!message || !message->destroy || error_report_of(message))
         return NULL;
     void *data = message->data;
     message->destroy = NULL;
@@ -163,13 +169,13 @@ void *lc_message_take(lc_message *message)
 
 const lc_error *lc_message_error(const lc_message *message)
 {
-    const struct report *report = report_of(message);
+    const struct error_report *report = error_report_of(message);
     return report ? report->error : NULL;
 }
 
 const char *lc_message_backtrace(const lc_message *message)
 {
-    const struct report *report = report_of(message);
+    const struct error_report *report = error_report_of(message);
     return report ? report->backtrace : NULL;
 }
 
@@ -194,7 +200,7 @@ void lc_message_free(lc_message *message)
         origin->operations->gone(origin);
     const lc_payload payload = {message->data, message->size, message->destroy};
     lc__payload_destroy(&payload);
-    free_memory(message);
+    message_free_memory(message);
 }
 
 void lc__message_drop(lc_message *message)
@@ -205,45 +211,46 @@ void lc__message_drop(lc_message *message)
     lc_message_free(message);
 }
 
-void lc__messages_drop(lc_message *first)
+/* ---- queues ---- */
+
+void lc__messages_drop(lc_message *chain)
 {
-    while (first) {
-        lc_message *next = first->next;
-        lc__message_drop(first);
-        first = next;
+    while (chain) {
+        lc_message *next = STAILQ_NEXT(chain, link);
+        lc__message_drop(chain);
+        chain = next;
     }
 }
 
-lc_message *lc__messages_of(struct lc__messages *from, uint32_t number)
+uint32_t lc__messages_count(const lc_message *chain)
 {
-    struct lc__messages found = {NULL, NULL}, rest = {NULL, NULL};
-    for (lc_message *message; (message = lc__messages_shift(from));)
-        lc__messages_append(message->port.number == number ? &found : &rest, message);
-    *from = rest;
-    return found.first;
+    uint32_t count = 0;
+    for (; chain; chain = STAILQ_NEXT(chain, link))
+        count += !chain->is_tick;
+    return count;
 }
 
-lc_message *lc__messages_shift_counted(struct lc__messages *list)
+lc_message *lc__messages_shift_counted(struct lc__messages *queue)
 {
-    lc_message *before = NULL, *found = list->first;
-    while (found && found->is_tick) {
-        before = found;
-        found = found->next;
-    }
-    if (!found)
-        return NULL;
-    if (!before)
-        return lc__messages_shift(list);
-    before->next = found->next;
-    if (list->last == found)
-        list->last = before;
+    lc_message *found;
+    STAILQ_FOREACH (found, queue, link)
+        if (!found->is_tick)
+            break;
+    if (found)
+        STAILQ_REMOVE(queue, found, lc_message, link);
     return found;
 }
 
-uint32_t lc__messages_count(const lc_message *message)
+void lc__messages_move(struct lc__messages *from, uint32_t number, struct lc__messages *to)
 {
-    uint32_t counted = 0;
-    for (; message; message = message->next)
-        counted += !message->is_tick;
-    return counted;
+    struct lc__messages kept = STAILQ_HEAD_INITIALIZER(kept);
+    lc_message *message, *next;
+    STAILQ_FOREACH_SAFE (message, from, link, next) {
+        if (message->port.number == number)
+            STAILQ_INSERT_TAIL(to, message, link);
+        else
+            STAILQ_INSERT_TAIL(&kept, message, link);
+    }
+    STAILQ_INIT(from);
+    STAILQ_CONCAT(from, &kept);
 }

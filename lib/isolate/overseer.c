@@ -12,7 +12,7 @@
 
 #include <bsd/string.h>
 
-static void name_one(const lc_executor *executor, char *name)
+static void isolates_name_one(const lc_executor *executor, char *name)
 {
     uint32_t made = lc__pool_made(&lc__isolates);
     for (uint32_t place = 0; place < made; place++) {
@@ -27,17 +27,21 @@ static void name_one(const lc_executor *executor, char *name)
     }
 }
 
-/* The isolates of a simulation that was broken off will not run again: nobody is told. */
-static void drop_all(const lc_executor *executor)
+/*
+ * Ends the isolates of a simulation that was broken off. They will not run again, and their
+ * listeners are not told. The stacks of their runs are lost, so the messages being handled are
+ * freed here.
+ */
+static void isolates_drop(const lc_executor *executor)
 {
     uint32_t made = lc__pool_made(&lc__isolates);
     for (uint32_t place = 0; place < made; place++) {
         struct lc__isolate *isolate = lc__pool_at(&lc__isolates, place);
         lc__spinlock_lock(&isolate->lock);
         bool lost = isolate->alive && isolate->job.executor == executor;
-        lc_message *in_hand = lost ? lc__isolate_in_hand(isolate) : NULL;
+        lc_message *handled = lost ? lc__run_message(isolate) : NULL;
         lc__isolate_unlock(isolate);
-        lc__message_drop(in_hand);
+        lc__message_drop(handled);
         if (lost)
             lc__isolate_end_unheard(isolate);
     }
@@ -46,6 +50,6 @@ static void drop_all(const lc_executor *executor)
 
 void lc__isolates_oversee(void)
 {
-    static const struct lc__job_overseer overseer = {name_one, drop_all};
+    static const struct lc__job_overseer overseer = {isolates_name_one, isolates_drop};
     lc__jobs_overseen_by(&overseer);
 }

@@ -1,6 +1,5 @@
 /*
- * port.c: receive ports: those of an isolate, which have handlers, and those of a fiber or a thread,
- * which are channels. See isolate.h and <lifecycle/port.h>.
+ * port.c: see port.h and <lifecycle/port.h>.
  */
 #include "isolate/port.h"
 
@@ -19,12 +18,11 @@ int lc__port_check_world(lc_send_port port)
         return -ENOTSUP;
     if (lc__port_is_of_thread(port))
         return lc__thread_port_is_foreign(port) ? -ENOTSUP : 0;
-    bool is_of_this = true;
     struct lc__isolate *isolate = lc__isolate_lock(port);
-    if (isolate) {
-        is_of_this = lc__executor_is_of_this_world(isolate->job.executor);
-        lc__isolate_unlock(isolate);
-    }
+    if (!isolate)
+        return 0;
+    bool is_of_this = lc__executor_is_of_this_world(isolate->job.executor);
+    lc__isolate_unlock(isolate);
     return is_of_this ? 0 : -ENOTSUP;
 }
 
@@ -47,8 +45,7 @@ static lc_error *port_options_read(lc_port_options *options, const lc_port_optio
     return NULL;
 }
 
-/* @return what the result of opening a port tells. */
-static lc_error *port_error(int result)
+static lc_error *port_open_error(int result)
 {
     switch (result) {
     case 0:
@@ -73,8 +70,8 @@ lc_error *lc_port_open(const lc_port_options *given, lc_receive_port *port)
     lc_error *mistake = port_options_read(&options, given, isolate != NULL);
     if (mistake)
         return mistake;
-    return port_error(isolate ? lc__isolate_port_open(isolate, &options, port)
-                              : lc__thread_port_open(&options, port));
+    return port_open_error(isolate ? lc__isolate_port_open(isolate, &options, port)
+                                   : lc__thread_port_open(&options, port));
 }
 
 int lc_port_close(lc_receive_port port)

@@ -6,9 +6,12 @@
 
 #include <lifecycle/port.h>
 
-/* Whether what the caller sends could go there: 0, or -ENOTSUP, it is a port of another world. */
+/* Whether the caller may send to the port. @return 0; -ENOTSUP: the port is of another world. */
 int lc__port_check_world(lc_send_port port);
-/* The error of a call that only the port's owner may make: -EPERM is -EBADF if the port is closed. */
+/*
+ * The error of a call that only the port's owner may make, given the error of the layer below:
+ * -EPERM becomes -EBADF if the port is closed. Others stay.
+ */
 int lc__port_refusal(lc_send_port port, int error);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include <errno.h>
 
-/* The channel of a port of the calling task's; a reference. NULL: why not, in *error. */
-static lc_channel *channel_of(lc_receive_port port, int *error)
+/* As lc__thread_port_channel(), for a port of either kind. */
+static lc_channel *channel_of_port(lc_receive_port port, int *error)
 {
     lc_channel *channel = lc__thread_port_channel(port, error);
     if (!channel)
@@ -24,7 +24,7 @@ int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadlin
 {
     int error;
     void *item;
-    lc_channel *channel = channel_of(port, &error);
+    lc_channel *channel = channel_of_port(port, &error);
     if (!channel)
         return error;
     int result = lc__thread_port_take(channel, &item, deadline);
@@ -46,22 +46,25 @@ int lc_port_receive(lc_receive_port port, lc_message **message, int64_t deadline
     return result;
 }
 
-static void read_stamp(const void *message, void *stamp)
+static void message_read_stamp(const void *message, void *stamp)
 {
     *(uint64_t *)stamp = ((const lc_message *)message)->stamp;
 }
 
-/* Which of the channels has the oldest message. @return -1: none has one. */
-static long oldest_of(lc_channel *const *channels, size_t count)
+/*
+ * Finds the channel that has the oldest message. While this function looks at the later channels,
+ * an older message may come to a channel that it has looked at. So it looks again until it has
+ * found the same channel twice. @return -1: no channel has a message.
+ */
+static long channels_find_oldest(lc_channel *const *channels, size_t count)
 {
     long found = -1, before;
     uint64_t lowest = UINT64_MAX;
-    /* An older one may come to where we have looked, before a younger comes to where we look then. */
     do {
         before = found;
         for (size_t i = 0; i < count; i++) {
             uint64_t stamp;
-            if (!lc__channel_look(channels[i], read_stamp, &stamp) || stamp >= lowest)
+            if (!lc__channel_look(channels[i], message_read_stamp, &stamp) || stamp >= lowest)
                 continue;
             lowest = stamp;
             found = (long)i;
@@ -70,13 +73,13 @@ static long oldest_of(lc_channel *const *channels, size_t count)
     return found;
 }
 
-static int receive_oldest(lc_channel *const *channels, lc_waitable *waitables, size_t count,
-                          void **item, int64_t deadline)
+static int channels_receive_oldest(lc_channel *const *channels, lc_waitable *waitables,
+                                   size_t count, void **item, int64_t deadline)
 {
     for (;;) {
-        long found = oldest_of(channels, count);
+        long found = channels_find_oldest(channels, count);
         int result = found < 0 ? -ETIMEDOUT : lc__thread_port_take(channels[found], item, LC_NOW);
-        if (result != -ETIMEDOUT) /* else a message has given way to others meanwhile */
+        if (result != -ETIMEDOUT) /* then the message was dropped since, to make room */
             return result;
         result = lc_wait_any(waitables, count, deadline);
         if (result < 0)
@@ -95,7 +98,7 @@ int lc_port_receive_any(const lc_receive_port *ports, size_t count, lc_message *
     int result = channels && waitables ? 0 : -ENOMEM;
     size_t had = 0;
     for (; result == 0 && had < count; had++) {
-        channels[had] = channel_of(ports[had], &result);
+        channels[had] = channel_of_port(ports[had], &result);
         if (!channels[had])
             break;
         waitables[had] = lc_on_receive(channels[had]);
@@ -103,7 +106,7 @@ int lc_port_receive_any(const lc_receive_port *ports, size_t count, lc_message *
     }
     void *item = NULL;
     if (result == 0)
-        result = receive_oldest(channels, waitables, count, &item, deadline);
+        result = channels_receive_oldest(channels, waitables, count, &item, deadline);
     while (had-- > 0)
         lc_channel_unref(channels[had]);
     lc__free(waitables);
@@ -116,8 +119,7 @@ int lc_port_receive_any(const lc_receive_port *ports, size_t count, lc_message *
 lc_waitable lc_on_port(lc_receive_port port)
 {
     int error;
-    lc_channel *channel = channel_of(port, &error);
-    /* The port keeps it, and is the caller's. */
-    lc_channel_unref(channel);
+    lc_channel *channel = channel_of_port(port, &error);
+    lc_channel_unref(channel); /* the port has a reference, and only the caller closes the port */
     return lc_on_receive(channel);
 }

@@ -1,5 +1,5 @@
 /*
- * receive.h (internal): receiving on ports of fibers and threads. Floor 6.
+ * receive.h (internal): receives on ports of fibers and threads. Floor 6.
  */
 #ifndef LIFECYCLE_ISOLATE_RECEIVE_H
 #define LIFECYCLE_ISOLATE_RECEIVE_H
@@ -7,8 +7,8 @@
 #include <lifecycle/port.h>
 
 /*
- * As lc_port_receive, for a caller that holds something: begins with no lc__task_check, and where
- * the calling task must end it returns -EINTR.
+ * As lc_port_receive(), for a caller that must free something: it makes no lc__task_check(), and
+ * returns -EINTR where the calling task must end.
  */
 int lc__port_receive(lc_receive_port port, lc_message **message, int64_t deadline);
 

@@ -1,5 +1,5 @@
 /*
- * record.c: the pool of the isolates' records. See record.h.
+ * record.c: the pool of the records of isolates. See record.h.
  */
 #include "isolate/record.h"
 
@@ -14,13 +14,17 @@ struct lc__pool lc__isolates = {
     .place_at = offsetof(struct lc__isolate, place),
 };
 
-static void free_pool(void)
+static void isolates_free(void)
 {
     lc__pool_free_all(&lc__isolates);
 }
 
-/* Whether isolates are alive is the executors' to tell. */
-static struct lc__facility facility = {.shut_down = free_pool, .is_memory = true};
+void lc__isolates_register(void)
+{
+    /* An isolate that lives keeps its executor busy, so this facility never is. */
+    static struct lc__facility facility = {.shut_down = isolates_free, .is_memory = true};
+    lc__facility_register(&facility);
+}
 
 struct lc__extras *lc__extras_new(void)
 {
@@ -30,17 +34,14 @@ struct lc__extras *lc__extras_new(void)
     STAILQ_INIT(&extras->pauses);
     STAILQ_INIT(&extras->control);
     STAILQ_INIT(&extras->at_exit);
+    STAILQ_INIT(&extras->waiting);
     LIST_INIT(&extras->timers);
     return extras;
 }
 
 const char *lc__isolate_name(const struct lc__isolate *isolate)
 {
+    LC__ASSERT(lc__isolate_is_callers(isolate));
     bool named = isolate->alive && isolate->extras && isolate->extras->name;
     return named ? isolate->extras->name : "isolate";
-}
-
-void lc__isolates_register(void)
-{
-    lc__facility_register(&facility);
 }

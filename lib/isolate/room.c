@@ -12,13 +12,14 @@
 
 lc_handle *lc__room_take(struct lc__isolate *isolate)
 {
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
     lc_handle *room = isolate->extras ? isolate->extras->room : NULL;
     if (room)
         isolate->extras->room = NULL;
     return room;
 }
 
-void lc__room_tell(lc_handle *room)
+void lc__room_wake(lc_handle *room)
 {
     if (!room)
         return;
@@ -26,7 +27,10 @@ void lc__room_tell(lc_handle *room)
     lc_handle_unref(room);
 }
 
-/* The handle that closes when the port's mailbox has room; a reference. NULL, *error 0: look again. */
+/*
+ * @return a reference to the handle that closes when the mailbox has room; or NULL and *error: 0,
+ * the mailbox has room by now, or the isolate has ended and the next put drops the message.
+ */
 static lc_handle *room_of(lc_send_port port, int *error)
 {
     lc_handle *spare = lc_handle_new();
@@ -44,7 +48,7 @@ static lc_handle *room_of(lc_send_port port, int *error)
         room = full ? lc_handle_ref(isolate->extras->room) : NULL;
         lc__isolate_unlock(isolate);
     } else if (*error == -ESRCH) {
-        *error = 0; /* it has ended: the message will be dropped */
+        *error = 0;
     }
     lc_handle_unref(spare);
     return room;

@@ -6,13 +6,13 @@
 
 #include "isolate/record.h"
 
-/* What the executor calls when an isolate has something to do. */
+/* What the executor calls to run an isolate, and to name it. */
 extern const struct lc__job_kind lc__isolate_job_kind;
 
 /*
- * The message that is being handled by a run that will not go on, whose stack is lost: its caller's.
- * NULL: there is none. Under the lock.
+ * The message that a lost run was handling; the caller owns it then. Only for a simulation that was
+ * broken off, under the lock. NULL: there is none.
  */
-lc_message *lc__isolate_in_hand(const struct lc__isolate *isolate);
+lc_message *lc__run_message(const struct lc__isolate *isolate);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * schedule.c: see schedule.h.
+ * schedule.c: see schedule.h. The design note of mailbox.c says why no wake-up is lost.
  */
 #include "isolate/schedule.h"
 
@@ -7,62 +7,64 @@
 
 bool lc__isolate_is_held_at_start(const struct lc__isolate *isolate)
 {
-    return isolate->bars & LC__HELD_AT_START && !(isolate->bars & LC__CUT_SHORT) &&
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
+    return isolate->flags & LC__HELD_AT_START && !(isolate->flags & LC__CUT_SHORT) &&
            !lc__isolate_group_is_down(isolate->group);
 }
 
-/* Whether all is done that will be, but for control. */
-static bool is_over(const struct lc__isolate *isolate)
+/* Whether the isolate has handled all events that it will, but for control. */
+static bool isolate_is_over(const struct lc__isolate *isolate)
 {
-    if (isolate->bars & LC__CUT_SHORT)
+    if (isolate->flags & LC__CUT_SHORT)
         return true;
-    bool waits = isolate->bars & (LC__NOT_ENTERED | LC__PAUSED);
-    return !waits && !isolate->taken && !isolate->mailbox.first && isolate->keeping == 0;
+    bool waits = isolate->flags & (LC__NOT_ENTERED | LC__PAUSED);
+    return !waits && !isolate->taken && STAILQ_EMPTY(&isolate->mailbox) && isolate->keep_alive == 0;
 }
 
-static bool holds_at_exit(const struct lc__isolate *isolate)
+static bool isolate_holds_at_exit(const struct lc__isolate *isolate)
 {
     return isolate->hold_at_exit && !lc__isolate_group_is_down(isolate->group);
 }
 
-static bool has_last_message(const struct lc__isolate *isolate)
+static bool isolate_has_last_message(const struct lc__isolate *isolate)
 {
     return isolate->extras && isolate->extras->last;
 }
 
 bool lc__isolate_is_held_at_exit(const struct lc__isolate *isolate)
 {
-    return !isolate->running && is_over(isolate) && holds_at_exit(isolate) &&
-           !has_last_message(isolate);
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
+    return !isolate->running && isolate_is_over(isolate) && isolate_holds_at_exit(isolate) &&
+           !isolate_has_last_message(isolate);
 }
 
-enum lc__event lc__isolate_next(const struct lc__isolate *isolate)
+enum lc__event lc__isolate_next_event(const struct lc__isolate *isolate)
 {
-    unsigned bars = isolate->bars;
-    if (bars == 0 && (isolate->taken || isolate->mailbox.first))
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
+    LC__ASSERT(isolate->alive);
+    unsigned flags = isolate->flags;
+    if (flags == 0 && (isolate->taken || !STAILQ_EMPTY(&isolate->mailbox)))
         return LC__EVENT_MESSAGE;
-    if (bars & LC__CONTROL_WAITS)
+    if (flags & LC__CONTROL_WAITS)
         return LC__EVENT_CONTROL;
-    if (is_over(isolate) && !holds_at_exit(isolate))
+    if (isolate_is_over(isolate) && !isolate_holds_at_exit(isolate))
         return LC__EVENT_END;
-    if (is_over(isolate))
-        return has_last_message(isolate) ? LC__EVENT_LAST : LC__EVENT_NONE;
-    if (bars & LC__PAUSED || lc__isolate_is_held_at_start(isolate))
+    if (isolate_is_over(isolate))
+        return isolate_has_last_message(isolate) ? LC__EVENT_LAST : LC__EVENT_NONE;
+    if (flags & LC__PAUSED || lc__isolate_is_held_at_start(isolate))
         return LC__EVENT_NONE;
-    return bars & LC__NOT_ENTERED ? LC__EVENT_ENTRY : LC__EVENT_NONE;
+    return flags & LC__NOT_ENTERED ? LC__EVENT_ENTRY : LC__EVENT_NONE;
 }
 
 void lc__isolate_unlock_changed(struct lc__isolate *isolate)
 {
-    /* Seen by who runs it at its next look, or at the look under the lock before it stops. */
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
+    /* Relaxed: the run sees it at its next look, or at its last look, which is under the lock. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
-    bool idle = !isolate->posted && lc__isolate_next(isolate) != LC__EVENT_NONE;
-    /*
-     * What is left of a simulation that was broken off is cleared away from outside, and runs
-     * nothing.
-     */
+    bool idle = !isolate->scheduled && lc__isolate_next_event(isolate) != LC__EVENT_NONE;
+    /* A simulation that was broken off runs nothing more: the real world frees what is left. */
     idle = idle && lc__executor_is_of_this_world(isolate->job.executor);
-    isolate->posted |= idle;
+    isolate->scheduled |= idle;
     lc__isolate_unlock(isolate);
     if (idle)
         lc__job_post(&isolate->job);

@@ -19,7 +19,7 @@ void lc__send_own(lc_message *message)
         lc__message_drop(message);
 }
 
-static int send_message(lc_message *message, int64_t deadline)
+static int message_send(lc_message *message, int64_t deadline)
 {
     if (lc__port_is_of_thread(message->port))
         return lc__thread_port_put(message, false, deadline);
@@ -32,7 +32,7 @@ static int send_message(lc_message *message, int64_t deadline)
 
 int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadline)
 {
-    lc__isolate_check_with(payload);
+    lc__check_with(payload);
     if (!lc_send_port_is_set(port) || lc__payload_check(payload) < 0)
         return -EINVAL;
     if (lc__forked())
@@ -40,12 +40,14 @@ int lc_send_payload(lc_send_port port, const lc_payload *payload, int64_t deadli
     lc_message *message = lc__message_new(port, payload);
     if (!message)
         return -ENOMEM;
-    int result = send_message(message, deadline);
+    int result = message_send(message, deadline);
     if (result == -EINTR)
-        lc_message_free(message); /* what was moved goes with it */
+        lc_message_free(message); /* with data that is moved, as this call does not return */
     else if (result < 0)
         lc__message_disown(message);
-    /* A caller that was doomed while it waited for room ends, whether it has got some or not. */
+    /*
+     * A sender that was killed while it waited for room ends, whether or not the message is sent.
+     */
     if (result == -EINTR || result > 0)
         lc__task_check(); /* does not return */
     return result;
@@ -65,7 +67,10 @@ int lc_send_moved(lc_send_port port, void *data, size_t size, void (*destroy)(vo
 
 uint64_t lc_send_port_hash(lc_send_port port)
 {
-    /* Multiplied by an odd number that spreads neighbours; the upper half is folded onto the lower. */
+    /*
+     * The multiplication by an odd number spreads neighbours; the upper half folds onto the
+     * lower.
+     */
     uint64_t number = (port.serial ^ (uint64_t)port.place << 32 ^ port.number << 16);
     number *= UINT64_C(0x9e3779b97f4a7c15);
     return number ^ number >> 32;

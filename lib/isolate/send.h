@@ -1,12 +1,12 @@
 /*
- * send.h (internal): sending to a port, of whichever kind. Floor 6.
+ * send.h (internal): sends to a port of either kind. Floor 6.
  */
 #ifndef LIFECYCLE_ISOLATE_SEND_H
 #define LIFECYCLE_ISOLATE_SEND_H
 
 #include <lifecycle/port.h>
 
-/* Sends one of the library's own to whatever port it is for. Taken over. */
+/* Sends a message of the library, which no limit refuses. Takes the message over. */
 void lc__send_own(lc_message *message);
 
 #endif

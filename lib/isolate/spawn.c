@@ -1,10 +1,11 @@
 /*
- * spawn.c: spawning isolates. See spawn.h and <lifecycle/isolate.h>.
+ * spawn.c: see spawn.h and <lifecycle/isolate.h>.
  */
 #include "isolate/spawn.h"
 
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "isolate/group.h"
 #include "isolate/listeners.h"
@@ -16,20 +17,22 @@
 
 #include <lifecycle/manager.h>
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
-/* Below this limit they are taken one by one, so that those in hand do not make it much higher. */
+/*
+ * Below this limit an isolate takes its messages one by one: a batch, which the limit does not
+ * count, would raise a small limit by much.
+ */
 enum { EXACT_LIMIT = 1024 };
+
+/* ---- the options ---- */
 
 LC__OPTIONS_END(lc_isolate_options, mailbox_limit);
 
 static lc_error *isolate_options_check(const lc_isolate_options *options)
 {
-    size_t length = options->name ? strnlen(options->name, LC_NAME_MAX + 1) : 1;
-    if (length < 1 || length > LC_NAME_MAX)
+    if (options->name && !lc__name_fits(options->name))
         return lc_error_new(-EINVAL, "an isolate's name has 1 to %d bytes", LC_NAME_MAX);
     const char *name = options->name ? options->name : "isolate";
     if (!options->entry)
@@ -60,14 +63,17 @@ lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate
     return mistake ? mistake : isolate_options_check(options);
 }
 
-static bool wants_extras(const lc_isolate_options *options, const struct lc__companion *companion,
-                         const lc_isolate *isolate)
+/* ---- the extras ---- */
+
+static bool extras_are_wanted(const lc_isolate_options *options,
+                              const struct lc__isolate_hooks *hooks, const lc_isolate *isolate)
 {
-    return options->name || options->release || options->paused || companion || isolate ||
+    return options->name || options->release || options->paused || hooks || isolate ||
            lc_send_port_is_set(options->on_error) || lc_send_port_is_set(options->on_exit);
 }
 
-static void free_extras(struct lc__extras *extras)
+/* Frees extras that no isolate has got. The payload of the exit's response stays the caller's. */
+static void extras_discard(struct lc__extras *extras)
 {
     struct lc__pause *pause = extras ? STAILQ_FIRST(&extras->pauses) : NULL;
     struct lc__exit_listener *listener = extras ? STAILQ_FIRST(&extras->at_exit) : NULL;
@@ -77,137 +83,155 @@ static void free_extras(struct lc__extras *extras)
         lc__message_disown(listener->response);
     lc__free(listener);
     lc__free(pause);
-    lc__free(extras->on_error);
+    lc__error_listeners_unref(extras->on_error);
     lc__free(extras->name);
     lc__free(extras);
 }
 
-static bool add_first_listeners(struct lc__extras *extras, const lc_isolate_options *options)
+static bool extras_add_pause(struct lc__extras *extras)
 {
-    if (lc_send_port_is_set(options->on_error)) {
-        extras->on_error = lc__allocate(sizeof *extras->on_error + sizeof(lc_send_port));
-        if (!extras->on_error)
-            return false;
-        atomic_init(&extras->on_error->refs, 1);
-        extras->on_error->count = 1;
-        extras->on_error->ports[0] = options->on_error;
-    }
-    if (lc_send_port_is_set(options->on_exit)) {
-        struct lc__exit_listener *listener = lc__allocate(sizeof *listener);
-        if (!listener)
-            return false;
-        STAILQ_INSERT_TAIL(&extras->at_exit, listener, link);
-        extras->listener_count = 1;
-        listener->response = lc__message_new(options->on_exit, &options->exit_response);
-        return listener->response != NULL;
-    }
+    struct lc__pause *pause = lc__allocate(sizeof *pause);
+    if (!pause)
+        return false;
+    pause->resume = extras->pause;
+    STAILQ_INSERT_TAIL(&extras->pauses, pause, link);
+    extras->pause_count = 1;
     return true;
 }
 
-/* What an isolate has from the start. NULL: no memory. */
-static struct lc__extras *first_extras(const lc_isolate_options *options,
-                                       const struct lc__companion *companion,
-                                       const lc_isolate *isolate)
+static bool extras_add_error_listener(struct lc__extras *extras, lc_send_port port)
 {
-    struct lc__extras *extras = lc__extras_new();
-    if (!extras)
-        return NULL;
-    extras->release = options->release;
-    if (companion)
-        extras->companion = *companion;
-    if (isolate || options->paused) {
-        extras->pause = lc_capability_new();
-        extras->terminate = lc_capability_new();
-    }
-    bool done = true;
-    if (options->paused) {
-        struct lc__pause *pause = lc__allocate(sizeof *pause);
-        done = pause != NULL;
-        if (pause) {
-            pause->resume = extras->pause;
-            STAILQ_INSERT_TAIL(&extras->pauses, pause, link);
-            extras->pause_count = 1;
-        }
-    }
-    if (done && options->name) {
-        extras->name = lc__duplicate(options->name);
-        done = extras->name != NULL;
-    }
-    if (done && add_first_listeners(extras, options))
-        return extras;
-    free_extras(extras);
-    return NULL;
+    extras->on_error = lc__allocate(sizeof *extras->on_error + sizeof port);
+    if (!extras->on_error)
+        return false;
+    atomic_init(&extras->on_error->refs, 1);
+    extras->on_error->count = 1;
+    extras->on_error->ports[0] = port;
+    return true;
+}
+
+static bool extras_add_exit_listener(struct lc__extras *extras, const lc_isolate_options *options)
+{
+    struct lc__exit_listener *listener = lc__allocate(sizeof *listener);
+    if (!listener)
+        return false;
+    STAILQ_INSERT_TAIL(&extras->at_exit, listener, link);
+    extras->listener_count = 1;
+    listener->response = lc__message_new(options->on_exit, &options->exit_response);
+    return listener->response != NULL;
+}
+
+/* @return false: no memory. */
+static bool extras_fill(struct lc__extras *extras, const lc_isolate_options *options)
+{
+    if (options->paused && !extras_add_pause(extras))
+        return false;
+    extras->name = options->name ? lc__duplicate(options->name) : NULL;
+    if (options->name && !extras->name)
+        return false;
+    if (lc_send_port_is_set(options->on_error) &&
+        !extras_add_error_listener(extras, options->on_error))
+        return false;
+    return !lc_send_port_is_set(options->on_exit) || extras_add_exit_listener(extras, options);
 }
 
 /*
- * The same, if it has anything from the start. Without its capabilities it could be neither resumed
- * nor killed. @return 0; -ENOMEM; -ENODATA: there are no random bytes to make them of.
+ * Makes the extras that the isolate has from its start, if any. If the caller needs
+ * the capabilities, an isolate without them is not spawned: it could not be resumed or killed.
+ * @return 0; -ENOMEM; -ENODATA: the kernel gives no random bytes for the capabilities.
  */
-static int get_extras(const lc_isolate_options *options, const struct lc__companion *companion,
-                      const lc_isolate *isolate, struct lc__extras **extras)
+static int extras_make(const lc_isolate_options *options, const struct lc__isolate_hooks *hooks,
+                       const lc_isolate *isolate, struct lc__extras **made)
 {
-    if (!wants_extras(options, companion, isolate))
+    if (!extras_are_wanted(options, hooks, isolate))
         return 0;
-    *extras = first_extras(options, companion, isolate);
-    if (!*extras)
+    struct lc__extras *extras = lc__extras_new();
+    if (!extras)
         return -ENOMEM;
-    bool needs = isolate || options->paused;
-    if (!needs || !lc_capability_equal((*extras)->terminate, LC_NO_CAPABILITY))
-        return 0;
-    free_extras(*extras);
-    *extras = NULL;
-    return -ENODATA;
+    bool needs_capabilities = isolate || options->paused;
+    extras->release = options->release;
+    if (hooks)
+        extras->hooks = *hooks;
+    if (needs_capabilities) {
+        extras->pause = lc_capability_new();
+        extras->terminate = lc_capability_new();
+    }
+    int result = extras_fill(extras, options) ? 0 : -ENOMEM;
+    if (result == 0 && needs_capabilities &&
+        lc_capability_equal(extras->terminate, LC_NO_CAPABILITY))
+        result = -ENODATA;
+    if (result == 0)
+        *made = extras;
+    else
+        extras_discard(extras);
+    return result;
 }
 
-/* A record of the pool becomes the isolate that the options ask for; locked. */
-static struct lc__isolate *make(const lc_isolate_options *options, struct lc__extras *extras,
-                                lc_executor *executor, lc_isolate_group *group)
+/* ---- the record ---- */
+
+static void isolate_set_limit(struct lc__isolate *isolate, const lc_isolate_options *options)
+{
+    bool exact = options->mailbox_limit < EXACT_LIMIT || options->when_full == LC_FULL_DROP_OLDEST;
+    isolate->when_full = (unsigned)options->when_full & 3u;
+    isolate->one_by_one = exact;
+    isolate->limit = options->mailbox_limit == LC_MAILBOX_UNLIMITED
+                         ? UINT32_MAX
+                         : (uint32_t)options->mailbox_limit;
+    isolate->uncounted = isolate->queued = isolate->waiting = 0;
+    STAILQ_INIT(&isolate->mailbox);
+    isolate->taken = NULL;
+}
+
+static void isolate_set_flags(struct lc__isolate *isolate, const lc_isolate_options *options)
+{
+    isolate->flags = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
+                               (options->hold_at_start ? LC__HELD_AT_START : 0));
+    /*
+     * A shutdown of the group sets `down`, then locks each isolate. It locks this record after this
+     * step, and kills the isolate; or before, and this step, under the same lock, sees `down`.
+     */
+    if (lc__isolate_group_is_down(isolate->group))
+        isolate->flags |= LC__KILLED;
+    isolate->ready = false;
+    isolate->survives_errors = options->errors_not_fatal;
+    isolate->hold_at_exit = options->hold_at_exit;
+}
+
+/*
+ * Makes an isolate of a record of the pool. @return it, locked; NULL: no memory, or too many.
+ * Another thread may look up the isolate that the record was before: so all happens under the lock.
+ */
+static struct lc__isolate *isolate_make(const lc_isolate_options *options,
+                                        struct lc__extras *extras, lc_executor *executor,
+                                        lc_isolate_group *group)
 {
     lc__isolates_register();
     lc__isolates_oversee();
     struct lc__isolate *isolate = lc__pool_take(&lc__isolates, lc__loop_index());
     if (!isolate)
         return NULL;
-    bool exact = options->mailbox_limit < EXACT_LIMIT || options->when_full == LC_FULL_DROP_OLDEST;
-    /* Under the lock: an address of what it was before may be looked up just now. */
     lc__spinlock_lock(&isolate->lock);
+    LC__ASSERT(!isolate->alive && !isolate->ending);
     lc__job_init(&isolate->job, &lc__isolate_job_kind, executor, lc__isolate_group_threads(group));
     atomic_store_explicit(&isolate->attention, false, memory_order_relaxed);
     isolate->alive = true;
-    isolate->bars = (uint8_t)(LC__NOT_ENTERED | (options->paused ? LC__PAUSED : 0) |
-                              (options->hold_at_start ? LC__HELD_AT_START : 0));
-    /*
-     * Either a shutdown of the group has yet to look for its isolates, and finds this one; or it
-     * has looked, and is seen here.
-     */
-    if (lc__isolate_group_is_down(group))
-        isolate->bars |= LC__KILLED;
-    isolate->ready = false;
-    isolate->survives_errors = options->errors_not_fatal;
-    isolate->hold_at_exit = options->hold_at_exit;
-    isolate->when_full = (unsigned)options->when_full & 3u;
-    isolate->one_by_one = exact;
-    isolate->counted_off = 0;
-    isolate->queued = isolate->waiting = isolate->last_number = isolate->keeping = 0;
-    isolate->limit = options->mailbox_limit == LC_MAILBOX_UNLIMITED
-                         ? UINT32_MAX
-                         : (uint32_t)options->mailbox_limit;
+    isolate->group = group;
+    isolate_set_flags(isolate, options);
+    isolate_set_limit(isolate, options);
+    isolate->last_number = isolate->keep_alive = 0;
     if (isolate->serial == 0)
         isolate->serial = lc__pool_first_serial(&lc__isolates);
-    isolate->mailbox.first = NULL;
-    isolate->taken = NULL;
     isolate->running = NULL;
     isolate->port.number = 0;
     isolate->entry = options->entry;
     isolate->arg = options->arg;
-    isolate->group = group;
     isolate->extras = extras;
-    isolate->posted = lc__isolate_next(isolate) != LC__EVENT_NONE;
+    isolate->scheduled = lc__isolate_next_event(isolate) != LC__EVENT_NONE;
     return isolate;
 }
 
-/* Takes back what was made and has never run. */
-static void unmake(struct lc__isolate *isolate)
+/* Gives back the record of an isolate that has never run. */
+static void isolate_unmake(struct lc__isolate *isolate)
 {
     lc__spinlock_lock(&isolate->lock);
     isolate->alive = false;
@@ -217,26 +241,52 @@ static void unmake(struct lc__isolate *isolate)
     lc__pool_give(&lc__isolates, lc__loop_index(), isolate);
 }
 
-/* Bound, and in its group, the isolate is made and started. */
-static int start(const lc_isolate_options *options, struct lc__extras *extras,
-                 lc_executor *executor, lc_isolate_group *group, lc_isolate *reference)
+/* ---- spawning ---- */
+
+/* Makes and starts the isolate. Its executor is bound, and its group counts it. */
+static int isolate_start(const lc_isolate_options *options, struct lc__extras *extras,
+                         lc_executor *executor, lc_isolate_group *group, lc_isolate *reference)
 {
-    struct lc__isolate *isolate = make(options, extras, executor, group);
+    struct lc__isolate *isolate = isolate_make(options, extras, executor, group);
     if (!isolate)
         return lc__pool_made(&lc__isolates) < LC_ISOLATES_MAX ? -ENOMEM : -EMFILE;
-    /* One that does not run yet may be killed, with its group, and be gone, once it is unlocked. */
+    /*
+     * Under the lock: an isolate that is not scheduled may be killed, and end, once it is
+     * unlocked.
+     */
     if (reference)
         *reference =
             (lc_isolate){lc__isolate_control_port(isolate), extras->pause, extras->terminate};
-    bool runs = isolate->posted;
+    bool runs = isolate->scheduled;
     lc__isolate_unlock(isolate);
     int result = runs ? lc__job_start(&isolate->job, options->spread) : 0;
     if (result < 0)
-        unmake(isolate);
+        isolate_unmake(isolate);
     return result;
 }
 
-static lc_error *explain(int failed, const lc_isolate_options *options)
+/* Binds the executor and enters the group, then starts the isolate; undoes it on an error. */
+static int isolate_bind_and_start(const lc_isolate_options *options, struct lc__extras *extras,
+                                  lc_executor *executor, lc_isolate_group *group,
+                                  lc_isolate *reference)
+{
+    int result = lc__executor_bind(executor);
+    if (result < 0)
+        return result;
+    result = lc__isolate_group_enter(group);
+    if (result == 0) {
+        result = isolate_start(options, extras, executor, group, reference);
+        if (result < 0)
+            lc__isolate_group_leave(group);
+    }
+    if (result < 0) {
+        lc__job_finishing(executor);
+        lc__executor_unbind(executor);
+    }
+    return result;
+}
+
+static lc_error *spawn_error(int failed, const lc_isolate_options *options)
 {
     const char *name = options->name ? options->name : "isolate";
     switch (failed) {
@@ -261,8 +311,8 @@ static lc_error *explain(int failed, const lc_isolate_options *options)
     }
 }
 
-static int spawn(const lc_isolate_options *options, const struct lc__companion *companion,
-                 lc_isolate *reference)
+static int isolate_spawn(const lc_isolate_options *options, const struct lc__isolate_hooks *hooks,
+                         lc_isolate *reference)
 {
     lc_isolate_group *group = options->group;
     if (!group && !options->executor)
@@ -278,31 +328,19 @@ static int spawn(const lc_isolate_options *options, const struct lc__companion *
         lc__port_check_world(options->on_exit) < 0)
         return -ENOTSUP;
     struct lc__extras *extras = NULL;
-    int result = get_extras(options, companion, reference, &extras);
+    int result = extras_make(options, hooks, reference, &extras);
     if (result < 0)
         return result;
-    result = lc__executor_bind(executor);
-    if (result == 0) {
-        result = lc__isolate_group_enter(group);
-        if (result == 0)
-            result = start(options, extras, executor, group, reference);
-        else
-            group = NULL;
-        if (result < 0) {
-            lc__isolate_group_leave(group);
-            lc__job_finishing(executor);
-            lc__executor_unbind(executor);
-        }
-    }
+    result = isolate_bind_and_start(options, extras, executor, group, reference);
     if (result < 0)
-        free_extras(extras);
+        extras_discard(extras);
     return result;
 }
 
 lc_error *lc__isolate_spawn(const lc_isolate_options *options,
-                            const struct lc__companion *companion, lc_isolate *isolate)
+                            const struct lc__isolate_hooks *hooks, lc_isolate *isolate)
 {
-    return explain(spawn(options, companion, isolate), options);
+    return spawn_error(isolate_spawn(options, hooks, isolate), options);
 }
 
 lc_error *lc_isolate_spawn(const lc_isolate_options *given, lc_isolate *isolate)
@@ -312,5 +350,3 @@ lc_error *lc_isolate_spawn(const lc_isolate_options *given, lc_isolate *isolate)
     lc_error *mistake = lc__isolate_options_read(&options, given);
     return mistake ? mistake : lc__isolate_spawn(&options, NULL, isolate);
 }
-
-/* ---- of the calling isolate ---- */

@@ -1,15 +1,20 @@
 /*
- * spawn.h (internal): spawning an isolate that belongs to something. Floor 6.
+ * spawn.h (internal): spawns an isolate for a component. Floor 6.
  */
 #ifndef LIFECYCLE_ISOLATE_SPAWN_H
 #define LIFECYCLE_ISOLATE_SPAWN_H
 
 #include "isolate/record.h"
 
-/* Spawns with a companion. `options` are good. */
-lc_error *lc__isolate_spawn(const lc_isolate_options *options,
-                            const struct lc__companion *companion, lc_isolate *isolate);
-/* Reads what a caller gave, with the defaults. NULL: the options are good. */
+/*
+ * Reads the options of a caller, and sets the defaults. @return what is wrong with them, or NULL.
+ */
 lc_error *lc__isolate_options_read(lc_isolate_options *options, const lc_isolate_options *given);
+/*
+ * As lc_isolate_spawn(), with options that lc__isolate_options_read() has read. `hooks` may be
+ * NULL.
+ */
+lc_error *lc__isolate_spawn(const lc_isolate_options *options,
+                            const struct lc__isolate_hooks *hooks, lc_isolate *isolate);
 
 #endif

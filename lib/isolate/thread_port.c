@@ -15,10 +15,10 @@
 
 #include <errno.h>
 
-/* A record of a pool, as an isolate is: see isolate.h. */
+/* A record of a pool, as an isolate is: see record.h. All fields but `free` are under the lock. */
 struct thread_port {
-    void *free;               /* the pool's */
-    struct lc__spinlock lock; /* for all that follows */
+    void *free; /* the pool's */
+    struct lc__spinlock lock;
     bool open;
     bool parks_senders; /* when it is full */
     uint32_t place;
@@ -33,10 +33,10 @@ static struct lc__pool thread_ports = {
     .place_at = offsetof(struct thread_port, place),
 };
 static atomic_size_t open_count;
-/* One number for each message to a channel port, so that the order over several ports is known. */
+/* Numbers the messages to all these ports, so that lc_port_receive_any() knows their order. */
 static atomic_uint_least64_t stamps;
 
-static bool ports_open(void)
+static bool thread_ports_busy(void)
 {
     size_t count = atomic_load(&open_count);
     if (count > 0)
@@ -47,16 +47,16 @@ static bool ports_open(void)
     return count > 0;
 }
 
-static void free_pool(void)
+static void thread_ports_free(void)
 {
     lc__pool_free_all(&thread_ports);
 }
 
 static struct lc__facility facility = {
-    .busy = ports_open, .shut_down = free_pool, .is_memory = true};
+    .busy = thread_ports_busy, .shut_down = thread_ports_free, .is_memory = true};
 
-/* The port, locked; NULL: it is closed, or none of these. */
-static struct thread_port *lock_thread_port(lc_send_port port)
+/* @return the port, locked; NULL: it is closed, or it is no port of a thread. */
+static struct thread_port *thread_port_lock(lc_send_port port)
 {
     struct thread_port *found =
         lc__port_is_of_thread(port)
@@ -71,29 +71,29 @@ static struct thread_port *lock_thread_port(lc_send_port port)
     return NULL;
 }
 
-static void discard(void *message)
+static void message_discard(void *message)
 {
     lc__message_drop(message);
 }
 
-static bool is_tick(const void *message)
+static bool message_is_tick(const void *message)
 {
     return ((const lc_message *)message)->is_tick;
 }
 
-static bool is_void(const void *message)
+static bool message_is_void(const void *message)
 {
     return lc__tick_is_void(message);
 }
 
 /*
- * After each receive and each cancel, so that what is ready has something to be received: at the
- * front there is no tick of a cancelled timer.
+ * Frees the void ticks at the front of the channel. Called after each receive and each cancel, so
+ * that a channel that is ready to receive has a message that can be delivered.
  */
-static void purge(lc_channel *channel)
+static void channel_purge(lc_channel *channel)
 {
     void *message;
-    while (lc__channel_take_if(channel, is_void, &message))
+    while (lc__channel_take_if(channel, message_is_void, &message))
         lc_message_free(message);
 }
 
@@ -107,7 +107,7 @@ int lc__thread_port_take(lc_channel *channel, void **item, int64_t deadline)
         if (!delivered)
             lc_message_free(*item);
     }
-    purge(channel);
+    channel_purge(channel);
     return result;
 }
 
@@ -121,8 +121,8 @@ int lc__thread_port_open(const lc_port_options *options, lc_receive_port *opened
     lc__facility_register(&facility);
     lc_channel *channel = lc__channel_new_counting(
         LC_CHANNEL(.capacity = options->limit, .when_full = when_full[options->when_full],
-                   .discard = discard),
-        is_tick);
+                   .discard = message_discard),
+        message_is_tick);
     struct thread_port *port = channel ? lc__pool_take(&thread_ports, lc__loop_index()) : NULL;
     if (!port) {
         lc_channel_unref(channel);
@@ -144,25 +144,22 @@ int lc__thread_port_open(const lc_port_options *options, lc_receive_port *opened
 
 lc_channel *lc__thread_port_channel(lc_receive_port port, int *error)
 {
-    struct thread_port *found = lc__forked() ? NULL : lock_thread_port(port.send);
-    if (!found && lc__forked()) {
-        *error = -ENOTSUP;
+    *error = -ENOTSUP;
+    if (lc__forked()) /* a lock may be held for ever */
         return NULL;
-    }
-    if (!found) {
-        *error = lc__port_is_of_thread(port.send) ? -EBADF : -EPERM;
+    struct thread_port *found = thread_port_lock(port.send);
+    *error = lc__port_is_of_thread(port.send) && !found ? -EBADF : -EPERM;
+    if (!found)
         return NULL;
-    }
     bool own = found->owner == lc__task_current();
     lc_channel *channel = own ? lc_channel_ref(found->channel) : NULL;
     lc__spinlock_unlock(&found->lock);
-    *error = -EPERM;
     return channel;
 }
 
 int lc__thread_port_close(lc_receive_port port)
 {
-    struct thread_port *found = lock_thread_port(port.send);
+    struct thread_port *found = thread_port_lock(port.send);
     if (!found)
         return -EBADF;
     bool own = found->owner == lc__task_current();
@@ -184,9 +181,9 @@ int lc__thread_port_close(lc_receive_port port)
     return 0;
 }
 
-int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline)
+int lc__thread_port_put(lc_message *message, bool beyond_limit, int64_t deadline)
 {
-    struct thread_port *port = lock_thread_port(message->port);
+    struct thread_port *port = thread_port_lock(message->port);
     if (!port) {
         lc__message_drop(message);
         return 0;
@@ -198,14 +195,16 @@ int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline)
     lc_channel *channel = lc_channel_ref(port->channel);
     bool would_wait_for_itself = port->parks_senders && port->owner == lc__task_current();
     lc__spinlock_unlock(&port->lock);
-    /* Before it is put there: of what one worker sends, the earlier has the lower number. */
+    /*
+     * Relaxed, and before the put: of two messages of one worker the earlier has the lower stamp.
+     */
     message->stamp = atomic_fetch_add_explicit(&stamps, 1, memory_order_relaxed);
     void *item = message;
-    int result = urgent ? lc__channel_send_beyond(channel, message)
-                        : lc__channel_transfer(channel, LC__SEND, &item,
-                                               would_wait_for_itself ? LC_NOW : deadline);
+    int result = beyond_limit ? lc__channel_send_beyond(channel, message)
+                              : lc__channel_transfer(channel, LC__SEND, &item,
+                                                     would_wait_for_itself ? LC_NOW : deadline);
     lc_channel_unref(channel);
-    if (result == -EPIPE) { /* closed since */
+    if (result == -EPIPE) { /* the port was closed since */
         lc__message_drop(message);
         return 0;
     }
@@ -214,18 +213,18 @@ int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline)
 
 void lc__thread_port_purge(lc_send_port port)
 {
-    struct thread_port *found = lock_thread_port(port);
+    struct thread_port *found = thread_port_lock(port);
     if (!found)
         return;
     lc_channel *channel = lc_channel_ref(found->channel);
     lc__spinlock_unlock(&found->lock);
-    purge(channel);
+    channel_purge(channel);
     lc_channel_unref(channel);
 }
 
 bool lc__thread_port_is_open(lc_send_port port)
 {
-    struct thread_port *found = lock_thread_port(port);
+    struct thread_port *found = thread_port_lock(port);
     if (found)
         lc__spinlock_unlock(&found->lock);
     return found != NULL;
@@ -233,7 +232,7 @@ bool lc__thread_port_is_open(lc_send_port port)
 
 bool lc__thread_port_is_foreign(lc_send_port port)
 {
-    struct thread_port *found = lock_thread_port(port);
+    struct thread_port *found = thread_port_lock(port);
     if (!found)
         return false;
     bool foreign = found->world != lc__task_current()->simulation;

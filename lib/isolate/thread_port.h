@@ -8,7 +8,7 @@
 
 #include <lifecycle/channel.h>
 
-enum { LC__THREAD_PORT = 1u << 31 }; /* marks the place of a port that is a channel */
+enum { LC__THREAD_PORT = 1u << 31 }; /* this bit of its place marks a port as a channel */
 
 /* Whether the port is one of a fiber or a thread. */
 static inline bool lc__port_is_of_thread(lc_send_port port)
@@ -16,26 +16,26 @@ static inline bool lc__port_is_of_thread(lc_send_port port)
     return port.place & LC__THREAD_PORT;
 }
 
-/* Opens one that the calling task receives on, also in a handler. @return 0, -ENOMEM. */
+/* Opens a port on which the calling task receives, also in a handler. @return 0, -ENOMEM. */
 int lc__thread_port_open(const lc_port_options *options, lc_receive_port *opened);
-/* @return 0; -EBADF: it is closed; -EPERM: it is not the calling task's. */
+/* @return 0; -EBADF: the port is closed; -EPERM: it is not the calling task's. */
 int lc__thread_port_close(lc_receive_port port);
 bool lc__thread_port_is_open(lc_send_port port);
-/* Whether it is of another world than the caller. A port that is closed is not. */
+/* Whether the port is of another world than the caller. False for a closed port. */
 bool lc__thread_port_is_foreign(lc_send_port port);
 /*
- * The channel of a port of the calling task. @return a reference; NULL and -EBADF: it is closed;
- * -EPERM: it is not the caller's; -ENOTSUP: in a forked child.
+ * The channel of a port of the calling task. @return a reference; or NULL and *error: -EBADF: the
+ * port is closed; -EPERM: it is not the caller's; -ENOTSUP: the caller is a forked child.
  */
 lc_channel *lc__thread_port_channel(lc_receive_port port, int *error);
-/* Takes the oldest message that is still to be delivered. @return as lc_channel_receive, -EINTR. */
+/* Receives the oldest message that is no void tick. @return as lc__channel_transfer(). */
 int lc__thread_port_take(lc_channel *channel, void **item, int64_t deadline);
 /*
- * As lc__mailbox_put, for a port of a fiber or a thread. `deadline`: as lc_send_payload. -EINTR:
- * the calling task must end.
+ * As lc__mailbox_put(); waits for room until the deadline. @return also -ETIMEDOUT; -EINTR: the
+ * calling task must end; 1: it must end, and the message is sent.
  */
-int lc__thread_port_put(lc_message *message, bool urgent, int64_t deadline);
-/* Takes ticks of cancelled timers away from the front of such a port's queue. */
+int lc__thread_port_put(lc_message *message, bool beyond_limit, int64_t deadline);
+/* Frees the void ticks at the front of the port's channel. */
 void lc__thread_port_purge(lc_send_port port);
 
 #endif

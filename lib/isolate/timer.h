@@ -1,5 +1,5 @@
 /*
- * timer.h (internal): messages that come later. Floor 6. See timer.c.
+ * timer.h (internal): timers that send messages. Floor 6. See timer.c.
  */
 #ifndef LIFECYCLE_ISOLATE_TIMER_H
 #define LIFECYCLE_ISOLATE_TIMER_H
@@ -8,7 +8,7 @@
 
 /* Cancels the timers of an isolate that has ended. */
 void lc__message_timers_end(struct lc__message_timers *list);
-/* Cancels those that were started in a simulation that was broken off. */
+/* Cancels the timers that were started in a simulation that was broken off. */
 void lc__message_timers_drop(const lc_executor *executor);
 
 #endif
