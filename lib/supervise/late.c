@@ -17,7 +17,7 @@ enum { TEXT_SIZE = 400 };
 
 struct late {
     struct lc__node *node; /* stays while its component is held */
-    struct lc__instance *held;
+    struct lc__node_instance *held;
     lc_part part;
     enum lc__awaited what;
     char *text;
@@ -75,7 +75,7 @@ static void gather_one(struct look *look, struct lc__engine_node *engine)
         .state = engine->state,
         .since = engine->since,
         .waits_for = engine->state == LC_NODE_JUDGED ? "its judge" : NULL,
-        .component = late->held ? lc__instance_component(late->held) : NULL,
+        .component = late->held ? lc__node_instance_component(late->held) : NULL,
     };
     if (late->held)
         look->count++;
@@ -130,7 +130,7 @@ void lc__late_look(struct lc__shell *shell)
     }
     for (size_t i = 0; i < look.count; i++) {
         lc__free(look.late[i].text);
-        lc__instance_release(look.late[i].held);
+        lc__node_instance_release(look.late[i].held);
     }
     lc__free(look.late);
 }

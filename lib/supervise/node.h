@@ -13,7 +13,7 @@
 
 #include <bsd/sys/tree.h>
 
-struct lc__instance;
+struct lc__node_instance;
 struct lc__owner;
 
 /* One of the things a node depends on: by name, until the graph is run. */
@@ -47,8 +47,8 @@ struct lc__node {
     struct lc__owner *owner; /* to which the contexts of all instances lead; NULL: none yet */
     struct lc__log_repeated restart_lines, ready_lines, late_lines; /* there may be many; in the
                                                                       service */
-    struct lc__instance *instance; /* the present one; NULL: none. In the service */
-    unsigned starts_without_task;  /* in a row; in the service */
+    struct lc__node_instance *instance; /* the present one; NULL: none. In the service */
+    unsigned starts_without_task;       /* in a row; in the service */
     struct lc__judgement judgement;
     char *awaited;   /* what held it up when its time was over; NULL: not known. In the service */
     lc_handle *gone; /* closes when it is forgotten; NULL: no call waits. In the service */

@@ -25,22 +25,16 @@
 
 #define OF(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-struct lc__instance {
+struct lc__node_instance {
     atomic_uint refs;
     struct lc__shell *shell; /* held */
     struct lc__node *node; /* NULL: its end has been dealt with. In the service, but for the task */
     uint64_t number;
-    lc_context *context; /* with the signaler; held */
-    lc_signaler *signaler;
-    struct lc__owner *owner; /* held */
-    lc_component *component;
+    struct lc__instance common;
+    struct lc__owner *owner;       /* held */
     void *data;                    /* of the workers: see source.h */
-    _Atomic(lc_component *) shown; /* the same, for other threads; NULL: it is not made yet */
+    _Atomic(lc_component *) shown; /* the component, for other threads; NULL: it is not made yet */
     atomic_uint users; /* of the component: the instance, and its readers; the last destroys it */
-    struct lc__worker_call call; /* of the task that makes and starts it */
-    lc_error *refused;           /* what the factory has said */
-    bool start_returned;
-    bool started;
     bool watches_ready;
     struct lc__waiter ready_waiter;
     struct lc__waiter done_waiter;
@@ -51,19 +45,18 @@ struct lc__instance {
     struct lc__timer destroyer; /* armed while there is no task to destroy it in */
 };
 
-static void unref_instance(struct lc__instance *instance)
+static void unref_instance(struct lc__node_instance *instance)
 {
     if (!lc__refs_drop(&instance->refs))
         return;
     struct lc__shell *shell = instance->shell;
-    lc_context_unref(instance->context);
-    lc_error_unref(instance->refused);
+    lc__instance_close(&instance->common);
     lc__owner_unref(instance->owner);
     lc__free(instance);
     lc__shell_unref(shell);
 }
 
-static void ref_instance(struct lc__instance *instance)
+static void ref_instance(struct lc__node_instance *instance)
 {
     atomic_fetch_add_explicit(&instance->refs, 1, memory_order_relaxed);
 }
@@ -72,7 +65,7 @@ static void ref_instance(struct lc__instance *instance)
 
 static void deal_with_ready(struct lc__shell *shell, struct lc__post *post)
 {
-    struct lc__instance *instance = OF(struct lc__instance, ready_post, post);
+    struct lc__node_instance *instance = OF(struct lc__node_instance, ready_post, post);
     if (instance->node)
         lc__engine_ready(&shell->engine, &instance->node->engine, instance->number, lc_now());
     unref_instance(instance);
@@ -80,20 +73,20 @@ static void deal_with_ready(struct lc__shell *shell, struct lc__post *post)
 
 static void is_ready(struct lc__waiter *waiter)
 {
-    struct lc__instance *instance = OF(struct lc__instance, ready_waiter, waiter);
+    struct lc__node_instance *instance = OF(struct lc__node_instance, ready_waiter, waiter);
     lc__shell_post(instance->shell, &instance->ready_post);
 }
 
 /* Whether the error is only the answer to the order to stop. */
-static bool is_cancellation(const struct lc__instance *instance, const lc_error *error)
+static bool is_cancellation(const struct lc__node_instance *instance, const lc_error *error)
 {
     return instance->node->engine.life == LC__LIFE_TOLD &&
-           lc__context_is_clean_end(instance->context, error);
+           lc__context_is_clean_end(instance->common.context, error);
 }
 
 static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
 {
-    struct lc__instance *instance = OF(struct lc__instance, failed_post, post);
+    struct lc__node_instance *instance = OF(struct lc__node_instance, failed_post, post);
     lc_error *error = instance->thrown;
     instance->thrown = NULL;
     if (!instance->node) {
@@ -104,14 +97,14 @@ static void deal_with_failure(struct lc__shell *shell, struct lc__post *post)
         lc_error_unref(error);
     } else {
         lc__engine_failed(&shell->engine, &instance->node->engine, instance->number, error,
-                          (lc_behavior)lc__signaler_asked(instance->signaler), lc_now());
+                          (lc_behavior)lc__signaler_asked(instance->common.signaler), lc_now());
     }
     unref_instance(instance);
 }
 
 static void relay_error(void *arg, lc_error *error)
 {
-    struct lc__instance *instance = arg;
+    struct lc__node_instance *instance = arg;
     instance->thrown = error;
     ref_instance(instance);
     lc__shell_post(instance->shell, &instance->failed_post);
@@ -124,10 +117,10 @@ static void release_relay(void *arg)
 
 static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 {
-    struct lc__instance *instance = OF(struct lc__instance, ended_post, post);
+    struct lc__node_instance *instance = OF(struct lc__node_instance, ended_post, post);
     struct lc__node *node = instance->node;
-    lc_error *refused = instance->refused;
-    instance->refused = NULL;
+    lc_error *refused = instance->common.refused;
+    instance->common.refused = NULL;
     if (refused &&
         (is_cancellation(instance, refused) || lc__context_is_clean_end(shell->above, refused))) {
         lc_error_unref(refused); /* its factory has no context, and may wait under one above */
@@ -135,8 +128,8 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
     }
     instance->node = NULL;
     node->instance = NULL;
-    lc__signaler_seal(instance->signaler);
-    lc_context_cancel(instance->context, NULL);
+    lc__signaler_seal(instance->common.signaler);
+    lc_context_cancel(instance->common.context, NULL);
     lc__engine_ended(&shell->engine, &node->engine, instance->number,
                      refused ? LC__ENDED_REFUSED : LC__ENDED_DONE, refused, lc_now());
     unref_instance(instance);
@@ -145,16 +138,16 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 /* ---- its end ---- */
 
 /* @return whether that was the last user: then the component is the caller's, to be destroyed. */
-static bool drop_user(struct lc__instance *instance)
+static bool drop_user(struct lc__node_instance *instance)
 {
     /* Release, then acquire by the last: what others did with it comes before the destroy. */
     return atomic_fetch_sub_explicit(&instance->users, 1, memory_order_acq_rel) == 1;
 }
 
-static void destroy(struct lc__instance *instance)
+static void destroy(struct lc__node_instance *instance)
 {
-    lc_component_destroy(instance->component);
-    if (instance->component)
+    lc_component_destroy(instance->common.component);
+    if (instance->common.component)
         lc__source_free_data(&instance->node->source, instance->data);
     lc__shell_post(instance->shell, &instance->ended_post);
 }
@@ -165,15 +158,15 @@ static void destroy_in_task(void *arg)
     destroy(arg);
 }
 
-static void unwatch_ready(struct lc__instance *instance)
+static void unwatch_ready(struct lc__node_instance *instance)
 {
     /* A waiter that is not there any more is being told, or has been. */
     if (instance->watches_ready &&
-        lc__handle_remove(lc_component_ready(instance->component), &instance->ready_waiter))
+        lc__handle_remove(lc_component_ready(instance->common.component), &instance->ready_waiter))
         unref_instance(instance);
 }
 
-static bool start_destroy(struct lc__instance *instance)
+static bool start_destroy(struct lc__node_instance *instance)
 {
     const struct lc__node *node = instance->node;
     return lc__launch(&node->launch, instance->shell->executor, destroy_in_task, instance) == 0;
@@ -181,7 +174,7 @@ static bool start_destroy(struct lc__instance *instance)
 
 static void destroy_by_timer(struct lc__timer *timer)
 {
-    struct lc__instance *instance = OF(struct lc__instance, destroyer, timer);
+    struct lc__node_instance *instance = OF(struct lc__node_instance, destroyer, timer);
     if (!start_destroy(instance))
         destroy(instance);
 }
@@ -192,11 +185,11 @@ static void destroy_by_timer(struct lc__timer *timer)
  * If there is none, it is tried again after a pause: the thread has ended, and there is room for
  * another.
  */
-void lc__instance_release(struct lc__instance *instance)
+void lc__node_instance_release(struct lc__node_instance *instance)
 {
     if (!instance || !drop_user(instance))
         return;
-    bool never_waits = instance->component->ops->flags & LC_START_INLINE &&
+    bool never_waits = instance->common.component->ops->flags & LC_START_INLINE &&
                        !lc__source_has_data(&instance->node->source);
     if (never_waits ||
         (!start_destroy(instance) && !lc__launch_later(&instance->destroyer, destroy_by_timer)))
@@ -205,16 +198,16 @@ void lc__instance_release(struct lc__instance *instance)
 
 static void is_done(struct lc__waiter *waiter)
 {
-    struct lc__instance *instance = OF(struct lc__instance, done_waiter, waiter);
+    struct lc__node_instance *instance = OF(struct lc__node_instance, done_waiter, waiter);
     unwatch_ready(instance);
-    lc__instance_release(instance);
+    lc__node_instance_release(instance);
 }
 
 /* ---- readers of the component ---- */
 
-struct lc__instance *lc__node_hold(struct lc__node *node)
+struct lc__node_instance *lc__node_hold(struct lc__node *node)
 {
-    struct lc__instance *instance = node->instance;
+    struct lc__node_instance *instance = node->instance;
     /* Acquire: a reader that finds the component finds it complete. */
     if (!instance || !atomic_load_explicit(&instance->shown, memory_order_acquire))
         return NULL;
@@ -226,102 +219,70 @@ struct lc__instance *lc__node_hold(struct lc__node *node)
     return NULL; /* it is being destroyed */
 }
 
-lc_component *lc__instance_component(const struct lc__instance *instance)
+lc_component *lc__node_instance_component(const struct lc__node_instance *instance)
 {
-    return instance->component;
+    return instance->common.component;
 }
 
 /* ---- its start ---- */
 
-static lc_error *make(struct lc__instance *instance)
+static lc_error *make(struct lc__node_instance *instance)
 {
-    const struct lc__node *node = instance->node;
-    lc_error *error = node->source.instance(&instance->component, &instance->data, &node->source);
-    if (error)
-        return error;
-    if (!instance->component)
-        return lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
-                            node->name);
-    if (!lc_component_done(instance->component) || !lc_component_ready(instance->component))
-        return lc_error_new(-EINVAL, "the component of \"%s\" has no ready or no done handle",
-                            node->name);
-    return NULL;
+    const struct lc__source *source = &instance->node->source;
+    lc_error *error = source->instance(&instance->common.component, &instance->data, source);
+    return error ? error : lc__instance_check(&instance->common, true);
 }
 
 /*
  * Before the start: else a worker that is ready, and then fails, before the start has returned,
  * would be seen to fail first, and never to have been ready.
  */
-static void watch_ready(struct lc__instance *instance)
+static void watch_ready(struct lc__node_instance *instance)
 {
     ref_instance(instance); /* the waiter's */
     instance->watches_ready = true;
-    if (!lc__handle_add(lc_component_ready(instance->component), &instance->ready_waiter))
+    if (!lc__handle_add(lc_component_ready(instance->common.component), &instance->ready_waiter))
         is_ready(&instance->ready_waiter);
 }
 
 static lc_error *make_and_start(void *arg)
 {
-    struct lc__instance *instance = arg;
-    instance->refused = make(instance);
-    if (instance->refused)
+    struct lc__node_instance *instance = arg;
+    instance->common.refused = make(instance);
+    if (instance->common.refused)
         return NULL;
     /* Release: with lc__node_hold. */
-    atomic_store_explicit(&instance->shown, instance->component, memory_order_release);
+    atomic_store_explicit(&instance->shown, instance->common.component, memory_order_release);
     watch_ready(instance);
-    lc_error *error = lc_component_start(instance->component, instance->context);
-    instance->start_returned = true;
-    instance->started = error == NULL;
-    return error;
+    return lc__instance_start(&instance->common);
 }
 
 /* Once it waits for the done handle, the instance may go at any time. */
-static void watch_done(struct lc__instance *instance)
+static void watch_done(struct lc__node_instance *instance)
 {
-    if (!lc__handle_add(lc_component_done(instance->component), &instance->done_waiter))
+    if (!lc__handle_add(lc_component_done(instance->common.component), &instance->done_waiter))
         is_done(&instance->done_waiter);
 }
 
 /* A start that has failed counts as done. */
 static void start_ended(void *arg)
 {
-    struct lc__instance *instance = arg;
-    lc__worker_finishing();
-    if (instance->started) {
+    struct lc__node_instance *instance = arg;
+    if (lc__instance_started(&instance->common)) {
         watch_done(instance);
         return;
     }
     unwatch_ready(instance);
-    if (!instance->component && !instance->refused)
-        instance->refused =
-            lc_error_new(-ECHILD, "the factory of \"%s\" ended its task", instance->node->name);
-    else if (!instance->refused && !instance->start_returned &&
-             !lc__signaler_is_claimed(instance->signaler))
-        lc__signaler_signal(instance->signaler,
-                            lc_error_new(-ECHILD,
-                                         "the start of \"%s\" ended its task without an error",
-                                         instance->node->name));
     if (drop_user(instance))
         destroy(instance);
 }
 
-/* The context of an instance: the program throws on it, and is found to be part of the node. */
-static lc_context *new_context(const struct lc__instance *instance)
-{
-    struct lc__owner *owner = lc__owner_ref(instance->owner);
-    lc_context *context = lc__context_with_own_signaler_and_value(
-        instance->shell->context, instance->signaler, &lc__owner_key, owner, lc__owner_unref);
-    if (!context)
-        lc__owner_unref(owner);
-    return context;
-}
-
-static struct lc__instance *new_instance(struct lc__node *node)
+static struct lc__node_instance *new_instance(struct lc__node *node)
 {
     struct lc__owner *owner = lc__node_owner(node);
     if (!owner)
         return NULL;
-    struct lc__instance *instance = lc__allocate(sizeof *instance);
+    struct lc__node_instance *instance = lc__allocate(sizeof *instance);
     if (!instance)
         return NULL;
     atomic_init(&instance->refs, 2); /* until its end, and the relay's */
@@ -335,24 +296,12 @@ static struct lc__instance *new_instance(struct lc__node *node)
     instance->ready_post.deal = deal_with_ready;
     instance->failed_post.deal = deal_with_failure;
     instance->ended_post.deal = deal_with_end;
+    /* The program throws on the context, and is found by it to be part of the node. */
     const struct lc__relay relay = {relay_error, release_relay, instance, false};
-    instance->signaler = lc__signaler_relaying(&relay);
-    if (!instance->signaler) {
-        unref_instance(instance);
-        unref_instance(instance);
-        return NULL;
-    }
-    instance->context = new_context(instance);
-    if (!instance->context) {
-        lc_signaler_unref(instance->signaler); /* gives the relay's reference back */
-        unref_instance(instance);
-        return NULL;
-    }
-    instance->call = (struct lc__worker_call){.context = instance->context,
-                                              .work = make_and_start,
-                                              .ended = start_ended,
-                                              .arg = instance};
-    return instance;
+    if (lc__instance_open(&instance->common, node->name, node->shell->context, &relay, owner))
+        return instance;
+    unref_instance(instance);
+    return NULL;
 }
 
 /* There is nothing to run it in: an error like any other, so that it is tried again. */
@@ -366,7 +315,7 @@ static void cannot_start(struct lc__node *node, int code)
 
 void lc__node_start(struct lc__node *node)
 {
-    struct lc__instance *instance = new_instance(node);
+    struct lc__node_instance *instance = new_instance(node);
     if (!instance) {
         cannot_start(node, -ENOMEM);
         return;
@@ -374,13 +323,14 @@ void lc__node_start(struct lc__node *node)
     node->instance = instance;
     lc__free(node->awaited); /* of an instance before */
     node->awaited = NULL;
-    int result = lc__launch_call(&node->launch, node->shell->executor, &instance->call);
+    int result = lc__instance_launch(&instance->common, &node->launch, node->shell->executor,
+                                     make_and_start, start_ended, instance);
     if (result == 0) {
         node->starts_without_task = 0;
         return;
     }
     node->instance = NULL;
-    lc__signaler_seal(instance->signaler);
+    lc__signaler_seal(instance->common.signaler);
     unref_instance(instance);
     cannot_start(node, result);
 }
@@ -390,7 +340,7 @@ void lc__node_cancel(struct lc__node *node)
     if (!node->instance)
         return;
     if (node->engine.state == LC_NODE_FAILING)
-        lc_context_cancel(node->instance->context, lc_error_ref(node->engine.error));
+        lc_context_cancel(node->instance->common.context, lc_error_ref(node->engine.error));
     else
-        lc__shell_cancel(node->shell, node->instance->context);
+        lc__shell_cancel(node->shell, node->instance->common.context);
 }

@@ -10,11 +10,9 @@
 #include "component/awaited.h"
 #include "context/context.h"
 #include "context/signaler.h"
-#include "context/worker.h"
-#include "executor/thread.h"
 #include "supervise/again.h"
 #include "supervise/engine.h"
-#include "supervise/launch.h"
+#include "supervise/instance.h"
 #include "supervise/policy.h"
 
 #include <lifecycle/log.h>
@@ -27,101 +25,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- one instance of the component ---- */
-
-struct instance {
-    lc_component *component;
-    lc_signaler *signaler;
-    lc_context *context;
-    struct lc__worker_call start; /* runs the component's start */
-    lc_handle *start_ended;       /* NULL: it is started on the run loop's stack */
-    /* Written by the start, read once start_ended is closed. */
-    bool start_returned; /* it did not throw */
-    bool started;        /* it succeeded: done will close */
-};
-
-/* A start that fails is a fatal error like any other: it goes to the instance's signaler. */
-static lc_error *start_component(void *arg)
-{
-    struct instance *instance = arg;
-    lc_error *error = lc_component_start(instance->component, instance->context);
-    instance->start_returned = true;
-    instance->started = error == NULL;
-    return error;
-}
-
-static void start_ended(void *arg)
-{
-    struct instance *instance = arg;
-    if (!instance->start_returned && !lc__signaler_is_claimed(instance->signaler))
-        lc__signaler_signal(
-            instance->signaler,
-            lc_error_new(-ECHILD, "the component's start ended its thread without an error"));
-    lc_handle_close(instance->start_ended);
-}
-
-static void start_ended_in_worker(void *arg)
-{
-    lc__worker_finishing();
-    start_ended(arg);
-}
-
-/* Of the kind that the run loop's own worker is. */
-static int launch_start(struct instance *instance, const char *name)
-{
-    const struct lc__launch launch = {.kind = lc_is_fiber() ? LC_FIBER : LC_THREAD, .name = name};
-    return lc__launch_call(&launch, NULL, &instance->start);
-}
-
-/*
- * Starts it on this stack if that is safe, else as a worker of its own, since a throw would end the
- * run loop.
- */
-static void start_instance(struct instance *instance, const char *name)
-{
-    if (instance->component->ops->flags & LC_START_INLINE) {
-        lc_error *error = start_component(instance);
-        if (error)
-            lc__signaler_signal(instance->signaler, error);
-        start_ended(instance);
-        return;
-    }
-    instance->start = (struct lc__worker_call){.context = instance->context,
-                                               .work = start_component,
-                                               .ended = start_ended_in_worker,
-                                               .arg = instance};
-    int result = launch_start(instance, name);
-    if (result == 0)
-        return;
-    lc__signaler_signal(instance->signaler,
-                        lc_error_new_errno(-result, "no worker to start \"%s\" in", name));
-    lc_handle_close(instance->start_ended);
-}
-
-/* @return 0, or -ENOMEM; either way it is to be freed. */
-static int make_surroundings(struct instance *instance, lc_context *parent)
-{
-    instance->signaler = lc_signaler_new();
-    instance->context = lc_context_with_signaler(parent, instance->signaler);
-    bool elsewhere = !(instance->component->ops->flags & LC_START_INLINE);
-    if (elsewhere)
-        instance->start_ended = lc_handle_new();
-    return instance->signaler && instance->context && (instance->start_ended || !elsewhere)
-               ? 0
-               : -ENOMEM;
-}
-
-static void free_instance(struct instance *instance)
-{
-    lc_component_destroy(instance->component);
-    lc_handle_unref(instance->start_ended);
-    lc_context_unref(instance->context);
-    lc_signaler_unref(instance->signaler);
-    *instance = (struct instance){0};
-}
-
-/* ---- the loop ---- */
-
 struct run {
     const lc_run_options *options;
     lc_context *context;         /* the caller's, or one below it */
@@ -129,8 +32,9 @@ struct run {
     unsigned signals_taken;
     struct lc__engine engine;
     struct lc__engine_node node;
-    struct instance instance;                           /* while the node runs */
-    lc_behavior behavior;                               /* the handler's last answer */
+    struct lc__instance instance; /* while the node runs; zeroed else */
+    lc_handle *start_ended;       /* NULL: it is started on the run loop's stack */
+    lc_behavior behavior;         /* the handler's last answer */
     struct lc__log_repeated restart_lines, ready_lines; /* there may be many */
     lc_error *broken;                                   /* why the run itself cannot go on; NULL */
 };
@@ -177,11 +81,10 @@ static void await_handle(struct run *run, lc_handle *handle)
 /* Waits until nothing of the instance runs any more. A start that failed counts as done. */
 static void await_end(struct run *run)
 {
-    struct instance *instance = &run->instance;
-    if (instance->start_ended)
-        await_handle(run, instance->start_ended);
-    if (instance->started)
-        await_handle(run, lc_component_done(instance->component));
+    if (run->start_ended)
+        await_handle(run, run->start_ended);
+    if (run->instance.runs)
+        await_handle(run, lc_component_done(run->instance.component));
 }
 
 /* No descriptor to wait for signals with: better to end than to run on deaf. */
@@ -191,18 +94,62 @@ static void break_off(struct run *run, int code)
     lc_context_cancel(run->context, lc_error_ref(run->broken));
 }
 
-/* ---- what the engine has done ---- */
+/* ---- the instance ---- */
 
-/* The factory's part of an instance. @return NULL, or why there is none. */
-static lc_error *make_component(const lc_run_options *options, struct instance *instance)
+/* A start that fails is a fatal error like any other: it goes to the instance's signaler. */
+static lc_error *start_component(void *arg)
 {
-    lc_error *error = options->factory(&instance->component, options->arg);
-    if (!error && !instance->component)
-        return lc_error_new(-EINVAL, "the factory of \"%s\" gave neither a component nor an error",
-                            options->name);
-    if (!error && !lc_component_done(instance->component))
-        return lc_error_new(-EINVAL, "the component of \"%s\" has no done handle", options->name);
-    return error;
+    struct run *run = arg;
+    return lc__instance_start(&run->instance);
+}
+
+static void start_ended(void *arg)
+{
+    struct run *run = arg;
+    lc__instance_started(&run->instance);
+    lc_handle_close(run->start_ended);
+}
+
+static bool starts_inline(const struct run *run)
+{
+    return run->instance.component->ops->flags & LC_START_INLINE;
+}
+
+static void start_inline(struct run *run)
+{
+    lc_error *error = lc__instance_start(&run->instance);
+    if (error)
+        lc__signaler_signal(run->instance.signaler, error);
+}
+
+/*
+ * Starts it on this stack if that is safe, else as a worker of its own, of the kind that the run
+ * loop's own is, since a throw would end the run loop.
+ */
+static void start_instance(struct run *run)
+{
+    const char *name = run->options->name;
+    const struct lc__launch launch = {.kind = lc_is_fiber() ? LC_FIBER : LC_THREAD, .name = name};
+    if (starts_inline(run)) {
+        start_inline(run);
+        return;
+    }
+    int result =
+        lc__instance_launch(&run->instance, &launch, NULL, start_component, start_ended, run);
+    if (result == 0)
+        return;
+    lc__signaler_signal(run->instance.signaler,
+                        lc_error_new_errno(-result, "no worker to start \"%s\" in", name));
+    lc_handle_close(run->start_ended);
+}
+
+static void free_instance(struct run *run)
+{
+    lc_component_destroy(run->instance.component);
+    lc__instance_close(&run->instance);
+    lc_handle_unref(run->start_ended);
+    run->start_ended = NULL;
+    run->instance = (struct lc__instance){0};
 }
 
 /*
@@ -219,24 +166,34 @@ static bool stop_if_cancelled(struct run *run)
 /* @return NULL, or why there is none; either way it is to be freed. */
 static lc_error *make_instance(struct run *run)
 {
-    lc_error *error = make_component(run->options, &run->instance);
-    if (!error && make_surroundings(&run->instance, run->context) < 0)
-        error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", run->options->name);
-    return error;
+    const lc_run_options *options = run->options;
+    run->instance.name = options->name;
+    lc_error *error = options->factory(&run->instance.component, options->arg);
+    if (!error)
+        error = lc__instance_check(&run->instance, false);
+    if (error)
+        return error;
+    if (!starts_inline(run))
+        run->start_ended = lc_handle_new();
+    if (lc__instance_open(&run->instance, options->name, run->context, NULL, NULL) &&
+        (run->start_ended || starts_inline(run)))
+        return NULL;
+    return lc_error_new(-ENOMEM, "no memory to run \"%s\"", options->name);
 }
+
+/* ---- what the engine has done ---- */
 
 /* Nothing is made any more once the run's context has ended. */
 static void start(struct run *run)
 {
     enum lc__engine_end_kind how = LC__ENDED_CANCELED;
     lc_error *error = NULL;
-    run->instance = (struct instance){0};
     cancel_by_signal(run);
     if (!stop_if_cancelled(run)) {
         error = make_instance(run);
         how = LC__ENDED_REFUSED;
         if (!error) {
-            start_instance(&run->instance, run->options->name);
+            start_instance(run);
             return;
         }
         if (lc__context_is_clean_end(run->context, error)) {
@@ -246,7 +203,7 @@ static void start(struct run *run)
             how = LC__ENDED_CANCELED;
         }
     }
-    free_instance(&run->instance);
+    free_instance(run);
     lc__engine_ended(&run->engine, &run->node, run->node.instance, how, error, lc_now());
 }
 
@@ -341,8 +298,7 @@ static void end_instance(struct run *run)
     bool failed = error || run->node.state == LC_NODE_FAILING;
     if (error)
         run->node.graph.asked = asked(run);
-    free_instance(&run->instance);
-    run->instance = (struct instance){0};
+    free_instance(run);
     if (!failed || !run->options->judge)
         stop_if_cancelled(run);
     lc__engine_ended(&run->engine, &run->node, number, error ? LC__ENDED_FAILED : LC__ENDED_DONE,

@@ -3,6 +3,7 @@
  */
 #include "supervise/runnable.h"
 
+#include "supervise/instance.h"
 #include "supervise/policy.h"
 
 #include "base/backtrace.h"
@@ -253,18 +254,7 @@ static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
 static lc_context *new_context(struct lc__run *run, lc_context *above)
 {
     const struct lc__relay relay = {relay_error, unref_run, lc__run_ref(run), false};
-    lc_signaler *signaler = lc__signaler_relaying(&relay);
-    if (!signaler) {
-        unref_run(run);
-        return NULL;
-    }
-    lc_context *context = lc__context_with_own_signaler_and_value(above, signaler, &lc__owner_key,
-                                                                  lc__run_ref(run), unref_run);
-    if (!context) {
-        unref_run(run);
-        lc_signaler_unref(signaler); /* gives the relay's reference back */
-    }
-    return context;
+    return lc__instance_context(above, &relay, lc__run_ref(run), unref_run);
 }
 
 static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)

@@ -846,8 +846,8 @@ static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
 
 /* A snapshot in the making, and the component of each row, held: NULL for none. */
 struct survey {
-    struct lc__snapshot *snapshot; /* NULL: no memory */
-    struct lc__instance **held;    /* NULL: no memory */
+    struct lc__snapshot *snapshot;   /* NULL: no memory */
+    struct lc__node_instance **held; /* NULL: no memory */
 };
 
 static void take_survey(struct lc__shell *shell, void *arg)
@@ -880,8 +880,8 @@ lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
     size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
     for (size_t i = 0; survey.held && i < count; i++) {
         if (survey.held[i])
-            lc__snapshot_nest(survey.snapshot, i, lc__instance_component(survey.held[i]));
-        lc__instance_release(survey.held[i]);
+            lc__snapshot_nest(survey.snapshot, i, lc__node_instance_component(survey.held[i]));
+        lc__node_instance_release(survey.held[i]);
     }
     lc__free(survey.held);
     return survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
@@ -963,13 +963,13 @@ static void parts(lc_component *component, lc_part_visitor visit, void *arg)
     size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
     lc_snapshot *snapshot = survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
     for (size_t i = 0; i < count; i++) {
-        struct lc__instance *held = survey.held ? survey.held[i] : NULL;
-        lc_component *below = held ? lc__instance_component(held) : NULL;
+        struct lc__node_instance *held = survey.held ? survey.held[i] : NULL;
+        lc_component *below = held ? lc__node_instance_component(held) : NULL;
         if (snapshot) {
             const lc_part part = lc__snapshot_part(snapshot, i, below);
             visit(&part, arg);
         }
-        lc__instance_release(held);
+        lc__node_instance_release(held);
     }
     if (!snapshot)
         visit(&lc__part_unknown, arg);
