@@ -3,6 +3,7 @@
  */
 #include "wait/handle.h"
 
+#include "base/assert.h"
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/log.h"
@@ -19,10 +20,11 @@
 
 enum { LOCKED = 1, CLOSED = 2, FLAGS = LOCKED | CLOSED };
 
-/* ---- lists of waiters: circular, so that the end is at hand ---- */
+/* ---- lists of waiters ---- */
 
 void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter)
 {
+    LC__ASSERT(!waiter->next);
     struct lc__waiter *head = *first ? *first : waiter;
     struct lc__waiter *tail = *first ? head->previous : waiter;
     waiter->next = head;
@@ -34,6 +36,7 @@ void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter)
 
 void lc__waiters_remove(struct lc__waiter **first, struct lc__waiter *waiter)
 {
+    LC__ASSERT(*first && waiter->next);
     if (*first == waiter)
         *first = waiter->next == waiter ? NULL : waiter->next;
     waiter->next->previous = waiter->previous;
@@ -41,8 +44,8 @@ void lc__waiters_remove(struct lc__waiter **first, struct lc__waiter *waiter)
     waiter->next = waiter->previous = NULL;
 }
 
-/* Takes the first one out, or returns NULL. */
-static struct lc__waiter *shift(struct lc__waiter **first)
+/* Takes the first waiter out. @return NULL: the list is empty. */
+static struct lc__waiter *waiters_shift(struct lc__waiter **first)
 {
     struct lc__waiter *waiter = *first;
     if (waiter)
@@ -53,10 +56,10 @@ static struct lc__waiter *shift(struct lc__waiter **first)
 /* ---- the state ---- */
 
 /*
- * Locks an open handle and gives its list. @return false if it is closed. Acquire: what was done
- * under the lock, or before the close, is seen.
+ * Locks an open handle and reads its list. @return false if the handle is closed.
+ * Acquire: this thread sees what was done under the lock, or before the close.
  */
-static bool lock_open(lc_handle *handle, struct lc__waiter **first)
+static bool handle_lock_open(lc_handle *handle, struct lc__waiter **first)
 {
     unsigned round = 0;
     uintptr_t state = atomic_load_explicit(&handle->state, memory_order_acquire);
@@ -76,47 +79,50 @@ static bool lock_open(lc_handle *handle, struct lc__waiter **first)
     return true;
 }
 
-/* Release: pairs with the acquire of whoever locks next, or closes. */
-static void unlock(lc_handle *handle, struct lc__waiter *first)
+/* Release: pairs with the acquire of the thread that locks or closes the handle next. */
+static void handle_unlock(lc_handle *handle, struct lc__waiter *first)
 {
+    LC__ASSERT(atomic_load_explicit(&handle->state, memory_order_relaxed) & LOCKED);
+    LC__ASSERT(((uintptr_t)first & FLAGS) == 0);
     atomic_store_explicit(&handle->state, (uintptr_t)first, memory_order_release);
 }
 
 bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter)
 {
     struct lc__waiter *first;
-    if (!lock_open(handle, &first))
+    LC__ASSERT(waiter->closed || waiter->parker);
+    if (!handle_lock_open(handle, &first))
         return false;
     lc__waiters_append(&first, waiter);
-    unlock(handle, first);
+    handle_unlock(handle, first);
     return true;
 }
 
 bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter)
 {
     struct lc__waiter *first;
-    if (!lock_open(handle, &first))
+    if (!handle_lock_open(handle, &first))
         return false;
     lc__waiters_remove(&first, waiter);
-    unlock(handle, first);
+    handle_unlock(handle, first);
     return true;
 }
 
 /*
- * Those that only wait are woken before any callback runs: a callback may take long, or may itself
- * wait for one of them. Each waiter is taken out of the list before it is told, since it may then
- * be gone.
+ * Unparks all parkers before it calls the first function: a function may take long, or may itself
+ * wait for one of the workers. It takes each waiter out of the list first, since the memory of a
+ * waiter may be gone once it is notified.
  */
-static void tell(struct lc__waiter *first)
+static void waiters_notify(struct lc__waiter *first)
 {
     struct lc__waiter *callbacks = NULL;
-    for (struct lc__waiter *waiter; (waiter = shift(&first));) {
+    for (struct lc__waiter *waiter; (waiter = waiters_shift(&first));) {
         if (waiter->closed)
             lc__waiters_append(&callbacks, waiter);
         else
             lc__unpark(waiter->parker);
     }
-    for (struct lc__waiter *waiter; (waiter = shift(&callbacks));)
+    for (struct lc__waiter *waiter; (waiter = waiters_shift(&callbacks));)
         waiter->closed(waiter);
 }
 
@@ -135,14 +141,14 @@ void lc_handle_close(lc_handle *handle)
             continue;
         }
         /*
-         * Release: what was done before the close is seen by who sees it closed. Acquire: the list
-         * is seen. From here on the handle may be gone.
+         * Release: a thread that sees the handle closed sees what was done before the close.
+         * Acquire: this thread sees the list. From here on the handle may be gone.
          */
         if (atomic_compare_exchange_weak_explicit(&handle->state, &state, CLOSED,
                                                   memory_order_acq_rel, memory_order_relaxed))
             break;
     }
-    tell((struct lc__waiter *)state);
+    waiters_notify((struct lc__waiter *)state);
 }
 
 bool lc_handle_is_closed(const lc_handle *handle)
@@ -153,6 +159,7 @@ bool lc_handle_is_closed(const lc_handle *handle)
 int lc__park_or_end(struct lc__end *end, int64_t deadline, const struct lc__park_reason *reason)
 {
     struct lc__parker *parker = end->waiter.parker;
+    LC__ASSERT(parker && end->unparks == 0);
     if (end->handle && !lc__handle_add(end->handle, &end->waiter))
         return LC__ENDED;
     int result = 0;
@@ -185,7 +192,7 @@ int lc__handle_wait_or_end(lc_handle *handle, lc_handle *end_handle, int64_t dea
     if (result == 0)
         return 0;
     bool closed = !lc__handle_remove(handle, &waiter);
-    /* A closer that has taken a waiter out still has to unpark the parker. */
+    /* A closing thread that has taken a waiter out unparks the parker, if it has not yet. */
     lc__park_until(&parker, end.unparks + closed);
     return closed && result != -EINTR ? 0 : result;
 }
@@ -204,7 +211,7 @@ int lc_handle_wait(lc_handle *handle, int64_t deadline)
 
 /* ---- a descriptor that becomes readable ---- */
 
-/* Held by the handle and by whoever is to write to it, so that it is not closed under either. */
+/* Held by the handle, and by its list until the close has been written to the descriptor. */
 struct lc__descriptor {
     struct lc__waiter waiter;
     int number;
@@ -213,8 +220,10 @@ struct lc__descriptor {
 
 static void descriptor_unref(struct lc__descriptor *descriptor)
 {
-    /* Release, then acquire by the last: the write happens before the close. */
-    if (atomic_fetch_sub_explicit(&descriptor->refs, 1, memory_order_acq_rel) > 1)
+    /* Release by each thread, acquire by the last: the write happens before the close. */
+    unsigned refs = atomic_fetch_sub_explicit(&descriptor->refs, 1, memory_order_acq_rel);
+    LC__ASSERT(refs > 0);
+    if (refs > 1)
         return;
     lc__close(descriptor->number);
     lc__free(descriptor);
@@ -222,7 +231,7 @@ static void descriptor_unref(struct lc__descriptor *descriptor)
 
 static void descriptor_closed(struct lc__waiter *waiter)
 {
-    struct lc__descriptor *descriptor = (struct lc__descriptor *)waiter;
+    struct lc__descriptor *descriptor = LC__CONTAINER_OF(waiter, struct lc__descriptor, waiter);
     uint64_t one = 1;
     lc__write_all(descriptor->number, &one, sizeof one);
     descriptor_unref(descriptor);
@@ -230,11 +239,11 @@ static void descriptor_closed(struct lc__waiter *waiter)
 
 static void descriptor_dropped(struct lc__waiter *waiter)
 {
-    descriptor_unref((struct lc__descriptor *)waiter);
+    descriptor_unref(LC__CONTAINER_OF(waiter, struct lc__descriptor, waiter));
 }
 
-/* @return NULL and a negative errno in `*error` if it cannot be made. */
-static struct lc__descriptor *make_descriptor(int *error)
+/* @return NULL, with a negative errno in *error, if there is no memory or no descriptor. */
+static struct lc__descriptor *descriptor_new(int *error)
 {
     *error = -ENOMEM;
     struct lc__descriptor *descriptor = lc__allocate(sizeof *descriptor);
@@ -252,31 +261,28 @@ static struct lc__descriptor *make_descriptor(int *error)
     return descriptor;
 }
 
-/*
- * The handle that is always closed is never freed, but its descriptor is, at the library's
- * shutdown.
- */
-static void leave_alone(lc_handle *handle)
+/* lc_handle_new_closed's is never freed. Its descriptor is, in the library's shutdown. */
+static void closed_handle_keep(lc_handle *handle)
 {
     (void)handle;
 }
 
-static const struct lc__handle_owner nobody = {leave_alone, leave_alone};
-static lc_handle closed_handle = {CLOSED, NULL, &nobody, 1};
+static const struct lc__handle_owner closed_handle_owner = {closed_handle_keep, closed_handle_keep};
+static lc_handle closed_handle = {CLOSED, NULL, &closed_handle_owner, 1};
 
 lc_handle *lc_handle_new_closed(void)
 {
     return &closed_handle;
 }
 
-static void drop_closed_descriptor(void)
+static void closed_handle_shut_down(void)
 {
     struct lc__descriptor *descriptor = atomic_exchange(&closed_handle.descriptor, NULL);
     if (descriptor)
         descriptor_unref(descriptor);
 }
 
-static struct lc__facility closed_facility = {.shut_down = drop_closed_descriptor};
+static struct lc__facility closed_facility = {.shut_down = closed_handle_shut_down};
 
 int lc_handle_fd(lc_handle *handle)
 {
@@ -290,14 +296,14 @@ int lc_handle_fd(lc_handle *handle)
     if (there)
         return there->number;
     int error;
-    struct lc__descriptor *made = make_descriptor(&error);
+    struct lc__descriptor *made = descriptor_new(&error);
     if (!made)
         return error;
     int number = made->number;
-    /* Release and acquire: who finds the pointer finds what it points to. */
+    /* Release and acquire: a thread that reads the pointer sees what it points to. */
     if (!atomic_compare_exchange_strong_explicit(&handle->descriptor, &there, made,
                                                  memory_order_acq_rel, memory_order_acquire)) {
-        number = there->number; /* somebody was faster */
+        number = there->number; /* another thread was faster */
         descriptor_unref(made);
         descriptor_unref(made);
     } else if (!lc__handle_add(handle, &made->waiter)) {
@@ -313,49 +319,50 @@ struct lc_handle_callback {
     lc_handle *handle;
     void (*function)(void *arg);
     void *arg;
-    bool kept; /* somebody will cancel it; otherwise it is freed when told */
+    bool kept; /* the program cancels it; otherwise it is freed when its function has run */
     /*
-     * How it stands between who tells it and who cancels it:
+     * Shared by the closing thread, which runs the function, and the thread that cancels it:
      *
-     *     WAITING --told--> RUNNING --> OVER          freed by the cancel
-     *        |                 |
-     *        |                 +--> a canceller's parker, unparked when OVER
-     *        |                 +--> ABANDONED         cancelled without a wait: freed after the run
-     *        +--cancelled, with the teller on its way--> ABANDONED: freed by the teller, not run
+     *     WAITING --close--> RUNNING --> OVER        the cancelling thread frees the callback
+     *        |                  |
+     *        |                  +--> the parker of a cancelling thread, unparked when OVER
+     *        |                  +--> ABANDONED       cancelled without a wait: freed after the run
+     *        +--cancel, after a closing thread has taken the callback out of the list-->
+     *                                ABANDONED       the closing thread frees it, without a run
      */
-    _Atomic uintptr_t fate;
+    _Atomic uintptr_t phase;
 };
 
-enum { WAITING = 0, RUNNING = 1, OVER = 2, ABANDONED = 3 }; /* no parker is at such an address */
+/* No parker has such an address. */
+enum { WAITING = 0, RUNNING = 1, OVER = 2, ABANDONED = 3 };
 
-/*
- * Acquire and release throughout: what one side did before its step is seen by the other after it.
- */
-static bool step_fate(struct lc_handle_callback *callback, uintptr_t from, uintptr_t to)
+/* Acquire and release: after its step a thread sees what the other did before its own step. */
+static bool callback_step(struct lc_handle_callback *callback, uintptr_t from, uintptr_t to)
 {
-    return atomic_compare_exchange_strong_explicit(&callback->fate, &from, to, memory_order_acq_rel,
-                                                   memory_order_acquire);
+    return atomic_compare_exchange_strong_explicit(&callback->phase, &from, to,
+                                                   memory_order_acq_rel, memory_order_acquire);
 }
 
-/* The function has run, or never will. */
+/* Called once, when the function has run, or never will. */
 static void callback_over(struct lc_handle_callback *callback)
 {
     if (!callback->kept) {
         lc__free(callback);
         return;
     }
-    uintptr_t before = atomic_exchange_explicit(&callback->fate, OVER, memory_order_acq_rel);
+    uintptr_t before = atomic_exchange_explicit(&callback->phase, OVER, memory_order_acq_rel);
+    LC__ASSERT(before != OVER);
     if (before == ABANDONED)
         lc__free(callback);
     else if (before != WAITING && before != RUNNING)
         lc__unpark((struct lc__parker *)before);
 }
 
-static void run_callback(struct lc_handle_callback *callback)
+static void callback_run(struct lc_handle_callback *callback)
 {
     int cancelling;
     lc__callback_enter();
-    /* A thread that is cancelled in a callback would never tell the others. */
+    /* A thread that is cancelled in a callback would never notify the other waiters. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     callback->function(callback->arg);
     pthread_setcancelstate(cancelling, NULL);
@@ -364,18 +371,19 @@ static void run_callback(struct lc_handle_callback *callback)
 
 static void callback_closed(struct lc__waiter *waiter)
 {
-    struct lc_handle_callback *callback = (struct lc_handle_callback *)waiter;
-    if (!step_fate(callback, WAITING, RUNNING)) {
-        lc__free(callback); /* cancelled after it had been taken to be told */
+    struct lc_handle_callback *callback =
+        LC__CONTAINER_OF(waiter, struct lc_handle_callback, waiter);
+    if (!callback_step(callback, WAITING, RUNNING)) {
+        lc__free(callback); /* abandoned since it was taken out of the list */
         return;
     }
-    run_callback(callback);
+    callback_run(callback);
     callback_over(callback);
 }
 
 static void callback_dropped(struct lc__waiter *waiter)
 {
-    callback_over((struct lc_handle_callback *)waiter);
+    callback_over(LC__CONTAINER_OF(waiter, struct lc_handle_callback, waiter));
 }
 
 int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), void *arg,
@@ -395,56 +403,56 @@ int lc_handle_on_close(lc_handle *handle, void (*function)(void *arg), void *arg
     callback->arg = arg;
     callback->kept = kept != NULL;
     if (kept)
-        *kept = callback; /* before the function can run: it may want to cancel itself */
+        *kept = callback; /* before the function can run: it may cancel itself */
     if (!lc__handle_add(handle, &callback->waiter))
         callback_closed(&callback->waiter);
     return 0;
 }
 
-/* Another thread is in the function: waits until it is not. */
-static void await_over(struct lc_handle_callback *callback)
+/* Waits until no other thread runs the function. */
+static void callback_await_over(struct lc_handle_callback *callback)
 {
     struct lc__parker parker;
     lc__parker_init(&parker);
-    if (step_fate(callback, RUNNING, (uintptr_t)&parker))
+    if (callback_step(callback, RUNNING, (uintptr_t)&parker))
         lc__park_until(&parker, 1);
 }
 
-/* @return whether the function has not run and never will; the callback is then given up. */
-static bool prevent(struct lc_handle_callback *callback)
+/*
+ * @return whether the function has not run and never will; then the callback no longer is the
+ * caller's.
+ */
+static bool callback_prevent(struct lc_handle_callback *callback)
 {
-    uintptr_t fate = atomic_load_explicit(&callback->fate, memory_order_acquire);
-    if (fate == WAITING && lc__handle_remove(callback->handle, &callback->waiter)) {
+    uintptr_t phase = atomic_load_explicit(&callback->phase, memory_order_acquire);
+    if (phase == WAITING && lc__handle_remove(callback->handle, &callback->waiter)) {
         lc__free(callback);
         return true;
     }
-    /* A closer has taken it out of the list and is on its way to it: that closer frees it. */
-    return step_fate(callback, WAITING, ABANDONED);
+    /* A closing thread has taken it out of the list, and frees it. */
+    return callback_step(callback, WAITING, ABANDONED);
 }
 
 bool lc_handle_callback_abandon(lc_handle_callback *callback)
 {
     if (!callback)
         return false;
-    if (prevent(callback))
+    if (callback_prevent(callback))
         return true;
-    /* If it still runs, the thread that runs it frees it; if it is over, this call does. */
-    if (!step_fate(callback, RUNNING, ABANDONED))
+    /* The thread that runs the function frees the callback; if the run is over, this call does. */
+    if (!callback_step(callback, RUNNING, ABANDONED))
         lc__free(callback);
     return false;
 }
 
 bool lc_handle_callback_cancel(lc_handle_callback *callback)
 {
-    /*
-     * Within a callback no other callback is waited for: that one may be waiting for this one, or
-     * be this one.
-     */
+    /* A callback waits for no other callback: that one may wait for this one, or be this one. */
     if (!callback || lc__in_callback())
         return lc_handle_callback_abandon(callback);
-    if (prevent(callback))
+    if (callback_prevent(callback))
         return true;
-    await_over(callback);
+    callback_await_over(callback);
     lc__free(callback);
     return false;
 }
@@ -462,8 +470,9 @@ void lc__handle_init(lc_handle *handle, const struct lc__handle_owner *owner)
 void lc__handle_destroy(lc_handle *handle)
 {
     uintptr_t state = atomic_load_explicit(&handle->state, memory_order_acquire);
+    LC__ASSERT(!(state & LOCKED));
     struct lc__waiter *left = (struct lc__waiter *)(state & ~(uintptr_t)FLAGS);
-    for (struct lc__waiter *waiter; (waiter = shift(&left));)
+    for (struct lc__waiter *waiter; (waiter = waiters_shift(&left));)
         if (waiter->dropped)
             waiter->dropped(waiter);
     struct lc__descriptor *descriptor =

@@ -1,5 +1,6 @@
 /*
- * handle.h (internal): the layout of a handle, for what embeds one or waits on several. Floor 2.
+ * handle.h (internal): the layout of a handle, for objects that embed one and for waits on several.
+ * Floor 2.
  */
 #ifndef LIFECYCLE_WAIT_HANDLE_H
 #define LIFECYCLE_WAIT_HANDLE_H
@@ -12,23 +13,23 @@
 #include <stdatomic.h>
 
 /*
- * Somebody to be told: in the list of a handle or a channel, linked and unlinked under its lock.
- * Lives with whoever waits. A waiter that is still in the list belongs to its maker; one that was
- * taken out belongs to who took it, until `closed` has been called, or the parker unparked, which
- * is the last touch.
+ * An entry in the list of a handle or a channel, linked and unlinked under its lock. Its memory is
+ * that of the call or the object that waits, which owns it while it is in the list. The call that
+ * takes a waiter out of the list owns it until it has called `closed` or unparked the parker, which
+ * is the last access.
  */
 struct lc__waiter {
-    struct lc__waiter *next; /* circular, NULL while in no list */
+    struct lc__waiter *next; /* circular; NULL while it is in no list */
     struct lc__waiter *previous;
     struct lc__parker *parker; /* to be unparked, if `closed` is NULL */
-    bool taken;                /* a channel has taken it out, to unpark it */
-    /* The handle has closed. No lock is held. */
+    bool taken;                /* a call on a channel has taken it out, to unpark it */
+    /* Called when the handle has closed, with no lock held. */
     void (*closed)(struct lc__waiter *waiter);
-    /* The handle is gone and was never closed. */
+    /* Called when the handle is freed and was never closed. NULL: nothing is called. */
     void (*dropped)(struct lc__waiter *waiter);
 };
 
-/* What a handle inside a larger object does with references to it: it passes them to the object. */
+/* A handle inside a larger object passes references to it on to the object. */
 struct lc__handle_owner {
     void (*ref)(lc_handle *handle);
     void (*unref)(lc_handle *handle);
@@ -55,36 +56,41 @@ struct lc__handle_owner {
  *           | the first waiter, or 0                    | CLOSED | LOCKED |
  *           +------------------------------------------+--------+--------+
  *
- * An open handle's list is read and changed with LOCKED set, which is held for a few instructions
- * and never across a call. Closing replaces the whole word by CLOSED in one step, and with it takes
- * the list out: after that step the closer has the waiters, and the handle belongs to others.
+ * The list of an open handle is read and changed by the thread that has set LOCKED, for a few
+ * instructions and never across a call. lc_handle_close replaces the whole word by CLOSED in one
+ * step, which takes the list out as well. After that step the closing thread owns the waiters, and
+ * no longer touches the handle, which may be freed.
  */
 struct lc_handle {
     _Atomic uintptr_t state;
-    _Atomic(struct lc__descriptor *) descriptor; /* made when first asked for */
-    const struct lc__handle_owner *owner;        /* NULL: on its own, counted by refs */
+    _Atomic(struct lc__descriptor *) descriptor; /* made by the first lc_handle_fd */
+    const struct lc__handle_owner *owner;        /* NULL: it counts its references itself */
     atomic_uint refs;
 };
 
-_Static_assert(sizeof(struct lc_handle) <= 32,
-               "a handle that nobody waits for is at most 32 bytes");
+_Static_assert(sizeof(struct lc_handle) <= 32, "a handle without waiters takes 32 bytes at most");
 
-/* Begins a handle inside something else, and ends it: waiters of a still open one are dropped. */
+/* Begins a handle inside a larger object. */
 void lc__handle_init(lc_handle *handle, const struct lc__handle_owner *owner);
+/* Ends it. If it is still open, its waiters are dropped. */
 void lc__handle_destroy(lc_handle *handle);
 
 /* Adds a waiter. @return false if the handle is closed: the waiter was not added. */
 bool lc__handle_add(lc_handle *handle, struct lc__waiter *waiter);
-/* Takes a waiter out. @return false if a closer has it: it will be told. */
+/*
+ * Takes a waiter out. @return false if a closing thread has taken it out, and notifies it or has
+ * notified it.
+ */
 bool lc__handle_remove(lc_handle *handle, struct lc__waiter *waiter);
 
-/* What a wait returns besides 0 and a negative errno: the handle that was to end it has closed. */
+/* Besides 0 and a negative errno a wait may return this: the handle given as its end has closed. */
 enum { LC__ENDED = 2 };
 
 /*
- * As lc_handle_wait, and ended by the close of `end`, if that is not NULL. The handle wins over
- * `end`. For a caller that holds something: the call does not begin with lc__task_check(), and
- * returns -EINTR, once it no longer waits, if the calling task must end. @return also LC__ENDED.
+ * Waits as lc_handle_wait does. The close of `end`, which may be NULL, ends the wait, unless the
+ * handle has closed. For a caller that holds something: the call does not begin with
+ * lc__task_check().
+ * @return a result of lc_handle_wait; LC__ENDED; -EINTR: the calling task must end.
  */
 int lc__handle_wait_or_end(lc_handle *handle, lc_handle *end, int64_t deadline);
 static inline int lc__handle_wait(lc_handle *handle, int64_t deadline)
@@ -92,7 +98,7 @@ static inline int lc__handle_wait(lc_handle *handle, int64_t deadline)
     return lc__handle_wait_or_end(handle, NULL, deadline);
 }
 
-/* A handle, such as that of a context, whose close ends a wait for something else. */
+/* A handle whose close ends a wait for something else, such as the `done` of a context. */
 struct lc__end {
     lc_handle *handle;        /* NULL: nothing ends the wait */
     struct lc__waiter waiter; /* its parker is that of the wait */
@@ -100,14 +106,17 @@ struct lc__end {
 };
 
 /*
- * Parks until the parker is unparked for the first time, be it by the close of `end`. The parker is
- * in the list of `end` only during the call. The caller waits for `end->unparks`, and for those of
- * its own, before the memory of `end` goes.
- * @return 0: something else than `end` has unparked it; LC__ENDED; or a result of lc__park.
+ * Parks until the first unpark of the parker, which the close of `end` unparks too. `end` is in the
+ * list of its handle during this call only. Afterwards the caller waits for `end->unparks` and for
+ * the unparks by what it waits for, before the memory of `end` goes.
+ * @return 0: something other than `end` has unparked the parker; LC__ENDED; a result of lc__park.
  */
 int lc__park_or_end(struct lc__end *end, int64_t deadline, const struct lc__park_reason *reason);
 
-/* Lists of waiters, `*first` being NULL for an empty one. The caller sees to locking. */
+/*
+ * Lists of waiters; `*first` is NULL if the list is empty. They are circular, since the state of a
+ * handle has room for one pointer, and a queue needs both ends. The caller holds the lock.
+ */
 void lc__waiters_append(struct lc__waiter **first, struct lc__waiter *waiter);
 void lc__waiters_remove(struct lc__waiter **first, struct lc__waiter *waiter);
 
