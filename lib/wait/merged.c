@@ -98,7 +98,7 @@ static unsigned merged_unwatch(void *viewed, struct lc__waiter *waiters)
 
 /* ---- making and freeing ---- */
 
-static void merged_free(void *viewed)
+static void merged_view_free(void *viewed)
 {
     struct merged *merged = viewed;
     for (size_t i = 0; i < merged->count; i++)
@@ -113,7 +113,7 @@ static const struct lc__channel_view merged_view = {
     .watch_size = merged_watch_size,
     .watch = merged_watch,
     .unwatch = merged_unwatch,
-    .free = merged_free,
+    .free = merged_view_free,
 };
 
 /* @return what is wrong with the sources of a merge, or NULL. */
@@ -157,6 +157,6 @@ lc_error *lc_channels_merge(lc_channel *const *sources, size_t count, lc_channel
     if (*merged)
         return NULL;
     if (made)
-        merged_free(made);
+        merged_view_free(made);
     return lc_error_new(-ENOMEM, "no memory to merge %zu channels", count);
 }

@@ -1,16 +1,17 @@
 /*
- * signals.c: process signals: the one place of the library that touches dispositions and masks. See
+ * signals.c: process signals. No other file of the library touches dispositions and masks. See
  * <lifecycle/wait.h> and signals.h.
  *
- * The handler takes no lock and finds the watches in a table that is never freed: for each one that
- * wants the signal it sets a bit, unparks who waits for this watch alone, and writes to the watch's
- * descriptor if a wait for several things has asked for one. So a watch by itself needs neither
+ * The handler takes no lock and finds the watches in a table that is never freed. For each watch
+ * that wants the signal it sets a bit and unparks the worker that waits. So a watch needs neither
  * memory nor a descriptor, and a halt works when the process has run out of both.
  */
 #include "wait/signals.h"
 
+#include "base/assert.h"
 #include "base/fork.h"
 #include "base/library.h"
+#include "base/lock.h"
 #include "base/sanitizer.h"
 #include "base/spin.h"
 #include "base/task.h"
@@ -27,35 +28,35 @@
 #define NUMBER_MAX 64
 
 /* The bit of a signal in a set. */
-static uint64_t bit_of(int number)
+static uint64_t signal_bit(int number)
 {
     return UINT64_C(1) << (number - 1);
 }
 
 /* A watch, or room for one. */
 struct lc_process_signals {
-    atomic_uint_least64_t wanted;  /* 0: free, or not to be told of anything */
-    atomic_uint_least64_t pending; /* came, and not told yet */
+    atomic_uint_least64_t wanted;  /* 0: the watch is free, or gets no signal */
+    atomic_uint_least64_t pending; /* have come, and were not returned yet */
     /*
-     * Who waits; taken out by whoever is to unpark it, who so owes it one unpark. NULL: nobody, or
-     * that unpark is under way.
+     * Of the worker that waits. A thread that takes it out unparks it once. NULL: no worker waits,
+     * or that unpark is under way.
      */
     _Atomic(struct lc__parker *) waiter;
-    /* Whose signals it watches; NULL: the process's. Set while `wanted` is 0. */
+    /* NULL: the watch is for the process's signals. Set while `wanted` is 0. */
     _Atomic(struct lc__simulation *) simulation;
-    bool taken; /* under the lock */
+    bool taken; /* under signals_lock */
 };
 
-/* Behind those that users may have are some that only halts take. */
+/* Behind the slots for users are some that only halts take. */
 enum { HALTS = 8, SLOTS = LC_PROCESS_SIGNALS_MAX + HALTS };
 
 static struct lc_process_signals slots[SLOTS];
 static atomic_uint_least64_t caught;
 static atomic_int handlers_running;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for what follows, and slot.taken */
-static unsigned watchers[NUMBER_MAX + 1];
-static struct sigaction found[NUMBER_MAX + 1]; /* what was there before ours */
+static struct lc__lock signals_lock = LC__LOCK_INIT; /* for what follows, and `taken` */
+static unsigned watch_counts[NUMBER_MAX + 1];
+static struct sigaction found_actions[NUMBER_MAX + 1]; /* of the program, before ours */
 
 /* ---- the handler: async-signal-safe, lock-free ---- */
 
@@ -64,10 +65,10 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
                "the handler uses these");
 
 /*
- * The bit is set before the waiter is taken, and who waits shows himself before he looks at the
- * bits, all of it sequentially consistent: one of the two sees the other.
+ * Store/load handshake with lc__signals_show(), whose caller stores the waiter and then looks at
+ * the bits. A wake-up too many makes the waiter look at the bits once more.
  */
-static void tell(struct lc_process_signals *watch, uint64_t bit, bool in_handler)
+static void signals_notify(struct lc_process_signals *watch, uint64_t bit, bool in_handler)
 {
     atomic_fetch_or(&watch->pending, bit);
     struct lc__parker *waiter = atomic_exchange(&watch->waiter, NULL);
@@ -77,19 +78,16 @@ static void tell(struct lc_process_signals *watch, uint64_t bit, bool in_handler
         lc__unpark(waiter);
 }
 
-static void handle(int number)
+static void signals_handle(int number)
 {
-    uint64_t bit = bit_of(number);
+    uint64_t bit = signal_bit(number);
     int kept = errno;
-    /*
-     * Sequentially consistent throughout: who shuts down has put the dispositions back, and then
-     * waits for this count to come to 0.
-     */
+    /* seq_cst, paired with signals_await_handlers(): a count of 0 means that no handler runs. */
     atomic_fetch_add(&handlers_running, 1);
     atomic_fetch_or(&caught, bit);
     for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
         if (atomic_load(&watch->wanted) & bit && !atomic_load(&watch->simulation))
-            tell(watch, bit, true);
+            signals_notify(watch, bit, true);
     atomic_fetch_sub(&handlers_running, 1);
     errno = kept;
 }
@@ -98,65 +96,68 @@ bool lc__signal_was_caught(int number)
 {
     struct lc__simulation *simulation = lc__task_current()->simulation;
     uint64_t all = simulation ? *lc__simulation_caught(simulation) : atomic_load(&caught);
-    return all & bit_of(number);
+    return all & signal_bit(number);
 }
 
-/* ---- dispositions; under the lock ---- */
+/* ---- dispositions; under signals_lock ---- */
 
 /*
- * Those that a fault of the program raises: a handler that returns from one goes back to the very
- * fault, for ever.
+ * Whether a fault of the program raises the signal. A handler that returns from it goes back to the
+ * instruction that has failed, for ever.
  */
-static bool is_fault(int number)
+static bool signal_is_fault(int number)
 {
     return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
            number == SIGTRAP || number == SIGSYS;
 }
 
-static int install(int number)
+static int signal_install(int number)
 {
-    struct sigaction ours = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction ours = {.sa_handler = signals_handle, .sa_flags = SA_RESTART | SA_ONSTACK};
+    LC__ASSERT(lc__lock_is_held(&signals_lock));
     sigfillset(&ours.sa_mask);
-    if (is_fault(number))
+    if (signal_is_fault(number))
         return -EINVAL;
-    if (watchers[number] == 0 && sigaction(number, &ours, &found[number]) != 0)
+    if (watch_counts[number] == 0 && sigaction(number, &ours, &found_actions[number]) != 0)
         return -EINVAL;
-    watchers[number]++;
+    watch_counts[number]++;
     return 0;
 }
 
 /*
- * Puts back what was there, or ignores the signal where that was the default action; unless the
- * program has meanwhile set something else.
+ * Puts back the disposition that was there, or ignores the signal where that was the default
+ * action. If the program has set another disposition since, it stays.
  */
-static void uninstall(int number, bool ignore)
+static void signal_uninstall(int number, bool ignore)
 {
-    struct sigaction now, then = found[number];
+    struct sigaction now, then = found_actions[number];
+    LC__ASSERT(lc__lock_is_held(&signals_lock) && watch_counts[number] > 0);
     if (ignore && then.sa_handler == SIG_DFL)
         then.sa_handler = SIG_IGN;
-    if (--watchers[number] == 0 && sigaction(number, NULL, &now) == 0 && now.sa_handler == handle)
+    if (--watch_counts[number] == 0 && sigaction(number, NULL, &now) == 0 &&
+        now.sa_handler == signals_handle)
         sigaction(number, &then, NULL);
 }
 
-static void uninstall_all(uint64_t set, bool ignore)
+static void signals_uninstall(uint64_t set, bool ignore)
 {
     for (int number = 1; number <= NUMBER_MAX; number++)
-        if (set & bit_of(number))
-            uninstall(number, ignore);
+        if (set & signal_bit(number))
+            signal_uninstall(number, ignore);
 }
 
-/* @return 0, or the number that cannot be caught: then none is installed. */
-static int install_all(uint64_t set)
+/* @return 0; or the number of a signal that cannot be caught: then no handler is installed. */
+static int signals_install(uint64_t set)
 {
     uint64_t installed = 0;
     for (int number = 1; number <= NUMBER_MAX; number++) {
-        if (!(set & bit_of(number)))
+        if (!(set & signal_bit(number)))
             continue;
-        if (install(number) < 0) {
-            uninstall_all(installed, false);
+        if (signal_install(number) < 0) {
+            signals_uninstall(installed, false);
             return number;
         }
-        installed |= bit_of(number);
+        installed |= signal_bit(number);
     }
     return 0;
 }
@@ -166,18 +167,18 @@ static int install_all(uint64_t set)
 static bool signals_busy(void)
 {
     unsigned watches = 0;
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&signals_lock);
     for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
         watches += watch->taken;
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&signals_lock);
     if (watches > 0)
         lc_log(LC_LOG_ERROR, NULL,
                "the library cannot shut down: watches of process signals not ended: %u", watches);
     return watches > 0;
 }
 
-/* No disposition is ours any more, so once no handler runs, none will. */
-static void await_handlers(void)
+/* No disposition is ours any more, so once no handler runs, none runs again. */
+static void signals_await_handlers(void)
 {
     unsigned round = 0;
     while (atomic_load(&handlers_running) > 0)
@@ -185,65 +186,68 @@ static void await_handlers(void)
     atomic_store(&caught, 0);
 }
 
-static struct lc__facility facility = {.busy = signals_busy, .shut_down = await_handlers};
+static struct lc__facility facility = {.busy = signals_busy, .shut_down = signals_await_handlers};
 
-/* The handlers that run in other threads do not run in a forked child. */
-static void begin_in_child(void)
+/* Handlers that run in other threads of the parent do not run in a forked child. */
+static void signals_begin_in_child(void)
 {
     atomic_store(&handlers_running, 0);
 }
 
-static void watch_forks(void)
+static void signals_watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, begin_in_child);
+    pthread_atfork(NULL, NULL, signals_begin_in_child);
 }
 
 /* ---- watches ---- */
 
-/* The first that is free from slot `first` on, below `end`; or NULL. */
-static struct lc_process_signals *free_slot(size_t first, size_t end)
+/* @return the first free slot from `first` on, below `end`; or NULL. */
+static struct lc_process_signals *signals_free_slot(size_t first, size_t end)
 {
+    LC__ASSERT(lc__lock_is_held(&signals_lock) && first <= end && end <= SLOTS);
     for (size_t i = first; i < end; i++)
         if (!slots[i].taken)
             return &slots[i];
     return NULL;
 }
 
-/* Under the lock. */
-static void end_watch(struct lc_process_signals *watch, bool ignore)
+static void signals_end_watch(struct lc_process_signals *watch, bool ignore)
 {
+    LC__ASSERT(lc__lock_is_held(&signals_lock));
     if (!atomic_load(&watch->simulation))
-        uninstall_all(atomic_load(&watch->wanted), ignore);
+        signals_uninstall(atomic_load(&watch->wanted), ignore);
     atomic_store(&watch->wanted, 0);
     watch->taken = false;
 }
 
-/* Workers that are lost in a deadlock do not end their watches. */
-static void forget_simulation(struct lc__simulation *simulation)
+/* Workers that a simulation leaves in a deadlock do not end their watches. */
+static void signals_forget_simulation(struct lc__simulation *simulation)
 {
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&signals_lock);
     for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++) {
         if (!watch->taken || atomic_load(&watch->simulation) != simulation)
             continue;
         atomic_store(&watch->waiter, NULL);
-        end_watch(watch, false);
+        signals_end_watch(watch, false);
     }
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&signals_lock);
 }
 
-/* Under the lock. @return 0, -ENOSPC, or the number that cannot be caught. */
-static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_process_signals **begun)
+/* @return 0; -ENOSPC; or the number of a signal that cannot be caught. */
+static int signals_begin_watch(uint64_t wanted, size_t first, size_t end,
+                               struct lc_process_signals **begun)
 {
-    struct lc_process_signals *watch = free_slot(first, end);
+    LC__ASSERT(lc__lock_is_held(&signals_lock));
+    struct lc_process_signals *watch = signals_free_slot(first, end);
     if (!watch)
         return -ENOSPC;
     struct lc__simulation *simulation = lc__task_current()->simulation;
-    lc__simulation_at_end(forget_simulation);
-    /* Wanted before installed, so that not even the first is lost. */
+    lc__simulation_at_end(signals_forget_simulation);
+    /* Wanted before the handler is installed, so that the first signal is not lost. */
     atomic_store(&watch->simulation, simulation);
     atomic_store(&watch->pending, 0);
     atomic_store(&watch->wanted, wanted);
-    int refused = simulation ? 0 : install_all(wanted);
+    int refused = simulation ? 0 : signals_install(wanted);
     if (refused > 0) {
         atomic_store(&watch->wanted, 0);
         return refused;
@@ -253,8 +257,8 @@ static int begin_watch(uint64_t wanted, size_t first, size_t end, struct lc_proc
     return 0;
 }
 
-/* @return NULL, or an error that names the number that is not one of a signal. */
-static lc_error *set_make(const int *signals, size_t count, uint64_t *set)
+/* @return NULL, or an error that names the number that is no signal. */
+static lc_error *signals_read_set(const int *signals, size_t count, uint64_t *set)
 {
     *set = 0;
     if (!signals || count == 0)
@@ -262,13 +266,13 @@ static lc_error *set_make(const int *signals, size_t count, uint64_t *set)
     for (size_t i = 0; i < count; i++) {
         if (signals[i] < 1 || signals[i] > NUMBER_MAX)
             return lc_error_new(-EINVAL, "%d is not a signal: 1 to %d are", signals[i], NUMBER_MAX);
-        *set |= bit_of(signals[i]);
+        *set |= signal_bit(signals[i]);
     }
     return NULL;
 }
 
-/* @return what the result of begin_watch tells, with room for so many watches. */
-static lc_error *watch_error(int result, size_t room)
+/* The error for a result of signals_begin_watch(), where there is room for `room` watches. */
+static lc_error *signals_error(int result, size_t room)
 {
     if (result > 0)
         return lc_error_new(-EINVAL, "signal %d cannot be caught", result);
@@ -280,77 +284,75 @@ static lc_error *watch_error(int result, size_t room)
     return NULL;
 }
 
-static lc_error *watch_in(size_t first, size_t end, const int *signals, size_t count,
-                          lc_process_signals **watch)
+static lc_error *signals_new_in(size_t first, size_t end, const int *signals, size_t count,
+                                lc_process_signals **watch)
 {
     uint64_t wanted;
     if (!watch)
         return lc_error_new(-EINVAL, "lc_process_signals_new needs a place for the watch");
     *watch = NULL;
-    lc_error *mistake = set_make(signals, count, &wanted);
+    lc_error *mistake = signals_read_set(signals, count, &wanted);
     if (mistake)
         return mistake;
     if (lc__forked())
         return lc_error_new(-ENOTSUP,
                             "no signals are watched in a child forked when there were workers");
     static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
-    pthread_once(&watch_forks_once, watch_forks);
+    pthread_once(&watch_forks_once, signals_watch_forks);
     lc__facility_register(&facility);
-    pthread_mutex_lock(&lock);
-    int result = begin_watch(wanted, first, end, watch);
-    pthread_mutex_unlock(&lock);
-    return watch_error(result, end - first);
+    lc__lock_take(&signals_lock);
+    int result = signals_begin_watch(wanted, first, end, watch);
+    lc__lock_give(&signals_lock);
+    return signals_error(result, end - first);
 }
 
 lc_error *lc_process_signals_new(const int *signals, size_t count, lc_process_signals **watch)
 {
-    return watch_in(0, LC_PROCESS_SIGNALS_MAX, signals, count, watch);
+    return signals_new_in(0, LC_PROCESS_SIGNALS_MAX, signals, count, watch);
 }
 
 lc_error *lc__signals_watch_for_halt(const int *signals, size_t count, lc_process_signals **watch)
 {
-    return watch_in(LC_PROCESS_SIGNALS_MAX, SLOTS, signals, count, watch);
+    return signals_new_in(LC_PROCESS_SIGNALS_MAX, SLOTS, signals, count, watch);
 }
 
-static void unwatch(lc_process_signals *watch, bool ignore)
+static void signals_free(lc_process_signals *watch, bool ignore)
 {
     if (!watch)
         return;
-    pthread_mutex_lock(&lock);
-    end_watch(watch, ignore);
-    pthread_mutex_unlock(&lock);
+    lc__lock_take(&signals_lock);
+    signals_end_watch(watch, ignore);
+    lc__lock_give(&signals_lock);
 }
 
 void lc_process_signals_free(lc_process_signals *watch)
 {
-    unwatch(watch, false);
+    signals_free(watch, false);
 }
 
 void lc__signals_unwatch_and_ignore(lc_process_signals *watch)
 {
-    unwatch(watch, true);
+    signals_free(watch, true);
 }
 
 /* ---- waiting ---- */
 
-/*
- * A handler may still tell a slot of a signal of its former watch: only what is wanted now counts.
- */
-static uint64_t pending(lc_process_signals *watch)
+/* A handler may still set a bit for the watch that had this slot before: only `wanted` counts. */
+static uint64_t signals_pending(lc_process_signals *watch)
 {
     return atomic_load(&watch->pending) & atomic_load(&watch->wanted);
 }
 
 bool lc__signals_are_pending(lc_process_signals *watch)
 {
-    return pending(watch) != 0;
+    return signals_pending(watch) != 0;
 }
 
 bool lc__signals_show(lc_process_signals *watch, struct lc__parker *parker)
 {
-    /* Sequentially consistent, and before the look: see tell. */
+    /* Store/load handshake with signals_notify(). */
     atomic_store(&watch->waiter, parker);
-    return pending(watch) == 0;
+    return signals_pending(watch) == 0;
 }
 
 unsigned lc__signals_take_back(lc_process_signals *watch)
@@ -365,11 +367,11 @@ void lc__signals_wake(lc_process_signals *watch)
         lc__unpark(waiter);
 }
 
-static void add_to(lc_process_signals *watch, sigset_t *set)
+static void signals_add_to(lc_process_signals *watch, sigset_t *set)
 {
     uint64_t wanted = atomic_load(&watch->wanted);
     for (int number = 1; number <= NUMBER_MAX; number++)
-        if (wanted & bit_of(number))
+        if (wanted & signal_bit(number))
             sigaddset(set, number);
 }
 
@@ -379,31 +381,31 @@ bool lc__signals_unblock(lc_process_signals *watch, sigset_t *kept)
     if (atomic_load(&watch->simulation))
         return false;
     sigemptyset(&wanted);
-    add_to(watch, &wanted);
+    signals_add_to(watch, &wanted);
     pthread_sigmask(SIG_UNBLOCK, &wanted, kept);
-    /* A mask is its thread's, and the thread's other fibers may wait for signals too. */
+    /* The mask is the thread's, and other fibers of the thread may wait for signals too. */
     return !lc__task_current()->fiber;
 }
 
-/* @return the lowest that is pending, which is then told; or 0. */
-static int take_pending(lc_process_signals *watch)
+/* @return the lowest signal that is pending, and takes it; 0: there is none. */
+static int signals_take(lc_process_signals *watch)
 {
-    uint64_t set = pending(watch);
+    uint64_t set = signals_pending(watch);
     if (set == 0)
         return 0;
     int number = __builtin_ctzll(set) + 1;
-    atomic_fetch_and(&watch->pending, ~bit_of(number));
+    atomic_fetch_and(&watch->pending, ~signal_bit(number));
     return number;
 }
 
-static int park_for(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
+static int signals_park(lc_process_signals *watch, int64_t deadline, const atomic_bool *ended)
 {
     struct lc__park_reason reason = {"process signals", watch};
     struct lc__parker parker;
     lc__parker_init(&parker);
     int64_t until = lc__deadline_for_signals(deadline);
     int result = 0;
-    /* Shown before `ended` is looked at: who sets it wakes who is shown. */
+    /* Store/load handshake with a caller that sets `ended`, then calls lc__signals_wake(). */
     if (lc__signals_show(watch, &parker) && !(ended && atomic_load(ended)))
         result = lc__park(&parker, 0, until, &reason);
     lc__park_until(&parker, lc__signals_take_back(watch));
@@ -415,10 +417,10 @@ int lc__signals_next(lc_process_signals *watch, int64_t deadline, const atomic_b
     int waited = 0;
     int number;
     sigset_t kept;
-    /* The thread that waits for them is the one to get them. */
+    /* The thread that waits for signals gets them. */
     bool mask_changed = lc__signals_unblock(watch, &kept);
-    while ((number = take_pending(watch)) == 0 && waited == 0 && !(ended && atomic_load(ended)))
-        waited = park_for(watch, deadline, ended);
+    while ((number = signals_take(watch)) == 0 && waited == 0 && !(ended && atomic_load(ended)))
+        waited = signals_park(watch, deadline, ended);
     if (mask_changed)
         pthread_sigmask(SIG_SETMASK, &kept, NULL);
     return number > 0 ? number : waited;
@@ -444,10 +446,10 @@ int lc_simulation_signal(int number)
         return -ENOTSUP;
     if (number < 1 || number > NUMBER_MAX)
         return -EINVAL;
-    *lc__simulation_caught(simulation) |= bit_of(number);
+    *lc__simulation_caught(simulation) |= signal_bit(number);
     for (struct lc_process_signals *watch = slots; watch < slots + SLOTS; watch++)
         if (atomic_load(&watch->simulation) == simulation &&
-            atomic_load(&watch->wanted) & bit_of(number))
-            tell(watch, bit_of(number), false);
+            atomic_load(&watch->wanted) & signal_bit(number))
+            signals_notify(watch, signal_bit(number), false);
     return 0;
 }

@@ -2,12 +2,13 @@
  * wait.c: waiting for the first of several things, for all of them, for time. See
  * <lifecycle/wait.h>.
  *
- * It looks at all things, and while none is ready goes through rounds: show a waiter to each, park,
- * take the waiters back, look again. A thing that has become ready since the look refuses the
- * waiter; one that does so later tells it. So nothing is missed in between.
+ * A wait looks at all things. While none is ready it goes through rounds: it shows a waiter to each
+ * thing, parks, takes the waiters back, and looks again. A thing that has become ready since the
+ * look refuses the waiter. One that becomes ready later unparks it. So no wake-up is lost.
  */
 #include "wait/wait.h"
 
+#include "base/assert.h"
 #include "base/fork.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -37,7 +38,7 @@ struct wait {
     struct lc__parker parker;
 };
 
-/* Most waits are for a few things, and allocate nothing. */
+/* A wait for a few things allocates nothing. */
 enum { FEW = 8 };
 struct few {
     struct lc__waiter waiters[FEW];
@@ -46,8 +47,8 @@ struct few {
 
 /* ---- beginning ---- */
 
-/* How many waiters it takes. @return -1 if it is not a waitable. */
-static long waiters_needed(const lc_waitable *waitable)
+/* @return how many waiters the waitable takes; -1: it is no waitable. */
+static long waitable_waiters(const lc_waitable *waitable)
 {
     switch (waitable->kind) {
     case LC_WAITABLE_NONE:
@@ -64,8 +65,8 @@ static long waiters_needed(const lc_waitable *waitable)
     return -1;
 }
 
-/* Each signal watch has one place for who waits. */
-static bool is_watched_twice(const lc_waitable *waitables, size_t index)
+/* Each watch of signals has room for one parker. */
+static bool waitable_is_watched_twice(const lc_waitable *waitables, size_t index)
 {
     for (size_t i = 0; i < index; i++)
         if (waitables[i].kind == LC_WAITABLE_SIGNALS &&
@@ -74,21 +75,21 @@ static bool is_watched_twice(const lc_waitable *waitables, size_t index)
     return false;
 }
 
-static int measure(struct wait *wait)
+static int wait_measure(struct wait *wait)
 {
     if (wait->count > LC_WAIT_MAX || (wait->count > 0 && !wait->waitables))
         return -EINVAL;
     for (size_t i = 0; i < wait->count; i++) {
-        long needed = waiters_needed(&wait->waitables[i]);
+        long needed = waitable_waiters(&wait->waitables[i]);
         if (needed < 0)
             return -EINVAL;
         if (wait->waitables[i].kind == LC_WAITABLE_FD && wait->waitables[i].fd < 0)
-            return -EBADF; /* poll(2) would pass over it, and wait for ever */
+            return -EBADF; /* poll(2) would ignore it, and wait for ever */
         wait->waiter_count += (size_t)needed;
         wait->poll_count += wait->waitables[i].kind == LC_WAITABLE_FD;
         if (wait->waitables[i].kind == LC_WAITABLE_SIGNALS) {
             wait->has_signals = true;
-            if (is_watched_twice(wait->waitables, i))
+            if (waitable_is_watched_twice(wait->waitables, i))
                 return -EINVAL;
         }
     }
@@ -96,7 +97,7 @@ static int measure(struct wait *wait)
     return 0;
 }
 
-static int make_room(struct wait *wait, struct few *few)
+static int wait_make_room(struct wait *wait, struct few *few)
 {
     wait->waiters = few->waiters;
     wait->polled = few->polled;
@@ -107,7 +108,7 @@ static int make_room(struct wait *wait, struct few *few)
     return wait->waiters && wait->polled ? 0 : -ENOMEM;
 }
 
-static void give_room(struct wait *wait, const struct few *few)
+static void wait_give_room(struct wait *wait, const struct few *few)
 {
     if (wait->waiters != few->waiters)
         lc__free(wait->waiters);
@@ -117,7 +118,7 @@ static void give_room(struct wait *wait, const struct few *few)
 
 /* ---- looking ---- */
 
-static bool is_ready(const lc_waitable *waitable)
+static bool waitable_is_ready(const lc_waitable *waitable)
 {
     switch (waitable->kind) {
     case LC_WAITABLE_HANDLE:
@@ -136,25 +137,26 @@ static bool is_ready(const lc_waitable *waitable)
 }
 
 /*
- * From the last to the first, of those below `bound`: if two became ready in the order of their
- * index and the later is seen, the earlier is seen too. @return the lowest that is ready, or
- * `bound`.
+ * Looks at those below `bound`, from the last to the first: if two have become ready in the order
+ * of their index and the later is seen ready, the earlier is seen ready too. @return the lowest
+ * index that is ready, or `bound`.
  */
-static size_t look_at_objects(const struct wait *wait, size_t bound)
+static size_t wait_look_at_objects(const struct wait *wait, size_t bound)
 {
     size_t found = bound;
+    LC__ASSERT(bound <= wait->count + 1);
     if (bound > wait->count) {
         found = lc_handle_is_closed(wait->end) ? wait->count : bound;
         bound = wait->count;
     }
     for (size_t i = bound; i-- > 0;)
-        if (is_ready(&wait->waitables[i]))
+        if (waitable_is_ready(&wait->waitables[i]))
             found = i;
     return found;
 }
 
 /* Fills `polled` with the descriptors below `bound`, in order. */
-static size_t collect_descriptors(struct wait *wait, size_t bound)
+static size_t wait_collect_descriptors(struct wait *wait, size_t bound)
 {
     size_t used = 0;
     for (size_t i = 0; i < wait->count && i < bound; i++) {
@@ -162,13 +164,14 @@ static size_t collect_descriptors(struct wait *wait, size_t bound)
         if (waitable->kind == LC_WAITABLE_FD)
             wait->polled[used++] = (struct pollfd){waitable->fd, waitable->events, 0};
     }
+    LC__ASSERT(used <= wait->poll_count);
     return used;
 }
 
-/* @return as look_at_objects; or -EBADF and the like in *error. */
-static size_t look_at_descriptors(struct wait *wait, size_t bound, int *error)
+/* @return as wait_look_at_objects(). *error becomes -EBADF, or what poll(2) says. */
+static size_t wait_look_at_descriptors(struct wait *wait, size_t bound, int *error)
 {
-    size_t used = collect_descriptors(wait, bound);
+    size_t used = wait_collect_descriptors(wait, bound);
     if (used == 0)
         return bound;
     int ready = lc__poller_now(wait->polled, used);
@@ -192,28 +195,28 @@ static size_t look_at_descriptors(struct wait *wait, size_t bound, int *error)
 }
 
 /*
- * Descriptors are all looked at in one call, so after it the objects of lower index are looked at
- * again, and then the descriptors below those: until nothing earlier is found, what is returned is
- * the earliest of lowest index.
+ * One call looks at all descriptors, so after it this looks again at the objects of lower index,
+ * and then at the descriptors below those, until it finds nothing of a lower index.
+ * @return the lowest index that is ready, or the count and 1.
  */
-static size_t look(struct wait *wait, int *error)
+static size_t wait_look(struct wait *wait, int *error)
 {
     size_t found = wait->count + 1;
     size_t before;
     do {
         before = found;
-        found = look_at_objects(wait, found);
+        found = wait_look_at_objects(wait, found);
         if (wait->poll_count > 0)
-            found = look_at_descriptors(wait, found, error);
+            found = wait_look_at_descriptors(wait, found, error);
     } while (wait->poll_count > 0 && found < before && *error == 0);
     return found;
 }
 
 /* ---- waiting ---- */
 
-static bool show_one(struct wait *wait, const lc_waitable *waitable, struct lc__waiter *waiters)
+static bool wait_show(struct wait *wait, const lc_waitable *waitable, struct lc__waiter *waiters)
 {
-    size_t needed = (size_t)waiters_needed(waitable);
+    size_t needed = (size_t)waitable_waiters(waitable);
     for (size_t i = 0; i < needed; i++)
         waiters[i] = (struct lc__waiter){.parker = &wait->parker};
     switch (waitable->kind) {
@@ -233,10 +236,11 @@ static bool show_one(struct wait *wait, const lc_waitable *waitable, struct lc__
 }
 
 /*
- * Takes back what show_one gave. `shown`: whether a handle took the waiter. @return how many
- * unparks it stands for.
+ * Takes back what wait_show() gave. `shown`: whether a handle took the waiter. @return how many
+ * unparks have come from the waitable, or are about to.
  */
-static unsigned take_back_one(const lc_waitable *waitable, struct lc__waiter *waiters, bool shown)
+static unsigned waitable_take_back(const lc_waitable *waitable, struct lc__waiter *waiters,
+                                   bool shown)
 {
     switch (waitable->kind) {
     case LC_WAITABLE_HANDLE:
@@ -254,14 +258,16 @@ static unsigned take_back_one(const lc_waitable *waitable, struct lc__waiter *wa
     return 0;
 }
 
-/* The waitable at an index; `end` stands behind the last. */
-static lc_waitable waitable_at(const struct wait *wait, size_t i)
+/* The waitable at an index; `end` has the index behind the last. */
+static lc_waitable wait_waitable_at(const struct wait *wait, size_t i)
 {
+    LC__ASSERT(i < wait->count || wait->end);
     return i < wait->count ? wait->waitables[i] : lc_on_handle(wait->end);
 }
 
-static int sleep_once(struct wait *wait, int64_t deadline)
+static int wait_sleep(struct wait *wait, int64_t deadline)
 {
+    LC__ASSERT(deadline != LC_NOW);
     struct lc__park_reason reason = {"any of several", wait->waitables};
     int64_t until = wait->has_signals ? lc__deadline_for_signals(deadline) : deadline;
     int result;
@@ -270,7 +276,7 @@ static int sleep_once(struct wait *wait, int64_t deadline)
             reason.what = wait->end ? "the end of a context" : "time to pass";
         result = lc__park(&wait->parker, 0, until, &reason);
     } else {
-        size_t used = collect_descriptors(wait, wait->count);
+        size_t used = wait_collect_descriptors(wait, wait->count);
         if (wait->count == 1)
             reason.what = "a descriptor";
         result = lc__poller_park(&wait->parker, 0, wait->polled, used, until, &reason);
@@ -279,9 +285,8 @@ static int sleep_once(struct wait *wait, int64_t deadline)
 }
 
 /*
- * One round. It stops showing waiters at the first thing found ready: the look that follows tells
- * which. All unparks that the shown waiters stand for have happened when it returns, so their
- * memory is free again.
+ * One round. It stops showing waiters at the first thing that is ready; the look that follows finds
+ * out which is. It returns after the last unpark of its waiters, so their memory is free again.
  */
 static int wait_round(struct wait *wait, int64_t deadline)
 {
@@ -290,23 +295,25 @@ static int wait_round(struct wait *wait, int64_t deadline)
     size_t i = 0;
     bool waits = true;
     for (; i < all && waits; i++) {
-        lc_waitable waitable = waitable_at(wait, i);
-        waits = show_one(wait, &waitable, &wait->waiters[used]);
-        used += (size_t)waiters_needed(&waitable);
+        lc_waitable waitable = wait_waitable_at(wait, i);
+        waits = wait_show(wait, &waitable, &wait->waiters[used]);
+        used += (size_t)waitable_waiters(&waitable);
     }
-    int result = waits ? sleep_once(wait, deadline) : 0;
+    LC__ASSERT(used <= wait->waiter_count);
+    int result = waits ? wait_sleep(wait, deadline) : 0;
     unsigned unparks = 0;
     while (i-- > 0) {
-        lc_waitable waitable = waitable_at(wait, i);
-        used -= (size_t)waiters_needed(&waitable);
-        unparks += take_back_one(&waitable, &wait->waiters[used], waits);
-        waits = true; /* only the last shown can have been refused */
+        lc_waitable waitable = wait_waitable_at(wait, i);
+        used -= (size_t)waitable_waiters(&waitable);
+        unparks += waitable_take_back(&waitable, &wait->waiters[used], waits);
+        waits = true; /* only the last that was shown can have been refused */
     }
+    LC__ASSERT(used == 0);
     lc__park_until(&wait->parker, unparks);
     return result;
 }
 
-static int init_parker(struct wait *wait)
+static int wait_init_parker(struct wait *wait)
 {
     if (wait->poll_count > 0)
         return lc__parker_init_poll(&wait->parker);
@@ -314,14 +321,14 @@ static int init_parker(struct wait *wait)
     return 0;
 }
 
-static void end_parker(struct wait *wait)
+static void wait_end_parker(struct wait *wait)
 {
     if (wait->poll_count > 0)
         lc__parker_end_poll(&wait->parker);
 }
 
-/* The thread that waits for signals is the one to get them. @return whether to put `kept` back. */
-static bool unblock_signals(const struct wait *wait, sigset_t *kept)
+/* The thread that waits for signals gets them. @return whether the caller puts `kept` back. */
+static bool wait_unblock_signals(const struct wait *wait, sigset_t *kept)
 {
     bool changed = false;
     for (size_t i = 0; i < wait->count; i++) {
@@ -341,7 +348,7 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
     int waited = 0;
     for (;;) {
         int error = 0;
-        size_t found = look(wait, &error);
+        size_t found = wait_look(wait, &error);
         if (error < 0)
             return error;
         if (found <= wait->count)
@@ -350,12 +357,12 @@ static int wait_in_rounds(struct wait *wait, int64_t deadline)
             return waited;
         if (deadline == LC_NOW)
             return -ETIMEDOUT;
-        waited = init_parker(wait);
+        waited = wait_init_parker(wait);
         if (waited < 0)
             return waited;
         waited = wait_round(wait, deadline);
-        end_parker(wait);
-        /* Not looked at again: the number may be another descriptor's by now, or nothing counts. */
+        wait_end_parker(wait);
+        /* No look: the descriptor's number may be another one's by now; or the task has to end. */
         if (waited == -EBADF || waited == -EINTR)
             return waited;
     }
@@ -367,17 +374,17 @@ int lc__wait_any_holding(lc_waitable *waitables, size_t count, lc_handle *end, i
         return -ENOTSUP;
     struct wait wait = {.waitables = waitables, .count = count, .end = end};
     struct few few;
-    int result = measure(&wait);
+    int result = wait_measure(&wait);
     if (result < 0)
         return result;
     sigset_t kept;
-    bool mask_changed = wait.has_signals && unblock_signals(&wait, &kept);
-    result = make_room(&wait, &few);
+    bool mask_changed = wait.has_signals && wait_unblock_signals(&wait, &kept);
+    result = wait_make_room(&wait, &few);
     if (result == 0)
         result = wait_in_rounds(&wait, deadline);
     if (mask_changed)
         pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    give_room(&wait, &few);
+    wait_give_room(&wait, &few);
     return result;
 }
 
@@ -386,11 +393,11 @@ int lc__wait_any(lc_waitable *waitables, size_t count, lc_handle *end, int64_t d
     lc__task_check();
     int result = lc__wait_any_holding(waitables, count, end, deadline);
     if (result < 0)
-        lc__task_check(); /* a descriptor's fault may hide -EINTR */
+        lc__task_check(); /* an error of a descriptor may hide -EINTR */
     return result;
 }
 
-/* Whether it is the waitable that makes lc__wait_any answer -EINVAL; if so, logs why. */
+/* Logs why the waitable makes a wait answer -EINVAL. @return false: it does not. */
 static bool waitable_refuse(const char *caller, const lc_waitable *waitables, size_t index)
 {
     static const char *const makers[] = {
@@ -401,14 +408,14 @@ static bool waitable_refuse(const char *caller, const lc_waitable *waitables, si
     };
     const lc_waitable *waitable = &waitables[index];
     size_t kind = (size_t)waitable->kind;
-    if (waiters_needed(waitable) < 0 && kind < sizeof makers / sizeof makers[0])
+    if (waitable_waiters(waitable) < 0 && kind < sizeof makers / sizeof makers[0])
         lc__refuse("%s: waitable %zu is %s(NULL): it waits for nothing", caller, index,
                    makers[kind]);
-    else if (waiters_needed(waitable) < 0)
+    else if (waitable_waiters(waitable) < 0)
         lc__refuse("%s: waitable %zu is of kind %zu, which does not exist; lc_on_handle and its "
                    "siblings make waitables",
                    caller, index, kind);
-    else if (waitable->kind == LC_WAITABLE_SIGNALS && is_watched_twice(waitables, index))
+    else if (waitable->kind == LC_WAITABLE_SIGNALS && waitable_is_watched_twice(waitables, index))
         lc__refuse("%s: waitable %zu is a watch of signals that stands before it as well", caller,
                    index);
     else
@@ -437,7 +444,7 @@ int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline)
 
 /* ---- all of several ---- */
 
-/* Waits until each that is not a handle has been ready once, and makes NONE of it in `left`. */
+/* Waits until each waitable of `left` has been ready once, and then makes it LC_WAITABLE_NONE. */
 static int wait_for_passing(lc_waitable *waitables, lc_waitable *left, size_t count,
                             int64_t deadline)
 {
@@ -461,12 +468,9 @@ int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline)
     if (count > LC_WAIT_MAX || (count > 0 && !waitables))
         return lc__wait_refuse("lc_wait_all", waitables, count);
     for (size_t i = 0; i < count; i++)
-        if (waiters_needed(&waitables[i]) < 0)
+        if (waitable_waiters(&waitables[i]) < 0)
             return lc__wait_refuse("lc_wait_all", waitables, count);
-    /*
-     * A handle stays closed, so handles can wait their turn; the others are watched together,
-     * first.
-     */
+    /* A handle stays closed, so handles come last, one after the other. */
     lc_waitable few[FEW];
     lc_waitable *left = count > FEW ? lc__allocate_array(count, sizeof *left) : few;
     if (!left)

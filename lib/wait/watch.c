@@ -1,9 +1,10 @@
 /*
  * watch.c: a value with versions, for many readers. See <lifecycle/watch.h>.
  *
- * The watch has one reference to the current value, each reader one to what it has read. The lock
- * is for the one pointer: a reader takes its reference under it, so that no publish can give the
- * watch's back in between. Handles close, and values are released, after the lock is given back.
+ * The watch has a reference to the current value, and each reader has one to the value it has read.
+ * The lock protects the pointer to the current value: a reader takes its reference under it, so
+ * that no lc_watch_publish gives back the watch's reference in between. Handles close, and values
+ * are released, without the lock.
  */
 #include <lifecycle/watch.h>
 
@@ -40,7 +41,7 @@ LC__HANDLE_OWNER(replaced_owner, lc_watch_value, replaced, lc_watch_value_ref,
 /* ---- values ---- */
 
 /* NULL: no memory. */
-static lc_watch_value *value_new(void *data, void (*release)(void *data))
+static lc_watch_value *watch_value_new(void *data, void (*release)(void *data))
 {
     lc_watch_value *value = lc__allocate(sizeof *value);
     if (!value)
@@ -59,7 +60,7 @@ lc_watch_value *lc_watch_value_ref(lc_watch_value *value)
     return value;
 }
 
-static void release_value(const lc_watch_value *value)
+static void watch_value_release(const lc_watch_value *value)
 {
     int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
@@ -69,13 +70,11 @@ static void release_value(const lc_watch_value *value)
 
 void lc_watch_value_unref(lc_watch_value *value)
 {
-    /*
-     * At a count of 1 no other reference can come: the watch, which gives them out, has that one.
-     */
+    /* At a count of 1 no other reference can come: the watch, which gives them, has it. */
     if (!value || !lc__refs_drop(&value->refs))
         return;
     if (value->release)
-        release_value(value);
+        watch_value_release(value);
     lc__handle_destroy(&value->replaced);
     lc__free(value);
 }
@@ -124,10 +123,9 @@ void lc_watch_unref(lc_watch *watch)
 }
 
 /*
- * The lock orders the value's contents before every read of it, and the new value before the close
- * of the old one's handle: a reader that sees that closed and then reads takes the lock later. A
- * reader that takes the lock before this call has the handle that this call closes. So none waits
- * for ever.
+ * A reader that takes the lock after this call sees the new value with its contents. A reader that
+ * takes the lock before this call has the handle that this call closes. A reader that sees the
+ * handle closed takes the lock later. So no reader waits for ever, or misses the last value.
  */
 int lc_watch_publish(lc_watch *watch, void *value, void (*release)(void *value))
 {
@@ -135,7 +133,7 @@ int lc_watch_publish(lc_watch *watch, void *value, void (*release)(void *value))
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    lc_watch_value *made = value_new(value, release);
+    lc_watch_value *made = watch_value_new(value, release);
     if (!made)
         return -ENOMEM;
     lc__spinlock_lock(&watch->lock);
