@@ -111,9 +111,9 @@ LC_API unsigned lc_executor_threads(const lc_executor *executor);
  * Makes the calling thread one of the executor's, and runs `run(arg)` in a fiber of this thread,
  * with a stack of 1 MiB. So main can be a fiber, and no other thread is needed.
  *
- * With a simulated executor (simulate.h) this is how a simulation runs.
- * It returns when `run` and all fibers of this thread have ended. Isolates go on, on other threads;
- * in a simulation the call waits for them too.
+ * With a simulated executor (simulate.h) this runs a simulation. The call returns when `run` and
+ * all fibers of this thread have ended. Isolates go on, on other threads; in a simulation the call
+ * waits for them too.
  * @param executor  NULL: the default one.
  * @return what `run` returned, NULL if it threw; -EDEADLK in a fiber; -EINVAL without a function;
  * -EAGAIN: the executor has LC_EXECUTOR_THREADS_MAX threads; -ENOMEM; -ENOTSUP in a forked child.

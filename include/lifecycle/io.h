@@ -10,7 +10,7 @@
  * The calls work in threads and in fibers, where only the calling fiber waits, and in simulations
  * (simulate.h). Any number of threads and fibers may use one descriptor. No call is a pthread
  * cancellation point. A descriptor that is made here is non-blocking and close-on-exec; it belongs
- * to the caller, who closes it by close(2).
+ * to the caller, for close(2).
  *
  * A context of NULL never ends. Each call tries first, and waits only if it must. So if a
  * connection or bytes have come, the call returns them even if the context has ended or the

@@ -104,8 +104,8 @@ typedef struct lc_isolate_group_options {
     size_t size;           /**< sizeof(lc_isolate_group_options) */
     const char *name;      /**< 1 to LC_NAME_MAX bytes; copied. NULL: "isolates" */
     lc_executor *executor; /**< NULL: lc_executor_current() */
-    unsigned threads; /**< how many threads its isolates run on at a time at most; 0: all */
-    void *data;       /**< for lc_isolate_group_data */
+    unsigned threads;      /**< how many threads its isolates run on at a time at most; 0: all */
+    void *data;            /**< for lc_isolate_group_data */
     void (*release)(void *data); /**< called when the group is freed; NULL: nothing to free */
 } lc_isolate_group_options;
 
@@ -172,9 +172,9 @@ typedef struct lc_isolate_options {
      */
     bool hold_at_start;
     bool hold_at_exit;
-    lc_when_full when_full; /**< what a send does at mailbox_limit; 0: LC_FULL_REFUSE */
-    lc_send_port on_error;  /**< an error listener from the start; LC_NO_PORT: none */
-    lc_send_port on_exit;   /**< an exit listener from the start; LC_NO_PORT: none */
+    lc_when_full when_full;   /**< what a send does at mailbox_limit; 0: LC_FULL_REFUSE */
+    lc_send_port on_error;    /**< an error listener from the start; LC_NO_PORT: none */
+    lc_send_port on_exit;     /**< an exit listener from the start; LC_NO_PORT: none */
     lc_payload exit_response; /**< the message to on_exit; copied, or moved if the spawn succeeds */
     /** How many messages can wait. 0: LC_MAILBOX_DEFAULT; LC_MAILBOX_UNLIMITED: no limit. */
     size_t mailbox_limit;

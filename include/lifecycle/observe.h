@@ -1,6 +1,5 @@
 /*
- * observe.h: looking at what is supervised: snapshots, and the stream of what changes. For
- * supervisors (supervisor.h) and trees (tree.h) alike.
+ * observe.h: snapshots and events of supervisors (supervisor.h) and trees (tree.h).
  */
 #ifndef LIFECYCLE_OBSERVE_H
 #define LIFECYCLE_OBSERVE_H
@@ -14,12 +13,12 @@
 LC_BEGIN_DECLARATIONS
 
 /**
- * What a node is about. Of a tree: starting (its NEW), ready (HEALTHY), done, dead and canceled; in
- * a snapshot also back-off, which its observers are not told of.
+ * The state of a node. The states of a tree's runnable are starting (its NEW), ready (HEALTHY),
+ * done, dead and canceled; in a snapshot also back-off, of which there is no event.
  */
 typedef enum lc_node_state {
-    LC_NODE_WAITING = 0,  /**< not running: for its dependencies, or for dependants that stop */
-    LC_NODE_BACKOFF = 1,  /**< not running: pauses before a restart */
+    LC_NODE_WAITING = 0,  /**< does not run: waits for dependencies, or dependants that stop */
+    LC_NODE_BACKOFF = 1,  /**< does not run: pauses before a restart */
     LC_NODE_STARTING = 2, /**< runs and is not ready */
     LC_NODE_READY = 3,    /**< runs and is ready */
     LC_NODE_FAILING = 4,  /**< has failed, and still runs */
@@ -37,37 +36,37 @@ LC_API const char *lc_node_state_name(lc_node_state state);
 
 /* ---- snapshots ---- */
 
-/** One node, as it was at the snapshot's time. */
+/** One node at the snapshot's time. */
 typedef struct lc_node_status {
-    /** In a tree the distinguished name: root.a.b. Nested, behind its parent's: inner/store. */
+    /** In a tree the distinguished name: root.a.b. Nested, after its parent's name: inner/store. */
     const char *name;
     lc_node_state state;
     int64_t since;         /**< when it entered the state, as lc_now */
     uint64_t instance;     /**< how many times it has been started */
-    uint64_t restarts;     /**< of these, how many were restarts */
-    const lc_error *error; /**< the last it had; NULL: none */
-    const char *waits_for; /**< for a person; "": nothing */
+    uint64_t restarts;     /**< how many of these starts were restarts */
+    const lc_error *error; /**< its last error; NULL: none */
+    const char *waits_for; /**< in words; "": nothing */
     bool overdue;          /**< it should have stopped by now */
-    size_t parent;     /**< index of its parent, of a runnable or a nested node; its own: none */
-    size_t first_link; /**< index of the first of its dependencies among the links */
-    size_t link_count; /**< how many dependencies it has */
+    size_t parent;         /**< index of its parent; its own index: it has none */
+    size_t first_link;     /**< index of the first of its dependencies among the links */
+    size_t link_count;     /**< how many dependencies it has */
 } lc_node_status;
 
 /** A dependency. */
 typedef struct lc_node_link {
-    size_t dependency;     /**< index of the node depended upon */
+    size_t dependency;     /**< index of the node that it depends on */
     const char *condition; /**< "ready", "started", "completed" */
     bool restart_along;
     bool met; /**< whether the condition is met at this time */
 } lc_node_link;
 
-/** How many of the temporary nodes that have ended a snapshot shows: the last ones. */
+/** A snapshot shows so many of the temporary nodes that have ended: the last ones. */
 #define LC_SNAPSHOT_ENDED_MAX 16
 
 /**
- * All nodes at one moment. A graph's in the order added, a tree's parents before their children;
- * then the last LC_SNAPSHOT_ENDED_MAX temporary nodes that have ended and are forgotten;
- * behind them what is nested in the nodes.
+ * All nodes at one moment: those of a graph in the order in which they were added, those of a tree
+ * with parents before children; then the last LC_SNAPSHOT_ENDED_MAX temporary nodes that have
+ * ended; then the nodes that are nested in nodes.
  */
 typedef struct lc_snapshot {
     const char *name; /**< of the supervisor or tree */
@@ -78,7 +77,7 @@ typedef struct lc_snapshot {
     size_t link_count;
 } lc_snapshot;
 
-/** Frees a snapshot and what was printed of it. NULL is allowed. */
+/** Frees a snapshot and its printed text. NULL is allowed. */
 LC_API void lc_snapshot_free(lc_snapshot *snapshot);
 
 /** How a snapshot is printed. */
@@ -90,47 +89,46 @@ typedef enum lc_snapshot_format {
 
 /**
  * Prints a snapshot.
- * @return the text, which lives as long as the snapshot; NULL if memory has run out or the format
- * is none of these.
+ * @return the text, which lives as long as the snapshot; NULL if memory has run out or there is no
+ * such format.
  */
 LC_API const char *lc_snapshot_print(lc_snapshot *snapshot, lc_snapshot_format format);
 
 /* ---- the stream of events ---- */
 
-/** What an event tells. */
+/** What an event says. */
 typedef enum lc_event_kind {
     LC_EVENT_STATE = 0,    /**< a node has entered a state */
-    LC_EVENT_STOPPING = 1, /**< everything is being stopped; `error` says why, if it failed */
+    LC_EVENT_STOPPING = 1, /**< everything is being stopped; after a failure `error` says why */
     LC_EVENT_HALTING = 2,  /**< everything is being stopped for a spin-halt; `error` says why */
-    LC_EVENT_ENDED = 3     /**< nothing runs any more; `error` is what the run returns, or NULL */
+    LC_EVENT_ENDED = 3     /**< nothing runs any more; `error` is the result of the run, or NULL */
 } lc_event_kind;
 
-/** Something that has happened. */
+/** An event. */
 typedef struct lc_event {
     lc_event_kind kind;
     int64_t time;          /**< as lc_now */
-    const char *name;      /**< of the node; "" if it is about the whole */
+    const char *name;      /**< of the node; "": the event is about the whole */
     lc_node_state state;   /**< of the node */
     uint64_t instance;     /**< of the node */
-    const lc_error *error; /**< of the node, where the state comes of one; NULL */
-    uint64_t lost;         /**< how many events before this one the observer has lost */
+    const lc_error *error; /**< the error that led to the node's state; NULL: none */
+    uint64_t lost;         /**< how many events the observer has lost before this one */
 } lc_event;
 
 typedef struct lc_observer lc_observer;
 
-/** The most events an observer can ask to have kept. */
+/** The largest capacity of an observer, in events. */
 #define LC_OBSERVER_EVENTS_MAX 1048576
 
 /**
- * Waits for the next event. By one caller at a time.
+ * Waits for the next event. Only one thread or fiber may call it at a time.
  * @param event  receives it, for lc_event_free.
- * @return 0; -ETIMEDOUT; -EPIPE when the supervisor is gone and all was told; -EINVAL; -ENOTSUP in
- * a forked child.
+ * @return 0; -ETIMEDOUT; -EPIPE: the supervisor is gone, and there are no more events; -EINVAL;
+ * -ENOTSUP in a forked child.
  */
 LC_API int lc_observer_next(lc_observer *observer, lc_event **event, int64_t deadline);
 /**
- * For lc_wait_any: there is an event, or there will be none any more; then ask lc_observer_next
- * with LC_NOW.
+ * For lc_wait_any: ready when lc_observer_next with LC_NOW returns an event or -EPIPE.
  */
 LC_API lc_waitable lc_on_observer(lc_observer *observer);
 /** Frees an event. NULL is allowed. */

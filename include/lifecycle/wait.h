@@ -1,10 +1,10 @@
 /*
- * wait.h: waiting for the first of several things, for all of them, for time to pass, for a process
- * signal. io.h has the wait for a single descriptor.
+ * wait.h: waits for the first of several things, for all of them, for some time, for a process
+ * signal. io.h has the wait for a single descriptor, context.h the waits that the end of a context
+ * ends too.
  *
  * Waits take a deadline (time.h). None is a pthread cancellation point. A wait works in any fiber
- * and any thread, also those the library did not make. To be woken by the end of a context as well,
- * use the waits of context.h.
+ * and any thread, also in a thread that the library did not make.
  */
 #ifndef LIFECYCLE_WAIT_H
 #define LIFECYCLE_WAIT_H
@@ -21,7 +21,7 @@ typedef struct lc_process_signals lc_process_signals;
 
 /** What a waitable waits for. */
 typedef enum lc_waitable_kind {
-    LC_WAITABLE_NONE = 0, /**< never comes: a place kept empty */
+    LC_WAITABLE_NONE = 0, /**< nothing: an empty place */
     LC_WAITABLE_HANDLE,   /**< the handle closes */
     LC_WAITABLE_RECEIVE,  /**< the channel has an item, or is closed */
     LC_WAITABLE_SEND,     /**< the channel has room, or is closed */
@@ -30,7 +30,7 @@ typedef enum lc_waitable_kind {
 } lc_waitable_kind;
 
 /**
- * One thing to wait for: a small value, made by the functions below. It refers, and owns nothing.
+ * One thing to wait for: a small value, made by the functions below. It has no reference.
  */
 typedef struct lc_waitable {
     lc_waitable_kind kind;
@@ -57,7 +57,7 @@ static inline lc_waitable lc_on_handle(lc_handle *handle)
     return lc_waitable_make(LC_WAITABLE_HANDLE, handle, -1, 0);
 }
 /**
- * Ready when a receive would not wait. With several receivers it may wait after all: use LC_NOW.
+ * Ready when a receive would not wait. Another receiver may be faster: receive with LC_NOW.
  */
 static inline lc_waitable lc_on_receive(lc_channel *channel)
 {
@@ -82,14 +82,13 @@ static inline lc_waitable lc_on_signals(lc_process_signals *signals)
     return lc_waitable_make(LC_WAITABLE_SIGNALS, signals, -1, 0);
 }
 
-/** The most waitables one wait takes. */
+/** How many waitables one wait takes. */
 #define LC_WAIT_MAX 65536
 
 /**
  * Waits until one of the waitables is ready. On entry and after each wake-up it looks at them from
- * the last to the first, and returns the lowest index found ready: of two events that happened in
- * the order of their index, it never misses the earlier. List an error before done, and an error is
- * never lost.
+ * the last to the first, and returns the lowest index that is ready. So if two events happen in the
+ * order of their indices, it returns the first: list an error before done, and no error is missed.
  * @return the index; -ETIMEDOUT; -EINVAL (a waitable without its object, a signal watch twice, too
  *         many of them: the log says which); -EBADF (a descriptor that is not open, or was
  *         forgotten by lc_fd_forget);
@@ -106,21 +105,19 @@ LC_API int lc_wait_any(lc_waitable *waitables, size_t count, int64_t deadline);
 LC_API int lc_wait_all(lc_waitable *waitables, size_t count, int64_t deadline);
 
 /**
- * Lets `timeout` nanoseconds pass on the caller's clock. @return 0, or -ENOTSUP in a forked child.
+ * Waits for `timeout` nanoseconds on the caller's clock. @return 0, or -ENOTSUP in a forked child.
  */
 LC_API int lc_sleep(int64_t timeout);
 
-/**
- * The most watches of process signals at one time.
- */
+/** How many watches of process signals there can be at a time. */
 #define LC_PROCESS_SIGNALS_MAX 64
 
 /**
- * Starts to watch process signals. While a signal is watched, the library's handler is
- * installed for it; the disposition found is put back when the last watch ends, if ours is still in
- * place. Each watch is told of each signal. Signals are remembered from here on, so none is lost
- * between two waits; several of one number may be told as one. A watch is waited on by one worker
- * at a time. In a simulation it is told of what lc_simulation_signal delivers there, and nothing is
+ * Starts to watch process signals. While a signal is watched, the library's handler is installed
+ * for it; the end of the last watch restores the disposition before that, unless the program has
+ * changed it. Each watch gets each of its signals. It keeps them from this call on, so none is lost
+ * between two waits; several of one number may count as one. Only one worker may wait for a watch
+ * at a time. In a simulation a watch gets the signals of lc_simulation_signal, and no handler is
  * installed.
  * @param signals  the numbers (SIGTERM, ...), `count` of them.
  * @param watch    receives the watch, for lc_process_signals_free; or NULL.
@@ -130,12 +127,12 @@ LC_API int lc_sleep(int64_t timeout);
 LC_API LC_MUST_CHECK lc_error *lc_process_signals_new(const int *signals, size_t count,
                                                       lc_process_signals **watch);
 /**
- * Ends the watch; what it was not asked for is dropped. Nothing may wait on it. NULL is allowed.
+ * Ends the watch, and drops the signals that it has kept. Nothing may wait for it. NULL is allowed.
  */
 LC_API void lc_process_signals_free(lc_process_signals *watch);
 /**
- * Waits for a watched signal. While it waits the calling thread has the watched signals unblocked;
- * an executor's thread, once one of its fibers has waited, from then on.
+ * Waits for a watched signal. During the wait the calling thread has the watched signals unblocked;
+ * an executor's thread keeps them unblocked once one of its fibers has waited.
  * @return the signal's number, lowest first when several came; -ETIMEDOUT; -EINVAL; -ENOTSUP in a
  *         forked child.
  */

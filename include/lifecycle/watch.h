@@ -15,9 +15,8 @@
  *         return NULL;
  *     }
  *
- * Each value has a version. A reader holds the value that it has read for as long as it likes,
- * while newer ones come; it may pass over values, but never over the last one: the handle of a
- * value closes only once a newer value can be read.
+ * Each value has a version. A reader may keep a value while newer ones are published. It may miss
+ * values, but never the last one: the handle of a value closes only once a newer value can be read.
  *
  * All calls are thread-safe.
  */
@@ -37,28 +36,28 @@ LC_API LC_MUST_CHECK lc_watch *lc_watch_new(void);
 /** One more reference. NULL gives NULL. */
 LC_API lc_watch *lc_watch_ref(lc_watch *watch);
 /**
- * Gives a reference back. The last one gives the current value back, whose handle then never
- * closes: a reader that waits for it waits under a context, or keeps a reference to the watch.
- * NULL is allowed.
+ * Gives a reference back. The last one gives the current value back, and the handle of that value
+ * then never closes: a reader waits for it under a context, or has a reference to the watch. NULL
+ * is allowed.
  */
 LC_API void lc_watch_unref(lc_watch *watch);
 
 /**
- * Makes `value` the current one, and then closes the handle of the value before it. Calls that come
- * from several threads at once are put in one order, which is that of the versions.
+ * Makes `value` the current one, then closes the handle of the value before it. Calls of several
+ * threads have one order, that of the versions.
  * @param value    taken over if the call succeeds; NULL is a value like any other.
- * @param release  called with `value` once: when a newer one was published, or the watch is gone,
- * and no reader holds it any more. It runs on the stack of the call that gives the last reference
- * back, with no lock held. NULL if there is nothing to free.
+ * @param release called with `value` once, when a newer one was published or the watch is gone, and
+ *                 no reader has a reference. It is called on the stack of the call that gives the
+ *                 last reference back, without a lock. NULL: there is nothing to free.
  * @return 0; -EINVAL without a watch; -ENOMEM; -ENOTSUP in a forked child. After an error the value
- * is still the caller's, and the current value is the one before.
+ * is still the caller's, and the current value stays.
  */
 LC_API int lc_watch_publish(lc_watch *watch, void *value, void (*release)(void *value));
 
 /**
- * Reads the current value. It takes no memory, and a lock for a few instructions: a call that
- * begins after a publish has returned, or after the handle of a value was seen closed, finds that
- * newer value or a later one, with all that was written to it before it was published.
+ * Reads the current value. A call after a publish has returned, or after the caller has seen the
+ * handle of a value closed, finds the newer value or a later one, and all that was written to it
+ * before it was published. It allocates nothing, and holds a lock for a few instructions.
  * @return a reference; NULL: none was published yet (or no watch).
  */
 LC_API LC_MUST_CHECK lc_watch_value *lc_watch_read(lc_watch *watch);
@@ -66,7 +65,7 @@ LC_API LC_MUST_CHECK lc_watch_value *lc_watch_read(lc_watch *watch);
 /** The handle that closes when the first value is published. Lives as long as the watch. */
 LC_API lc_handle *lc_watch_published(lc_watch *watch);
 
-/** What was published. Lives as long as the value. */
+/** The pointer that was published. Lives as long as the value. */
 LC_API void *lc_watch_value_data(const lc_watch_value *value);
 /** 1 for the first value of a watch, then 2, 3, ...; 0 for NULL. */
 LC_API uint64_t lc_watch_value_version(const lc_watch_value *value);

@@ -1,5 +1,5 @@
 /*
- * worker.h: one function of a component: what it runs on, the worker itself, and its ready token.
+ * worker.h: workers: one function of a component, the kind of worker, and its ready token.
  * Managers (manager.h) and nodes (supervisor.h) are made of workers.
  */
 #ifndef LIFECYCLE_WORKER_H
@@ -27,34 +27,35 @@ LC_API const char *lc_worker_name(void);
 
 /** What a worker runs on. */
 typedef enum lc_worker_kind {
-    LC_KIND_DEFAULT = 0, /**< the kind of the builder, node or group it is in; else a thread */
+    LC_KIND_DEFAULT = 0, /**< the kind of its builder, node or group; else a thread */
     LC_THREAD = 1,       /**< a fresh thread of its own: any code is safe in it */
-    LC_FIBER = 2         /**< a fiber of an executor: executor.h says what its code keeps to */
+    LC_FIBER = 2         /**< a fiber of an executor: executor.h has rules for its code */
 } lc_worker_kind;
 
 /**
  * The work. It signals `ready` once it is operational, works until `context` ends, and returns.
  * @param context  the manager's signaler context, shared by its workers; borrowed until the return.
  * @param ready    the worker's ready token, borrowed until the return.
- * @return NULL when it has finished, also when it was told to; an error, given over, if it failed.
- * Once `context` has ended, an error with the code of the context's error is as good as NULL.
+ * @return NULL when it has finished or was told to stop; an error, which the library takes over, if
+ * it has failed. Once `context` has ended, an error with the code of the context's error counts as
+ * NULL.
  */
 typedef lc_error *(*lc_worker_function)(lc_context *context, lc_ready *ready, void *arg);
 
-/** One worker of a component; see LC_WORKER. Zero means the default in each field. */
+/** A worker of a component; see LC_WORKER. Zero means the default in each field. */
 typedef struct lc_worker {
-    size_t size; /**< sizeof(lc_worker); in LC_WORKERS 0 will do */
+    size_t size; /**< sizeof(lc_worker); may be 0 in LC_WORKERS */
     /** Required: 1 to LC_NAME_MAX bytes; unique within the component; copied. */
     const char *name;
     lc_worker_function run; /**< required */
-    void *arg;              /**< handed to `run`; must live as long as any component made of it */
-    lc_worker_kind kind;    /**< 0: the kind of what it is in, or a thread */
-    bool spread;            /**< of a fiber: begins on the executor's threads in turn */
+    void *arg;              /**< the argument of `run`; lives as long as any component made of it */
+    lc_worker_kind kind;    /**< 0: LC_KIND_DEFAULT */
+    bool spread;            /**< of a fiber: it begins on the executor's threads in turn */
     /** Bytes: LC_STACK_SIZE_MIN or LC_FIBER_STACK_MIN or more; 0 for the default of its kind. */
     size_t stack_size;
-    /** Of a fiber: NULL for the executor of the fiber that starts the manager, or the default. */
+    /** Of a fiber. NULL: the executor of the fiber that starts the manager, or the default. */
     lc_executor *executor;
-    /** Of a fiber: the threads it may run on; NULL for any. Borrowed until the last start. */
+    /** Of a fiber: the threads that it may run on; NULL: any. Borrowed until the last start. */
     lc_thread_group *group;
 } lc_worker;
 
@@ -67,13 +68,13 @@ typedef struct lc_worker {
 LC_API lc_error *lc_noop_worker(lc_context *context, lc_ready *ready, void *arg);
 
 /**
- * Says that the worker is operational. From any thread, any number of times, also after shutdown
- * has begun; after the worker has returned it is ignored.
+ * Says that the worker is operational. Any thread may call it, any number of times, also after the
+ * shutdown has begun; after the worker has returned it has no effect.
  */
 LC_API void lc_ready_signal(lc_ready *ready);
-/** Keeps the token beyond the worker's return, for a helper, say. */
+/** One more reference to the token, for use after the worker's return. */
 LC_API lc_ready *lc_ready_ref(lc_ready *ready);
-/** Gives a kept token back. NULL is allowed. */
+/** Gives a reference back. NULL is allowed. */
 LC_API void lc_ready_unref(lc_ready *ready);
 
 LC_END_DECLARATIONS
