@@ -70,7 +70,7 @@ static lc_error *find_more(struct dispenser *dispenser)
     return go_on_later(dispenser, error);
 }
 
-/* As many as may be open, and can report to somebody. */
+/* As many as may be open, as long as a reducer takes their reports. */
 static lc_error *hand_out(struct dispenser *dispenser)
 {
     while (dispenser->batch_count > 0 && dispenser->roster.files < dispenser->options->open) {
@@ -137,7 +137,7 @@ static lc_error *on_order(lc_message *message, void *arg)
     lc_error *error = roster_order(&dispenser->roster, order);
     if (!order->pause)
         return error;
-    /* Itself before it tells, lest it be resumed before it is paused. */
+    /* It pauses itself before it says so: else it could be resumed before it is paused. */
     lc_isolate self;
     lc_isolate_current(&self);
     int code = lc_isolate_pause(self, order->resume);

@@ -1,12 +1,13 @@
 /*
- * file.c: an isolate that counts the words of one file. It reads a piece, counts it, and sends itself
- * a message for the next: between two pieces others have their turn, and it can be paused and killed.
+ * file.c: an isolate that counts the words of one file. It reads a piece, counts it, and sends
+ * itself a message for the next piece. Between two pieces other isolates run, and it can be paused
+ * and killed.
  *
- * What lies in the page cache is read right here: that takes no longer than counting it. What has to
- * come from the disk would keep the thread from all other isolates, so lc_call_blocking has it read
- * elsewhere. The kernel tells which it is. To have everything read elsewhere would cost each piece
- * two switches of threads for nothing. To open a file here is no wait either on a local disk, since
- * the walk has just looked at it.
+ * It reads a piece that is in the page cache directly, which takes no longer than to count it. A
+ * read from the disk would keep the thread from all other isolates, so it makes that through
+ * lc_call_blocking. The kernel tells the two apart. To make every read so would cost two switches
+ * of threads for each piece. Opening a file does not wait on a local disk, since the walk has just
+ * looked at the file.
  */
 #define _GNU_SOURCE
 #include "isolates.h"
@@ -164,8 +165,8 @@ static struct file *make(char *path, size_t step, lc_send_port parts)
 }
 
 /*
- * Two are told of its end: the dispenser, and who it reports to. A spawn takes one of them; so that
- * the other misses nothing, the isolate begins only when both listen.
+ * Its end is reported to the dispenser and to its reducer. A spawn takes only one exit listener, so
+ * the isolate begins paused until the other one has been added too.
  */
 static lc_error *spawn(struct roster *roster, struct file *file)
 {

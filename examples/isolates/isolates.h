@@ -1,8 +1,8 @@
 /*
  * isolates.h: what the files of the word count share.
  *
- * The program counts the words of all files below a directory, with an isolate for each file, and is
- * an example of work spread over isolates:
+ * The program counts the words of all files below a directory, with an isolate for each file. It
+ * shows how to spread work over isolates:
  *
  *     main.c       options and exit status
  *     run.c        starts the count and waits for it: the total, errors, signals; pauses and kills
@@ -21,8 +21,7 @@
  *      dispenser -- spawns -->                  |     |     |
  *                                             file  file  file ...
  *
- * What somebody waits for goes by messages. What is only looked at, how far the count is, lies in the
- * group's data.
+ * Results go by messages. The progress, which is only shown, lies in the group's data.
  */
 #ifndef ISOLATES_H
 #define ISOLATES_H
@@ -38,7 +37,7 @@
 struct options {
     const char *directory;
     unsigned threads; /**< 0: one for each processor */
-    size_t step;      /**< bytes that are read of a file before others have their turn */
+    size_t step;      /**< bytes that are read of a file before other isolates run */
     size_t open;      /**< the most files that are open at a time */
     size_t fan_in;    /**< the most that report to one reducer */
     bool quiet;       /**< no progress */
@@ -57,7 +56,7 @@ void words_add(struct words *words, const unsigned char *bytes, size_t size);
 
 /* ---- how far it is: the data of the isolates' group ---- */
 
-/** For who looks, at any time; the result does not depend on it. */
+/** May be read at any time, for the line on the terminal. */
 struct tally {
     _Atomic uint64_t found;   /**< files */
     _Atomic uint64_t counted; /**< files, to their end */
@@ -67,14 +66,14 @@ struct tally {
 
 /* ---- messages ---- */
 
-/** To a reducer, or to who waits for the total: it adds up all that comes. */
+/** To a reducer, or to the main thread, which adds them up. */
 struct part {
     uint64_t words;
     uint64_t files;
     uint64_t ended; /**< reporters that report no more: 1 in their last message, as isolates */
 };
 
-/** To a reducer: how many report to it, and to whom it is to report when all of them have ended. */
+/** To a reducer: how many report to it, and the port for its sum when all of them have ended. */
 struct seal {
     uint64_t reporters;
     lc_send_port parent;
@@ -124,7 +123,7 @@ struct roster {
     lc_send_port errors; /**< is told of their errors */
 };
 
-/** Finds a place for one more, who can so be told it before it is spawned. */
+/** Finds a free place, so that an isolate can be told its place before it is spawned. */
 lc_error *roster_find_place(struct roster *roster, size_t *place);
 /** Spawns an isolate, which has that place until it has ended. The listeners are added here. */
 lc_error *roster_spawn(struct roster *roster, size_t place, lc_isolate_options *options,
@@ -151,18 +150,18 @@ struct tree {
     struct roster *roster;
     size_t fan_in;
     lc_send_port announcements;       /**< where reducers announce themselves */
-    lc_send_port top;                 /**< who waits for the total */
+    lc_send_port top;                 /**< the main thread's, for the total */
     bool complete;                    /**< sealed up to the top */
     struct level levels[TREE_LEVELS]; /**< files report to the first, each reducer to the next */
 };
 
 /**
- * Finds who the next file is to report to.
- * @param parts  receives it; LC_NO_PORT: a reducer is being started, ask again when it has announced
- *               itself.
+ * Finds the reducer that the next file reports to.
+ * @param parts  receives its port; LC_NO_PORT: a reducer is being started, call again when it has
+ *               announced itself.
  */
 lc_error *tree_room(struct tree *tree, lc_send_port *parts);
-/** A file has been given to who was found. */
+/** A file has been given to the reducer that was found. */
 void tree_add(struct tree *tree);
 /** A reducer has announced itself. */
 void tree_announced(struct tree *tree, const struct announcement *announcement);

@@ -1,5 +1,5 @@
 /*
- * main.c: counts the words of all files below a directory: its options, its limits, its exit status.
+ * main.c: counts the words of all files below a directory: options, limits, exit status.
  */
 #define _GNU_SOURCE
 #include "isolates.h"

@@ -1,6 +1,6 @@
 /*
- * progress.c: the line on the terminal that says how far the count is. It is drawn over itself, with
- * nothing but carriage returns and spaces, which every terminal knows.
+ * progress.c: the line on the terminal that says how far the count is. It is drawn over itself,
+ * with nothing but carriage returns and spaces, which every terminal knows.
  */
 #define _GNU_SOURCE
 #include "isolates.h"

@@ -1,6 +1,6 @@
 /*
- * roster.c: the isolates that are alive. Each has a place, which its exit response tells when it has
- * ended. Who has the roster can pause them all.
+ * roster.c: the list of the isolates that are alive. Each has a place, which its exit response
+ * names when it has ended. The owner of the roster can pause them all.
  */
 #include "isolates.h"
 

@@ -1,6 +1,7 @@
 /*
- * run.c: starts the count and waits for it: for the total, for errors, for signals, and for the time
- * to draw the progress. It runs in the main thread, and hears from the isolates by three ports.
+ * run.c: starts the count and waits for it: for the total, for errors, for signals, and for the
+ * next line of progress. It runs in the main thread, which has three ports for the isolates'
+ * messages.
  *
  *     SIGTSTP            all isolates are paused; then the process stops, as the shell expects
  *     SIGCONT            they are resumed with what they had in hand
@@ -47,7 +48,7 @@ struct run {
 static void order(const struct run *run, bool pause)
 {
     struct order order = {pause, run->resume};
-    lc_send(run->orders, &order, sizeof order); /* if it has ended, nobody minds */
+    lc_send(run->orders, &order, sizeof order); /* dropped if it has ended */
 }
 
 static void resume(const struct run *run)
@@ -56,7 +57,7 @@ static void resume(const struct run *run)
     order(run, false);
 }
 
-/* All isolates are paused. Whoever continues the process resumes them. */
+/* All isolates are paused. SIGCONT, which continues the process, resumes them. */
 static void stop(struct run *run)
 {
     if (run->pausing) {
@@ -190,7 +191,7 @@ static lc_error *start(struct run *run, const struct options *options)
     return error ? error : dispenser_spawn(&run->dispenser, run->group, &run->isolate);
 }
 
-/* After this nothing of the run is used by anybody else. */
+/* After it no isolate uses the run. */
 static void kill_all(struct run *run, int status)
 {
     if (!run->group || lc_isolate_group_shutdown(run->group, lc_deadline_after(PATIENCE)) == 0)

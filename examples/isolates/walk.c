@@ -1,8 +1,9 @@
 /*
  * walk.c: finds the regular files below a directory, one after the other. It has one directory open
- * at a time, however deep they lie in each other, and remembers the paths of those still to be read.
+ * at a time, however deep they are nested, and remembers the paths of those that are still to be
+ * read.
  *
- * All of it may wait for the disk: the dispenser calls it where that disturbs nobody.
+ * All of it may wait for the disk, so the dispenser calls it through lc_call_blocking.
  */
 #define _GNU_SOURCE
 #include "isolates.h"

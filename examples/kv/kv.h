@@ -6,7 +6,7 @@
 
 enum { KEY_MAX = 255, VALUE_MAX = 65536, BATCH_MAX = 256 };
 
-/** Goes from a connection, which waits meanwhile, to a store and back. */
+/** Goes from a connection to a store and back; the connection waits for it. */
 struct request {
     char verb;                               /**< G: get, P: put, D: delete */
     char key[KEY_MAX];                       /**< any bytes */

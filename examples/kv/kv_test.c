@@ -1,6 +1,6 @@
 /*
- * kv_test.c: the key-value store in simulations: the whole service, clients that know what they have
- * put, and a thief that now and then holds the database. Seconds of virtual time each, in
+ * kv_test.c: the key-value store in simulations: the whole service, clients that know what they
+ * have put, and a thief that now and then holds the database. Seconds of virtual time each, in
  * milliseconds; wake-ups come late or for no reason, as each seed says.
  *
  *     kv_test                    200 runs of each test; tells the first that fails, with its log

@@ -76,7 +76,7 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
  * journal   A file that cannot be opened, or is damaged, is so the next time too.
  *
  * store     It restarts along with the journal. A restarted journal is another one: it was read
- *           from disk anew, and may end elsewhere than what this store saw last. And a store that
+ *           from disk again, and may end elsewhere than what this store saw last. And a store that
  *           finds the journal closed does nothing more until it is told to stop; this is what tells
  *           it. The other way round nothing is asked for: the journal works with any store.
  *

@@ -469,7 +469,8 @@ lc_error *journal_open(struct journal *journal, const char *directory)
         return lc_error_new(-ENOMEM, "%s: no memory to open the journal", directory);
     pthread_mutex_lock(&journal->writing);
     pthread_mutex_lock(&journal->lock);
-    journal->recovered = recovered; /* from here on nobody looks at the rest: see lock_recovered */
+    journal->recovered =
+        recovered; /* from here on no reader looks at the rest: see lock_recovered */
     pthread_mutex_unlock(&journal->lock);
 
     lc_error *error = open_in(journal, directory);
@@ -502,8 +503,8 @@ static lc_error *take_back(struct journal *journal, lc_error *why)
     /*
      * Its clients are about to be told that it was not stored, so it must not come back at the next
      * start. The cut is not synced: after a failed sync the kernel may call pages clean that never
-     * reached the disk, so a second one would promise what nobody can know. For the same reason
-     * nothing is appended behind it, even if somebody tries.
+     * reached the disk, so after a second one it would still not be known. For the same reason
+     * later appends are refused.
      */
     journal->failed = true;
     if (ftruncate(journal->file, journal->size) != 0)
@@ -574,9 +575,9 @@ lc_error *journal_append(struct journal *journal, const struct iovec *texts, siz
 /* ---- reading ---- */
 
 /**
- * Takes the lock, but not in the middle of a recovery: who asks then waits for the answer, which is
- * better than none. It may take seconds, so the wait is one of the library's, in which a fiber lets
- * the others of its thread run; waiting for the lock would stop them all.
+ * Takes the lock, but not during a recovery: a reader then waits for its end. That may take
+ * seconds, so the wait is one of the library's, during which the other fibers of the thread run; a
+ * wait for the mutex would stop them all.
  */
 static void lock_recovered(struct journal *journal)
 {

@@ -39,7 +39,7 @@
 
 struct journal {
     pthread_mutex_t writing; /**< held over opening, appending and closing; taken before `lock` */
-    pthread_mutex_t lock;    /**< held for moments; who holds `writing` needs it only to write */
+    pthread_mutex_t lock;    /**< held for moments; a holder of `writing` takes it only to change */
     lc_handle *recovered;    /**< while it is being opened: closes at the end of that; else NULL */
     char *path;
     int file;             /**< -1 while closed */
@@ -50,7 +50,7 @@ struct journal {
     size_t capacity;      /**< room in `offsets` */
     unsigned char *batch; /**< where a batch is put together */
     bool end_failed;      /**< the promised end could not be written, which has been logged */
-    bool failed;          /**< an append has: nothing is appended until it is opened anew */
+    bool failed;          /**< an append has: nothing is appended until it is opened again */
 };
 
 void journal_init(struct journal *journal);
@@ -58,7 +58,7 @@ void journal_free(struct journal *journal);
 
 /**
  * Opens the journal in a directory, which is made if missing, and recovers it. Locked against other
- * processes. Who reads or counts meanwhile waits for the end of it.
+ * processes. Calls that read or count wait for the end of it.
  */
 lc_error *journal_open(struct journal *journal, const char *directory);
 /** Closes it. A journal that is not open, or half open, is fine. */

@@ -163,8 +163,8 @@ int main(int count, char **arguments)
         return EXIT_FAILURE;
     parse_options(count, arguments, &ledger.config);
     /*
-     * A file that may not grow, and a log that nobody reads any more, are errors to be told, not
-     * deaths.
+     * A file that may not grow, and a log without a reader, are errors that are reported. They do
+     * not end the process.
      */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);

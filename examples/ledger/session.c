@@ -446,7 +446,7 @@ static lc_error *session_run(lc_context *context, void *arg)
 }
 
 /**
- * A client whose machine is gone sends nothing: keep-alive finds it after two minutes.
+ * A client sends nothing once its machine has gone: keep-alive finds that after two minutes.
  */
 static void keep_alive(int socket)
 {

@@ -1,7 +1,7 @@
 /*
  * store.c: the store, the only component that writes the journal. Group commit: while one batch is
  * being synced, requests gather in the channel; together they are the next batch. So the slower the
- * disk, the more of them share one sync, and nobody waits for more than two.
+ * disk, the more of them share one sync, and a request waits for two at most.
  */
 #define _GNU_SOURCE
 #include "ledger.h"

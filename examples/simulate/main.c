@@ -32,7 +32,7 @@ struct job {
 struct world {
     uint64_t seed;
     bool short_of_memory; /* allocations fail now and then */
-    bool stays_open;      /* nobody closes the channels in the end: a deadlock */
+    bool stays_open;      /* the channels are not closed in the end: a deadlock */
     struct uploader uploader;
     struct job jobs[JOBS];
     lc_handle *all_stored;
@@ -41,7 +41,7 @@ struct world {
 
     /* What the backend has seen. */
     unsigned stored;
-    int64_t out_until; /* it answers nobody before */
+    int64_t out_until; /* until then it gives no answer */
     int64_t last_request;
     unsigned unanswered; /* requests in a row */
 
@@ -95,7 +95,7 @@ static int64_t time_to_next(unsigned unanswered)
     return UPLOAD_TIMEOUT + (pause < UPLOAD_PAUSE_MOST ? pause : UPLOAD_PAUSE_MOST);
 }
 
-/* A lack of memory ends instances too, and then nobody can say when the next request comes. */
+/* A lack of memory ends instances too: then the time of the next request is not known. */
 static void check_time(struct world *world)
 {
     int64_t passed = lc_now() - world->last_request;
@@ -117,7 +117,7 @@ static void store(struct world *world, struct request *request)
         lc_handle_close(world->all_stored);
 }
 
-/* Loses one request in four; after one in eight it answers nobody for up to 20 minutes. */
+/* Loses one request in four; after one in eight it gives no answer for up to 20 minutes. */
 static bool is_lost(struct world *world)
 {
     if (lc_random_below(8) == 0)
@@ -143,8 +143,8 @@ static void backend(void *arg)
 }
 
 /*
- * Ends the service: in every other run when all is stored, else at any moment. One who sees that it
- * does not end tries again: a service that is just being started does not hear the first.
+ * Stops the service: in every other run when all is stored, else at any moment. If the service does
+ * not end, the signal is sent again: a service that is just starting may not get the first one.
  */
 static void admin(void *arg)
 {
@@ -178,7 +178,7 @@ static lc_error *live(void *arg)
     start(world, "admin", admin);
 
     lc_error *error = uploader_run(&world->uploader);
-    while (lc_error_is(error, -ENOMEM)) { /* whoever looks after the process starts it again */
+    while (lc_error_is(error, -ENOMEM)) { /* the service manager would start the process again */
         lc_error_unref(error);
         lc_sleep(LC_SECOND);
         error = uploader_run(&world->uploader);

@@ -2,7 +2,7 @@
  * uploader.c: see uploader.h.
  *
  * A job that has been taken from the queue stays in `uploader->job` until the backend has answered,
- * so that a restart loses nothing. The backend may get a job twice, and has to bear that.
+ * so that a restart loses nothing. The backend may get a job twice, and must accept that.
  */
 #include "uploader.h"
 

@@ -11,7 +11,7 @@
 #define UPLOAD_TIMEOUT (5 * LC_SECOND)
 /** After so many requests without an answer the uploader fails, and is restarted. */
 #define UPLOAD_ATTEMPTS 3
-/** The pause before a restart: this at first, twice as long each time, and no more than the last. */
+/** The pause before a restart: the first, then twice as long each time up to the second. */
 #define UPLOAD_PAUSE_FIRST LC_SECOND
 #define UPLOAD_PAUSE_MOST LC_MINUTE
 
@@ -23,7 +23,7 @@ struct request {
 
 /** The job is stored. */
 void request_answer(struct request *request);
-/** There will be no answer; who waits for one is not told. */
+/** There will be no answer, and the waiting worker is not told. */
 void request_drop(struct request *request);
 
 /** What outlives the component's instances. */

@@ -8,9 +8,9 @@
  *     |   `-- reader  reads from it
  *     `-- cache       holds what the feed brings: the two share their fate
  *
- * Each change of state is logged, and the whole tree printed every second. So one sees the feed come
- * back after longer and longer pauses, the cache with it, and the others undisturbed. SIGTERM or
- * Ctrl-C ends it.
+ * Each change of state is logged, and the whole tree printed every second. So one sees the feed
+ * come back after longer and longer pauses, the cache with it, and the others undisturbed. SIGTERM
+ * or Ctrl-C ends it.
  */
 #define _GNU_SOURCE
 #include <lifecycle.h>
@@ -57,7 +57,7 @@ static lc_error *run_feed(lc_context *context, void *arg)
 {
     unsigned *attempts = arg;
     if ((*attempts)++ % (OUTAGE + 1) != 0)
-        return lc_error_new(-ECONNREFUSED, "attempt %u: nobody answers", *attempts);
+        return lc_error_new(-ECONNREFUSED, "attempt %u: no answer", *attempts);
     lc_child reader = {.size = sizeof reader};
     reader.name = "reader";
     reader.run = run_quietly;

@@ -131,7 +131,7 @@ static lc_handle *merged_done(lc_component *component)
     return ((struct merged *)component)->done;
 }
 
-static void merged_free(struct merged *merged)
+static void merged_component_free(struct merged *merged)
 {
     lc_handle_unref(merged->ready);
     lc_handle_unref(merged->done);
@@ -145,7 +145,7 @@ static void merged_destroy(lc_component *component)
     struct merged *merged = (struct merged *)component;
     for (size_t i = merged->count; i-- > 0;)
         lc_component_destroy(merged->parts[i]);
-    merged_free(merged);
+    merged_component_free(merged);
 }
 
 /* The state of part `i`, from its handles. `ended`: the parts' context has. */
@@ -223,7 +223,7 @@ lc_error *lc_components_merge(lc_component *const *parts, size_t count, lc_compo
     merged->ready = lc_components_all_ready(parts, count);
     merged->done = lc_components_all_done(parts, count);
     if (!merged->ready || !merged->done) {
-        merged_free(merged);
+        merged_component_free(merged);
         return lc_error_new(-ENOMEM, "no memory to merge %zu components", count);
     }
     *result = &merged->component;

@@ -3,9 +3,9 @@
  * and the service manager. See <lifecycle/service.h>.
  *
  * All messages to the service manager come from the loop's thread, so they are in order. The loop
- * waits in one place, service_await(), whose deadline is the next message, so the watchdog is fed
- * whatever the components do. Each turn looks at everything, whatever has woken it, so a turn never
- * misses something that happened during the turn before.
+ * waits in one place, service_await(), and at most until the next message is due: so it feeds the
+ * watchdog whatever the components do. Each turn looks at everything, whatever has woken it, so it
+ * never misses something that happened during the turn before.
  */
 #include "context/worker.h"
 #include "service/events.h"
