@@ -27,6 +27,8 @@
 
 struct lc__snapshot;
 
+enum { LC__SNAPSHOT_FORMATS = LC_SNAPSHOT_DOT + 1 };
+
 /*
  * With room for so many nodes, and so many dependencies of all of them together. NULL: no memory.
  */
@@ -70,5 +72,7 @@ const lc_snapshot *lc__snapshot_shown(const struct lc__snapshot *snapshot);
  * @return NULL if memory has run out for a text; then all is freed.
  */
 lc_snapshot *lc__snapshot_finish(struct lc__snapshot *snapshot);
+/* Where the text of that format is kept; NULL is there until it has been printed. */
+char **lc__snapshot_printed(lc_snapshot *shown, lc_snapshot_format format);
 
 #endif
