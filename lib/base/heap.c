@@ -89,3 +89,25 @@ void lc__heap_remove(struct lc__heap *heap, struct lc__heap_entry *entry)
     }
     heap->count--;
 }
+
+static const struct lc__heap_entry *entry_parent(const struct lc__heap_entry *entry)
+{
+    while (entry->previous && entry->previous->child != entry)
+        entry = entry->previous;
+    return entry->previous;
+}
+
+/* Parents before children; what is below an entry with a larger key has larger keys too. */
+struct lc__heap_entry *lc__heap_walk(const struct lc__heap *heap,
+                                     const struct lc__heap_entry *after, int64_t most)
+{
+    struct lc__heap_entry *next = after ? after->child : heap->root;
+    for (;;) {
+        while (next && next->key > most)
+            next = next->next;
+        if (next || !after)
+            return next;
+        next = after->next;
+        after = entry_parent(after);
+    }
+}

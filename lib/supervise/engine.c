@@ -202,9 +202,9 @@ static void not_ready_in_time(struct lc__engine *engine, struct lc__engine_node 
                                   awaited ? "; not ready: " : "", awaited ? awaited : ""));
 }
 
-static struct lc__engine_node *of_timer(struct lc__engine_timer *timer)
+static struct lc__engine_node *of_timer(struct lc__heap_entry *entry)
 {
-    return LC__CONTAINER_OF(timer, struct lc__engine_node, timer);
+    return LC__CONTAINER_OF(entry, struct lc__engine_node, timer.entry);
 }
 
 static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
@@ -226,15 +226,18 @@ static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
 
 void lc__engine_advance(struct lc__engine *engine, int64_t now)
 {
-    struct lc__engine_timer *first = lc__engine_first_timer(engine);
-    if (!first || first->deadline > now)
+    struct lc__heap_entry *first = lc__heap_first(&engine->timers);
+    if (!first || first->key > now)
         return;
     engine->now = now;
-    lc__engine_disarm(engine, first);
-    if (first == &engine->final)
+    if (first == &engine->final.entry) {
+        lc__engine_disarm(engine, &engine->final);
         lc__graph_give_up(engine);
-    else
-        timer_fired(engine, of_timer(first));
+    } else {
+        struct lc__engine_node *node = of_timer(first);
+        lc__engine_disarm(engine, &node->timer);
+        timer_fired(engine, node);
+    }
     end_step(engine);
 }
 
@@ -273,22 +276,21 @@ void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
 
 int64_t lc__engine_deadline(struct lc__engine *engine)
 {
-    const struct lc__engine_timer *first = lc__engine_first_timer(engine);
-    return first ? first->deadline : LC_FOREVER;
+    const struct lc__heap_entry *first = lc__heap_first(&engine->timers);
+    return first ? first->key : LC_FOREVER;
 }
 
 struct lc__engine_node *lc__engine_overdue(struct lc__engine *engine, struct lc__engine_node *after,
                                            int64_t now)
 {
-    struct lc__engine_timer *timer =
-        after ? lc__engine_timer_after(&after->timer) : lc__engine_first_timer(engine);
-    while (timer && timer->deadline <= now &&
-           (timer == &engine->final || of_timer(timer)->state == LC_NODE_BACKOFF))
-        timer = lc__engine_timer_after(timer);
-    return timer && timer->deadline <= now ? of_timer(timer) : NULL;
+    struct lc__heap_entry *entry = after ? &after->timer.entry : NULL;
+    while ((entry = lc__heap_walk(&engine->timers, entry, now)))
+        if (entry != &engine->final.entry && of_timer(entry)->state != LC_NODE_BACKOFF)
+            return of_timer(entry);
+    return NULL;
 }
 
 bool lc__engine_gives_up(const struct lc__engine *engine, int64_t now)
 {
-    return engine->final.armed && engine->final.deadline <= now;
+    return engine->final.armed && engine->final.entry.key <= now;
 }

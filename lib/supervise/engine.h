@@ -93,8 +93,8 @@ void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
 int64_t lc__engine_deadline(struct lc__engine *engine);
 
 /*
- * The first node whose time to become ready, to stop or to be judged is over at `now`, or the next
- * one behind `after`. It only looks.
+ * A node whose time to become ready, to stop or to be judged is over at `now`: one of them, or the
+ * one behind `after`, in no particular order. NULL: no more. Changes nothing.
  */
 struct lc__engine_node *lc__engine_overdue(struct lc__engine *engine, struct lc__engine_node *after,
                                            int64_t now);

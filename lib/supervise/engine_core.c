@@ -9,47 +9,21 @@
 
 /* ---- timers ---- */
 
-static int compare_timers(const struct lc__engine_timer *one, const struct lc__engine_timer *other)
-{
-    if (one->deadline != other->deadline)
-        return one->deadline < other->deadline ? -1 : 1;
-    return one->sequence < other->sequence ? -1 : one->sequence > other->sequence;
-}
-
-/* Not RB_GENERATE_STATIC, since that needs a macro of the BSDs' that is not there on Linux. */
-RB_GENERATE_INTERNAL(lc__engine_timers, lc__engine_timer, link, compare_timers,
-                     static __attribute__((unused)))
-
 void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer)
 {
     if (!timer->armed)
         return;
-    RB_REMOVE(lc__engine_timers, &engine->timers, timer);
+    lc__heap_remove(&engine->timers, &timer->entry);
     timer->armed = false;
 }
 
 void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout)
 {
-    bool never = timeout >= LC_FOREVER - engine->now;
-    if (never && !timer->armed)
-        return;
     lc__engine_disarm(engine, timer);
-    if (never)
+    if (timeout >= LC_FOREVER - engine->now)
         return;
-    timer->deadline = engine->now + timeout;
-    timer->sequence = engine->timer_sequence++;
+    lc__heap_insert(&engine->timers, &timer->entry, engine->now + timeout);
     timer->armed = true;
-    RB_INSERT(lc__engine_timers, &engine->timers, timer);
-}
-
-struct lc__engine_timer *lc__engine_first_timer(struct lc__engine *engine)
-{
-    return RB_MIN(lc__engine_timers, &engine->timers);
-}
-
-struct lc__engine_timer *lc__engine_timer_after(struct lc__engine_timer *timer)
-{
-    return lc__engine_timers_RB_NEXT(timer);
 }
 
 /* ---- what is to be done ---- */

@@ -12,9 +12,6 @@
 /* After the timeout; never for LC_FOREVER. */
 void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout);
 void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer);
-/* The timer that fires first, and the one that fires after `timer`; NULL: none. */
-struct lc__engine_timer *lc__engine_first_timer(struct lc__engine *engine);
-struct lc__engine_timer *lc__engine_timer_after(struct lc__engine_timer *timer);
 
 /* ---- what is to be done ---- */
 

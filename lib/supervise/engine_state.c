@@ -6,7 +6,6 @@
 void lc__engine_init(struct lc__engine *engine, uint64_t seed)
 {
     *engine = (struct lc__engine){.stop_timeout = LC_FOREVER, .behavior = LC_STOP, .epoch = 1};
-    RB_INIT(&engine->timers);
     STAILQ_INIT(&engine->queue);
     STAILQ_INIT(&engine->changed);
     STAILQ_INIT(&engine->passing);

@@ -5,6 +5,7 @@
 #ifndef LIFECYCLE_SUPERVISE_ENGINE_STATE_H
 #define LIFECYCLE_SUPERVISE_ENGINE_STATE_H
 
+#include "base/heap.h"
 #include "base/random.h"
 
 #include <lifecycle/error.h>
@@ -14,20 +15,16 @@
 #include <lifecycle/tree.h>
 
 #include <bsd/sys/queue.h>
-#include <bsd/sys/tree.h>
 
 struct lc__engine;
 struct lc__engine_node;
 
 /* One deadline: of a node, or the final one. */
 struct lc__engine_timer {
-    RB_ENTRY(lc__engine_timer) link;
-    int64_t deadline;
-    uint64_t sequence; /* among equal deadlines the first armed comes first */
-    bool armed;
+    struct lc__heap_entry entry; /* first; its key is the deadline */
+    bool armed;                  /* it is in engine->timers */
 };
 
-RB_HEAD(lc__engine_timers, lc__engine_timer);
 STAILQ_HEAD(lc__engine_sweep, lc__engine_node);
 
 /* Counts restarts: a ring of the times of the last so many. */
@@ -307,8 +304,7 @@ static inline bool lc__engine_is_settled(const struct lc__engine_node *node)
 
 struct lc__engine {
     struct lc__engine_node root; /* above all; never runs */
-    struct lc__engine_timers timers;
-    uint64_t timer_sequence;
+    struct lc__heap timers;
     STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
     STAILQ_HEAD(, lc__engine_node)
     changed; /* whose edges have to be looked at; empty between steps, as the next five */

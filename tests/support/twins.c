@@ -266,7 +266,7 @@ static void compare_node(struct twins *twins, int at)
     CLAIM(node->tree.cancelled == slow->cancelled);
     CLAIM(node->overdue == slow->overdue);
     CLAIM(node->tree.stays_down == slow->stays_down);
-    CLAIM((node->timer.armed ? node->timer.deadline : LC_FOREVER) == slow->deadline);
+    CLAIM((node->timer.armed ? node->timer.entry.key : LC_FOREVER) == slow->deadline);
     CLAIM(node->counted_active == slow_tree_runs(slow));
     compare_error(claims, node, slow);
     compare_unit(claims, node, slow);

@@ -14,6 +14,7 @@ struct item {
     struct item *next;           /* in the sorted list */
     int64_t key;
     bool in;
+    unsigned walks; /* that have visited it */
 };
 
 /* ---- each operation ---- */
@@ -108,6 +109,7 @@ struct play {
     struct item items[ITEMS];
     struct item *sorted; /* the items that are in, linked by `next` */
     size_t count;
+    unsigned walks;
     uint64_t random;
 };
 
@@ -152,10 +154,29 @@ static void play_step(struct play *play)
     list_insert(play, item);
 }
 
-static bool play_agrees(const struct play *play)
+/* Walks up to some key. @return whether that visits each item with such a key once, and no other. */
+static bool walk_agrees(struct play *play)
+{
+    int64_t most = (int64_t)(check_random(&play->random) % 17) - 1;
+    struct lc__heap_entry *entry = NULL;
+    size_t visited = 0, expected = 0;
+    play->walks++;
+    while ((entry = lc__heap_walk(&play->heap, entry, most))) {
+        struct item *item = (struct item *)entry;
+        if (!item->in || item->key > most || item->walks == play->walks)
+            return false;
+        item->walks = play->walks;
+        visited++;
+    }
+    for (const struct item *item = play->sorted; item; item = item->next)
+        expected += item->key <= most;
+    return visited == expected;
+}
+
+static bool play_agrees(struct play *play)
 {
     return lc__heap_first(&play->heap) == (play->sorted ? &play->sorted->entry : NULL) &&
-           play->heap.count == play->count;
+           play->heap.count == play->count && walk_agrees(play);
 }
 
 static bool play_all(uint64_t seed)
