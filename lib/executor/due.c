@@ -73,12 +73,25 @@ void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int6
 
 enum { REFUSED_MAX = 100 };
 
+static bool need_firer(struct lc__loop *loop);
+
+/* The fiber waits, yields or ends: if it is the firer, it is so no longer. */
+static void firer_leaves(struct lc__fiber *fiber)
+{
+    struct lc__loop *loop = fiber->loop;
+    if (loop->due.firer != fiber)
+        return;
+    loop->due.firer = NULL;
+    need_firer(loop); /* else the thread does, when it looks around */
+}
+
 static void fire_all(void *arg)
 {
     struct lc__loop *loop = arg;
     struct lc__due *due = &loop->due;
     struct lc__fiber *self = lc__fiber_current();
     struct lc__timer *timer;
+    self->leaves = firer_leaves;
     due->firer_starting = false;
     if (!due->firer)
         due->firer = self;
@@ -140,14 +153,6 @@ bool lc__due_serve(struct lc__loop *loop)
     for (struct lc__timer *timer; !served && (timer = take(due));)
         fire_here(loop, timer);
     return true;
-}
-
-void lc__due_leave(struct lc__loop *loop, const struct lc__fiber *fiber)
-{
-    if (loop->due.firer != fiber)
-        return;
-    loop->due.firer = NULL;
-    need_firer(loop); /* else the thread does, when it looks around */
 }
 
 #ifdef LC__TSAN

@@ -18,7 +18,5 @@ void lc__due_add(struct lc__loop *loop, struct lc__timer *timer);
  * there was no memory for a fiber, try again.
  */
 bool lc__due_serve(struct lc__loop *loop);
-/* The fiber waits, yields or ends: if it is the firer, it is so no longer. */
-void lc__due_leave(struct lc__loop *loop, const struct lc__fiber *fiber);
 
 #endif

@@ -82,8 +82,12 @@ struct lc__loop *lc__executor_make_loop(lc_executor *executor, unsigned index)
     loop = take_spare();
     if (!loop)
         return NULL;
-    lc__loop_init(loop, executor, index, executor->threads);
-    loop->simulation = executor->simulation;
+    const struct lc__loop_place place = {.executor = executor,
+                                         .index = index,
+                                         .threads = executor->threads,
+                                         .operations = executor->operations,
+                                         .simulation = executor->simulation};
+    lc__loop_init(loop, &place);
     atomic_store_explicit(&executor->loops[index], loop, memory_order_release);
     if (atomic_load_explicit(&executor->made, memory_order_relaxed) <= index)
         atomic_store_explicit(&executor->made, index + 1, memory_order_relaxed);

@@ -27,7 +27,8 @@ struct lc_executor {
     size_t stack_size;
     int64_t idle_timeout;
     int64_t stall_limit;
-    struct lc__simulation *simulation; /* NULL: real */
+    const struct lc__loop_operations *operations; /* of its loops */
+    struct lc__simulation *simulation;            /* NULL: real */
     bool is_default;
     bool listed; /* under the lock of the list */
 

@@ -4,7 +4,7 @@
 #include "base/fork.h"
 #include "executor/executor_make.h"
 #include "executor/job.h"
-#include "executor/simulation.h"
+#include "executor/simulated_executor.h"
 
 #include <errno.h>
 
@@ -46,7 +46,7 @@ int lc_executor_free(lc_executor *executor)
         lc__jobs_drop(executor); /* they are lost with their world */
     lc__executor_close(executor);
     if (executor->simulation)
-        lc__simulation_free(executor->simulation);
+        lc__simulation_end(executor->simulation);
     lc__executor_destroy(executor);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/fork.h"
 #include "base/library.h"
 #include "base/memory.h"
+#include "executor/executor_loop.h"
 #include "executor/executor_options.h"
 #include "executor/executor_shutdown.h"
 #include "executor/executor_threads.h"
@@ -20,7 +21,8 @@
 
 static _Atomic(lc_executor *) standard; /* the default one */
 
-lc_executor *lc__executor_make(const lc_executor_options *options)
+lc_executor *lc__executor_make(const lc_executor_options *options,
+                               const struct lc__loop_operations *operations)
 {
     lc_executor *executor = lc__allocate(sizeof *executor);
     if (!executor)
@@ -30,6 +32,7 @@ lc_executor *lc__executor_make(const lc_executor_options *options)
     executor->stack_size = options->stack_size ? options->stack_size : LC__STACK_DEFAULT;
     executor->idle_timeout = options->idle_timeout;
     executor->stall_limit = options->stall_limit;
+    executor->operations = operations;
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->ended, NULL);
     STAILQ_INIT(&executor->left);
@@ -96,7 +99,7 @@ static lc_error *make(const lc_executor_options *given, lc_executor **executor)
     lc_error *mistake = lc__executor_options_read(&options, given);
     if (mistake)
         return mistake;
-    *executor = lc__executor_make(&options);
+    *executor = lc__executor_make(&options, &lc__executor_loop_operations);
     if (!*executor)
         return lc_error_new(-ENOMEM, "no memory for executor \"%s\"", options.name);
     lc__executor_enlist(*executor);

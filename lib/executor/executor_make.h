@@ -9,7 +9,8 @@
 /* The default one, made if there is none. NULL: no memory, or a forked child. */
 lc_executor *lc__executor_default(void);
 /* For simulation.c: builds one of options known to be good; NULL: no memory. */
-lc_executor *lc__executor_make(const lc_executor_options *options);
+lc_executor *lc__executor_make(const lc_executor_options *options,
+                               const struct lc__loop_operations *operations);
 /* Puts it where the shutdown of the library finds it. */
 void lc__executor_enlist(lc_executor *executor);
 /* Waits until it has no jobs and no threads, which nothing may add to any more: it is closing. */

@@ -8,7 +8,7 @@
 #include "executor/loop_run.h"
 #include "executor/monitor.h"
 #include "executor/overflow.h"
-#include "executor/simulation.h"
+#include "executor/simulated_executor.h"
 #include "executor/stack.h"
 #include "executor/timers.h"
 

@@ -48,7 +48,9 @@ struct lc__fiber {
     TAILQ_ENTRY(lc__fiber) free; /* stack.c: of a free stack */
     struct lc__sanitizer_stack sanitizer;
     struct lc__simulated_fiber *simulated; /* simulation.c */
-    _Atomic(struct lc__job *) job;         /* that it runs, of whatever name; NULL: none. job.c */
+    /* Called before it waits, yields or ends, by itself. NULL: nothing is to be done. */
+    void (*leaves)(struct lc__fiber *fiber);
+    _Atomic(struct lc__job *) job; /* that it runs, of whatever name; NULL: none. job.c */
     /*
      * The name, in words so that a thread that looks may do so while another writes: see
      * lc__fiber_copy_name.

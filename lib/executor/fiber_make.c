@@ -35,6 +35,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     fiber->group = lc_thread_group_ref(options->group);
     fiber->finishing = options->finishing;
     fiber->simulated = NULL;
+    fiber->leaves = NULL;
     atomic_store_explicit(&fiber->job, NULL, memory_order_relaxed);
     lc__fiber_set_name(fiber, options->name);
     fiber->sp = lc__switch_prepare(lc__stack_low(fiber), fiber, lc__loop_fiber_main, fiber);
@@ -50,7 +51,7 @@ int lc__fiber_make(struct lc__loop *loop, const struct lc__fiber_options *option
     if (!fiber)
         return -ENOMEM;
     init(fiber, options, loop);
-    if (loop->simulation && lc__simulation_admit(loop->simulation, fiber) < 0) {
+    if (loop->operations->admit && loop->operations->admit(loop, fiber) < 0) {
         atomic_store_explicit(&fiber->state, LC__FIBER_FREE, memory_order_relaxed);
         lc__sanitizer_stack_ended(&fiber->sanitizer);
         lc_thread_group_unref(fiber->group);

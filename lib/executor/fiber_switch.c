@@ -7,10 +7,7 @@
 #include "executor/fiber_switch.h"
 
 #include "base/log.h"
-#include "executor/due.h"
-#include "executor/job_fiber.h"
 #include "executor/loop_stacks.h"
-#include "executor/simulation.h"
 #include "executor/switch.h"
 #include "executor/thread_group.h"
 
@@ -103,20 +100,6 @@ void lc__loop_fiber_main(void *arg)
     lc__fiber_exit();
 }
 
-struct lc__fiber *lc__loop_pick(struct lc__loop *loop)
-{
-    struct lc__fiber *fiber;
-    if (loop->simulation) {
-        fiber = lc__simulation_pick(loop->simulation);
-        /* Acquire: pairs with the release by which it was made. */
-        if (fiber && atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_NEW)
-            lc__loop_begin(loop, fiber);
-        return fiber;
-    }
-    fiber = lc__loop_shift_ready(loop);
-    return fiber ? fiber : lc__loop_take_fresh(loop);
-}
-
 /* Leaves a fiber for whoever is next. */
 static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
 {
@@ -153,8 +136,8 @@ void lc__fiber_park(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
     int kept = errno;
-    lc__job_fiber_leave(fiber->loop, fiber);
-    lc__due_leave(fiber->loop, fiber);
+    if (fiber->leaves)
+        fiber->leaves(fiber);
     count(&fiber->task.parks);
     lc__fiber_set_state(fiber, LC__FIBER_PARKED);
     leave(fiber->loop, fiber, false);
@@ -167,11 +150,11 @@ void lc__fiber_exit(void)
     struct lc__loop *loop = fiber->loop;
     if (fiber->task.unwind)
         fiber->task.unwind();
-    lc__job_fiber_leave(loop, fiber);
-    lc__due_leave(loop, fiber);
+    if (fiber->leaves)
+        fiber->leaves(fiber);
     atomic_store_explicit(&fiber->job, NULL, memory_order_release);
-    if (loop->simulation)
-        lc__simulation_ended(loop->simulation, fiber);
+    if (loop->operations->ended)
+        loop->operations->ended(loop, fiber);
     if (fiber->group)
         lc_thread_group_unref(fiber->group);
     if (fiber->finishing)
@@ -222,9 +205,9 @@ void lc__fiber_yield(void)
      * With no other that can run, the thread looks around for one. Else a fiber that yields every
      * few milliseconds would be alone for a hundred of them, and be told that it never waits.
      */
-    lc__job_fiber_leave(loop, fiber);
-    lc__due_leave(loop, fiber);
-    if (!loop->simulation && STAILQ_EMPTY(&loop->ready))
+    if (fiber->leaves)
+        fiber->leaves(fiber);
+    if (lc__loop_is_in_order(loop) && STAILQ_EMPTY(&loop->ready))
         loop->budget = 0;
     lc__loop_make_ready(loop, fiber);
     leave(loop, fiber, false);
@@ -239,8 +222,7 @@ static void let_fresh_in(struct lc__loop *loop)
 {
     enum { FRESH_MAX = LC__LOOP_BUDGET / 2 };
     struct lc__fiber *fresh;
-    for (unsigned i = 0; !loop->simulation && i < FRESH_MAX && (fresh = lc__loop_take_fresh(loop));
-         i++)
+    for (unsigned i = 0; i < FRESH_MAX && (fresh = lc__loop_take_fresh(loop)); i++)
         lc__loop_make_ready(loop, fresh);
 }
 
@@ -251,7 +233,7 @@ bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient)
     atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
     bool others = !STAILQ_EMPTY(&loop->ready) ||
                   atomic_load_explicit(&loop->fresh_count, memory_order_relaxed);
-    if (!loop->simulation && loop->budget > 0 && (patient || !others)) {
+    if (lc__loop_is_in_order(loop) && loop->budget > 0 && (patient || !others)) {
         loop->budget--;
         return false;
     }

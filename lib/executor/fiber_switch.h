@@ -39,7 +39,12 @@ void lc__loop_call(void (*run)(void *arg), void *arg);
 bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient);
 
 /* What runs next; NULL: nothing can, now. By the loop's thread. */
-struct lc__fiber *lc__loop_pick(struct lc__loop *loop);
+LC__OF_ITS_THREAD
+static inline struct lc__fiber *lc__loop_pick(struct lc__loop *loop)
+{
+    struct lc__fiber *fiber = lc__loop_shift_ready(loop);
+    return fiber ? fiber : loop->operations->pick(loop);
+}
 /* On the thread's own stack: runs fibers, this one first, until the thread is to look around. */
 void lc__loop_run_fibers(struct lc__loop *loop, struct lc__fiber *first);
 

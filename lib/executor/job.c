@@ -69,7 +69,7 @@ int lc__job_start(struct lc__job *job, bool spread)
     struct lc__loop *loop = lc__executor_place(job->executor, job->group, spread);
     if (!loop)
         return -ENOMEM;
-    if (loop == own || loop->simulation) {
+    if (lc__loop_is_here(loop)) {
         post_here(loop, job);
         return 0;
     }

@@ -71,11 +71,22 @@ static void let_others_run(struct lc__loop *loop, struct lc__fiber *self)
         loop->job_fiber.slice = SLICE;
 }
 
+/* The fiber waits, yields or ends: if it is the job fiber, it is so no longer. */
+static void job_fiber_leaves(struct lc__fiber *fiber)
+{
+    struct lc__loop *loop = fiber->loop;
+    if (loop->job_fiber.fiber != fiber)
+        return;
+    loop->job_fiber.fiber = NULL;
+    lc__job_fiber_serve(loop); /* else the thread does, when it looks around */
+}
+
 static void serve_jobs(void *arg)
 {
     struct lc__loop *loop = arg;
     struct lc__fiber *self = lc__fiber_current();
     struct lc__job *job;
+    self->leaves = job_fiber_leaves;
     loop->job_fiber.starting = false;
     if (!loop->job_fiber.fiber)
         loop->job_fiber.fiber = self;
@@ -100,14 +111,6 @@ bool lc__job_fiber_serve(struct lc__loop *loop)
         return true;
     loop->job_fiber.starting = false;
     return false;
-}
-
-void lc__job_fiber_leave(struct lc__loop *loop, const struct lc__fiber *fiber)
-{
-    if (loop->job_fiber.fiber != fiber)
-        return;
-    loop->job_fiber.fiber = NULL;
-    lc__job_fiber_serve(loop); /* else the thread does, when it looks around */
 }
 
 bool lc__job_fiber_has_backlog(struct lc__loop *loop)

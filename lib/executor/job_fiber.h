@@ -9,8 +9,6 @@
 
 /* Sees to it that a fiber takes the jobs that are here. @return false: no memory, try again. */
 bool lc__job_fiber_serve(struct lc__loop *loop);
-/* The fiber waits, yields or ends: if it is the job fiber, it is so no longer. */
-void lc__job_fiber_leave(struct lc__loop *loop, const struct lc__fiber *fiber);
 /* Whether jobs have waited so long that another thread is worth its wake-up. */
 bool lc__job_fiber_has_backlog(struct lc__loop *loop);
 

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/sanitizer.h"
-#include "executor/simulation.h"
 #include "executor/thread_group.h"
 
 #include <string.h>
@@ -23,15 +22,6 @@ enum { STEAL_MAX = 64 }; /* fibers that a thread takes from another at a time */
 _Thread_local struct lc__loop *lc__loop_of_thread;
 
 /* ---- waking ---- */
-
-void lc__loop_make_ready(struct lc__loop *loop, struct lc__fiber *fiber)
-{
-    lc__fiber_set_state(fiber, LC__FIBER_READY);
-    if (loop->simulation)
-        lc__simulation_ready(loop->simulation, fiber);
-    else
-        STAILQ_INSERT_TAIL(&loop->ready, fiber, link);
-}
 
 void lc__loop_poke(struct lc__loop *loop)
 {
@@ -102,8 +92,8 @@ struct lc__fiber *lc__loop_take_fresh(struct lc__loop *loop)
 
 void lc__loop_add_fresh(struct lc__loop *loop, struct lc__fiber *fiber)
 {
-    if (loop->simulation) {
-        lc__simulation_ready(loop->simulation, fiber);
+    if (loop->operations->became_ready) {
+        loop->operations->became_ready(loop, fiber);
         return;
     }
     lc__spinlock_lock(&loop->fresh_lock);
@@ -191,16 +181,18 @@ bool lc__loop_is_empty(struct lc__loop *loop)
            lc__loop_has_begun(loop) == 0;
 }
 
-void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index, unsigned threads)
+void lc__loop_init(struct lc__loop *loop, const struct lc__loop_place *place)
 {
     /* All but the timers, which are empty and whose lock may be taken by somebody: executor.c. */
     size_t before = offsetof(struct lc__loop, timers);
     size_t behind = before + sizeof loop->timers;
     memset(loop, 0, before);
     memset((char *)loop + behind, 0, sizeof *loop - behind);
-    loop->executor = executor;
-    loop->index = index;
-    loop->threads = threads;
+    loop->executor = place->executor;
+    loop->index = place->index;
+    loop->threads = place->threads;
+    loop->operations = place->operations;
+    loop->simulation = place->simulation;
     loop->poller.epoll = -1;
     STAILQ_INIT(&loop->ready);
     STAILQ_INIT(&loop->fresh);

@@ -50,6 +50,37 @@ struct lc__job_fiber {
 };
 
 /*
+ * What the threads of an executor and a simulation do differently: executor_loop.c and
+ * simulated_executor.c. By the loop's thread, but for `call_help`.
+ */
+struct lc__loop_operations {
+    /* No fiber is in the ready queue. @return the one that runs next; NULL: none can, now. */
+    struct lc__fiber *(*pick)(struct lc__loop *loop);
+    /*
+     * The fiber, perhaps a new one, may run from now on. NULL: a new fiber waits in `fresh`, and
+     * fibers run in the order in which they became ready.
+     */
+    void (*became_ready)(struct lc__loop *loop, struct lc__fiber *fiber);
+    /* A fiber has been made. NULL: nothing to do. @return 0, -ENOMEM. */
+    int (*admit)(struct lc__loop *loop, struct lc__fiber *fiber);
+    /* The calling fiber will not run again. NULL: nothing to do. */
+    void (*ended)(struct lc__loop *loop, struct lc__fiber *fiber);
+    /* Makes ready what timers, descriptors and other threads have for the loop. */
+    void (*look_around)(struct lc__loop *loop);
+    /* Gets work from other loops. @return whether there was any. */
+    bool (*find_work)(struct lc__loop *loop);
+    /*
+     * There is nothing to run: sleeps, or moves the clock. `seen` is the count of the parker before
+     * the loop was looked at; `served` is false if there was no memory for a fiber that is needed.
+     * @return false if the thread leaves the loop.
+     */
+    bool (*idle)(struct lc__loop *loop, unsigned seen, bool served);
+    /* Fibers wait for a thread that will not soon come to them: see lc__executor_call_help. */
+    void (*call_help)(struct lc__loop *loop, bool add);
+    unsigned stacks_kept; /* how many free stacks the thread keeps to itself */
+};
+
+/*
  * Fibers that have started belong to one loop for good, and only its thread touches its ready
  * queue. Others hand over what they wake through the inbox. Fibers that have not started lie in
  * `fresh`, where other threads may take them.
@@ -70,8 +101,7 @@ struct lc__loop {
     struct lc__job_fiber job_fiber;
     struct lc__due due;
     struct lc__cache cache;
-    struct lc__simulation *simulation; /* NULL: real */
-    int64_t now;                       /* as of the last look at the clock */
+    int64_t now;         /* as of the last look at the clock */
     int64_t stays_until; /* so long it does not ask again whether it may leave; 0: it has not */
     struct lc__poller poller;
     struct lc__sanitizer_stack sanitizer;
@@ -98,9 +128,11 @@ struct lc__loop {
     struct lc__stall stall;
 
     /* Unchanging while the loop is in use. */
+    const struct lc__loop_operations *operations;
     lc_executor *executor;
     unsigned index;
-    unsigned threads; /* how many the executor has */
+    unsigned threads;                  /* how many the executor has */
+    struct lc__simulation *simulation; /* the world is this one; NULL: the real one */
 
     /* Under the executor's lock. */
     atomic_int thread_id; /* as the system counts; monitor.c */
@@ -114,13 +146,35 @@ struct lc__loop {
 extern _Thread_local struct lc__loop *lc__loop_of_thread __attribute__((tls_model("initial-exec")));
 
 /* Makes it one of this executor, with nothing in it. */
-void lc__loop_init(struct lc__loop *loop, lc_executor *executor, unsigned index, unsigned threads);
+struct lc__loop_place {
+    lc_executor *executor;
+    unsigned index;
+    unsigned threads;
+    const struct lc__loop_operations *operations;
+    struct lc__simulation *simulation;
+};
+void lc__loop_init(struct lc__loop *loop, const struct lc__loop_place *place);
 /* Wakes its thread if it sleeps. From any thread, and signal handlers. */
 void lc__loop_poke(struct lc__loop *loop);
 /* Whether there is anything that would have to be run; by its thread, exact if nobody adds. */
 bool lc__loop_is_empty(struct lc__loop *loop);
 /* How many fibers have begun and not ended. By its thread. */
 size_t lc__loop_has_begun(struct lc__loop *loop);
+
+/* Whether ready fibers run in the order in which they became ready. */
+static inline bool lc__loop_is_in_order(const struct lc__loop *loop)
+{
+    return !loop->operations->became_ready;
+}
+
+/*
+ * Whether the caller may touch what is the loop's thread's alone: it is that thread, or the loop is
+ * a simulation's, which no other thread runs.
+ */
+static inline bool lc__loop_is_here(const struct lc__loop *loop)
+{
+    return loop == lc__loop_of_thread || loop->simulation;
+}
 
 /* ---- fibers that are ready; by the loop's thread ---- */
 
@@ -145,7 +199,15 @@ static inline struct lc__fiber *lc__loop_shift_ready(struct lc__loop *loop)
 }
 
 /* The fiber may run from now on. */
-void lc__loop_make_ready(struct lc__loop *loop, struct lc__fiber *fiber);
+LC__OF_ITS_THREAD
+static inline void lc__loop_make_ready(struct lc__loop *loop, struct lc__fiber *fiber)
+{
+    lc__fiber_set_state(fiber, LC__FIBER_READY);
+    if (loop->operations->became_ready)
+        loop->operations->became_ready(loop, fiber);
+    else
+        STAILQ_INSERT_TAIL(&loop->ready, fiber, link);
+}
 
 /* ---- fibers that other threads wake ---- */
 

@@ -8,8 +8,6 @@
 #include "executor/loop.h"
 #include "executor/stack.h"
 
-enum { LC__STACKS_CACHED_MAX = 2048 };
-
 /* A free stack for a fiber that this thread makes, with its control block. NULL: no memory. */
 struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size);
 /* Gives away or keeps the stack that could not be while it was stood on. */
@@ -34,10 +32,8 @@ static inline bool lc__loop_keeps(const struct lc__loop *loop, const struct lc__
 #ifdef LC__TSAN
     return false; /* lc__stack_take has it forget who used the stack */
 #endif
-    if (loop->simulation)
-        return false; /* each stack that is taken may fail to be there, in every build the same */
     return fiber->stack.slab->stack_size == LC__STACK_DEFAULT &&
-           loop->cached_count < LC__STACKS_CACHED_MAX;
+           loop->cached_count < loop->operations->stacks_kept;
 }
 
 LC__OF_ITS_THREAD

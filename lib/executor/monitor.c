@@ -12,7 +12,6 @@
 #include "base/system.h"
 #include "executor/executor.h"
 #include "executor/park.h"
-#include "executor/placement.h"
 #include "executor/thread_create.h"
 
 #include <lifecycle/log.h>
@@ -115,14 +114,14 @@ static bool look_at(struct look *look, struct lc__loop *loop)
         note(look, loop, kept);
     if (atomic_load_explicit(&loop->fresh_count, memory_order_relaxed) > 0 ||
         !lc__job_queue_is_empty(&loop->jobs))
-        lc__executor_call_help(loop->executor, true);
+        loop->operations->call_help(loop, true);
     return true;
 }
 
 static void look_at_executor(struct look *look, lc_executor *executor)
 {
     bool awake = false;
-    if (executor->simulation || executor->stall_limit == LC_FOREVER)
+    if (executor->stall_limit == LC_FOREVER)
         return;
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
         struct lc__loop *loop = atomic_load_explicit(&executor->loops[i], memory_order_acquire);

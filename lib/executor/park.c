@@ -3,6 +3,7 @@
  */
 #include "executor/park.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/sanitizer.h"

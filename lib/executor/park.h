@@ -37,8 +37,8 @@ int lc__parker_init_poll(struct lc__parker *parker);
 bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline);
 /*
  * Waits while the count is `seen`. The reason is borrowed for the wait.
- * @return 0; -ETIMEDOUT at the deadline, on the thread's clock; -ENOTSUP in a forked child; -ENOMEM
- * (simulated clocks only); -EINTR: the task must end (lc__task_must_end), whatever else has come.
+ * @return 0; -ETIMEDOUT at the deadline, on the thread's clock; -ENOTSUP in a forked child;
+ * -EINTR: the task must end (lc__task_must_end), whatever else has come.
  */
 int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
              const struct lc__park_reason *reason);

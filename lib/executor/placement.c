@@ -22,10 +22,10 @@ struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *grou
 {
     struct lc__loop *own = lc__loop_of_thread;
     bool here = own && own->executor == executor;
-    if (executor->simulation)
-        return lc__executor_need_loop(executor, 0);
     if (here && !spread && (!group || lc__thread_group_has(group, own->index)))
         return own;
+    if (executor->threads == 1)
+        return lc__executor_need_loop(executor, 0);
     unsigned index = own_turn();
     if (group)
         index = group->first +

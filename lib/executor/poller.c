@@ -17,7 +17,7 @@
 #include "base/task.h"
 #include "executor/fiber.h"
 #include "executor/loop.h"
-#include "executor/simulation.h"
+#include "executor/simulated_fds.h"
 
 #include <lifecycle/io.h>
 
@@ -273,7 +273,7 @@ static int watch_one(struct wait *wait, size_t i)
                             .parker = wait->parker};
     add_watch(place_of(polled->fd), watch);
     if (wait->simulation)
-        lc__simulation_watch(wait->simulation, &watch->simulated, wait->parker, polled);
+        lc__simulated_fds_watch(wait->simulation, &watch->simulated, wait->parker, polled);
     return wait->loop ? ask(wait->loop, polled->fd) : 0;
 }
 
@@ -287,7 +287,7 @@ static bool unwatch(struct wait *wait)
             continue;
         remove_watch(place_of(watch->descriptor), watch);
         if (wait->simulation)
-            lc__simulation_unwatch(wait->simulation, &watch->simulated);
+            lc__simulated_fds_unwatch(wait->simulation, &watch->simulated);
         forgotten |= watch->forgotten;
     }
     return forgotten;
@@ -344,7 +344,7 @@ int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *des
 int lc__poller_now(struct pollfd *descriptors, size_t count)
 {
     struct lc__simulation *simulation = lc__task_current()->simulation;
-    return simulation ? lc__simulation_poll(simulation, descriptors, count)
+    return simulation ? lc__simulated_fds_poll(simulation, descriptors, count)
                       : lc__poll_now(descriptors, count);
 }
 

@@ -17,24 +17,40 @@
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
-void lc__simulated_fds_init(struct lc__simulated_fds *fds)
+int lc__simulated_fds_poll(struct lc__simulation *simulation, struct pollfd *descriptors,
+                           size_t count)
 {
-    TAILQ_INIT(&fds->watches);
+    const lc_simulation_options *options = &simulation->options;
+    int ready = 0;
+    if (!options->poll)
+        return lc__poll_now(descriptors, count);
+    for (size_t i = 0; i < count; i++) {
+        int found = options->poll(descriptors[i].fd, descriptors[i].events, options->poll_arg);
+        if (found < 0)
+            return found;
+        descriptors[i].revents = (short)found;
+        ready += found != 0;
+    }
+    return ready;
 }
 
-void lc__simulated_fds_add(struct lc__simulated_fds *fds, struct lc__simulated_watch *watch,
-                           struct lc__parker *parker, const struct pollfd *polled)
+void lc__simulated_fds_watch(struct lc__simulation *simulation, struct lc__simulated_watch *watch,
+                             struct lc__parker *parker, const struct pollfd *polled)
 {
+    if (simulation->options.poll)
+        return;
     watch->parker = parker;
     watch->fd = polled->fd;
     watch->events = polled->events;
     watch->told = false;
-    TAILQ_INSERT_TAIL(&fds->watches, watch, link);
+    TAILQ_INSERT_TAIL(&simulation->fds.watches, watch, link);
 }
 
-void lc__simulated_fds_remove(struct lc__simulated_fds *fds, struct lc__simulated_watch *watch)
+void lc__simulated_fds_unwatch(struct lc__simulation *simulation, struct lc__simulated_watch *watch)
 {
-    TAILQ_REMOVE(&fds->watches, watch, link);
+    if (!watch->parker)
+        return;
+    TAILQ_REMOVE(&simulation->fds.watches, watch, link);
     watch->parker = NULL;
 }
 
@@ -68,10 +84,10 @@ static struct lc__simulated_watch *watches_poll(struct lc__simulated_watch *firs
     return next;
 }
 
-bool lc__simulated_fds_wake(struct lc__simulated_fds *fds)
+bool lc__simulated_fds_wake(struct lc__simulation *simulation)
 {
     bool woken = false;
-    struct lc__simulated_watch *next = TAILQ_FIRST(&fds->watches);
+    struct lc__simulated_watch *next = TAILQ_FIRST(&simulation->fds.watches);
     while (next)
         next = watches_poll(next, &woken);
     return woken;

@@ -5,6 +5,8 @@
 #ifndef LIFECYCLE_EXECUTOR_SIMULATED_FDS_H
 #define LIFECYCLE_EXECUTOR_SIMULATED_FDS_H
 
+#include "executor/simulation.h"
+
 #include <bsd/sys/queue.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -20,19 +22,21 @@ struct lc__simulated_watch {
     bool told; /* it was found ready; its fiber has been woken and has not run since */
 };
 
-/* In the order in which the waits began. */
-struct lc__simulated_fds {
-    TAILQ_HEAD(lc__simulated_watches, lc__simulated_watch) watches;
-};
-
-void lc__simulated_fds_init(struct lc__simulated_fds *fds);
-void lc__simulated_fds_add(struct lc__simulated_fds *fds, struct lc__simulated_watch *watch,
-                           struct lc__parker *parker, const struct pollfd *polled);
-void lc__simulated_fds_remove(struct lc__simulated_fds *fds, struct lc__simulated_watch *watch);
+/* What the source of the options says, or else poll(2) without waiting. */
+int lc__simulated_fds_poll(struct lc__simulation *simulation, struct pollfd *descriptors,
+                           size_t count);
+/*
+ * A fiber is about to wait for a descriptor. If the world has no source, its waits are looked after
+ * here, until the unwatch.
+ */
+void lc__simulated_fds_watch(struct lc__simulation *simulation, struct lc__simulated_watch *watch,
+                             struct lc__parker *parker, const struct pollfd *polled);
+void lc__simulated_fds_unwatch(struct lc__simulation *simulation,
+                               struct lc__simulated_watch *watch);
 /*
  * Asks poll(2) for all of them, without waiting, and wakes the fibers whose descriptors are ready,
  * in the order in which they have begun to wait. @return whether there was one.
  */
-bool lc__simulated_fds_wake(struct lc__simulated_fds *fds);
+bool lc__simulated_fds_wake(struct lc__simulation *simulation);
 
 #endif

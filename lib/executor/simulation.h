@@ -1,23 +1,78 @@
 /*
- * simulation.h (internal): the world of a simulated executor: what runs next, what time it is, what
- * goes wrong. See <lifecycle/simulate.h>. Floor 1, and of it only the files of the executor; and
- * floor 2 for process signals.
+ * simulation.h (internal): the world of a simulated executor: what time it is, what goes wrong, what
+ * it holds for other files. simulated_executor.h runs its fibers. See <lifecycle/simulate.h>.
+ * Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_SIMULATION_H
 #define LIFECYCLE_EXECUTOR_SIMULATION_H
 
+#include "base/clock.h"
+#include "base/log_repeated.h"
+#include "base/memory.h"
+#include "base/random.h"
 #include "base/task.h"
-#include "executor/simulated_fds.h"
+#include "executor/simulated_net.h"
+#include "executor/timer_queue.h"
 
+#include <lifecycle/manager.h>
 #include <lifecycle/simulate.h>
 
-#include <poll.h>
+#include <bsd/sys/queue.h>
 
 struct lc__fiber;
-struct lc__log_repeated;
-struct lc__loop;
-struct lc__simulated_net;
-struct lc__simulation;
+
+/* What a fiber has beside its control block in a simulation. */
+struct lc__simulated_fiber {
+    TAILQ_ENTRY(lc__simulated_fiber) link; /* of all that live, in the order they were made */
+    struct lc__fiber *fiber;
+    struct lc__timer late; /* its wake-up has come, and is kept back */
+};
+
+/* A worker that has run among the last steps before the limit. */
+struct lc__busy_worker {
+    char name[LC_NAME_MAX + 1];
+    uint64_t steps;
+};
+
+enum {
+    LC__LAST_STEPS = 4096,     /* whose workers are counted, before a run is broken off */
+    LC__BUSY_WORKERS_MAX = 16, /* of whom it is counted */
+};
+
+/* The real descriptors that its fibers wait for, in the order in which the waits began. */
+struct lc__simulated_watch;
+struct lc__simulated_fds {
+    TAILQ_HEAD(lc__simulated_watches, lc__simulated_watch) watches;
+};
+
+struct lc__simulation {
+    struct lc__clock clock; /* first */
+    struct lc__timers timers;
+    struct lc__timers late; /* wake-ups kept back: many come out of `timers`, under its lock */
+    int64_t now;
+    lc_simulation_options options;
+    lc_executor *executor;
+    struct lc__random order;  /* who runs next */
+    struct lc__random own;    /* the program's */
+    struct lc__random chance; /* delays and early wake-ups */
+    struct lc__random luck;   /* allocations */
+    struct lc__faults faults;
+    bool quiet; /* the faults are off */
+    uint64_t steps;
+    struct lc__busy_worker busy[LC__BUSY_WORKERS_MAX];
+    uint64_t caught;
+    lc_error *verdict; /* why the run was broken off; NULL: it was not */
+
+    /* simulated_executor.c: its fibers. */
+    struct lc__fiber **ready; /* room for all that live */
+    size_t ready_count;
+    size_t room;
+    TAILQ_HEAD(, lc__simulated_fiber) live;
+    size_t live_count;
+    struct lc__simulated_fds fds;
+    struct lc__simulated_net net;
+    struct lc__log_repeated scarcity;
+};
 
 /*
  * Reads options of any size, with the defaults filled in. @return NULL, or -EINVAL naming the
@@ -25,50 +80,27 @@ struct lc__simulation;
  */
 lc_error *lc__simulation_read_options(lc_simulation_options *options,
                                       const lc_simulation_options *given);
+/* A world with nothing in it; NULL: no memory. */
+struct lc__simulation *lc__simulation_new(const lc_simulation_options *options);
+/* Calls what lc__simulation_at_end was given. */
+void lc__simulation_forget(struct lc__simulation *simulation);
+/* Frees a world of which nothing is left. */
+void lc__simulation_free(struct lc__simulation *simulation);
 /* Gives a task of this world its clock, its generator, and its faults. */
 void lc__simulation_adopt(struct lc__simulation *simulation, struct lc__task *task);
-/* Counts a new fiber in. @return 0, -ENOMEM. */
-int lc__simulation_admit(struct lc__simulation *simulation, struct lc__fiber *fiber);
-/* The fiber will not run again. */
-void lc__simulation_ended(struct lc__simulation *simulation, struct lc__fiber *fiber);
-
-/* A run begins: its steps are counted anew. */
-void lc__simulation_begin(struct lc__simulation *simulation);
-/* The fiber may run from now on, or from a moment later. */
-void lc__simulation_ready(struct lc__simulation *simulation, struct lc__fiber *fiber);
-/* What runs next; NULL: nothing can, now. */
-struct lc__fiber *lc__simulation_pick(struct lc__simulation *simulation);
 /* One of `count` things that could be next: a number below it. */
 size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count);
-/* Nothing can run: moves the clock to the next timer. @return false if the run is over. */
-bool lc__simulation_advance(struct lc__simulation *simulation);
+/* Whether chance strikes, which it does one time in `number`; 0: never. */
+bool lc__simulation_strikes(struct lc__simulation *simulation, unsigned number);
 /* Whether a wait is to end now, for no reason. */
 bool lc__simulation_wakes_early(struct lc__simulation *simulation);
 
-/* ---- descriptors ---- */
-
-/* What the source of the options says, or else poll(2) without waiting. */
-int lc__simulation_poll(struct lc__simulation *simulation, struct pollfd *descriptors,
-                        size_t count);
-/*
- * A fiber is about to wait for a descriptor. If the world has no source, its waits are looked after
- * here, until the unwatch.
- */
-void lc__simulation_watch(struct lc__simulation *simulation, struct lc__simulated_watch *watch,
-                          struct lc__parker *parker, const struct pollfd *polled);
-void lc__simulation_unwatch(struct lc__simulation *simulation, struct lc__simulated_watch *watch);
 /* How many of so many bytes a read or a write is to move: 1 at least, often all. */
 size_t lc__simulation_part(struct lc__simulation *simulation, size_t size);
 /* The addresses that its sockets have. */
 struct lc__simulated_net *lc__simulation_net(struct lc__simulation *simulation);
 /* Lines of a lack of descriptors in this world. */
 struct lc__log_repeated *lc__simulation_scarcity(struct lc__simulation *simulation);
-
-/* What the run returns, `result` being what its function did; taken over. */
-lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result);
-/* Whether nothing refers to it any more; says in the log what does. */
-bool lc__simulation_is_over(struct lc__simulation *simulation);
-void lc__simulation_free(struct lc__simulation *simulation);
 
 /* ---- process signals: signals.c ---- */
 

@@ -80,8 +80,8 @@ int lc__fiber_start(const struct lc__fiber_options *options)
     struct lc__loop *loop = lc__executor_place(executor, options->group, options->spread);
     if (!loop)
         return -ENOMEM;
-    bool here = loop == lc__loop_of_thread || loop->simulation;
-    return here ? lc__fiber_make(loop, options, stack_size) : hand_over(loop, options, stack_size);
+    return lc__loop_is_here(loop) ? lc__fiber_make(loop, options, stack_size)
+                                  : hand_over(loop, options, stack_size);
 }
 
 /* ---- what users call ---- */
