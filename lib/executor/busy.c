@@ -4,13 +4,11 @@
  */
 #include "executor/busy.h"
 
-#include "base/system.h"
 #include "base/task.h"
 #include "executor/loop.h"
+#include "executor/proc.h"
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int lc__task_thread(const struct lc__task *task)
@@ -25,20 +23,6 @@ int lc__task_thread(const struct lc__task *task)
     return atomic_load_explicit(&fiber->loop->thread_id, memory_order_relaxed);
 }
 
-/* Reads /proc/self/task/THREAD/NAME. @return whether it is there. */
-static bool read_of_thread(int thread, const char *name, char *text, size_t size)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/%s", thread, name);
-    int file = lc__open(path);
-    if (file < 0)
-        return false;
-    long got = lc__read(file, text, size - 1);
-    lc__close(file);
-    text[got > 0 ? got : 0] = '\0';
-    return got > 0;
-}
-
 /* The state follows the name, which is in parentheses, and may hold some. R: it runs, or would. */
 static bool is_blocked(const char *stat)
 {
@@ -48,11 +32,13 @@ static bool is_blocked(const char *stat)
 
 void lc__busy_look(struct lc__busy *busy, int thread, int64_t now)
 {
-    char stat[512] = "", used[96] = "";
+    char stat[512] = "";
     int64_t passed = busy->looked != 0 ? now - busy->looked : 0;
-    bool known = thread > 0 && read_of_thread(thread, "schedstat", used, sizeof used) &&
-                 read_of_thread(thread, "stat", stat, sizeof stat);
-    int64_t ran = known ? strtoll(used, NULL, 10) : 0;
+    int64_t ran = 0, queued;
+    bool known = thread > 0 && lc__proc_times(thread, &ran, &queued) &&
+                 lc__proc_read(thread, "stat", stat, sizeof stat);
+    if (!known)
+        ran = 0;
     if (thread == LC__NO_THREAD)
         passed = 0;
     else if (known && !is_blocked(stat) && ran - busy->ran < passed)

@@ -1,16 +1,24 @@
 /*
- * monitor.h: a thread that looks whether others get on: names fibers that keep their thread, and
- * calls help for those that wait behind them. Floor 1.
+ * monitor.h: the thread that looks for stalls in all executors (stall.h). It looks a few times in
+ * each stall limit, for as long as any thread of an executor is awake. When all sleep it sleeps
+ * too, and the first that wakes up wakes it. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_MONITOR_H
 #define LIFECYCLE_EXECUTOR_MONITOR_H
 
-/* An executor that wants it gets its first thread. */
-void lc__monitor_start(void);
+#include <stdint.h>
+
 /*
- * A thread of an executor has woken up, and does not say so in loop->asleep any more. Both that and
- * what is looked at here are sequentially consistent, so that not both sides miss each other.
+ * Sets what the thread calls to look. It returns the time until the next look, or LC_FOREVER if all
+ * threads sleep. To be set before the first executor has a thread, and to the same function always.
  */
+void lc__monitor_look_with(int64_t (*look)(void));
+/*
+ * An executor that is to be looked at gets a thread. Without memory for the monitor's thread the
+ * executor works as well, and no stall is found.
+ */
+void lc__monitor_start(void);
+/* A thread of an executor has woken up, and has cleared loop->asleep. */
 void lc__monitor_notice(void);
 /* At the library's shutdown: no executor is left. */
 void lc__monitor_stop(void);
