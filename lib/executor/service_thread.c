@@ -31,7 +31,7 @@ static void *service_thread_main(void *arg)
 
 static int service_thread_make(struct lc__service_thread *service)
 {
-    LC__ASSERT(lc__lock_is_held(&service->lock) && !service->running);
+    LC__ASSERT(lc__lock_is_held(&service->lock) && !lc__service_thread_is_running(service));
     int result = lc__fork_guard();
     if (result < 0)
         return result;
@@ -39,7 +39,7 @@ static int service_thread_make(struct lc__service_thread *service)
         return -EAGAIN;
     result =
         lc__thread_create_silent(&service->thread, service_thread_main, service, &service->mask);
-    service->running = result == 0;
+    atomic_store(&service->running, result == 0);
     return result;
 }
 
@@ -48,7 +48,7 @@ int lc__service_thread_start(struct lc__service_thread *service)
     if (lc__forked())
         return -ENOTSUP;
     lc__lock_take(&service->lock);
-    int result = service->running ? 0 : service_thread_make(service);
+    int result = lc__service_thread_is_running(service) ? 0 : service_thread_make(service);
     lc__lock_give(&service->lock);
     return result;
 }
@@ -56,14 +56,6 @@ int lc__service_thread_start(struct lc__service_thread *service)
 void lc__service_thread_wake(struct lc__service_thread *service)
 {
     lc__unpark(&service->parker);
-}
-
-bool lc__service_thread_is_running(struct lc__service_thread *service)
-{
-    lc__lock_take(&service->lock);
-    bool running = service->running;
-    lc__lock_give(&service->lock);
-    return running;
 }
 
 void lc__service_thread_stop(struct lc__service_thread *service)
@@ -81,6 +73,6 @@ void lc__service_thread_stop(struct lc__service_thread *service)
     pthread_join(service->thread, NULL);
     atomic_store_explicit(&service->stopping, false, memory_order_relaxed);
     lc__lock_take(&service->lock);
-    service->running = false;
+    atomic_store(&service->running, false);
     lc__lock_give(&service->lock);
 }

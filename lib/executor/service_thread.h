@@ -22,8 +22,8 @@ struct lc__service_thread {
     /* Does what is to be done now. @return the deadline until which the thread may sleep. */
     int64_t (*work)(void);
 
-    struct lc__lock lock;
-    bool running; /* under the lock: from the making to the join */
+    struct lc__lock lock; /* for making the thread */
+    atomic_bool running;  /* from the making to the join; changed under the lock */
     pthread_t thread;
     sigset_t mask; /* of the threads that it makes */
     atomic_bool stopping;
@@ -50,8 +50,11 @@ int lc__service_thread_start(struct lc__service_thread *service);
  * not there.
  */
 void lc__service_thread_wake(struct lc__service_thread *service);
-/* Whether the thread is there. */
-bool lc__service_thread_is_running(struct lc__service_thread *service);
+/* Whether the thread is there. Sequentially consistent, for handshakes of the caller's. */
+static inline bool lc__service_thread_is_running(const struct lc__service_thread *service)
+{
+    return atomic_load(&service->running);
+}
 /* Ends the thread and joins it. It may be started again afterwards. By one thread at a time. */
 void lc__service_thread_stop(struct lc__service_thread *service);
 

@@ -78,12 +78,6 @@ void lc__timers_destroy(struct lc__timers *timers)
     lc__lock_destroy(&timers->lock);
 }
 
-struct lc__timers *lc__timers_here(void)
-{
-    struct lc__timers *timers = lc__clock_current()->timers;
-    return timers ? timers : lc__timers_of_thread;
-}
-
 bool lc__timers_arm(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
 {
     lc__lock_take(&timers->lock);

@@ -6,6 +6,7 @@
 #ifndef LIFECYCLE_EXECUTOR_TIMER_QUEUE_H
 #define LIFECYCLE_EXECUTOR_TIMER_QUEUE_H
 
+#include "base/clock.h"
 #include "base/heap.h"
 #include "base/lock.h"
 
@@ -53,14 +54,18 @@ void lc__timers_destroy(struct lc__timers *timers);
 
 /* ---- arming; from any thread ---- */
 
+/* Those that this thread fires itself, on the real clock. NULL: it fires none. Set by loop.c. */
+extern _Thread_local struct lc__timers *lc__timers_of_thread
+    __attribute__((tls_model("initial-exec")));
 /*
  * The timers of the calling task's clock, or else those that the calling thread fires itself. NULL:
  * there are neither, the timer thread has to fire (lc__timer_arm of timers.h).
  */
-struct lc__timers *lc__timers_here(void);
-/* Those that this thread fires itself, on the real clock. NULL: it fires none. Set by loop.c. */
-extern _Thread_local struct lc__timers *lc__timers_of_thread
-    __attribute__((tls_model("initial-exec")));
+static inline struct lc__timers *lc__timers_here(void)
+{
+    struct lc__timers *timers = lc__clock_current()->timers;
+    return timers ? timers : lc__timers_of_thread;
+}
 
 /*
  * Arms a disarmed timer in this queue. A deadline in the past fires as soon as the owner looks.

@@ -5,12 +5,14 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/library.h"
 #include "base/task.h"
 #include "executor/service_thread.h"
 
 #include <lifecycle/log.h>
 
+#include <errno.h>
 #include <string.h>
 
 static int64_t timer_thread_work(void)
@@ -51,14 +53,22 @@ static int timer_thread_start(void)
 {
     lc__facility_register(&timer_facility);
     int result = lc__service_thread_start(&timer_thread);
-    if (result == 0 && atomic_load_explicit(&lc__timers_unserved, memory_order_relaxed))
-        atomic_store_explicit(&lc__timers_unserved, false, memory_order_relaxed);
+    if (result == 0)
+        atomic_store(&lc__timers_unserved, false);
     return result;
+}
+
+/* Makes the thread if it is not there. */
+static int timer_thread_need(void)
+{
+    if (lc__forked())
+        return -ENOTSUP;
+    return lc__service_thread_is_running(&timer_thread) ? 0 : timer_thread_start();
 }
 
 static int timer_arm_in_thread(struct lc__timer *timer, int64_t deadline)
 {
-    int result = timer_thread_start();
+    int result = timer_thread_need();
     if (result == 0 && lc__timers_arm(&lc__timers_real, timer, deadline))
         lc__service_thread_wake(&timer_thread);
     return result;
@@ -90,7 +100,7 @@ int lc__timers_hold(bool *held)
     *held = false;
     if (!is_on_real_clock())
         return 0;
-    int result = timer_thread_start();
+    int result = timer_thread_need();
     *held = result == 0;
     if (*held)
         atomic_fetch_add_explicit(&holds, 1, memory_order_relaxed);
@@ -116,7 +126,7 @@ int lc__timers_hand_over(struct lc__timers *timers)
 {
     if (lc__timers_count(timers) == 0)
         return 0;
-    int result = timer_thread_start();
+    int result = timer_thread_need();
     if (result == 0)
         timers_move_to_thread(timers);
     return result;
@@ -126,19 +136,16 @@ void lc__timers_leave(struct lc__timers *timers)
 {
     lc__facility_register(&timer_facility);
     timers_move_to_thread(timers);
-    /*
-     * A thread that is made before the second line is seen there. One that is made later clears the
-     * flag itself.
-     */
-    atomic_store_explicit(&lc__timers_unserved, true, memory_order_relaxed);
+    /* If the thread is made between these two lines, timer_thread_start() clears the flag last. */
+    atomic_store(&lc__timers_unserved, true);
     if (lc__service_thread_is_running(&timer_thread))
-        atomic_store_explicit(&lc__timers_unserved, false, memory_order_relaxed);
+        atomic_store(&lc__timers_unserved, false);
 }
 
 void lc__timers_attend(void)
 {
     bool unserved = atomic_load_explicit(&lc__timers_unserved, memory_order_relaxed);
-    int result = unserved && lc__timers_count(&lc__timers_real) > 0 ? timer_thread_start() : 0;
+    int result = unserved && lc__timers_count(&lc__timers_real) > 0 ? timer_thread_need() : 0;
     if (result < 0)
         lc_log(LC_LOG_ERROR, NULL,
                "no thread can be made for deadlines to come, so they come only while a thread "
