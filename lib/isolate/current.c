@@ -67,15 +67,15 @@ void lc_isolate_exit(lc_send_port port, const lc_payload *last)
         lc__payload_destroy(last);
     if (sends && !message)
         lc_log(LC_LOG_ERROR, NULL,
-               "no memory for the last message of an isolate, or it is not "
-               "one: it ends without");
+               "no memory for the last message of an isolate, or its payload is bad: the "
+               "isolate ends without it");
     lc__spinlock_lock(&isolate->lock);
     isolate->flags |= LC__EXITING;
     /* The run looks at the messages that it has taken without the lock. */
     atomic_store_explicit(&isolate->attention, true, memory_order_relaxed);
     if (message && !(isolate->flags & LC__KILLED_NOW)) {
-        lc_message *before =
-            extras->last; /* of an earlier exit: a deferred call of it exits again */
+        /* Of an earlier exit: one of its deferred calls exits again. */
+        lc_message *before = extras->last;
         extras->last = message;
         message = before;
     }

@@ -37,8 +37,9 @@
  *     running: it is true, and the job runs; `running` is set from the run's first look on.
  *
  * The invariant: whenever the lock is free, `scheduled` is false only if lc__isolate_next_event()
- * is LC__EVENT_NONE. The remains of a simulation that was broken off are the exception; they
- * never run.
+ * is LC__EVENT_NONE. There are two exceptions. The remains of a simulation that was broken off
+ * never run. The shutdown of a group ends all holds of its isolates at once, and then visits each
+ * isolate (control.c).
  *
  * Why no wake-up is lost. What changes the next event, a put or lc__isolate_unlock_changed(),
  * looks at `scheduled` in the same step under the lock. A run sets `scheduled` to false in the

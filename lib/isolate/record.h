@@ -47,7 +47,10 @@ struct lc__control {
     lc_error *error;      /* another worker threw it on the isolate's context; else NULL */
 };
 
-/* The ports that get errors. Replaced as a whole, so that it is read without a lock. */
+/*
+ * The ports that get errors. A list never changes: a call replaces it. So its readers need
+ * no lock.
+ */
 struct lc__error_listeners {
     atomic_uint refs;
     size_t count;
@@ -79,7 +82,10 @@ struct lc__isolate_hooks {
 struct lc__message_timer; /* timer.c */
 LIST_HEAD(lc__message_timers, lc__message_timer);
 
-/* What an isolate gets on the first use of any of it. Under the isolate's lock. */
+/*
+ * What an isolate gets on the first use of any of it. Under the isolate's lock, but `ports` and
+ * `context`, which the isolate reads without it.
+ */
 struct lc__extras {
     char *name; /* NULL: "isolate" */
     void (*release)(void *arg);
@@ -104,35 +110,35 @@ struct lc__extras {
     struct lc__message_timers timers;
 };
 
-/* Why the next event of an isolate may be another than its next message, a bit each. */
+/* Reasons for which the next event is not simply the next message. One bit each. */
 enum lc__isolate_flag {
     LC__CONTROL_WAITS = 1,
     LC__NOT_ENTERED = 2,
     LC__PAUSED = 4,
     LC__HELD_AT_START = 8,
-    LC__KILLED = 16,     /* it ends before its next event */
-    LC__KILLED_NOW = 32, /* it ends, and the event that runs is cut short */
-    LC__FAILED = 64,     /* an error ends it */
-    LC__EXITING = 128,   /* it ends itself */
-    /* Only control comes before its end. */
+    LC__KILLED = 16,     /* the isolate ends before its next event */
+    LC__KILLED_NOW = 32, /* the isolate ends, and the event that runs is cut short */
+    LC__FAILED = 64,     /* an error ends the isolate */
+    LC__EXITING = 128,   /* the isolate ends itself */
+    /* After one of these only control comes before the end. */
     LC__CUT_SHORT = LC__KILLED | LC__KILLED_NOW | LC__FAILED | LC__EXITING
 };
 
 struct lc__isolate {
     struct lc__job job; /* first */
     struct lc__spinlock lock;
-    /* Another thread has changed what comes next; the isolate looks between two events. */
+    /* What comes next has changed: the run takes the lock and looks before its next event. */
     atomic_bool attention;
     bool alive;
-    bool ending;    /* alive no more, but not all listeners have been told */
+    bool ending;    /* no longer alive, but not all listeners know */
     bool scheduled; /* its job is in a run queue, or runs */
     uint8_t flags;  /* enum lc__isolate_flag; 0: the next message comes next */
     bool ready;     /* its entry has returned no error */
     bool survives_errors : 1;
     bool hold_at_exit : 1;
-    bool one_by_one : 1; /* it takes one message at a time out of the mailbox, not all */
+    bool one_by_one : 1; /* the run takes one message at a time out of the mailbox */
     uint8_t when_full : 2;
-    uint32_t uncounted; /* so many messages it handles next no longer count as queued */
+    uint32_t uncounted; /* how many of the next messages no longer count as queued */
     uint32_t place;
     uint32_t queued;  /* messages in `taken` and `mailbox`, but for the uncounted and ticks */
     uint32_t waiting; /* messages in extras->waiting, but for ticks; the limit counts them too */
@@ -141,8 +147,8 @@ struct lc__isolate {
     uint32_t keep_alive;  /* open ports that are not weak, and armed timers */
     uint64_t serial;      /* of this isolate; of a free record: of the next one */
     struct lc__messages mailbox;
-    struct lc_message *taken; /* a chain out of the mailbox, which it handles next */
-    struct lc__task *running; /* the task that runs it */
+    struct lc_message *taken; /* a chain out of the mailbox; the run handles it next */
+    struct lc__task *running; /* the task of the run; NULL: no run owns the isolate */
     struct lc__port port;     /* the first */
     lc_error *(*entry)(void *arg);
     void *arg;
@@ -159,7 +165,7 @@ static inline struct lc__isolate *lc__isolate_of_job(struct lc__job *job)
     return LC__CONTAINER_OF(job, struct lc__isolate, job);
 }
 
-/* The isolate that has the calling task run its event, or NULL. */
+/* The isolate of the event that the calling task handles; NULL: it handles none. */
 static inline struct lc__isolate *lc__isolate_running(void)
 {
     return lc__task_current()->isolate;
