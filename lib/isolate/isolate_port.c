@@ -86,7 +86,7 @@ static struct lc__port *port_find_own(lc_receive_port port, int *error)
     return own ? lc__isolate_port_find(isolate, port.send.number) : NULL;
 }
 
-/* Takes all messages of a port out of the isolate's queues. Under the lock. */
+/* Takes all messages of a port out of the isolate's queues. */
 static void port_take_messages(struct lc__isolate *isolate, uint32_t number,
                                struct lc__messages *messages)
 {
@@ -141,7 +141,7 @@ int lc__isolate_port_close(lc_receive_port port)
 
 /*
  * The port has got a handler: its messages that wait for one come next. They came before all that
- * the isolate has taken since, and they no longer count against the limit. Under the lock.
+ * the isolate has taken since, and they no longer count against the limit.
  * @return as lc__room_take().
  */
 static lc_handle *port_resume_waiting(struct lc__isolate *isolate, uint32_t number)

@@ -67,6 +67,7 @@ enum { BATCH = 64 };
 /* Removes the oldest message to make room for a new one, which takes its place in the counts. */
 static lc_message *mailbox_shift_oldest(struct lc__isolate *isolate)
 {
+    LC__ASSERT(isolate->one_by_one); /* else the oldest message may be taken */
     LC__ASSERT(isolate->queued + isolate->waiting > 0);
     if (isolate->waiting == 0)
         return lc__messages_shift_counted(&isolate->mailbox);
@@ -82,7 +83,6 @@ static int mailbox_put_full(struct lc__isolate *isolate, lc_message *message)
     lc_message *oldest = NULL;
     int result = -ENOBUFS;
     if (isolate->when_full == LC_FULL_DROP_OLDEST) {
-        LC__ASSERT(isolate->one_by_one);
         oldest = mailbox_shift_oldest(isolate);
         STAILQ_INSERT_TAIL(&isolate->mailbox, message, link);
         result = 0;
@@ -150,7 +150,7 @@ bool lc__mailbox_take(struct lc__isolate *isolate)
 
 void lc__mailbox_set_aside(struct lc__isolate *isolate, lc_message *message)
 {
-    LC__ASSERT(lc__isolate_running() == isolate);
+    LC__ASSERT(lc__isolate_running() == isolate && isolate->extras);
     lc__spinlock_lock(&isolate->lock);
     STAILQ_INSERT_TAIL(&isolate->extras->waiting, message, link);
     isolate->waiting += !message->is_tick;

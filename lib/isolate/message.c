@@ -67,6 +67,7 @@ static lc_message *message_make(lc_send_port port, size_t bytes)
 /* Copies the bytes of a payload that is not moved behind the first `before` bytes. */
 static lc_message *message_make_with(lc_send_port port, const lc_payload *payload, size_t before)
 {
+    LC__ASSERT(lc__payload_check(payload) == 0);
     bool moved = payload && payload->destroy;
     size_t bytes = payload && !moved ? payload->size : 0;
     lc_message *message = message_make(port, before + bytes);

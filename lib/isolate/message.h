@@ -5,6 +5,8 @@
 #ifndef LIFECYCLE_ISOLATE_MESSAGE_H
 #define LIFECYCLE_ISOLATE_MESSAGE_H
 
+#include "base/assert.h"
+
 #include <lifecycle/port.h>
 
 #include <bsd/sys/queue.h>
@@ -71,6 +73,7 @@ _Static_assert(sizeof(struct lc__tick) == 16, "the data behind it keeps its alig
 
 static inline struct lc__tick *lc__tick_of(struct lc_message *message)
 {
+    LC__ASSERT(message->is_tick);
     return (struct lc__tick *)(void *)message->bytes;
 }
 

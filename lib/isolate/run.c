@@ -70,6 +70,7 @@ static void run_release(struct isolate_run *run)
 {
     struct lc__task *task = run->task;
     LC__ASSERT(lc__spinlock_is_held(&run->isolate->lock));
+    LC__ASSERT(run->isolate->running == task);
     run->isolate->running = NULL;
     run->isolate = NULL;
     task->isolate = NULL;
@@ -81,6 +82,7 @@ static void run_release(struct isolate_run *run)
 
 static struct lc__control *control_shift(struct lc__isolate *isolate)
 {
+    LC__ASSERT(lc__spinlock_is_held(&isolate->lock));
     struct lc__control *control = STAILQ_FIRST(&isolate->extras->control);
     STAILQ_REMOVE_HEAD(&isolate->extras->control, link);
     if (STAILQ_EMPTY(&isolate->extras->control))
@@ -163,6 +165,8 @@ static void run_handle_message(struct isolate_run *run)
 {
     struct lc__isolate *isolate = run->isolate;
     lc_message *message = isolate->taken;
+    LC__ASSERT(message && !run->message);
+    LC__ASSERT(isolate->uncounted > 0 || message->is_tick);
     isolate->taken = STAILQ_NEXT(message, link);
     isolate->uncounted -= !message->is_tick;
     __builtin_prefetch(isolate->taken); /* it is not in this processor's cache */
@@ -189,6 +193,7 @@ static void isolate_send_last(struct lc__isolate *isolate)
 {
     lc__spinlock_lock(&isolate->lock);
     lc_message *last = isolate->extras->last;
+    LC__ASSERT(last);
     isolate->extras->last = NULL;
     lc__isolate_unlock(isolate);
     lc__send_own(last);
@@ -262,6 +267,7 @@ static void run_ended(void *arg)
 static void isolate_run(struct lc__job *job)
 {
     struct lc__task *task = lc__task_current();
+    LC__ASSERT(!task->isolate); /* a task runs one isolate at a time */
     struct isolate_run run = {
         .isolate = lc__isolate_of_job(job),
         .task = task,

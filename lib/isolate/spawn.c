@@ -234,6 +234,7 @@ static struct lc__isolate *isolate_make(const lc_isolate_options *options,
 static void isolate_unmake(struct lc__isolate *isolate)
 {
     lc__spinlock_lock(&isolate->lock);
+    LC__ASSERT(!isolate->running);
     isolate->alive = false;
     isolate->serial++;
     isolate->extras = NULL;
@@ -314,6 +315,7 @@ static lc_error *spawn_error(int failed, const lc_isolate_options *options)
 static int isolate_spawn(const lc_isolate_options *options, const struct lc__isolate_hooks *hooks,
                          lc_isolate *reference)
 {
+    LC__ASSERT(options->entry && options->mailbox_limit > 0);
     lc_isolate_group *group = options->group;
     if (!group && !options->executor)
         group = lc_isolate_group_current();

@@ -43,49 +43,40 @@ int lc_isolate_copy_name(lc_isolate isolate, char *name, size_t size)
 }
 
 /*
- * A reference to a handle of the extras. Makes it if there is none, of the spare or closed. Under
- * the lock.
+ * A reference to the handle `done`, or `ready`, made if there is none. The handle `done` of an
+ * isolate that is ending is found too: it closes last.
  */
-static lc_handle *extras_handle(lc_handle **at, lc_handle **spare, bool is_closed)
+static lc_handle *isolate_handle(lc_send_port control, bool done)
 {
-    if (!*at) {
-        *at = is_closed ? lc_handle_new_closed() : *spare;
-        *spare = is_closed ? *spare : NULL;
+    int error;
+    lc__task_check();
+    lc_handle *spare = lc_handle_new(), *handle = NULL;
+    if (!spare)
+        return NULL;
+    struct lc__isolate *found = done ? lc__isolate_lock_to_the_end(control, &error)
+                                     : lc__isolate_lock_extras(control, &error);
+    if (found) {
+        lc_handle **at = done ? &found->extras->done : &found->extras->ready;
+        bool is_closed = !done && found->ready;
+        if (!*at) {
+            *at = is_closed ? lc_handle_new_closed() : spare;
+            spare = is_closed ? spare : NULL;
+        }
+        handle = lc_handle_ref(*at);
+        lc__isolate_unlock(found);
+    } else if (error == -ESRCH) {
+        handle = lc_handle_new_closed();
     }
-    return lc_handle_ref(*at);
+    lc_handle_unref(spare);
+    return handle;
 }
 
 lc_handle *lc_isolate_ready(lc_isolate isolate)
 {
-    int error;
-    lc__task_check();
-    lc_handle *spare = lc_handle_new();
-    struct lc__isolate *found = spare ? lc__isolate_lock_extras(isolate.control, &error) : NULL;
-    lc_handle *handle = NULL;
-    if (found) {
-        handle = extras_handle(&found->extras->ready, &spare, found->ready);
-        lc__isolate_unlock(found);
-    } else if (spare && error == -ESRCH) {
-        handle = lc_handle_new_closed();
-    }
-    lc_handle_unref(spare);
-    return handle;
+    return isolate_handle(isolate.control, false);
 }
 
 lc_handle *lc_isolate_done(lc_isolate isolate)
 {
-    int error;
-    lc__task_check();
-    /* The handle of an isolate that is ending closes with the others: some wait for it still. */
-    lc_handle *spare = lc_handle_new();
-    struct lc__isolate *found = spare ? lc__isolate_lock_to_the_end(isolate.control, &error) : NULL;
-    lc_handle *handle = NULL;
-    if (found) {
-        handle = extras_handle(&found->extras->done, &spare, false);
-        lc__isolate_unlock(found);
-    } else if (spare && error == -ESRCH) {
-        handle = lc_handle_new_closed();
-    }
-    lc_handle_unref(spare);
-    return handle;
+    return isolate_handle(isolate.control, true);
 }

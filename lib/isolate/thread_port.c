@@ -183,6 +183,7 @@ int lc__thread_port_close(lc_receive_port port)
 
 int lc__thread_port_put(lc_message *message, bool beyond_limit, int64_t deadline)
 {
+    LC__ASSERT(lc__port_is_of_thread(message->port));
     struct thread_port *port = thread_port_lock(message->port);
     if (!port) {
         lc__message_drop(message);

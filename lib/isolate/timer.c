@@ -119,6 +119,7 @@ static uint64_t timer_periods_until(const struct lc__message_timer *timer, int64
 static void timer_unset_tick(struct lc__message_timer *timer)
 {
     lc__spinlock_lock(&timer->lock);
+    LC__ASSERT(timer->has_tick);
     timer->has_tick = false;
     timer->moved = NULL;
     lc__spinlock_unlock(&timer->lock);
@@ -242,6 +243,7 @@ static bool timer_deliver_tick(struct lc__tick_origin *origin, lc_message *tick)
 {
     struct lc__message_timer *timer = timer_of_origin(origin);
     lc__spinlock_lock(&timer->lock);
+    LC__ASSERT(timer->has_tick);
     bool delivered = !atomic_load_explicit(&timer->cancelled, memory_order_relaxed);
     timer->has_tick = false;
     timer->moved = NULL;
@@ -287,6 +289,7 @@ static struct lc__message_timer *timer_make(lc_message *message, int64_t after, 
     if (!timer)
         return NULL;
     lc__spinlock_lock(&timer->lock);
+    LC__ASSERT(timer->refs == 0);
     if (timer->serial == 0)
         timer->serial = lc__pool_first_serial(&timers);
     timer->origin.operations = &tick_operations;
@@ -375,7 +378,7 @@ static bool timer_disarm(struct lc__message_timer *timer)
 
 /*
  * From now on no tick is delivered. A tick that is under way stays in its queue until its receiver
- * frees it. Its moved data does not: @return that, for the caller to destroy. Under the lock.
+ * frees it. Its moved data does not: @return that, for the caller to destroy.
  */
 static lc_payload timer_void_tick(struct lc__message_timer *timer)
 {
