@@ -1,5 +1,5 @@
 /*
- * message_queues.c: lib/isolate/message.h: queues of messages, and what is taken out of their middle.
+ * message_queues.c: lib/isolate/message.h: queues of messages, and removal from their middle.
  */
 #include "support/check.h"
 
