@@ -63,6 +63,11 @@ struct lc__node {
     struct lc__needed needed[];
 };
 
+static inline struct lc__node *lc__node_of(struct lc__engine_node *node)
+{
+    return (struct lc__node *)node;
+}
+
 /*
  * Makes a node of options; `nest` makes a component of its nested nodes, if it has any.
  * @return NULL; -EINVAL naming what is wrong with the options; -ENOMEM.

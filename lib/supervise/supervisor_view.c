@@ -1,0 +1,200 @@
+/*
+ * supervisor_view.c: see supervisor_view.h and <lifecycle/supervisor.h>.
+ */
+#include "supervise/supervisor_view.h"
+
+#include "base/memory.h"
+#include "supervise/ended.h"
+#include "supervise/engine_text.h"
+#include "supervise/node_instance.h"
+#include "supervise/observe.h"
+#include "supervise/snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* The unmet dependencies of a node that waits for them. */
+static const char *unmet(struct lc__snapshot *snapshot, const struct lc__node *node)
+{
+    static const char *const conditions[] = {"ready", "started", "completed"};
+    char text[256] = "";
+    for (size_t i = 0; i < node->needed_count; i++) {
+        const struct lc__engine_edge *edge = &node->needed[i].edge;
+        char piece[LC_NAME_MAX + 16];
+        if (edge->level == LC__EDGE_MET)
+            continue;
+        snprintf(piece, sizeof piece, "%s (%s)", node->needed[i].name, conditions[edge->condition]);
+        lc__engine_list_name(text, sizeof text, piece);
+    }
+    return lc__snapshot_text(snapshot, "%s", text);
+}
+
+static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__node *node)
+{
+    const struct lc__engine_node *engine = &node->engine;
+    if (engine->state == LC_NODE_WAITING && engine->graph.unmet > 0)
+        return unmet(snapshot, node);
+    if (engine->graph.blockers > 0 &&
+        (engine->state == LC_NODE_WAITING ||
+         (engine->life == LC__LIFE_RUNNING && engine->graph.order != LC__ORDER_NONE)))
+        return lc__snapshot_text(snapshot, "%zu dependant%s to stop", engine->graph.blockers,
+                                 engine->graph.blockers == 1 ? "" : "s");
+    if (engine->state == LC_NODE_BACKOFF)
+        return lc__snapshot_text(snapshot, "a pause of %.1f s to end",
+                                 (double)engine->pause / (double)LC_SECOND);
+    return engine->state == LC_NODE_JUDGED ? "its judge" : "";
+}
+
+static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
+                    const struct lc__node *node)
+{
+    const struct lc__engine_node *engine = &node->engine;
+    lc_node_status *row = lc__snapshot_add(snapshot, node->name);
+    row->state = engine->state;
+    row->since = engine->since;
+    row->instance = engine->instance;
+    row->restarts = engine->instance > 0 ? engine->instance - 1 : 0;
+    row->error = lc_error_ref(engine->error);
+    row->overdue = engine->overdue;
+    row->waits_for = waits_for(snapshot, node);
+    for (size_t i = 0; i < node->needed_count; i++) {
+        const struct lc__needed *needed = &node->needed[i];
+        const struct lc__node *dependency = lc__supervisor_find(supervisor, needed->name);
+        if (dependency)
+            lc__snapshot_link(snapshot, dependency->index, (lc_condition)needed->edge.condition,
+                              needed->edge.along, needed->edge.level == LC__EDGE_MET);
+    }
+}
+
+/* A snapshot in the making, and the component of each row, held: NULL for none. */
+struct survey {
+    struct lc__snapshot *snapshot;   /* NULL: no memory */
+    struct lc__node_instance **held; /* NULL: no memory */
+};
+
+static void take_survey(struct lc__shell *shell, void *arg)
+{
+    lc_supervisor *supervisor = lc__supervisor_of(shell);
+    struct survey *survey = arg;
+    struct lc__engine_node *node;
+    size_t index = 0;
+    size_t rows = shell->engine.count + lc__ended_count(shell->ended);
+    survey->held = lc__allocate_array(rows + 1, sizeof *survey->held);
+    survey->snapshot = lc__snapshot_new(shell->name, lc_now(), rows, supervisor->needed_count);
+    if (!survey->snapshot)
+        return;
+    TAILQ_FOREACH (node, &shell->engine.root.children, among_children) {
+        if (survey->held)
+            survey->held[index] = lc__node_hold(lc__node_of(node));
+        lc__node_of(node)->index = index++;
+    }
+    TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
+        add_row(supervisor, survey->snapshot, lc__node_of(node));
+    lc__ended_show(shell->ended, survey->snapshot, SIZE_MAX);
+}
+
+lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
+{
+    struct survey survey = {NULL, NULL};
+    if (!supervisor)
+        return NULL;
+    lc__shell_call(&supervisor->shell, take_survey, &survey);
+    size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
+    for (size_t i = 0; survey.held && i < count; i++) {
+        if (survey.held[i])
+            lc__snapshot_nest(survey.snapshot, i, lc__node_instance_component(survey.held[i]));
+        lc__node_instance_release(survey.held[i]);
+    }
+    lc__free(survey.held);
+    return survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
+}
+
+struct inquiry {
+    const char *name;
+    lc_node_status *status; /* NULL: the handle is asked for */
+    lc_handle *over;        /* given to the caller */
+    int result;
+};
+
+static void look_at_node(struct lc__shell *shell, void *arg)
+{
+    struct inquiry *inquiry = arg;
+    const struct lc__node *node = lc__supervisor_find(lc__supervisor_of(shell), inquiry->name);
+    if (!node)
+        return;
+    const struct lc__engine_node *engine = &node->engine;
+    inquiry->result = 0;
+    *inquiry->status = (lc_node_status){
+        .name = inquiry->name,
+        .state = engine->state,
+        .since = engine->since,
+        .instance = engine->instance,
+        .restarts = engine->instance > 0 ? engine->instance - 1 : 0,
+        .waits_for = "",
+        .overdue = engine->overdue,
+    };
+}
+
+int lc_supervisor_node(lc_supervisor *supervisor, const char *name, lc_node_status *status)
+{
+    struct inquiry inquiry = {.name = name, .status = status, .result = -ENOENT};
+    if (!supervisor || !name || !status)
+        return -EINVAL;
+    if (lc__supervisor_takes_name(name))
+        lc__shell_call(&supervisor->shell, look_at_node, &inquiry);
+    return inquiry.result;
+}
+
+/* From here on the engine says when the node will not run again. */
+static void watch_for_end(struct lc__shell *shell, void *arg)
+{
+    struct inquiry *inquiry = arg;
+    struct lc__node *node = lc__supervisor_find(lc__supervisor_of(shell), inquiry->name);
+    bool is_over = !node || lc__engine_is_settled(&node->engine) || shell->engine.finished;
+    if (is_over) {
+        inquiry->over = lc_handle_new_closed();
+        return;
+    }
+    if (!node->over)
+        node->over = lc_handle_new();
+    node->engine.graph.tells_end = node->over != NULL;
+    inquiry->over = lc_handle_ref(node->over);
+}
+
+lc_handle *lc_supervisor_node_over(lc_supervisor *supervisor, const char *name)
+{
+    struct inquiry inquiry = {.name = name};
+    if (!supervisor || !lc__supervisor_takes_name(name))
+        return lc_handle_new_closed();
+    lc__shell_call(&supervisor->shell, watch_for_end, &inquiry);
+    return inquiry.over;
+}
+
+/* Each node, with what is below it. The supervisor may lie in another: see lc__shell_ask. */
+void lc__supervisor_parts(lc_component *component, lc_part_visitor visit, void *arg)
+{
+    lc_supervisor *supervisor = (lc_supervisor *)component;
+    struct survey survey = {NULL, NULL};
+    if (!lc__shell_ask(&supervisor->shell, take_survey, &survey))
+        return;
+    size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
+    lc_snapshot *snapshot = survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct lc__node_instance *held = survey.held ? survey.held[i] : NULL;
+        lc_component *below = held ? lc__node_instance_component(held) : NULL;
+        if (snapshot) {
+            const lc_part part = lc__snapshot_part(snapshot, i, below);
+            visit(&part, arg);
+        }
+        lc__node_instance_release(held);
+    }
+    if (!snapshot)
+        visit(&lc__part_unknown, arg);
+    lc_snapshot_free(snapshot);
+    lc__free(survey.held);
+}
+
+lc_observer *lc_supervisor_observe(lc_supervisor *supervisor, size_t capacity)
+{
+    return supervisor ? lc__shell_observe(&supervisor->shell, capacity) : NULL;
+}
