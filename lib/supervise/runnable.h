@@ -90,6 +90,11 @@ struct lc__run {
     char path[];              /* the owner's */
 };
 
+static inline struct lc__runnable *lc__runnable_of(struct lc__engine_node *node)
+{
+    return (struct lc__runnable *)node;
+}
+
 /* Makes what children share, with one reference. NULL: no memory. */
 struct lc__child_group *lc__child_group_new(const lc_child_group *options);
 void lc__child_group_unref(struct lc__child_group *group);
