@@ -5,8 +5,8 @@
 #define LIFECYCLE_BASE_BACKTRACE_H
 
 /*
- * The innermost function first, `separator` between them; the first are the library's. For free(3).
- * NULL: no memory.
+ * @return the functions, the innermost first, with `separator` between them, for free(3). The first
+ * of them are the library's. NULL: no memory.
  */
 char *lc__backtrace(const char *separator);
 

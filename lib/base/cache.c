@@ -3,6 +3,7 @@
  */
 #include "base/cache.h"
 
+#include "base/assert.h"
 #include "base/library.h"
 #include "base/memory.h"
 #include "base/sanitizer.h"
@@ -10,7 +11,7 @@
 
 enum {
     MAGAZINE = 64, /* blocks */
-    DEPOT = 64,    /* full magazines that lie ready for any thread */
+    DEPOT = 64,    /* full magazines */
 };
 
 static struct {
@@ -19,7 +20,7 @@ static struct {
     struct lc__block *full[DEPOT]; /* the first block of each */
 } depot;
 
-static void free_blocks(struct lc__block *first)
+static void blocks_free(struct lc__block *first)
 {
     while (first) {
         struct lc__block *next = first->next;
@@ -28,17 +29,18 @@ static void free_blocks(struct lc__block *first)
     }
 }
 
-static void empty_depot(void)
+static void depot_empty(void)
 {
     while (depot.count > 0)
-        free_blocks(depot.full[--depot.count]);
+        blocks_free(depot.full[--depot.count]);
 }
 
-static struct lc__facility facility = {.shut_down = empty_depot};
+static struct lc__facility facility = {.shut_down = depot_empty};
 
-/* @return whether there was room for a full magazine, which is then empty. */
-static bool give_to_depot(struct lc__magazine *magazine)
+/* Empties a full magazine into the depot. @return false: the depot has no room. */
+static bool depot_give(struct lc__magazine *magazine)
 {
+    LC__ASSERT(magazine->count == MAGAZINE);
     lc__facility_register(&facility);
     lc__spinlock_lock(&depot.lock);
     bool room = depot.count < DEPOT;
@@ -50,8 +52,9 @@ static bool give_to_depot(struct lc__magazine *magazine)
     return room;
 }
 
-static bool take_from_depot(struct lc__magazine *magazine)
+static bool depot_take(struct lc__magazine *magazine)
 {
+    LC__ASSERT(magazine->count == 0);
     lc__spinlock_lock(&depot.lock);
     bool there = depot.count > 0;
     if (there)
@@ -60,7 +63,7 @@ static bool take_from_depot(struct lc__magazine *magazine)
     return there;
 }
 
-static void swap(struct lc__cache *cache)
+static void cache_swap(struct lc__cache *cache)
 {
     struct lc__magazine loaded = cache->loaded;
     cache->loaded = cache->spare;
@@ -72,8 +75,8 @@ void *lc__block_take(struct lc__cache *cache)
     if (!cache || LC__SANITIZED)
         return lc__allocate_raw(LC__BLOCK_SIZE);
     if (cache->loaded.count == 0) {
-        swap(cache);
-        if (cache->loaded.count == 0 && !take_from_depot(&cache->loaded))
+        cache_swap(cache);
+        if (cache->loaded.count == 0 && !depot_take(&cache->loaded))
             return lc__allocate_raw(LC__BLOCK_SIZE);
     }
     if (!lc__memory_begin_use())
@@ -92,8 +95,8 @@ void lc__block_give(struct lc__cache *cache, void *given)
         return;
     }
     if (cache->loaded.count == MAGAZINE) {
-        swap(cache);
-        if (cache->loaded.count == MAGAZINE && !give_to_depot(&cache->loaded)) {
+        cache_swap(cache);
+        if (cache->loaded.count == MAGAZINE && !depot_give(&cache->loaded)) {
             lc__free(block);
             return;
         }
@@ -106,7 +109,7 @@ void lc__block_give(struct lc__cache *cache, void *given)
 
 void lc__cache_empty(struct lc__cache *cache)
 {
-    free_blocks(cache->loaded.first);
-    free_blocks(cache->spare.first);
+    blocks_free(cache->loaded.first);
+    blocks_free(cache->spare.first);
     *cache = (struct lc__cache){{NULL, 0}, {NULL, 0}};
 }

@@ -1,10 +1,10 @@
 /*
- * cache.h: small blocks of memory that a thread keeps to itself, so that what is made and freed with
- * each message costs no call of the allocator. Blocks go from a thread that frees to one that
- * makes by the magazine, through a depot: after Bonwick's magazines. Floor 0.
+ * cache.h: small blocks of memory that a thread keeps for itself, so that to make and free what a
+ * message takes costs no call of the allocator. Full magazines of blocks go from threads that free
+ * to threads that allocate, through a depot: the design is Bonwick's. Floor 0.
  *
  * A block that is kept does not count as in use. With a sanitizer each block comes from the
- * allocator and goes back to it, so that a use after free is seen.
+ * allocator and goes back to it, so that the sanitizer sees a use after free.
  */
 #ifndef LIFECYCLE_BASE_CACHE_H
 #define LIFECYCLE_BASE_CACHE_H
@@ -24,17 +24,17 @@ struct lc__magazine {
     unsigned count;
 };
 
-/* One thread's. All zero: empty. */
+/* The blocks that one thread keeps. All zero: none. */
 struct lc__cache {
-    struct lc__magazine loaded; /* taken from, given to */
-    struct lc__magazine spare;  /* full or empty: so that a thread at the edge asks no depot */
+    struct lc__magazine loaded; /* blocks are taken from it and given to it */
+    struct lc__magazine spare;  /* full or empty: saves a thread many visits to the depot */
 };
 
 /* A block, not cleared. `cache`: NULL for a thread that has none. NULL: no memory. */
 void *lc__block_take(struct lc__cache *cache);
 /* Gives a block back, wherever it was taken. */
 void lc__block_give(struct lc__cache *cache, void *given);
-/* Gives back what the thread keeps. */
+/* Frees the blocks that the thread keeps. */
 void lc__cache_empty(struct lc__cache *cache);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-static int64_t read_monotonic(struct lc__clock *clock)
+static int64_t clock_read_monotonic(struct lc__clock *clock)
 {
     (void)clock;
     struct timespec now;
@@ -13,7 +13,7 @@ static int64_t read_monotonic(struct lc__clock *clock)
     return now.tv_sec * LC_SECOND + now.tv_nsec;
 }
 
-struct lc__clock lc__clock_real = {read_monotonic, NULL};
+struct lc__clock lc__clock_real = {clock_read_monotonic, NULL};
 
 void lc__clock_set_current(struct lc__clock *clock)
 {

@@ -58,7 +58,9 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Messages shorter than this are formatted once; longer ones once more, when their length is known. */
+/*
+ * Messages shorter than this are formatted once; longer ones once more, when their length is known.
+ */
 enum { SHORT = 256 };
 
 static size_t format_short(char *text, const char *format, va_list arguments) LC_PRINTF(2, 0);

@@ -3,6 +3,8 @@
  */
 #include "base/fork.h"
 
+#include "base/lock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,35 +14,36 @@
 
 /* A page that reads as zero in a forked child. NULL while the library has made no thread. */
 static _Atomic(unsigned char *) guard;
-static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool watching; /* forks, by pthread_atfork; under the lock */
+static struct lc__lock guard_lock = LC__LOCK_INIT;
+static bool watches_forks; /* by pthread_atfork; under guard_lock */
 
-static void wipe_guard(void)
+static void guard_wipe(void)
 {
     unsigned char *page = atomic_load_explicit(&guard, memory_order_acquire);
     if (page)
         *page = 0;
 }
 
-static int make_guard(void)
+static int guard_new(void)
 {
+    LC__ASSERT(lc__lock_is_held(&guard_lock));
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     unsigned char *page =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return -ENOMEM;
     /*
-     * Emulators take the advice and do not follow it: so children made by way of libc's fork are told
-     * besides. Those made in another way are then not known.
+     * An emulator may accept the advice and not follow it. guard_wipe() then does it for the
+     * children of libc's fork, but not for children that are made in another way.
      */
     madvise(page, size, MADV_WIPEONFORK);
-    if (!watching && pthread_atfork(NULL, NULL, wipe_guard) != 0) {
+    if (!watches_forks && pthread_atfork(NULL, NULL, guard_wipe) != 0) {
         munmap(page, size);
         return -ENOMEM;
     }
-    watching = true;
+    watches_forks = true;
     *page = 1;
-    /* Release: who finds the page finds the 1 in it. */
+    /* Release: a thread that sees the page sees the 1 in it. */
     atomic_store_explicit(&guard, page, memory_order_release);
     return 0;
 }
@@ -49,9 +52,9 @@ int lc__fork_guard(void)
 {
     if (atomic_load_explicit(&guard, memory_order_acquire))
         return 0;
-    pthread_mutex_lock(&guard_lock);
-    int result = atomic_load_explicit(&guard, memory_order_relaxed) ? 0 : make_guard();
-    pthread_mutex_unlock(&guard_lock);
+    lc__lock_take(&guard_lock);
+    int result = atomic_load_explicit(&guard, memory_order_relaxed) ? 0 : guard_new();
+    lc__lock_give(&guard_lock);
     return result;
 }
 

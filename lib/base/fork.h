@@ -1,20 +1,20 @@
 /*
- * fork.h: knowing that this process is a forked child. Floor 0.
+ * fork.h: whether this process is a forked child. Floor 0.
  *
- * Until the library has made a thread, a forked child may use all of it. Afterwards, what the child
- * has are copies of locks and queues whose threads are gone; calls that would wait or make a thread
- * answer -ENOTSUP there.
+ * Until the library has made a thread, a forked child may use all of the library. Afterwards the
+ * child has copies of locks and queues, but not the threads that use them. Calls that would wait or
+ * make a thread then return -ENOTSUP.
  */
 #ifndef LIFECYCLE_BASE_FORK_H
 #define LIFECYCLE_BASE_FORK_H
 
 #include <stdbool.h>
 
-/* To be called before a thread is made. @return 0, or -ENOMEM. */
+/* The caller is about to make a thread. @return 0, or -ENOMEM. */
 int lc__fork_guard(void);
-/* No thread of the library is left: forking is free again. */
+/* No thread of the library is left: a child that is forked from now on may use the library. */
 void lc__fork_guard_drop(void);
-/* Whether this is a child, forked when the library had threads. */
+/* Whether this process is a child that was forked when the library had threads. */
 bool lc__forked(void);
 
 #endif

@@ -15,7 +15,7 @@ struct formatting {
     int length;
 };
 
-/* The format is the caller's, which has been checked: see LC_PRINTF in format.h. */
+/* The compiler has checked the caller's format: see LC_PRINTF in format.h. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static void format_text(void *arg)

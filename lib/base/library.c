@@ -4,14 +4,14 @@
 #include "base/library.h"
 
 #include "base/fork.h"
+#include "base/lock.h"
 
 #include <lifecycle/api.h>
 #include <lifecycle/log.h>
 
 #include <errno.h>
-#include <pthread.h>
 
-static pthread_mutex_t facilities_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lc__lock facilities_lock = LC__LOCK_INIT;
 static struct lc__facility *facilities; /* under the lock; the latest first */
 static _Thread_local bool own_thread;
 
@@ -25,10 +25,10 @@ const char *lc_version(void)
 
 void lc__facility_register(struct lc__facility *facility)
 {
-    /* Relaxed: it says only that it need not be done. */
+    /* Relaxed: if it reads true, there is nothing to do; if not, the lock decides. */
     if (atomic_load_explicit(&facility->registered, memory_order_relaxed))
         return;
-    pthread_mutex_lock(&facilities_lock);
+    lc__lock_take(&facilities_lock);
     if (!facility->registered) {
         struct lc__facility **at = &facilities;
         while (facility->is_memory && *at)
@@ -37,44 +37,44 @@ void lc__facility_register(struct lc__facility *facility)
         facility->next = *at;
         *at = facility;
     }
-    pthread_mutex_unlock(&facilities_lock);
+    lc__lock_give(&facilities_lock);
 }
 
-static struct lc__facility *take_facility(void)
+static struct lc__facility *facility_take(void)
 {
-    pthread_mutex_lock(&facilities_lock);
+    lc__lock_take(&facilities_lock);
     struct lc__facility *facility = facilities;
     if (facility) {
         facilities = facility->next;
         facility->registered = false;
     }
-    pthread_mutex_unlock(&facilities_lock);
+    lc__lock_give(&facilities_lock);
     return facility;
 }
 
 /*
- * The list is walked without the lock, since these calls wait, or log, which calls the program's
- * code: facilities are never freed, and no other thread is in the library now.
+ * Callers walk the list without the lock, since what they call waits, or logs, which calls the
+ * program's code. Facilities are never freed, and no other thread is in the library now.
  */
-static struct lc__facility *first_facility(void)
+static struct lc__facility *facility_first(void)
 {
-    pthread_mutex_lock(&facilities_lock);
+    lc__lock_take(&facilities_lock);
     struct lc__facility *facility = facilities;
-    pthread_mutex_unlock(&facilities_lock);
+    lc__lock_give(&facilities_lock);
     return facility;
 }
 
-static void settle_all(void)
+static void facilities_settle(void)
 {
-    for (struct lc__facility *facility = first_facility(); facility; facility = facility->next)
+    for (struct lc__facility *facility = facility_first(); facility; facility = facility->next)
         if (facility->settle)
             facility->settle();
 }
 
-static bool any_busy(void)
+static bool facilities_are_busy(void)
 {
     bool busy = false;
-    for (struct lc__facility *facility = first_facility(); facility; facility = facility->next)
+    for (struct lc__facility *facility = facility_first(); facility; facility = facility->next)
         busy |= facility->busy && facility->busy();
     return busy;
 }
@@ -95,10 +95,10 @@ int lc_library_shutdown(void)
                "a worker cannot shut the library down: it would wait for itself");
         return -EDEADLK;
     }
-    settle_all();
-    if (any_busy())
+    facilities_settle();
+    if (facilities_are_busy())
         return -EBUSY;
-    for (struct lc__facility *facility; (facility = take_facility());)
+    for (struct lc__facility *facility; (facility = facility_take());)
         facility->shut_down();
     lc__fork_guard_drop();
     lc_log_set_sink(NULL);

@@ -9,24 +9,27 @@
 
 /*
  * A facility holds something for the process: threads, descriptors, signal dispositions. It
- * registers when it takes the first of them, and is taken down by lc_library_shutdown, the latest
- * first, but for memory that the library's threads look at until they end.
+ * registers when it takes the first of them. lc_library_shutdown takes the facilities down, the
+ * latest first. Those that are memory come last, since the library's threads read it to their end.
  */
 struct lc__facility {
     /*
-     * Waits a moment for what is just ending, which may hold things of other facilities until it
-     * has. Called before any is asked whether it is busy. NULL: nothing has to be waited for.
+     * Waits for what is just ending, which may hold things of other facilities until then. Called
+     * for all facilities before `busy` is called for one. NULL: there is nothing to wait for.
      */
     void (*settle)(void);
-    /* Whether somebody still uses it; says in the log who. Called before anything is taken down. */
+    /*
+     * Whether it is still used; then it logs by what. Called for all facilities before one is taken
+     * down. NULL: it never is.
+     */
     bool (*busy)(void);
     void (*shut_down)(void);
-    bool is_memory; /* to be taken down after all others */
+    bool is_memory; /* it is taken down after all that are not */
     struct lc__facility *next;
-    atomic_bool registered; /* changed under a lock; read without, before that is asked for */
+    atomic_bool registered; /* changed under a lock, read without it */
 };
 
-/* Idempotent and thread-safe. */
+/* May be called again, and from any thread. */
 void lc__facility_register(struct lc__facility *facility);
 
 /* Marks the calling thread as the library's own: lc_library_shutdown refuses to run in it. */

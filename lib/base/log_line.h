@@ -36,8 +36,8 @@ void lc__log_line_end(struct lc__log_line *line, const char *text);
 /* Enough for the text of any number. */
 #define LC__LOG_NUMBER_SIZE ((size_t)32)
 /*
- * The number of a field that is no text; a duration in seconds, without unit. The decimal point is a
- * point, whatever the locale says.
+ * Writes the number of a field that is no text; a duration in seconds, without unit. The decimal
+ * point is a point in every locale.
  */
 void lc__log_number_text(const lc_log_field *field, char text[static LC__LOG_NUMBER_SIZE]);
 

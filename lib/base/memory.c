@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Set once, before the first allocation: whether the counters below are kept. */
+/* Whether the counters below are kept. Set before the first allocation. */
 static bool tracked;
 /* Counters only; they order nothing. */
 static atomic_size_t in_use;
-static atomic_size_t asked;         /* since the last lc__memory_fail_at or lc__memory_fail_from */
+static atomic_size_t asked;         /* since the last lc__memory_fail_at or _from */
 static atomic_size_t until_failure; /* 0: none is to fail; 1: the next one */
 static atomic_bool fails_on;        /* those after that one fail too */
 static atomic_bool failed;
@@ -31,7 +31,7 @@ size_t lc__memory_in_use(void)
     return atomic_load(&in_use);
 }
 
-static void plan_failure(size_t nth, bool goes_on)
+static void memory_plan_failure(size_t nth, bool goes_on)
 {
     atomic_store(&until_failure, 0);
     if (nth > 0)
@@ -43,12 +43,12 @@ static void plan_failure(size_t nth, bool goes_on)
 
 void lc__memory_fail_at(size_t nth)
 {
-    plan_failure(nth, false);
+    memory_plan_failure(nth, false);
 }
 
 void lc__memory_fail_from(size_t nth)
 {
-    plan_failure(nth, true);
+    memory_plan_failure(nth, true);
 }
 
 size_t lc__memory_asked(void)
@@ -61,8 +61,8 @@ bool lc__memory_has_failed(void)
     return atomic_load(&failed);
 }
 
-/* By chance, in a simulation. */
-static bool is_unlucky(void)
+/* In a simulation. */
+static bool memory_fails_by_chance(void)
 {
     const struct lc__faults *faults = lc__task_current()->faults;
     return faults && faults->one_in > 0 && lc__random_below(faults->random, faults->one_in) == 0;
@@ -70,7 +70,7 @@ static bool is_unlucky(void)
 
 bool lc__memory_must_fail(void)
 {
-    if (is_unlucky())
+    if (memory_fails_by_chance())
         return true;
     if (!tracked)
         return false;
@@ -85,7 +85,7 @@ bool lc__memory_must_fail(void)
     return true;
 }
 
-static void *counted(void *memory)
+static void *memory_counted(void *memory)
 {
     if (tracked && memory)
         atomic_fetch_add_explicit(&in_use, 1, memory_order_relaxed);
@@ -114,19 +114,19 @@ void lc__memory_free_uncounted(void *memory)
 
 void *lc__allocate_array(size_t count, size_t size)
 {
-    return lc__memory_must_fail() ? NULL : counted(calloc(count, size));
+    return lc__memory_must_fail() ? NULL : memory_counted(calloc(count, size));
 }
 
 void *lc__allocate_raw(size_t size)
 {
-    return lc__memory_must_fail() ? NULL : counted(malloc(size));
+    return lc__memory_must_fail() ? NULL : memory_counted(malloc(size));
 }
 
 void *lc__allocate(size_t size)
 {
     /*
-     * Not calloc, which in glibc before 2.41 passes by each thread's own stock of free memory. Large
-     * pieces may come from the system, cleared.
+     * calloc of glibc before 2.41 does not use the thread's own cache of free memory. A large piece
+     * may come cleared from the system, so there calloc is faster.
      */
     enum { LARGE = 32 * 1024 };
     if (size >= LARGE)
@@ -140,7 +140,7 @@ void *lc__reallocate_array(void *array, size_t count, size_t size)
     if (lc__memory_must_fail())
         return NULL;
     void *moved = reallocarray(array, count, size);
-    return array ? moved : counted(moved);
+    return array ? moved : memory_counted(moved);
 }
 
 char *lc__duplicate(const char *text)

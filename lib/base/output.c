@@ -1,21 +1,21 @@
 /*
  * output.c: see output.h.
  *
- * A reader that stops reading must delay nothing. So a line is written in a way that cannot block
- * (lc__standard_error_write), and if it does not fit it is lost, which log.c counts. A reader that
- * is merely slow gets a moment, so that a burst of lines is not lost: 100 ms, at most once in ten
- * seconds for the whole process. All that logging ever waits for a reader is therefore one percent
- * of the time.
+ * A reader that stops reading delays nothing. lc__standard_error_write() cannot block, and a line
+ * that does not fit is lost, which log_standard.c counts. A reader that is slow gets 100 ms, once
+ * in ten seconds at most for the whole process, so that a burst of lines is not lost. So the log
+ * waits for a reader for one percent of the time at most.
  *
- * The lock orders the lines: what a terminal or a stream socket has taken a part of is kept, and
- * goes out before any other line. It is held for a write that does not block, never for a wait. A
- * fork takes it, so that the child finds it free; the child forgets the rest of a line that the
- * parent has begun.
+ * The lock orders the lines. When a terminal or a stream socket has taken a part of a line, the
+ * rest is kept and is written before any other line. The lock is held for a write that does not
+ * block, never for a wait. A fork takes the lock, so that the child finds it free. The child
+ * forgets the rest of a line that the parent has begun.
  */
 #include "base/output.h"
 
 #include "base/clock.h"
 #include "base/fork.h"
+#include "base/lock.h"
 #include "base/standard.h"
 #include "base/system.h"
 
@@ -29,8 +29,8 @@
 #define MOMENT (100 * LC_MILLISECOND)
 #define MOMENT_EVERY (10 * LC_SECOND)
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* Under the lock. */
+static struct lc__lock output_lock = LC__LOCK_INIT;
+/* Under output_lock. */
 static char rest[LC_LOG_LINE_MAX]; /* of a line that was begun */
 static size_t rest_size;
 static int64_t moment_ends;
@@ -38,32 +38,33 @@ static int64_t next_moment; /* when it may begin */
 
 /* ---- forks ---- */
 
-static void lock_for_fork(void)
+static void output_lock_before_fork(void)
 {
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&output_lock);
 }
 
-static void unlock_in_parent(void)
+static void output_unlock_after_fork(void)
 {
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&output_lock);
 }
 
-static void unlock_in_child(void)
+static void output_unlock_in_child(void)
 {
     rest_size = 0;
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&output_lock);
 }
 
-static void watch_output_forks(void)
+static void output_watch_forks(void)
 {
-    pthread_atfork(lock_for_fork, unlock_in_parent, unlock_in_child);
+    pthread_atfork(output_lock_before_fork, output_unlock_after_fork, output_unlock_in_child);
 }
 
 /* ---- writing ---- */
 
-/* Under the lock. @return 0: nothing is left; or a negative errno. */
-static int write_rest(void)
+/* @return 0: nothing is left; or a negative errno. */
+static int output_write_rest(void)
 {
+    LC__ASSERT(lc__lock_is_held(&output_lock));
     while (rest_size > 0) {
         long written = lc__standard_error_write(rest, rest_size);
         if (written <= 0)
@@ -74,10 +75,10 @@ static int write_rest(void)
     return 0;
 }
 
-/* Under the lock. What is left of a line that was begun counts as put out. */
-static int write_line(const char *line, size_t size)
+/* A line of which a part is written counts as written. */
+static int output_write_line(const char *line, size_t size)
 {
-    int result = write_rest();
+    int result = output_write_rest();
     if (result < 0 || size == 0)
         return result;
     long written = lc__standard_error_write(line, size);
@@ -88,9 +89,10 @@ static int write_line(const char *line, size_t size)
     return 0;
 }
 
-/* Under the lock. @return until when a slow reader is waited for; LC_NOW: not at all. */
-static int64_t give_moment(void)
+/* @return until when to wait for a slow reader; LC_NOW: no wait. */
+static int64_t output_give_moment(void)
 {
+    LC__ASSERT(lc__lock_is_held(&output_lock));
     int64_t now = lc__clock_real.now(&lc__clock_real);
     if (now >= next_moment) {
         moment_ends = now + MOMENT;
@@ -105,12 +107,12 @@ int lc__output_put(const char *line, size_t size)
     /* A child that was not made by libc's fork may find the lock held by a thread that is gone. */
     if (lc__forked())
         return lc__standard_error_write(line, size) < 0 ? -EAGAIN : 0;
-    pthread_once(&once, watch_output_forks);
+    pthread_once(&once, output_watch_forks);
     for (;;) {
-        pthread_mutex_lock(&lock);
-        int result = write_line(line, size);
-        int64_t until = result == -EAGAIN ? give_moment() : LC_NOW;
-        pthread_mutex_unlock(&lock);
+        lc__lock_take(&output_lock);
+        int result = output_write_line(line, size);
+        int64_t until = result == -EAGAIN ? output_give_moment() : LC_NOW;
+        lc__lock_give(&output_lock);
         if (until == LC_NOW)
             return result;
         lc__output_await(until);

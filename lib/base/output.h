@@ -1,6 +1,5 @@
 /*
- * output.h: the way of the log's lines to standard error. Nothing here waits long for a reader.
- * Floor 0.
+ * output.h: writes the log's lines to standard error. No call waits long for a reader. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_OUTPUT_H
 #define LIFECYCLE_BASE_OUTPUT_H
@@ -9,13 +8,13 @@
 #include <stdint.h>
 
 /*
- * Puts a line out, whole and not mixed with others. The caller does not hold back cancellation
- * points: there are none. @return 0, or a negative errno: it is lost; -EAGAIN: the reader is slow.
+ * Writes a line, whole and not mixed with others. It has no cancellation point. @return 0; or a
+ * negative errno: the line is lost; -EAGAIN: because the reader is slow.
  */
 int lc__output_put(const char *line, size_t size);
-/* Puts out what is left of a line that was begun. @return as lc__output_put. */
+/* Writes what is left of a line of which a part is written. @return as lc__output_put. */
 int lc__output_put_rest(void);
-/* Waits until more may be put out, at most until a deadline of CLOCK_MONOTONIC. */
+/* Waits until more can be written, at most until a deadline of CLOCK_MONOTONIC. */
 void lc__output_await(int64_t deadline);
 
 #endif

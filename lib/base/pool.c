@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-/* Under the pool's lock, which it gives away while memory is asked for. NULL: no memory. */
-static char *chunk_for(struct lc__pool *pool, uint32_t place)
+/* Gives the pool's lock away while it allocates. NULL: no memory. */
+static char *pool_chunk_of(struct lc__pool *pool, uint32_t place)
 {
+    LC__ASSERT(lc__spinlock_is_held(&pool->lock));
     _Atomic(char *) *at = &pool->chunks[place / LC__POOL_CHUNK];
     char *chunk = atomic_load_explicit(at, memory_order_relaxed);
     if (chunk)
@@ -18,28 +19,28 @@ static char *chunk_for(struct lc__pool *pool, uint32_t place)
     char *fresh = lc__allocate_array(LC__POOL_CHUNK, pool->record_size);
     lc__spinlock_lock(&pool->lock);
     chunk = atomic_load_explicit(at, memory_order_relaxed);
-    if (chunk) { /* another was faster */
+    if (chunk) { /* another thread was faster */
         lc__spinlock_unlock(&pool->lock);
         lc__free(fresh);
         lc__spinlock_lock(&pool->lock);
         return chunk;
     }
-    /* Release: who finds the chunk finds it cleared. */
+    /* Release: a thread that sees the chunk sees it cleared. */
     if (fresh)
         atomic_store_explicit(at, fresh, memory_order_release);
     return fresh;
 }
 
-static void *make_one(struct lc__pool *pool)
+static void *pool_make_record(struct lc__pool *pool)
 {
     char *record = NULL;
     lc__spinlock_lock(&pool->lock);
     while (pool->made < (uint32_t)LC__POOL_CHUNK * LC__POOL_CHUNKS) {
         uint32_t place = pool->made;
-        char *chunk = chunk_for(pool, place);
+        char *chunk = pool_chunk_of(pool, place);
         if (!chunk)
             break;
-        if (pool->made != place) /* taken by another meanwhile */
+        if (pool->made != place) /* another thread has taken it since */
             continue;
         pool->made++;
         record = chunk + place % LC__POOL_CHUNK * pool->record_size;
@@ -50,9 +51,9 @@ static void *make_one(struct lc__pool *pool)
     return record;
 }
 
-static struct lc__pool_free *take_from(struct lc__pool_shard *shard)
+static struct lc__pool_free *pool_take_from(struct lc__pool_shard *shard)
 {
-    /* Who overlooks one that is just given back takes another. */
+    /* Relaxed: a thread that misses a record which is just given back takes another one. */
     if (!atomic_load_explicit(&shard->free, memory_order_relaxed))
         return NULL;
     lc__spinlock_lock(&shard->lock);
@@ -67,11 +68,11 @@ void *lc__pool_take(struct lc__pool *pool, unsigned shard)
 {
     for (unsigned i = 0; i < LC__POOL_SHARDS; i++) {
         struct lc__pool_shard *at = &pool->shards[(shard + i) % LC__POOL_SHARDS];
-        struct lc__pool_free *record = take_from(at);
+        struct lc__pool_free *record = pool_take_from(at);
         if (record)
             return record;
     }
-    return make_one(pool);
+    return pool_make_record(pool);
 }
 
 void lc__pool_give(struct lc__pool *pool, unsigned shard, void *record)

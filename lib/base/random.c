@@ -65,15 +65,15 @@ uint64_t lc__random_below(struct lc__random *random, uint64_t bound)
 static _Thread_local struct lc__random own;
 static _Thread_local bool own_is_seeded;
 /*
- * Secret bytes that the kernel has given and that are not used yet, since a system call for each
- * would cost more than what asks for them. Used ones are cleared.
+ * Secret bytes of the kernel that are not used yet: a system call for each use would cost more than
+ * the rest of it. Used bytes are cleared.
  */
 static _Thread_local unsigned char stock[256];
 static _Thread_local size_t stock_left;
 
-/* A forked child would otherwise draw what its parent draws. */
+/* Otherwise a forked child would draw what its parent draws. */
 LC__OF_ITS_THREAD
-static void forget_all(void)
+static void random_forget(void)
 {
     own_is_seeded = false;
     stock_left = 0;
@@ -83,20 +83,20 @@ static void forget_all(void)
 static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
 static bool forks_are_watched; /* set in the once; false: there was no memory for it */
 
-static void watch_forks(void)
+static void random_watch_forks(void)
 {
-    forks_are_watched = pthread_atfork(NULL, NULL, forget_all) == 0;
+    forks_are_watched = pthread_atfork(NULL, NULL, random_forget) == 0;
 }
 
-/* Whether a forked child would forget what its parent has drawn from; else nothing is kept. */
-static bool may_keep(void)
+/* Whether bytes and a seed may be kept: a forked child forgets those of its parent. */
+static bool random_may_keep(void)
 {
-    pthread_once(&watch_forks_once, watch_forks);
+    pthread_once(&watch_forks_once, random_watch_forks);
     return forks_are_watched && !lc__forked();
 }
 
-/* A kernel that gives no random bytes has a clock, and memory is not always at the same place. */
-static uint64_t draw_seed(void)
+/* Where the kernel gives no random bytes, the time and an address of memory make a seed. */
+static uint64_t random_draw_seed(void)
 {
     static atomic_uint_least64_t draws;
     uint64_t seed;
@@ -113,8 +113,8 @@ struct lc__random *lc__random_current(void)
     if (given)
         return given;
     if (!own_is_seeded) {
-        lc__random_seed(&own, draw_seed());
-        own_is_seeded = may_keep();
+        lc__random_seed(&own, random_draw_seed());
+        own_is_seeded = random_may_keep();
     }
     return &own;
 }
@@ -124,8 +124,8 @@ void lc__random_set_current(struct lc__random *random)
     lc__task_current()->random = random;
 }
 
-/* In a simulation: they follow from the seed. */
-static void draw_given(struct lc__random *given, char *at, size_t size)
+/* For a simulation. */
+static void random_draw_seeded(struct lc__random *given, char *at, size_t size)
 {
     while (size > 0) {
         uint64_t word = lc__random_next(given);
@@ -137,7 +137,7 @@ static void draw_given(struct lc__random *given, char *at, size_t size)
 }
 
 LC__OF_ITS_THREAD
-static int draw_from_stock(void *bytes, size_t size)
+static int random_draw_from_stock(void *bytes, size_t size)
 {
     if (stock_left < size) {
         int result = lc__getrandom(stock, sizeof stock);
@@ -155,11 +155,11 @@ int lc__random_secret(void *bytes, size_t size)
 {
     struct lc__random *given = lc__task_current()->random;
     if (given) {
-        draw_given(given, bytes, size);
+        random_draw_seeded(given, bytes, size);
         return 0;
     }
-    int result = size <= sizeof stock && may_keep() ? draw_from_stock(bytes, size)
-                                                    : lc__getrandom(bytes, size);
+    int result = size <= sizeof stock && random_may_keep() ? random_draw_from_stock(bytes, size)
+                                                           : lc__getrandom(bytes, size);
     if (result < 0)
         memset(bytes, 0, size);
     return result;

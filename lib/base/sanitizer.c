@@ -5,7 +5,7 @@
 
 #include "base/task.h"
 
-/* Where its header is, Valgrind is told; what it is told is a few instructions that do nothing else. */
+/* Valgrind is told where its header is installed, by instructions that do nothing otherwise. */
 #ifdef __has_include
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
@@ -16,7 +16,7 @@
 void lc__sanitizer_stack_mapped(void *low, size_t size)
 {
 #ifdef HAVE_VALGRIND
-    /* Else it takes a switch for one very large frame. */
+    /* Otherwise Valgrind takes a switch for one very large frame. */
     VALGRIND_STACK_REGISTER(low, (char *)low + size);
 #endif
     (void)low, (void)size;
@@ -41,7 +41,7 @@ void lc__frames_were_left(void)
     size_t size;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0)
         return;
-    /* All of it: the frames that are being run now lie where others were left. */
+    /* The whole stack: the frames that run now lie where others were left. */
     if (pthread_attr_getstack(&attributes, &bottom, &size) == 0)
         __asan_unpoison_memory_region(bottom, size);
     pthread_attr_destroy(&attributes);
@@ -73,7 +73,7 @@ void lc__frames_were_left(void)
 
 int64_t lc__deadline_for_signals(int64_t deadline)
 {
-    /* Simulated signals have no handlers, and a simulation goes the same way in every build. */
+    /* Simulated signals have no handlers, and a simulation runs the same way in every build. */
     if (lc__task_current()->simulation)
         return deadline;
     int64_t soon = lc_deadline_after(20 * LC_MILLISECOND);

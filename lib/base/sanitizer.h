@@ -1,6 +1,5 @@
 /*
- * sanitizer.h: what the sanitizers and Valgrind have to be told or given. Nothing in other builds.
- * Floor 0.
+ * sanitizer.h: what the sanitizers and Valgrind have to know. Nothing in other builds. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_SANITIZER_H
 #define LIFECYCLE_BASE_SANITIZER_H
@@ -31,22 +30,22 @@ enum { LC__SANITIZED = 0 };
 #endif
 
 /*
- * To be called first in what runs while a thread is being unwound by pthread_exit or
- * pthread_cancel: the frames that were left did not take away the marks around their variables, and
- * whoever uses that stack next would be blamed.
+ * Called first in what runs while pthread_exit or pthread_cancel unwinds a thread: the frames that
+ * were left did not remove the marks around their variables, and AddressSanitizer would report the
+ * next function that uses that part of the stack.
  */
 void lc__frames_were_left(void);
 
 /*
- * ThreadSanitizer puts handlers off until the thread makes a call that it knows, and a sleep in a
- * raw system call is none: who waits for a signal has to come back now and then. @return the
- * deadline, or a sooner one.
+ * ThreadSanitizer delays a signal handler until the thread makes a call that it knows. A sleep in a
+ * raw system call is none, so a thread that waits for a signal has to return now and then.
+ * @return the deadline, or an earlier one.
  */
 int64_t lc__deadline_for_signals(int64_t deadline);
 
 /* ---- stacks that are switched in user space ---- */
 
-/* What a sanitizer keeps of a stack. */
+/* What a sanitizer knows about a stack. */
 struct lc__sanitizer_stack {
 #if defined(LC__ASAN)
     void *fake_stack;
@@ -54,20 +53,20 @@ struct lc__sanitizer_stack {
     size_t size;
 #elif defined(LC__TSAN)
     void *fiber;
-    char left; /* of a thread's own: where its fibers' doings are gathered, for its end */
+    char left; /* of a thread's own: for the order between its fibers and its end */
 #else
     char nothing;
 #endif
 };
 
-/* A new mapping is going to be used as a stack, as long as the process lives. */
+/* A new mapping becomes a stack, until it is unmapped. */
 void lc__sanitizer_stack_mapped(void *low, size_t size);
-/* Such a mapping is going to be undone: AddressSanitizer's marks would be there for the next. */
+/* The caller is about to unmap stacks: AddressSanitizer's marks would stay for the next mapping. */
 void lc__sanitizer_stacks_unmapping(void *low, size_t size);
 
 /*
- * The calls below are inlined, since ThreadSanitizer counts a function's entry and its exit: both
- * must be seen on the same stack.
+ * The calls below are inlined: ThreadSanitizer counts the entry and the exit of a function, and
+ * both must happen on the same stack.
  */
 #define LC__INLINED static inline __attribute__((always_inline))
 
@@ -78,21 +77,21 @@ void lc__asan_stack_of_thread(struct lc__sanitizer_stack *stack);
 #elif defined(LC__TSAN)
 #include <errno.h>
 #include <sanitizer/tsan_interface.h>
-/* Of ThreadSanitizer too, and in none of its headers. */
+/* ThreadSanitizer's as well, but in none of its headers. */
 void AnnotateBenignRaceSized(const char *file, int line, const volatile void *memory, size_t size,
                              const char *description);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
 #endif
 
-/* The calling thread's own stack: it will be left, and come back to. */
+/* The calling thread's own stack: the thread switches away from it, and back to it. */
 LC__INLINED void lc__sanitizer_stack_of_thread(struct lc__sanitizer_stack *stack)
 {
 #if defined(LC__ASAN)
     lc__asan_stack_of_thread(stack);
 #elif defined(LC__TSAN)
     stack->fiber = __tsan_get_current_fiber();
-    /* Each fiber has its own, but at one address; and any call may write there. */
+    /* Each fiber has its own errno, at the same address, and any call may write to it. */
     AnnotateBenignRaceSized(__FILE__, __LINE__, &errno, sizeof errno, "errno of fibers");
     __tsan_release(stack);
 #else
@@ -101,8 +100,8 @@ LC__INLINED void lc__sanitizer_stack_of_thread(struct lc__sanitizer_stack *stack
 }
 
 /*
- * A stack is about to be used, perhaps for the second time: what lies in it is forgotten. What its
- * user does comes after what the calling thread has done so far.
+ * A stack is about to be used, perhaps once more: its contents do not count. What runs on it
+ * happens after what the calling thread has done so far.
  */
 LC__INLINED void lc__sanitizer_stack_begins(struct lc__sanitizer_stack *stack, void *low,
                                             size_t size)
@@ -116,7 +115,7 @@ LC__INLINED void lc__sanitizer_stack_begins(struct lc__sanitizer_stack *stack, v
     (void)stack, (void)low, (void)size;
 }
 
-/* After the last switch away from it, on another stack. */
+/* Called on another stack, after the last switch away from this one. */
 LC__INLINED void lc__sanitizer_stack_ended(struct lc__sanitizer_stack *stack)
 {
 #if defined(LC__TSAN)
@@ -126,8 +125,8 @@ LC__INLINED void lc__sanitizer_stack_ended(struct lc__sanitizer_stack *stack)
 }
 
 /*
- * Right before the switch, in a thread whose own stack is `of_thread`. `for_good`: `from` will not
- * be come back to.
+ * Called right before the switch, in a thread whose own stack is `of_thread`. `for_good`: nothing
+ * switches back to `from`.
  */
 LC__INLINED void lc__sanitizer_leaving(struct lc__sanitizer_stack *from,
                                        struct lc__sanitizer_stack *to,
@@ -137,13 +136,13 @@ LC__INLINED void lc__sanitizer_leaving(struct lc__sanitizer_stack *from,
     __sanitizer_start_switch_fiber(for_good ? NULL : &from->fake_stack, to->low, to->size);
 #elif defined(LC__TSAN)
     __tsan_release(&of_thread->left);
-    /* That one worker ran after another in the same thread orders nothing between them. */
+    /* No order between workers comes from this: they only run on the same thread. */
     __tsan_switch_to_fiber(to->fiber, __tsan_switch_to_fiber_no_sync);
 #endif
     (void)from, (void)to, (void)of_thread, (void)for_good;
 }
 
-/* Right after it, on the stack come to. */
+/* Called right after the switch, on the new stack. */
 LC__INLINED void lc__sanitizer_arrived(struct lc__sanitizer_stack *stack)
 {
 #if defined(LC__ASAN)
@@ -152,7 +151,7 @@ LC__INLINED void lc__sanitizer_arrived(struct lc__sanitizer_stack *stack)
     (void)stack;
 }
 
-/* The first time: what its thread did when it began comes before, its thread-local variables. */
+/* The first arrival on a stack: what its thread did when it began happens before. */
 LC__INLINED void lc__sanitizer_entered(struct lc__sanitizer_stack *of_thread)
 {
 #if defined(LC__TSAN)
@@ -161,7 +160,7 @@ LC__INLINED void lc__sanitizer_entered(struct lc__sanitizer_stack *of_thread)
     (void)of_thread;
 }
 
-/* The thread will run no fibers any more: what they did comes before what it does from here on. */
+/* The thread runs no more fibers: what they did happens before what it does from here on. */
 LC__INLINED void lc__sanitizer_thread_ends(struct lc__sanitizer_stack *of_thread)
 {
 #if defined(LC__TSAN)
@@ -170,13 +169,13 @@ LC__INLINED void lc__sanitizer_thread_ends(struct lc__sanitizer_stack *of_thread
     (void)of_thread;
 }
 
-/* The thread reports on its fibers: what they have done so far comes before what it reads. */
+/* The thread reports on its fibers: what they have done so far happens before its reads. */
 LC__INLINED void lc__sanitizer_reports(struct lc__sanitizer_stack *of_thread)
 {
     lc__sanitizer_thread_ends(of_thread);
 }
 
-/* What was done before the one comes before what is done after the other. */
+/* What is done before a release happens before what is done after the acquire. */
 LC__INLINED void lc__sanitizer_release(void *object)
 {
 #if defined(LC__TSAN)
@@ -194,8 +193,8 @@ LC__INLINED void lc__sanitizer_acquire(void *object)
 }
 
 /*
- * For functions whose data is its thread's: the fibers of a thread share it without a lock, and
- * ThreadSanitizer takes them for threads.
+ * For functions whose data belongs to the thread: the fibers of a thread share it without a lock,
+ * and ThreadSanitizer takes them for threads.
  */
 #if defined(LC__TSAN) && defined(__clang__)
 #define LC__OF_ITS_THREAD __attribute__((no_sanitize("thread")))

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void relax(void)
+static void spin_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -22,13 +22,11 @@ void lc__spin(unsigned *round)
     enum { PAUSES = 64, YIELDS = 32 };
     unsigned now = (*round)++;
     if (now < PAUSES) {
-        relax();
+        spin_relax();
     } else if (now < PAUSES + YIELDS) {
         sched_yield();
     } else {
-        /*
-         * Real time on purpose: another real thread is waited for, whatever clock this one reads.
-         */
+        /* Real time, whatever the clock of this thread is: the other thread is a real one. */
         const struct timespec moment = {0, 50000};
         syscall(SYS_nanosleep, &moment, NULL);
     }

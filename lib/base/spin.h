@@ -1,5 +1,5 @@
 /*
- * spin.h: waiting for another thread that holds something for a few instructions only. Floor 0.
+ * spin.h: waits for another thread that holds something for a few instructions only. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_SPIN_H
 #define LIFECYCLE_BASE_SPIN_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * The next, longer step of a spin; `*round` begins at 0. Ends up sleeping, so that a holder of
- * lower priority, or one that lost its processor, is let in.
+ * Waits for a moment, longer each time; `*round` begins at 0. Finally it sleeps, so that a holder
+ * of lower priority, or one that has lost its processor, can run.
  */
 void lc__spin(unsigned *round);
 
@@ -28,7 +28,7 @@ static inline bool lc__spinlock_is_held(const struct lc__spinlock *lock)
     return lc__holder_is_self(&lock->holder);
 }
 
-/* Acquire: what was done under the lock before is seen. */
+/* Acquire: this thread sees what was done under the lock before. */
 static inline void lc__spinlock_lock(struct lc__spinlock *lock)
 {
     LC__ASSERT(!lc__spinlock_is_held(lock)); /* it would wait for itself */
@@ -38,7 +38,7 @@ static inline void lc__spinlock_lock(struct lc__spinlock *lock)
     lc__holder_set(&lock->holder);
 }
 
-/* Release: see above. */
+/* Release: pairs with the acquire of the next lc__spinlock_lock. */
 static inline void lc__spinlock_unlock(struct lc__spinlock *lock)
 {
     lc__holder_clear(&lock->holder);

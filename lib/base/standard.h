@@ -9,14 +9,14 @@
 #include <stddef.h>
 
 /*
- * Whether descriptor 2 may be standard error. It may not if it was closed when the library was
- * loaded, is close-on-exec, or cannot be written: then it is a file of the program. Async-signal-
- * safe; errno may change.
+ * Whether descriptor 2 is standard error. It is taken for a file of the program if it was closed
+ * when the library was loaded, is close-on-exec, or cannot be written. Async-signal-safe; errno may
+ * change.
  */
 bool lc__standard_error_is_there(void);
 /*
- * Writes to standard error as much as it takes without waiting for a reader. @return how many
- * bytes, or a negative errno; -EAGAIN: none now; -EBADF: it is not there. Async-signal-safe, no
+ * Writes to standard error what it takes without a wait for its reader. @return how many bytes; or
+ * a negative errno; -EAGAIN: none now; -EBADF: there is no standard error. Async-signal-safe, no
  * cancellation point; errno is kept.
  */
 long lc__standard_error_write(const void *bytes, size_t size);

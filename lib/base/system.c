@@ -1,5 +1,5 @@
 /*
- * system.c: see system.h. The raw system calls are there because glibc's wrappers are cancellation
+ * system.c: see system.h. The system calls are raw because glibc's wrappers are cancellation
  * points.
  */
 #include "base/system.h"
@@ -134,7 +134,7 @@ int lc__connect(int descriptor, const struct sockaddr *address, socklen_t addres
 {
     if (syscall(SYS_connect, descriptor, address, address_size) == 0)
         return 0;
-    return errno == EINTR ? -EINPROGRESS : -errno; /* once interrupted, it goes on by itself */
+    return errno == EINTR ? -EINPROGRESS : -errno; /* the kernel goes on with it */
 }
 
 /* The raw calls take what the kernel calls a timespec, which must be libc's. */

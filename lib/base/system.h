@@ -1,7 +1,7 @@
 /*
- * system.h: system calls as the library needs them: never a pthread cancellation point (a thread
- * cancelled in the middle of the library would leave its waiters on a dead stack), errors as
- * negative errno. Floor 0.
+ * system.h: system calls as the library needs them. None is a pthread cancellation point: a thread
+ * that is cancelled inside the library would leave its waiters on a dead stack. Errors are negative
+ * errnos. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_SYSTEM_H
 #define LIFECYCLE_BASE_SYSTEM_H
@@ -12,19 +12,16 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/*
- * Writes all of it, as far as that goes; also in a signal handler. errno is kept. @return 0 or a
- * negative errno.
- */
+/* Writes all bytes. May run in a signal handler; errno is kept. @return 0 or a negative errno. */
 int lc__write_all(int descriptor, const void *bytes, size_t size);
 /*
- * eventfd(2) at 0. A raw call, as the close is: ThreadSanitizer would take the next user of the
- * number for one of the same. @return it, or a negative errno.
+ * eventfd(2) with a count of 0. It is a raw call, as lc__close is: otherwise ThreadSanitizer would
+ * take the next file of the same number for this one. @return the descriptor, or a negative errno.
  */
 int lc__eventfd(int flags);
-/* Opens for reading; raw as well. @return the descriptor, or a negative errno. */
+/* Opens for reading; a raw call too. @return the descriptor, or a negative errno. */
 int lc__open(const char *path);
-/* close(2); errors are of no use to anybody. */
+/* close(2). Its errors are ignored. */
 void lc__close(int descriptor);
 /* Reads at most `size` bytes. @return how many, or a negative errno. */
 long lc__read(int descriptor, void *bytes, size_t size);
@@ -35,14 +32,14 @@ long lc__read(int descriptor, void *bytes, size_t size);
  */
 int lc__getrandom(void *bytes, size_t size);
 /*
- * Sends a datagram, or does not, but waits for nothing and raises no SIGPIPE. @return 0 or a
- * negative errno; -EAGAIN: the receiver has too many already.
+ * Sends a datagram without a wait and without SIGPIPE. @return 0 or a negative errno; -EAGAIN: the
+ * receiver has too many already.
  */
 int lc__send_datagram(int descriptor, const void *bytes, size_t size,
                       const struct sockaddr *address, socklen_t address_size);
 /*
- * One read of a socket, and one write to it, that wait for nothing and raise no SIGPIPE. @return
- * how many bytes, or a negative errno: -EAGAIN if it would have to wait, -ENOTSOCK.
+ * One read of a socket, and one write to it, without a wait and without SIGPIPE. @return how many
+ * bytes, or a negative errno: -EAGAIN if it would have to wait, -ENOTSOCK.
  */
 long lc__receive(int descriptor, void *bytes, size_t size);
 long lc__send(int descriptor, const void *bytes, size_t size);

@@ -3,7 +3,7 @@
  */
 #include "base/text.h"
 
-/* No sequence is read beyond the text's end, as its terminator continues none. */
+/* It stops at the terminating zero, which continues no sequence. */
 size_t lc__text_decode(const char *text, uint32_t *character)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length */
