@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* The `type` whose `member` the pointer points to. It must not be NULL. */
+/* The `type` that contains the `member` to which the pointer, which is not NULL, points. */
 #define LC__CONTAINER_OF(pointer, type, member)                                                    \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

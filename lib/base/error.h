@@ -1,6 +1,6 @@
 /*
- * error.h (internal): the layout of lc_error, for errors that exist without memory: those that
- * mean an ended context, and those that replace an error there was no memory for. Floor 0.
+ * error.h (internal): the layout of lc_error, for errors that need no memory: those of an ended
+ * context, and those in place of an error for which there was no memory. Floor 0.
  */
 #ifndef LIFECYCLE_BASE_ERROR_H
 #define LIFECYCLE_BASE_ERROR_H
@@ -19,7 +19,7 @@
  *                                                 +---------------------------+
  */
 struct lc_error {
-    atomic_uint refs; /* LC__IMMORTAL: never counted, never freed */
+    atomic_uint refs; /* LC__IMMORTAL: not counted, never freed */
     int code;
     bool opaque;
     int line;

@@ -29,7 +29,7 @@ const char *lc__log_speaker(void)
 
 /* ---- what is logged ---- */
 
-static atomic_int threshold = LC_LOG_INFO; /* orders nothing */
+static atomic_int threshold = LC_LOG_INFO; /* relaxed: it orders nothing */
 
 void lc_log_set_level(lc_log_level level)
 {

@@ -10,16 +10,16 @@
 #include <stdbool.h>
 
 /*
- * The name under which the calling thread logs when none is given, and lc_worker_name; borrowed.
- * NULL: "".
+ * Sets the component under which the calling thread logs when it gives none; lc_worker_name returns
+ * it too. Borrowed. NULL: "".
  */
 void lc__log_set_speaker(const char *name);
 /* Never NULL. */
 const char *lc__log_speaker(void);
 
 /*
- * For a call that the program got wrong: logs, as an error, which function, which argument, its
- * value and what would be right. errno is kept. @return -EINVAL.
+ * For a mistake of the program in a call: logs, as an error, the function, the argument, its value
+ * and what would be right. errno is kept. @return -EINVAL.
  */
 int lc__refuse(const char *format, ...) LC_PRINTF(1, 2);
 

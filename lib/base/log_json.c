@@ -1,13 +1,13 @@
 /*
  * log_json.c: a record as a JSON object in a line (RFC 8259): see lc_log_json_sink.
  *
- * The object is whole also where the record was too long: a text is cut between two characters, a
- * member whose value does not even begin is left out with all behind it, and the end, for which
- * room is kept back, closes what is open.
+ * The object of a record that is too long is whole too: a text is cut between two characters, a
+ * member is left out, with all that follow, if there is no room for the beginning of its value, and
+ * the end, for which room is reserved, closes what is open.
  *
- * JSON has no way to write a byte that is no UTF-8. The texts of a record that has one are escaped
- * all alike: such a byte becomes a backslash, an x and two digits, and a backslash two; the object
- * says so. Without that mark a text that has such an escape in it would read the same.
+ * JSON cannot express a byte that is no UTF-8. If a record has one, all its texts are escaped: such
+ * a byte becomes a backslash, an x and two digits, and a backslash becomes two. The member
+ * "escaped" says so, since another text may contain the same characters.
  */
 #include "base/log_json.h"
 
@@ -19,7 +19,7 @@
 /* The longest end: a text, the fields and the object are open. */
 #define KEPT (sizeof "\"},\"cut\":true}\n" - 1)
 
-static bool is_utf8(const char *text)
+static bool text_is_utf8(const char *text)
 {
     uint32_t character;
     for (size_t length; text && *text; text += length) {
@@ -32,14 +32,15 @@ static bool is_utf8(const char *text)
 
 static bool record_is_utf8(const lc_log_record *record)
 {
-    bool good = is_utf8(record->component) && is_utf8(record->message);
+    bool good = text_is_utf8(record->component) && text_is_utf8(record->message);
     for (size_t i = 0; good && i < record->field_count; i++)
-        good = is_utf8(record->fields[i].key) &&
-               (record->fields[i].kind != LC_LOG_FIELD_TEXT || is_utf8(record->fields[i].value));
+        good =
+            text_is_utf8(record->fields[i].key) &&
+            (record->fields[i].kind != LC_LOG_FIELD_TEXT || text_is_utf8(record->fields[i].value));
     return good;
 }
 
-/* @return the letter of JSON's short escape of a character; or 0. */
+/* @return the letter of JSON's short escape for a character; 0: there is none. */
 static char json_letter(uint32_t character)
 {
     static const char letters[] = "\"\"\\\\\nn\tt\rr\bb\ff";
@@ -49,7 +50,7 @@ static char json_letter(uint32_t character)
     return '\0';
 }
 
-/* `escaped`: see above. */
+/* `escaped`: the texts of the record are escaped, as said above. */
 static void json_add_text(struct lc__log_line *line, const char *text, bool escaped)
 {
     uint32_t character;
@@ -71,7 +72,7 @@ static void json_add_text(struct lc__log_line *line, const char *text, bool esca
     }
 }
 
-/* Adds the name of a member and, of a text, what opens it: whole, or not at all. */
+/* Adds the name of a member and `behind`, which opens its value: all of it, or nothing. */
 static void json_add_name(struct lc__log_line *line, const char *name, bool escaped,
                           const char *before, const char *behind)
 {
@@ -92,7 +93,7 @@ static void json_add_member(struct lc__log_line *line, const char *before, const
         return;
     json_add_text(line, text, escaped);
     lc__log_line_add_char(line, '"');
-    if (line->cut) /* of what is kept back: only the first that is cut has a text open */
+    if (line->cut) /* reserved: only the first text that is cut is open */
         lc__log_line_end(line, "\"");
 }
 

@@ -62,10 +62,10 @@ static bool is_leap_year(int year)
 }
 
 /*
- * gmtime_r and strftime take a lock of libc: after a fork it may be held for ever by a thread that
- * the child does not have.
+ * gmtime_r and strftime would take a lock of libc, which after a fork may be held for ever by a
+ * thread that the child does not have.
  */
-static void date_add(struct lc__log_line *line, int64_t day)
+static void line_add_date(struct lc__log_line *line, int64_t day)
 {
     static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     char text[32];
@@ -81,10 +81,10 @@ static void date_add(struct lc__log_line *line, int64_t day)
 void lc__log_line_add_wall(struct lc__log_line *line, int64_t wall)
 {
     char text[32];
-    wall = wall > 0 ? wall : 0; /* a clock before 1970 is wrong anyhow */
+    wall = wall > 0 ? wall : 0; /* a clock before 1970 is wrong */
     int64_t seconds = wall / LC_SECOND;
     int second = (int)(seconds % 86400);
-    date_add(line, seconds / 86400);
+    line_add_date(line, seconds / 86400);
     snprintf(text, sizeof text, "T%02d:%02d:%02d.%06dZ", second / 3600, second / 60 % 60,
              second % 60, (int)(wall % LC_SECOND / LC_MICROSECOND));
     lc__log_line_add(line, text);
@@ -102,8 +102,8 @@ static void number_print(char text[static LC__LOG_NUMBER_SIZE], const char *form
     va_end(arguments);
 }
 
-/* What the locale has put for the decimal point becomes a point. */
-static void point_restore(char *text)
+/* Replaces the decimal point of the locale by a point. */
+static void number_restore_point(char *text)
 {
     size_t foreign = strspn(text, "+-0123456789e");
     size_t rest = foreign + strcspn(text + foreign, "0123456789");
@@ -113,7 +113,7 @@ static void point_restore(char *text)
     memmove(text + foreign + 1, text + rest, strlen(text + rest) + 1);
 }
 
-/* The shortest of two texts that reads back as the number. */
+/* Writes the shorter of two texts that read back as the number. */
 static void double_print(char text[static LC__LOG_NUMBER_SIZE], double number)
 {
     if (number != number || number - number != 0) {
@@ -124,10 +124,10 @@ static void double_print(char text[static LC__LOG_NUMBER_SIZE], double number)
     number_print(text, "%.15g", number);
     if (strtod(text, NULL) != number)
         number_print(text, "%.17g", number);
-    point_restore(text);
+    number_restore_point(text);
 }
 
-/* Seconds, exactly, with no more decimals than it takes. */
+/* Writes seconds, exactly, without zeros at the end. */
 static void duration_print(char text[static LC__LOG_NUMBER_SIZE], int64_t duration)
 {
     uint64_t magnitude = duration < 0 ? -(uint64_t)duration : (uint64_t)duration;
@@ -185,10 +185,10 @@ static bool stderr_is_journal;
 static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
 
 /*
- * systemd tells in JOURNAL_STREAM which device and inode its stream has: stderr may since be
- * another.
+ * systemd writes the device and the inode of its stream into JOURNAL_STREAM. stderr may be another
+ * file since then.
  */
-static void look_for_journal(void)
+static void journal_look_for(void)
 {
     const char *stream = secure_getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
@@ -200,7 +200,7 @@ static void look_for_journal(void)
 
 bool lc__log_line_add_priority(struct lc__log_line *line, lc_log_level level)
 {
-    pthread_once(&journal_once, look_for_journal);
+    pthread_once(&journal_once, journal_look_for);
     if (!stderr_is_journal)
         return false;
     char priority[] = {'<', (char)('0' + level), '>', '\0'};

@@ -1,8 +1,8 @@
 /*
  * log_repeated.c: see log_repeated.h.
  *
- * A storm of like lines is held back by their number and not by their text: each failure of a node
- * may have another text, and a pause in it that is drawn at random.
+ * Lines are left out by their number and not by their text: each failure of a node may have another
+ * text, with a random pause in it.
  */
 #include "base/log_repeated.h"
 

@@ -10,34 +10,35 @@
 #include <stdint.h>
 
 /*
- * Lines of one kind about one subject, the failures of a node say, which may come in a storm: ten
- * in ten seconds are logged, the others are counted, and the next that is logged says how many.
- * Begin with zeros. Not thread-safe: it belongs to what the lines are about, and to its lock.
+ * Lines of one kind about one subject, such as the failures of a node, of which very many may come.
+ * Ten lines in ten seconds are logged. The others are counted, and the next line that is logged
+ * says how many were left out. Begins with zeros. Not thread-safe: the lock of the subject protects
+ * it.
  */
 struct lc__log_repeated {
-    int64_t since;     /* the present ten seconds have begun, on the clock of lc_now */
+    int64_t since;     /* when these ten seconds have begun, by lc_now() */
     unsigned lines;    /* logged in them */
-    uint64_t left_out; /* not logged since the last that was */
+    uint64_t left_out; /* since the last line that was logged */
 };
 
 /*
- * Whether the next line is to be logged, now. If so, *left_out receives how many were not since the
- * last: the line is to say that. For lines that lc__log_repeated does not suit. Calls nothing.
+ * Counts a line. @return whether to log it. If so, *left_out receives how many were left out since
+ * the last, and the line says so. For lines that lc__log_repeated does not suit.
  */
 bool lc__log_repeated_admits(struct lc__log_repeated *repeated, int64_t now, uint64_t *left_out);
 /*
- * Looks ahead, before what the next line says is put together: @return true if it is not to be
- * logged; then it has been counted.
+ * For a caller that has not put the text of the line together yet. @return true if the line is not
+ * to be logged; then it has been counted.
  */
 bool lc__log_repeated_is_left_out(struct lc__log_repeated *repeated, lc_log_level level,
                                   int64_t now);
 /*
- * Logs one of them, with `field` (NULL: none), or counts it. It calls the sink, so the caller holds
- * no lock but that of a single thread's state. The field "left_out" says how many were left out.
+ * Logs a line, with `field`, which may be NULL, or counts it. The field "left_out" says how many
+ * were left out. It calls the sink, so the caller holds no lock.
  */
 void lc__log_repeated(struct lc__log_repeated *repeated, lc_log_level level, const char *component,
                       const lc_log_field *field, const char *format, ...) LC_PRINTF(5, 6);
-/* For the end of a storm: logs how many were left out, if any, and starts counting from zero. */
+/* Logs how many lines were left out, if any, and counts from zero again. */
 void lc__log_repeated_end(struct lc__log_repeated *repeated, lc_log_level level,
                           const char *component);
 

@@ -4,6 +4,7 @@
 #include "base/log_sink.h"
 
 #include "base/fork.h"
+#include "base/lock.h"
 #include "base/log_standard.h"
 #include "base/memory.h"
 
@@ -11,37 +12,37 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Counted, so that it is called without the lock, and released only when no thread is in it. */
+/* Counted: it is called without the lock, and released when no thread is in it any more. */
 struct sink {
     const lc_log_sink *calls;
     unsigned users;   /* under sink_lock: 1 while in force, and 1 for each thread that is in it */
-    lc_log_sink copy; /* what the calls of a sink of the program's are */
+    lc_log_sink copy; /* of the calls of a sink of the program */
 };
 
-/* The library's own are never freed: each has one user more than there are. */
+/* The library's own sinks are never freed: each counts one user too many. */
 static struct sink text_sink = {.calls = &lc__log_text_sink, .users = 2};
 static struct sink json_sink = {.calls = &lc__log_json_sink, .users = 1};
 static struct sink *current = &text_sink; /* under sink_lock */
-/* Of the library's own: the one that was in force last. For forked children; orders nothing. */
+/* The last of the library's own sinks that was in force; for forked children. Relaxed. */
 static _Atomic(struct sink *) own_sink = &text_sink;
-static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lc__lock sink_lock = LC__LOCK_INIT;
 
-/* A fork takes the lock, so that the child finds it free, whatever other threads log. */
+/* A fork takes the lock, so that the child finds it free. */
 static void sink_lock_before_fork(void)
 {
-    pthread_mutex_lock(&sink_lock);
+    lc__lock_take(&sink_lock);
 }
 
 static void sink_unlock_after_fork(void)
 {
-    pthread_mutex_unlock(&sink_lock);
+    lc__lock_give(&sink_lock);
 }
 
-/* What the parent has lost, the parent tells. */
+/* The parent reports the lines that it has lost. */
 static void sink_unlock_in_child(void)
 {
     lc__log_forget_lost();
-    pthread_mutex_unlock(&sink_lock);
+    lc__lock_give(&sink_lock);
 }
 
 static void sink_watch_forks(void)
@@ -50,8 +51,8 @@ static void sink_watch_forks(void)
 }
 
 /*
- * In a child forked when the library had threads the user's sink may wait for one of them: it logs
- * to stderr, in the form that was chosen.
+ * A child that was forked when the library had threads logs to stderr, since the program's sink may
+ * wait for a thread that the child does not have.
  */
 static struct sink *sink_enter(void)
 {
@@ -59,10 +60,10 @@ static struct sink *sink_enter(void)
     if (lc__forked())
         return atomic_load_explicit(&own_sink, memory_order_relaxed);
     pthread_once(&once, sink_watch_forks);
-    pthread_mutex_lock(&sink_lock);
+    lc__lock_take(&sink_lock);
     struct sink *sink = current;
     sink->users++;
-    pthread_mutex_unlock(&sink_lock);
+    lc__lock_give(&sink_lock);
     return sink;
 }
 
@@ -70,12 +71,12 @@ static void sink_leave(struct sink *sink)
 {
     if (lc__forked())
         return;
-    pthread_mutex_lock(&sink_lock);
+    lc__lock_take(&sink_lock);
     bool last = --sink->users == 0;
-    pthread_mutex_unlock(&sink_lock);
+    lc__lock_give(&sink_lock);
     if (!last)
         return;
-    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
+    int cancelling; /* a thread that is cancelled in the release would not free the sink */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     if (sink->calls->release)
         sink->calls->release(sink->calls->arg);
@@ -101,14 +102,14 @@ static struct sink *sink_new(const lc_log_sink *calls)
 
 static void sink_put_in_force(struct sink *next)
 {
-    pthread_mutex_lock(&sink_lock);
+    lc__lock_take(&sink_lock);
     struct sink *old = current;
     if (old != next)
         next->users++;
     current = next;
     if (next == &text_sink || next == &json_sink)
         atomic_store_explicit(&own_sink, next, memory_order_relaxed);
-    pthread_mutex_unlock(&sink_lock);
+    lc__lock_give(&sink_lock);
     if (old != next)
         sink_leave(old);
 }

@@ -1,6 +1,6 @@
 /*
- * log_standard.c: the sinks that write to standard error: as text, which is the default, and as
- * JSON. The way there is output.h's.
+ * log_standard.c: the sinks that write to standard error, by way of output.h: as text, which is the
+ * default, and as JSON.
  */
 #include "base/log_standard.h"
 
@@ -19,7 +19,7 @@ struct form {
     lc__log_format *format;
 };
 
-/* Lines that were not put out, and of which the log does not say so yet. Orders nothing. */
+/* Lines that were lost and that the log has not reported yet. Relaxed: it orders nothing. */
 static atomic_uint_least64_t lost;
 
 void lc__log_forget_lost(void)
@@ -28,10 +28,11 @@ void lc__log_forget_lost(void)
 }
 
 /*
- * Logs how many lines were lost. Further lines may be lost meanwhile, and another thread may log
- * their number: each is counted once. @return 0: all are logged; or why the line was not put out.
+ * Logs how many lines were lost. More lines may be lost at the same time, and another thread may
+ * log their number: each line is counted once. @return 0: all are logged; or why the line was not
+ * written.
  */
-static int lost_tell(const struct form *form)
+static int lost_report(const struct form *form)
 {
     char text[256], message[96];
     uint64_t count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
@@ -55,17 +56,18 @@ static void standard_write(const lc_log_record *record, void *arg)
     const struct form *form = arg;
     char text[LC_LOG_LINE_MAX];
     size_t size = form->format(record, text, sizeof text);
-    bool all_told = atomic_load_explicit(&lost, memory_order_relaxed) == 0 || lost_tell(form) == 0;
-    if (!all_told || lc__output_put(text, size) < 0)
+    bool all_reported =
+        atomic_load_explicit(&lost, memory_order_relaxed) == 0 || lost_report(form) == 0;
+    if (!all_reported || lc__output_put(text, size) < 0)
         atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
 }
 
-/* A reader that is slow gets a second, and no more: the process is about to end. */
+/* A slow reader gets one second: the process is about to end. */
 static void standard_flush(void *arg)
 {
     int64_t now = lc__clock_real.now(&lc__clock_real);
     int64_t deadline = now + LC_SECOND;
-    while (lost_tell(arg) == -EAGAIN && now < deadline) {
+    while (lost_report(arg) == -EAGAIN && now < deadline) {
         lc__output_await(deadline);
         now = lc__clock_real.now(&lc__clock_real);
     }

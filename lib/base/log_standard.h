@@ -9,7 +9,7 @@
 /* Their `arg` is the format, and must not be written to. */
 extern const lc_log_sink lc__log_text_sink;
 extern const lc_log_sink lc__log_json_sink;
-/* In a forked child: what the parent has lost, the parent logs. */
+/* For a forked child: the parent reports the lines that it has lost. */
 void lc__log_forget_lost(void);
 
 #endif

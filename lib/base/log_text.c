@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* @return what stands for a character that has a short escape; or 0. */
-static char short_escape(uint32_t character, bool quoted)
+/* @return the letter of the short escape for a character; 0: there is none. */
+static char text_short_escape(uint32_t character, bool quoted)
 {
     switch (character) {
     case '\n':
@@ -28,13 +28,13 @@ static char short_escape(uint32_t character, bool quoted)
     }
 }
 
-/* Escapes what could forge or break a line, or acts on a terminal. */
-static void add_escaped(struct lc__log_line *line, const char *text, bool quoted)
+/* Escapes what could forge or break a line, and what acts on a terminal. */
+static void line_add_escaped(struct lc__log_line *line, const char *text, bool quoted)
 {
     uint32_t character;
     for (size_t length; *text; text += length) {
         length = lc__text_decode(text, &character);
-        char letter = short_escape(character, quoted);
+        char letter = text_short_escape(character, quoted);
         if (letter)
             lc__log_line_add_escape(line, letter, 0, 0);
         else if (lc__text_acts(character))
@@ -46,27 +46,27 @@ static void add_escaped(struct lc__log_line *line, const char *text, bool quoted
     }
 }
 
-static void add_text(struct lc__log_line *line, const char *text, bool quoted)
+static void line_add_text(struct lc__log_line *line, const char *text, bool quoted)
 {
     if (quoted)
         lc__log_line_add_char(line, '"');
-    add_escaped(line, text, quoted);
+    line_add_escaped(line, text, quoted);
     if (quoted)
         lc__log_line_add_char(line, '"');
 }
 
-/* In the component and the message an equals sign is quoted, so that they fake no field. */
-static void add_words(struct lc__log_line *line, const char *text)
+/* A component or a message with an equals sign is quoted, so that it is taken for no field. */
+static void line_add_words(struct lc__log_line *line, const char *text)
 {
-    add_text(line, text, *text == '"' || strchr(text, '='));
+    line_add_text(line, text, *text == '"' || strchr(text, '='));
 }
 
-static void add_word(struct lc__log_line *line, const char *text)
+static void line_add_word(struct lc__log_line *line, const char *text)
 {
-    add_text(line, text, *text == '\0' || strpbrk(text, " =\""));
+    line_add_text(line, text, *text == '\0' || strpbrk(text, " =\""));
 }
 
-static void add_time(struct lc__log_line *line, const lc_log_record *record)
+static void line_add_time(struct lc__log_line *line, const lc_log_record *record)
 {
     char text[64];
     if (lc__clock_current() == &lc__clock_real) {
@@ -78,24 +78,24 @@ static void add_time(struct lc__log_line *line, const lc_log_record *record)
     lc__log_line_add(line, text);
 }
 
-static void add_head(struct lc__log_line *line, const lc_log_record *record)
+static void line_add_head(struct lc__log_line *line, const lc_log_record *record)
 {
     if (lc__log_line_add_priority(line, record->level))
         return;
-    add_time(line, record);
+    line_add_time(line, record);
     lc__log_line_add_char(line, ' ');
     lc__log_line_add(line, lc_log_level_name(record->level));
     lc__log_line_add_char(line, ' ');
 }
 
-static void add_field(struct lc__log_line *line, const lc_log_field *field)
+static void line_add_field(struct lc__log_line *line, const lc_log_field *field)
 {
     char number[LC__LOG_NUMBER_SIZE + 1];
     lc__log_line_add_char(line, ' ');
-    add_word(line, field->key ? field->key : "-");
+    line_add_word(line, field->key ? field->key : "-");
     lc__log_line_add_char(line, '=');
     if (field->kind == LC_LOG_FIELD_TEXT) {
-        add_word(line, field->value ? field->value : "-");
+        line_add_word(line, field->value ? field->value : "-");
         return;
     }
     lc_log_field_copy_text(field, number, sizeof number);
@@ -105,14 +105,14 @@ static void add_field(struct lc__log_line *line, const lc_log_field *field)
 size_t lc__log_format_text(const lc_log_record *record, char *text, size_t size)
 {
     struct lc__log_line line = lc__log_line_begin(text, size, sizeof "...\n" - 1);
-    add_head(&line, record);
+    line_add_head(&line, record);
     if (*record->component) {
-        add_words(&line, record->component);
+        line_add_words(&line, record->component);
         lc__log_line_add(&line, ": ");
     }
-    add_words(&line, record->message);
+    line_add_words(&line, record->message);
     for (size_t i = 0; i < record->field_count; i++)
-        add_field(&line, &record->fields[i]);
+        line_add_field(&line, &record->fields[i]);
     lc__log_line_end(&line, line.cut ? "...\n" : "\n");
     return line.used;
 }

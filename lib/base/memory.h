@@ -14,7 +14,7 @@ void *lc__allocate(size_t size);
 void *lc__allocate_raw(size_t size);
 /** `count` times `size` bytes of zeros, or NULL; also NULL if the product does not fit. */
 void *lc__allocate_array(size_t count, size_t size);
-/** Resizes an array, whose new part is not cleared; NULL leaves the old one as it was. */
+/** Resizes an array. The new part is not cleared. NULL: no memory; the array is as it was. */
 void *lc__reallocate_array(void *array, size_t count, size_t size);
 /** A copy of the text, or NULL. */
 char *lc__duplicate(const char *text);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static bool bytes_are_zero(const unsigned char *bytes, size_t from, size_t to)
+static bool options_bytes_are_zero(const unsigned char *bytes, size_t from, size_t to)
 {
     for (size_t at = from; at < to; at++)
         if (bytes[at] != 0)
@@ -14,8 +14,8 @@ static bool bytes_are_zero(const unsigned char *bytes, size_t from, size_t to)
     return true;
 }
 
-/* @return an error that names the type: the size is none. */
-static lc_error *size_check(size_t size, const char *type)
+/* @return NULL, or an error that names the type. */
+static lc_error *options_check_size(size_t size, const char *type)
 {
     if (size >= sizeof(size_t) && size <= LC__OPTIONS_SIZE_MAX)
         return NULL;
@@ -25,13 +25,13 @@ static lc_error *size_check(size_t size, const char *type)
                         type, size, type);
 }
 
-/* Copies what is behind the size. */
-static lc_error *fields_read(void *options, size_t size, const unsigned char *given,
-                             size_t given_size, const char *type)
+/* Copies the fields behind the size. */
+static lc_error *options_read_fields(void *options, size_t size, const unsigned char *given,
+                                     size_t given_size, const char *type)
 {
     memset(options, 0, size);
     memcpy(options, &size, sizeof size);
-    if (given_size > size && !bytes_are_zero(given, size, given_size))
+    if (given_size > size && !options_bytes_are_zero(given, size, given_size))
         return lc_error_new(-EINVAL,
                             "%s has %zu bytes, and a field beyond the %zu that this library "
                             "knows is set: the program was compiled for a later version",
@@ -46,11 +46,11 @@ lc_error *lc__options_read(void *options, size_t size, const void *given, const 
     size_t given_size = sizeof size;
     if (given)
         memcpy(&given_size, given, sizeof given_size);
-    lc_error *error = size_check(given_size, type);
-    if (error) /* the defaults, lest a caller reads what was there before */
+    lc_error *error = options_check_size(given_size, type);
+    if (error) /* the caller then reads the defaults, not what was there before */
         given = NULL, given_size = sizeof size;
-    lc_error *unread =
-        fields_read(options, size, given ? given : (const void *)&given_size, given_size, type);
+    lc_error *unread = options_read_fields(options, size, given ? given : (const void *)&given_size,
+                                           given_size, type);
     return error ? error : unread;
 }
 
@@ -60,7 +60,7 @@ lc_error *lc__options_list_open(struct lc__options_list *list, const void *given
     if (!given)
         return NULL;
     memcpy(&list->stride, given, sizeof list->stride);
-    lc_error *error = size_check(list->stride, type);
+    lc_error *error = options_check_size(list->stride, type);
     if (error)
         return error;
     const void *name; /* see options.h */
@@ -74,7 +74,7 @@ lc_error *lc__options_list_open(struct lc__options_list *list, const void *given
     return NULL;
 }
 
-static bool element_ends_list(const unsigned char *element)
+static bool options_element_is_end(const unsigned char *element)
 {
     size_t size;
     memcpy(&size, element, sizeof size);
@@ -85,7 +85,7 @@ size_t lc__options_list_count(const struct lc__options_list *list)
 {
     size_t count = 0;
     const unsigned char *next = list->next;
-    while (next && !element_ends_list(next)) {
+    while (next && !options_element_is_end(next)) {
         next += list->stride;
         count++;
     }
@@ -96,14 +96,14 @@ lc_error *lc__options_list_next(struct lc__options_list *list, void *element, si
                                 bool *found)
 {
     const unsigned char *given = list->next;
-    *found = given && !element_ends_list(given);
+    *found = given && !options_element_is_end(given);
     if (!*found)
         return NULL;
     list->next = given + list->stride;
-    size_t own; /* an element need not repeat the size, but must not contradict it */
+    size_t own; /* an element may leave its size 0, but not have another one */
     memcpy(&own, given, sizeof own);
     if (own != 0 && own != list->stride)
         return lc_error_new(-EINVAL, "size of an element in a list of %s is %zu, not %zu",
                             list->type, own, list->stride);
-    return fields_read(element, size, given, list->stride, list->type);
+    return options_read_fields(element, size, given, list->stride, list->type);
 }

@@ -125,7 +125,7 @@ LC__INLINED void lc__sanitizer_stack_ended(struct lc__sanitizer_stack *stack)
 }
 
 /*
- * Called right before the switch, in a thread whose own stack is `of_thread`. `for_good`: nothing
+ * Called right before the switch. `of_thread` is the thread's own stack. `for_good`: nothing
  * switches back to `from`.
  */
 LC__INLINED void lc__sanitizer_leaving(struct lc__sanitizer_stack *from,
@@ -193,7 +193,7 @@ LC__INLINED void lc__sanitizer_acquire(void *object)
 }
 
 /*
- * For functions whose data belongs to the thread: the fibers of a thread share it without a lock,
+ * For functions that work on data of the thread: the fibers of a thread share it without a lock,
  * and ThreadSanitizer takes them for threads.
  */
 #if defined(LC__TSAN) && defined(__clang__)

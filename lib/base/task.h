@@ -1,11 +1,11 @@
 /*
- * task.h: what belongs to the worker that is running on this thread, in one place: where one thread
- * runs many workers, this is what a switch between them exchanges. Floor 0; each field is used by
- * the file named beside it.
+ * task.h: the state of the worker that runs on this thread. Where one thread runs many workers, a
+ * switch between them exchanges it. Floor 0; the file that uses a field is named beside it.
  */
 #ifndef LIFECYCLE_BASE_TASK_H
 #define LIFECYCLE_BASE_TASK_H
 
+#include "base/assert.h"
 #include "base/spin.h"
 
 #include <stdatomic.h>
@@ -24,7 +24,7 @@ struct lc__simulation;
 struct lc__worker_call;
 
 struct lc__task {
-    const char *name;                     /* log.c: who speaks; NULL: nobody in particular */
+    const char *name;                     /* log.c: the component that logs; NULL: "" */
     struct lc__clock *clock;              /* clock.c; NULL: the real one */
     struct lc__random *random;            /* random.c; NULL: the thread's own */
     const struct lc__faults *faults;      /* memory.c; NULL: nothing is made to fail */
@@ -38,33 +38,34 @@ struct lc__task {
     struct lc__spinlock parker_lock; /* for `parker`, which other tasks read */
     atomic_ulong parks; /* how often it has gone to wait: park.c for threads, loop.c for fibers */
     atomic_ulong wakes; /* loop.c: how often a fiber was made to go on again */
-    struct lc__worker_call *worker; /* worker.c: the work it does; NULL: it is no worker */
-    const struct lc__task *client;  /* blocking.c: whose blocking call it runs; NULL: none's */
+    struct lc__worker_call *worker; /* worker.c: its work; NULL: it is no worker */
+    const struct lc__task *client;  /* blocking.c: the caller that it blocks for; or NULL */
     struct lc__deferred *deferred;  /* worker.c: the last deferred call */
-    void (*unwind)(void);           /* worker.c: runs what is deferred; NULL: nothing is */
-    /* loop.c: calls what needs a large stack and does not wait; NULL: the task's own is large */
+    void (*unwind)(void);           /* worker.c: runs the deferred calls; NULL: there are none */
+    /* loop.c: calls what needs a large stack and does not wait; NULL: the task has a large one */
     void (*with_room)(void (*run)(void *arg), void *arg);
-    struct lc__isolate *isolate; /* isolate.c: whose event it handles; NULL: no isolate's */
+    struct lc__isolate *isolate; /* isolate.c: the isolate that it handles an event of; or NULL */
     /*
-     * isolate.c: set by others, to be called once the task comes to lc__task_check; NULL: nothing
+     * Set by a thread that makes the task end; lc__task_check() calls it, and it does not return.
+     * NULL: the task goes on.
      */
     void (*_Atomic doom)(void);
-    unsigned io_tries;           /* io.c: since the last turn of others */
+    unsigned io_tries;           /* io.c: since other workers have run */
     unsigned io_served;          /* io.c: since the end of io_context */
-    const void *io_context;      /* io.c: the last call's, if it had ended; not to be looked into */
-    int thread_id;               /* of a thread's own task, as the system counts */
-    unsigned shields;            /* how many there are: lc__task_shield */
-    struct lc__service *service; /* shell.c: the innermost in which it serves; NULL: none */
-    unsigned callback_depth;     /* callback.c: in how many callbacks of the library it is */
+    const void *io_context;      /* io.c: of the last call, if it had ended; compared only */
+    int thread_id;               /* of a thread's own task: the system's number */
+    unsigned shields;            /* lc__task_shield: how often */
+    struct lc__service *service; /* shell.c: the innermost service that it runs; or NULL */
+    unsigned callback_depth;     /* callback.c: how many callbacks it runs, one in another */
     bool running_deferred;       /* worker.c */
 };
 
 /*
- * The task that runs on this thread; NULL until the thread has asked for it. Initial-exec, as it is
- * read at every step: a pointer is little enough for a library that is loaded late.
+ * The task that runs on this thread; NULL until the thread has asked for it. Initial-exec, since it
+ * is read at every step: one pointer is small enough for a library that is loaded late.
  */
 extern _Thread_local struct lc__task *lc__task_running __attribute__((tls_model("initial-exec")));
-/* The task of a thread that runs no fiber: makes it the running one. */
+/* Makes the own task of a thread, which runs no fiber, the running one. @return it. */
 struct lc__task *lc__task_of_thread(void);
 
 /* Never NULL. */
@@ -74,8 +75,8 @@ static inline struct lc__task *lc__task_current(void)
 }
 
 /*
- * Whether the task can be ended where it is: it handles an isolate's event, and is in nothing that
- * has to go on, which is a deferred call, a callback, or what a shield protects.
+ * Whether the task can be made to end where it is: it handles an isolate's event, and runs no
+ * deferred call, no callback, and nothing that a shield protects.
  */
 static inline bool lc__task_can_end(const struct lc__task *task)
 {
@@ -90,8 +91,8 @@ static inline bool lc__task_must_end(const struct lc__task *task)
 }
 
 /*
- * Where what may wait, or take long, begins: who has been doomed meanwhile does not come back.
- * Relaxed: it is to be seen soon, and nothing else with it.
+ * Called at the beginning of calls that may wait or take long. Does not return in a task that is
+ * made to end. Relaxed: the task has to see it soon, and nothing else with it.
  */
 static inline void lc__task_check(void)
 {
@@ -103,8 +104,8 @@ static inline void lc__task_check(void)
 }
 
 /*
- * Until the unshield it is not doomed: for what holds something, or serves others, and calls what
- * begins with a check. They nest.
+ * Until lc__task_unshield() the task is not made to end: for a caller that holds something, or
+ * works for others, and calls what begins with a check. Shields nest.
  */
 static inline void lc__task_shield(void)
 {
@@ -112,6 +113,7 @@ static inline void lc__task_shield(void)
 }
 static inline void lc__task_unshield(void)
 {
+    LC__ASSERT(lc__task_current()->shields > 0);
     lc__task_current()->shields--;
 }
 
