@@ -14,7 +14,6 @@
 #include "executor/overflow.h"
 #include "executor/processors.h"
 #include "executor/stack.h"
-#include "executor/stall.h"
 #include "executor/timers.h"
 
 #include <bsd/string.h>
@@ -88,7 +87,6 @@ static struct lc__facility facility = {
 void lc__executor_enlist(lc_executor *executor)
 {
     lc__facility_register(&facility);
-    lc__monitor_look_with(lc__stalls_look);
     lc__executors_add(executor);
 }
 

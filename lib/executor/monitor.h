@@ -6,13 +6,6 @@
 #ifndef LIFECYCLE_EXECUTOR_MONITOR_H
 #define LIFECYCLE_EXECUTOR_MONITOR_H
 
-#include <stdint.h>
-
-/*
- * Sets what the thread calls to look. It returns the time until the next look, or LC_FOREVER if all
- * threads sleep. To be set before the first executor has a thread, and to the same function always.
- */
-void lc__monitor_look_with(int64_t (*look)(void));
 /*
  * An executor that is to be looked at gets a thread. Without memory for the monitor's thread the
  * executor works as well, and no stall is found.
