@@ -1,15 +1,20 @@
 /*
  * poller.c: see poller.h.
  *
- * Every wait for a descriptor, of a thread or a fiber, leaves a watch in the place of that
- * descriptor's number, so that lc_fd_forget finds all of them. For fibers their thread's epoll is
- * asked besides, for one event at a time (EPOLLONESHOT): what it reports only makes the waiters look
- * for themselves, by poll(2). So a report about a descriptor that was closed and opened anew, or
- * that is kept open elsewhere under the same number, does no harm.
+ * Every wait for a descriptor, of a thread or of a fiber, adds a watch to the bucket of the
+ * descriptor's number. So lc_fd_forget() finds all waits. The wait of a fiber also asks the epoll
+ * of the fiber's loop, for one event at a time (EPOLLONESHOT). A report of epoll only makes the
+ * waiting fibers ask poll(2) themselves. So a report is harmless if it is about a descriptor that
+ * was closed and opened again, or that is kept open elsewhere under the same number.
+ *
+ * No wake-up is lost: a fiber adds its watch before it asks epoll, and asks epoll before it parks.
+ * Whatever changes afterwards finds the watch and marks its parker ready, which ends the next
+ * sleep.
  */
 #include "executor/poller.h"
 
-#include "base/clock.h"
+#include "base/assert.h"
+#include "base/container.h"
 #include "base/fork.h"
 #include "base/memory.h"
 #include "base/spin.h"
@@ -21,6 +26,7 @@
 
 #include <lifecycle/io.h>
 
+#include <bsd/sys/queue.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -33,82 +39,76 @@
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
-/* ---- who waits for which descriptor ---- */
+/* ---- the waits for each descriptor ---- */
 
-/* One descriptor of one wait; on the waiter's stack. Linked under the lock of its place. */
-struct watch {
-    struct watch *next;
-    struct watch **link; /* what points to it */
+/* One descriptor of one wait; on the stack of the waiting task. */
+struct poll_watch {
+    LIST_ENTRY(poll_watch) link;
+    struct poll_bucket *bucket; /* NULL: the watch was not added */
     int descriptor;
     short events;
-    bool forgotten;
+    bool forgotten;        /* under the lock of the bucket */
     struct lc__loop *loop; /* of the fiber; NULL: a thread, or a simulation */
     struct lc__parker *parker;
     struct lc__simulated_watch simulated; /* in a simulation that polls real descriptors */
 };
 
-/* The watches of some numbers, those of one number among others. */
-struct place {
+/* The watches of the descriptors whose numbers are equal modulo BUCKETS. */
+struct poll_bucket {
     struct lc__spinlock lock;
-    struct watch *first;
+    LIST_HEAD(, poll_watch) watches; /* under the lock */
 };
 
-/* So many that a wait seldom meets another's; those that are not used are no memory. */
-enum { PLACES = 4096 };
-static struct place places[PLACES];
+/* So many that two waits seldom meet. Pages of it that are not used take no memory. */
+enum { BUCKETS = 4096 };
+static struct poll_bucket buckets[BUCKETS];
 
-static struct place *place_of(int descriptor)
+static struct poll_bucket *bucket_of(int descriptor)
 {
-    return &places[(unsigned)descriptor % PLACES];
+    return &buckets[(unsigned)descriptor % BUCKETS];
 }
 
-static void add_watch(struct place *place, struct watch *watch)
+static void bucket_add(struct poll_bucket *bucket, struct poll_watch *watch)
 {
-    lc__spinlock_lock(&place->lock);
-    watch->next = place->first;
-    watch->link = &place->first;
-    if (place->first)
-        place->first->link = &watch->next;
-    place->first = watch;
-    lc__spinlock_unlock(&place->lock);
+    LC__ASSERT(!watch->bucket);
+    watch->bucket = bucket;
+    lc__spinlock_lock(&bucket->lock);
+    LIST_INSERT_HEAD(&bucket->watches, watch, link);
+    lc__spinlock_unlock(&bucket->lock);
 }
 
-/* Under the lock of its place. */
-static void unlink_watch(struct watch *watch)
+/* When this has returned, no other thread uses the watch, or the parker through it. */
+static void bucket_remove(struct poll_bucket *bucket, struct poll_watch *watch)
 {
-    *watch->link = watch->next;
-    if (watch->next)
-        watch->next->link = watch->link;
+    LC__ASSERT(watch->bucket == bucket);
+    lc__spinlock_lock(&bucket->lock);
+    LIST_REMOVE(watch, link);
+    lc__spinlock_unlock(&bucket->lock);
 }
 
-/* Nobody touches the watch, or by way of it the parker, once this has returned. */
-static void remove_watch(struct place *place, struct watch *watch)
+static void bucket_drop(struct poll_bucket *bucket, const struct lc__simulation *simulation)
 {
-    lc__spinlock_lock(&place->lock);
-    unlink_watch(watch);
-    lc__spinlock_unlock(&place->lock);
-}
-
-static void drop_from(struct place *place, const struct lc__simulation *simulation)
-{
-    lc__spinlock_lock(&place->lock);
-    for (struct watch *watch = place->first, *next; watch; watch = next) {
+    struct poll_watch *watch, *next;
+    lc__spinlock_lock(&bucket->lock);
+    LIST_FOREACH_SAFE (watch, &bucket->watches, link, next) {
         const struct lc__fiber *fiber = watch->parker->fiber;
-        next = watch->next;
         if (fiber && fiber->task.simulation == simulation)
-            unlink_watch(watch);
+            LIST_REMOVE(watch, link);
     }
-    lc__spinlock_unlock(&place->lock);
+    lc__spinlock_unlock(&bucket->lock);
 }
 
 void lc__poller_drop(const struct lc__simulation *simulation)
 {
-    for (size_t i = 0; i < PLACES; i++)
-        drop_from(&places[i], simulation);
+    for (size_t i = 0; i < BUCKETS; i++)
+        bucket_drop(&buckets[i], simulation);
 }
 
-/* A number means one descriptor to the system, and others to each simulation. */
-static bool is_of_this_world(const struct watch *watch)
+/*
+ * Whether the watch is of the caller's simulation, or of none as the caller: one number means
+ * different descriptors to the system and to each simulation.
+ */
+static bool watch_is_of_this_world(const struct poll_watch *watch)
 {
     const struct lc__fiber *fiber = watch->parker->fiber;
     return (fiber ? fiber->task.simulation : NULL) == lc__task_current()->simulation;
@@ -116,18 +116,19 @@ static bool is_of_this_world(const struct watch *watch)
 
 int lc__poller_touch(int descriptor, bool forget)
 {
-    int told = 0;
-    struct place *place = place_of(descriptor);
-    lc__spinlock_lock(&place->lock);
-    for (struct watch *watch = place->first; watch; watch = watch->next) {
-        if (watch->descriptor != descriptor || !is_of_this_world(watch))
+    int found = 0;
+    struct poll_watch *watch;
+    struct poll_bucket *bucket = bucket_of(descriptor);
+    lc__spinlock_lock(&bucket->lock);
+    LIST_FOREACH (watch, &bucket->watches, link) {
+        if (watch->descriptor != descriptor || !watch_is_of_this_world(watch))
             continue;
         watch->forgotten |= forget;
-        told++;
+        found++;
         lc__parker_set_ready(watch->parker);
     }
-    lc__spinlock_unlock(&place->lock);
-    return told;
+    lc__spinlock_unlock(&bucket->lock);
+    return found;
 }
 
 int lc_fd_forget(int fd)
@@ -141,16 +142,17 @@ _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLPRI == EPOLLPRI &
                    POLLRDHUP == EPOLLRDHUP && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP,
                "the events have the same numbers in poll and epoll");
 
-/* Raw calls, since to ThreadSanitizer the descriptor is the fiber's that made it. */
-static int control(const struct lc__loop *loop, int operation, int descriptor,
-                   struct epoll_event *event)
+/* A raw call: ThreadSanitizer takes the descriptor for one of the fiber that made it. */
+static int poller_control(const struct lc__loop *loop, int operation, int descriptor,
+                          struct epoll_event *event)
 {
     return (int)syscall(SYS_epoll_ctl, loop->poller.epoll, operation, descriptor, event);
 }
 
 /* Makes the loop able to wait for descriptors. @return 0, -EMFILE, -ENFILE, -ENOMEM. */
-static int need_epoll(struct lc__loop *loop)
+static int poller_need_epoll(struct lc__loop *loop)
 {
+    LC__ASSERT(loop == lc__loop_of_thread);
     int result = lc__parker_need_poll(&loop->parker);
     if (result < 0 || loop->poller.epoll >= 0)
         return result;
@@ -163,51 +165,52 @@ static int need_epoll(struct lc__loop *loop)
     return 0;
 }
 
-/*
- * What the loop's fibers want to know of a descriptor, all together. Under the lock of its place.
- * 0: nobody waits.
- */
-static uint32_t wanted(const struct lc__loop *loop, int descriptor)
+/* The events that the loop's fibers wait for, of all their waits together. 0: no fiber waits. */
+static uint32_t bucket_events(const struct poll_bucket *bucket, const struct lc__loop *loop,
+                              int descriptor)
 {
-    const struct place *place = place_of(descriptor);
+    LC__ASSERT(lc__spinlock_is_held(&bucket->lock));
     uint32_t events = 0;
-    for (const struct watch *watch = place->first; watch; watch = watch->next)
+    const struct poll_watch *watch;
+    LIST_FOREACH (watch, &bucket->watches, link)
         if (watch->loop == loop && watch->descriptor == descriptor)
             events |= (uint32_t)(unsigned short)watch->events | EPOLLONESHOT;
     return events;
 }
 
 /*
- * Has the epoll report what is wanted, once. A descriptor that was closed has left the epoll by
- * itself. One that it cannot watch, such as a regular file, never changes: who waits for it has
- * looked, and found that it will never be ready for what he wants.
+ * Makes epoll report the events that the loop's fibers wait for, once. A descriptor that was closed
+ * has left the epoll. A descriptor that epoll cannot watch, such as a regular file, never changes:
+ * poll(2) has told the fiber already that it will never be ready.
  */
-static int ask(struct lc__loop *loop, int descriptor)
+static int poller_ask(struct lc__loop *loop, int descriptor)
 {
-    struct place *place = place_of(descriptor);
+    struct poll_bucket *bucket = bucket_of(descriptor);
     struct epoll_event event = {.data.fd = descriptor};
-    lc__spinlock_lock(&place->lock);
-    event.events = wanted(loop, descriptor);
-    lc__spinlock_unlock(&place->lock);
+    LC__ASSERT(loop == lc__loop_of_thread);
+    lc__spinlock_lock(&bucket->lock);
+    event.events = bucket_events(bucket, loop, descriptor);
+    lc__spinlock_unlock(&bucket->lock);
     if (event.events == 0)
         return 0;
-    if (control(loop, EPOLL_CTL_MOD, descriptor, &event) == 0)
+    if (poller_control(loop, EPOLL_CTL_MOD, descriptor, &event) == 0)
         return 0;
-    if (errno == ENOENT && control(loop, EPOLL_CTL_ADD, descriptor, &event) == 0)
+    if (errno == ENOENT && poller_control(loop, EPOLL_CTL_ADD, descriptor, &event) == 0)
         return 0;
     if (errno == EPERM)
         return 0;
     return errno == ENOSPC ? -ENOMEM : -errno;
 }
 
-/* Wakes the fibers of this loop that wait for one of the events, and asks again for the others. */
-static void report(struct lc__loop *loop, int descriptor, uint32_t events)
+/* Wakes the fibers of the loop that wait for one of the events, and asks again for the others. */
+static void poller_report(struct lc__loop *loop, int descriptor, uint32_t events)
 {
-    struct place *place = place_of(descriptor);
+    struct poll_watch *watch;
+    struct poll_bucket *bucket = bucket_of(descriptor);
     uint32_t always = EPOLLERR | EPOLLHUP;
     bool others = false;
-    lc__spinlock_lock(&place->lock);
-    for (struct watch *watch = place->first; watch; watch = watch->next) {
+    lc__spinlock_lock(&bucket->lock);
+    LIST_FOREACH (watch, &bucket->watches, link) {
         if (watch->loop != loop || watch->descriptor != descriptor)
             continue;
         if (events & (always | (uint32_t)(unsigned short)watch->events))
@@ -215,28 +218,26 @@ static void report(struct lc__loop *loop, int descriptor, uint32_t events)
         else
             others = true;
     }
-    lc__spinlock_unlock(&place->lock);
+    lc__spinlock_unlock(&bucket->lock);
     if (others)
-        ask(loop, descriptor);
-}
-
-static struct lc__loop *loop_of(struct lc__poller *poller)
-{
-    return (struct lc__loop *)((char *)poller - offsetof(struct lc__loop, poller));
+        poller_ask(loop, descriptor);
 }
 
 void lc__poller_look(struct lc__poller *poller)
 {
     enum { EVENTS = 64 };
     struct epoll_event events[EVENTS];
+    struct lc__loop *loop = LC__CONTAINER_OF(poller, struct lc__loop, poller);
+    LC__ASSERT(loop == lc__loop_of_thread);
     int count = (int)syscall(SYS_epoll_pwait, poller->epoll, events, EVENTS, 0, NULL, 0);
     for (int i = 0; i < count; i++)
-        report(loop_of(poller), events[i].data.fd, events[i].events);
+        poller_report(loop, events[i].data.fd, events[i].events);
 }
 
 void lc__poller_wait(struct lc__poller *poller, struct lc__parker *parker, unsigned seen,
                      int64_t deadline, const struct lc__park_reason *reason)
 {
+    LC__ASSERT(poller->epoll >= 0 && poller->watching > 0);
     struct pollfd descriptors[2] = {{.fd = poller->epoll, .events = POLLIN}};
     lc__park_poll(parker, seen, descriptors, 1, deadline, reason);
 }
@@ -251,41 +252,41 @@ void lc__poller_end(struct lc__poller *poller, struct lc__parker *parker)
 
 /* ---- a wait ---- */
 
-/* Most waits are for a few, and allocate nothing. */
+/* Most waits are for a few descriptors, and allocate nothing. */
 enum { FEW = 4 };
 
-struct wait {
+struct poll_wait {
     struct lc__parker *parker;
     struct lc__loop *loop; /* NULL: a thread, or a simulation */
     struct lc__simulation *simulation;
     struct pollfd *descriptors;
     size_t count;
-    struct watch *watches;
+    struct poll_watch *watches;
 };
 
-static int watch_one(struct wait *wait, size_t i)
+static int wait_watch(struct poll_wait *wait, size_t i)
 {
     const struct pollfd *polled = &wait->descriptors[i];
-    struct watch *watch = &wait->watches[i];
-    *watch = (struct watch){.descriptor = polled->fd,
-                            .events = polled->events,
-                            .loop = wait->loop,
-                            .parker = wait->parker};
-    add_watch(place_of(polled->fd), watch);
+    struct poll_watch *watch = &wait->watches[i];
+    *watch = (struct poll_watch){.descriptor = polled->fd,
+                                 .events = polled->events,
+                                 .loop = wait->loop,
+                                 .parker = wait->parker};
+    bucket_add(bucket_of(polled->fd), watch);
     if (wait->simulation)
         lc__simulated_fds_watch(wait->simulation, &watch->simulated, wait->parker, polled);
-    return wait->loop ? ask(wait->loop, polled->fd) : 0;
+    return wait->loop ? poller_ask(wait->loop, polled->fd) : 0;
 }
 
-/* @return whether one was forgotten. */
-static bool unwatch(struct wait *wait)
+/* @return whether lc_fd_forget was called for one of the descriptors. */
+static bool wait_unwatch(struct poll_wait *wait)
 {
     bool forgotten = false;
     for (size_t i = 0; i < wait->count; i++) {
-        struct watch *watch = &wait->watches[i];
-        if (!watch->link)
+        struct poll_watch *watch = &wait->watches[i];
+        if (!watch->bucket)
             continue;
-        remove_watch(place_of(watch->descriptor), watch);
+        bucket_remove(watch->bucket, watch);
         if (wait->simulation)
             lc__simulated_fds_unwatch(wait->simulation, &watch->simulated);
         forgotten |= watch->forgotten;
@@ -293,8 +294,8 @@ static bool unwatch(struct wait *wait)
     return forgotten;
 }
 
-static int park(struct wait *wait, unsigned seen, int64_t deadline,
-                const struct lc__park_reason *reason)
+static int wait_park(struct poll_wait *wait, unsigned seen, int64_t deadline,
+                     const struct lc__park_reason *reason)
 {
     if (!wait->parker->fiber)
         return lc__park_poll(wait->parker, seen, wait->descriptors, wait->count, deadline, reason);
@@ -306,15 +307,15 @@ static int park(struct wait *wait, unsigned seen, int64_t deadline,
     return result;
 }
 
-static int watch_and_park(struct wait *wait, unsigned seen, int64_t deadline,
-                          const struct lc__park_reason *reason)
+static int wait_watch_and_park(struct poll_wait *wait, unsigned seen, int64_t deadline,
+                               const struct lc__park_reason *reason)
 {
-    int result = wait->loop ? need_epoll(wait->loop) : 0;
+    int result = wait->loop ? poller_need_epoll(wait->loop) : 0;
     for (size_t i = 0; i < wait->count && result == 0; i++)
-        result = watch_one(wait, i);
+        result = wait_watch(wait, i);
     if (result == 0)
-        result = park(wait, seen, deadline, reason);
-    if (unwatch(wait))
+        result = wait_park(wait, seen, deadline, reason);
+    if (wait_unwatch(wait))
         result = -EBADF;
     lc__parker_clear_ready(wait->parker);
     return result;
@@ -323,8 +324,8 @@ static int watch_and_park(struct wait *wait, unsigned seen, int64_t deadline,
 int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                     size_t count, int64_t deadline, const struct lc__park_reason *reason)
 {
-    struct watch few[FEW];
-    struct wait wait = {parker, NULL, NULL, descriptors, count, few};
+    struct poll_watch few[FEW];
+    struct poll_wait wait = {parker, NULL, NULL, descriptors, count, few};
     if (parker->fiber)
         wait.simulation = parker->fiber->task.simulation;
     if (parker->fiber && !wait.simulation)
@@ -335,7 +336,7 @@ int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *des
         memset(few, 0, sizeof few);
     if (!wait.watches)
         return -ENOMEM;
-    int result = watch_and_park(&wait, seen, deadline, reason);
+    int result = wait_watch_and_park(&wait, seen, deadline, reason);
     if (wait.watches != few)
         lc__free(wait.watches);
     return result;
