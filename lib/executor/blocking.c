@@ -1,9 +1,14 @@
 /*
- * blocking.c: running what blocks on threads kept for that. See lc_call_blocking.
+ * blocking.c: lc_call_blocking: a fiber's blocking call runs in a thread of a pool.
+ *
+ * A thread of the pool ends when it has had no call for some time. The pool has its own condition
+ * variable and not the park of each thread, because any idle thread may take a call.
  */
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/library.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "executor/callback.h"
 #include "executor/fiber.h"
@@ -18,28 +23,28 @@
 #include <time.h>
 
 /* A call; on the stack of the fiber that waits for it. */
-struct job {
-    STAILQ_ENTRY(job) link;
+struct blocking_call {
+    STAILQ_ENTRY(blocking_call) link;
     void (*run)(void *arg);
     void *arg;
-    const char *caller;            /* under whose name it logs */
-    const struct lc__task *client; /* the caller's; it stays, as the caller waits */
+    const char *caller;            /* the name that its log lines have */
+    const struct lc__task *client; /* the task of the caller, which waits */
     struct lc__clock *clock;       /* the caller's */
     struct lc__parker parker;
 };
 
 #define IDLE_TIMEOUT (10 * LC_SECOND)
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for what follows */
-static pthread_cond_t changed;                           /* more jobs, or stopping */
+static struct lc__lock lock = LC__LOCK_INIT; /* for what follows */
+static pthread_cond_t changed;               /* there are more calls, or `stopping` is set */
 static pthread_once_t changed_once = PTHREAD_ONCE_INIT;
-static STAILQ_HEAD(, job) jobs = STAILQ_HEAD_INITIALIZER(jobs); /* that no thread has yet */
-static unsigned waiting;                                        /* jobs in it */
+static STAILQ_HEAD(, blocking_call) calls = STAILQ_HEAD_INITIALIZER(calls); /* not taken yet */
+static unsigned calls_waiting;                                              /* length of `calls` */
 static unsigned threads;
-static unsigned idle; /* of those, the ones that wait for a job */
+static unsigned threads_idle; /* of `threads`: those that wait for a call */
 static bool stopping;
 
-static void make_condition(void)
+static void changed_init(void)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -50,94 +55,99 @@ static void make_condition(void)
 
 /* ---- a thread ---- */
 
-static void run_job(struct job *job)
+static void call_run(struct blocking_call *call)
 {
-    lc__log_set_speaker(job->caller);
-    lc__clock_set_current(job->clock);
-    lc__task_current()->client = job->client;
+    lc__log_set_speaker(call->caller);
+    lc__clock_set_current(call->clock);
+    lc__task_current()->client = call->client;
     lc__callback_enter();
-    job->run(job->arg);
+    call->run(call->arg);
     lc__callback_leave();
     lc__task_current()->client = NULL;
     lc__clock_set_current(NULL);
     lc__log_set_speaker(NULL);
-    lc__unpark(&job->parker); /* with this it is gone */
+    lc__unpark(&call->parker); /* with this the call may be gone */
 }
 
-/* Under the lock. @return the next job; NULL: none came in time. */
-static struct job *next_job(void)
+/* Waits for a call and takes it. @return NULL if none has come in time, or the pool stops. */
+static struct blocking_call *call_take(void)
 {
+    LC__ASSERT(lc__lock_is_held(&lock));
     int64_t until = lc__clock_real.now(&lc__clock_real) + IDLE_TIMEOUT;
     struct timespec deadline = {until / LC_SECOND, until % LC_SECOND};
     int waited = 0;
-    idle++;
-    while (STAILQ_EMPTY(&jobs) && !stopping && waited == 0)
-        waited = pthread_cond_timedwait(&changed, &lock, &deadline);
-    idle--;
-    struct job *job = STAILQ_FIRST(&jobs);
-    if (job) {
-        STAILQ_REMOVE_HEAD(&jobs, link);
-        waiting--;
+    threads_idle++;
+    while (STAILQ_EMPTY(&calls) && !stopping && waited == 0)
+        waited = lc__lock_wait_until(&lock, &changed, &deadline);
+    threads_idle--;
+    struct blocking_call *call = STAILQ_FIRST(&calls);
+    if (call) {
+        STAILQ_REMOVE_HEAD(&calls, link);
+        calls_waiting--;
     }
-    return job;
+    return call;
 }
 
-static void serve(void *unused)
+static void blocking_thread_run(void *unused)
 {
     (void)unused;
-    pthread_mutex_lock(&lock);
-    for (struct job *job; (job = next_job());) {
-        pthread_mutex_unlock(&lock);
-        run_job(job);
-        pthread_mutex_lock(&lock);
+    lc__lock_take(&lock);
+    for (struct blocking_call *call; (call = call_take());) {
+        lc__lock_give(&lock);
+        call_run(call);
+        lc__lock_take(&lock);
     }
     threads--;
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&lock);
 }
 
-/* The threads end at once, and are joined with all others. No fiber is left that could call. */
-static void stop(void)
+/* Makes the threads end; thread.c joins them. No fiber is left that could call. */
+static void blocking_stop(void)
 {
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&lock);
+    LC__ASSERT(STAILQ_EMPTY(&calls));
     stopping = true;
     pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&lock);
 }
 
-static struct lc__facility facility = {.shut_down = stop};
+static struct lc__facility blocking_facility = {.shut_down = blocking_stop};
 
-/* Under the lock. @return 0, or why no thread could be made. */
-static int add_thread(void)
+/* @return 0, or the negative errno of lc__thread_start. */
+static int blocking_add_thread(void)
 {
+    LC__ASSERT(lc__lock_is_held(&lock));
     const struct lc__thread_options options = {
-        .name = "lc-blocking", .is_service = true, .run = serve};
+        .name = "lc-blocking", .is_service = true, .run = blocking_thread_run};
     int result = lc__thread_start(&options);
     if (result < 0)
         return result;
     threads++;
     stopping = false;
-    lc__facility_register(&facility);
+    lc__facility_register(&blocking_facility);
     return 0;
 }
 
 /* ---- the fiber that calls ---- */
 
-/* @return 0 once a thread has it or will have it. */
-static int hand_over(struct job *job)
+/*
+ * @return 0: a thread will take the call; else the negative errno: there is none, nor can be made.
+ */
+static int call_hand_over(struct blocking_call *call)
 {
     int result = 0;
-    pthread_mutex_lock(&lock);
-    /* Each job that waits has an idle thread on its way to it, or all threads there can be. */
-    if (waiting >= idle && threads < LC_BLOCKING_THREADS_MAX)
-        result = add_thread();
+    lc__lock_take(&lock);
+    /* Each waiting call has an idle thread that is on its way to it, or the pool is full. */
+    if (calls_waiting >= threads_idle && threads < LC_BLOCKING_THREADS_MAX)
+        result = blocking_add_thread();
     if (threads > 0)
         result = 0;
     if (result == 0) {
-        STAILQ_INSERT_TAIL(&jobs, job, link);
-        waiting++;
+        STAILQ_INSERT_TAIL(&calls, call, link);
+        calls_waiting++;
         pthread_cond_signal(&changed);
     }
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&lock);
     return result;
 }
 
@@ -154,14 +164,14 @@ int lc_call_blocking(void (*run)(void *arg), void *arg)
         run(arg);
         return 0;
     }
-    struct job job = {
+    struct blocking_call call = {
         .run = run, .arg = arg, .caller = task->name, .client = task, .clock = lc__clock_current()};
-    pthread_once(&changed_once, make_condition);
-    lc__parker_init(&job.parker);
-    int result = hand_over(&job);
-    lc__task_shield(); /* the other thread works on this stack: nothing interrupts the wait */
-    while (result == 0 && lc__parker_count(&job.parker) == 0)
-        lc__park(&job.parker, 0, LC_FOREVER, &reason);
+    pthread_once(&changed_once, changed_init);
+    lc__parker_init(&call.parker);
+    int result = call_hand_over(&call);
+    lc__task_shield(); /* the other thread uses this stack: nothing may end the wait early */
+    while (result == 0 && lc__parker_count(&call.parker) == 0)
+        lc__park(&call.parker, 0, LC_FOREVER, &reason);
     lc__task_unshield();
     lc__task_check();
     return result;

@@ -1,6 +1,5 @@
 /*
- * busy.c: see busy.h. proc(5) tells how long a thread has run, and whether it is blocked. It tells
- * how long the thread has waited for a processor only once the thread has got one.
+ * busy.c: see busy.h.
  */
 #include "executor/busy.h"
 
@@ -23,8 +22,10 @@ int lc__task_thread(const struct lc__task *task)
     return atomic_load_explicit(&fiber->loop->thread_id, memory_order_relaxed);
 }
 
-/* The state follows the name, which is in parentheses, and may hold some. R: it runs, or would. */
-static bool is_blocked(const char *stat)
+/*
+ * proc(5): the state follows the name, which is in parentheses and may have some. R: not blocked.
+ */
+static bool stat_is_blocked(const char *stat)
 {
     const char *end = strrchr(stat, ')');
     return end && strncmp(end, ") R", 3) != 0;
@@ -41,7 +42,7 @@ void lc__busy_look(struct lc__busy *busy, int thread, int64_t now)
         ran = 0;
     if (thread == LC__NO_THREAD)
         passed = 0;
-    else if (known && !is_blocked(stat) && ran - busy->ran < passed)
+    else if (known && !stat_is_blocked(stat) && ran - busy->ran < passed)
         passed = ran - busy->ran;
     busy->had += passed;
     busy->looked = now;

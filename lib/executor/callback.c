@@ -3,6 +3,7 @@
  */
 #include "executor/callback.h"
 
+#include "base/assert.h"
 #include "base/task.h"
 
 void lc__callback_enter(void)
@@ -12,6 +13,7 @@ void lc__callback_enter(void)
 
 void lc__callback_leave(void)
 {
+    LC__ASSERT(lc__in_callback());
     lc__task_current()->callback_depth--;
 }
 
