@@ -35,8 +35,8 @@ void lc__heap_insert(struct lc__heap *heap, struct lc__heap_entry *entry, int64_
 void lc__heap_remove(struct lc__heap *heap, struct lc__heap_entry *entry);
 
 /*
- * Walks the entries whose keys are at most `most`, in no particular order, while the heap does not
- * change. @return the entry behind `after`, or with `after` NULL the first one; NULL: no more.
+ * Walks the entries with keys up to `most`, in no particular order. The heap does not change during
+ * the walk. @return the entry behind `after`, or with `after` NULL the first one; NULL: no more.
  */
 struct lc__heap_entry *lc__heap_walk(const struct lc__heap *heap,
                                      const struct lc__heap_entry *after, int64_t most);

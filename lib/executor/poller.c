@@ -53,7 +53,7 @@ struct poll_watch {
     struct lc__simulated_watch simulated; /* in a simulation that polls real descriptors */
 };
 
-/* The watches of the descriptors whose numbers are equal modulo BUCKETS. */
+/* The watches of all descriptors with the same number modulo BUCKETS. */
 struct poll_bucket {
     struct lc__spinlock lock;
     LIST_HEAD(, poll_watch) watches; /* under the lock */

@@ -34,12 +34,12 @@ int lc__poller_now(struct pollfd *descriptors, size_t count);
  */
 int lc__poller_touch(int descriptor, bool forget);
 
-/* Forgets the waits of a simulation whose fibers will not run again. */
+/* Forgets the waits of a simulation: its fibers will not run again. */
 void lc__poller_drop(const struct lc__simulation *simulation);
 
 /* ---- for the thread of a loop ---- */
 
-/* Wakes the fibers whose descriptors have become ready; does not wait. */
+/* Wakes the fibers that wait for a descriptor that has become ready. Does not wait. */
 void lc__poller_look(struct lc__poller *poller);
 /* Parks the thread until it is unparked, a descriptor is ready, or the deadline comes. */
 void lc__poller_wait(struct lc__poller *poller, struct lc__parker *parker, unsigned seen,

@@ -12,21 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned by_affinity(void)
+static unsigned processors_by_affinity(void)
 {
     cpu_set_t set;
-    /* More processors than the set holds: then there are enough. */
+    /* The call fails if there are more processors than the set has bits: then there are enough. */
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set)
                                                        : LC_EXECUTOR_THREADS_MAX;
 }
 
-static unsigned rounded_up(long long quota, long long period)
+static unsigned quota_round_up(long long quota, long long period)
 {
     return quota > 0 && period > 0 ? (unsigned)((quota + period - 1) / period) : 0;
 }
 
-/* "max 100000" or "150000 100000": the quota of a time, and that time. 0: no limit. */
-static unsigned read_limit(const char *root, const char *group)
+/* The file has "max 100000" or "150000 100000": the quota of a period, and the period. 0: none. */
+static unsigned group_read_quota(const char *root, const char *group)
 {
     char path[PATH_MAX], line[64] = "";
     if (snprintf(path, sizeof path, "%s%s/cpu.max", root, group) >= (int)sizeof path)
@@ -38,11 +38,11 @@ static unsigned read_limit(const char *root, const char *group)
     fclose(file);
     char *rest = line;
     long long quota = got ? strtoll(line, &rest, 10) : 0;
-    return rounded_up(quota, strtoll(rest, NULL, 10));
+    return quota_round_up(quota, strtoll(rest, NULL, 10));
 }
 
-/* The group's path in the hierarchy of version 2, which has the line "0::PATH". */
-static bool find_group(const char *groups, char *group, size_t size)
+/* Finds the path of the group in the hierarchy of version 2: the line is "0::PATH". */
+static bool group_find_path(const char *groups, char *group, size_t size)
 {
     bool found = false;
     char line[PATH_MAX];
@@ -63,11 +63,11 @@ unsigned lc__processors_quota(const char *groups, const char *root)
 {
     char group[PATH_MAX];
     unsigned least = 0;
-    if (!find_group(groups, group, sizeof group))
+    if (!group_find_path(groups, group, sizeof group))
         return 0;
-    /* A group above may allow less; where this process sees only its own, paths above are absent. */
+    /* A group above may allow less. In a container the files of groups above are absent. */
     for (;;) {
-        unsigned limit = read_limit(root, group);
+        unsigned limit = group_read_quota(root, group);
         if (limit > 0 && (least == 0 || limit < least))
             least = limit;
         char *last = strrchr(group, '/');
@@ -79,7 +79,7 @@ unsigned lc__processors_quota(const char *groups, const char *root)
 
 unsigned lc__processors(void)
 {
-    unsigned count = by_affinity();
+    unsigned count = processors_by_affinity();
     unsigned quota = lc__processors_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     if (quota > 0 && quota < count)
         count = quota;

@@ -1,6 +1,6 @@
 /*
- * stack.h: stacks for fibers: cut from large mappings, guarded below, used again while they are
- * warm. Floor 1; fiber.c takes them, debuggers and reports look at them.
+ * stack.h: stacks for fibers: parts of large mappings, each with a guard below. A stack that was
+ * given back is used again, with its memory if it still has it. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_STACK_H
 #define LIFECYCLE_EXECUTOR_STACK_H
@@ -14,35 +14,41 @@
 struct lc__fiber;
 
 /*
- * A stack of at least `size` bytes, all included. @return the place of its control block, in which
- * `stack` is set, all else is as it was; NULL: no memory.
+ * Takes a stack of at least `size` bytes, control block and guard included.
+ * @return its control block. The field `stack` is set, all else is as the fiber before left it.
+ * NULL: no memory.
  */
 struct lc__fiber *lc__stack_take(size_t size);
-/* Gives a stack back, whose control block this is. Nobody may stand on it. */
+/* Gives back the stack that has this control block. No thread runs on it. */
 void lc__stack_give(struct lc__fiber *fiber);
 
-/* Whether more memory of free stacks is kept than may be kept for ever. From any thread. */
+/* Whether free stacks keep more memory than they may keep for ever. From any thread. */
 bool lc__stacks_have_excess(void);
 /*
- * Gives back the memory of free stacks that have not been used for the time `after`; to be called
- * now and then. @return when to be called next; LC_FOREVER: there is no excess.
+ * Gives the memory of free stacks back to the system that were not used for the time `after`.
+ * @return when to call this next; LC_FOREVER: there is no excess.
  */
 int64_t lc__stacks_trim(int64_t now, int64_t after);
-/* Gives back the whole excess: no thread is left that would call lc__stacks_trim. */
+/* Gives back the whole excess, when no thread is left that calls lc__stacks_trim. */
 void lc__stacks_trim_all(void);
 
-/* The lowest byte that may be used, and how many there are up to the control block. */
+/* The lowest byte that the fiber may use. */
 void *lc__stack_low(const struct lc__fiber *fiber);
+/* The number of bytes from there up to the control block. */
 size_t lc__stack_usable(const struct lc__fiber *fiber);
-/* Whether the fiber has overrun such a stack. */
+/* Whether the fiber has written over the mark that guards its stack, if a mark does. */
 bool lc__stack_is_overrun(const struct lc__fiber *fiber);
-/* The control block of the stack whose guard the address lies in, or NULL. In a signal handler. */
+/*
+ * The control block of the stack that the address is in the guard of; NULL: the address is in no
+ * guard. May be called in the handler of a process signal.
+ */
 struct lc__fiber *lc__stack_of_guard(const void *address);
 
-/* Every slab there is, for those that look at all fibers. */
+/* The list of all slabs, for functions that look at all fibers. */
 struct lc__slab *lc__slabs(void);
+/* The control block of a stack of the slab. */
 struct lc__fiber *lc__slab_fiber(const struct lc__slab *slab, unsigned index);
-/* Unmaps all, at the shutdown of the library: no fiber is left. */
+/* Unmaps all slabs, at the shutdown of the library: no fiber is left. */
 void lc__stacks_free(void);
 
 #endif

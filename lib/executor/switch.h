@@ -1,7 +1,7 @@
 /*
- * switch.h: leaving one stack for another. Three ways to do it, one of which is compiled:
- * switch_x86_64.c, switch_aarch64.c, and switch_ucontext.c for all else, or if
- * LC__SWITCH_UCONTEXT is defined. Floor 1; fiber.c and loop.c use it.
+ * switch.h: leaves one stack for another. There are three implementations; one is compiled:
+ * switch_x86_64.c, switch_aarch64.c, and switch_ucontext.c for other processors, or if
+ * LC__SWITCH_UCONTEXT is defined. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_SWITCH_H
 #define LIFECYCLE_EXECUTOR_SWITCH_H
@@ -17,16 +17,16 @@
 #endif
 
 /*
- * Lays out a stack, from `low` (inclusive) to `top` (exclusive, a multiple of 16), for the first
- * switch to it to call `entry(arg)`, which must not return.
- * @return what lc__switch takes to go there.
+ * Prepares a new stack, from `low` (inclusive) to `top` (exclusive, a multiple of 16). The first
+ * switch to it calls `entry(arg)`, which must not return.
+ * @return the place that lc__switch takes as `to`.
  */
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg);
 
 /*
- * Saves the registers that a call keeps on this stack, notes it in `*from`, and goes on where `to`
- * was noted. Comes back when somebody switches to what was noted. The signal mask stays the
- * thread's.
+ * Saves on this stack the registers that a call preserves, stores the place in `*from`, and
+ * continues at the place `to`. Returns when a switch continues at the stored place. The signal mask
+ * stays that of the thread.
  */
 void lc__switch(void **from, void *to);
 

@@ -7,18 +7,18 @@
 
 #include <stdint.h>
 
-/* What lies on a stack that was left, from its pointer up. */
-struct frame {
+/* The top of a stack that was left, from its stack pointer up. */
+struct switch_frame {
     uint64_t d8_to_d15[8];
     uint64_t x19_to_x28[10];
-    uint64_t x29, x30; /* x30: where to go on */
-    uint64_t fpcr;     /* its modes are among what a call keeps */
+    uint64_t x29, x30; /* x30: where to continue */
+    uint64_t fpcr;     /* a call preserves its modes */
     uint64_t unused;
 };
 
-_Static_assert(sizeof(struct frame) == 176, "lc__switch knows the layout");
+_Static_assert(sizeof(struct switch_frame) == 176, "lc__switch has this layout");
 
-/* The macros say where each register is found, for backtraces taken in the midst of a switch. */
+/* The macros tell the debugger where each register is, for backtraces in the middle of a switch. */
 __asm__(".text\n"
         ".macro save first, second, at\n"
         "    stp \\first, \\second, [sp, #\\at]\n"
@@ -64,7 +64,7 @@ __asm__(".text\n"
         "    restore x27, x28, 128\n"
         "    restore x29, x30, 144\n"
         "    ldr x11, [sp, #160]\n"
-        "    cmp x9, x11\n" /* writing it is slow, and it hardly ever differs */
+        "    cmp x9, x11\n" /* writing it is slow, and it seldom differs */
         "    b.eq 1f\n"
         "    msr fpcr, x11\n"
         "1:\n"
@@ -76,9 +76,9 @@ __asm__(".text\n"
         ".purgem save\n"
         ".purgem restore\n"
         /*
-         * The first thing on a new stack: calls x19(x20), and is where a backtrace ends. Before the
-         * first switch has arrived, a backtrace looks it up by the address before it, where a call
-         * would be: so its frame begins there.
+         * The first code on a new stack: calls x19(x20). A backtrace ends here. Until the first
+         * switch to the stack, a backtrace looks up the address before this code, where a call
+         * would be. So the frame description begins one instruction early.
          */
         ".p2align 4\n"
         "    .cfi_startproc\n"
@@ -99,12 +99,12 @@ void lc__enter_stack(void) __attribute__((visibility("hidden")));
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
     (void)low;
-    struct frame *frame = (struct frame *)top - 1;
-    *frame = (struct frame){
+    struct switch_frame *frame = (struct switch_frame *)top - 1;
+    *frame = (struct switch_frame){
         .x19_to_x28 = {(uint64_t)(uintptr_t)entry, (uint64_t)(uintptr_t)arg},
         .x30 = (uint64_t)(uintptr_t)lc__enter_stack,
     };
-    /* A fiber begins with the modes of its maker, as a thread does. */
+    /* A fiber inherits the modes of its maker, as a thread does. */
     __asm__ volatile("mrs %0, fpcr" : "=r"(frame->fpcr));
     return frame;
 }

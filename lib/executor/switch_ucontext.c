@@ -1,6 +1,6 @@
 /*
- * switch_ucontext.c: the switch by ucontext(3), for processors that we have no assembly for. It
- * makes a system call each time, to keep a signal mask that nobody asked to be kept. See switch.h.
+ * switch_ucontext.c: the switch by ucontext(3), for processors without an assembly version. Each
+ * switch makes a system call for the signal mask, which is of no use here. See switch.h.
  */
 #include "executor/switch.h"
 
@@ -10,23 +10,24 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-/* Lies at the top of a stack that was made, or in the frame that left one. */
-struct place {
+/* At the top of a new stack, or in the frame of lc__switch() that left one. */
+struct switch_place {
     ucontext_t context;
     void (*entry)(void *arg);
     void *arg;
 };
 
-/* makecontext(3) hands on integers only. */
-static void enter_stack(unsigned high, unsigned low)
+/* makecontext(3) passes integers only. */
+static void switch_enter_stack(unsigned high, unsigned low)
 {
-    struct place *place = (struct place *)(((uintptr_t)high << 16 << 16) | low);
+    struct switch_place *place = (struct switch_place *)(((uintptr_t)high << 16 << 16) | low);
     place->entry(place->arg);
 }
 
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
-    struct place *place = (struct place *)((uintptr_t)((struct place *)top - 1) & ~(uintptr_t)63);
+    struct switch_place *place =
+        (struct switch_place *)((uintptr_t)((struct switch_place *)top - 1) & ~(uintptr_t)63);
     uintptr_t address = (uintptr_t)place;
     getcontext(&place->context);
     place->entry = entry;
@@ -34,17 +35,17 @@ void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *a
     place->context.uc_stack.ss_sp = low;
     place->context.uc_stack.ss_size = (size_t)((char *)place - (char *)low);
     place->context.uc_link = NULL;
-    makecontext(&place->context, (void (*)(void))enter_stack, 2, (unsigned)(address >> 16 >> 16),
-                (unsigned)address);
+    makecontext(&place->context, (void (*)(void))switch_enter_stack, 2,
+                (unsigned)(address >> 16 >> 16), (unsigned)address);
     return place;
 }
 
 void lc__switch(void **from, void *to)
 {
-    struct place here;
-    struct place *there = to;
+    struct switch_place here;
+    struct switch_place *there = to;
     *from = &here; /* cppcheck-suppress autoVariables ; used while this call lasts */
-    /* The thread's mask, whatever it was when that stack was left. */
+    /* The mask that the thread has now, and not the one that it had when that stack was left. */
     pthread_sigmask(SIG_SETMASK, NULL, &there->context.uc_sigmask);
     swapcontext(&here.context, &there->context);
 }

@@ -8,25 +8,25 @@
 #include <stdint.h>
 
 /*
- * What lies on a stack that was left, from its pointer up. The two control words are among what a
- * call keeps: who sets a rounding mode sets it for himself.
+ * The top of a stack that was left, from its stack pointer up. A call preserves the two control
+ * words, so a fiber that sets a rounding mode sets it for itself only.
  */
-struct frame {
+struct switch_frame {
     uint32_t mxcsr;
     uint16_t x87_control;
     uint16_t unused;
     uint64_t r15, r14, r13, r12, rbx, rbp;
-    uint64_t address; /* where to go on */
+    uint64_t address; /* where to continue */
 };
 
-_Static_assert(sizeof(struct frame) == 64, "lc__switch knows the layout");
+_Static_assert(sizeof(struct switch_frame) == 64, "lc__switch has this layout");
 
 /*
- * The macros say where each register is found after each step, so that a backtrace taken in the
- * midst of a switch, by the handler of a profiler's signal, is right.
+ * The macros tell the debugger where each register is after each instruction. So a backtrace is
+ * right that a profiler's signal handler takes in the middle of a switch.
  *
- * The way on is jumped to, not returned to: the processor predicts a return by who called, which is
- * never right here, and a jump by where it went before.
+ * The last instruction is a jump and not a return. The processor predicts that a return goes to the
+ * caller, which is never right here. It predicts that a jump goes where it went the last time.
  */
 __asm__(".text\n"
         ".macro save register\n"
@@ -76,9 +76,9 @@ __asm__(".text\n"
         ".purgem save\n"
         ".purgem restore\n"
         /*
-         * The first thing on a new stack: calls rbx(r12), and is where a backtrace ends. Before the
-         * first switch has arrived, a backtrace looks it up by the address before it, where a call
-         * would be: so its frame begins there.
+         * The first code on a new stack: calls rbx(r12). A backtrace ends here. Until the first
+         * switch to the stack, a backtrace looks up the address before this code, where a call
+         * would be. So the frame description begins one instruction early.
          */
         ".p2align 4\n"
         "    .cfi_startproc\n"
@@ -99,14 +99,14 @@ void lc__enter_stack(void) __attribute__((visibility("hidden")));
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
     (void)low;
-    /* lc__enter_stack is entered with the stack pointer at `top`, a multiple of 16. */
-    struct frame *frame = (struct frame *)top - 1;
-    *frame = (struct frame){
+    /* lc__enter_stack begins with the stack pointer at `top`, a multiple of 16. */
+    struct switch_frame *frame = (struct switch_frame *)top - 1;
+    *frame = (struct switch_frame){
         .rbx = (uint64_t)(uintptr_t)entry,
         .r12 = (uint64_t)(uintptr_t)arg,
         .address = (uint64_t)(uintptr_t)lc__enter_stack,
     };
-    /* A fiber begins with the modes of its maker, as a thread does. */
+    /* A fiber inherits the modes of its maker, as a thread does. */
     __asm__ volatile("stmxcsr %0" : "=m"(frame->mxcsr));
     __asm__ volatile("fnstcw %0" : "=m"(frame->x87_control));
     return frame;

@@ -84,21 +84,21 @@ int lc__timer_arm(struct lc__timer *timer, int64_t deadline)
     return 0;
 }
 
-static bool is_on_real_clock(void)
+static bool task_is_on_real_clock(void)
 {
     return !lc__clock_current()->timers && !lc__task_current()->simulation;
 }
 
 int lc__timer_arm_apart(struct lc__timer *timer, int64_t deadline)
 {
-    return is_on_real_clock() ? timer_arm_in_thread(timer, deadline)
-                              : lc__timer_arm(timer, deadline);
+    return task_is_on_real_clock() ? timer_arm_in_thread(timer, deadline)
+                                   : lc__timer_arm(timer, deadline);
 }
 
 int lc__timers_hold(bool *held)
 {
     *held = false;
-    if (!is_on_real_clock())
+    if (!task_is_on_real_clock())
         return 0;
     int result = timer_thread_need();
     *held = result == 0;
