@@ -4,6 +4,7 @@
 #include "supervise/node.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "context/owner.h"
 #include "supervise/policy.h"
@@ -12,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-static size_t count_needs(const lc_node *options)
+static size_t node_count_needs(const lc_node *options)
 {
     size_t count = 0;
     while (count < LC_NEEDS_MAX && options->needs[count])
@@ -20,7 +21,7 @@ static size_t count_needs(const lc_node *options)
     return count;
 }
 
-static size_t count_dependencies(const lc_node *options)
+static size_t node_count_dependencies(const lc_node *options)
 {
     size_t count = 0;
     while (options->dependencies && options->dependencies[count])
@@ -29,7 +30,7 @@ static size_t count_dependencies(const lc_node *options)
 }
 
 /* Whether one of the first `count` dependencies has the name. */
-static bool is_needed(const struct lc__node *node, size_t count, const char *name)
+static bool node_needs(const struct lc__node *node, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(node->needed[i].name, name) == 0)
@@ -39,18 +40,17 @@ static bool is_needed(const struct lc__node *node, size_t count, const char *nam
 
 LC__OPTIONS_END(lc_dependency, condition);
 
-static lc_error *add_dependency(struct lc__node *node, size_t index, const lc_dependency *one)
+static lc_error *node_add_dependency(struct lc__node *node, size_t index, const lc_dependency *one)
 {
     struct lc__needed *needed = &node->needed[index];
-    size_t length = one->name ? strnlen(one->name, LC_NAME_MAX + 1) : 0;
-    if (length < 1 || length > LC_NAME_MAX)
+    if (!lc__name_fits(one->name))
         return lc_error_new(-EINVAL, "dependency %zu of \"%s\" must have a name of 1 to %d bytes",
                             index, node->name, LC_NAME_MAX);
     if ((unsigned)one->condition > LC_WHEN_COMPLETED)
         return lc_error_new(-EINVAL,
                             "\"%s\" depends on \"%s\" by condition %d, not one of LC_WHEN_...",
                             node->name, one->name, (int)one->condition);
-    if (is_needed(node, index, one->name))
+    if (node_needs(node, index, one->name))
         return lc_error_new(-EINVAL, "\"%s\" depends on \"%s\" twice", node->name, one->name);
     strlcpy(needed->name, one->name, sizeof needed->name);
     needed->edge.condition = (unsigned char)one->condition;
@@ -58,9 +58,9 @@ static lc_error *add_dependency(struct lc__node *node, size_t index, const lc_de
     return NULL;
 }
 
-static lc_error *add_dependencies(struct lc__node *node, const lc_node *options)
+static lc_error *node_add_dependencies(struct lc__node *node, const lc_node *options)
 {
-    size_t needs = count_needs(options);
+    size_t needs = node_count_needs(options);
     lc_error *error = NULL;
     for (size_t i = 0; i < node->needed_count && !error; i++) {
         lc_dependency one = {.size = sizeof one};
@@ -70,12 +70,12 @@ static lc_error *add_dependencies(struct lc__node *node, const lc_node *options)
             error = lc__options_read(&one, sizeof one, options->dependencies[i - needs],
                                      "lc_dependency");
         if (!error)
-            error = add_dependency(node, i, &one);
+            error = node_add_dependency(node, i, &one);
     }
     return error;
 }
 
-static lc_error *check_behaviors(const lc_node *options)
+static lc_error *node_check_behaviors(const lc_node *options)
 {
     if (!lc_behavior_name(options->on_error))
         return lc_error_new(-EINVAL, "on_error of \"%s\" is %d, not a behavior", options->name,
@@ -87,12 +87,12 @@ static lc_error *check_behaviors(const lc_node *options)
 }
 
 /* Fills in the defaults. */
-static lc_error *resolve_options(lc_node *options, struct lc__backoff *backoff)
+static lc_error *node_resolve_options(lc_node *options, struct lc__backoff *backoff)
 {
     const char *name = options->name;
     lc_error *error = lc__policy_kind(&options->kind, name);
     if (!error)
-        error = check_behaviors(options);
+        error = node_check_behaviors(options);
     if (!error)
         error = lc__policy_restart(&options->restart, name, LC__OF_GRAPH);
     if (!error)
@@ -104,8 +104,8 @@ static lc_error *resolve_options(lc_node *options, struct lc__backoff *backoff)
     return error ? error : lc__policy_backoff(backoff, &options->backoff, name, LC__OF_GRAPH);
 }
 
-static void set_policy(struct lc__node *node, const lc_node *options,
-                       const struct lc__backoff *backoff)
+static void node_set_policy(struct lc__node *node, const lc_node *options,
+                            const struct lc__backoff *backoff)
 {
     node->engine.policy = (struct lc__engine_policy){
         .restart = options->restart,
@@ -123,9 +123,9 @@ static void set_policy(struct lc__node *node, const lc_node *options,
 }
 
 /* @return NULL: no memory. */
-static struct lc__node *allocate_node(const lc_node *options)
+static struct lc__node *node_allocate(const lc_node *options)
 {
-    size_t needed = count_needs(options) + count_dependencies(options);
+    size_t needed = node_count_needs(options) + node_count_dependencies(options);
     struct lc__node *node = lc__allocate(sizeof *node + needed * sizeof(struct lc__needed));
     if (!node)
         return NULL;
@@ -150,15 +150,15 @@ lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, lc__nested
     if (!error)
         error = lc__policy_name(&options.name, NULL, "the name of a node");
     if (!error)
-        error = resolve_options(&options, &backoff);
+        error = node_resolve_options(&options, &backoff);
     if (error)
         return error;
-    struct lc__node *node = allocate_node(&options);
+    struct lc__node *node = node_allocate(&options);
     if (!node)
         return lc_error_new(-ENOMEM, "no memory for node \"%s\"", options.name);
     node->shell = shell;
-    set_policy(node, &options, &backoff);
-    error = add_dependencies(node, &options);
+    node_set_policy(node, &options, &backoff);
+    error = node_add_dependencies(node, &options);
     if (!error)
         error = lc__source_init(&node->source, &options, node->name, nest);
     if (!error)
@@ -170,6 +170,7 @@ lc_error *lc__node_new(struct lc__shell *shell, const lc_node *given, lc__nested
 
 void lc__node_free(struct lc__node *node)
 {
+    LC__ASSERT(!node->instance && !node->judgement.error);
     lc__engine_node_end(&node->engine);
     lc__source_end(&node->source);
     lc_handle_close(node->over); /* of a supervisor that has not run */
@@ -184,6 +185,7 @@ void lc__node_free(struct lc__node *node)
 struct lc__owner *lc__node_owner(struct lc__node *node)
 {
     char path[LC__PATH_SIZE];
+    LC__ASSERT(lc__shell_serves(node->shell) && node->shell->started);
     if (!node->owner)
         node->owner = lc__owner_new(node->shell, lc__shell_path(node->shell, node->name, path));
     return node->owner;

@@ -1,6 +1,6 @@
 /*
- * node_instance.h: the instances of a node: made and started in tasks of their own, watched without
- * any. Floor 5: supervisor.c, late.c.
+ * node_instance.h: starts the instances of nodes, and follows them. Floor 5: supervisor_act.c for
+ * the actions of the engine; late.c and supervisor_view.c for the components.
  */
 #ifndef LIFECYCLE_SUPERVISE_NODE_INSTANCE_H
 #define LIFECYCLE_SUPERVISE_NODE_INSTANCE_H
@@ -8,23 +8,23 @@
 #include "supervise/instance.h"
 #include "supervise/node.h"
 
-/* ---- in the service ---- */
+struct lc__node_instance;
 
+/* ---- for the serving task ---- */
+
+/* Carry out LC__START and LC__CANCEL. */
+void lc__node_start(struct lc__node *node);
+void lc__node_cancel(struct lc__node *node);
 /*
- * Keeps the component of the present instance, and with it the instance and the node, until
- * lc__node_instance_release. NULL: there is none, or it is just being made or destroyed.
+ * Keeps the present instance, its component and the node until lc__node_instance_release().
+ * NULL: there is no component, or it is just being made or destroyed.
  */
 struct lc__node_instance *lc__node_hold(struct lc__node *node);
 
-/* Carries out LC__START, LC__CANCEL. */
-void lc__node_start(struct lc__node *node);
-void lc__node_cancel(struct lc__node *node);
+/* ---- for any task that holds an instance ---- */
 
-/* ---- elsewhere ---- */
-
-/* The component of an instance that is held. */
 lc_component *lc__node_instance_component(const struct lc__node_instance *instance);
-/* NULL is allowed. */
+/* Does nothing for NULL. */
 void lc__node_instance_release(struct lc__node_instance *instance);
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * observe.c: adds observers to a shell, and takes them off it. See observe.h and
- * <lifecycle/observe.h>.
+ * observe.c: see observe.h and <lifecycle/observe.h>.
  *
- * The shell tells its observers and so lies above observer.c; what adds an observer asks the
- * shell and so lies above both.
+ * The shell calls observer.c to tell its observers. The functions here call the shell, and so have a
+ * file of their own.
  */
 #include "supervise/observe.h"
 
-static void add_observer(struct lc__shell *shell, void *arg)
+static void observer_add(struct lc__shell *shell, void *arg)
 {
     lc_observer *observer = arg;
+    LC__ASSERT(lc__shell_serves(shell));
     LIST_INSERT_HEAD(&shell->observers, observer, link);
     if (shell->over)
         lc_channel_close(observer->channel);
@@ -21,14 +21,14 @@ lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity)
     if (!observer)
         return NULL;
     observer->shell = lc__shell_ref(shell);
-    lc__shell_call(shell, add_observer, observer);
+    lc__shell_call(shell, observer_add, observer);
     return observer;
 }
 
-static void remove_observer(struct lc__shell *shell, void *arg)
+static void observer_remove(struct lc__shell *shell, void *arg)
 {
     lc_observer *observer = arg;
-    (void)shell;
+    LC__ASSERT(shell == observer->shell && lc__shell_serves(shell));
     LIST_REMOVE(observer, link);
 }
 
@@ -37,7 +37,7 @@ void lc_observer_free(lc_observer *observer)
     if (!observer)
         return;
     struct lc__shell *shell = observer->shell;
-    lc__shell_call(shell, remove_observer, observer);
+    lc__shell_call(shell, observer_remove, observer);
     lc__shell_unref(shell);
     lc__observer_destroy(observer);
 }

@@ -1,12 +1,12 @@
 /*
- * observe.h: adds observers to a shell. Floor 5: supervisor.c and tree.c.
+ * observe.h: adds observers to a shell. Floor 5: supervisor_view.c, tree_view.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_OBSERVE_H
 #define LIFECYCLE_SUPERVISE_OBSERVE_H
 
 #include "supervise/shell.h"
 
-/* A new observer of the shell, to be freed by lc_observer_free. NULL: no memory, a bad capacity. */
+/* A new observer; lc_observer_free() frees it. NULL: no memory, or a bad capacity. */
 lc_observer *lc__shell_observe(struct lc__shell *shell, size_t capacity);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * observer.c: a bounded queue of events for each observer, in which the oldest makes room for the
- * newest. See <lifecycle/observe.h>.
+ * observer.c: see observer.h and <lifecycle/observe.h>.
  */
 #include "supervise/observer.h"
 
@@ -9,22 +8,22 @@
 #include <errno.h>
 #include <string.h>
 
-/* An event as it lies in the queue: what it refers to goes with it. */
-struct event {
+/* An event in the queue of an observer, with its own copy of all that it refers to. */
+struct observed {
     lc_event public; /* first */
-    uint64_t number; /* counts what was made for this observer, so that gaps show */
+    uint64_t number; /* of all events made for this observer; a gap shows that events are lost */
     lc_error *error;
     char name[];
 };
 
-static void discard(void *event)
+static void observed_discard(void *event)
 {
     lc_event_free(event);
 }
 
 void lc_event_free(lc_event *event)
 {
-    struct event *freed = (struct event *)event;
+    struct observed *freed = (struct observed *)event;
     if (!freed)
         return;
     lc_error_unref(freed->error);
@@ -38,9 +37,10 @@ lc_observer *lc__observer_new(size_t capacity)
     lc_observer *observer = lc__allocate(sizeof *observer);
     if (!observer)
         return NULL;
-    lc_error *error = lc_channel_new(
-        LC_CHANNEL(.capacity = capacity, .when_full = LC_CHANNEL_DROP_OLDEST, .discard = discard),
-        &observer->channel);
+    lc_error *error =
+        lc_channel_new(LC_CHANNEL(.capacity = capacity, .when_full = LC_CHANNEL_DROP_OLDEST,
+                                  .discard = observed_discard),
+                       &observer->channel);
     if (!error)
         return observer;
     lc_error_unref(error);
@@ -54,11 +54,11 @@ void lc__observer_destroy(lc_observer *observer)
     lc__free(observer);
 }
 
-/* Without memory it is lost, which its number will show. */
-static struct event *make_event(const lc_event *event, uint64_t number)
+/* NULL: no memory. Then the event is lost, which the number of the next one shows. */
+static struct observed *observed_new(const lc_event *event, uint64_t number)
 {
     size_t length = strlen(event->name) + 1;
-    struct event *made = lc__allocate(sizeof *made + length);
+    struct observed *made = lc__allocate(sizeof *made + length);
     if (!made)
         return NULL;
     made->public = *event;
@@ -69,13 +69,27 @@ static struct event *make_event(const lc_event *event, uint64_t number)
     return made;
 }
 
-void lc__observer_tell(lc_observer *observer, const lc_event *event)
+static void observer_tell(lc_observer *observer, const lc_event *event)
 {
-    struct event *made = make_event(event, observer->sent++);
+    struct observed *made = observed_new(event, observer->sent++);
     if (!made)
         return;
-    if (lc_channel_send(observer->channel, made, LC_NOW) < 0) /* closed, since all is over */
+    if (lc_channel_send(observer->channel, made, LC_NOW) < 0) /* closed */
         lc_event_free(&made->public);
+}
+
+void lc__observers_tell(const struct lc__observers *observers, const lc_event *event)
+{
+    lc_observer *observer;
+    LIST_FOREACH (observer, observers, link)
+        observer_tell(observer, event);
+}
+
+void lc__observers_close(const struct lc__observers *observers)
+{
+    lc_observer *observer;
+    LIST_FOREACH (observer, observers, link)
+        lc_channel_close(observer->channel);
 }
 
 int lc_observer_next(lc_observer *observer, lc_event **event, int64_t deadline)
@@ -86,7 +100,7 @@ int lc_observer_next(lc_observer *observer, lc_event **event, int64_t deadline)
     int result = lc_channel_receive(observer->channel, &received, deadline);
     if (result < 0)
         return result;
-    struct event *next = received;
+    struct observed *next = received;
     next->public.lost = next->number - observer->expected;
     observer->expected = next->number + 1;
     *event = &next->public;

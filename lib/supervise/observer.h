@@ -1,5 +1,6 @@
 /*
- * observer.h (internal): those who are told what happens. Floor 5: shell.c.
+ * observer.h (internal): the observers of a supervisor or tree, each with its queue of events.
+ * Floor 5: shell.c, observe.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_OBSERVER_H
 #define LIFECYCLE_SUPERVISE_OBSERVER_H
@@ -11,18 +12,23 @@
 struct lc__shell;
 
 struct lc_observer {
-    LIST_ENTRY(lc_observer) link; /* the shell's, in its service */
-    lc_channel *channel;          /* of struct lc__event */
-    uint64_t sent;                /* events made for it, lost ones too; the shell's */
-    uint64_t expected;            /* the number of the next event, if none is lost; its caller's */
-    struct lc__shell *shell;      /* held; for lc_observer_free */
+    LIST_ENTRY(lc_observer) link; /* of the serving task of the shell */
+    lc_channel *channel;          /* of events; it drops the oldest to make room */
+    uint64_t sent;                /* events made so far, lost ones too; of the serving task */
+    uint64_t expected;            /* the number of the next event, if none is lost; of the reader */
+    struct lc__shell *shell;      /* held; for lc_observer_free() */
 };
 
-/* An observer that nobody tells anything yet. NULL: no memory, or a bad capacity. */
+LIST_HEAD(lc__observers, lc_observer);
+
+/* An observer that is in no list. NULL: no memory, or a bad capacity. */
 lc_observer *lc__observer_new(size_t capacity);
-/* Tells it: copied, with `name`. Waits for nobody; from one caller at a time. */
-void lc__observer_tell(lc_observer *observer, const lc_event *event);
-/* Frees one that is in no shell's list. */
+/* Frees an observer that is in no list. */
 void lc__observer_destroy(lc_observer *observer);
+
+/* Sends a copy of the event, with its name, to each observer. Never waits. One caller at a time. */
+void lc__observers_tell(const struct lc__observers *observers, const lc_event *event);
+/* No event follows: observers that wait for one stop waiting. */
+void lc__observers_close(const struct lc__observers *observers);
 
 #endif

@@ -237,7 +237,7 @@ static void look_above(struct lc__runnable *runnable)
         lc__engine_cancelled(&runnable->shell->engine, &top->engine, lc_now());
 }
 
-static void deal_with_end(struct lc__shell *shell, struct lc__post *post)
+static void deal_with_end(struct lc__shell *shell, struct lc__shell_event *post)
 {
     struct lc__run *run = OF(struct lc__run, ended, post);
     struct lc__runnable *runnable = run->of;
@@ -273,7 +273,7 @@ static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
     run->of = runnable;
     run->number = runnable->engine.instance;
     run->may_return = runnable->engine.policy.restart != LC_PERMANENT;
-    run->ended.deal = deal_with_end;
+    run->ended.apply = deal_with_end;
     /* Each start comes here, and is not to pay for a format. */
     memcpy(run->path, above_all, name_at - 1);
     run->path[name_at - 1] = '/';

@@ -72,7 +72,7 @@ struct lc__run {
     uint64_t number;
     lc_context *context; /* with the signaler; leads back to here */
     struct lc__worker_call call;
-    struct lc__post ended;
+    struct lc__shell_event ended;
     lc_error *returned;
     _Atomic(lc_error *) thrown; /* the first */
     char *backtrace;            /* of that; NULL: none. To be read if it has died of it */

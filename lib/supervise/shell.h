@@ -1,17 +1,17 @@
 /*
- * shell.h: what stands around an engine, so that it can be in a world with threads: a queue of
- * events, dealt with one at a time by whoever posts one; the timer; the observers. Floor 5: the
- * fronts, supervisor.c and tree.c.
+ * shell.h: lets threads use an engine, which knows none: a queue of events, a timer, observers.
+ * Floor 5: used by the fronts, which are the supervisor and the tree, and by their parts. shell.c
+ * says how it works.
  *
- * The shell has no thread and no stack. Who posts an event while nobody serves the queue becomes
- * the server: deals with it, carries out what the engine says, and so on until the queue is empty.
- * Others meanwhile leave theirs there and go. So an event costs no switch and no wake-up, and a
- * worker that is busy holds up nobody but itself. In the service nothing waits, and the program's
- * code runs only where contexts end (callbacks) and lines are logged.
+ * The *serving task* is the task that applies the events of the queue, one at a time. All fields of
+ * a shell that are not atomic belong to it, and so do the engine, the nodes and the runnables. A
+ * function that is listed below as one for the serving task is called by no other.
  */
 #ifndef LIFECYCLE_SUPERVISE_SHELL_H
 #define LIFECYCLE_SUPERVISE_SHELL_H
 
+#include "base/assert.h"
+#include "base/container.h"
 #include "context/owner.h"
 #include "executor/timers.h"
 #include "supervise/ended.h"
@@ -19,8 +19,8 @@
 #include "supervise/observer.h"
 #include "wait/handle.h"
 
-#include <lifecycle/context.h>
-#include <lifecycle/manager.h>
+#include <lifecycle/component.h>
+#include <lifecycle/executor.h>
 
 #include <stdatomic.h>
 
@@ -28,133 +28,131 @@ struct lc__clock;
 struct lc__task;
 struct lc__shell;
 
-/* An event on its way: part of what it is about, which lives until it is dealt with. */
-struct lc__post {
-    struct lc__post *next; /* the one posted before */
-    /* In the service; `post` may be freed. */
-    void (*deal)(struct lc__shell *shell, struct lc__post *post);
+/* An event in the queue. It is part of the object that it is about, which keeps it until then. */
+struct lc__shell_event {
+    struct lc__shell_event *next; /* the event that was posted before */
+    /* Called once, by the serving task. The function may free the event. */
+    void (*apply)(struct lc__shell *shell, struct lc__shell_event *event);
 };
 
-/* What a front does. All of it in the service. */
+/* What a supervisor does otherwise than a tree. The serving task calls it, unless said otherwise. */
 struct lc__shell_front {
     void (*act)(struct lc__shell *shell, const struct lc__engine_action *action);
-    const char *(*name_of)(struct lc__engine_node *node);
-    bool ready_when_good; /* it is ready once all components are ready or done */
-    /* Whether observers are told of this state. */
+    bool ready_when_good; /* the shell is ready once all components are ready or done */
+    /* Whether observers are told of the state. */
     bool (*shows)(lc_node_state state);
-    /*
-     * A deadline may be over: called before that is dealt with, by the timer, outside the service.
-     * NULL: nothing is to be done.
-     */
+    /* Called by the timer before a deadline is applied, by a task that does not serve. Optional. */
     void (*look_ahead)(struct lc__shell *shell);
-    /* The engine has finished: once. Nothing more is carried out. */
+    /* Called once, when the engine has finished. */
     void (*finished)(struct lc__shell *shell);
-    /* The last reference is gone. */
+    /* Called by the task that gives the last reference back. */
     void (*destroy)(struct lc__shell *shell);
 };
 
 struct lc__shell {
+    lc_component component; /* first; a supervisor and a tree can be used as components */
     atomic_uint refs;
-    /* What is posted, the last first; or that nobody serves, or that somebody does: shell.c. */
-    _Atomic(struct lc__post *) mail;
-    _Atomic(struct lc__task *) server; /* who serves; compared with oneself only */
+    _Atomic(struct lc__shell_event *) queue; /* IDLE, BUSY, or the last event: see shell.c */
+    _Atomic(struct lc__task *) server;       /* the serving task; each task looks for itself only */
     const struct lc__shell_front *front;
-    struct lc__clock *clock; /* on which its deadlines lie: its starter's */
-    lc_executor *executor;   /* of fibers that ask for none: its starter's; NULL: the default */
+    struct lc__clock *clock; /* of all deadlines: that of the task which started the shell */
+    lc_executor *executor;   /* for fibers without one: that of the starting fiber; NULL: default */
     char name[LC_NAME_MAX + 1];
-    char *path; /* through all that it lies in, outer/inner; set by the start; NULL: its name */
+    char *path; /* outer/inner; made by the start. NULL: the name */
 
-    /* In the service only. */
+    /* Of the serving task. */
     struct lc__engine engine;
-    LIST_HEAD(, lc_observer) observers;
+    struct lc__observers observers;
     struct lc__ended *ended; /* what snapshots show of temporary nodes that are forgotten */
-    lc_context *above;       /* what it was started with; held; NULL: none */
+    lc_context *above;       /* the context of the start; held; NULL: none */
     lc_context *context;     /* above those of all instances; held; ended when all is over */
-    lc_error *stop;    /* by which all are cancelled, of the engine's reason; NULL: not yet made */
-    int64_t armed_for; /* when the timer fires at the latest; LC_FOREVER: it is not armed */
-    bool started;      /* from here until it is over it has a reference to itself */
-    bool told_stopping;
-    bool told_halting;
+    lc_error *stop;          /* the cancellation for the engine's reason; NULL: not made yet */
+    int64_t armed_for;       /* the timer fires then or earlier; LC_FOREVER: it is not armed */
+    bool started;            /* until it is over, a started shell holds a reference to itself */
+    bool told_stopping;      /* observers know that everything stops */
+    bool told_halting;       /* observers know that a halt follows */
     bool over;
-    bool holds_timers; /* the thread that fires its timer, from its start until it is over */
-    bool acting;       /* what the engine says is being carried out */
+    bool holds_timers; /* holds the thread that fires the timer: from the start until it is over */
+    bool acting;       /* carries out the engine's actions */
 
     struct lc__waiter above_ended;
-    struct lc__post above_ended_post;
+    struct lc__shell_event above_ended_event;
     struct lc__timer timer;
-    struct lc__post timer_post;
-    atomic_bool timer_posted; /* the post is in the queue */
+    struct lc__shell_event timer_event;
+    atomic_bool timer_posted; /* the timer's event is in the queue */
 
     lc_handle ready;
     lc_handle done;
 };
 
-/* Begins a shell, with one reference, in its front's zeroed memory. */
+/* Begins a shell with one reference, in zeroed memory of its front. */
 void lc__shell_init(struct lc__shell *shell, const struct lc__shell_front *front, const char *name);
-/* Ends it, for its front's destroy. */
+/* Ends the shell; for the `destroy` of its front. */
 void lc__shell_end(struct lc__shell *shell);
 struct lc__shell *lc__shell_ref(struct lc__shell *shell);
 void lc__shell_unref(struct lc__shell *shell);
 
+/* ---- for any task; the caller holds a reference, and no lock ---- */
+
+/* Posts an event. The calling task may become the serving task, on its own stack. */
+void lc__shell_post(struct lc__shell *shell, struct lc__shell_event *event);
 /*
- * Posts an event. The caller has a reference. From any thread, with no lock held; its own stack may
- * have to serve.
- */
-void lc__shell_post(struct lc__shell *shell, struct lc__post *post);
-/*
- * Has `function(shell, arg)` called in the service, and waits for that. Also from within it; what
- * comes of it is then carried out after what is being carried out.
+ * Has `function(shell, arg)` called by the serving task, and waits for that. Also for the serving
+ * task itself: then what comes of the call is carried out after the present action.
  */
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                     void *arg);
 /*
- * The same, for looking at a shell that lies in another: a caller that serves another shell does
- * not wait, since the one that serves this shell may in turn wait for the other.
+ * The same, to look at a shell that lies in another one. A task that serves another shell does not
+ * wait, since the task that serves this one may in turn wait for the other shell.
  * @return false if `function` was not called.
  */
 bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
                    void *arg);
-/*
- * Whether the caller is within the service: nothing of this shell goes on before the caller does.
- */
+/* Whether the calling task serves the shell: no event of the shell is applied before it returns. */
 bool lc__shell_serves(struct lc__shell *shell);
-/* Whether the caller is within the service of a shell that is part of what the owner owns. */
+/* Whether the calling task serves a shell that is part of what the owner owns. */
 bool lc__shell_serves_part_of(const struct lc__owner *owner);
-/* The same of a shell that lies inside this one. */
+/* Whether the calling task serves a shell that lies inside this one. */
 bool lc__shell_serves_inside(const struct lc__shell *whole);
 
-/*
- * Gets the thread that fires the shell's timer, so that neither a pause nor a deadline can fail
- * later. In the service; if it succeeds, lc__shell_start follows. @return NULL; -EAGAIN, -ENOMEM.
- */
-lc_error *lc__shell_prepare(struct lc__shell *shell);
-/*
- * Makes it begin, in the service: it takes over the caller's clock and is cancelled when `above`
- * ends. `context`: above all instances, taken over. `is_part`: it is the component of the owner of
- * `above`, and has the owner's name. An engine that has nothing to do may finish right after this.
- */
-void lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context, bool is_part);
-/* Cancels what is below the context, for the reason for which everything is stopped, if it is. */
-void lc__shell_cancel(struct lc__shell *shell, lc_context *context);
-/* Looks whether what is above has ended, before an event is dealt with that may come of it. */
-void lc__shell_look_above(struct lc__shell *shell);
+/* The functions of a component whose first member is a shell. */
+lc_handle *lc__shell_component_ready(lc_component *component);
+lc_handle *lc__shell_component_done(lc_component *component);
+void lc__shell_component_destroy(lc_component *component);
+const char *lc__shell_component_name(lc_component *component);
 
-/* The shell's path through all that it lies in: outer/inner. Lives as long as the shell. */
+/* The shell's path through the owners above it: outer/inner. It lives as long as the shell. */
 const char *lc__shell_own_path(const struct lc__shell *shell);
-/*
- * The shell's path, or with a name the path of that node or runnable: for messages. Written into
- * `path`, which is returned.
- */
+/* For messages: that path, followed by the name of a node or runnable unless it is NULL.
+ * @return `path`. */
 const char *lc__shell_path(const struct lc__shell *shell, const char *name,
                            char path[LC__PATH_SIZE]);
+
+/* ---- for the serving task ---- */
+
 /*
- * A shell that has finished tells what it has ended by to the signaler above it, unless it is that
- * context's own error; it logs it if there is no signaler. To a node without a handler it says as
- * well what is to be done: what was done below.
+ * Starts the shell: it takes over the caller's clock, and holds the thread of its timer, so that no
+ * pause and no deadline can fail later. `context` lies above all instances and is taken over; NULL:
+ * there was no memory for it. `is_part`: the shell is the component of the owner of `above` and has
+ * its name. lc__shell_look_above() follows.
+ * @return NULL; -EAGAIN, -ENOMEM: the shell has not started.
+ */
+lc_error *lc__shell_start(struct lc__shell *shell, lc_context *above, lc_context *context,
+                          bool is_part);
+/* The error of a second start. */
+lc_error *lc__shell_error_started(const struct lc__shell *shell);
+/* Tells the engine that the context above has ended, if it has. */
+void lc__shell_look_above(struct lc__shell *shell);
+/* Cancels the context, for the reason for which everything stops. */
+void lc__shell_cancel(struct lc__shell *shell, lc_context *context);
+/*
+ * Reports the error by which a finished shell has ended to the signaler above, unless it is the
+ * error of that context; without a signaler it is logged. A node above without a judge also learns
+ * the behavior by which the shell has ended.
  */
 void lc__shell_report(struct lc__shell *shell);
-
-/* Whether more has been posted; in the service. */
-bool lc__shell_has_mail(struct lc__shell *shell);
+/* Whether more events are in the queue. */
+bool lc__shell_has_events(struct lc__shell *shell);
 
 #endif

@@ -10,26 +10,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static int compare_names(const struct lc__node *one, const struct lc__node *other)
+static int node_compare_names(const struct lc__node *one, const struct lc__node *other)
 {
     return strcmp(one->name, other->name);
 }
 
-RB_GENERATE_INTERNAL(lc__supervisor_names, lc__node, by_name, compare_names, )
+RB_GENERATE_INTERNAL(lc__supervisor_names, lc__node, by_name, node_compare_names, )
 
 struct lc__node *lc__supervisor_find(lc_supervisor *supervisor, const char *name)
 {
     struct lc__node key;
+    LC__ASSERT(lc__shell_serves(&supervisor->shell));
     strlcpy(key.name, name, sizeof key.name);
     return RB_FIND(lc__supervisor_names, &supervisor->names, &key);
 }
 
-bool lc__supervisor_takes_name(const char *name)
-{
-    return name && *name != '\0' && strnlen(name, LC_NAME_MAX + 1) <= LC_NAME_MAX;
-}
-
-/* ---- is it a graph that can be run? ---- */
+/* ---- the graph ---- */
 
 lc_error *lc__supervisor_look_up(lc_supervisor *supervisor, struct lc__node *node)
 {
@@ -51,8 +47,8 @@ lc_error *lc__supervisor_look_up(lc_supervisor *supervisor, struct lc__node *nod
     return NULL;
 }
 
-/* `from` needs `to`, from which the search came to it: by `via`, backwards. */
-static lc_error *cycle(const struct lc__node *from, const struct lc__node *to)
+/* `from` depends on `to`, from which the search reached it: `via` leads back from `from` to `to`. */
+static lc_error *graph_cycle_error(const struct lc__node *from, const struct lc__node *to)
 {
     char path[LC_ERROR_MESSAGE_MAX / 2];
     char piece[LC_NAME_MAX + 5];
@@ -61,7 +57,7 @@ static lc_error *cycle(const struct lc__node *from, const struct lc__node *to)
     snprintf(piece, sizeof piece, " -> %s", to->name);
     for (const struct lc__node *node = from;; node = node->via) {
         size_t length = strlen(piece);
-        if (length + 8 > end) { /* a long one: its beginning will do */
+        if (length + 8 > end) { /* of a long circle the end is shown */
             memcpy(path + (end -= 4), "... ", 4);
             break;
         }
@@ -76,8 +72,8 @@ static lc_error *cycle(const struct lc__node *from, const struct lc__node *to)
 
 enum { UNSEEN, BEGUN, SEEN };
 
-/* A dependency of the node that has not been looked at yet; NULL: there is none left. */
-static struct lc__node *next_needed(struct lc__node *node)
+/* The next dependency of the node that the search has not left; NULL: there is none. */
+static struct lc__node *node_next_needed(struct lc__node *node)
 {
     while (node->at < node->needed_count) {
         struct lc__node *next = node->needed[node->at++].node;
@@ -87,18 +83,21 @@ static struct lc__node *next_needed(struct lc__node *node)
     return NULL;
 }
 
-/* Depth first from one node, without recursion: `via` leads back, `at` tells how far each is. */
-static lc_error *search_cycle(struct lc__node *start)
+/*
+ * A depth-first search from one node, without recursion: `via` leads back to the start, `at` is the
+ * next dependency of each node.
+ */
+static lc_error *graph_search_cycle(struct lc__node *start)
 {
     start->via = NULL;
     start->colour = BEGUN;
     for (struct lc__node *node = start; node;) {
-        struct lc__node *next = next_needed(node);
+        struct lc__node *next = node_next_needed(node);
         if (!next) {
             node->colour = SEEN;
             node = node->via;
         } else if (next->colour == BEGUN) {
-            return cycle(node, next);
+            return graph_cycle_error(node, next);
         } else {
             next->via = node;
             next->colour = BEGUN;
@@ -119,7 +118,7 @@ lc_error *lc__supervisor_check_graph(lc_supervisor *supervisor)
     }
     RB_FOREACH (node, lc__supervisor_names, &supervisor->names)
         if (!error && node->colour == UNSEEN)
-            error = search_cycle(node);
+            error = graph_search_cycle(node);
     return error;
 }
 
@@ -129,7 +128,6 @@ void lc__supervisor_link(struct lc__node *node)
         lc__engine_link(&node->needed[i].edge, &node->engine, &node->needed[i].node->engine);
 }
 
-/* What the program may not do in a child that was forked when there were workers. */
 lc_error *lc__supervisor_check_forked(const lc_supervisor *supervisor)
 {
     if (!lc__forked())
@@ -140,24 +138,19 @@ lc_error *lc__supervisor_check_forked(const lc_supervisor *supervisor)
                         supervisor->shell.name);
 }
 
-struct answer {
-    lc_error *error;
-};
-
-static void check_in_service(struct lc__shell *shell, void *arg)
+static void supervisor_check(struct lc__shell *shell, void *arg)
 {
-    struct answer *answer = arg;
+    lc_error **error = arg;
     if (!shell->started)
-        answer->error = lc__supervisor_check_graph(lc__supervisor_of(shell));
+        *error = lc__supervisor_check_graph(lc__supervisor_of(shell));
 }
 
 lc_error *lc_supervisor_check(lc_supervisor *supervisor)
 {
-    struct answer answer = {NULL};
     if (!supervisor)
         return lc_error_new(-EINVAL, "lc_supervisor_check needs a supervisor");
-    answer.error = lc__supervisor_check_forked(supervisor);
-    if (!answer.error)
-        lc__shell_call(&supervisor->shell, check_in_service, &answer);
-    return answer.error;
+    lc_error *error = lc__supervisor_check_forked(supervisor);
+    if (!error)
+        lc__shell_call(&supervisor->shell, supervisor_check, &error);
+    return error;
 }

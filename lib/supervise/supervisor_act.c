@@ -25,7 +25,7 @@ void lc__supervisor_forget(struct lc__node *node)
     lc_handle_unref(gone);
 }
 
-static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+static void supervisor_act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__node *node = lc__node_of(action->node);
     (void)shell;
@@ -51,18 +51,13 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
     }
 }
 
-static const char *name_of(struct lc__engine_node *node)
-{
-    return node->name;
-}
-
-static bool shows(lc_node_state state)
+static bool supervisor_shows(lc_node_state state)
 {
     (void)state;
     return true;
 }
 
-static void finished(struct lc__shell *shell)
+static void supervisor_finished(struct lc__shell *shell)
 {
     lc_supervisor *supervisor = lc__supervisor_of(shell);
     struct lc__node *node;
@@ -75,7 +70,7 @@ static void finished(struct lc__shell *shell)
     lc_handle_close(&shell->done);
 }
 
-static void destroy_shell(struct lc__shell *shell)
+static void supervisor_destroy(struct lc__shell *shell)
 {
     lc_supervisor *supervisor = lc__supervisor_of(shell);
     struct lc__node *node, *next;
@@ -88,11 +83,10 @@ static void destroy_shell(struct lc__shell *shell)
 }
 
 const struct lc__shell_front lc__supervisor_front = {
-    .act = act,
+    .act = supervisor_act,
     .ready_when_good = true,
-    .name_of = name_of,
-    .shows = shows,
+    .shows = supervisor_shows,
     .look_ahead = lc__late_look,
-    .finished = finished,
-    .destroy = destroy_shell,
+    .finished = supervisor_finished,
+    .destroy = supervisor_destroy,
 };

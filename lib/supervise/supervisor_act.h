@@ -1,14 +1,14 @@
 /*
- * supervisor_act.h: carries out what the engine says about a graph. Floor 5: supervisor_....c.
+ * supervisor_act.h: carries out the actions of the engine of a graph. Floor 5: supervisor_make.c,
+ * supervisor_remove.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_SUPERVISOR_ACT_H
 #define LIFECYCLE_SUPERVISE_SUPERVISOR_ACT_H
 
 #include "supervise/supervisor.h"
 
-/* What the shell of a supervisor calls. */
 extern const struct lc__shell_front lc__supervisor_front;
-/* Frees the node, which the engine has dropped, and closes its handle. In the service. */
+/* Frees a node that the engine has dropped, and closes its `gone`. For the serving task. */
 void lc__supervisor_forget(struct lc__node *node);
 
 #endif

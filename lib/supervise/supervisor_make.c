@@ -15,45 +15,25 @@
 
 /* ---- as a component ---- */
 
-static lc_error *start(lc_component *component, lc_context *context)
+static lc_error *supervisor_component_start(lc_component *component, lc_context *context)
 {
     return lc__supervisor_start((lc_supervisor *)component, context, true);
 }
 
-static lc_handle *ready(lc_component *component)
-{
-    return lc_supervisor_ready((lc_supervisor *)component);
-}
-
-static lc_handle *done(lc_component *component)
-{
-    return lc_supervisor_done((lc_supervisor *)component);
-}
-
-static void destroy(lc_component *component)
-{
-    lc_supervisor_unref((lc_supervisor *)component);
-}
-
-static const char *own_name(lc_component *component)
-{
-    return ((lc_supervisor *)component)->shell.name;
-}
-
-static const lc_component_ops component_ops = {
+static const lc_component_ops supervisor_component_ops = {
     .size = sizeof(lc_component_ops),
-    .start = start,
-    .ready = ready,
-    .done = done,
-    .destroy = destroy,
+    .start = supervisor_component_start,
+    .ready = lc__shell_component_ready,
+    .done = lc__shell_component_done,
+    .destroy = lc__shell_component_destroy,
     .flags = LC_START_INLINE,
     .parts = lc__supervisor_parts,
-    .name = own_name,
+    .name = lc__shell_component_name,
 };
 
 lc_component *lc_supervisor_component(lc_supervisor *supervisor)
 {
-    return supervisor ? &supervisor->component : NULL;
+    return supervisor ? &supervisor->shell.component : NULL;
 }
 
 lc_handle *lc_supervisor_ready(lc_supervisor *supervisor)
@@ -73,7 +53,7 @@ struct addition {
     lc_error *error;
 };
 
-static lc_error *may_add(lc_supervisor *supervisor, struct lc__node *node)
+static lc_error *addition_check(lc_supervisor *supervisor, struct lc__node *node)
 {
     const struct lc__engine *engine = &supervisor->shell.engine;
     if (lc__supervisor_find(supervisor, node->name))
@@ -89,12 +69,12 @@ static lc_error *may_add(lc_supervisor *supervisor, struct lc__node *node)
     return supervisor->shell.started ? lc__supervisor_look_up(supervisor, node) : NULL;
 }
 
-static void add_in_service(struct lc__shell *shell, void *arg)
+static void addition_apply(struct lc__shell *shell, void *arg)
 {
     struct addition *addition = arg;
     lc_supervisor *supervisor = lc__supervisor_of(shell);
     struct lc__node *node = addition->node;
-    addition->error = may_add(supervisor, node);
+    addition->error = addition_check(supervisor, node);
     if (addition->error)
         return;
     supervisor->needed_count += node->needed_count;
@@ -107,7 +87,7 @@ static void add_in_service(struct lc__shell *shell, void *arg)
     lc__engine_begin(&shell->engine, &node->engine, lc_now());
 }
 
-/* Checked here: it would be at its start, but a mistake is to be found when the node is given. */
+/* Checks the nested nodes at once, so that the call which is given a node finds a mistake in it. */
 static lc_error *supervisor_nest(lc_component **component, const char *name,
                                  const lc_node *const *nodes)
 {
@@ -132,7 +112,7 @@ lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
         error = lc__node_new(&supervisor->shell, options, supervisor_nest, &addition.node);
     if (error)
         return error;
-    lc__shell_call(&supervisor->shell, add_in_service, &addition);
+    lc__shell_call(&supervisor->shell, addition_apply, &addition);
     if (addition.error)
         lc__node_free(addition.node);
     return addition.error;
@@ -142,7 +122,8 @@ lc_error *lc_supervisor_add(lc_supervisor *supervisor, const lc_node *options)
 
 LC__OPTIONS_END(lc_supervisor_options, on_halt_arg);
 
-static lc_error *read_options(lc_supervisor_options *options, const lc_supervisor_options *given)
+static lc_error *supervisor_read_options(lc_supervisor_options *options,
+                                         const lc_supervisor_options *given)
 {
     lc_error *error = lc__options_read(options, sizeof *options, given, "lc_supervisor_options");
     if (!error)
@@ -155,7 +136,7 @@ static lc_error *read_options(lc_supervisor_options *options, const lc_superviso
     return error;
 }
 
-static void set_options(lc_supervisor *supervisor, const lc_supervisor_options *options)
+static void supervisor_set_options(lc_supervisor *supervisor, const lc_supervisor_options *options)
 {
     supervisor->handle_signals = options->handle_signals;
     supervisor->halt = options->halt;
@@ -172,17 +153,17 @@ lc_error *lc_supervisor_new(const lc_supervisor_options *given, lc_supervisor **
     if (!result)
         return lc_error_new(-EINVAL, "lc_supervisor_new has nowhere to put the supervisor");
     *result = NULL;
-    lc_error *error = read_options(&options, given);
+    lc_error *error = supervisor_read_options(&options, given);
     if (error)
         return error;
     lc_supervisor *supervisor = lc__allocate(sizeof *supervisor);
     if (!supervisor)
         return lc_error_new(-ENOMEM, "no memory for supervisor \"%s\"", options.name);
-    supervisor->component.ops = &component_ops;
     RB_INIT(&supervisor->names);
     lc__shell_init(&supervisor->shell, &lc__supervisor_front, options.name);
+    supervisor->shell.component.ops = &supervisor_component_ops;
     supervisor->shell.engine.awaited = lc__late_awaited;
-    set_options(supervisor, &options);
+    supervisor_set_options(supervisor, &options);
     for (size_t i = 0; options.nodes && options.nodes[i] && !error; i++)
         error = lc_supervisor_add(supervisor, options.nodes[i]);
     if (!error)

@@ -1,6 +1,7 @@
 /*
  * supervisor_remove.c: removes a node from a supervisor. See <lifecycle/supervisor.h>.
  */
+#include "base/name.h"
 #include "base/task.h"
 #include "context/owner.h"
 #include "context/worker.h"
@@ -10,14 +11,14 @@
 
 struct removal {
     const char *name;
-    const lc_context *context; /* that the caller works under; NULL: none */
-    lc_handle *gone;           /* given to the caller */
-    struct lc__owner *owner;   /* the node's, held; NULL: it has not run */
+    const lc_context *context; /* the caller works under it; NULL: none */
+    lc_handle *gone;           /* held; closes when the node is forgotten */
+    struct lc__owner *owner;   /* of the node; held; NULL: the node has not run */
     lc_error *error;
 };
 
-static lc_error *may_remove(lc_supervisor *supervisor, const struct lc__node *node,
-                            const char *name)
+static lc_error *removal_check(lc_supervisor *supervisor, const struct lc__node *node,
+                               const char *name)
 {
     if (!node)
         return lc_error_new(-ENOENT, "\"%s\" has no node called \"%s\"", supervisor->shell.name,
@@ -29,12 +30,12 @@ static lc_error *may_remove(lc_supervisor *supervisor, const struct lc__node *no
     return NULL;
 }
 
-static void remove_in_service(struct lc__shell *shell, void *arg)
+static void removal_begin(struct lc__shell *shell, void *arg)
 {
     struct removal *removal = arg;
     lc_supervisor *supervisor = lc__supervisor_of(shell);
     struct lc__node *node = lc__supervisor_find(supervisor, removal->name);
-    removal->error = may_remove(supervisor, node, removal->name);
+    removal->error = removal_check(supervisor, node, removal->name);
     if (removal->error)
         return;
     removal->owner = lc__owner_ref(node->owner);
@@ -53,10 +54,10 @@ static void remove_in_service(struct lc__shell *shell, void *arg)
 }
 
 /*
- * Within the service, or that of a part of the node, in a callback, say, and as a part of the node,
- * the caller would wait for what only goes on after it.
+ * A caller whose own return the end of the node waits for must not wait: one that serves the shell,
+ * as a callback does, or the shell of a part of the node, and one that is part of the node.
  */
-static int await_gone(lc_supervisor *supervisor, const struct removal *removal, int64_t deadline)
+static int removal_await(lc_supervisor *supervisor, const struct removal *removal, int64_t deadline)
 {
     if (lc_handle_is_closed(removal->gone))
         return 0;
@@ -66,7 +67,7 @@ static int await_gone(lc_supervisor *supervisor, const struct removal *removal, 
     return lc_handle_wait(removal->gone, deadline);
 }
 
-static lc_error *still_stops(const struct removal *removal, int result)
+static lc_error *removal_error(const struct removal *removal, int result)
 {
     if (result == -EDEADLK)
         return lc_error_new(
@@ -79,7 +80,7 @@ static lc_error *still_stops(const struct removal *removal, int result)
 
 lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int64_t deadline)
 {
-    if (!supervisor || !lc__supervisor_takes_name(name))
+    if (!supervisor || !lc__name_fits(name))
         return lc_error_new(-EINVAL,
                             "lc_supervisor_remove needs a supervisor, and a name of 1 to %d bytes",
                             LC_NAME_MAX);
@@ -87,13 +88,13 @@ lc_error *lc_supervisor_remove(lc_supervisor *supervisor, const char *name, int6
                               .context = lc__worker_context(),
                               .error = lc__supervisor_check_forked(supervisor)};
     if (!removal.error)
-        lc__shell_call(&supervisor->shell, remove_in_service, &removal);
+        lc__shell_call(&supervisor->shell, removal_begin, &removal);
     if (removal.gone) {
         lc__task_shield();
-        int result = await_gone(supervisor, &removal, deadline);
+        int result = removal_await(supervisor, &removal, deadline);
         lc__task_unshield();
         if (result < 0)
-            removal.error = still_stops(&removal, result);
+            removal.error = removal_error(&removal, result);
     }
     lc_handle_unref(removal.gone);
     lc__owner_unref(removal.owner);

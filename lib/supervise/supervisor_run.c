@@ -10,14 +10,14 @@
 #include <signal.h>
 #include <string.h>
 
-static void see_whether_halting(struct lc__shell *shell, void *arg)
+static void supervisor_see_halting(struct lc__shell *shell, void *arg)
 {
     *(bool *)arg = shell->engine.halting;
 }
 
-/* The first signal cancels the run; the cause tells which. Later ones are answered. */
-static void take_signal(lc_supervisor *supervisor, lc_context *context, int number,
-                        unsigned *signals)
+/* The first signal cancels the run, and is its cause. Later ones are answered by a log line. */
+static void supervisor_take_signal(lc_supervisor *supervisor, lc_context *context, int number,
+                                   unsigned *signals)
 {
     if (++*signals == 1 && !lc_context_error(context)) {
         lc_context_cancel(context, lc_error_new(-EINTR, "received SIG%s", sigabbrev_np(number)));
@@ -25,14 +25,14 @@ static void take_signal(lc_supervisor *supervisor, lc_context *context, int numb
     }
     char remaining[LC__REMAINING_SIZE];
     bool halting = false;
-    lc__shell_call(&supervisor->shell, see_whether_halting, &halting);
-    lc__awaited_of(&supervisor->component, LC__AWAITED_DONE, remaining, sizeof remaining);
+    lc__shell_call(&supervisor->shell, supervisor_see_halting, &halting);
+    lc__awaited_of(&supervisor->shell.component, LC__AWAITED_DONE, remaining, sizeof remaining);
     lc__signalled_again(lc__shell_own_path(&supervisor->shell), number, halting ? 0 : *signals,
                         remaining);
 }
 
-/* SIGINT and SIGTERM cancel the run. */
-static void await_done(lc_supervisor *supervisor, lc_context *context, lc_process_signals *signals)
+static void supervisor_await_done(lc_supervisor *supervisor, lc_context *context,
+                                  lc_process_signals *signals)
 {
     unsigned taken = 0;
     enum { DONE, SIGNALS };
@@ -42,8 +42,8 @@ static void await_done(lc_supervisor *supervisor, lc_context *context, lc_proces
     while ((index = lc_wait_any(waitables, signals ? 2 : 1, LC_FOREVER)) != DONE) {
         int number = index == SIGNALS ? lc_process_signals_next(signals, LC_NOW) : 0;
         if (number > 0)
-            take_signal(supervisor, context, number, &taken);
-        else if (index < 0) /* better to end than to run on deaf */
+            supervisor_take_signal(supervisor, context, number, &taken);
+        else if (index < 0) /* no signal would arrive any more */
             lc_context_cancel(context, lc_error_new_errno(-index, "\"%s\" cannot wait for signals",
                                                           supervisor->shell.name));
         if (index < 0)
@@ -51,13 +51,13 @@ static void await_done(lc_supervisor *supervisor, lc_context *context, lc_proces
     }
 }
 
-static lc_error *run_under(lc_supervisor *supervisor, lc_context *context,
-                           lc_process_signals *signals, lc_behavior *behavior)
+static lc_error *supervisor_run(lc_supervisor *supervisor, lc_context *context,
+                                lc_process_signals *signals, lc_behavior *behavior)
 {
     lc_error *error = lc__supervisor_start(supervisor, context, false);
     if (error)
         return error;
-    await_done(supervisor, context, signals);
+    supervisor_await_done(supervisor, context, signals);
     error = lc_supervisor_result(supervisor, behavior);
     if (*behavior == LC_SPIN_HALT && supervisor->halt == LC_HALT_WAIT)
         lc_spin_halt(error, supervisor->on_halt, supervisor->on_halt_arg);
@@ -84,9 +84,9 @@ lc_error *lc_supervisor_run(lc_supervisor *supervisor, lc_context *context, lc_b
         else if (!own)
             error = lc_error_new(-ENOMEM, "no memory to run \"%s\"", supervisor->shell.name);
     }
-    lc__task_shield(); /* what runs is not left alone */
+    lc__task_shield(); /* a caller that is killed would leave the nodes running */
     if (!error)
-        error = run_under(supervisor, own ? own : context, signals, &answer);
+        error = supervisor_run(supervisor, own ? own : context, signals, &answer);
     lc__task_unshield();
     lc_context_unref(own);
     lc_process_signals_free(signals);

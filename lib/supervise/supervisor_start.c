@@ -5,12 +5,10 @@
 
 #include "context/context.h"
 
-#include <errno.h>
-
-/* Its value is the supervisor whose nodes run below the context. */
+/* The value of a context under this key is the supervisor of the nodes below. */
 static const char supervisor_key;
 
-static lc_context *make_context(lc_supervisor *supervisor, lc_context *above)
+static lc_context *supervisor_context(lc_supervisor *supervisor, lc_context *above)
 {
     lc_context *apart = lc__context_apart(above);
     lc_context *context =
@@ -19,43 +17,36 @@ static lc_context *make_context(lc_supervisor *supervisor, lc_context *above)
     return context;
 }
 
-struct start {
+struct supervisor_start {
     lc_context *above;
     bool is_component;
     lc_error *error;
 };
 
-static void start_in_service(struct lc__shell *shell, void *arg)
+static void supervisor_start(struct lc__shell *shell, void *arg)
 {
-    struct start *start = arg;
+    struct supervisor_start *start = arg;
     lc_supervisor *supervisor = lc__supervisor_of(shell);
-    if (shell->started) {
-        start->error = lc_error_new(-EALREADY, "\"%s\" has been run before", shell->name);
-        return;
-    }
-    start->error = lc__supervisor_check_graph(supervisor);
+    start->error =
+        shell->started ? lc__shell_error_started(shell) : lc__supervisor_check_graph(supervisor);
+    if (!start->error)
+        start->error = lc__shell_start(
+            shell, start->above, supervisor_context(supervisor, start->above), start->is_component);
     if (start->error)
         return;
-    lc_context *context = make_context(supervisor, start->above);
-    start->error = context ? lc__shell_prepare(shell)
-                           : lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
-    if (start->error) {
-        lc_context_unref(context);
-        return;
-    }
     struct lc__node *node;
     RB_FOREACH (node, lc__supervisor_names, &supervisor->names)
         lc__supervisor_link(node);
     supervisor->is_component = start->is_component;
-    lc__shell_start(shell, start->above, context, start->is_component);
+    lc__shell_look_above(shell);
     lc__engine_start(&shell->engine, lc_now());
 }
 
 lc_error *lc__supervisor_start(lc_supervisor *supervisor, lc_context *above, bool is_component)
 {
-    struct start start = {above, is_component, lc__supervisor_check_forked(supervisor)};
+    struct supervisor_start start = {above, is_component, lc__supervisor_check_forked(supervisor)};
     if (!start.error)
-        lc__shell_call(&supervisor->shell, start_in_service, &start);
+        lc__shell_call(&supervisor->shell, supervisor_start, &start);
     return start.error;
 }
 

@@ -1,5 +1,5 @@
 /*
- * supervisor_start.h: makes a supervisor begin. Floor 5: supervisor_run.c, supervisor_make.c.
+ * supervisor_start.h: starts a supervisor. Floor 5: supervisor_run.c, supervisor_make.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_SUPERVISOR_START_H
 #define LIFECYCLE_SUPERVISE_SUPERVISOR_START_H
@@ -7,8 +7,9 @@
 #include "supervise/supervisor.h"
 
 /*
- * Starts the nodes below a context of their own below `above`. As a component it reports its error
- * to the signaler of `above`. @return NULL; -EALREADY, -ENOTSUP, -ENOMEM; why it is no graph.
+ * Starts the supervisor, under a context of its own below `above`. A component reports its error to
+ * the signaler of `above`.
+ * @return NULL; -EALREADY, -ENOTSUP, -EAGAIN, -ENOMEM; or as lc__supervisor_check_graph().
  */
 lc_error *lc__supervisor_start(lc_supervisor *supervisor, lc_context *above, bool is_component);
 

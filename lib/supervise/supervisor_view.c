@@ -4,17 +4,19 @@
 #include "supervise/supervisor_view.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "supervise/ended.h"
 #include "supervise/engine_text.h"
 #include "supervise/node_instance.h"
 #include "supervise/observe.h"
+#include "supervise/row.h"
 #include "supervise/snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-/* The unmet dependencies of a node that waits for them. */
-static const char *unmet(struct lc__snapshot *snapshot, const struct lc__node *node)
+/* The dependencies that the node waits for. */
+static const char *node_unmet(struct lc__snapshot *snapshot, const struct lc__node *node)
 {
     static const char *const conditions[] = {"ready", "started", "completed"};
     char text[256] = "";
@@ -29,11 +31,11 @@ static const char *unmet(struct lc__snapshot *snapshot, const struct lc__node *n
     return lc__snapshot_text(snapshot, "%s", text);
 }
 
-static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__node *node)
+static const char *node_waits_for(struct lc__snapshot *snapshot, const struct lc__node *node)
 {
     const struct lc__engine_node *engine = &node->engine;
     if (engine->state == LC_NODE_WAITING && engine->graph.unmet > 0)
-        return unmet(snapshot, node);
+        return node_unmet(snapshot, node);
     if (engine->graph.blockers > 0 &&
         (engine->state == LC_NODE_WAITING ||
          (engine->life == LC__LIFE_RUNNING && engine->graph.order != LC__ORDER_NONE)))
@@ -45,18 +47,14 @@ static const char *waits_for(struct lc__snapshot *snapshot, const struct lc__nod
     return engine->state == LC_NODE_JUDGED ? "its judge" : "";
 }
 
-static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
-                    const struct lc__node *node)
+static void supervisor_add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
+                               const struct lc__node *node)
 {
     const struct lc__engine_node *engine = &node->engine;
     lc_node_status *row = lc__snapshot_add(snapshot, node->name);
-    row->state = engine->state;
-    row->since = engine->since;
-    row->instance = engine->instance;
-    row->restarts = engine->instance > 0 ? engine->instance - 1 : 0;
+    lc__row_fill(row, engine);
     row->error = lc_error_ref(engine->error);
-    row->overdue = engine->overdue;
-    row->waits_for = waits_for(snapshot, node);
+    row->waits_for = node_waits_for(snapshot, node);
     for (size_t i = 0; i < node->needed_count; i++) {
         const struct lc__needed *needed = &node->needed[i];
         const struct lc__node *dependency = lc__supervisor_find(supervisor, needed->name);
@@ -66,16 +64,16 @@ static void add_row(lc_supervisor *supervisor, struct lc__snapshot *snapshot,
     }
 }
 
-/* A snapshot in the making, and the component of each row, held: NULL for none. */
-struct survey {
+/* A snapshot that is not finished, and for each row the instance with its component. */
+struct supervisor_survey {
     struct lc__snapshot *snapshot;   /* NULL: no memory */
-    struct lc__node_instance **held; /* NULL: no memory */
+    struct lc__node_instance **held; /* NULL: no memory. An entry may be NULL: no component */
 };
 
-static void take_survey(struct lc__shell *shell, void *arg)
+static void supervisor_survey(struct lc__shell *shell, void *arg)
 {
     lc_supervisor *supervisor = lc__supervisor_of(shell);
-    struct survey *survey = arg;
+    struct supervisor_survey *survey = arg;
     struct lc__engine_node *node;
     size_t index = 0;
     size_t rows = shell->engine.count + lc__ended_count(shell->ended);
@@ -89,16 +87,16 @@ static void take_survey(struct lc__shell *shell, void *arg)
         lc__node_of(node)->index = index++;
     }
     TAILQ_FOREACH (node, &shell->engine.root.children, among_children)
-        add_row(supervisor, survey->snapshot, lc__node_of(node));
+        supervisor_add_row(supervisor, survey->snapshot, lc__node_of(node));
     lc__ended_show(shell->ended, survey->snapshot, SIZE_MAX);
 }
 
 lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
 {
-    struct survey survey = {NULL, NULL};
+    struct supervisor_survey survey = {NULL, NULL};
     if (!supervisor)
         return NULL;
-    lc__shell_call(&supervisor->shell, take_survey, &survey);
+    lc__shell_call(&supervisor->shell, supervisor_survey, &survey);
     size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
     for (size_t i = 0; survey.held && i < count; i++) {
         if (survey.held[i])
@@ -109,46 +107,38 @@ lc_snapshot *lc_supervisor_snapshot(lc_supervisor *supervisor)
     return survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;
 }
 
-struct inquiry {
+struct node_inquiry {
     const char *name;
-    lc_node_status *status; /* NULL: the handle is asked for */
-    lc_handle *over;        /* given to the caller */
+    lc_node_status *status; /* to be filled in; NULL: the call asks for `over` */
+    lc_handle *over;        /* taken over by the call */
     int result;
 };
 
-static void look_at_node(struct lc__shell *shell, void *arg)
+static void supervisor_look_at(struct lc__shell *shell, void *arg)
 {
-    struct inquiry *inquiry = arg;
+    struct node_inquiry *inquiry = arg;
     const struct lc__node *node = lc__supervisor_find(lc__supervisor_of(shell), inquiry->name);
     if (!node)
         return;
-    const struct lc__engine_node *engine = &node->engine;
     inquiry->result = 0;
-    *inquiry->status = (lc_node_status){
-        .name = inquiry->name,
-        .state = engine->state,
-        .since = engine->since,
-        .instance = engine->instance,
-        .restarts = engine->instance > 0 ? engine->instance - 1 : 0,
-        .waits_for = "",
-        .overdue = engine->overdue,
-    };
+    *inquiry->status = (lc_node_status){.name = inquiry->name, .waits_for = ""};
+    lc__row_fill(inquiry->status, &node->engine);
 }
 
 int lc_supervisor_node(lc_supervisor *supervisor, const char *name, lc_node_status *status)
 {
-    struct inquiry inquiry = {.name = name, .status = status, .result = -ENOENT};
+    struct node_inquiry inquiry = {.name = name, .status = status, .result = -ENOENT};
     if (!supervisor || !name || !status)
         return -EINVAL;
-    if (lc__supervisor_takes_name(name))
-        lc__shell_call(&supervisor->shell, look_at_node, &inquiry);
+    if (lc__name_fits(name))
+        lc__shell_call(&supervisor->shell, supervisor_look_at, &inquiry);
     return inquiry.result;
 }
 
-/* From here on the engine says when the node will not run again. */
-static void watch_for_end(struct lc__shell *shell, void *arg)
+/* From here on the engine tells when the node will not run again. */
+static void supervisor_watch_over(struct lc__shell *shell, void *arg)
 {
-    struct inquiry *inquiry = arg;
+    struct node_inquiry *inquiry = arg;
     struct lc__node *node = lc__supervisor_find(lc__supervisor_of(shell), inquiry->name);
     bool is_over = !node || lc__engine_is_settled(&node->engine) || shell->engine.finished;
     if (is_over) {
@@ -163,19 +153,19 @@ static void watch_for_end(struct lc__shell *shell, void *arg)
 
 lc_handle *lc_supervisor_node_over(lc_supervisor *supervisor, const char *name)
 {
-    struct inquiry inquiry = {.name = name};
-    if (!supervisor || !lc__supervisor_takes_name(name))
+    struct node_inquiry inquiry = {.name = name};
+    if (!supervisor || !lc__name_fits(name))
         return lc_handle_new_closed();
-    lc__shell_call(&supervisor->shell, watch_for_end, &inquiry);
+    lc__shell_call(&supervisor->shell, supervisor_watch_over, &inquiry);
     return inquiry.over;
 }
 
-/* Each node, with what is below it. The supervisor may lie in another: see lc__shell_ask. */
+/* The supervisor may lie inside the one that asks, hence lc__shell_ask(). */
 void lc__supervisor_parts(lc_component *component, lc_part_visitor visit, void *arg)
 {
     lc_supervisor *supervisor = (lc_supervisor *)component;
-    struct survey survey = {NULL, NULL};
-    if (!lc__shell_ask(&supervisor->shell, take_survey, &survey))
+    struct supervisor_survey survey = {NULL, NULL};
+    if (!lc__shell_ask(&supervisor->shell, supervisor_survey, &survey))
         return;
     size_t count = survey.snapshot ? lc__snapshot_shown(survey.snapshot)->count : 0;
     lc_snapshot *snapshot = survey.snapshot ? lc__snapshot_finish(survey.snapshot) : NULL;

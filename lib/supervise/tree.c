@@ -11,8 +11,8 @@
 
 #include <inttypes.h>
 
-/* No more lines of a kind will come of the runnable: says how many were left out. */
-static void end_lines(struct lc__runnable *runnable)
+/* No more lines will come of the runnable: logs how many were left out. */
+static void runnable_end_lines(struct lc__runnable *runnable)
 {
     char buffer[LC__PATH_SIZE];
     const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
@@ -22,26 +22,26 @@ static void end_lines(struct lc__runnable *runnable)
     lc__log_repeated_end(&runnable->late_lines, LC_LOG_ERROR, path);
 }
 
-static void forget(struct lc__shell *shell, struct lc__runnable *runnable)
+static void tree_forget(struct lc__shell *shell, struct lc__runnable *runnable)
 {
     lc_tree *tree = lc__tree_of(shell);
-    end_lines(runnable);
+    runnable_end_lines(runnable);
     if (runnable == tree->root)
         tree->root = NULL;
-    if (runnable->engine.tree.over) /* else it goes since its parent is restarted */
+    if (runnable->engine.tree.over) /* else the restart of its parent removes it */
         lc__ended_keep(&runnable->parent->ended, runnable->engine.name, &runnable->engine);
     lc__runnable_free(runnable);
 }
 
-static void tell_pause(struct lc__runnable *runnable, const char *path)
+static void runnable_tell_pause(struct lc__runnable *runnable, const char *path)
 {
     char next[LC__RESTART_TEXT_SIZE];
     lc__log_repeated(&runnable->pause_lines, LC_LOG_NOTICE, path, NULL, "%s",
                      lc__engine_restart_text(&runnable->engine, next));
 }
 
-/* Whether the line is one of a storm, and left out: then nothing is put together for it. */
-static bool is_left_out(struct lc__runnable *runnable, enum lc__engine_action_kind kind)
+/* Whether the line is one of too many and left out: then its text is not made. */
+static bool runnable_leaves_out(struct lc__runnable *runnable, enum lc__engine_action_kind kind)
 {
     int64_t now = runnable->shell->engine.now;
     if (kind == LC__TELL_DIED)
@@ -55,9 +55,9 @@ static bool is_left_out(struct lc__runnable *runnable, enum lc__engine_action_ki
     return false;
 }
 
-static void tell(struct lc__runnable *runnable, const struct lc__engine_action *action)
+static void runnable_tell(struct lc__runnable *runnable, const struct lc__engine_action *action)
 {
-    if (is_left_out(runnable, action->kind))
+    if (runnable_leaves_out(runnable, action->kind))
         return;
     char buffer[LC__PATH_SIZE], limit[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(runnable->shell, runnable->engine.name, buffer);
@@ -70,7 +70,7 @@ static void tell(struct lc__runnable *runnable, const struct lc__engine_action *
                           "failed while it was being stopped", action->error);
         break;
     case LC__TELL_RESTART:
-        tell_pause(runnable, path);
+        runnable_tell_pause(runnable, path);
         break;
     case LC__TELL_READY:
         lc__log_repeated(&runnable->ready_lines, LC_LOG_NOTICE, path, NULL,
@@ -84,12 +84,12 @@ static void tell(struct lc__runnable *runnable, const struct lc__engine_action *
                lc__intensity_text(&runnable->engine.intensity->limit, limit),
                lc_error_message(action->error));
         break;
-    default: /* of graphs */
+    default: /* LC__ASK and lines of graphs */
         break;
     }
 }
 
-static void act(struct lc__shell *shell, const struct lc__engine_action *action)
+static void tree_act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__runnable *runnable = lc__runnable_of(action->node);
     switch (action->kind) {
@@ -100,32 +100,27 @@ static void act(struct lc__shell *shell, const struct lc__engine_action *action)
         lc__runnable_cancel(runnable);
         break;
     case LC__FORGET:
-        forget(shell, runnable);
+        tree_forget(shell, runnable);
         break;
     default:
-        tell(runnable, action);
+        runnable_tell(runnable, action);
         break;
     }
 }
 
-static const char *name_of(struct lc__engine_node *node)
-{
-    return node->name;
-}
-
-/* A pause before a restart is no state of its own, nor is a wait after it: it is dead meanwhile. */
-static bool shows(lc_node_state state)
+/* Observers see a runnable as dead while it pauses before a restart, or waits for one. */
+static bool tree_shows(lc_node_state state)
 {
     return state != LC_NODE_BACKOFF && state != LC_NODE_WAITING;
 }
 
-static void finished(struct lc__shell *shell)
+static void tree_finished(struct lc__shell *shell)
 {
     lc_tree *tree = lc__tree_of(shell);
-    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    struct lc__engine_node *top = lc__tree_top(tree);
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
         lc__runnable_let_go(lc__runnable_of(node));
-        end_lines(lc__runnable_of(node));
+        runnable_end_lines(lc__runnable_of(node));
     }
     if (!shell->engine.ending && !lc_handle_is_closed(&shell->ready))
         lc_log(LC_LOG_WARNING, shell->name, "its root has ended before it was healthy");
@@ -133,11 +128,11 @@ static void finished(struct lc__shell *shell)
     lc_handle_close(&shell->done);
 }
 
-/* Children before their parents, to which they lead. */
-static void destroy_shell(struct lc__shell *shell)
+/* Children refer to their parents, and are freed first. */
+static void tree_destroy(struct lc__shell *shell)
 {
     lc_tree *tree = lc__tree_of(shell);
-    struct lc__engine_node *node = tree->root ? &tree->root->engine : NULL;
+    struct lc__engine_node *node = lc__tree_top(tree);
     while (node) {
         struct lc__engine_node *child = TAILQ_FIRST(&node->children);
         if (child) {
@@ -155,9 +150,8 @@ static void destroy_shell(struct lc__shell *shell)
 }
 
 const struct lc__shell_front lc__tree_front = {
-    .act = act,
-    .name_of = name_of,
-    .shows = shows,
-    .finished = finished,
-    .destroy = destroy_shell,
+    .act = tree_act,
+    .shows = tree_shows,
+    .finished = tree_finished,
+    .destroy = tree_destroy,
 };

@@ -1,5 +1,5 @@
 /*
- * tree.h: what a tree consists of, and how it carries out what the engine says. Floor 5:
+ * tree.h: what a tree consists of, and how it carries out the actions of its engine. Floor 5:
  * tree_....c.
  */
 #ifndef LIFECYCLE_SUPERVISE_TREE_H
@@ -9,11 +9,11 @@
 #include "supervise/runnable.h"
 
 struct lc_tree {
-    lc_component component; /* first */
-    struct lc__shell shell;
+    struct lc__shell shell; /* first */
     int64_t settle_grace;
-    struct lc__runnable *root; /* NULL: forgotten. In the service */
-    bool cancelled_before;     /* it was started. In the service */
+    /* Of the serving task. */
+    struct lc__runnable *root; /* NULL: forgotten */
+    bool cancelled_before;     /* the tree was cancelled before its start */
 };
 
 static inline lc_tree *lc__tree_of(struct lc__shell *shell)
@@ -21,7 +21,12 @@ static inline lc_tree *lc__tree_of(struct lc__shell *shell)
     return LC__CONTAINER_OF(shell, lc_tree, shell);
 }
 
-/* What the shell of a tree calls. */
+/* The first node of lc__engine_after(), which goes through all. NULL: the tree has no root. */
+static inline struct lc__engine_node *lc__tree_top(const lc_tree *tree)
+{
+    return tree->root ? &tree->root->engine : NULL;
+}
+
 extern const struct lc__shell_front lc__tree_front;
 
 #endif

@@ -13,54 +13,49 @@
 
 /* ---- starting and ending ---- */
 
-struct start {
+struct tree_start {
     lc_context *above;
     bool is_component;
     lc_error *error;
 };
 
-static void start_in_service(struct lc__shell *shell, void *arg)
+static void tree_start(struct lc__shell *shell, void *arg)
 {
-    struct start *start = arg;
+    struct tree_start *start = arg;
     lc_tree *tree = lc__tree_of(shell);
-    if (shell->started) {
-        start->error = lc_error_new(-EALREADY, "\"%s\" has been run before", shell->name);
+    start->error = shell->started
+                       ? lc__shell_error_started(shell)
+                       : lc__shell_start(shell, start->above, lc_context_new(start->above),
+                                         start->is_component);
+    if (start->error)
         return;
-    }
-    lc_context *context = lc_context_new(start->above);
-    start->error = context ? lc__shell_prepare(shell)
-                           : lc_error_new(-ENOMEM, "no memory to run \"%s\"", shell->name);
-    if (start->error) {
-        lc_context_unref(context);
-        return;
-    }
-    lc__shell_start(shell, start->above, context, start->is_component);
+    lc__shell_look_above(shell);
     if (tree->cancelled_before)
         lc__engine_cancel(&shell->engine, NULL, lc_now());
     if (!shell->engine.ending)
         lc__engine_add(&shell->engine, &tree->root->engine, NULL, lc_now());
 }
 
-static lc_error *start_under(lc_tree *tree, lc_context *context, bool is_component)
+static lc_error *tree_start_under(lc_tree *tree, lc_context *context, bool is_component)
 {
-    struct start start = {context, is_component, NULL};
+    struct tree_start start = {context, is_component, NULL};
     void *frame;
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "\"%s\" cannot run in a child forked when there were workers",
                             tree->shell.name);
-    /* The first one loads a library, for which a fiber's stack may be too small. */
+    /* The first call loads a library, for which a fiber's stack may be too small. */
     backtrace(&frame, 1);
-    lc__shell_call(&tree->shell, start_in_service, &start);
+    lc__shell_call(&tree->shell, tree_start, &start);
     return start.error;
 }
 
 lc_error *lc_tree_start(lc_tree *tree, lc_context *context)
 {
-    return tree ? start_under(tree, context, false)
+    return tree ? tree_start_under(tree, context, false)
                 : lc_error_new(-EINVAL, "lc_tree_start needs a tree");
 }
 
-static void cancel_in_service(struct lc__shell *shell, void *arg)
+static void tree_cancel(struct lc__shell *shell, void *arg)
 {
     (void)arg;
     if (shell->started)
@@ -72,50 +67,30 @@ static void cancel_in_service(struct lc__shell *shell, void *arg)
 void lc_tree_cancel(lc_tree *tree)
 {
     if (tree)
-        lc__shell_call(&tree->shell, cancel_in_service, NULL);
+        lc__shell_call(&tree->shell, tree_cancel, NULL);
 }
 
 /* ---- as a component ---- */
 
-static lc_error *start(lc_component *component, lc_context *context)
+static lc_error *tree_component_start(lc_component *component, lc_context *context)
 {
-    return start_under((lc_tree *)component, context, true);
+    return tree_start_under((lc_tree *)component, context, true);
 }
 
-static lc_handle *ready(lc_component *component)
-{
-    return lc_tree_ready((lc_tree *)component);
-}
-
-static lc_handle *done(lc_component *component)
-{
-    return lc_tree_done((lc_tree *)component);
-}
-
-static void destroy(lc_component *component)
-{
-    lc_tree_unref((lc_tree *)component);
-}
-
-static const char *own_name(lc_component *component)
-{
-    return ((lc_tree *)component)->shell.name;
-}
-
-static const lc_component_ops component_ops = {
+static const lc_component_ops tree_component_ops = {
     .size = sizeof(lc_component_ops),
-    .start = start,
-    .ready = ready,
-    .done = done,
-    .destroy = destroy,
+    .start = tree_component_start,
+    .ready = lc__shell_component_ready,
+    .done = lc__shell_component_done,
+    .destroy = lc__shell_component_destroy,
     .flags = LC_START_INLINE,
     .parts = lc__tree_parts,
-    .name = own_name,
+    .name = lc__shell_component_name,
 };
 
 lc_component *lc_tree_component(lc_tree *tree)
 {
-    return tree ? &tree->component : NULL;
+    return tree ? &tree->shell.component : NULL;
 }
 
 lc_handle *lc_tree_ready(lc_tree *tree)
@@ -132,8 +107,8 @@ lc_handle *lc_tree_done(lc_tree *tree)
 
 LC__OPTIONS_END(lc_tree_options, intensity);
 
-static lc_error *read_options(lc_tree_options *options, const lc_tree_options *given,
-                              struct lc__child *root)
+static lc_error *tree_read_options(lc_tree_options *options, const lc_tree_options *given,
+                                   struct lc__child *root)
 {
     lc_error *error = lc__options_read(options, sizeof *options, given, "lc_tree_options");
     if (!error)
@@ -157,8 +132,8 @@ static lc_error *read_options(lc_tree_options *options, const lc_tree_options *g
     return error ? error : lc__policy_intensity(&options->intensity, root->options.name);
 }
 
-static struct lc__runnable *new_root(lc_tree *tree, const lc_tree_options *options,
-                                     const struct lc__child *child)
+static struct lc__runnable *tree_new_root(lc_tree *tree, const lc_tree_options *options,
+                                          const struct lc__child *child)
 {
     const lc_child_group alone = {.size = sizeof alone, .intensity = options->intensity};
     struct lc__child_group *group = lc__child_group_new(&alone);
@@ -174,20 +149,20 @@ lc_error *lc_tree_new(const lc_tree_options *given, lc_tree **result)
     if (!result)
         return lc_error_new(-EINVAL, "lc_tree_new has nowhere to put the tree");
     *result = NULL;
-    lc_error *error = read_options(&options, given, &root);
+    lc_error *error = tree_read_options(&options, given, &root);
     if (error)
         return error;
     lc_tree *tree = lc__allocate(sizeof *tree);
     if (tree)
-        tree->root = new_root(tree, &options, &root);
+        tree->root = tree_new_root(tree, &options, &root);
     if (!tree || !tree->root) {
         lc__free(tree);
         return lc_error_new(-ENOMEM, "no memory for tree \"%s\"", options.name);
     }
-    tree->component.ops = &component_ops;
     tree->settle_grace = options.settle_grace;
     lc__shell_init(&tree->shell, &lc__tree_front, options.name);
-    /* Until it is added it has no children, and lists to show that. */
+    tree->shell.component.ops = &tree_component_ops;
+    /* Until the engine adds the root, its list of children is empty. */
     TAILQ_INIT(&tree->root->engine.children);
     *result = tree;
     return NULL;

@@ -9,18 +9,18 @@
 
 #include <errno.h>
 
-static void list_living(struct lc__shell *shell, void *arg)
+static void tree_list_living(struct lc__shell *shell, void *arg)
 {
     lc_tree *tree = lc__tree_of(shell);
     char *names = arg;
-    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    struct lc__engine_node *top = lc__tree_top(tree);
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node))
         if (lc__engine_runs(node))
             lc__engine_list_name(names, LC_ERROR_MESSAGE_MAX / 2, node->name);
 }
 
-/* What it has ended by; if that is the answer to a stop, what went wrong meanwhile. */
-static void take_result(struct lc__shell *shell, void *arg)
+/* The error that the tree has ended by. If that only answers a stop: what went wrong in the stop. */
+static void tree_take_result(struct lc__shell *shell, void *arg)
 {
     lc_error **result = arg;
     const struct lc__engine *engine = &shell->engine;
@@ -28,8 +28,8 @@ static void take_result(struct lc__shell *shell, void *arg)
     *result = lc_error_ref(clean ? engine->trouble : engine->result);
 }
 
-/* A task that is part of the tree, or now carries out what is to happen in it: a callback's. */
-static bool is_caller_awaited(lc_tree *tree)
+/* Whether the end of the tree waits for the caller: a part of the tree, or a callback it calls. */
+static bool tree_awaits_caller(lc_tree *tree)
 {
     return lc__shell_serves(&tree->shell) || lc__shell_serves_inside(&tree->shell) ||
            lc__owner_is_in(&tree->shell, lc__worker_context());
@@ -39,7 +39,7 @@ lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
 {
     if (!tree)
         return lc_error_new(-EINVAL, "lc_tree_wait needs a tree");
-    if (!lc_handle_is_closed(&tree->shell.done) && is_caller_awaited(tree))
+    if (!lc_handle_is_closed(&tree->shell.done) && tree_awaits_caller(tree))
         return lc_error_new(-EDEADLK,
                             "\"%s\" is waited for by a task that is part of it, or in a callback "
                             "that it calls, \"%s\"",
@@ -47,30 +47,30 @@ lc_error *lc_tree_wait(lc_tree *tree, int64_t deadline)
     int result = lc_handle_wait(&tree->shell.done, deadline);
     if (result == 0) {
         lc_error *error = NULL;
-        lc__shell_call(&tree->shell, take_result, &error);
+        lc__shell_call(&tree->shell, tree_take_result, &error);
         return error;
     }
     char names[LC_ERROR_MESSAGE_MAX / 2] = "";
-    lc__shell_call(&tree->shell, list_living, names);
+    lc__shell_call(&tree->shell, tree_list_living, names);
     return lc_error_new(result, "\"%s\" has not ended; what still runs: %s", tree->shell.name,
                         names[0] != '\0' ? names : "nothing");
 }
 
 /* ---- settled ---- */
 
-struct look {
+struct tree_look {
     bool settled;
-    bool own; /* who asks is one of the runnables */
+    bool own; /* the calling task is one of the runnables */
     const struct lc__task *task;
 };
 
-static void look_whether_settled(struct lc__shell *shell, void *arg)
+static void tree_look_settled(struct lc__shell *shell, void *arg)
 {
-    struct look *look = arg;
+    struct tree_look *look = arg;
     lc_tree *tree = lc__tree_of(shell);
     int64_t now = lc_now();
-    look->settled = !lc__shell_has_mail(shell);
-    struct lc__engine_node *top = tree->root ? &tree->root->engine : NULL;
+    look->settled = !lc__shell_has_events(shell);
+    struct lc__engine_node *top = lc__tree_top(tree);
     for (struct lc__engine_node *node = top; node; node = lc__engine_after(top, node)) {
         struct lc__run *run = lc__runnable_of(node)->last;
         if (lc__engine_runs(node) && run &&
@@ -79,7 +79,7 @@ static void look_whether_settled(struct lc__shell *shell, void *arg)
     }
 }
 
-/* How often to look: for what happens in other threads there is no handle. */
+/* How often to look. There is no handle for what happens in other threads. */
 #define SETTLE_INTERVAL LC_MILLISECOND
 
 int lc_tree_settle(lc_tree *tree, int64_t deadline)
@@ -89,10 +89,10 @@ int lc_tree_settle(lc_tree *tree, int64_t deadline)
     if (lc__forked())
         return -ENOTSUP;
     for (;;) {
-        if (is_caller_awaited(tree))
+        if (tree_awaits_caller(tree))
             return -EDEADLK;
-        struct look look = {.task = lc__task_current()};
-        lc__shell_call(&tree->shell, look_whether_settled, &look);
+        struct tree_look look = {.task = lc__task_current()};
+        lc__shell_call(&tree->shell, tree_look_settled, &look);
         if (look.own)
             return -EDEADLK;
         if (look.settled)
