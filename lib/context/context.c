@@ -1,13 +1,15 @@
 /*
  * context.c: trees of cancellation. See <lifecycle/context.h>.
  *
- * Locks: each context has one, for its list of children and for the step from live to ended. Nobody
- * holds two. References: a child holds its parent, never the other way round. Who walks down takes
- * a reference to each child under the parent's lock, and passes over a child whose count is already
- * 0: its last owner waits for that lock to unlink it.
+ * Locks: each context has one, for its list of children and for the step from live to ended. No
+ * thread holds two. References: a child holds its parent; a parent does not hold its children. A
+ * walk down the tree takes a reference to each child under the parent's lock. It passes over a
+ * child with a count of 0: the thread that gave the last reference back waits for the lock to
+ * unlink it.
  */
 #include "context/context.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/log.h"
@@ -28,27 +30,28 @@
 TAILQ_HEAD(context_list, lc_context);
 
 /*
- * Bits of what a context has beside the common part; one without any of it does not pay for it. A
- * deadline and a value do not go together.
+ * The bits say what a context has beside the common part. A context does not have the memory for
+ * what it does not have. No context has both a deadline and a value.
  */
 enum context_kind {
     PLAIN = 0,
     WITH_SIGNALER = 1,
     WITH_DEADLINE = 2,
     WITH_VALUE = 4,
-    WITH_GRACE = 8 /* and with it WITH_DEADLINE: the timer is armed when the parent has ended */
+    WITH_GRACE = 8 /* with WITH_DEADLINE: the timer is armed when the parent has ended */
 };
 
-/* What cancelling touches comes first, close together: trees are large, and memory is slow. */
+/* The fields that a cancel touches come first, close together: memory is slow for large trees. */
 struct lc_context {
     atomic_uint refs;
-    bool linked;                  /* whether the parent has it; under the parent's lock */
-    unsigned char kind;           /* never changes, as parent, deadline and signaler */
-    atomic_bool settled;          /* ended by itself, not with its parent: and so is all below */
-    bool drops_clean_ends;        /* set before others have it */
-    TAILQ_ENTRY(lc_context) link; /* in parent->children, under its lock; then the canceller's */
-    _Atomic(lc_error *) error;    /* held; NULL while live; set once, under the lock */
-    lc_handle done;               /* closes after `error` was set */
+    bool linked;           /* in the parent's list; under the parent's lock */
+    unsigned char kind;    /* never changes, like parent, deadline and signaler */
+    atomic_bool settled;   /* ended, not with its parent, and so is all below it */
+    bool drops_clean_ends; /* set before another thread has it */
+    TAILQ_ENTRY(lc_context)
+    link; /* in parent->children, under its lock; then in a list of context_end_tree() */
+    _Atomic(lc_error *) error; /* held; NULL while live; set once, under the lock */
+    lc_handle done;            /* closes after `error` is set */
     struct lc__spinlock lock;
     struct context_list children; /* under the lock; empty once ended */
     lc_context *parent;           /* held */
@@ -69,21 +72,21 @@ struct value_context {
 };
 
 /*
- * What hears of the parent's end. It is apart from the context, which may be freed while the parent
- * is just telling: each of the two has a reference.
+ * Waits for the parent's end. It is apart from the context, which may be freed while the parent's
+ * end notifies the waiter: the context and the parent's list each have a reference.
  */
 struct grace_link {
     struct lc__waiter waiter; /* first; of the parent's done handle */
     atomic_uint refs;
     struct lc__spinlock lock;
-    struct grace_context *graced; /* NULL: it is being freed; under the lock */
+    struct grace_context *graced; /* NULL: it is being freed. Under the lock */
 };
 
 struct grace_context {
     struct deadline_context timed; /* first */
     int64_t timeout;
     struct grace_link *link; /* held */
-    atomic_bool holds;       /* the thread for timers: so to arm cannot fail for want of it */
+    atomic_bool holds;       /* the thread for timers: so that to arm the timer does not fail */
 };
 
 static struct lc_error cancelled = LC__ERROR_IMMORTAL(-ECANCELED, "context cancelled");
@@ -102,8 +105,8 @@ lc_context *lc_context_ref(lc_context *context)
     return context;
 }
 
-/* For who has no reference: fails if the last one is already gone. */
-static bool try_ref(lc_context *context)
+/* For a caller that has no reference. @return false: the last reference is gone. */
+static bool context_try_ref(lc_context *context)
 {
     unsigned refs = atomic_load_explicit(&context->refs, memory_order_relaxed);
     while (refs > 0)
@@ -113,21 +116,21 @@ static bool try_ref(lc_context *context)
     return false;
 }
 
-static struct deadline_context *of_timer(struct lc__timer *timer)
+static struct deadline_context *context_of_timer(struct lc__timer *timer)
 {
-    return (struct deadline_context *)((char *)timer - offsetof(struct deadline_context, timer));
+    return LC__CONTAINER_OF(timer, struct deadline_context, timer);
 }
 
-/* The context has ended, or is freed: the first of these calls has an effect. */
+/* Called when the context has ended, and when it is freed. The first call has an effect. */
 static void grace_release_timers(struct grace_context *graced)
 {
-    /* Only the atomicity counts. */
+    /* Relaxed: only one call may release; nothing is ordered. */
     bool held = atomic_exchange_explicit(&graced->holds, false, memory_order_relaxed);
     lc__timers_release(&held);
 }
 
-/* A deadline that is not needed any more need not come. */
-static void disarm(lc_context *context)
+/* Disarms the timer of a context that has ended or is freed. */
+static void context_disarm(lc_context *context)
 {
     if (context->kind & WITH_DEADLINE)
         lc__timer_disarm(&((struct deadline_context *)context)->timer);
@@ -141,7 +144,7 @@ static void grace_link_unref(struct grace_link *link)
         lc__free(link);
 }
 
-/* From here on the end of the parent does not find the context. */
+/* From here on the end of the parent does not reach the context. */
 static void grace_leave_parent(lc_context *context)
 {
     struct grace_link *link = ((struct grace_context *)context)->link;
@@ -156,10 +159,10 @@ static void grace_leave_parent(lc_context *context)
 }
 
 /* Gives back what the kind of context holds. */
-static void free_extra(lc_context *context)
+static void context_free_extra(lc_context *context)
 {
-    int cancelling; /* a thread that is cancelled in the release would leave the rest undone */
-    disarm(context);
+    int cancelling; /* a thread that is cancelled in the release would not free the context */
+    context_disarm(context);
     if (context->kind & WITH_GRACE)
         grace_leave_parent(context);
     if (context->kind & WITH_SIGNALER)
@@ -173,19 +176,21 @@ static void free_extra(lc_context *context)
 }
 
 /*
- * The last reference is gone. Nobody can get a new one once the two locks taken here have been
- * held.
+ * The last reference is gone. No thread gets a new one once the parent's lock and the lock of the
+ * timers, which context_disarm() takes, have been held. @return the parent.
  */
-static lc_context *free_one(lc_context *context)
+static lc_context *context_free_one(lc_context *context)
 {
     lc_context *parent = context->parent;
+    LC__ASSERT(atomic_load_explicit(&context->refs, memory_order_relaxed) == 0);
+    LC__ASSERT(TAILQ_EMPTY(&context->children)); /* each child holds its parent */
     if (parent) {
         lc__spinlock_lock(&parent->lock);
         if (context->linked)
             TAILQ_REMOVE(&parent->children, context, link);
         lc__spinlock_unlock(&parent->lock);
     }
-    free_extra(context);
+    context_free_extra(context);
     lc_error_unref(atomic_load_explicit(&context->error, memory_order_relaxed));
     lc__handle_destroy(&context->done);
     lc__free(context);
@@ -195,29 +200,33 @@ static lc_context *free_one(lc_context *context)
 void lc_context_unref(lc_context *context)
 {
     /*
-     * A loop, not a recursion: a chain of contexts may be long. Release, then acquire by the last.
+     * A loop, not a recursion: a chain of contexts may be long. Release by each thread, acquire by
+     * the last: all uses of the context happen before the free.
      */
     while (context && atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) == 1)
-        context = free_one(context);
+        context = context_free_one(context);
 }
 
 /* ---- ending ---- */
 
 /*
- * Takes the step from live to ended, and takes the children out, a reference to each. @return
- * whether it was live. The caller has a reference.
+ * Takes the step from live to ended, and moves the children to a list, with a reference to each.
+ * @return whether the context was live. The caller has a reference to it.
  */
-static bool end_one(lc_context *context, const lc_error *error, struct context_list *children)
+static bool context_end_one(lc_context *context, const lc_error *error,
+                            struct context_list *children)
 {
+    LC__ASSERT(error && atomic_load_explicit(&context->refs, memory_order_relaxed) > 0);
     lc__spinlock_lock(&context->lock);
     bool was_live = !atomic_load_explicit(&context->error, memory_order_relaxed);
     if (was_live)
-        /* Release: who sees it ended by the error alone sees the error's contents. */
+        /* Release: a thread that reads the error without the lock sees its contents. */
         atomic_store_explicit(&context->error, lc_error_ref(error), memory_order_release);
     for (lc_context *child; (child = TAILQ_FIRST(&context->children));) {
         TAILQ_REMOVE(&context->children, child, link);
+        LC__ASSERT(child->linked && child->parent == context);
         child->linked = false;
-        if (try_ref(child))
+        if (context_try_ref(child))
             TAILQ_INSERT_TAIL(children, child, link);
     }
     lc__spinlock_unlock(&context->lock);
@@ -225,45 +234,46 @@ static bool end_one(lc_context *context, const lc_error *error, struct context_l
 }
 
 /*
- * A child that its parent still had, and that has ended, is the root of a cancel of its own,
- * perhaps one under way in another thread: in its first pass, which calls nobody and waits for none
- * but such roots further down.
+ * A child that was in its parent's list and has ended is the root of another cancel, perhaps one
+ * that another thread is in. This waits for the first pass of that cancel, which calls no code of
+ * the program and waits only for such roots further down.
  */
-static void await_settled(lc_context *child)
+static void context_await_settled(lc_context *child)
 {
+    LC__ASSERT(lc_context_error(child));
     unsigned round = 0;
     while (!atomic_load_explicit(&child->settled, memory_order_acquire))
         lc__spin(&round);
 }
 
 /*
- * Ends a context and all below it, in two passes, neither of them recursive: first every context of
- * the tree gets its error, then the handles close, top down. So who sees one closed finds
- * everything below it ended. Takes `error` over.
+ * Ends a context and all below it, in two passes without recursion. The first gives every context
+ * of the tree its error, the second closes the handles, top down. So a thread that sees a handle
+ * closed finds everything below that context ended. Takes `error` over.
  */
-static void end_tree(lc_context *context, lc_error *error)
+static void context_end_tree(lc_context *context, lc_error *error)
 {
     struct context_list living = TAILQ_HEAD_INITIALIZER(living);
     struct context_list ended = TAILQ_HEAD_INITIALIZER(ended);
     lc_context_ref(context);
-    /* The root's own link may still be in its parent's list: it gets no place in ours. */
-    bool root_was_live = end_one(context, error, &living);
+    /* The root may still be in its parent's list, by the same link: it is in neither list here. */
+    bool root_was_live = context_end_one(context, error, &living);
     for (lc_context *child; (child = TAILQ_FIRST(&living));) {
         TAILQ_REMOVE(&living, child, link);
-        if (!end_one(child, error, &living))
-            await_settled(child);
-        /* Given back only below: what a last reference releases is the program's code. */
+        if (!context_end_one(child, error, &living))
+            context_await_settled(child);
+        /* Its reference is given back below, since that may call the program's code. */
         TAILQ_INSERT_TAIL(&ended, child, link);
     }
     if (root_was_live) {
-        /* Release: who finds it settled finds the errors below it. */
+        /* Release: pairs with context_await_settled(), which then finds the errors below. */
         atomic_store_explicit(&context->settled, true, memory_order_release);
-        disarm(context);
+        context_disarm(context);
         lc_handle_close(&context->done);
     }
     for (lc_context *child; (child = TAILQ_FIRST(&ended));) {
         TAILQ_REMOVE(&ended, child, link);
-        disarm(child);
+        context_disarm(child);
         lc_handle_close(&child->done);
         lc_context_unref(child);
     }
@@ -282,7 +292,7 @@ void lc_context_cancel(lc_context *context, lc_error *cause)
         lc_error_unref(cause);
         return;
     }
-    end_tree(context, lc__context_cancellation(cause));
+    context_end_tree(context, lc__context_cancellation(cause));
 }
 
 void lc__context_cancel_by(lc_context *context, lc_error *cancellation)
@@ -290,32 +300,33 @@ void lc__context_cancel_by(lc_context *context, lc_error *cancellation)
     if (lc_context_error(context))
         lc_error_unref(cancellation);
     else
-        end_tree(context, cancellation);
+        context_end_tree(context, cancellation);
 }
 
 /* ---- the deadline ---- */
 
 /*
- * Under the timers' lock: keeps the context for the call that follows, if it is not just being
- * freed.
+ * Called under the lock of the timers: takes a reference for deadline_fire(). @return false: the
+ * context is being freed.
  */
 static bool deadline_due(struct lc__timer *timer)
 {
-    return try_ref(&of_timer(timer)->context);
+    return context_try_ref(&context_of_timer(timer)->context);
 }
 
 static void deadline_fire(struct lc__timer *timer)
 {
-    lc_context *context = &of_timer(timer)->context;
-    end_tree(context, &timed_out);
+    lc_context *context = &context_of_timer(timer)->context;
+    context_end_tree(context, &timed_out);
     lc_context_unref(context);
 }
 
 /* ---- making ---- */
 
-/* `size` is that of the kind's struct. */
-static void *make(lc_context *parent, unsigned kind, size_t size)
+/* `size` is that of the struct of this kind. NULL: no memory. */
+static void *context_make(lc_context *parent, unsigned kind, size_t size)
 {
+    LC__ASSERT(!(kind & WITH_DEADLINE && kind & WITH_VALUE));
     lc_context *context = lc__forked() ? NULL : lc__allocate(size);
     if (!context)
         return NULL;
@@ -331,14 +342,15 @@ static void *make(lc_context *parent, unsigned kind, size_t size)
 }
 
 /*
- * Puts a finished context below its parent: from here on it can be ended by it; if the parent has
- * ended, it is at once.
+ * Puts a finished context below its parent: from here on the end of the parent ends it. A parent
+ * that has ended ends it at once.
  */
-static lc_context *link_to_parent(lc_context *context)
+static lc_context *context_link_to_parent(lc_context *context)
 {
     lc_context *parent = context ? context->parent : NULL;
     if (!parent)
         return context;
+    LC__ASSERT(!context->linked);
     lc__spinlock_lock(&parent->lock);
     const lc_error *error = atomic_load_explicit(&parent->error, memory_order_relaxed);
     if (!error) {
@@ -347,18 +359,18 @@ static lc_context *link_to_parent(lc_context *context)
     }
     lc__spinlock_unlock(&parent->lock);
     if (error)
-        end_tree(context, lc_error_ref(error));
+        context_end_tree(context, lc_error_ref(error));
     return context;
 }
 
 lc_context *lc_context_new(lc_context *parent)
 {
-    return link_to_parent(make(parent, PLAIN, sizeof(lc_context)));
+    return context_link_to_parent(context_make(parent, PLAIN, sizeof(lc_context)));
 }
 
 lc_context *lc__context_apart(lc_context *parent)
 {
-    lc_context *context = make(parent, PLAIN, sizeof *context);
+    lc_context *context = context_make(parent, PLAIN, sizeof *context);
     if (context)
         context->deadline = LC_FOREVER;
     return context;
@@ -368,7 +380,7 @@ lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
 {
     if (deadline >= lc_context_deadline(parent))
         return lc_context_new(parent);
-    struct deadline_context *made = make(parent, WITH_DEADLINE, sizeof *made);
+    struct deadline_context *made = context_make(parent, WITH_DEADLINE, sizeof *made);
     if (!made)
         return NULL;
     lc_context *context = &made->context;
@@ -376,29 +388,29 @@ lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
     made->timer.due = deadline_due;
     made->timer.fire = deadline_fire;
     if (lc_now() >= deadline) {
-        /* Its parent's error, if there is one, comes first. */
-        link_to_parent(context);
-        end_tree(context, &timed_out);
+        /* The parent's error, if it has one, comes before the deadline's. */
+        context_link_to_parent(context);
+        context_end_tree(context, &timed_out);
         return context;
     }
-    /* Armed before it is linked: who cancels it, by way of the parent, finds the timer. */
+    /* Armed before it is linked: a cancel of the parent finds the timer and disarms it. */
     if (lc__timer_arm(&made->timer, deadline) < 0) {
         lc_context_unref(context);
         return NULL;
     }
-    return link_to_parent(context);
+    return context_link_to_parent(context);
 }
 
 /* ---- a grace ---- */
 
 static void grace_fire(struct lc__timer *timer)
 {
-    lc_context *context = &of_timer(timer)->context;
-    end_tree(context, lc_error_ref(lc_context_error(context->parent)));
+    lc_context *context = &context_of_timer(timer)->context;
+    context_end_tree(context, lc_error_ref(lc_context_error(context->parent)));
     lc_context_unref(context);
 }
 
-/* Whether it has ended. With the lock: see grace_begin. */
+/* Takes the lock for the sake of grace_begin(). */
 static bool context_has_ended(lc_context *context)
 {
     lc__spinlock_lock(&context->lock);
@@ -408,31 +420,32 @@ static bool context_has_ended(lc_context *context)
 }
 
 /*
- * The parent has ended: the time begins. A cancel that comes meanwhile sets the error, under the
- * lock, and then disarms. Either this call takes the lock later, and finds the error, or the cancel
- * does, and then finds the timer armed. Where no timer can be had, which the hold excludes in the
- * world that the context was made in, there is no grace: no work is to go on for ever for want of
- * memory.
+ * The parent has ended: the time begins. A cancel at the same time sets the error under the lock
+ * and then disarms the timer. If this call takes the lock after the cancel, it finds the error. If
+ * the cancel takes the lock later, it finds the timer armed. If there is no timer, which the hold
+ * excludes in the world where the context was made, the context ends at once: otherwise work would
+ * go on for ever.
  */
 static void grace_begin(struct grace_context *graced)
 {
     lc_context *context = &graced->timed.context;
+    LC__ASSERT(lc_context_error(context->parent));
     int64_t deadline = lc_deadline_after(graced->timeout);
     if (deadline > context->deadline)
-        deadline = context->deadline; /* the parent's own deadline came a little late */
+        deadline = context->deadline; /* the parent's deadline came a little late */
     if (lc__timer_arm_apart(&graced->timed.timer, deadline) < 0)
-        end_tree(context, lc_error_ref(lc_context_error(context->parent)));
+        context_end_tree(context, lc_error_ref(lc_context_error(context->parent)));
     else if (context_has_ended(context))
         lc__timer_disarm(&graced->timed.timer);
 }
 
-/* On the stack of the call that ends the parent. */
+/* Runs on the stack of the call that ends the parent. */
 static void grace_parent_ended(struct lc__waiter *waiter)
 {
-    struct grace_link *link = (struct grace_link *)waiter;
+    struct grace_link *link = LC__CONTAINER_OF(waiter, struct grace_link, waiter);
     lc__spinlock_lock(&link->lock);
     struct grace_context *graced = link->graced;
-    if (graced && !try_ref(&graced->timed.context))
+    if (graced && !context_try_ref(&graced->timed.context))
         graced = NULL;
     lc__spinlock_unlock(&link->lock);
     if (graced) {
@@ -442,7 +455,7 @@ static void grace_parent_ended(struct lc__waiter *waiter)
     grace_link_unref(link);
 }
 
-/* Gives it what it needs. @return false: no memory, or no thread for timers. */
+/* @return false: no memory, or no thread for timers. */
 static bool grace_prepare(struct grace_context *graced)
 {
     bool held = false;
@@ -459,7 +472,7 @@ static bool grace_prepare(struct grace_context *graced)
     return result == 0;
 }
 
-/* When it ends by itself, as far as that is known when it is made. */
+/* When the context ends by itself, as far as that is known when it is made. */
 static int64_t grace_end(const lc_context *parent, int64_t timeout)
 {
     if (lc_context_error(parent))
@@ -473,7 +486,7 @@ lc_context *lc_context_with_grace(lc_context *parent, int64_t timeout)
         return lc_context_new(parent);
     if (timeout == LC_FOREVER)
         return lc__context_apart(parent);
-    struct grace_context *graced = make(parent, WITH_DEADLINE | WITH_GRACE, sizeof *graced);
+    struct grace_context *graced = context_make(parent, WITH_DEADLINE | WITH_GRACE, sizeof *graced);
     if (!graced)
         return NULL;
     lc_context *context = &graced->timed.context;
@@ -492,36 +505,36 @@ lc_context *lc_context_with_grace(lc_context *parent, int64_t timeout)
 lc_context *lc_context_with_value(lc_context *parent, const void *key, void *value,
                                   void (*release)(void *value))
 {
-    struct value_context *made = key ? make(parent, WITH_VALUE, sizeof *made) : NULL;
+    struct value_context *made = key ? context_make(parent, WITH_VALUE, sizeof *made) : NULL;
     if (!made)
         return NULL;
     made->key = key;
     made->value = value;
     made->release = release;
-    return link_to_parent(&made->context);
+    return context_link_to_parent(&made->context);
 }
 
 lc_context *lc__context_with_own_signaler(lc_context *parent, lc_signaler *signaler)
 {
-    lc_context *context = make(parent, WITH_SIGNALER, sizeof *context);
+    lc_context *context = context_make(parent, WITH_SIGNALER, sizeof *context);
     if (!context)
         return NULL;
     context->signaler = signaler;
-    return link_to_parent(context);
+    return context_link_to_parent(context);
 }
 
 lc_context *lc__context_with_own_signaler_and_value(lc_context *parent, lc_signaler *signaler,
                                                     const void *key, void *value,
                                                     void (*release)(void *value))
 {
-    struct value_context *made = make(parent, WITH_SIGNALER | WITH_VALUE, sizeof *made);
+    struct value_context *made = context_make(parent, WITH_SIGNALER | WITH_VALUE, sizeof *made);
     if (!made)
         return NULL;
     made->context.signaler = signaler;
     made->key = key;
     made->value = value;
     made->release = release;
-    return link_to_parent(&made->context);
+    return context_link_to_parent(&made->context);
 }
 
 lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
@@ -538,7 +551,7 @@ lc_context *lc_context_with_signaler(lc_context *parent, lc_signaler *signaler)
 
 const lc_error *lc_context_error(const lc_context *context)
 {
-    /* Acquire: pairs with the release when it was set. */
+    /* Acquire: pairs with the release in context_end_one(). */
     return context ? atomic_load_explicit(&context->error, memory_order_acquire) : NULL;
 }
 
@@ -550,6 +563,7 @@ bool lc__context_is_clean_end(const lc_context *context, const lc_error *error)
 
 void lc__context_drop_clean_ends(lc_context *context)
 {
+    LC__ASSERT(atomic_load_explicit(&context->refs, memory_order_relaxed) == 1);
     context->drops_clean_ends = true;
 }
 
@@ -637,7 +651,7 @@ int lc_context_sleep(lc_context *context, int64_t timeout)
     const lc_error *ended = lc_context_error(context);
     if (ended)
         return lc_error_code(ended);
-    /* Not lc_context_wait_any, which answers -ETIMEDOUT to two questions. */
+    /* Not lc_context_wait_any, where -ETIMEDOUT may also be the code of the context's error. */
     int result = lc__wait_any(NULL, 0, lc_context_done(context), lc_deadline_after(timeout));
     if (result == -ETIMEDOUT)
         return 0;

@@ -1,8 +1,9 @@
 /*
- * signaler.c: who is told of a fatal error. See <lifecycle/context.h> and signaler.h.
+ * signaler.c: where fatal errors go. See <lifecycle/context.h> and signaler.h.
  */
 #include "context/signaler.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/refs.h"
 #include "wait/handle.h"
@@ -14,13 +15,13 @@
 struct lc_signaler {
     atomic_uint refs;
     /*
-     * Set once, by the first error, or by the seal. Who sets it owns what comes of it: the error
-     * that is kept, the call of the relay and its release.
+     * Set once, by the first error or by the seal. The thread that sets it alone keeps the error or
+     * calls the relay, and calls the release.
      */
     atomic_bool claimed;
     atomic_uchar asked;        /* see lc__signaler_ask */
-    _Atomic(lc_error *) error; /* thrown and not taken */
-    lc_handle thrown;          /* closes after `error` was set */
+    _Atomic(lc_error *) error; /* was thrown and not taken yet */
+    lc_handle thrown;          /* closes after `error` is set */
     struct lc__relay relay;    /* relay.error is NULL if it has none */
 };
 
@@ -57,7 +58,7 @@ lc_signaler *lc_signaler_ref(lc_signaler *signaler)
     return signaler;
 }
 
-static void release_relay(lc_signaler *signaler)
+static void signaler_release_relay(lc_signaler *signaler)
 {
     if (signaler->relay.release)
         signaler->relay.release(signaler->relay.arg);
@@ -72,8 +73,8 @@ void lc__signaler_log(lc_log_level level, const char *component, const char *wha
     lc_log_fields(level, component, &field, 1, "%s: %s", what, lc_error_message(error));
 }
 
-/* An error that no handler will see: the log is its end. Takes it over. */
-static void log_unhandled(lc_error *error)
+/* Logs an error that no handler gets. Takes it over. */
+static void signaler_log_unhandled(lc_error *error)
 {
     lc__signaler_log(LC_LOG_ERROR, NULL, "unhandled error", error);
     lc_error_unref(error);
@@ -83,20 +84,20 @@ void lc_signaler_unref(lc_signaler *signaler)
 {
     if (!signaler || !lc__refs_drop(&signaler->refs))
         return;
-    /* Nobody else has it: what is looked at here changes no more. */
+    /* No other thread has the signaler: nothing in it changes any more. */
     if (!lc__signaler_is_claimed(signaler))
-        release_relay(signaler);
+        signaler_release_relay(signaler);
     lc_error *left = atomic_load_explicit(&signaler->error, memory_order_acquire);
     if (left)
-        log_unhandled(left);
+        signaler_log_unhandled(left);
     lc__handle_destroy(&signaler->thrown);
     lc__free(signaler);
 }
 
 /* ---- signalling and taking ---- */
 
-/* Only the atomicity counts: whoever comes second has nothing to do with what the first does. */
-static bool claim(lc_signaler *signaler)
+/* @return whether this call is the first. A later caller reads nothing that the first writes. */
+static bool signaler_claim(lc_signaler *signaler)
 {
     return !atomic_exchange_explicit(&signaler->claimed, true, memory_order_acq_rel);
 }
@@ -118,21 +119,22 @@ bool lc__signaler_is_claimed(lc_signaler *signaler)
 
 void lc__signaler_seal(lc_signaler *signaler)
 {
-    if (claim(signaler))
-        release_relay(signaler);
+    if (signaler_claim(signaler))
+        signaler_release_relay(signaler);
 }
 
-/* For the one that has claimed it. Takes the error over. */
-static void keep_or_relay(lc_signaler *signaler, lc_error *error)
+/* Takes the error over. The caller has claimed the signaler. */
+static void signaler_keep_or_relay(lc_signaler *signaler, lc_error *error)
 {
+    LC__ASSERT(lc__signaler_is_claimed(signaler) && error);
     if (signaler->relay.error) {
         signaler->relay.error(signaler->relay.arg, error);
-        release_relay(signaler);
+        signaler_release_relay(signaler);
         return;
     }
     /*
-     * Release: who takes the pointer sees the error. The close is after it: who sees `thrown`
-     * closed finds it.
+     * Release: a thread that takes the pointer sees the error. The close comes after it: a thread
+     * that sees `thrown` closed finds the error.
      */
     atomic_store_explicit(&signaler->error, error, memory_order_release);
     lc_handle_close(&signaler->thrown);
@@ -140,20 +142,21 @@ static void keep_or_relay(lc_signaler *signaler, lc_error *error)
 
 bool lc__signaler_offer(lc_signaler *signaler, lc_error *error)
 {
+    LC__ASSERT(error);
     if (signaler->relay.repeats) {
         signaler->relay.error(signaler->relay.arg, error);
         return true;
     }
-    if (!claim(signaler))
+    if (!signaler_claim(signaler))
         return false;
-    keep_or_relay(signaler, error);
+    signaler_keep_or_relay(signaler, error);
     return true;
 }
 
 void lc__signaler_signal(lc_signaler *signaler, lc_error *error)
 {
     if (!lc__signaler_offer(signaler, error))
-        log_unhandled(error);
+        signaler_log_unhandled(error);
 }
 
 lc_handle *lc_signaler_thrown(lc_signaler *signaler)

@@ -1,10 +1,12 @@
 /*
- * worker.c: throwing, deferring, and the frame that workers run in. See <lifecycle/context.h> and
- * worker.h.
+ * worker.c: throws, deferred calls, and the frame that workers run in. See <lifecycle/context.h>
+ * and worker.h.
  */
 #include "context/worker.h"
 
+#include "base/assert.h"
 #include "base/library.h"
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/sanitizer.h"
 #include "base/task.h"
@@ -20,8 +22,8 @@
 #include <unistd.h>
 
 /*
- * The process cannot go on: a fatal error has nobody to go to. sysexits(3): internal software
- * error.
+ * The exit status for a fatal error that no signaler gets: the process cannot go on. sysexits(3):
+ * internal software error.
  */
 enum { EXIT_INTERNAL = 70 };
 
@@ -33,26 +35,28 @@ struct lc__deferred {
     void *arg;
 };
 
-static void run_deferred(void *unused);
+static void deferred_run_all(void *unused);
 
 /*
- * A deferred call that ends its thread, by a throw or in any other way, leaves through here: the
- * rest still run. A fiber has but one way to end early, which is lc_throw, and that sees to it; nor
- * may it have a cleanup pushed over a wait, since those are the thread's.
+ * If a deferred call ends its thread, by a throw or otherwise, the cleanup runs the other deferred
+ * calls. A fiber ends early only by lc_throw, which runs them itself. A fiber may push no cleanup
+ * over a wait, since cleanups belong to the thread.
  */
-static void call_one(struct lc__deferred call)
+static void deferred_call(struct lc__deferred call)
 {
     if (lc__task_current()->fiber) {
         call.function(call.arg);
         return;
     }
-    pthread_cleanup_push(run_deferred, NULL);
+    pthread_cleanup_push(deferred_run_all, NULL);
     call.function(call.arg);
     pthread_cleanup_pop(0);
 }
 
-/* Each is taken off before it is called. The mark is for lib/isolate: no kill cuts them short. */
-static void run_deferred(void *unused)
+/*
+ * Removes each call before it runs. `running_deferred` keeps a kill of an isolate from ending it.
+ */
+static void deferred_run_all(void *unused)
 {
     (void)unused;
     struct lc__task *task = lc__task_current();
@@ -63,48 +67,48 @@ static void run_deferred(void *unused)
         struct lc__deferred call = *last;
         task->deferred = call.before;
         lc__free(last);
-        call_one(call);
+        deferred_call(call);
     }
     task->running_deferred = false;
 }
 
-static void unwind(void)
+static void deferred_unwind(void)
 {
-    run_deferred(NULL);
+    deferred_run_all(NULL);
 }
 
-/* In threads that the library did not make, the end of the thread runs what is left. */
-static pthread_mutex_t key_lock = PTHREAD_MUTEX_INITIALIZER;
+/* In a thread that the library did not make, the end of the thread runs what is left. */
+static struct lc__lock key_lock = LC__LOCK_INIT;
 static pthread_key_t at_thread_end; /* under the lock, if made */
 static bool key_made;
 
-static void thread_ends(void *unused)
+static void deferred_at_thread_end(void *unused)
 {
-    run_deferred(unused);
+    deferred_run_all(unused);
 }
 
-static void drop_key(void)
+static void deferred_drop_key(void)
 {
     pthread_key_delete(at_thread_end);
     key_made = false;
 }
 
-static struct lc__facility key_facility = {.shut_down = drop_key};
+static struct lc__facility key_facility = {.shut_down = deferred_drop_key};
 
-/* Has the deferred calls run when the calling thread ends, if nothing runs them before. */
-static int watch_thread_end(void)
+/* Makes the end of the calling thread run the deferred calls that are left then. */
+static int deferred_watch_thread_end(void)
 {
     int failed = 0;
-    pthread_mutex_lock(&key_lock);
+    lc__lock_take(&key_lock);
     if (!key_made) {
         lc__facility_register(&key_facility);
-        failed = pthread_key_create(&at_thread_end, thread_ends);
+        failed = pthread_key_create(&at_thread_end, deferred_at_thread_end);
         key_made = failed == 0;
     }
-    /* Any value but NULL has the destructor called. */
+    /* The destructor runs for any value but NULL. */
     if (!failed)
         failed = pthread_setspecific(at_thread_end, &at_thread_end);
-    pthread_mutex_unlock(&key_lock);
+    lc__lock_give(&key_lock);
     return -failed;
 }
 
@@ -114,8 +118,8 @@ int lc_defer(void (*function)(void *arg), void *arg)
         return -EINVAL;
     struct lc__task *task = lc__task_current();
     if (task->fiber)
-        task->unwind = unwind;
-    else if (!task->worker && watch_thread_end() < 0)
+        task->unwind = deferred_unwind;
+    else if (!task->worker && deferred_watch_thread_end() < 0)
         return -ENOMEM;
     struct lc__deferred *deferred = lc__allocate(sizeof *deferred);
     if (!deferred)
@@ -139,38 +143,39 @@ void lc__undefer(void (*function)(void *arg), const void *arg)
 
 /* ---- throwing ---- */
 
-static void tell_ended(void *arg);
+static void worker_ended(void *arg);
 
-/* Ends the worker, or the thread, whose deferred calls have run. */
-static LC_NORETURN void end_task(void)
+/* Ends the worker, or the thread. The deferred calls have run. */
+static LC_NORETURN void worker_end_task(void)
 {
     struct lc__task *task = lc__task_current();
+    LC__ASSERT(!task->deferred);
     if (!task->fiber)
         pthread_exit(NULL);
     if (task->worker)
-        tell_ended(task->worker);
+        worker_ended(task->worker);
     lc__fiber_exit();
 }
 
-static LC_NORETURN void end_process(const lc_error *error, const char *why)
+static LC_NORETURN void worker_end_process(const lc_error *error, const char *why)
 {
     lc__signaler_log(LC_LOG_CRITICAL, NULL, why, error);
     lc_log_flush();
     _exit(EXIT_INTERNAL);
 }
 
-static lc_error *something(lc_error *error)
+static lc_error *worker_error_or_mistake(lc_error *error)
 {
     return error ? error : lc_error_new(-EINVAL, "a throw needs an error: NULL means success");
 }
 
-static LC_NORETURN void end_unheard(const lc_error *error)
+static LC_NORETURN void worker_end_unheard(const lc_error *error)
 {
-    end_process(error, "fatal error, and no signaler to report it to");
+    worker_end_process(error, "fatal error, and no signaler to report it to");
 }
 
-/* Drops an error that is only the clean answer to a stop. @return whether it has. */
-static bool is_dropped(const lc_context *context, lc_error *error)
+/* Drops an error that is only the clean answer to a stop. @return whether it did. */
+static bool worker_drops_clean_end(const lc_context *context, lc_error *error)
 {
     bool dropped = lc__context_drops(context, error);
     if (dropped)
@@ -182,27 +187,26 @@ void lc__signal_above(lc_context *context, lc_error *error)
 {
     lc_signaler *signaler = lc__context_signaler(context);
     if (!signaler)
-        end_unheard(error);
-    if (!is_dropped(context, error))
+        worker_end_unheard(error);
+    if (!worker_drops_clean_end(context, error))
         lc__signaler_signal(signaler, error);
 }
 
 /*
- * A context with no signaler above is a mistake of the caller. In a worker the error then goes to
- * the signaler of the worker's own context, so that the mistake ends the worker and not the
- * process.
+ * A context without a signaler is a mistake of the caller. In a worker the error then goes to the
+ * signaler of the worker's own context, so that the mistake ends the worker and not the process.
  */
 void lc_signal_error(lc_context *context, lc_error *error)
 {
     const struct lc__worker_call *worker = lc__task_current()->worker;
     lc_context *own = worker ? worker->context : NULL;
-    error = something(error);
+    error = worker_error_or_mistake(error);
     if (!lc__context_signaler(context))
         context = own;
     lc_signaler *signaler = lc__context_signaler(context);
     if (!signaler)
-        end_unheard(error);
-    if (is_dropped(context, error))
+        worker_end_unheard(error);
+    if (worker_drops_clean_end(context, error))
         return;
     if (worker && worker->failed && signaler == lc__context_signaler(own))
         worker->failed(worker->arg, error);
@@ -212,64 +216,65 @@ void lc_signal_error(lc_context *context, lc_error *error)
 
 void lc_throw(lc_context *context, lc_error *error)
 {
-    error = something(error);
+    error = worker_error_or_mistake(error);
     if (lc__in_callback())
-        end_process(error,
-                    "an error was thrown in a callback of the library, use lc_signal_error there");
+        worker_end_process(
+            error, "an error was thrown in a callback of the library, use lc_signal_error there");
     lc_signal_error(context, error);
-    run_deferred(NULL);
-    end_task();
+    deferred_run_all(NULL);
+    worker_end_task();
 }
 
 void lc__worker_end(void)
 {
-    run_deferred(NULL);
-    end_task();
+    deferred_run_all(NULL);
+    worker_end_task();
 }
 
 void lc__worker_run_deferred(void)
 {
     if (lc__task_current()->deferred)
-        run_deferred(NULL);
+        deferred_run_all(NULL);
 }
 
 /* ---- the frame of a worker ---- */
 
-/* Once, though a thread that is ended anew while it ends may come here again. */
-static void tell_ended(void *arg)
+/* Calls `ended` once, although a thread that is ended while it ends may come here again. */
+static void worker_ended(void *arg)
 {
     struct lc__worker_call *call = arg;
     struct lc__task *task = lc__task_current();
     if (!task->fiber) {
         lc__frames_were_left();
-        /* The thread only ends from here on, and what it has to tell is not to be cut short. */
+        /* From here on the thread only ends, and a cancel must not keep it from calling `ended`. */
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     }
     if (!task->worker)
         return;
+    LC__ASSERT(task->worker == call && !task->deferred);
     task->worker = NULL;
     call->ended(call->arg);
 }
 
-static void do_work(struct lc__worker_call *call)
+static void worker_do_work(struct lc__worker_call *call)
 {
     lc_error *error = call->work(call->arg);
     if (error)
         lc_signal_error(call->context, error);
 }
 
-/* However the work ended, and however the deferred calls do. */
-static void finish(void *arg)
+/* Runs however the work has ended. `ended` is called however the deferred calls end. */
+static void worker_finish(void *arg)
 {
-    pthread_cleanup_push(tell_ended, arg);
-    run_deferred(NULL);
+    pthread_cleanup_push(worker_ended, arg);
+    deferred_run_all(NULL);
     pthread_cleanup_pop(1);
 }
 
-static void run_in_thread(struct lc__worker_call *call)
+static void worker_run_in_thread(struct lc__worker_call *call)
 {
-    pthread_cleanup_push(finish, call);
-    do_work(call);
+    pthread_cleanup_push(worker_finish, call);
+    worker_do_work(call);
     pthread_cleanup_pop(1);
 }
 
@@ -284,12 +289,13 @@ lc_context *lc__worker_context(void)
 void lc__worker_run(struct lc__worker_call *call)
 {
     struct lc__task *task = lc__task_current();
+    LC__ASSERT(!task->worker && call->work && call->ended);
     task->worker = call;
     if (!task->fiber) {
-        run_in_thread(call);
+        worker_run_in_thread(call);
         return;
     }
-    do_work(call);
-    run_deferred(NULL);
-    tell_ended(call);
+    worker_do_work(call);
+    deferred_run_all(NULL);
+    worker_ended(call);
 }

@@ -1,6 +1,6 @@
 /*
- * worker.h (internal): running a function as a worker: with deferred calls, with an end that throws
- * reach, and with somebody told when it has ended, however it ends. Floor 3.
+ * worker.h (internal): runs a function as a worker, with deferred calls and throws, and with a call
+ * when it has ended, however it ends. Floor 3.
  */
 #ifndef LIFECYCLE_CONTEXT_WORKER_H
 #define LIFECYCLE_CONTEXT_WORKER_H
@@ -12,7 +12,7 @@
 struct lc_task_group;
 
 /*
- * The task group whose tasks a worker waits for, for reports. Begin with zeros. Set and read under
+ * The task group that a worker waits for, for reports. Begins with zeros. It is set and read under
  * the lock; the worker has a reference to the group until it has cleared it.
  */
 struct lc__worker_wait {
@@ -21,8 +21,8 @@ struct lc__worker_wait {
 };
 
 struct lc__worker_call {
-    lc_context *context; /* where an error it returns goes; borrowed */
-    /* The work. An error it returns is reported as if thrown. */
+    lc_context *context; /* gets an error that the work returns; borrowed */
+    /* The work. An error that it returns is reported like one that it throws. */
     lc_error *(*work)(void *arg);
     /*
      * Takes over an error that the worker returns, throws or signals to the signaler of its own
@@ -32,19 +32,19 @@ struct lc__worker_call {
     /* Called once, after the deferred calls, also if the work threw or ended its thread. */
     void (*ended)(void *arg);
     void *arg;
-    struct lc__worker_wait *wait; /* where it tells which group it waits for; NULL: nowhere */
+    struct lc__worker_wait
+        *wait; /* shows the group that the worker waits for; NULL: nothing does */
 };
 
 /*
- * Runs the call in this thread or fiber, which is a worker's from its start to its end. The call is
- * borrowed until `ended`.
+ * Runs the call in this thread or fiber, which runs nothing else from its start to its end. The
+ * call is borrowed until `ended`.
  */
 void lc__worker_run(struct lc__worker_call *call);
 
 /*
- * The context that the calling task works under: of the worker that it is, or of the one whose
- * blocking call it runs. NULL: none, or none that the library knows. Borrowed: it lives as long as
- * the work.
+ * The context of the calling worker, or of the worker for which the calling task runs a blocking
+ * call. NULL: there is none. Borrowed: it lives as long as the work.
  */
 lc_context *lc__worker_context(void);
 
@@ -53,12 +53,12 @@ lc_context *lc__worker_context(void);
  */
 void lc__signal_above(lc_context *context, lc_error *error);
 
-/* Ends the calling worker as a throw does, without an error. */
+/* Ends the calling worker as a throw does, but without an error. */
 LC_NORETURN void lc__worker_end(void);
-/* Runs the deferred calls of the calling worker, which goes on: one piece of its work is over. */
+/* Runs the deferred calls of the calling worker, which goes on with another piece of its work. */
 void lc__worker_run_deferred(void);
 
-/* Takes the last deferred call of this function and argument off again: it is not run. */
+/* Removes the last deferred call of this function and argument, which then does not run. */
 void lc__undefer(void (*function)(void *arg), const void *arg);
 
 #endif
