@@ -3,6 +3,7 @@
  */
 #include "context/address.h"
 
+#include "base/assert.h"
 #include "base/task.h"
 #include "executor/simulated_net.h"
 #include "executor/simulation.h"
@@ -34,7 +35,7 @@ int lc__address_port(const char *text)
     return number;
 }
 
-static bool is_everywhere(const char *host)
+static bool address_is_everywhere(const char *host)
 {
     return !host || !*host || strcmp(host, "::") == 0;
 }
@@ -77,7 +78,7 @@ bool lc__address_is_name(const char *host)
 
 /* ---- names ---- */
 
-/* What the thread that asks the resolver works with; on the stack of the caller, which waits. */
+/* A question to the resolver; on the stack of the caller, which waits for the answer. */
 struct lookup {
     const char *host;
     unsigned port;
@@ -99,7 +100,7 @@ static int lookup_code(int code)
     }
 }
 
-/* Of the families that we know; more than there is room for are left out. */
+/* Takes the addresses of the two known families, as many as there is room for. */
 static void lookup_take(struct lookup *lookup, const struct addrinfo *first)
 {
     struct lc__addresses *found = lookup->found;
@@ -113,6 +114,7 @@ static void lookup_take(struct lookup *lookup, const struct addrinfo *first)
         address->size = one->ai_addrlen;
         found->count++;
     }
+    LC__ASSERT(found->count <= LC__ADDRESSES_MAX);
     lookup->result = found->count > 0 ? 0 : -ENOENT;
 }
 
@@ -123,7 +125,7 @@ static void lookup_run(void *arg)
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     char port[16];
     struct addrinfo *first = NULL;
-    int cancelling; /* the resolver is a cancellation point, and no call of ours is one */
+    int cancelling; /* the resolver is a cancellation point, and lc_connect is none */
     snprintf(port, sizeof port, "%u", lookup->port);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     int code = getaddrinfo(lookup->host, port, &hints, &first);
@@ -141,7 +143,7 @@ static void lookup_run(void *arg)
 static int addresses_look_up(const char *host, unsigned port, struct lc__addresses *found)
 {
     struct lookup lookup = {host, port, found, -ENOENT};
-    lc__task_shield(); /* what the caller holds is not given back by one that must end */
+    lc__task_shield(); /* a task that ended here would not give back what the caller holds */
     int result = lc_call_blocking(lookup_run, &lookup);
     lc__task_unshield();
     return result < 0 ? result : lookup.result;
@@ -160,12 +162,12 @@ static int addresses_of_host(const char *host, unsigned port, struct lc__address
 enum { KEY_MAX = 300 };
 
 /*
- * Everything that stands for all addresses is one key, and localhost has one address. Other hosts
- * are told apart by how they are written.
+ * All texts that mean all addresses give one key, and localhost has one address. Other hosts differ
+ * if their texts do.
  */
-static void key_make(char key[KEY_MAX], const char *host, unsigned port)
+static void simulated_key(char key[KEY_MAX], const char *host, unsigned port)
 {
-    if (!host || is_everywhere(host) || strcmp(host, "0.0.0.0") == 0)
+    if (!host || address_is_everywhere(host) || strcmp(host, "0.0.0.0") == 0)
         host = "*";
     else if (strcmp(host, "localhost") == 0)
         host = "127.0.0.1";
@@ -173,8 +175,8 @@ static void key_make(char key[KEY_MAX], const char *host, unsigned port)
 }
 
 /*
- * A port that the system is to choose is one that the program has not used. Once each has been
- * given out, they come again in turn; a socket may still listen on one.
+ * For port 0 it chooses a port that the program has not used. When all ports were used, they come
+ * again in turn; a socket may still listen on one.
  */
 static int simulated_listen(struct lc__simulated_net *net, const char *host, unsigned port,
                             struct lc__addresses *found)
@@ -185,7 +187,7 @@ static int simulated_listen(struct lc__simulated_net *net, const char *host, uns
     do {
         if (port == 0)
             number = lc__simulated_net_next_port(net);
-        key_make(key, host, number);
+        simulated_key(key, host, number);
     } while (port == 0 && !net->ports_repeat &&
              lc__simulated_net_find(net, key, &address->at.local, &address->size) == 0);
     int result = lc__simulated_net_add(net, key, number, &address->at.local, &address->size);
@@ -193,7 +195,7 @@ static int simulated_listen(struct lc__simulated_net *net, const char *host, uns
     return result;
 }
 
-/* First the listener of just this address, then the one of all addresses. */
+/* The listener of this address comes first, then that of all addresses. */
 static int simulated_connect(const struct lc__simulated_net *net, const char *host, unsigned port,
                              struct lc__addresses *found)
 {
@@ -201,13 +203,13 @@ static int simulated_connect(const struct lc__simulated_net *net, const char *ho
     for (size_t i = 0; i < 2; i++) {
         char key[KEY_MAX];
         struct lc__address *address = &found->list[found->count];
-        key_make(key, hosts[i], port);
+        simulated_key(key, hosts[i], port);
         found->count += lc__simulated_net_find(net, key, &address->at.local, &address->size) == 0;
     }
     return found->count > 0 ? 0 : -ECONNREFUSED;
 }
 
-/* ---- all together ---- */
+/* ---- both ---- */
 
 int lc__addresses_to_listen(const char *host, unsigned port, struct lc__addresses *found)
 {
@@ -215,9 +217,9 @@ int lc__addresses_to_listen(const char *host, unsigned port, struct lc__addresse
     *found = (struct lc__addresses){.count = 0};
     if (simulation)
         return simulated_listen(lc__simulation_net(simulation), host, port, found);
-    if (!is_everywhere(host))
+    if (!address_is_everywhere(host))
         return addresses_of_host(host, port, found);
-    /* The first takes IPv4 as well; the second is for a machine without IPv6. */
+    /* The first accepts IPv4 as well; the second is for a machine without IPv6. */
     address_set_v6(&found->list[0], in6addr_any, port);
     address_set_v4(&found->list[1], (struct in_addr){htonl(INADDR_ANY)}, port);
     found->count = 2;

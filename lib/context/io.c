@@ -1,9 +1,9 @@
 /*
- * io.c: waiting for a descriptor, accepting, reading and writing under a context and a deadline.
- * See <lifecycle/io.h>; listening and connecting are in socket.c.
+ * io.c: waits for a descriptor, accepts, reads and writes under a context and a deadline. See
+ * <lifecycle/io.h>; socket.c listens and connects.
  *
- * Each call tries first and waits when there is nothing, so what has come always wins. The tries do
- * not block, whatever the descriptor is set to.
+ * Each call tries first and waits if there is nothing. So what has come wins over the end of the
+ * context and over the deadline. A try does not block, whatever the flags of the descriptor are.
  */
 #include <lifecycle/io.h>
 
@@ -29,7 +29,7 @@
 
 /* ---- between two tries ---- */
 
-/* So many tries in a row, of one worker, that need not wait. */
+/* After so many tries without a wait, a worker lets others run. */
 enum { TRIES_IN_A_ROW = 64 };
 
 /* What a call tries until it has succeeded. */
@@ -42,11 +42,11 @@ struct tries {
 };
 
 /*
- * How many tries in a row the worker has begun under a context that has ended. Contexts are told
- * apart by their addresses only: one that has the place of another is served less, if the worker
- * has never called under it before its end.
+ * Counts the tries in a row that the worker has begun under a context that has ended. Only their
+ * addresses distinguish contexts. A context at the address of another gets fewer tries, if the
+ * worker has not used it before its end.
  */
-static unsigned served_count(struct lc__task *task, const lc_context *context)
+static unsigned io_count_served(struct lc__task *task, const lc_context *context)
 {
     bool ended = lc_context_error(context) != NULL;
     bool same = ended && task->io_context == context;
@@ -56,15 +56,15 @@ static unsigned served_count(struct lc__task *task, const lc_context *context)
 }
 
 /*
- * Before each try. A descriptor that is always ready would else keep a fiber's thread from all
- * others, and keep the worker from ever seeing that it is to stop.
- * @return 0; or the code of the context's error, if enough was served since it has ended.
+ * Called before each try. Otherwise a descriptor that is always ready would keep other fibers from
+ * the thread, and the worker would never see that it is to stop.
+ * @return 0; or the code of the context's error, after enough tries since it has ended.
  */
-static int try_begin(const struct tries *tries)
+static int tries_begin(const struct tries *tries)
 {
     lc__task_check();
     struct lc__task *task = lc__task_current();
-    if (served_count(task, tries->context) >= TRIES_IN_A_ROW)
+    if (io_count_served(task, tries->context) >= TRIES_IN_A_ROW)
         return lc_error_code(lc_context_error(tries->context));
     if (++task->io_tries < TRIES_IN_A_ROW)
         return 0;
@@ -84,11 +84,11 @@ int lc_wait_fd(lc_context *context, int fd, short events, int64_t deadline)
 }
 
 /*
- * A try has found nothing. After a hang-up or an error it was the last: a Unix listener that was
- * shut down, for one, is reported as ready for ever, and there is nothing to accept.
- * @return 0 once another try is worth it; -EIO: none is.
+ * Called when a try has found nothing. After a hang-up or an error that try was the last: poll(2)
+ * reports a Unix listener that was shut down, for example, as ready for ever, with nothing to
+ * accept. @return 0: try again; -EIO: a further try is useless; or an error of the wait.
  */
-static int try_wait(struct tries *tries)
+static int tries_wait(struct tries *tries)
 {
     if (tries->seen & (POLLERR | POLLHUP))
         return -EIO;
@@ -99,7 +99,7 @@ static int try_wait(struct tries *tries)
     return 0;
 }
 
-static bool is_stream_socket(int fd)
+static bool io_is_stream_socket(int fd)
 {
     int type = 0;
     socklen_t size = sizeof type;
@@ -107,26 +107,26 @@ static bool is_stream_socket(int fd)
 }
 
 /*
- * In a simulation with early wake-ups, a stream moves fewer bytes at a time than it could. What
- * else there is may give or take its bytes only together.
+ * In a simulation with early wake-ups, a stream moves fewer bytes at a time than it could. A
+ * descriptor that is no stream may need its bytes all at once.
  */
-static size_t size_cut(int fd, size_t size)
+static size_t io_cut_size(int fd, size_t size)
 {
     struct lc__simulation *simulation = lc__task_current()->simulation;
     size_t cut = simulation ? lc__simulation_part(simulation, size) : size;
-    return cut == size || is_stream_socket(fd) ? cut : size;
+    return cut == size || io_is_stream_socket(fd) ? cut : size;
 }
 
 /*
- * What a worker does before it writes happens before what another does once it has read that. To
- * ThreadSanitizer, which does not see the raw calls, it is told for all descriptors together.
+ * What a worker does before a write happens before what another does after it has read the bytes.
+ * ThreadSanitizer does not see the raw calls; it gets one object for all descriptors.
  */
 static char moved;
 
 /* ---- reading ---- */
 
-/* One that is no socket is read when it is readable: it may be a blocking one. */
-static ssize_t read_once(int fd, void *buffer, size_t size)
+/* Reads a descriptor that is no socket only if it is readable, since it may block. */
+static ssize_t io_read_once(int fd, void *buffer, size_t size)
 {
     ssize_t got = lc__receive(fd, buffer, size);
     if (got != -ENOTSOCK)
@@ -144,14 +144,14 @@ ssize_t lc_read(lc_context *context, int fd, void *buffer, size_t size, int64_t 
     ssize_t got = -EAGAIN;
     if (size == 0)
         return 0;
-    size = size_cut(fd, size);
+    size = io_cut_size(fd, size);
     while (got == -EAGAIN) {
-        int result = try_begin(&tries);
+        int result = tries_begin(&tries);
         if (result < 0)
             return result;
-        got = read_once(fd, buffer, size);
+        got = io_read_once(fd, buffer, size);
         if (got == -EAGAIN)
-            result = try_wait(&tries);
+            result = tries_wait(&tries);
         if (result < 0)
             return result;
     }
@@ -161,8 +161,8 @@ ssize_t lc_read(lc_context *context, int fd, void *buffer, size_t size, int64_t 
 
 /* ---- writing ---- */
 
-/* As read_once; into a writable pipe PIPE_BUF bytes go without blocking. */
-static ssize_t write_once(int fd, const void *data, size_t size)
+/* As io_read_once(). A write of PIPE_BUF bytes to a writable pipe does not block. */
+static ssize_t io_write_once(int fd, const void *data, size_t size)
 {
     ssize_t sent = lc__send(fd, data, size);
     if (sent != -ENOTSOCK)
@@ -182,13 +182,13 @@ int lc_write_all(lc_context *context, int fd, const void *data, size_t size, int
     const char *at = data;
     lc__sanitizer_release(&moved);
     while (size > 0) {
-        int result = try_begin(&tries);
+        int result = tries_begin(&tries);
         if (result < 0)
             return result;
-        size_t part = size_cut(fd, size);
-        ssize_t sent = write_once(fd, at, part);
+        size_t part = io_cut_size(fd, size);
+        ssize_t sent = io_write_once(fd, at, part);
         if (sent == -EAGAIN) {
-            result = try_wait(&tries);
+            result = tries_wait(&tries);
             if (result < 0)
                 return result;
             continue;
@@ -196,7 +196,7 @@ int lc_write_all(lc_context *context, int fd, const void *data, size_t size, int
         if (sent < 0)
             return (int)sent;
         if (part < size)
-            lc_yield(); /* the other side sees the part by itself */
+            lc_yield(); /* so that the other side sees the part alone */
         at += sent;
         size -= (size_t)sent;
     }
@@ -205,20 +205,20 @@ int lc_write_all(lc_context *context, int fd, const void *data, size_t size, int
 
 /* ---- accepting ---- */
 
-/* Errors of the connection, not of the listener: accept(2) says to treat them as none. */
-static bool is_aborted(int code)
+/* Errors of the connection, not of the listener: accept(2) says to try again. */
+static bool accept_is_aborted(int code)
 {
     return code == -ECONNABORTED || code == -EPROTO || code == -ENOPROTOOPT || code == -EHOSTDOWN ||
            code == -EHOSTUNREACH || code == -ENETDOWN || code == -ENETUNREACH || code == -ENONET;
 }
 
-/* What passes by itself, once others have given something back. */
-static bool is_scarce(int code)
+/* Errors that go away when other workers or processes give something back. */
+static bool accept_is_scarce(int code)
 {
     return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
 }
 
-/* Whether to log it; for all listeners together, but a simulation's lines are its own. */
+/* Whether to log a line; counted for all listeners together, but apart for each simulation. */
 static bool scarcity_admits(uint64_t *left_out)
 {
     static struct lc__spinlock lock;
@@ -243,7 +243,7 @@ static void scarcity_log(int listener, int code, int64_t pause)
            listener, strerror(-code), pause / LC_MILLISECOND, left_out);
 }
 
-/* Pauses, longer each time. @return 0 if the accept is to be tried again. */
+/* Pauses, longer each time. @return 0: try again; or an error of the wait. */
 static int scarcity_pause(const struct tries *tries, int code, int64_t *pause)
 {
     *pause = *pause == 0 ? 10 * LC_MILLISECOND : *pause * 2;
@@ -261,7 +261,7 @@ static int accept_once(int listener)
     return lc__memory_must_fail() ? -EMFILE : lc__accept(listener);
 }
 
-/* Of two workers that find one connection, one would be kept by a blocking listener. */
+/* A blocking listener would block the second of two workers that find one connection. */
 static int listener_unblock(int listener)
 {
     int flags = fcntl(listener, F_GETFL);
@@ -279,7 +279,7 @@ int lc_accept(lc_context *context, int listener, int *fd, int64_t deadline)
     *fd = -1;
     int result = listener_unblock(listener);
     while (result == 0) {
-        result = try_begin(&tries);
+        result = tries_begin(&tries);
         if (result < 0)
             return result;
         result = accept_once(listener);
@@ -288,11 +288,11 @@ int lc_accept(lc_context *context, int listener, int *fd, int64_t deadline)
             return 0;
         }
         if (result == -EAGAIN)
-            result = try_wait(&tries);
-        if (is_aborted(result))
+            result = tries_wait(&tries);
+        if (accept_is_aborted(result))
             result = 0;
-        else if (is_scarce(result)) /* the wait needs a descriptor too */
+        else if (accept_is_scarce(result)) /* the wait needs a descriptor too */
             result = scarcity_pause(&tries, result, &pause);
     }
-    return result == -EIO ? -EINVAL : result; /* hung up: it listens no more */
+    return result == -EIO ? -EINVAL : result; /* a hang-up: it does not listen any more */
 }

@@ -1,5 +1,5 @@
 /*
- * socket.c: listening and connecting. See <lifecycle/io.h>.
+ * socket.c: listens and connects. See <lifecycle/io.h>.
  *
  * In a simulation the addresses are private Unix addresses (address.c), and all else is the same.
  */
@@ -38,9 +38,9 @@ static void socket_switch(int fd, int level, int option, int value)
     setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/* ---- saying what went wrong ---- */
+/* ---- errors ---- */
 
-/* A host and a port, as they are written: with brackets where the host has colons itself. */
+/* A host and a port as text. A host with colons is in brackets. */
 struct target {
     char text[280];
 };
@@ -54,7 +54,7 @@ static struct target target_write(const char *host, const char *port)
     return target;
 }
 
-static lc_error *path_error(const char *what, const char *path, int code)
+static lc_error *socket_path_error(const char *what, const char *path, int code)
 {
     const size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
     if (code == -EINVAL && !(path && *path))
@@ -68,13 +68,13 @@ static lc_error *path_error(const char *what, const char *path, int code)
     return lc_error_new(code, "cannot %s %s: %s", what, path, strerror(-code));
 }
 
-static lc_error *place_missing(const char *call)
+static lc_error *socket_place_missing(const char *call)
 {
     return lc_error_new(-EINVAL, "%s needs a place for the descriptor", call);
 }
 
 /* @return NULL, and the port's number; or the error of a bad argument. */
-static lc_error *port_check(const char *call, const char *port, int least, unsigned *number)
+static lc_error *socket_check_port(const char *call, const char *port, int least, unsigned *number)
 {
     int parsed = lc__address_port(port);
     if (parsed < least)
@@ -87,7 +87,7 @@ static lc_error *port_check(const char *call, const char *port, int least, unsig
 /* ---- listening ---- */
 
 /* @return the descriptor, or a negative errno. */
-static int listen_at(const struct lc__address *address)
+static int socket_listen_at(const struct lc__address *address)
 {
     int family = address->at.any.sa_family;
     int fd = socket_make(family);
@@ -106,8 +106,8 @@ static int listen_at(const struct lc__address *address)
     return code;
 }
 
-/* The next address is tried only if this machine does not have this one. */
-static bool is_not_here(int code)
+/* Whether this machine does not have the address: only then the next one is tried. */
+static bool socket_is_not_here(int code)
 {
     return code == -EADDRNOTAVAIL || code == -EAFNOSUPPORT;
 }
@@ -118,15 +118,15 @@ lc_error *lc_listen(const char *host, const char *port, int *fd)
     unsigned number = 0;
     lc__task_check();
     if (!fd)
-        return place_missing("lc_listen");
+        return socket_place_missing("lc_listen");
     *fd = -1;
-    lc_error *mistake = port_check("lc_listen", port, 0, &number);
+    lc_error *mistake = socket_check_port("lc_listen", port, 0, &number);
     if (mistake)
         return mistake;
     int result = lc__addresses_to_listen(host, number, &found);
     for (size_t i = 0; i < found.count; i++) {
-        result = listen_at(&found.list[i]);
-        if (!is_not_here(result))
+        result = socket_listen_at(&found.list[i]);
+        if (!socket_is_not_here(result))
             break;
     }
     if (result < 0)
@@ -154,12 +154,12 @@ int lc_fd_port(int fd)
 /* ---- listening at a path ---- */
 
 /*
- * Of several processes that find one stale file each would remove it, and the last the socket that
- * another has just made. So what binds in a directory takes turns. It goes without the lock if the
- * directory cannot be opened, and after a second: something else keeps it. @return what is to be
- * closed, or negative.
+ * Locks the directory of the path. If several processes found one stale file, each would remove it,
+ * and the last would remove the socket that another has just made. The caller goes on without the
+ * lock if the directory cannot be opened, or if another process holds the lock for a second.
+ * @return a descriptor that the caller closes, or a negative number.
  */
-static int turn_take(const char *path)
+static int socket_lock_directory(const char *path)
 {
     enum { TRIES = 1000 };
     char copy[sizeof((struct sockaddr_un *)0)->sun_path];
@@ -170,8 +170,8 @@ static int turn_take(const char *path)
     return lock;
 }
 
-/* Whether the file is a socket on which nothing listens. @return 0, or why it is to stay. */
-static int stale_check(const char *path, const struct lc__address *address)
+/* @return 0: the file is a socket on which nothing listens; or why it has to stay. */
+static int socket_check_stale(const char *path, const struct lc__address *address)
 {
     struct stat status;
     if (lstat(path, &status) < 0)
@@ -189,17 +189,17 @@ static int stale_check(const char *path, const struct lc__address *address)
 }
 
 /* @return the descriptor, or a negative errno. */
-static int listen_at_path(const char *path, const struct lc__address *address)
+static int socket_listen_at_path(const char *path, const struct lc__address *address)
 {
-    int result = listen_at(address);
+    int result = socket_listen_at(address);
     if (result != -EADDRINUSE)
         return result;
-    result = stale_check(path, address);
+    result = socket_check_stale(path, address);
     if (result < 0)
         return result;
     if (unlink(path) < 0 && errno != ENOENT)
         return -errno;
-    return listen_at(address);
+    return socket_listen_at(address);
 }
 
 lc_error *lc_listen_unix(const char *path, int *fd)
@@ -207,32 +207,32 @@ lc_error *lc_listen_unix(const char *path, int *fd)
     struct lc__address address;
     lc__task_check();
     if (!fd)
-        return place_missing("lc_listen_unix");
+        return socket_place_missing("lc_listen_unix");
     *fd = -1;
     int result = lc__address_of_path(path, true, &address);
     if (result == 0 && lc__task_current()->simulation) {
-        result = listen_at(&address);
+        result = socket_listen_at(&address);
     } else if (result == 0) {
-        lc__task_shield(); /* the lock is held over a sleep */
-        int lock = turn_take(path);
-        result = listen_at_path(path, &address);
+        lc__task_shield(); /* the sleep would otherwise not give the lock back */
+        int lock = socket_lock_directory(path);
+        result = socket_listen_at_path(path, &address);
         if (lock >= 0)
             lc__close(lock);
         lc__task_unshield();
     }
     if (result < 0)
-        return path_error("listen on", path, result);
+        return socket_path_error("listen on", path, result);
     *fd = result;
     return NULL;
 }
 
 /* ---- connecting ---- */
 
-/* One connecting, to one of several addresses. */
+/* An attempt to connect to one of several addresses. */
 struct attempt {
     lc_context *context;
     int64_t deadline;
-    bool cut_short; /* the wait has ended it: by the context, the deadline, or the task's end */
+    bool cut_short; /* the context, the deadline, or the end of the task has ended it */
 };
 
 /* As lc_context_wait_any, but -EINTR if the task must end. */
@@ -246,7 +246,7 @@ static int attempt_wait(struct attempt *attempt, lc_waitable *waitable, size_t c
     return result;
 }
 
-/* The listener's queue is full, of which a Unix socket is not told when it has room again. */
+/* The listener's queue is full. The kernel does not report when a Unix socket has room again. */
 static int attempt_pause(struct attempt *attempt, int64_t *pause)
 {
     *pause = *pause == 0 ? LC_MILLISECOND : *pause * 2;
@@ -261,7 +261,7 @@ static int attempt_pause(struct attempt *attempt, int64_t *pause)
     return result;
 }
 
-/* What has become of a connect under way. */
+/* @return the result of a connect that is under way. */
 static int attempt_finish(struct attempt *attempt, int fd)
 {
     lc_waitable writable = lc_on_fd(fd, POLLOUT);
@@ -278,7 +278,7 @@ static int attempt_finish(struct attempt *attempt, int fd)
 }
 
 /* @return the descriptor, or a negative errno. */
-static int connect_to(struct attempt *attempt, const struct lc__address *address)
+static int attempt_connect(struct attempt *attempt, const struct lc__address *address)
 {
     int64_t pause = 0;
     int fd = socket_make(address->at.any.sa_family);
@@ -300,8 +300,8 @@ static int connect_to(struct attempt *attempt, const struct lc__address *address
     return result;
 }
 
-/* One that does not answer leaves the others their share of the time. */
-static int64_t deadline_share(int64_t deadline, size_t left)
+/* The deadline of one of `left` addresses: each gets its share of the time. */
+static int64_t attempt_deadline(int64_t deadline, size_t left)
 {
     int64_t now = lc_now();
     if (deadline == LC_FOREVER || deadline <= now)
@@ -309,13 +309,14 @@ static int64_t deadline_share(int64_t deadline, size_t left)
     return now + (deadline - now) / (int64_t)left;
 }
 
-/* @return the descriptor, or why the last of them could not be connected to. */
-static int connect_to_any(lc_context *context, const struct lc__addresses *found, int64_t deadline)
+/* @return the descriptor, or the error of the last address. */
+static int socket_connect_to_any(lc_context *context, const struct lc__addresses *found,
+                                 int64_t deadline)
 {
     int result = -ECONNREFUSED;
     for (size_t i = 0; i < found->count; i++) {
-        struct attempt attempt = {context, deadline_share(deadline, found->count - i), false};
-        result = connect_to(&attempt, &found->list[i]);
+        struct attempt attempt = {context, attempt_deadline(deadline, found->count - i), false};
+        result = attempt_connect(&attempt, &found->list[i]);
         bool shared = result == -ETIMEDOUT && !lc_context_error(context);
         if (result >= 0 || (attempt.cut_short && !shared))
             break;
@@ -323,8 +324,8 @@ static int connect_to_any(lc_context *context, const struct lc__addresses *found
     return result;
 }
 
-/* Whether the code is that of the context's end; then it is told by the context's own error. */
-static bool is_end_of(const lc_context *context, int code)
+/* Whether the code is that of the context's error, which then becomes the cause. */
+static bool context_ended_by(const lc_context *context, int code)
 {
     const lc_error *ended = lc_context_error(context);
     return ended && lc_error_code(ended) == code;
@@ -337,9 +338,9 @@ lc_error *lc_connect(lc_context *context, const char *host, const char *port, in
     unsigned number = 0;
     lc__task_check();
     if (!fd)
-        return place_missing("lc_connect");
+        return socket_place_missing("lc_connect");
     *fd = -1;
-    lc_error *mistake = port_check("lc_connect", port, 1, &number);
+    lc_error *mistake = socket_check_port("lc_connect", port, 1, &number);
     if (!mistake && !(host && *host))
         mistake = lc_error_new(-EINVAL, "lc_connect needs a host");
     if (mistake)
@@ -348,10 +349,10 @@ lc_error *lc_connect(lc_context *context, const char *host, const char *port, in
     if (result == 0 || !lc__address_is_name(host))
         result = lc__addresses_to_connect(host, number, &found);
     if (result == 0)
-        result = connect_to_any(context, &found, deadline);
+        result = socket_connect_to_any(context, &found, deadline);
     if (result < 0)
-        lc__task_check(); /* one that must end does not go on */
-    if (result < 0 && is_end_of(context, result))
+        lc__task_check(); /* does not return if the task must end */
+    if (result < 0 && context_ended_by(context, result))
         return lc_error_wrap(lc_error_ref(lc_context_error(context)), result,
                              "cannot connect to %s", target_write(host, port).text);
     if (result < 0)
@@ -366,19 +367,19 @@ lc_error *lc_connect_unix(lc_context *context, const char *path, int *fd, int64_
     struct lc__address address;
     lc__task_check();
     if (!fd)
-        return place_missing("lc_connect_unix");
+        return socket_place_missing("lc_connect_unix");
     *fd = -1;
     int result = lc__address_of_path(path, false, &address);
     struct attempt attempt = {context, deadline, false};
     if (result == 0)
-        result = connect_to(&attempt, &address);
+        result = attempt_connect(&attempt, &address);
     if (result < 0)
-        lc__task_check(); /* one that must end does not go on */
-    if (result < 0 && is_end_of(context, result))
+        lc__task_check(); /* does not return if the task must end */
+    if (result < 0 && context_ended_by(context, result))
         return lc_error_wrap(lc_error_ref(lc_context_error(context)), result,
                              "cannot connect to %s", path);
     if (result < 0)
-        return path_error("connect to", path, result);
+        return socket_path_error("connect to", path, result);
     *fd = result;
     return NULL;
 }

@@ -98,7 +98,7 @@ static inline int lc__handle_wait(lc_handle *handle, int64_t deadline)
     return lc__handle_wait_or_end(handle, NULL, deadline);
 }
 
-/* A handle whose close ends a wait for something else, such as the `done` of a context. */
+/* A handle that ends a wait for something else by its close, such as the `done` of a context. */
 struct lc__end {
     lc_handle *handle;        /* NULL: nothing ends the wait */
     struct lc__waiter waiter; /* its parker is that of the wait */

@@ -65,8 +65,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
                "the handler uses these");
 
 /*
- * Store/load handshake with lc__signals_show(), whose caller stores the waiter and then looks at
- * the bits. A wake-up too many makes the waiter look at the bits once more.
+ * Store/load handshake with lc__signals_show(), which stores the waiter and then loads the bits. A
+ * wake-up too many makes the waiter look at the bits once more.
  */
 static void signals_notify(struct lc_process_signals *watch, uint64_t bit, bool in_handler)
 {
