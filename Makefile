@@ -324,7 +324,7 @@ C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* exampl
 # The targets stay as they were written, letter by letter.
 LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targets/shop.h tests/targets/shop_test.c,\
               $(C_FILES))
-LINT    := lint-format lint-floors lint-headers lint-symbols lint-abi lint-shown lint-links lint-gcc lint-clang \
+LINT    := lint-format lint-floors lint-headers lint-symbols lint-abi lint-shown lint-links lint-inside lint-gcc lint-clang \
            lint-tidy lint-cppcheck
 .PHONY: $(LINT) lint-columns lint-layers lint-statics lint-words lint-subjects
 
@@ -368,6 +368,9 @@ lint-shown:
 
 lint-links:
 	@tests/lint/links $(wildcard *.md docs/*.md)
+
+lint-inside:
+	@tests/lint/inside docs/inside.md
 
 # What clang warns of does not depend on how much it optimises; GCC sees more when it does.
 lint-clang: private FASTER = CFLAGS='-O0'
