@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +55,19 @@ unsigned long lack_counted(int kind)
 unsigned long lack_refused(int kind)
 {
     return atomic_load(&refused[kind]);
+}
+
+static sem_t refused_threads;
+
+__attribute__((constructor)) static void count_from_zero(void)
+{
+    sem_init(&refused_threads, 0, 0);
+}
+
+void lack_await_thread(void)
+{
+    while (sem_wait(&refused_threads) != 0)
+        continue; /* a signal came between */
 }
 
 static bool is_refused(int kind)
@@ -134,8 +148,10 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                    void *arg)
 {
-    if (is_refused(LACK_THREAD))
+    if (is_refused(LACK_THREAD)) {
+        sem_post(&refused_threads);
         return EAGAIN;
+    }
     return REAL(pthread_create)(thread, attributes, run, arg);
 }
 

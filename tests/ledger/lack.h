@@ -17,5 +17,7 @@ void lack_begin(int kind, unsigned long nth, bool for_good);
 /** How many requests there were, and how many of them failed. */
 unsigned long lack_counted(int kind);
 unsigned long lack_refused(int kind);
+/** Waits until one more request for a thread has failed than calls of this have returned. */
+void lack_await_thread(void);
 
 #endif

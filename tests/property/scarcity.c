@@ -739,6 +739,7 @@ struct outcome {
 static void (*begin_lack)(int kind, unsigned long nth, bool for_good);
 static unsigned long (*lack_counts)(int kind);
 static unsigned long (*lack_refusals)(int kind);
+static void (*await_refused_thread)(void);
 
 static void begin(const struct request *request)
 {
@@ -838,56 +839,111 @@ static const char *judge(const struct outcome *outcome, int status, const struct
     return outcome->answer < 0 && outcome->refused == 0 ? "it fails although nothing lacks" : NULL;
 }
 
-static const char *run_attempt(const struct request *request, struct outcome *outcome, bool silent)
+/* An attempt, and where its process writes what has become of it. */
+struct attempt {
+    struct request request;
+    struct outcome *outcome;
+    pid_t process; /* 0: there is none */
+};
+
+static void attempt_begin(struct attempt *attempt, bool silent)
+{
+    *attempt->outcome = (struct outcome){0};
+    attempt->process = fork();
+    if (attempt->process == 0)
+        be_attempt(&attempt->request, attempt->outcome, silent);
+}
+
+/* @return what is wrong; NULL: nothing. */
+static const char *attempt_end(struct attempt *attempt)
 {
     struct rusage used;
     int status;
-    *outcome = (struct outcome){0};
-    pid_t child = fork();
-    if (child == 0)
-        be_attempt(request, outcome, silent);
-    if (child < 0 || wait4(child, &status, 0, &used) != child)
+    pid_t process = attempt->process;
+    attempt->process = 0;
+    if (process < 0 || wait4(process, &status, 0, &used) != process)
         return "no process";
-    return judge(outcome, status, &used);
-}
-
-/* @return whether all was well. What is not is shown again with its log. */
-static bool try(const struct request *request, struct outcome *outcome)
-{
-    const char *mistake = run_attempt(request, outcome, true);
-    if (!mistake)
-        return true;
-    fprintf(stderr, "\n%s, %s %lu%s: %s (answer %d, %zu allocations left)\n",
-            request->scenario->name, kind_names[request->kind], request->nth,
-            request->for_good ? " and all that follow" : "", mistake, outcome->answer,
-            outcome->left);
-    run_attempt(request, outcome, false);
-    return false;
+    return judge(attempt->outcome, status, &used);
 }
 
 /* ---- all of them ---- */
 
-enum { SHOWN_MAX = 6 };
+/* Most of an attempt's time is spent in waits: so several run at once. */
+enum { SHOWN_MAX = 6, AT_ONCE = 16 };
 
+static struct attempt running[AT_ONCE];
 static unsigned wrong;
+static unsigned long refused;
+
+/* What was wrong is shown again with its log. */
+static void finish(struct attempt *attempt)
+{
+    const struct request *request = &attempt->request;
+    const struct outcome *outcome = attempt->outcome;
+    if (attempt->process == 0)
+        return;
+    const char *mistake = attempt_end(attempt);
+    refused += outcome->refused;
+    if (!mistake)
+        return;
+    wrong++;
+    fprintf(stderr, "\n%s, %s %lu%s: %s (answer %d, %zu allocations left)\n",
+            request->scenario->name, kind_names[request->kind], request->nth,
+            request->for_good ? " and all that follow" : "", mistake, outcome->answer,
+            outcome->left);
+    attempt_begin(attempt, false);
+    attempt_end(attempt);
+}
+
+static void finish_all(void)
+{
+    for (int i = 0; i < AT_ONCE; i++)
+        finish(&running[i]);
+}
+
+/* In the place of the one that began first. */
+static void try(const struct request *request)
+{
+    static unsigned tried;
+    struct attempt *attempt = &running[tried++ % AT_ONCE];
+    finish(attempt);
+    attempt->request = *request;
+    attempt_begin(attempt, true);
+}
+
+/* Without a lack. @return how many requests the scenario makes. */
+static unsigned long count_requests(const struct scenario *scenario, int kind)
+{
+    struct attempt *attempt = &running[0];
+    attempt->request = (struct request){scenario, kind, 0, false};
+    attempt_begin(attempt, true);
+    finish(attempt);
+    return attempt->outcome->counted;
+}
 
 /* Some of the requests that the scenario makes fail: all, if they are few. */
-static unsigned long try_some(struct request *request, struct outcome *outcome, uint64_t *seed)
+static void try_some(const struct scenario *scenario, int kind, uint64_t *seed)
 {
-    unsigned long counted = outcome->counted;
-    unsigned long refused = 0;
+    unsigned long counted = count_requests(scenario, kind);
     unsigned most = check_count(check_fewer(16), 100000);
     for (unsigned long i = 0; i < counted + 2 && i < most && wrong < SHOWN_MAX; i++) {
         bool all = counted + 2 <= most;
-        request->nth = 1 + (all ? i : check_random(seed) % (counted + 2));
-        request->for_good = false;
-        wrong += !try(request, outcome);
-        refused += outcome->refused;
-        request->for_good = true;
-        wrong += !try(request, outcome);
-        refused += outcome->refused;
+        struct request request = {scenario, kind,
+                                  1 + (all ? i : check_random(seed) % (counted + 2)), false};
+        try(&request);
+        request.for_good = true;
+        try(&request);
     }
-    return refused;
+    finish_all();
+}
+
+static bool share_outcomes(void)
+{
+    struct outcome *outcomes = mmap(NULL, AT_ONCE * sizeof *outcomes, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < AT_ONCE && outcomes != MAP_FAILED; i++)
+        running[i].outcome = &outcomes[i];
+    return outcomes != MAP_FAILED;
 }
 
 static bool find_interposer(void)
@@ -895,7 +951,8 @@ static bool find_interposer(void)
     *(void **)&begin_lack = dlsym(RTLD_DEFAULT, "lack_begin");
     *(void **)&lack_counts = dlsym(RTLD_DEFAULT, "lack_counted");
     *(void **)&lack_refusals = dlsym(RTLD_DEFAULT, "lack_refused");
-    return begin_lack && lack_counts && lack_refusals;
+    *(void **)&await_refused_thread = dlsym(RTLD_DEFAULT, "lack_await_thread");
+    return begin_lack && lack_counts && lack_refusals && await_refused_thread;
 }
 
 static int lack(int kind)
@@ -903,18 +960,11 @@ static int lack(int kind)
     const char *chosen = getenv("LC_CHECK_SCENARIO"); /* a part of a name */
     const char *given = getenv("SCARCITY_SEED");
     uint64_t seed = given ? strtoull(given, NULL, 0) : 0;
-    unsigned long refused = 0;
-    struct outcome *outcome =
-        mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (outcome == MAP_FAILED || !find_interposer())
+    if (!share_outcomes() || !find_interposer())
         return 2;
-    for (int i = 0; i < SCENARIOS; i++) {
-        struct request request = {&scenarios[i], kind, 0, false};
-        if (chosen && !strstr(scenarios[i].name, chosen))
-            continue;
-        wrong += !try(&request, outcome);
-        refused += try_some(&request, outcome, &seed);
-    }
+    for (int i = 0; i < SCENARIOS; i++)
+        if (!chosen || strstr(scenarios[i].name, chosen))
+            try_some(&scenarios[i], kind, &seed);
     return wrong > 0 ? 1 : refused == 0 ? 3 : 0;
 }
 
@@ -972,8 +1022,8 @@ static lc_error *make_starved(lc_component **component, void *arg)
 static void *end_after_attempts(void *unused)
 {
     (void)unused;
-    while (lack_refusals(LACK_THREAD) < 3)
-        usleep(1000); /* the attempts have no handle; a child that waits in vain is ended */
+    for (int attempts = 0; attempts < 3; attempts++)
+        await_refused_thread();
     kill(getpid(), SIGTERM);
     return NULL;
 }
