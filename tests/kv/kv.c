@@ -5,6 +5,7 @@
 #include "ledger/harness.h"
 #include "support/check.h"
 
+#include <lifecycle/handle.h>
 #include <lifecycle/time.h>
 
 #include <pthread.h>
@@ -230,7 +231,9 @@ struct writer {
     const struct server *server;
     unsigned number;
     _Atomic unsigned answered; /**< the last that was answered */
-    unsigned sent;             /**< the last that was sent */
+    unsigned wanted;           /**< at so many answers it closes `enough`; also at its end */
+    lc_handle *enough;
+    unsigned sent; /**< the last that was sent */
     pthread_t thread;
 };
 
@@ -247,28 +250,40 @@ static void *writer_run(void *arg)
         heard = client_send(client, request, strlen(request)) ? client_hear(client) : NOTHING;
         if (strncmp(heard, "HTTP/1.1 20", strlen("HTTP/1.1 20")) == 0)
             writer->answered = writer->sent;
+        if (writer->answered == writer->wanted)
+            lc_handle_close(writer->enough);
         while (strcmp(heard, "\r") != 0 && strcmp(heard, NOTHING) != 0)
             heard = client_hear(client);
     }
+    lc_handle_close(writer->enough);
     client_free(client);
     return NULL;
 }
 
-static void writers_start(struct writer *writers, const struct server *server)
+static void writers_start(struct writer *writers, const struct server *server, unsigned wanted)
 {
     for (unsigned i = 0; i < WRITERS; i++) {
-        writers[i] = (struct writer){.server = server, .number = i};
+        writers[i] = (struct writer){
+            .server = server, .number = i, .wanted = wanted, .enough = lc_handle_new()};
         pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]);
     }
 }
 
-/** Waits until each writer has had so many answers. */
-static void writers_wait(struct writer *writers, unsigned answered)
+/** Waits until each writer has had as many answers as it wants. */
+static void writers_wait(struct writer *writers)
 {
-    int64_t deadline = check_patience();
-    for (unsigned i = 0; i < WRITERS; i++)
-        while (writers[i].answered < answered && lc_now() < deadline)
-            usleep(1000); /* not a guess: the question is asked again until it is so */
+    for (unsigned i = 0; i < WRITERS; i++) {
+        CHECK_CLOSES(writers[i].enough);
+        CU_ASSERT_TRUE(writers[i].answered >= writers[i].wanted);
+    }
+}
+
+static void writers_end(struct writer *writers)
+{
+    for (unsigned i = 0; i < WRITERS; i++) {
+        pthread_join(writers[i].thread, NULL);
+        lc_handle_unref(writers[i].enough);
+    }
 }
 
 /** Under each key is what was answered last, or what was sent behind it. */
@@ -291,11 +306,10 @@ static void end_under_load(int signal, int status)
     struct writer writers[WRITERS];
     char *data = scratch_new();
     struct server *server = kv_start(data);
-    writers_start(writers, server);
-    writers_wait(writers, check_fewer(100));
+    writers_start(writers, server, check_fewer(100));
+    writers_wait(writers);
     CU_ASSERT_EQUAL(server_end(server, signal), status);
-    for (unsigned i = 0; i < WRITERS; i++)
-        pthread_join(writers[i].thread, NULL);
+    writers_end(writers);
     server_free(server);
     server = kv_start(data);
     check_kept(writers, server);
