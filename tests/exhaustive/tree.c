@@ -641,12 +641,28 @@ static struct {
     lc_automatic_shutdown automatic;
     lc_intensity limits[6];
     int limit_count;
+    unsigned share; /* of the shapes, of 1000; drawn by the seed */
+    uint64_t random;
 } choices;
+
+/* A large shape only if it is drawn. */
+static void explore_share(const struct shape *shape)
+{
+    if (shape->nodes <= 2 || check_random(&choices.random) % 1000 < choices.share)
+        explore(shape);
+}
+
+/* Another share each time; the long run explores all shapes. */
+static void draw_share(unsigned usual)
+{
+    choices.share = check_count(usual, 1000);
+    choices.random = check_seed();
+}
 
 static void choose_limits(struct shape *shape, int group)
 {
     if (group == shape->groups) {
-        explore(shape);
+        explore_share(shape);
         return;
     }
     for (int i = 0; i < choices.limit_count; i++) {
@@ -703,6 +719,7 @@ static void every_policy(void)
                             {LC_RESTARTS_NONE, 1, LC_STOP_PARENTS}},
            sizeof choices.limits);
     choices.limit_count = count_unless_slowed(3, 6, 2);
+    draw_share(250);
     for (int nodes = 1; nodes <= 3; nodes++)
         for_each_shape(nodes, explore_policies);
     report("policies for trees", 3);
@@ -719,6 +736,7 @@ static void escalation(void)
     choices.limits[0] = (lc_intensity){0, 5 * LC_SECOND, LC_STOP_PARENTS};
     choices.limits[1] = (lc_intensity){1, 1, LC_STOP_PARENTS};
     choices.limit_count = 2;
+    draw_share(250);
     for (int nodes = 1; nodes <= most; nodes++)
         for_each_shape(nodes, explore_policies);
     report("escalation in trees", most);
@@ -734,6 +752,7 @@ static void significance(void)
     choices.limits[0] = (lc_intensity){0, 5 * LC_SECOND, LC_STOP_PARENTS};
     choices.limits[1] = (lc_intensity){LC_RESTARTS_NONE, 1, LC_STOP};
     choices.limit_count = count_unless_slowed(2, 2, 1);
+    draw_share(1000);
     for (lc_automatic_shutdown automatic = LC_AUTOMATIC_SHUTDOWN_ANY;
          automatic <= LC_AUTOMATIC_SHUTDOWN_ALL; automatic++) {
         choices.automatic = automatic;

@@ -254,9 +254,6 @@ CHECK_SUITE(limits, "ledger: limits",
             {"a client that never reads does not delay the end",
              a_client_that_never_reads_does_not_delay_the_end});
 
-/*
- * Suites run in the order of their titles: this one is last, when most of the 30 s have passed
- * anyway.
- */
-CHECK_SUITE(patience_end, "ledger: the 30 s of a client that never reads are over",
+/* Suites run in the order of their titles: this one is last, when the 30 s have passed anyway. */
+CHECK_SUITE(patience_end, "waits: the ledger's 30 s for a client that never reads",
             {"it is dropped, and no other client notices", a_client_that_never_reads_is_dropped});

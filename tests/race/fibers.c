@@ -21,9 +21,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Once for each difference of the two sides' pauses, in each of three ways: see RACE_ROUNDS. */
 #define ROUNDS check_fewer(check_count(500, 50000))
-/* Of races in which threads come and go. */
-#define THREAD_ROUNDS check_fewer(check_count(500, 20000))
+/* Of races in which threads come and go, which takes longer than the pauses. */
+#define THREAD_ROUNDS check_fewer(check_count(250, 20000))
 
 /* Runs a race by two fibers, and by a thread and a fiber, either way round. */
 static void every_way(const struct race *race, void *arg, unsigned rounds)
@@ -76,7 +77,7 @@ static void close_against_wait(void)
 {
     struct closing closing = {.random = check_seed()};
     struct race race = {new_handle, wait_and_free, close_it, judge_free};
-    every_way(&race, &closing, 4 * ROUNDS); /* the plainest of all */
+    every_way(&race, &closing, 4 * ROUNDS); /* what all the others build on */
 }
 
 static void wait_shortly(void *arg)

@@ -1,6 +1,6 @@
 /*
  * halt.c: signal against halt, release against halt: in each order none of them is lost. In a child
- * process, whose SIGTERM it is.
+ * process, which receives the SIGTERM.
  */
 #include "support/check.h"
 #include "support/race.h"
@@ -58,7 +58,7 @@ CHECK_CHILD(signal_against_halt)
 {
     struct halting halting = {.error = lc_error_new(-EIO, "halted")};
     struct race race = {begin_watch, halt, terminate, judge_terminated};
-    unsigned wrong = race_run(&race, &halting, check_count(10000, 100000));
+    unsigned wrong = race_run(&race, &halting, RACE_ROUNDS);
     lc_error_unref(halting.error);
     return wrong == 0 ? 0 : 1;
 }
@@ -94,7 +94,7 @@ CHECK_CHILD(release_against_halt)
 {
     struct halting halting = {.error = lc_error_new(-EIO, "halted")};
     struct race race = {quieten, halt, release, judge_released};
-    unsigned wrong = race_run(&race, &halting, check_count(10000, 100000));
+    unsigned wrong = race_run(&race, &halting, RACE_ROUNDS);
     lc_error_unref(halting.error);
     return wrong == 0 ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 /*
- * races.c: pairs of calls let loose at the same moment, 10,000 rounds each on one processor and on
+ * races.c: pairs of calls let loose at the same moment, many rounds each on one processor and on
  * two. What is judged is what must hold in each order.
  */
 #include "support/check.h"
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define ROUNDS check_count(10000, 100000)
+#define ROUNDS RACE_ROUNDS
 
 static bool closes(lc_handle *handle)
 {

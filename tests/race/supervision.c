@@ -14,7 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDS check_fewer(check_count(400, 4000))
+/*
+ * A round starts, stirs and ends a whole graph or tree: it is a storm of its own, with an order of its
+ * own, and meets each call some dozens of times.
+ */
+#define ROUNDS check_fewer(check_count(150, 4000))
 
 /* ---- a tree ---- */
 

@@ -15,7 +15,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define ROUNDS check_fewer(check_count(10000, 50000))
+/* A round of these makes a group, and mostly threads. */
+#define ROUNDS check_fewer(check_count(2500, 50000))
 
 static const lc_worker_kind kinds[] = {LC_FIBER, LC_THREAD};
 
@@ -267,7 +268,7 @@ static bool waited_with_many(void *arg)
 static void last_end_against_many_waits(void)
 {
     struct field field = {.kind = LC_THREAD, .random = check_seed()};
-    CU_ASSERT_EQUAL(race_repeat(waited_with_many, &field, ROUNDS / 40), 0);
+    CU_ASSERT_EQUAL(race_repeat(waited_with_many, &field, ROUNDS / 20), 0);
 }
 
 /* ---- two sides ---- */
@@ -312,7 +313,7 @@ static void start_against_cancel(void)
         struct field field = {.kind = kinds[i / 2]};
         if (i % 2)
             field.crowd = crowd_gather(&crowd);
-        CU_ASSERT_EQUAL(race_run(&race, &field, i % 2 ? ROUNDS / 40 : ROUNDS / 2), 0);
+        CU_ASSERT_EQUAL(race_run(&race, &field, i % 2 ? ROUNDS / 20 : ROUNDS / 2), 0);
         if (field.crowd)
             crowd_leave(field.crowd);
     }
@@ -367,7 +368,7 @@ static void starts_against_the_limit(void)
         struct field field = {.kind = kinds[i / 2]};
         if (i % 2)
             field.crowd = crowd_gather(&crowd);
-        CU_ASSERT_EQUAL(race_run(&race, &field, ROUNDS / 40), 0);
+        CU_ASSERT_EQUAL(race_run(&race, &field, ROUNDS / 20), 0);
         if (field.crowd)
             crowd_leave(field.crowd);
     }

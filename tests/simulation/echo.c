@@ -209,7 +209,7 @@ static void run_seed(const void *arg, uint64_t seed)
 static void clients_are_served_until_the_end(void)
 {
     all_well = all_cut = 0;
-    check_seeds(run_seed, NULL);
+    check_seeds_large(run_seed, NULL);
     CU_ASSERT_TRUE(all_well > 0);
     CU_ASSERT_TRUE(all_cut > 0);
 }

@@ -21,6 +21,13 @@ void race_meet(struct race_gate *gate, unsigned expected);
  */
 void race_stagger(uint64_t *random);
 
+/**
+ * Rounds of a race: race_stagger draws the pause of each side from 256 lengths, so the difference of
+ * the two takes 511 values. 2,500 rounds meet each about five times, on one processor and on two; and
+ * each run of the tests draws others. The long run has 100,000.
+ */
+#define RACE_ROUNDS check_count(2500, 100000)
+
 /** A race: each round both sides run at once, each on a thread that lives as long as the race. */
 struct race {
     void (*prepare)(void *arg); /**< on the caller's thread, before each round; may be NULL */

@@ -65,10 +65,10 @@ static void ignore(const lc_log_record *record, void *arg)
     (void)record;
 }
 
-static unsigned count_seeds(void)
+static unsigned count_seeds(unsigned usual)
 {
     const char *given = getenv("LC_CHECK_SEEDS");
-    return given ? (unsigned)strtoul(given, NULL, 0) : check_fewer(check_count(1000, 10000));
+    return given ? (unsigned)strtoul(given, NULL, 0) : check_fewer(check_count(usual, 10000));
 }
 
 static void write_repetition(char *text, size_t size, uint64_t seed)
@@ -90,11 +90,10 @@ static bool passes(void (*run)(const void *arg, uint64_t seed), const void *arg,
     return CU_get_number_of_failures() == failed;
 }
 
-void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg)
+static void run_seeds(unsigned count, void (*run)(const void *arg, uint64_t seed), const void *arg)
 {
     static const lc_log_sink quiet = {.size = sizeof(lc_log_sink), .write = ignore};
     static char repetition[1024];
-    unsigned count = count_seeds();
     simulate_little();
     check_say_on_crash(repetition);
     check_log_rest(count > 1 ? &quiet : NULL);
@@ -107,4 +106,14 @@ void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg)
         printf("\n%s    ", repetition);
     check_log_rest(NULL);
     check_say_on_crash(NULL);
+}
+
+void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg)
+{
+    run_seeds(count_seeds(1000), run, arg);
+}
+
+void check_seeds_large(void (*run)(const void *arg, uint64_t seed), const void *arg)
+{
+    run_seeds(count_seeds(250), run, arg);
 }

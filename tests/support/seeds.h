@@ -14,5 +14,7 @@
  * but one seed.
  */
 void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg);
+/** The same with a quarter of the seeds, for worlds of a hundred fibers: each has many orders in it. */
+void check_seeds_large(void (*run)(const void *arg, uint64_t seed), const void *arg);
 
 #endif
