@@ -209,7 +209,7 @@ static void each_node_has_its_own_pause(void)
                                         .steady = LC_NONE,
                                         .pause_first = true};
     graph_begin(graph);
-    RUNS(user, 1);
+    node_enters(user, LC_NODE_READY); /* the last event of the start */
     node_order(one, 1, NODE_FAIL);
     node_enters(one, LC_NODE_BACKOFF);
     node_order(two, 1, NODE_FAIL);
@@ -494,7 +494,7 @@ static void an_overdue_instance_blocks_the_restart(void)
     stuck->options.stop_timeout = 3 * LC_SECOND;
     check_log_capture();
     graph_begin(graph);
-    RUNS(user, 1);
+    node_enters(user, LC_NODE_READY); /* the last event of the start */
     node_order(stuck, 1, NODE_SIGNAL);
     node_enters(stuck, LC_NODE_FAILING);
     check_clock_advance(graph->clock, 3 * LC_SECOND - 1);

@@ -208,18 +208,25 @@ CHECK_CHILD(simulations_that_leave_nothing)
     return status;
 }
 
-static void nothing(void *arg)
+static void wait_for_close(void *handle)
 {
-    (void)arg;
+    lc_handle_wait(handle, LC_FOREVER);
+    lc_handle_unref(handle);
 }
 
-/* A fiber has run, and the thread for it is still there. */
+/* While a fiber waits, so that there is a thread for it. */
 CHECK_CHILD(simulation_beside_threads)
 {
+    lc_handle *over = lc_handle_new();
     lc_fiber_options fiber = {.size = sizeof fiber};
-    fiber.run = nothing;
-    lc_fiber_start(&fiber);
-    return run_program(LC_SIMULATION(.test = pass));
+    fiber.run = wait_for_close;
+    fiber.arg = lc_handle_ref(over);
+    if (lc_fiber_start(&fiber) != 0)
+        return 2;
+    int status = run_program(LC_SIMULATION(.test = pass));
+    lc_handle_close(over);
+    lc_handle_unref(over);
+    return status;
 }
 
 /* ---- what is seen of them ---- */
