@@ -44,12 +44,13 @@ struct lc__task {
     void (*unwind)(void);           /* worker.c: runs the deferred calls; NULL: there are none */
     /* loop.c: calls what needs a large stack and does not wait; NULL: the task has a large one */
     void (*with_room)(void (*run)(void *arg), void *arg);
-    struct lc__isolate *isolate; /* isolate.c: the isolate that it handles an event of; or NULL */
+    struct lc__isolate *isolate; /* run.c: it handles an event of this isolate; or NULL */
     /*
-     * Set by a thread that makes the task end; lc__task_check() calls it, and it does not return.
+     * control.c: set by a thread that makes the task end; lc__task_check() calls it and does not
+     * return.
      * NULL: the task goes on.
      */
-    void (*_Atomic doom)(void);
+    void (*_Atomic end_now)(void);
     unsigned io_tries;           /* io.c: since other workers have run */
     unsigned io_served;          /* io.c: since the end of io_context */
     const void *io_context;      /* io.c: of the last call, if it had ended; compared only */
@@ -87,7 +88,7 @@ static inline bool lc__task_can_end(const struct lc__task *task)
 /* Whether the next lc__task_check does not return. */
 static inline bool lc__task_must_end(const struct lc__task *task)
 {
-    return atomic_load_explicit(&task->doom, memory_order_relaxed) && lc__task_can_end(task);
+    return atomic_load_explicit(&task->end_now, memory_order_relaxed) && lc__task_can_end(task);
 }
 
 /*
@@ -96,11 +97,11 @@ static inline bool lc__task_must_end(const struct lc__task *task)
  */
 static inline void lc__task_check(void)
 {
-    void (*doom)(void) = lc__task_running
-                             ? atomic_load_explicit(&lc__task_running->doom, memory_order_relaxed)
-                             : NULL;
-    if (doom)
-        doom();
+    void (*end_now)(void) =
+        lc__task_running ? atomic_load_explicit(&lc__task_running->end_now, memory_order_relaxed)
+                         : NULL;
+    if (end_now)
+        end_now();
 }
 
 /*

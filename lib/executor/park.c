@@ -230,7 +230,7 @@ static void set_interruptible(struct lc__task *task, struct lc__parker *parker)
 /*
  * The handshake with lc__task_interrupt, by the order of the two under the parker's lock. Either
  * that call finds the parker, and its READY ends this sleep or the next one. Or it came before, and
- * this function finds the task's `doom` set. The parker is taken back under the lock before it
+ * this function finds the task's `end_now` set. The parker is taken back under the lock before it
  * goes.
  */
 static int park_interruptible(struct lc__task *task, struct lc__parker *parker, unsigned seen,

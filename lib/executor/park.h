@@ -67,7 +67,7 @@ int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descr
 struct lc__task;
 bool lc__task_waits(struct lc__task *task, unsigned long *parks);
 /*
- * The task's `doom` has been set: interrupts the wait that it is in, if it can end there. The
+ * The task's `end_now` has been set: interrupts the wait that it is in, if it can end there. The
  * caller sees to it that the task is still there. From any thread.
  */
 void lc__task_interrupt(struct lc__task *task);

@@ -20,7 +20,7 @@ void lc__event_end_with(const lc_payload *payload);
 /* As lc__task_check(), for a call that was given a payload, which may be NULL. */
 static inline void lc__check_with(const lc_payload *payload)
 {
-    if (atomic_load_explicit(&lc__task_current()->doom, memory_order_relaxed))
+    if (atomic_load_explicit(&lc__task_current()->end_now, memory_order_relaxed))
         lc__event_end_with(payload);
 }
 

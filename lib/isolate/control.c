@@ -7,9 +7,9 @@
  * makes a running one look (see the design note of mailbox.c). Only a ping that comes after the
  * event that runs is queued: the isolate answers it from extras->control.
  *
- * An immediate kill also ends the event that runs. It sets the task's `doom`, which each
+ * An immediate kill also ends the event that runs. It sets the task's `end_now`, which each
  * lc__task_check() calls, and interrupts the task's wait. The task lives as long as `running`
- * names it, so both happen under the lock. The end of the run clears `doom` under the lock.
+ * names it, so both happen under the lock. The end of the run clears `end_now` under the lock.
  */
 #include "isolate/control.h"
 
@@ -177,7 +177,7 @@ int lc_isolate_kill(lc_isolate isolate, lc_priority priority)
         found->flags |= LC__KILLED_NOW;
         context = lc_context_ref(found->extras->context);
         if (found->running) { /* the task is there while the lock is held */
-            atomic_store_explicit(&found->running->doom, lc__event_end, memory_order_relaxed);
+            atomic_store_explicit(&found->running->end_now, lc__event_end, memory_order_relaxed);
             lc__task_interrupt(found->running);
         }
     } else {

@@ -53,7 +53,7 @@ static void isolate_take_remains(struct lc__isolate *isolate, struct isolate_rem
     STAILQ_CONCAT(&remains->mailbox, &isolate->mailbox);
     isolate->taken = NULL;
     if (isolate->running)
-        atomic_store_explicit(&isolate->running->doom, NULL, memory_order_relaxed);
+        atomic_store_explicit(&isolate->running->end_now, NULL, memory_order_relaxed);
     isolate->running = NULL;
     isolate->alive = false;
     isolate->ending = true;

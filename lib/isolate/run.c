@@ -75,7 +75,7 @@ static void run_release(struct isolate_run *run)
     run->isolate = NULL;
     task->isolate = NULL;
     task->name = run->task_name;
-    atomic_store_explicit(&task->doom, NULL, memory_order_relaxed);
+    atomic_store_explicit(&task->end_now, NULL, memory_order_relaxed);
 }
 
 /* ---- events ---- */
