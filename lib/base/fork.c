@@ -12,14 +12,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A page that reads as zero in a forked child. NULL while the library has made no thread. */
-static _Atomic(unsigned char *) guard;
+_Atomic(unsigned char *) lc__fork_page;
 static struct lc__lock guard_lock = LC__LOCK_INIT;
 static bool watches_forks; /* by pthread_atfork; under guard_lock */
 
 static void guard_wipe(void)
 {
-    unsigned char *page = atomic_load_explicit(&guard, memory_order_acquire);
+    unsigned char *page = atomic_load_explicit(&lc__fork_page, memory_order_acquire);
     if (page)
         *page = 0;
 }
@@ -44,29 +43,23 @@ static int guard_new(void)
     watches_forks = true;
     *page = 1;
     /* Release: a thread that sees the page sees the 1 in it. */
-    atomic_store_explicit(&guard, page, memory_order_release);
+    atomic_store_explicit(&lc__fork_page, page, memory_order_release);
     return 0;
 }
 
 int lc__fork_guard(void)
 {
-    if (atomic_load_explicit(&guard, memory_order_acquire))
+    if (atomic_load_explicit(&lc__fork_page, memory_order_acquire))
         return 0;
     lc__lock_take(&guard_lock);
-    int result = atomic_load_explicit(&guard, memory_order_relaxed) ? 0 : guard_new();
+    int result = atomic_load_explicit(&lc__fork_page, memory_order_relaxed) ? 0 : guard_new();
     lc__lock_give(&guard_lock);
     return result;
 }
 
-bool lc__forked(void)
-{
-    const unsigned char *page = atomic_load_explicit(&guard, memory_order_acquire);
-    return page && *page == 0;
-}
-
 void lc__fork_guard_drop(void)
 {
-    unsigned char *page = atomic_exchange_explicit(&guard, NULL, memory_order_acq_rel);
+    unsigned char *page = atomic_exchange_explicit(&lc__fork_page, NULL, memory_order_acq_rel);
     if (page)
         munmap(page, (size_t)sysconf(_SC_PAGESIZE));
 }

@@ -12,11 +12,6 @@ static const char *const level_names[] = {
     [LC_LOG_NOTICE] = "notice",     [LC_LOG_INFO] = "info",   [LC_LOG_DEBUG] = "debug",
 };
 
-bool lc__log_level_exists(lc_log_level level)
-{
-    return level >= LC_LOG_CRITICAL && level <= LC_LOG_DEBUG;
-}
-
 const char *lc_log_level_name(lc_log_level level)
 {
     return lc__log_level_exists(level) ? level_names[level] : NULL;

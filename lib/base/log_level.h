@@ -9,6 +9,9 @@
 #include <stdbool.h>
 
 /* Whether the level is one of LC_LOG_... */
-bool lc__log_level_exists(lc_log_level level);
+static inline bool lc__log_level_exists(lc_log_level level)
+{
+    return level >= LC_LOG_CRITICAL && level <= LC_LOG_DEBUG;
+}
 
 #endif

@@ -402,8 +402,6 @@ int lc__channel_transfer_or_end(lc_channel *channel, enum lc__channel_side side,
     struct wake wake = {NULL};
     int result;
     LC__ASSERT(!channel->view);
-    /* Looked at before the step, so that an item that was sent before `end` closed is found. */
-    bool ended = end && deadline == LC_NOW && lc_handle_is_closed(end);
     lc__spinlock_lock(&channel->lock);
     do {
         result = side == LC__SEND ? channel_put(channel, *item, false, &wake)
@@ -415,9 +413,13 @@ int lc__channel_transfer_or_end(lc_channel *channel, enum lc__channel_side side,
     if (result == -EAGAIN && deadline != LC_NOW)
         return transfer_wait(channel, side, item, end, deadline);
     channel_unlock(channel, &wake);
-    if (result == -EAGAIN)
-        return ended ? LC__ENDED : -ETIMEDOUT;
-    return result;
+    if (result != -EAGAIN)
+        return result;
+    if (!lc_handle_is_closed(end))
+        return -ETIMEDOUT;
+    /* Once more: an item may have been sent between the step and the close, and comes first. */
+    result = lc__channel_transfer(channel, side, item, LC_NOW);
+    return result == -ETIMEDOUT ? LC__ENDED : result;
 }
 
 /* The calling task may have to end although its item has just been sent. */

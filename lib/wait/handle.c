@@ -171,30 +171,37 @@ int lc__park_or_end(struct lc__end *end, int64_t deadline, const struct lc__park
     return result == -EINTR ? result : LC__ENDED;
 }
 
-int lc__handle_wait_or_end(lc_handle *handle, lc_handle *end_handle, int64_t deadline)
+/* Waits, not directly, for the handle that has the waiter, or for the end. */
+static int handle_park(lc_handle *handle, struct lc__waiter *waiter, lc_handle *end_handle,
+                       int64_t deadline, const struct lc__park_reason *reason)
+{
+    struct lc__parker *parker = waiter->parker;
+    struct lc__end end = {.handle = end_handle, .waiter = {.parker = parker}};
+    int result = lc__park_or_end(&end, deadline, reason);
+    if (result == 0)
+        return 0;
+    bool closed = !lc__handle_remove(handle, waiter);
+    /* A closing thread that has taken a waiter out unparks the parker, if it has not yet. */
+    lc__park_until(parker, end.unparks + closed);
+    return closed && result != -EINTR ? 0 : result;
+}
+
+int lc__handle_wait_or_end(lc_handle *handle, lc_handle *end, int64_t deadline)
 {
     struct lc__park_reason reason = {"handle", handle};
     struct lc__parker parker;
     struct lc__waiter waiter = {.parker = &parker};
-    struct lc__end end = {.handle = end_handle, .waiter = {.parker = &parker}};
     if (!handle)
         return -EINVAL;
     if (lc__forked())
         return -ENOTSUP;
-    bool direct = lc__parker_init_direct(&parker, end_handle ? LC_NOW : deadline);
+    bool direct = lc__parker_init_direct(&parker, end ? LC_NOW : deadline);
     if (!lc__handle_add(handle, &waiter))
         return 0;
-    if (direct) {
-        lc__park_direct(&parker, &reason);
-        return 0;
-    }
-    int result = lc__park_or_end(&end, deadline, &reason);
-    if (result == 0)
-        return 0;
-    bool closed = !lc__handle_remove(handle, &waiter);
-    /* A closing thread that has taken a waiter out unparks the parker, if it has not yet. */
-    lc__park_until(&parker, end.unparks + closed);
-    return closed && result != -EINTR ? 0 : result;
+    if (!direct)
+        return handle_park(handle, &waiter, end, deadline, &reason);
+    lc__park_direct(&parker, &reason);
+    return 0;
 }
 
 int lc_handle_wait(lc_handle *handle, int64_t deadline)
