@@ -3,6 +3,7 @@
  */
 #include "supervise/engine.h"
 
+#include "base/assert.h"
 #include "base/container.h"
 #include "supervise/engine_cancel.h"
 #include "supervise/engine_core.h"
@@ -11,14 +12,44 @@
 #include "supervise/engine_graph.h"
 #include "supervise/engine_tree.h"
 
-#include <assert.h>
 #include <errno.h>
+
+/* ---- steps ---- */
+
+static void step_begin(struct lc__engine *engine, int64_t now)
+{
+    LC__ASSERT(STAILQ_EMPTY(&engine->changed) && STAILQ_EMPTY(&engine->passing));
+    LC__ASSERT(STAILQ_EMPTY(&engine->condemned) && STAILQ_EMPTY(&engine->turns));
+    LC__ASSERT(STAILQ_EMPTY(&engine->rested));
+    engine->now = now;
+}
+
+static bool engine_is_over(const struct lc__engine *engine)
+{
+    if (engine->active > 0)
+        return false;
+    if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
+        return false;
+    return engine->root.tree.children_up == 0; /* a runnable that pauses is up */
+}
+
+static void step_end(struct lc__engine *engine)
+{
+    lc__tree_propagate(engine);
+    lc__graph_propagate(engine);
+    lc__graph_forget_gone(engine);
+    if (engine->finished || !engine_is_over(engine))
+        return;
+    engine->finished = true;
+    lc__engine_conclude(engine);
+}
 
 /* ---- making ---- */
 
 void lc__engine_add(struct lc__engine *engine, struct lc__engine_node *node,
                     struct lc__engine_node *parent, int64_t now)
 {
+    LC__ASSERT(node->instance == 0 && (node->policy.runnable ? node->tree.group != NULL : !parent));
     engine->now = now;
     node->parent = parent ? parent : &engine->root;
     node->since = now;
@@ -43,7 +74,7 @@ void lc__engine_link(struct lc__engine_edge *edge, struct lc__engine_node *depen
 
 void lc__engine_drop(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    assert(node->instance == 0 && node->todo == 0);
+    LC__ASSERT(!node->policy.runnable && node->instance == 0 && node->todo == 0);
     lc__graph_unlink(engine, node);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
     engine->not_good--;
@@ -53,44 +84,28 @@ void lc__engine_drop(struct lc__engine *engine, struct lc__engine_node *node)
 
 /* ---- events ---- */
 
-/* Each event ends so. */
-static void end_step(struct lc__engine *engine)
-{
-    lc__tree_propagate(engine);
-    lc__graph_propagate(engine);
-    lc__graph_forget_gone(engine);
-    if (engine->finished || engine->active > 0)
-        return;
-    if (!engine->ending && (!engine->begun || engine->keep_running || engine->unsettled > 0))
-        return;
-    if (engine->root.tree.children_up > 0) /* a runnable pauses */
-        return;
-    engine->finished = true;
-    lc__engine_conclude(engine);
-}
-
 void lc__engine_start(struct lc__engine *engine, int64_t now)
 {
     struct lc__engine_node *node;
-    engine->now = now;
+    step_begin(engine, now);
     engine->begun = true;
     if (!engine->ending)
         TAILQ_FOREACH (node, &engine->root.children, among_children)
             if (!node->policy.runnable)
                 lc__graph_consider(engine, node);
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_begin(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
 {
-    engine->now = now;
+    LC__ASSERT(!node->policy.runnable && node->instance == 0);
+    step_begin(engine, now);
     if (engine->begun)
         lc__graph_consider(engine, node);
-    end_step(engine);
+    step_end(engine);
 }
 
-/* Whether an event is about the instance that is there. */
-static bool is_present(const struct lc__engine_node *node, uint64_t instance)
+static bool instance_is_present(const struct lc__engine_node *node, uint64_t instance)
 {
     return lc__engine_runs(node) && node->instance == instance;
 }
@@ -98,9 +113,9 @@ static bool is_present(const struct lc__engine_node *node, uint64_t instance)
 void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
                       int64_t now)
 {
-    if (!is_present(node, instance) || node->was_ready)
+    if (!instance_is_present(node, instance) || node->was_ready)
         return;
-    engine->now = now;
+    step_begin(engine, now);
     node->was_ready = true;
     if (node->recovers)
         lc__engine_do(engine, node, LC__TELL_READY);
@@ -114,11 +129,12 @@ void lc__engine_ready(struct lc__engine *engine, struct lc__engine_node *node, u
         if (node->policy.runnable)
             lc__tree_ready(engine, node);
     }
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_said_done(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
 {
+    LC__ASSERT(node->policy.runnable);
     engine->now = now;
     node->next_pause = 0;
 }
@@ -126,29 +142,30 @@ void lc__engine_said_done(struct lc__engine *engine, struct lc__engine_node *nod
 void lc__engine_failed(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
                        lc_error *error, lc_behavior asked, int64_t now)
 {
-    if (!is_present(node, instance)) {
+    LC__ASSERT(!node->policy.runnable);
+    if (!instance_is_present(node, instance)) {
         lc_error_unref(error);
         return;
     }
-    engine->now = now;
+    step_begin(engine, now);
     node->graph.asked = asked;
-    if (node->life == LC__LIFE_TOLD) { /* dealt with when it has ended */
+    if (node->life == LC__LIFE_TOLD) { /* for lc__engine_ended() */
         lc_error_unref(node->graph.thrown);
         node->graph.thrown = error;
         return;
     }
     lc__graph_failed(engine, node, error);
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_ended(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
                       enum lc__engine_end_kind how, lc_error *error, int64_t now)
 {
-    if (!is_present(node, instance)) {
+    if (!instance_is_present(node, instance)) {
         lc_error_unref(error);
         return;
     }
-    engine->now = now;
+    step_begin(engine, now);
     node->overdue = false;
     lc__engine_disarm(engine, &node->timer);
     lc__engine_inactive(engine, node);
@@ -156,58 +173,60 @@ void lc__engine_ended(struct lc__engine *engine, struct lc__engine_node *node, u
         lc__tree_ended(engine, node, how, error);
     else
         lc__graph_ended(engine, node, how, error);
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_verdict(struct lc__engine *engine, struct lc__engine_node *node, uint64_t instance,
                         lc_behavior behavior, int64_t now)
 {
+    LC__ASSERT(!node->policy.runnable);
     if (node->state != LC_NODE_JUDGED || node->instance != instance)
         return;
-    engine->now = now;
+    step_begin(engine, now);
     node->overdue = false;
     lc__engine_disarm(engine, &node->timer);
     lc__engine_inactive(engine, node);
     lc__graph_decide(engine, node, behavior);
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_cancelled(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
 {
-    engine->now = now;
+    LC__ASSERT(node->policy.runnable);
+    step_begin(engine, now);
     lc__tree_cancel(engine, node);
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_cancel(struct lc__engine *engine, lc_error *why, int64_t now)
 {
-    engine->now = now;
+    step_begin(engine, now);
     lc__engine_end_all(engine, why, LC_STOP);
-    end_step(engine);
+    step_end(engine);
 }
 
 void lc__engine_remove(struct lc__engine *engine, struct lc__engine_node *node, int64_t now)
 {
-    engine->now = now;
+    step_begin(engine, now);
     lc__graph_remove(engine, node);
-    end_step(engine);
+    step_end(engine);
 }
 
-static void not_ready_in_time(struct lc__engine *engine, struct lc__engine_node *node)
+static void component_not_ready_in_time(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const char *awaited = engine->awaited ? engine->awaited(engine, node) : NULL;
-    lc__graph_failed(engine, node,
-                     lc_error_new(-ETIMEDOUT, "\"%s\" was not ready within %.1f s%s%s", node->name,
-                                  (double)node->policy.start_timeout / (double)LC_SECOND,
-                                  awaited ? "; not ready: " : "", awaited ? awaited : ""));
+    lc_error *error = lc_error_new(-ETIMEDOUT, "\"%s\" was not ready within %.1f s%s%s", node->name,
+                                   (double)node->policy.start_timeout / (double)LC_SECOND,
+                                   awaited ? "; not ready: " : "", awaited ? awaited : "");
+    lc__graph_failed(engine, node, error);
 }
 
-static struct lc__engine_node *of_timer(struct lc__heap_entry *entry)
+static struct lc__engine_node *node_of_timer(struct lc__heap_entry *entry)
 {
     return LC__CONTAINER_OF(entry, struct lc__engine_node, timer.entry);
 }
 
-static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
+static void timer_fire(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->state == LC_NODE_BACKOFF && node->policy.runnable) {
         lc__tree_pause_over(engine, node);
@@ -218,7 +237,7 @@ static void timer_fired(struct lc__engine *engine, struct lc__engine_node *node)
         node->overdue = true;
         lc__engine_do(engine, node, LC__TELL_OVERDUE);
     } else if (node->state == LC_NODE_STARTING) {
-        not_ready_in_time(engine, node);
+        component_not_ready_in_time(engine, node);
     } else {
         lc__graph_overdue(engine, node);
     }
@@ -229,16 +248,16 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now)
     struct lc__heap_entry *first = lc__heap_first(&engine->timers);
     if (!first || first->key > now)
         return;
-    engine->now = now;
+    step_begin(engine, now);
     if (first == &engine->final.entry) {
         lc__engine_disarm(engine, &engine->final);
         lc__graph_give_up(engine);
     } else {
-        struct lc__engine_node *node = of_timer(first);
+        struct lc__engine_node *node = node_of_timer(first);
         lc__engine_disarm(engine, &node->timer);
-        timer_fired(engine, node);
+        timer_fire(engine, node);
     }
-    end_step(engine);
+    step_end(engine);
 }
 
 /* ---- what comes of them ---- */
@@ -248,17 +267,20 @@ bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action
     struct lc__engine_node *node = STAILQ_FIRST(&engine->queue);
     if (!node)
         return false;
+    LC__ASSERT(node->todo != 0);
     unsigned kind = (unsigned)__builtin_ctz(node->todo);
     node->todo &= node->todo - 1;
     if (!node->todo)
         STAILQ_REMOVE_HEAD(&engine->queue, in_queue);
-    *action =
-        (struct lc__engine_action){kind, node, kind == LC__TELL_LATE ? node->late : node->error};
+    action->kind = kind;
+    action->node = node;
+    action->error = kind == LC__TELL_LATE ? node->late : node->error;
     return true;
 }
 
 void lc__engine_failure(const struct lc__engine_node *node, lc_failure *failure)
 {
+    LC__ASSERT(!node->policy.runnable && node->error_of == node->instance);
     *failure = (lc_failure){
         .size = sizeof *failure,
         .node = node->name,
@@ -285,8 +307,8 @@ struct lc__engine_node *lc__engine_overdue(struct lc__engine *engine, struct lc_
 {
     struct lc__heap_entry *entry = after ? &after->timer.entry : NULL;
     while ((entry = lc__heap_walk(&engine->timers, entry, now)))
-        if (entry != &engine->final.entry && of_timer(entry)->state != LC_NODE_BACKOFF)
-            return of_timer(entry);
+        if (entry != &engine->final.entry && node_of_timer(entry)->state != LC_NODE_BACKOFF)
+            return node_of_timer(entry);
     return NULL;
 }
 

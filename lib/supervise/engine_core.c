@@ -5,8 +5,6 @@
 
 #include "supervise/engine_text.h"
 
-#include <assert.h>
-
 /* ---- timers ---- */
 
 void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer)
@@ -26,23 +24,26 @@ void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, i
     timer->armed = true;
 }
 
-/* ---- what is to be done ---- */
-
-void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
-                   enum lc__engine_action_kind kind)
-{
-    if (!node->todo)
-        STAILQ_INSERT_TAIL(&engine->queue, node, in_queue);
-    node->todo |= 1u << kind;
-}
-
 /* ---- states and instances ---- */
 
-/* What is over for good does not hold back the readiness of the rest. */
-static bool is_good(const struct lc__engine_node *node)
+/* A component that is over for good does not hold back the readiness of the others. */
+static bool component_is_good(const struct lc__engine_node *node)
 {
-    return node->state == LC_NODE_READY || node->state == LC_NODE_DONE ||
-           node->state == LC_NODE_STOPPED;
+    return node->state == LC_NODE_READY || lc__engine_is_settled(node);
+}
+
+static void component_change(struct lc__engine *engine, struct lc__engine_node *node,
+                             lc_node_state state)
+{
+    LC__ASSERT(!lc__engine_is_settled(node));
+    engine->not_good += component_is_good(node);
+    node->state = state;
+    engine->not_good -= component_is_good(node);
+    engine->given_up += state == LC_NODE_STOPPED;
+    if (node->graph.has_changed || LIST_EMPTY(&node->graph.dependants))
+        return;
+    node->graph.has_changed = true;
+    STAILQ_INSERT_TAIL(&engine->changed, node, graph.in_changed);
 }
 
 void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state)
@@ -51,34 +52,15 @@ void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, l
         return;
     if (node->state == LC_NODE_READY)
         node->ready_for = engine->now - node->since;
-    if (!node->policy.runnable)
-        engine->not_good += is_good(node);
-    node->state = state;
     node->since = engine->now;
-    if (!node->policy.runnable) {
-        engine->given_up += state == LC_NODE_STOPPED; /* which it does not leave */
-        engine->not_good -= is_good(node);
-        if (!node->graph.has_changed && !LIST_EMPTY(&node->graph.dependants)) {
-            node->graph.has_changed = true;
-            STAILQ_INSERT_TAIL(&engine->changed, node, graph.in_changed);
-        }
-    }
+    if (node->policy.runnable)
+        node->state = state;
+    else
+        component_change(engine, node, state);
     if (engine->tells_states)
         lc__engine_do(engine, node, LC__TELL_STATE);
     if (engine->changed_state)
         engine->changed_state(engine, node);
-}
-
-void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    engine->active += !node->counted_active;
-    node->counted_active = true;
-}
-
-void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node)
-{
-    engine->active -= node->counted_active;
-    node->counted_active = false;
 }
 
 void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
@@ -86,17 +68,14 @@ void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *no
     lc_error_unref(node->error);
     node->error = error;
     node->error_of = node->instance;
-    bool is_ready = node->state == LC_NODE_READY;
-    int64_t ready_for = is_ready ? engine->now - node->since : node->ready_for;
     node->ran = engine->now - node->started_at;
-    node->was_ready_for = node->was_ready ? ready_for : -1;
+    node->was_ready_for = node->was_ready ? lc__engine_ready_for(engine, node) : -1;
 }
 
 void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
                           const lc_error *error)
 {
-    /* What a run returns is about its end: an earlier stop of a node has no part in it. */
-    if (!engine->ending)
+    if (!engine->ending) /* what is returned is about the end, not about earlier stops */
         return;
     if (!engine->first_late)
         engine->first_late = lc_error_ref(error);
@@ -117,28 +96,26 @@ void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc
 
 void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    assert(!lc__engine_runs(node));
-    assert(node->policy.runnable ||
-           (node->graph.unmet == 0 && node->graph.blockers == 0 && !engine->ending));
+    LC__ASSERT(!lc__engine_runs(node)); /* invariant 4 */
     node->life = LC__LIFE_RUNNING;
     node->instance++;
     node->started_at = engine->now;
     node->was_ready = false;
     node->ready_for = 0;
     node->lacked_task = false;
+    lc__engine_disarm(engine, &node->timer);
     lc__engine_active(engine, node);
-    lc__engine_arm(engine, &node->timer,
-                   node->policy.runnable ? LC_FOREVER : node->policy.start_timeout);
     lc__engine_enter(engine, node, LC_NODE_STARTING);
     lc__engine_do(engine, node, LC__START);
-    node->todo &= ~(1u << LC__CANCEL); /* of the last instance: the start sees to that */
+    node->todo &= ~(1u << LC__CANCEL); /* of the last instance: LC__START includes it */
 }
 
 void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    LC__ASSERT(node->life == LC__LIFE_DOWN && TAILQ_EMPTY(&node->children));
     lc__engine_disarm(engine, &node->timer);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
-    engine->not_good -= !node->policy.runnable && !is_good(node);
+    engine->not_good -= !node->policy.runnable && !component_is_good(node);
     engine->given_up -= !node->policy.runnable && node->state == LC_NODE_STOPPED;
     engine->count--;
     lc__engine_do(engine, node, LC__FORGET);

@@ -1,45 +1,67 @@
 /*
- * engine_core.h: the lowest part of the engine: timers, what is to be done, states, instances. It
- * knows no rule of a graph or of a tree. Floor 5, for the files of the engine.
+ * engine_core.h: the lowest part of the engine: timers, actions, states, instances. It knows no
+ * rule of a graph or of a tree. Floor 5, for the files of the engine.
  */
 #ifndef LIFECYCLE_SUPERVISE_ENGINE_CORE_H
 #define LIFECYCLE_SUPERVISE_ENGINE_CORE_H
 
+#include "base/assert.h"
 #include "supervise/engine_state.h"
 
 /* ---- timers ---- */
 
-/* After the timeout; never for LC_FOREVER. */
+/* Arms the timer, or arms it anew; LC_FOREVER disarms it. */
 void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout);
 void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer);
 
-/* ---- what is to be done ---- */
+/* ---- actions ---- */
 
-/* Something is to be done about the node. */
-void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
-                   enum lc__engine_action_kind kind);
+/* Queues an action about the node, which is still to be done once if it was queued before. */
+static inline void lc__engine_do(struct lc__engine *engine, struct lc__engine_node *node,
+                                 enum lc__engine_action_kind kind)
+{
+    if (!node->todo)
+        STAILQ_INSERT_TAIL(&engine->queue, node, in_queue);
+    node->todo |= 1u << kind;
+}
 
 /* ---- states and instances ---- */
 
-/* Notes the change, tells who observes, and has the edges looked at before the step ends. */
+/* Enters the state, unless the node is in it. Queues a component in engine->changed. */
 void lc__engine_enter(struct lc__engine *engine, struct lc__engine_node *node, lc_node_state state);
-/* Begins the next instance. */
+/* Starts the next instance. */
 void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node);
-/* The instance is over, or its judgement, or it is overdue and waited for no longer. */
-void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node);
-void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node);
-/*
- * The node had been told to stop, and has ended with an error that is not the answer to that.
- * It is logged, and, if everything is being stopped, named in the result. Takes the error over.
- */
-void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
-/* The same, of an error that another line logs. */
-void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
-                          const lc_error *error);
+/* Counts the node among the active, or no longer; both may be called again. See engine->active. */
+static inline void lc__engine_active(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    engine->active += !node->counted_active;
+    node->counted_active = true;
+}
+
+static inline void lc__engine_inactive(struct lc__engine *engine, struct lc__engine_node *node)
+{
+    engine->active -= node->counted_active;
+    node->counted_active = false;
+}
+
+/* How long the present or last instance has been ready, if it ever was. */
+static inline int64_t lc__engine_ready_for(const struct lc__engine *engine,
+                                           const struct lc__engine_node *node)
+{
+    return node->state == LC_NODE_READY ? engine->now - node->since : node->ready_for;
+}
+
 /* Takes the error over as the node's last. */
 void lc__engine_keep_error(struct lc__engine *engine, struct lc__engine_node *node,
                            lc_error *error);
-/* The engine has done with the node: it is in no list any more, and to be freed. */
+/*
+ * An instance that had been told to stop has ended with `error`: logs and names it. Takes it over.
+ */
+void lc__engine_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error);
+/* Names a node with a late error in the result, if everything is being stopped. */
+void lc__engine_name_late(struct lc__engine *engine, struct lc__engine_node *node,
+                          const lc_error *error);
+/* Takes the node out of all lists, and has the front free it. */
 void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-static void list_overdue(struct lc__engine *engine, char *overdue, size_t size)
+static void overdue_list(struct lc__engine *engine, char *overdue, size_t size)
 {
     struct lc__engine_node *node;
     TAILQ_FOREACH (node, &engine->root.children, among_children) {
@@ -21,11 +21,13 @@ static void list_overdue(struct lc__engine *engine, char *overdue, size_t size)
     }
 }
 
-/* Names the overdue around `error`, taken over; NULL stays NULL if there are none. */
-static lc_error *name_overdue(struct lc__engine *engine, lc_error *error)
+/*
+ * Wraps `error`, which is taken over and may be NULL, in one that names the overdue nodes, if any.
+ */
+static lc_error *error_name_overdue(struct lc__engine *engine, lc_error *error)
 {
     char overdue[512] = "";
-    list_overdue(engine, overdue, sizeof overdue);
+    overdue_list(engine, overdue, sizeof overdue);
     if (overdue[0] == '\0')
         return error;
     return lc_error_wrap(error, error ? lc_error_code(error) : -ETIMEDOUT,
@@ -33,8 +35,8 @@ static lc_error *name_overdue(struct lc__engine *engine, lc_error *error)
 }
 
 /*
- * Makes what the run returns: the reason of its end, together with what else went wrong. And what
- * went wrong alone, for a run above, to which the reason may be its own order to stop.
+ * The result is the reason of the end, with what went wrong while everything was being stopped. The
+ * trouble is the latter alone: to a run above this one, the reason may be its own order to stop.
  */
 void lc__engine_conclude(struct lc__engine *engine)
 {
@@ -52,20 +54,19 @@ void lc__engine_conclude(struct lc__engine *engine)
                 lc_error_wrap(result, lc_error_code(result), "failed while being stopped: %s (%s)",
                               engine->failed_late, lc_error_message(engine->first_late));
     }
-    engine->result = name_overdue(engine, result);
-    engine->trouble = name_overdue(engine, trouble);
+    engine->result = error_name_overdue(engine, result);
+    engine->trouble = error_name_overdue(engine, trouble);
 }
 
 void lc__engine_end_all(struct lc__engine *engine, lc_error *why, lc_behavior behavior)
 {
     if (engine->finished || (engine->ending && behavior <= engine->behavior)) {
-        lc_error_unref(why); /* the first reason stays; this one was judged, or told */
+        lc_error_unref(why); /* the first reason stays; this one has been judged or logged */
         return;
     }
     lc_error_unref(engine->why);
     engine->why = why;
     engine->behavior = behavior;
-    engine->halting = behavior == LC_SPIN_HALT;
     if (engine->ending)
         return;
     engine->ending = true;

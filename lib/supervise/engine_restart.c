@@ -7,25 +7,19 @@
 
 #include <errno.h>
 
-/* 0 to 1, without 1. */
-static double draw(struct lc__engine *engine)
-{
-    return (double)(lc__random_next(&engine->random) >> 11) * 0x1p-53;
-}
-
-static int64_t nanoseconds(double value)
-{
-    return value < (double)LC_FOREVER ? (int64_t)value : LC_FOREVER;
-}
-
-/* Also of one that wants no pauses: at once there would be no more to run it in than just now. */
+/* The pause after a start that found no task, even of a node that wants no pauses. */
 #define PAUSE_OF_LACK (100 * LC_MILLISECOND)
 
-/* Whether the last instance was ready for long enough to take its end for an accident. */
-static bool lived_steadily(const struct lc__engine *engine, const struct lc__engine_node *node)
+/* The fraction is at least 0 and below 1. */
+static double fraction_draw(struct lc__random *random)
 {
-    bool still = node->state == LC_NODE_READY; /* it has ended without having failed */
-    int64_t ready_for = still ? engine->now - node->since : node->ready_for;
+    return (double)(lc__random_next(random) >> 11) * 0x1p-53;
+}
+
+/* Whether the last instance was ready for so long that its end is taken for an accident. */
+static bool node_lived_steadily(const struct lc__engine *engine, const struct lc__engine_node *node)
+{
+    int64_t ready_for = lc__engine_ready_for(engine, node);
     return node->was_ready && ready_for >= node->policy.backoff.steady &&
            (double)ready_for >= node->next_pause;
 }
@@ -33,7 +27,7 @@ static bool lived_steadily(const struct lc__engine *engine, const struct lc__eng
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const struct lc__backoff *backoff = &node->policy.backoff;
-    bool steady = lived_steadily(engine, node);
+    bool steady = node_lived_steadily(engine, node);
     if (backoff->first == 0)
         return node->lacked_task ? PAUSE_OF_LACK : 0;
     if (steady || node->next_pause == 0)
@@ -44,8 +38,8 @@ int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node 
     double next = pause * backoff->factor;
     node->next_pause = next < (double)backoff->most ? next : (double)backoff->most;
     if (backoff->jitter > 0)
-        pause *= 1 + backoff->jitter * (2 * draw(engine) - 1);
-    return nanoseconds(pause);
+        pause *= 1 + backoff->jitter * (2 * fraction_draw(&engine->random) - 1);
+    return pause < (double)LC_FOREVER ? (int64_t)pause : LC_FOREVER;
 }
 
 bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node *node)

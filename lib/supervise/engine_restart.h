@@ -7,13 +7,13 @@
 
 #include "supervise/engine_state.h"
 
-/* How long to wait before the restart that is due now. */
+/* Draws the pause before the restart that is due now. */
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node);
 /* Counts a restart. @return false if it is one too many. */
 bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node *node);
-/* The node's error as what comes of too many restarts; it is logged as well. */
+/* Logs that there were too many restarts, and returns an error that says so around the node's. */
 lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node *node);
-/* Pauses before the restart. */
+/* Begins the pause that was drawn. */
 void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node);
 
 #endif

@@ -14,20 +14,9 @@ void lc__engine_init(struct lc__engine *engine, uint64_t seed)
     STAILQ_INIT(&engine->rested);
     STAILQ_INIT(&engine->gone);
     engine->root.policy.runnable = true;
-    engine->root.life = LC__LIFE_ENDED;
+    engine->root.life = LC__LIFE_ENDED; /* it never goes down */
     TAILQ_INIT(&engine->root.children);
     lc__random_seed(&engine->random, seed);
-}
-
-void lc__engine_node_end(struct lc__engine_node *node)
-{
-    lc_error_unref(node->error);
-    node->error = NULL;
-    lc_error_unref(node->late);
-    node->late = NULL;
-    lc_error **other = node->policy.runnable ? &node->tree.dies_of : &node->graph.thrown;
-    lc_error_unref(*other);
-    *other = NULL;
 }
 
 void lc__engine_end(struct lc__engine *engine)
@@ -39,13 +28,21 @@ void lc__engine_end(struct lc__engine *engine)
     lc_error_unref(engine->trouble);
 }
 
+void lc__engine_node_end(struct lc__engine_node *node)
+{
+    lc_error **other = node->policy.runnable ? &node->tree.dies_of : &node->graph.thrown;
+    lc_error_unref(node->error);
+    lc_error_unref(node->late);
+    lc_error_unref(*other);
+    node->error = node->late = *other = NULL;
+}
+
 void lc__engine_group_init(struct lc__engine_group *group)
 {
     *group = (struct lc__engine_group){.ordered = false};
     TAILQ_INIT(&group->members);
 }
 
-/* The node after `node` below `top`, without what is below `node`; NULL at the end. */
 struct lc__engine_node *lc__engine_beside(const struct lc__engine_node *top,
                                           struct lc__engine_node *node)
 {

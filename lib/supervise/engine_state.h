@@ -1,6 +1,6 @@
 /*
- * engine_state.h: what the engine knows: nodes, edges, groups, timers, and the engine itself. Data
- * alone; the files of the engine change it, and the fronts read what says so. Floor 5.
+ * engine_state.h: the data of the supervision engine: nodes, edges, groups, timers, and the engine
+ * itself. Only the engine's files change it, except the fields marked as the front's. Floor 5.
  */
 #ifndef LIFECYCLE_SUPERVISE_ENGINE_STATE_H
 #define LIFECYCLE_SUPERVISE_ENGINE_STATE_H
@@ -21,25 +21,25 @@ struct lc__engine_node;
 
 /* One deadline: of a node, or the final one. */
 struct lc__engine_timer {
-    struct lc__heap_entry entry; /* first; its key is the deadline */
-    bool armed;                  /* it is in engine->timers */
+    struct lc__heap_entry entry; /* its key is the deadline */
+    bool armed;                  /* the entry is in engine->timers */
 };
 
-STAILQ_HEAD(lc__engine_sweep, lc__engine_node);
+STAILQ_HEAD(lc__engine_queue, lc__engine_node);
 
-/* Counts restarts: a ring of the times of the last so many. */
+/* Counts restarts: a ring of the times of the last ones. */
 struct lc__engine_intensity {
     int64_t *times; /* room for limit.restarts; its owner's */
     unsigned count; /* how many of them are filled */
-    unsigned next;  /* the oldest, once all are */
+    unsigned next;  /* the oldest, once all are filled */
     lc_intensity limit;
 };
 
-/* How far a condition is. */
+/* Whether the condition of an edge is met. */
 enum lc__edge_level {
     LC__EDGE_UNMET,
     LC__EDGE_MET,
-    LC__EDGE_NEVER /* and will not be, as the dependency will not run again */
+    LC__EDGE_NEVER /* it is unmet, and the dependency will not run again */
 };
 
 struct lc__engine_edge {
@@ -47,24 +47,24 @@ struct lc__engine_edge {
     struct lc__engine_node *dependency;
     LIST_ENTRY(lc__engine_edge) of_dependant;
     LIST_ENTRY(lc__engine_edge) of_dependency;
-    unsigned char condition; /* lc_condition */
+    unsigned char condition; /* lc_condition; the front's */
     unsigned char level;     /* enum lc__edge_level */
-    bool along;
+    bool along;              /* the dependant restarts with the dependency; the front's */
 };
 
 /*
- * Runnables that share their fate: the failure of one takes all along, or, if they are ordered,
- * those that come after it. A runnable whose failure takes none along is in a group by itself.
+ * Runnables that share their fate. The failure of one takes all of them along, or, if the group is
+ * ordered, those after it. A runnable whose failure takes no other along is in a group of its own.
  *
- * The *unit* is what a failure has taken along, until it has ended: then `failed` is not NULL. A
- * later failure before it in the order makes the unit larger. Members whose `taken` is set are
- * started when all of it has ended, and `failed` has paused.
+ * The *unit* is what a failure has taken along. It exists until all of it has ended; then `failed`
+ * pauses, and the members of the unit start. A failure of an earlier member of an ordered group
+ * enlarges the unit. See engine_tree.c.
  */
 struct lc__engine_group {
     TAILQ_HEAD(lc__engine_members, lc__engine_node) members; /* in order */
     struct lc__engine_node *failed; /* the first of an ordered unit; NULL: no unit ends */
-    struct lc__engine_node *next;   /* ordered: is told to stop next while a unit ends, else starts
-                                     next; NULL: none */
+    struct lc__engine_node *next;   /* ordered: the member to cancel next while a unit ends, else
+                                     the member to start next; NULL: none */
     size_t awaited;                 /* members of the unit that have not ended */
     bool ordered; /* each starts after the one before it is ready, and stops before it */
 };
@@ -75,10 +75,10 @@ struct lc__engine_significance {
     size_t left; /* significant children that are not over for good */
 };
 
-/* How long a node pauses before its restarts: an lc_backoff, all of whose fields are filled in. */
+/* How long a node pauses before its restarts: an lc_backoff with all defaults filled in. */
 struct lc__backoff {
     bool first_at_once; /* the first restart after a steady life comes without a pause */
-    int64_t first;      /* 0: none pauses, but for want of a task to run in */
+    int64_t first;      /* 0: no pauses, except for want of a task to run in */
     int64_t most;
     double factor;
     double jitter;
@@ -100,40 +100,32 @@ struct lc__engine_policy {
     struct lc__backoff backoff;
     int64_t start_timeout;
     int64_t stop_timeout;
-    bool runnable;        /* a tree's; else a component of a graph */
-    bool significant;     /* of a runnable: its own end may end its parent */
-    bool judged;          /* a judge is asked about its errors */
-    lc_behavior on_error; /* of a component that is not judged; LC_RESTART mostly */
-    lc_behavior
-        first_start; /* of one whose first instance fails before it is ready; or as others */
+    bool runnable;           /* it is a tree's runnable; false: a graph's component */
+    bool significant;        /* of a runnable: its own end may end its parent */
+    bool judged;             /* of a component: a judge is asked about its errors */
+    lc_behavior on_error;    /* of a component without a judge; usually LC_RESTART */
+    lc_behavior first_start; /* of a component whose first instance fails before it is ready;
+                              LC_RESTART: as for any other */
 };
 
-/* Bits of what is to be done about a node, in the order in which it is. */
+/* What the front does about a node; in this order if there are several things. */
 enum lc__engine_action_kind {
-    LC__TELL_DIED,     /* log: it has died, whatever follows; `error` */
-    LC__TELL_LATE,     /* log: it failed while it was being stopped; `error` */
-    LC__TELL_REFUSED,  /* log: its factory failed; `error` */
-    LC__TELL_OVERDUE,  /* log: it should have stopped by now */
-    LC__TELL_UNABLE,   /* log: it cannot start, because of node->because */
+    LC__TELL_DIED,     /* log: it has died, of `error` */
+    LC__TELL_LATE,     /* log: it failed while it was being stopped, with `error` */
+    LC__TELL_REFUSED,  /* log: its factory failed, with `error` */
+    LC__TELL_OVERDUE,  /* log: its time to stop is over */
+    LC__TELL_UNABLE,   /* log: it cannot start, because of node->graph.because */
     LC__TELL_EXCEEDED, /* log: too many restarts; `error` */
     LC__TELL_READY,    /* log: it is ready again after a failure */
-    LC__TELL_RESTART,  /* log: it is restarted after node->pause; `error` */
-    LC__TELL_STOPPED,  /* log: it is not restarted, by node->decided; `error` */
-    LC__TELL_ENDED,    /* log: it has ended without an error; if again: restarts after the pause */
-    LC__TELL_OVER,     /* it will not run again; if node->tells_end */
-    LC__TELL_STATE,    /* log: its state, if the engine tells of states */
-    LC__START,         /* make and start instance node->instance; a context of the last one ends */
+    LC__TELL_RESTART,  /* log: it restarts after node->pause; `error` */
+    LC__TELL_STOPPED,  /* log: it does not restart, by node->graph.decided; `error` */
+    LC__TELL_ENDED,    /* log: it has ended without an error; it restarts if it is not settled */
+    LC__TELL_OVER,     /* it will not run again; only if node->graph.tells_end */
+    LC__TELL_STATE,    /* log: its state; only if engine->tells_states */
+    LC__START,         /* end the context of the last instance; start instance node->instance */
     LC__CANCEL,        /* end the context of the last instance that was started */
-    LC__ASK,           /* ask the handler about `error`: lc__engine_verdict */
-    LC__FORGET         /* the engine has let go of it: free it */
-};
-
-/* How an instance has ended. */
-enum lc__engine_end_kind {
-    LC__ENDED_DONE,     /* without an error; a runnable: having said done */
-    LC__ENDED_CANCELED, /* its context had ended, and it answered that cleanly */
-    LC__ENDED_FAILED,   /* with an error */
-    LC__ENDED_REFUSED   /* its factory made none: `error` says why */
+    LC__ASK,           /* ask the judge about `error`; the answer goes to lc__engine_verdict() */
+    LC__FORGET         /* free it: the engine no longer refers to it */
 };
 
 struct lc__engine_action {
@@ -142,146 +134,155 @@ struct lc__engine_action {
     const lc_error *error; /* borrowed, until the next event for this node; NULL: none */
 };
 
+/* How an instance has ended. */
+enum lc__engine_end_kind {
+    LC__ENDED_DONE,     /* without an error; a runnable: after it said done */
+    LC__ENDED_CANCELED, /* its context had ended, and that is what it answers */
+    LC__ENDED_FAILED,   /* with an error */
+    LC__ENDED_REFUSED   /* it was not made: the factory's error says why */
+};
+
 /*
- * The life of a node's instance. An instance of a component is gone when it has ended. An instance
- * of a runnable leaves its children behind, and is gone when the last below it has ended.
+ * The life of a node's instance.
  *
  *                     launch                  cancel (a component)
  *     LC__LIFE_DOWN ----------> LC__LIFE_RUNNING -----------> LC__LIFE_TOLD
  *        ^  ^                     |     |                        |
- *        |  | it has ended        |     | it has ended           | it has ended
+ *        |  | it ends             |     | it ends                | it ends
  *        |  | (a component)       |     v (a runnable)           |
  *        |  '---------------------'   LC__LIFE_ENDED             |
  *        |                              |                        |
  *        |   all below it have ended    |                        |
  *        '------------------------------'------------------------'
  *
- * A runnable that is down enters LC__LIFE_ENDED again when it pauses before a restart, and when it has
- * to be looked at once more before the step is over: both keep what is above it from going down.
+ * A runnable also goes from DOWN to ENDED: while it pauses before a restart, and when the step has
+ * to consider it once more. That keeps its parent from going down.
  *
- * The state says the same in the user's words, and more: what a node without an instance waits for,
- * and what an instance has said. A component's context is told once and ends with the instance, so
- * it is part of this life. A runnable's context is not (`cancelled`): it may end before the
- * instance does, with it, or long after, as the children's contexts hang from it.
+ * Two facts are no part of the life. The *state* says what a node without an instance waits for and
+ * what an instance has said. A runnable's `cancelled` says that its context has ended, which may be
+ * before the instance ends or long after, because the children's contexts lie in it. A component's
+ * context ends with the instance, hence LC__LIFE_TOLD.
  */
 enum lc__engine_life {
     LC__LIFE_DOWN,    /* there is no instance */
-    LC__LIFE_RUNNING, /* there is one */
-    LC__LIFE_TOLD,    /* there is one, of a component, and its context has ended */
-    LC__LIFE_ENDED    /* of a runnable: the instance has ended, but it is not down */
+    LC__LIFE_RUNNING, /* there is an instance */
+    LC__LIFE_TOLD,    /* there is an instance of a component, and its context has ended */
+    LC__LIFE_ENDED    /* a runnable's instance has ended, and something below it has not */
 };
 
 /*
- * What a component has been told to do, by what it depends on, by its removal or by the end of
- * everything. A larger order replaces a smaller one. It stands until the next start. It is no part
- * of the life, as a node that is being judged gets it too.
+ * What a component has been told to do. A larger order replaces a smaller one. An order stands
+ * until the next start. It is no part of the life: a node without an instance gets one while its
+ * judge is asked.
  */
 enum lc__engine_order {
     LC__ORDER_NONE,
-    LC__ORDER_RESTART, /* to stop, and to start again */
-    LC__ORDER_STOP     /* to stop for good */
+    LC__ORDER_RESTART, /* stop, and start again */
+    LC__ORDER_STOP     /* stop for good */
 };
 
 /*
  * A runnable's part in the unit of its group.
  *
- *                      a failure takes it along       it and all below it have ended
- *     LC__UNIT_NONE ---------------------> LC__UNIT_ENDS ---------> LC__UNIT_HAS_ENDED
- *           ^                                                               |
- *           '--------- it starts, or the unit is given up ------------------'
+ *                   a failure takes it along        it and all below it have ended
+ *     LC__UNIT_NONE -----------------------> LC__UNIT_ENDS ----> LC__UNIT_HAS_ENDED
+ *           ^                                                            |
+ *           '----------- it starts, or the unit is given up -------------'
  *
- * It says nothing of the instance: a member may be down when it is taken along, or may have
- * said done and wait for its turn to be cancelled.
+ * It is no part of the life: a member may be down when a failure takes it along, and one that has
+ * said done waits in LC__UNIT_ENDS for its turn to be cancelled.
  */
 enum lc__engine_unit_part { LC__UNIT_NONE, LC__UNIT_ENDS, LC__UNIT_HAS_ENDED };
 
-/* What only a component has. The flags that say which queues it is in are independent. */
+/* What only a component has. */
 struct lc__engine_component {
-    /* To be set by the front. */
-    bool tells_end; /* at any time: LC__TELL_OVER */
+    /* The front's. */
+    bool tells_end; /* LC__TELL_OVER is wanted; may be set at any time */
 
-    /* To be read by all. */
+    /* The front reads these. */
     enum lc__engine_order order;
-    lc_behavior decided;             /* about `error`; read with LC__TELL_REFUSED, _STOPPED */
-    struct lc__engine_node *because; /* why it cannot start; read with LC__TELL_UNABLE only */
+    lc_behavior decided;             /* valid with LC__TELL_REFUSED, LC__TELL_STOPPED */
+    struct lc__engine_node *because; /* valid with LC__TELL_UNABLE */
     LIST_HEAD(, lc__engine_edge) dependencies;
     LIST_HEAD(, lc__engine_edge) dependants;
     size_t unmet;    /* dependencies whose condition is not met */
-    size_t never;    /* of these, those whose will not be */
-    size_t blockers; /* dependants in its way: they still stop, or do not, but are blocked */
-    bool leaving;    /* to be forgotten once it is settled */
+    size_t never;    /* of these, the ones that never will be */
+    size_t blockers; /* dependants that block it */
+    bool leaving;    /* the engine forgets it once it is settled */
 
-    /* The engine's. */
+    /* The engine's. The flags say which queues it is in: any of them, so they are no enum. */
     STAILQ_ENTRY(lc__engine_node) in_changed;
     STAILQ_ENTRY(lc__engine_node) in_passing;
     STAILQ_ENTRY(lc__engine_node) in_sweep;
     STAILQ_ENTRY(lc__engine_node) in_turns;
     STAILQ_ENTRY(lc__engine_node) in_gone;
-    lc_error *thrown;  /* after it was told to stop, and it has not ended */
-    uint64_t epoch;    /* of the last sweep that it was in */
-    lc_behavior asked; /* what its error itself asks for, if nobody is asked */
-    bool has_changed;  /* it is in the queue of those whose edges have to be looked at */
-    bool passes_on;    /* it is in the queue of those that may block or not, now */
-    bool awaits_turn;  /* it is in the queue of those whose turn may have come */
+    uint64_t epoch;    /* of the last sweep that took it in */
+    lc_error *thrown;  /* by an instance that has been told to stop and has not ended */
+    lc_behavior asked; /* what the error itself asks for, if there is no judge */
+    bool has_changed;  /* it is in engine->changed */
+    bool passes_on;    /* it is in engine->passing */
+    bool awaits_turn;  /* it is in engine->turns */
     bool blocks;       /* it counts among the blockers of its dependencies */
     bool fails_late;   /* its judge is asked about a late error */
 };
 
-/* What only a runnable has, and the engine's root. */
+/* What only a runnable and the engine's root have. */
 struct lc__engine_runnable {
-    /* To be set by the front, before it is added. */
+    /* The front's, set before it is added. */
     struct lc__engine_group *group;
-    struct lc__engine_significance *significance; /* NULL: its end is not significant */
+    struct lc__engine_significance *significance; /* NULL: it is not significant */
 
-    /* To be read by all. */
+    /* The front reads these. */
     bool cancelled;                 /* its context has ended */
     enum lc__engine_unit_part part; /* in its group's unit */
     bool stays_down;                /* its unit has been given up */
-    bool over; /* read with LC__FORGET: it has ended for good; else its parent starts anew */
+    bool over; /* valid with LC__FORGET: it is over for good, not only until its parent restarts */
     size_t children_up; /* children that are not down */
 
     /* The engine's. */
     TAILQ_ENTRY(lc__engine_node) in_group;
     STAILQ_ENTRY(lc__engine_node) in_rested;
-    lc_error *dies_of; /* what its instance will have died of, whatever it says; NULL: nothing */
+    lc_error *dies_of; /* what its instance dies of, whatever that returns; NULL: nothing */
     bool counted_significant;
 };
 
 /* Part of the front's node. */
 struct lc__engine_node {
-    /* Set before it is added. */
+    /* The front's, set before it is added. */
     const char *name;
     struct lc__engine_policy policy;
     struct lc__engine_intensity *intensity; /* NULL: none; may be shared */
 
-    /* To be read by all. */
+    /* The front's, set before it reports that an instance has ended. */
+    bool lacked_task; /* there was no task to run the instance in */
+
+    /* The front reads these. */
     lc_node_state state;
     enum lc__engine_life life;
-    int64_t since;
-    uint64_t instance;     /* of the last start */
-    lc_error *error;       /* the last it had */
+    int64_t since;         /* of `state` */
+    uint64_t instance;     /* how many have been started */
+    lc_error *error;       /* the last one; held */
     uint64_t error_of;     /* the instance that had it */
     int64_t pause;         /* the last that was drawn */
     int64_t started_at;    /* the present instance, or the last */
-    int64_t ran;           /* how long the instance of `error` had run when that was kept */
-    int64_t was_ready_for; /* and had been ready; -1: it was never */
+    int64_t ran;           /* how long the instance of `error` had run */
+    int64_t was_ready_for; /* and how long it had been ready; -1: it never was */
     bool overdue;
     bool was_ready; /* the present instance, or the last */
 
     /* The engine's. */
     struct lc__engine_node *parent;
-    TAILQ_HEAD(, lc__engine_node) children; /* runnables; of the root also components */
+    TAILQ_HEAD(, lc__engine_node) children; /* runnables; the root's may be components */
     TAILQ_ENTRY(lc__engine_node) among_children;
     STAILQ_ENTRY(lc__engine_node) in_queue;
-    struct lc__engine_timer timer; /* pause, start or stop: never two of them */
-    lc_error *late;                /* for LC__TELL_LATE */
-    double next_pause;             /* nanoseconds; 0: as long as the first */
-    int64_t ready_for;             /* how long the last instance to leave READY had been so */
+    struct lc__engine_timer timer; /* of the pause, the start or the stop: one at a time */
+    lc_error *late;                /* for LC__TELL_LATE; held */
+    double next_pause;             /* in nanoseconds; 0: as long as the first */
+    int64_t ready_for;             /* how long the last instance to leave READY had been ready */
     unsigned todo;                 /* bits by enum lc__engine_action_kind */
-    bool counted_active;           /* see engine->active */
+    bool counted_active;           /* in engine->active */
     bool named_late;               /* in engine->failed_late */
-    bool lacked_task; /* of the last start: there was nothing to run it in; set by the front */
-    bool recovers;    /* it has failed and has not been ready since */
+    bool recovers;                 /* it has failed and has not been ready since */
 
     /* policy.runnable says which. */
     union {
@@ -303,16 +304,17 @@ static inline bool lc__engine_is_settled(const struct lc__engine_node *node)
 }
 
 struct lc__engine {
-    struct lc__engine_node root; /* above all; never runs */
+    struct lc__engine_node root; /* the parent of all; never runs */
     struct lc__heap timers;
-    STAILQ_HEAD(, lc__engine_node) queue; /* with something to do */
-    STAILQ_HEAD(, lc__engine_node)
-    changed; /* whose edges have to be looked at; empty between steps, as the next five */
-    struct lc__engine_sweep passing;      /* not waited for; may block now, or no longer */
-    struct lc__engine_sweep condemned;    /* stop for good, with all that depends on them */
-    STAILQ_HEAD(, lc__engine_node) turns; /* to be started or cancelled now, perhaps */
-    struct lc__engine_sweep rested;       /* runnables that were at rest when they were cancelled */
-    STAILQ_HEAD(, lc__engine_node) gone;  /* components to be forgotten when the step is over */
+    struct lc__engine_queue queue; /* nodes with something to do */
+    /* Empty between two steps. */
+    struct lc__engine_queue changed;   /* components with another state: look at their edges */
+    struct lc__engine_queue passing;   /* components with other blockers: do they block now? */
+    struct lc__engine_queue condemned; /* components to stop for good with all their dependants */
+    struct lc__engine_queue turns;     /* components that may now start or be cancelled */
+    struct lc__engine_queue rested;    /* runnables that were down or paused when cancelled */
+    struct lc__engine_queue gone;      /* components to forget at the end of the step; not empty
+                                        after lc__engine_drop() */
     struct lc__random random;
     int64_t now;
     uint64_t epoch;   /* of the sweep that is next, or under way */
@@ -320,41 +322,41 @@ struct lc__engine {
     size_t not_good;  /* components that may yet become ready, and are not */
     size_t given_up;  /* components that have stopped for good */
     size_t unsettled; /* components that may yet run */
-    size_t active;    /* nodes with an instance, or being judged; not the overdue ones of a graph */
+    size_t active;    /* nodes with an instance, or being judged; not overdue components */
+    /* Three facts, no one life: everything can be stopped before it has begun, and can be over
+     * without having been stopped. */
     bool begun;
+    bool ending;   /* everything is being stopped */
+    bool finished; /* it is over: see `result` */
     bool keep_running;
-    bool tells_states; /* each node's new state is told */
-    bool ending;       /* everything is being stopped */
-    bool halting;      /* for a spin-halt */
-    bool finished;     /* it is over: see `result` */
-    lc_behavior behavior;
+    bool tells_states;
+    lc_behavior behavior;  /* the one by which everything is being stopped; LC_STOP: none */
     lc_error *why;         /* everything is being stopped; NULL: for no error */
-    lc_error *first_error; /* that left a node stopped */
-    lc_error *first_late;  /* of a node that was being stopped, when everything was */
+    lc_error *first_error; /* the first that left a node stopped */
+    lc_error *first_late;  /* the first late one since everything is being stopped */
     lc_error *result;      /* once finished */
-    lc_error *trouble;     /* once finished: of it, what is no answer to an order to stop */
-    int64_t stop_timeout;  /* once everything is being stopped */
+    lc_error *trouble;     /* once finished: `result` without `why` */
+    int64_t stop_timeout;  /* the time for everything to stop */
     struct lc__engine_timer final;
     char failed_late[256]; /* names of nodes, for the result */
     size_t late_count;     /* how many they are */
-    /* Called at each change of a node's state, in the midst of a step: only to take note. */
+    /* Called within a step at each change of a node's state. It must not call the engine. */
     void (*changed_state)(struct lc__engine *engine, struct lc__engine_node *node);
-    /* What holds the node up, for messages; NULL: it is not known. The function may be NULL. */
+    /* Names what the node waits for, for messages; returns NULL if that is unknown. May be NULL. */
     const char *(*awaited)(struct lc__engine *engine, struct lc__engine_node *node);
 };
 
 void lc__engine_init(struct lc__engine *engine, uint64_t seed);
-/* Gives the errors back. */
+/* Gives back the errors the engine holds. */
 void lc__engine_end(struct lc__engine *engine);
-/* Gives the errors of a node back, before its memory goes. */
+/* Gives back the errors the node holds. */
 void lc__engine_node_end(struct lc__engine_node *node);
 void lc__engine_group_init(struct lc__engine_group *group);
-/*
- * The runnable that comes after `node` when all below `top` are gone through, parents first; NULL.
- */
+
+/* The runnable after `node` in a walk of all below `top`, parents first; NULL: no more. */
 struct lc__engine_node *lc__engine_after(const struct lc__engine_node *top,
                                          struct lc__engine_node *node);
-/* The one after `node`, without what is below `node`; NULL. */
+/* The same walk without what is below `node`. */
 struct lc__engine_node *lc__engine_beside(const struct lc__engine_node *top,
                                           struct lc__engine_node *node);
 

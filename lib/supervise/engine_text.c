@@ -31,7 +31,7 @@ void lc__engine_list_given_up(struct lc__engine *engine, char *text, size_t size
     }
 }
 
-/* Most restarts come at once, and do not pay for the formatting of a fraction. */
+/* Most restarts come at once: they do not pay for formatting a fraction. */
 const char *lc__engine_restart_text(const struct lc__engine_node *node,
                                     char text[LC__RESTART_TEXT_SIZE])
 {

@@ -6,14 +6,14 @@
 
 #include "supervise/engine_state.h"
 
-/* Appends to a list of names for a person, "a, b", which ends in "..." if it has no more room. */
+/* Appends to a list "a, b". The list ends in "..." if the name does not fit. */
 void lc__engine_list_name(char *names, size_t size, const char *name);
 
-/* The components that have stopped for good, for a person: "store (disk full), cache"; "": none. */
+/* Lists the components that have stopped for good: "store (disk full), cache"; "": none. */
 enum { LC__GIVEN_UP_SIZE = 512 };
 void lc__engine_list_given_up(struct lc__engine *engine, char *text, size_t size);
 
-/* For a person: "restart 2 in 0.4 s". */
+/* "restart 2 in 0.4 s" */
 enum { LC__RESTART_TEXT_SIZE = 64, LC__LIFE_TEXT_SIZE = 48 };
 const char *lc__engine_restart_text(const struct lc__engine_node *node,
                                     char text[LC__RESTART_TEXT_SIZE]);

@@ -385,7 +385,7 @@ static lc_error *run_loop(struct run *run)
         result = lc_context_error(run->context);
     if (!options->judge && run->engine.behavior >= LC_SHUTDOWN)
         run->behavior = run->engine.behavior;
-    if (run->engine.halting && options->halt == LC_HALT_WAIT)
+    if (run->engine.behavior == LC_SPIN_HALT && options->halt == LC_HALT_WAIT)
         lc_spin_halt(result, options->on_halt, options->on_halt_arg);
     return lc_error_ref(result);
 }

@@ -106,7 +106,7 @@ static void observers_tell_end(struct lc__shell *shell, lc_event_kind kind, cons
 static void observers_tell_stop(struct lc__shell *shell)
 {
     const struct lc__engine *engine = &shell->engine;
-    if (engine->halting && !shell->told_halting) {
+    if (engine->behavior == LC_SPIN_HALT && !shell->told_halting) {
         shell->told_halting = shell->told_stopping = true;
         observers_tell_end(shell, LC_EVENT_HALTING, engine->why);
     } else if (engine->ending && !shell->told_stopping) {

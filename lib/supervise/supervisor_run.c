@@ -12,7 +12,7 @@
 
 static void supervisor_see_halting(struct lc__shell *shell, void *arg)
 {
-    *(bool *)arg = shell->engine.halting;
+    *(bool *)arg = shell->engine.behavior == LC_SPIN_HALT;
 }
 
 /* The first signal cancels the run, and is its cause. Later ones are answered by a log line. */

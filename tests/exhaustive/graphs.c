@@ -931,8 +931,8 @@ static uint64_t key_of_world(void)
 {
     const struct lc__engine *engine = &world.engine;
     uint64_t key = 1 | (uint64_t)engine->begun << 1 | (uint64_t)engine->ending << 2 |
-                   (uint64_t)engine->halting << 3 | (uint64_t)engine->finished << 4 |
-                   (uint64_t)engine->final.armed << 5;
+                   (uint64_t)(engine->behavior == LC_SPIN_HALT) << 3 |
+                   (uint64_t)engine->finished << 4 | (uint64_t)engine->final.armed << 5;
     for (size_t i = 0; i < graph->nodes; i++)
         key |= key_of_node(i) << (6 + 14 * i);
     return key;

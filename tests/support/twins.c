@@ -297,7 +297,6 @@ static void compare_engine(struct twins *twins)
     CLAIM(engine->ending == slow->ending);
     CLAIM(engine->finished == slow_tree_is_over(slow));
     CLAIM(engine->behavior == slow->behavior);
-    CLAIM(engine->halting == (slow->behavior == LC_SPIN_HALT));
     CLAIM(lc__engine_deadline(&twins->engine) == slow_tree_deadline(slow));
     if (!slow->ending)
         CLAIM(engine->why == NULL);
