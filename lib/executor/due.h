@@ -1,6 +1,6 @@
 /*
- * due.h: what the timers of a loop call, in the order in which they fall due. Floor 1, and of it
- * only the files of the executor.
+ * due.h: the timers of a loop that have come due, and the fiber that calls them. The loop's thread
+ * calls all of these functions. Floor 1, and of it only the files of the executor.
  */
 #ifndef LIFECYCLE_EXECUTOR_DUE_H
 #define LIFECYCLE_EXECUTOR_DUE_H
@@ -9,13 +9,11 @@
 
 #include <stdbool.h>
 
-/* Takes out what is due, and has it fired. By the loop's thread. */
-void lc__loop_fire_timers(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
-/* The timer is behind all that are here; lc__due_serve is to be called next. */
-void lc__due_add(struct lc__loop *loop, struct lc__timer *timer);
+/* Takes the timers that are due at `now` out of a queue, and puts them behind those of the loop. */
+void lc__due_collect(struct lc__loop *loop, struct lc__timers *timers, int64_t now);
 /*
- * Sees to it that what is due is fired. On the thread's own stack. @return false: in a simulation
- * there was no memory for a fiber, try again.
+ * Makes a fiber for the timers that are due, or calls them itself if there is no memory. On the
+ * thread's own stack. @return false: in a simulation, which shall try again.
  */
 bool lc__due_serve(struct lc__loop *loop);
 

@@ -8,34 +8,34 @@
 
 /* ---- the list ---- */
 
-static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* for what follows */
+static struct lc__lock list_lock = LC__LOCK_INIT; /* for what follows */
 static struct lc__executor_list executors = TAILQ_HEAD_INITIALIZER(executors);
 
 struct lc__executor_list *lc__executors_lock(void)
 {
-    pthread_mutex_lock(&list_lock);
+    lc__lock_take(&list_lock);
     return &executors;
 }
 
 void lc__executors_unlock(void)
 {
-    pthread_mutex_unlock(&list_lock);
+    lc__lock_give(&list_lock);
 }
 
 void lc__executors_add(lc_executor *executor)
 {
-    pthread_mutex_lock(&list_lock);
+    lc__lock_take(&list_lock);
     TAILQ_INSERT_TAIL(&executors, executor, link);
     executor->listed = true;
-    pthread_mutex_unlock(&list_lock);
+    lc__lock_give(&list_lock);
 }
 
 void lc__executors_remove(lc_executor *executor)
 {
-    pthread_mutex_lock(&list_lock);
+    lc__lock_take(&list_lock);
     if (executor->listed)
         TAILQ_REMOVE(&executors, executor, link);
-    pthread_mutex_unlock(&list_lock);
+    lc__lock_give(&list_lock);
 }
 
 unsigned lc_executor_threads(const lc_executor *executor)
@@ -46,26 +46,27 @@ unsigned lc_executor_threads(const lc_executor *executor)
 /* ---- loops ---- */
 
 /*
- * Loops of executors that were freed, to be used again: a timer that moved from one may still be
- * disarmed by somebody who has just read where it was, and then takes the lock there.
+ * Loops of executors that were freed, to be used again. They are not freed before the shutdown: a
+ * thread that disarms a timer which has moved on may just have read the old queue, and takes its
+ * lock.
  */
-static struct lc__loop *spare;
-static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lc__loop *spare; /* under spare_lock */
+static struct lc__lock spare_lock = LC__LOCK_INIT;
 
 struct lc__loop *lc__executor_loop(const lc_executor *executor, unsigned index)
 {
-    /* Acquire: who finds a loop finds it filled in. */
+    /* Acquire: a thread that finds a loop finds it filled in. */
     return atomic_load_explicit(&executor->loops[index], memory_order_acquire);
 }
 
-/* NULL: no memory. */
-static struct lc__loop *take_spare(void)
+/* A loop with initialised timers; NULL: no memory. */
+static struct lc__loop *loop_allocate(void)
 {
-    pthread_mutex_lock(&spare_lock);
+    lc__lock_take(&spare_lock);
     struct lc__loop *loop = spare;
     if (loop)
         spare = loop->next_spare;
-    pthread_mutex_unlock(&spare_lock);
+    lc__lock_give(&spare_lock);
     if (loop)
         return loop;
     loop = lc__allocate(sizeof *loop);
@@ -76,10 +77,11 @@ static struct lc__loop *take_spare(void)
 
 struct lc__loop *lc__executor_make_loop(lc_executor *executor, unsigned index)
 {
+    LC__ASSERT(lc__lock_is_held(&executor->lock) && index < LC_EXECUTOR_THREADS_MAX);
     struct lc__loop *loop = lc__executor_loop(executor, index);
     if (loop)
         return loop;
-    loop = take_spare();
+    loop = loop_allocate();
     if (!loop)
         return NULL;
     const struct lc__loop_place place = {.executor = executor,
@@ -99,24 +101,25 @@ struct lc__loop *lc__executor_need_loop(lc_executor *executor, unsigned index)
     struct lc__loop *loop = lc__executor_loop(executor, index);
     if (loop)
         return loop;
-    pthread_mutex_lock(&executor->lock);
+    lc__lock_take(&executor->lock);
     loop = lc__executor_make_loop(executor, index);
-    pthread_mutex_unlock(&executor->lock);
+    lc__lock_give(&executor->lock);
     return loop;
 }
 
-/* No thread is in the loop; some may be about to leave off poking it. */
-static void retire_loop(struct lc__loop *loop)
+/* No thread is in the loop; wakers may still touch it. */
+static void loop_retire(struct lc__loop *loop)
 {
+    LC__ASSERT(!atomic_load(&loop->running));
     unsigned round = 0;
-    /* Acquire: pairs with the release of the last touch. */
+    /* Acquire: pairs with the release that follows the last touch of each waker. */
     while (atomic_load_explicit(&loop->wakers, memory_order_acquire) > 0)
         lc__spin(&round);
     lc__poller_end(&loop->poller, &loop->parker);
-    pthread_mutex_lock(&spare_lock);
+    lc__lock_take(&spare_lock);
     loop->next_spare = spare;
     spare = loop;
-    pthread_mutex_unlock(&spare_lock);
+    lc__lock_give(&spare_lock);
 }
 
 void lc__executor_retire_loops(lc_executor *executor)
@@ -124,7 +127,7 @@ void lc__executor_retire_loops(lc_executor *executor)
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
         struct lc__loop *loop = lc__executor_loop(executor, i);
         if (loop)
-            retire_loop(loop);
+            loop_retire(loop);
     }
 }
 

@@ -8,20 +8,20 @@
 
 #include <errno.h>
 
-static bool has_guest(lc_executor *executor)
+static bool executor_has_guest(lc_executor *executor)
 {
     bool found = false;
-    pthread_mutex_lock(&executor->lock);
+    lc__lock_take(&executor->lock);
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX && !found; i++) {
         const struct lc__loop *loop = lc__executor_loop(executor, i);
         found = loop && loop->guest;
     }
-    pthread_mutex_unlock(&executor->lock);
+    lc__lock_give(&executor->lock);
     return found;
 }
 
-/* Whether the caller is one of the executor's fibers, or in a blocking call of one. */
-static bool has_caller(const lc_executor *executor)
+/* Whether the caller is a fiber or a thread of the executor, or serves a blocking call of one. */
+static bool executor_has_caller(const lc_executor *executor)
 {
     const struct lc__task *task = lc__task_current();
     while (task && !(task->fiber && task->fiber->loop->executor == executor))
@@ -37,13 +37,13 @@ int lc_executor_free(lc_executor *executor)
         return -ENOTSUP;
     if (executor->is_default)
         return -EBUSY;
-    if (has_caller(executor) || has_guest(executor))
+    if (executor_has_caller(executor) || executor_has_guest(executor))
         return -EDEADLK;
     if (executor->simulation && !lc__simulation_is_over(executor->simulation))
         return -EBUSY;
     atomic_store(&executor->closing, true);
     if (executor->simulation)
-        lc__jobs_drop(executor); /* they are lost with their world */
+        lc__jobs_drop(executor); /* jobs end with their world */
     lc__executor_close(executor);
     if (executor->simulation)
         lc__simulation_end(executor->simulation);

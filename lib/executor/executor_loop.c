@@ -26,7 +26,7 @@ static void executor_loop_look_around(struct lc__loop *loop)
         lc__loop_trim_stacks(loop, loop->executor->idle_timeout);
     }
     if (timed)
-        lc__loop_fire_timers(loop, &loop->timers, loop->now);
+        lc__due_collect(loop, &loop->timers, loop->now);
     if (loop->poller.watching > 0)
         lc__poller_look(&loop->poller);
 }
@@ -40,37 +40,47 @@ static void executor_loop_sleep(struct lc__loop *loop, unsigned seen, int64_t de
         lc__park(&loop->parker, seen, deadline, &reason);
 }
 
-/* @return false if the thread is to leave. */
+/* When a thread that sleeps now asks whether it may leave. */
+static int64_t executor_loop_retires_at(struct lc__loop *loop)
+{
+    int64_t idle = loop->executor->idle_timeout;
+    if (!lc__job_queue_is_empty(&loop->jobs)) /* there was no memory for a fiber to run them */
+        return loop->now + LC_MILLISECOND;
+    int64_t retire = LC_FOREVER;
+    if (lc__executor_may_retire(loop))
+        retire = idle > LC_FOREVER - loop->now ? LC_FOREVER : loop->now + idle;
+    return retire > loop->stays_until ? retire : loop->stays_until;
+}
+
+static void executor_loop_sleep_until(struct lc__loop *loop, unsigned seen, int64_t deadline)
+{
+    atomic_store_explicit(&loop->asleep, true, memory_order_relaxed);
+    executor_loop_sleep(loop, seen, deadline);
+    /* A store/load handshake with the monitor, which lc__monitor_notice() wakes. */
+    atomic_store(&loop->asleep, false);
+    lc__monitor_notice();
+    /* Release: lc__executor_call_help() that reads it does not take this thread for asleep. */
+    atomic_store_explicit(&loop->executor->helping, false, memory_order_release);
+    loop->now = lc__clock_real.now(&lc__clock_real);
+}
+
 static bool executor_loop_idle(struct lc__loop *loop, unsigned seen, bool served)
 {
-    (void)served; /* it is tried again after the sleep */
+    (void)served; /* what could not be made is tried again after the sleep */
     int64_t deadline = lc__timers_next(&loop->timers);
-    int64_t retire = LC_FOREVER;
     if (lc__executor_lets_go(loop, false))
         return false;
     loop->now = lc__clock_real.now(&lc__clock_real);
-    if (lc__executor_may_retire(loop))
-        retire = loop->executor->idle_timeout > LC_FOREVER - loop->now
-                     ? LC_FOREVER
-                     : loop->now + loop->executor->idle_timeout;
-    retire = retire > loop->stays_until ? retire : loop->stays_until;
-    if (!lc__job_queue_is_empty(&loop->jobs)) /* there was no memory for who would run them */
-        retire = loop->now + LC_MILLISECOND;
+    int64_t retire = executor_loop_retires_at(loop);
     int64_t trim = lc__loop_trim_stacks(loop, loop->executor->idle_timeout);
     deadline = trim < deadline ? trim : deadline;
-    atomic_store_explicit(&loop->asleep, true, memory_order_relaxed);
-    executor_loop_sleep(loop, seen, deadline < retire ? deadline : retire);
-    atomic_store(&loop->asleep, false);
-    lc__monitor_notice();
-    /* Release: see lc__executor_call_help. */
-    atomic_store_explicit(&loop->executor->helping, false, memory_order_release);
-    loop->now = lc__clock_real.now(&lc__clock_real);
+    executor_loop_sleep_until(loop, seen, deadline < retire ? deadline : retire);
     if (loop->now < retire)
         return true;
     if (lc__executor_lets_go(loop, true))
         return false;
-    /* With a short idle_timeout, or none, it would do nothing but ask. */
-    loop->stays_until = loop->now + LC_SECOND;
+    loop->stays_until =
+        loop->now + LC_SECOND; /* else a short idle_timeout would ask all the time */
     return true;
 }
 

@@ -19,7 +19,7 @@
 #include <bsd/string.h>
 #include <errno.h>
 
-static _Atomic(lc_executor *) standard; /* the default one */
+static _Atomic(lc_executor *) standard; /* the default executor; NULL: there is none */
 
 lc_executor *lc__executor_make(const lc_executor_options *options,
                                const struct lc__loop_operations *operations)
@@ -33,41 +33,42 @@ lc_executor *lc__executor_make(const lc_executor_options *options,
     executor->idle_timeout = options->idle_timeout;
     executor->stall_limit = options->stall_limit;
     executor->operations = operations;
-    pthread_mutex_init(&executor->lock, NULL);
+    lc__lock_init(&executor->lock);
     pthread_cond_init(&executor->ended, NULL);
     STAILQ_INIT(&executor->left);
     return executor;
 }
 
-static void await_jobs(lc_executor *executor)
+static void executor_await_jobs(lc_executor *executor)
 {
-    pthread_mutex_lock(&executor->lock);
+    lc__lock_take(&executor->lock);
     while (atomic_load(&executor->bound) > 0)
-        pthread_cond_wait(&executor->ended, &executor->lock);
-    pthread_mutex_unlock(&executor->lock);
+        lc__lock_wait(&executor->lock, &executor->ended);
+    lc__lock_give(&executor->lock);
 }
 
 void lc__executor_close(lc_executor *executor)
 {
     atomic_store(&executor->closing, true);
-    await_jobs(executor);
+    executor_await_jobs(executor);
     lc__executor_await_threads(executor);
-    lc__timers_attend(); /* there are fewer threads now */
+    lc__timers_attend(); /* there are fewer threads now, so the timer thread may be made */
 }
 
 void lc__executor_destroy(lc_executor *executor)
 {
+    LC__ASSERT(atomic_load(&executor->bound) == 0);
     lc__executors_remove(executor);
-    /* Once more: the monitor, which finds it no longer, may just have called a thread. */
+    /* The monitor, which does not find the executor any more, may just have called a thread. */
     lc__executor_await_threads(executor);
     lc__executor_retire_loops(executor);
-    lc__stacks_trim_all(); /* no thread may be left that would */
+    lc__stacks_trim_all(); /* perhaps no thread is left that would do so */
     pthread_cond_destroy(&executor->ended);
-    pthread_mutex_destroy(&executor->lock);
+    lc__lock_destroy(&executor->lock);
     lc__free(executor);
 }
 
-static void shut_down(void)
+static void executors_shut_down(void)
 {
     lc_executor *executor = atomic_exchange(&standard, NULL);
     if (executor) {
@@ -81,16 +82,16 @@ static void shut_down(void)
     lc__executor_free_loops();
 }
 
-static struct lc__facility facility = {
-    .settle = lc__executors_settle, .busy = lc__executors_busy, .shut_down = shut_down};
+static struct lc__facility executors_facility = {
+    .settle = lc__executors_settle, .busy = lc__executors_busy, .shut_down = executors_shut_down};
 
 void lc__executor_enlist(lc_executor *executor)
 {
-    lc__facility_register(&facility);
+    lc__facility_register(&executors_facility);
     lc__executors_add(executor);
 }
 
-static lc_error *make(const lc_executor_options *given, lc_executor **executor)
+static lc_error *executor_make(const lc_executor_options *given, lc_executor **executor)
 {
     *executor = NULL;
     if (lc__forked())
@@ -115,15 +116,15 @@ lc_error *lc_executor_new(const lc_executor_options *options, lc_executor **exec
 {
     if (!executor)
         return lc_error_new(-EINVAL, "lc_executor_new needs a place for the executor");
-    return make(options, executor);
+    return executor_make(options, executor);
 }
 
-/* Makes it the default one. @return false if there is one already. */
-static bool set_standard(lc_executor *executor)
+/* Makes it the default executor. @return false if there is one already. */
+static bool executor_set_default(lc_executor *executor)
 {
     lc_executor *none = NULL;
     executor->is_default = true;
-    /* Release and acquire: who finds it finds it filled in. */
+    /* Release and acquire: a thread that finds it finds it filled in. */
     return atomic_compare_exchange_strong_explicit(&standard, &none, executor, memory_order_acq_rel,
                                                    memory_order_acquire);
 }
@@ -131,8 +132,8 @@ static bool set_standard(lc_executor *executor)
 lc_error *lc_default_executor_configure(const lc_executor_options *options)
 {
     lc_executor *executor;
-    lc_error *error = make(options, &executor);
-    if (!executor || set_standard(executor))
+    lc_error *error = executor_make(options, &executor);
+    if (!executor || executor_set_default(executor))
         return error;
     lc__executor_destroy(executor);
     return lc_error_new(-EBUSY, "there is a default executor already: configure it before the "

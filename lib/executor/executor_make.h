@@ -6,16 +6,16 @@
 
 #include "executor/executor.h"
 
-/* The default one, made if there is none. NULL: no memory, or a forked child. */
+/* The default executor, made if there is none. NULL: no memory, or a forked child. */
 lc_executor *lc__executor_default(void);
-/* For simulation.c: builds one of options known to be good; NULL: no memory. */
+/* Makes an executor of options that have been checked; NULL: no memory. */
 lc_executor *lc__executor_make(const lc_executor_options *options,
                                const struct lc__loop_operations *operations);
-/* Puts it where the shutdown of the library finds it. */
+/* Puts it into the list of all executors, where the shutdown of the library finds it. */
 void lc__executor_enlist(lc_executor *executor);
-/* Waits until it has no jobs and no threads, which nothing may add to any more: it is closing. */
+/* Closes it to new work, and waits until it has no jobs and no threads. */
 void lc__executor_close(lc_executor *executor);
-/* Frees one in which no thread is. */
+/* Frees an executor that is closed, or has never run anything. */
 void lc__executor_destroy(lc_executor *executor);
 
 #endif

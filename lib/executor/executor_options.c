@@ -45,7 +45,7 @@ static lc_error *executor_options_check(const lc_executor_options *options)
     return NULL;
 }
 
-/* What zero and LC_NONE stand for. The stack's default is that of lc__executor_make. */
+/* Replaces zero and LC_NONE. lc__executor_make replaces a stack_size and threads of zero. */
 static void executor_options_complete(lc_executor_options *options)
 {
     if (options->idle_timeout == 0)

@@ -20,19 +20,19 @@ struct guest {
     lc_error *result;
 };
 
-static void run_guest(void *arg)
+static void guest_main(void *arg)
 {
     struct guest *guest = arg;
     guest->result = guest->run(guest->arg);
 }
 
-/* @return a loop that nobody runs, and that is the caller's now; NULL and why in *error. */
-static struct lc__loop *claim_loop(lc_executor *executor, int *error)
+/* Takes a loop that no thread is in, for the caller. NULL: there is none, and *error says why. */
+static struct lc__loop *executor_claim_loop(lc_executor *executor, int *error)
 {
     struct lc__loop *claimed = NULL;
     *error = -EAGAIN;
-    pthread_mutex_lock(&executor->lock);
-    /* A simulation has but one. */
+    lc__lock_take(&executor->lock);
+    /* A simulation has one loop. */
     unsigned most = executor->simulation ? 1 : LC_EXECUTOR_THREADS_MAX;
     for (unsigned i = 0; i < most && !claimed; i++) {
         struct lc__loop *loop = lc__executor_make_loop(executor, i);
@@ -47,46 +47,48 @@ static struct lc__loop *claim_loop(lc_executor *executor, int *error)
         claimed->guest = true;
         atomic_store(&claimed->running, true);
     }
-    pthread_mutex_unlock(&executor->lock);
+    lc__lock_give(&executor->lock);
     return claimed;
 }
 
-static void give_loop_back(struct lc__loop *loop)
+static void guest_give_loop_back(struct lc__loop *loop)
 {
-    pthread_mutex_lock(&loop->executor->lock);
+    lc__lock_take(&loop->executor->lock);
     lc__executor_vacate(loop);
-    pthread_mutex_unlock(&loop->executor->lock);
+    lc__lock_give(&loop->executor->lock);
 }
 
-/* Runs the loop on this thread until the guest's main fiber and all others of it have ended. */
-static int run_loop(struct lc__loop *loop, struct guest *guest)
+/* Runs the loop on this thread until the guest's main fiber and all others there have ended. */
+static int guest_run_loop(struct lc__loop *loop, struct guest *guest)
 {
-    int cancelling; /* as in the executor's own threads */
+    int cancelling; /* is off, as in the executor's own threads */
     struct lc__fiber_options fiber = {
         .name = "main",
         .stack_size = (size_t)1024 * 1024,
-        .run = run_guest,
+        .run = guest_main,
         .arg = guest,
         .pinned = true,
     };
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     lc__overflow_thread_begins();
     int result = -ESHUTDOWN;
+    lc__loop_of_thread = loop;
     if (!atomic_load_explicit(&loop->executor->closing, memory_order_relaxed))
         result = lc__fiber_make(loop, &fiber, fiber.stack_size);
-    /* Also if that failed: others may have put fibers here. */
+    lc__loop_of_thread = NULL;
+    /* Also after a failure: other threads may have put fibers here. */
     lc__loop_run(loop);
-    lc__stacks_trim_all(); /* the executor's own threads may sleep, or not be there */
+    lc__stacks_trim_all(); /* the executor's own threads may all sleep */
     lc__timers_attend();
     lc__overflow_thread_ends();
     pthread_setcancelstate(cancelling, NULL);
     return result;
 }
 
-static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), void *arg)
+static lc_error *executor_run_guest(lc_executor *executor, lc_error *(*run)(void *arg), void *arg)
 {
     int failed = lc__fork_guard();
-    struct lc__loop *loop = failed < 0 ? NULL : claim_loop(executor, &failed);
+    struct lc__loop *loop = failed < 0 ? NULL : executor_claim_loop(executor, &failed);
     if (!loop)
         return lc_error_new_errno(-failed, "no place in executor \"%s\" for this thread",
                                   executor->name);
@@ -96,10 +98,10 @@ static lc_error *run_here(lc_executor *executor, lc_error *(*run)(void *arg), vo
         lc__monitor_start();
     if (simulation)
         lc__simulation_begin(simulation);
-    failed = run_loop(loop, &guest);
+    failed = guest_run_loop(loop, &guest);
     if (simulation)
-        give_loop_back(loop);
-    /* A real loop is no longer ours, nor need the executor be there. */
+        guest_give_loop_back(loop);
+    /* A real loop is not the caller's any more, and the executor may have been freed. */
     if (failed < 0)
         return lc_error_new_errno(-failed,
                                   "no fiber could be made to run lc_executor_run's function");
@@ -118,7 +120,7 @@ lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), vo
     executor = executor ? executor : lc__executor_default();
     if (!executor)
         return lc_error_new(-ENOMEM, "no memory for the default executor");
-    return run_here(executor, run, arg);
+    return executor_run_guest(executor, run, arg);
 }
 
 /* ---- groups ---- */

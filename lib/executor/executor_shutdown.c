@@ -20,15 +20,16 @@
 #endif
 
 /*
- * The first fiber of the executor, but those that are finishing, that `suits` (NULL: any does). It
- * may be ending just now, and its memory be given back. NULL: there is none.
+ * The first fiber of the executor that is not finishing, and of which `suits` is true (NULL: any).
+ * It may be about to end. NULL: there is none.
  */
-static struct lc__fiber *fiber_find(const lc_executor *executor, bool (*suits)(struct lc__fiber *))
+static struct lc__fiber *executor_find_fiber(const lc_executor *executor,
+                                             bool (*suits)(struct lc__fiber *))
 {
     for (const struct lc__slab *slab = lc__slabs(); slab; slab = slab->next) {
         for (unsigned i = 0; i < slab->count; i++) {
             struct lc__fiber *fiber = lc__slab_fiber(slab, i);
-            /* Acquire: see init. */
+            /* Acquire: pairs with the release in fiber_init(), so the fiber is filled in. */
             if (atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_FREE)
                 continue;
             const struct lc__loop *loop = fiber->loop;
@@ -40,16 +41,17 @@ static struct lc__fiber *fiber_find(const lc_executor *executor, bool (*suits)(s
     return NULL;
 }
 
-static bool fiber_name_one(const lc_executor *executor, char *name)
+static bool executor_name_fiber(const lc_executor *executor, char *name)
 {
-    const struct lc__fiber *fiber = fiber_find(executor, NULL);
+    const struct lc__fiber *fiber = executor_find_fiber(executor, NULL);
     if (fiber)
         lc__fiber_copy_name(fiber, name);
     return fiber != NULL;
 }
 
 /*
- * As lc__task_waits, which would touch a task that it takes for a thread's: this may be none now.
+ * As lc__task_waits. That function must not be used: the fiber may have ended, and its task then
+ * looks like that of a thread.
  */
 static bool fiber_is_waiting(struct lc__fiber *fiber)
 {
@@ -57,9 +59,9 @@ static bool fiber_is_waiting(struct lc__fiber *fiber)
     return parks - atomic_load_explicit(&fiber->task.wakes, memory_order_acquire) == 1;
 }
 
-static bool fiber_any_waits(const lc_executor *executor)
+static bool executor_has_waiting_fiber(const lc_executor *executor)
 {
-    return fiber_find(executor, fiber_is_waiting) != NULL;
+    return executor_find_fiber(executor, fiber_is_waiting) != NULL;
 }
 
 #ifdef LC__TSAN
@@ -68,32 +70,32 @@ static bool fiber_any_waits(const lc_executor *executor)
 
 /* ---- counting ---- */
 
-static size_t count_once(const lc_executor *executor)
+static size_t executor_count_once(const lc_executor *executor)
 {
     size_t count = 0;
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
         struct lc__loop *loop = lc__executor_loop(executor, i);
-        /* In this order, which is that of a fiber's life: none slips by. */
+        /* In the order of a fiber's life, so that no fiber is missed: see lc__loop_count. */
         count += loop ? atomic_load(&loop->fresh_count) : 0;
         count += loop ? atomic_load(&loop->working) : 0;
     }
     return count;
 }
 
-/* Counts until nobody has carried a fiber past us. */
-static size_t count_working(const lc_executor *executor)
+/* Counts again until no fiber has moved between loops during the count. */
+static size_t executor_count_working(const lc_executor *executor)
 {
     for (unsigned round = 0;; lc__spin(&round)) {
         unsigned moves = atomic_load(&executor->moves_begun);
         if (atomic_load(&executor->moves_ended) != moves)
             continue;
-        size_t count = count_once(executor);
+        size_t count = executor_count_once(executor);
         if (atomic_load(&executor->moves_begun) == moves)
             return count;
     }
 }
 
-static size_t count_deadlines(const lc_executor *executor)
+static size_t executor_count_deadlines(const lc_executor *executor)
 {
     size_t count = 0;
     for (unsigned i = 0; i < LC_EXECUTOR_THREADS_MAX; i++) {
@@ -106,33 +108,33 @@ static size_t count_deadlines(const lc_executor *executor)
     return count;
 }
 
-/* Why an executor keeps the library up: noted under the lock of the list, told after it. */
+/* Why an executor keeps the library up: noted under the lock of the list, logged after it. */
 struct hold {
     char executor[sizeof((lc_executor *)0)->name];
-    char fiber[LC_NAME_MAX + 1]; /* one of them; "": none was found */
+    char fiber[LC_NAME_MAX + 1]; /* one of those that work; "": none was found */
     bool is_default;
-    char job[LC_NAME_MAX + 1]; /* as `fiber` */
+    char job[LC_NAME_MAX + 1]; /* one of the jobs; "": none was found */
     size_t working;
     size_t jobs;
     size_t deadlines;
 };
 
 /* @return whether it does. */
-static bool note_hold(const lc_executor *executor, struct hold *hold)
+static bool hold_note(const lc_executor *executor, struct hold *hold)
 {
     *hold = (struct hold){.is_default = executor->is_default,
-                          .working = count_working(executor),
+                          .working = executor_count_working(executor),
                           .jobs = atomic_load(&executor->jobs),
-                          .deadlines = count_deadlines(executor)};
+                          .deadlines = executor_count_deadlines(executor)};
     strlcpy(hold->executor, executor->name, sizeof hold->executor);
     if (hold->working > 0)
-        fiber_name_one(executor, hold->fiber);
+        executor_name_fiber(executor, hold->fiber);
     if (hold->jobs > 0)
         lc__jobs_name_one(executor, hold->job);
     return !hold->is_default || hold->working + hold->jobs + hold->deadlines > 0;
 }
 
-static void tell_hold(const struct hold *hold)
+static void hold_log(const struct hold *hold)
 {
     bool named = hold->fiber[0] != '\0';
     lc_log(LC_LOG_ERROR, NULL,
@@ -147,16 +149,17 @@ static void tell_hold(const struct hold *hold)
                hold->executor, hold->jobs, hold->job);
 }
 
-/* Whether it has fibers, and each of them runs, or will as soon as its thread comes to it. */
+/* Whether it has fibers, and none of them waits. */
 static bool executor_is_ending(const lc_executor *executor)
 {
-    return executor->is_default && count_working(executor) > 0 && !fiber_any_waits(executor);
+    return executor->is_default && executor_count_working(executor) > 0 &&
+           !executor_has_waiting_fiber(executor);
 }
 
 /*
- * What a fiber does last may tell others that it is done: those then call the shutdown while the
- * fiber still returns. So fibers that wait for nothing get a moment to end in; one that waits is
- * not ending. On the real clock: real threads are waited for.
+ * The last act of a fiber may tell another thread that all is done. That thread then calls the
+ * shutdown while the fiber still returns. So fibers that do not wait get a moment to end. The time
+ * is that of the real clock, as real threads are waited for.
  */
 void lc__executors_settle(void)
 {
@@ -175,15 +178,15 @@ void lc__executors_settle(void)
 
 bool lc__executors_busy(void)
 {
-    enum { TOLD_MAX = 8 }; /* more are not needed to see what is wrong */
+    enum { TOLD_MAX = 8 }; /* enough to see what is wrong */
     struct hold holds[TOLD_MAX];
     size_t count = 0;
     lc_executor *executor;
     TAILQ_FOREACH (executor, lc__executors_lock(), link)
-        if (count < TOLD_MAX && note_hold(executor, &holds[count]))
+        if (count < TOLD_MAX && hold_note(executor, &holds[count]))
             count++;
     lc__executors_unlock();
     for (size_t i = 0; i < count; i++)
-        tell_hold(&holds[i]);
+        hold_log(&holds[i]);
     return count > 0;
 }

@@ -6,9 +6,9 @@
 
 #include <stdbool.h>
 
-/* Waits a moment for fibers that are just ending. */
+/* Waits a moment for fibers that are about to end. */
 void lc__executors_settle(void);
-/* Whether an executor keeps the library up; says in the log which, and what it has to do. */
+/* Whether an executor keeps the library up. Logs which executors do, and what they have to do. */
 bool lc__executors_busy(void);
 
 #endif

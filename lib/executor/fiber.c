@@ -17,11 +17,11 @@ _Static_assert(sizeof((struct lc__fiber *)0)->name > LC_NAME_MAX, "there is room
 
 enum { NAME_WORDS = sizeof((struct lc__fiber *)0)->name / sizeof(uint64_t) };
 
-/* In words, up to the one with the end in it. */
+/* Writes words up to the one that contains the end. */
 void lc__fiber_set_name(struct lc__fiber *fiber, const char *name)
 {
     size_t size = strnlen(name, LC_NAME_MAX) + 1;
-    /* Release: who reads the new name sees that the fiber before is gone. See note in monitor.c. */
+    /* Release: a thread that reads the new name sees that the fiber before has left: monitor.c. */
     atomic_thread_fence(memory_order_release);
     for (size_t i = 0; i * sizeof(uint64_t) < size; i++) {
         uint64_t word = 0;

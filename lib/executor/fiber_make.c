@@ -17,8 +17,8 @@
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
-static void init(struct lc__fiber *fiber, const struct lc__fiber_options *options,
-                 struct lc__loop *loop)
+static void fiber_init(struct lc__fiber *fiber, const struct lc__fiber_options *options,
+                       struct lc__loop *loop)
 {
     const struct lc__task *maker = lc__task_current();
     fiber->task = (struct lc__task){
@@ -39,7 +39,7 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
     atomic_store_explicit(&fiber->job, NULL, memory_order_relaxed);
     lc__fiber_set_name(fiber, options->name);
     fiber->sp = lc__switch_prepare(lc__stack_low(fiber), fiber, lc__loop_fiber_main, fiber);
-    /* Everything is written before: who looks at all fibers looks at those that are not free. */
+    /* Release, as the last: a thread that finds the fiber not FREE finds it filled in. */
     atomic_store_explicit(&fiber->state, LC__FIBER_NEW, memory_order_release);
     lc__sanitizer_stack_begins(&fiber->sanitizer, lc__stack_low(fiber), lc__stack_usable(fiber));
 }
@@ -47,10 +47,11 @@ static void init(struct lc__fiber *fiber, const struct lc__fiber_options *option
 int lc__fiber_make(struct lc__loop *loop, const struct lc__fiber_options *options,
                    size_t stack_size)
 {
+    LC__ASSERT(!options->pinned || lc__loop_is_here(loop));
     struct lc__fiber *fiber = lc__loop_take_stack(loop, stack_size);
     if (!fiber)
         return -ENOMEM;
-    init(fiber, options, loop);
+    fiber_init(fiber, options, loop);
     if (loop->operations->admit && loop->operations->admit(loop, fiber) < 0) {
         atomic_store_explicit(&fiber->state, LC__FIBER_FREE, memory_order_relaxed);
         lc__sanitizer_stack_ended(&fiber->sanitizer);
@@ -72,7 +73,7 @@ int lc__fiber_make_server(struct lc__loop *loop, const char *name, void (*run)(v
         .run = run,
         .arg = loop,
         .pinned = true,
-        .finishing = true, /* what keeps the library up is what is served */
+        .finishing = true, /* what it serves keeps the library up, and is counted itself */
     };
     if (lc__forked())
         return -ENOTSUP;

@@ -1,8 +1,8 @@
 /*
- * fiber_switch.c: see fiber_switch.h.
+ * fiber_switch.c: see fiber_switch.h. The states and queues of a fiber are drawn in loop.c.
  *
- * A fiber that parks goes straight to the next that is ready. Only when there is none, or when
- * enough have run, the thread goes back to its own stack and looks around: see loop_run.c.
+ * A fiber that leaves switches straight to the next ready one. If no fiber is ready, or the budget
+ * is used up, it switches to the thread's own stack, and the thread looks around (loop_run.c).
  */
 #include "executor/fiber_switch.h"
 
@@ -22,15 +22,15 @@
 
 /* ---- switching ---- */
 
-/* After every switch, on the stack come to. */
-static void arrived(struct lc__loop *loop, struct lc__sanitizer_stack *stack)
+/* After each switch, on the new stack. */
+static void fiber_arrive(struct lc__loop *loop, struct lc__sanitizer_stack *stack)
 {
     lc__sanitizer_arrived(stack);
-    if (loop->corpse)
-        lc__loop_bury(loop);
+    if (loop->ended)
+        lc__loop_give_ended(loop);
 }
 
-static void overrun(const struct lc__fiber *fiber)
+static void fiber_overrun(const struct lc__fiber *fiber)
 {
     lc_log(LC_LOG_CRITICAL, lc__fiber_name(fiber),
            "has overflowed its stack of %zu bytes, and memory is damaged",
@@ -39,32 +39,38 @@ static void overrun(const struct lc__fiber *fiber)
     abort();
 }
 
-/* From one fiber to another; NULL stands for the thread's own stack. */
-static void go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *to, bool for_good)
+/* Switches from one fiber to another; NULL is the thread's own stack. */
+static void fiber_go(struct lc__loop *loop, struct lc__fiber *from, struct lc__fiber *to,
+                     bool for_good)
 {
+    LC__ASSERT(loop == lc__loop_of_thread && from != to);
+    LC__ASSERT(from == atomic_load_explicit(&loop->current, memory_order_relaxed));
+    LC__ASSERT(!to || (to->loop == loop && !lc__fiber_is_in(to, LC__FIBER_FREE) &&
+                       !lc__fiber_is_in(to, LC__FIBER_RUNNING)));
     struct lc__sanitizer_stack *left = from ? &from->sanitizer : &loop->sanitizer;
     if (to)
         lc__fiber_set_state(to, LC__FIBER_RUNNING);
     if (from && lc__slab_has_marks(from->stack.slab) && lc__stack_is_overrun(from))
-        overrun(from);
-    /* Release, after `current`: who sees the new number sees who it stands for. See monitor.c. */
+        fiber_overrun(from);
+    /* Release, after `current`: the monitor that reads the new number reads the new fiber. */
     atomic_store_explicit(&loop->current, to, memory_order_relaxed);
     uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
     atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
     lc__task_running = to ? &to->task : loop->thread_task;
     lc__sanitizer_leaving(left, to ? &to->sanitizer : &loop->sanitizer, &loop->sanitizer, for_good);
     lc__switch(from ? &from->sp : &loop->sp, to ? to->sp : loop->sp);
-    arrived(loop, left);
+    fiber_arrive(loop, left);
 }
 
 /*
- * The thread's own stack was left in go(), which was called by pass(): there the call is made,
- * before anything else is looked at. For the monitor it is no switch: the fiber has not waited.
+ * The thread left its own stack in lc__loop_run_fibers(), which makes the call before anything
+ * else. `switches` does not grow: to the monitor the fiber has not waited.
  */
 void lc__loop_call(void (*run)(void *arg), void *arg)
 {
     struct lc__fiber *fiber = lc__fiber_current();
     struct lc__loop *loop = fiber->loop;
+    LC__ASSERT(loop == lc__loop_of_thread && !loop->call);
     loop->call = run;
     loop->call_arg = arg;
     lc__sanitizer_release(&loop->call);
@@ -75,8 +81,8 @@ void lc__loop_call(void (*run)(void *arg), void *arg)
     lc__sanitizer_acquire(&loop->call);
 }
 
-/* On the thread's own stack: makes calls until the fiber has left for another reason. */
-static void make_calls(struct lc__loop *loop)
+/* On the thread's own stack: makes calls until the fiber has left without one. */
+static void loop_make_calls(struct lc__loop *loop)
 {
     for (void (*run)(void *arg); (run = loop->call);) {
         struct lc__fiber *fiber = atomic_load_explicit(&loop->current, memory_order_relaxed);
@@ -87,7 +93,7 @@ static void make_calls(struct lc__loop *loop)
         lc__task_running = &fiber->task;
         lc__sanitizer_leaving(&loop->sanitizer, &fiber->sanitizer, &loop->sanitizer, false);
         lc__switch(&loop->sp, fiber->sp);
-        arrived(loop, &loop->sanitizer);
+        fiber_arrive(loop, &loop->sanitizer);
     }
 }
 
@@ -95,13 +101,13 @@ void lc__loop_fiber_main(void *arg)
 {
     struct lc__fiber *fiber = arg;
     lc__sanitizer_entered(&fiber->loop->sanitizer);
-    arrived(fiber->loop, &fiber->sanitizer);
+    fiber_arrive(fiber->loop, &fiber->sanitizer);
     fiber->run(fiber->arg);
     lc__fiber_exit();
 }
 
-/* Leaves a fiber for whoever is next. */
-static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
+/* Leaves a fiber for the next one, or for the thread's own stack. */
+static void fiber_leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
 {
     struct lc__fiber *next = NULL;
     if (loop->budget > 0) {
@@ -111,22 +117,22 @@ static void leave(struct lc__loop *loop, struct lc__fiber *fiber, bool for_good)
     if (next == fiber)
         lc__fiber_set_state(fiber, LC__FIBER_RUNNING);
     else
-        go(loop, fiber, next, for_good);
+        fiber_go(loop, fiber, next, for_good);
 }
 
 void lc__loop_run_fibers(struct lc__loop *loop, struct lc__fiber *first)
 {
-    go(loop, NULL, first, false);
-    make_calls(loop);
+    fiber_go(loop, NULL, first, false);
+    loop_make_calls(loop);
 }
 
 /* ---- waiting and ending ---- */
 
 /*
- * Of those that count there is one after the other: each park has one wake-up. Release: who sees a
- * wake-up counted sees the park counted.
+ * Parks and wake-ups alternate, so one thread at a time writes a counter. Release: a thread that
+ * reads a wake-up counted reads its park counted.
  */
-static void count(atomic_ulong *counter)
+static void task_count(atomic_ulong *counter)
 {
     unsigned long before = atomic_load_explicit(counter, memory_order_relaxed);
     atomic_store_explicit(counter, before + 1, memory_order_release);
@@ -135,18 +141,20 @@ static void count(atomic_ulong *counter)
 void lc__fiber_park(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
+    LC__ASSERT(fiber);
     int kept = errno;
     if (fiber->leaves)
         fiber->leaves(fiber);
-    count(&fiber->task.parks);
+    task_count(&fiber->task.parks);
     lc__fiber_set_state(fiber, LC__FIBER_PARKED);
-    leave(fiber->loop, fiber, false);
+    fiber_leave(fiber->loop, fiber, false);
     errno = kept;
 }
 
 void lc__fiber_exit(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
+    LC__ASSERT(fiber);
     struct lc__loop *loop = fiber->loop;
     if (fiber->task.unwind)
         fiber->task.unwind();
@@ -163,20 +171,21 @@ void lc__fiber_exit(void)
         lc__loop_count(&loop->working, (size_t)-1);
     lc__fiber_set_state(fiber, LC__FIBER_FREE);
     /*
-     * Nobody but this thread takes stacks from its cache, and it takes none before it stands on
-     * another: so this one can be put there at once.
+     * Only this thread takes stacks from its cache, and it takes none before it is on another
+     * stack. So this one may be put there while it is still in use.
      */
     if (LC__SANITIZED || !lc__loop_keeps(loop, fiber))
-        loop->corpse = fiber;
+        loop->ended = fiber;
     else
         lc__loop_keep(loop, fiber);
-    leave(loop, fiber, true);
-    abort(); /* nobody comes back to it */
+    fiber_leave(loop, fiber, true);
+    abort(); /* no switch comes back here */
 }
 
 void lc__fiber_finishing(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
+    LC__ASSERT(fiber && fiber->loop == lc__loop_of_thread);
     if (fiber->finishing)
         return;
     fiber->finishing = true;
@@ -189,7 +198,7 @@ void lc__fiber_finishing(void)
 void lc__fiber_wake(struct lc__fiber *fiber, bool in_handler)
 {
     struct lc__loop *loop = fiber->loop;
-    count(&fiber->task.wakes);
+    task_count(&fiber->task.wakes);
     if (loop == lc__loop_of_thread && !in_handler)
         lc__loop_make_ready(loop, fiber);
     else
@@ -199,26 +208,24 @@ void lc__fiber_wake(struct lc__fiber *fiber, bool in_handler)
 void lc__fiber_yield(void)
 {
     struct lc__fiber *fiber = lc__fiber_current();
+    LC__ASSERT(fiber);
     struct lc__loop *loop = fiber->loop;
     int kept = errno;
-    /*
-     * With no other that can run, the thread looks around for one. Else a fiber that yields every
-     * few milliseconds would be alone for a hundred of them, and be told that it never waits.
-     */
     if (fiber->leaves)
         fiber->leaves(fiber);
+    /*
+     * If no other fiber is ready, the thread looks around for one. Else a fiber that yields every
+     * few milliseconds would run alone through the whole budget, and be reported as a stall.
+     */
     if (lc__loop_is_in_order(loop) && STAILQ_EMPTY(&loop->ready))
         loop->budget = 0;
     lc__loop_make_ready(loop, fiber);
-    leave(loop, fiber, false);
+    fiber_leave(loop, fiber, false);
     errno = kept;
 }
 
-/*
- * Fresh fibers have their turn before the fiber that yields: as many as may run before the next
- * look around.
- */
-static void let_fresh_in(struct lc__loop *loop)
+/* New fibers run before the fiber that yields. */
+static void loop_start_fresh(struct lc__loop *loop)
 {
     enum { FRESH_MAX = LC__LOOP_BUDGET / 2 };
     struct lc__fiber *fresh;
@@ -228,7 +235,8 @@ static void let_fresh_in(struct lc__loop *loop)
 
 bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient)
 {
-    /* For the monitor it is as good as a switch. */
+    LC__ASSERT(fiber == lc__fiber_current() && fiber->loop == loop);
+    /* To the monitor it is as good as a switch. */
     uint64_t switches = atomic_load_explicit(&loop->switches, memory_order_relaxed);
     atomic_store_explicit(&loop->switches, switches + 1, memory_order_release);
     bool others = !STAILQ_EMPTY(&loop->ready) ||
@@ -237,9 +245,9 @@ bool lc__loop_turn(struct lc__loop *loop, struct lc__fiber *fiber, bool patient)
         loop->budget--;
         return false;
     }
-    let_fresh_in(loop);
+    loop_start_fresh(loop);
     lc__loop_make_ready(loop, fiber);
-    leave(loop, fiber, false);
+    fiber_leave(loop, fiber, false);
     return true;
 }
 

@@ -1,5 +1,29 @@
 /*
- * job.c: see job.h. job_queue.c keeps the jobs of a loop, and job_fiber.c runs them.
+ * job.c: see job.h.
+ *
+ * The life of a job:
+ *
+ *            lc__job_start()                  next_job()                run() returns
+ *     bound ------------------> in one queue ------------> in a job fiber ---------> idle
+ *                                    ^                           |                    |
+ *                                    +------ lc__job_post() -----+--------------------+
+ *
+ * Callers. A thread of the executor posts into the ring of its own loop, where only thieves compete
+ * with it. Any other thread posts into the list of a loop that it has booked.
+ *
+ * Invariant. A posted job is in exactly one queue, of a loop that has a thread, and the thread
+ * stays until it has run the job or another thread has stolen it.
+ *
+ * Why no job is lost:
+ * - In its own loop the thread itself makes sure that a job fiber exists (lc__job_fiber_serve). If
+ *   there is no memory for one, the thread tries again after a millisecond.
+ * - In another loop the booking keeps the thread, or makes one (lc__loop_book). The poke comes
+ *   after the job is in the list: see loop.c.
+ * - When the job fiber waits, its `leaves` hook makes another one for the rest of the queue.
+ * - A thread that leaves the loop looks at the queue after it has declared that it is gone, and
+ *   comes back if there is a job (lc__executor_lets_go).
+ * - lc__job_post cannot fail. Where jobs are bound at least one thread stays, and if no thread can
+ *   be made for the loop in turn, the job goes to that one.
  */
 #include "executor/job.h"
 
@@ -26,79 +50,74 @@ void lc__job_init(struct lc__job *job, const struct lc__job_kind *kind, lc_execu
                           memory_order_relaxed);
 }
 
-static bool is_for(const struct lc__job *job, const struct lc__loop *loop)
+static bool job_is_for(const struct lc__job *job, const struct lc__loop *loop)
 {
     return loop && loop->executor == job->executor &&
            lc__job_may_run(job, loop->index, loop->threads);
 }
 
-static void post_here(struct lc__loop *loop, struct lc__job *job)
+static void job_post_here(struct lc__loop *loop, struct lc__job *job)
 {
+    LC__ASSERT(lc__loop_is_here(loop));
     lc__job_queue_push(&loop->jobs, job);
     lc__job_fiber_serve(loop);
 }
 
 /*
- * Into a loop that is another thread's, or nobody's: as a fiber that is handed over, see fiber.c.
- * @return 0, -EAGAIN, -ENOMEM, -ENOTSUP; if it `must` be, it is there all the same.
+ * Posts into the loop of another thread, or of none. With `must` the job is posted also if no
+ * thread could be made. @return 0, -EAGAIN, -ENOMEM, -ENOTSUP.
  */
-static int post_there(struct lc__loop *loop, struct lc__job *job, bool must)
+static int job_post_there(struct lc__loop *loop, struct lc__job *job, bool must)
 {
-    lc_executor *executor = loop->executor;
-    atomic_fetch_add_explicit(&loop->wakers, 1, memory_order_relaxed);
-    atomic_fetch_add(&loop->bookings, 1);
-    atomic_fetch_add(&executor->moves_begun, 1);
-    int result = lc__executor_need_thread(loop);
+    int result = lc__loop_book(loop);
     if (result == 0 || must)
         lc__job_queue_post(&loop->jobs, job);
-    atomic_fetch_add(&executor->moves_ended, 1);
-    atomic_fetch_sub(&loop->bookings, 1);
-    lc__loop_poke(loop);
-    /* Release: after this the loop may be freed. */
-    atomic_fetch_sub_explicit(&loop->wakers, 1, memory_order_release);
+    lc__loop_unbook(loop);
     return result;
 }
 
 int lc__job_start(struct lc__job *job, bool spread)
 {
+    LC__ASSERT(atomic_load(&job->executor->bound) > 0);
     struct lc__loop *own = lc__loop_of_thread;
-    if (!spread && is_for(job, own)) {
-        post_here(own, job);
-        return 0;
-    }
-    struct lc__loop *loop = lc__executor_place(job->executor, job->group, spread);
+    struct lc__loop *loop = !spread && job_is_for(job, own)
+                                ? own
+                                : lc__executor_place(job->executor, job->group, spread);
     if (!loop)
         return -ENOMEM;
-    if (lc__loop_is_here(loop)) {
-        post_here(loop, job);
-        return 0;
-    }
-    return post_there(loop, job, false);
+    if (!lc__loop_is_here(loop))
+        return job_post_there(loop, job, false);
+    job_post_here(loop, job);
+    return 0;
 }
 
 void lc__job_post(struct lc__job *job)
 {
     struct lc__loop *own = lc__loop_of_thread;
-    if (is_for(job, own)) {
-        post_here(own, job);
+    if (job_is_for(job, own)) {
+        job_post_here(own, job);
         return;
     }
     struct lc__loop *loop = lc__executor_place(job->executor, job->group, false);
     if (!loop)
         loop = lc__executor_any_loop(job->executor);
     if (loop->simulation) {
-        post_here(loop, job);
+        job_post_here(loop, job);
         return;
     }
-    /* Where jobs are bound there is a thread; if there cannot be one here, it goes there. */
     if (lc__executor_need_thread(loop) < 0)
         loop = lc__executor_any_loop(job->executor);
-    post_there(loop, job, true);
+    job_post_there(loop, job, true);
 }
+
+/* ---- counting ---- */
 
 int lc__executor_bind(lc_executor *executor)
 {
-    /* Sequentially consistent, as who closes: he sees the job, or we that he closes. */
+    /*
+     * A store/load handshake with lc_executor_free(), which stores `closing` and loads `bound`. If
+     * both see each other, the job is counted out again, and the free goes on.
+     */
     atomic_fetch_add(&executor->bound, 1);
     atomic_fetch_add(&executor->jobs, 1);
     if (!atomic_load(&executor->closing))
@@ -110,18 +129,22 @@ int lc__executor_bind(lc_executor *executor)
 
 void lc__job_finishing(lc_executor *executor)
 {
+    LC__ASSERT(atomic_load(&executor->jobs) > 0);
     atomic_fetch_sub(&executor->jobs, 1);
 }
 
 void lc__executor_unbind(lc_executor *executor)
 {
-    /* The executor is still there: who frees it waits for the thread we are on. */
+    LC__ASSERT(atomic_load(&executor->bound) > 0);
+    /* The executor stays while this thread is in one of its loops. */
     if (atomic_fetch_sub(&executor->bound, 1) > 1 || !atomic_load(&executor->closing))
         return;
-    pthread_mutex_lock(&executor->lock);
+    lc__lock_take(&executor->lock);
     pthread_cond_broadcast(&executor->ended);
-    pthread_mutex_unlock(&executor->lock);
+    lc__lock_give(&executor->lock);
 }
+
+/* ---- the calling thread ---- */
 
 bool lc__executor_is_of_this_world(const lc_executor *executor)
 {

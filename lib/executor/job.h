@@ -1,13 +1,10 @@
 /*
- * job.h: stackless tasks: work that is run from time to time on a thread of an executor, and owns
- * nothing there in between. What an isolate is to the executor. Floor 1.
+ * job.h: work without a stack, which is run from time to time on a thread of an executor, and owns
+ * nothing there in between: what an isolate is to the executor. Floor 1.
  *
- * A job is run in a fiber, the *job fiber*, which takes one job after the other. A job that waits
- * keeps its fiber, and its thread, until it returns; another job fiber then goes on with the rest.
- *
- * A job is posted again only once it runs, or has run: it is in one queue at a time. Two runs of a
- * job may be on different threads; whoever posts orders what one did before the other by a lock of
- * the job's own.
+ * A job is in one queue at a time: it is posted again only while it runs, or after that. Two runs
+ * of a job may be on different threads. A lock of the job's own orders the actions of the two; the
+ * thread that posts holds it.
  */
 #ifndef LIFECYCLE_EXECUTOR_JOB_H
 #define LIFECYCLE_EXECUTOR_JOB_H
@@ -21,20 +18,20 @@
 
 struct lc__cache;
 
-/* Others may look at it just now, as the job that was there before. */
+/* Other threads may look at it at the same time, as the job that was in this memory before. */
 void lc__job_init(struct lc__job *job, const struct lc__job_kind *kind, lc_executor *executor,
                   struct lc_thread_group *group);
 /*
- * Counts a job in: the executor is not freed, and does not leave itself without a thread, until it
- * is counted out. @return 0; -ESHUTDOWN: it is being freed.
+ * Counts a job in: until it is counted out the executor is not freed, and keeps a thread.
+ * @return 0; -ESHUTDOWN: it is being freed.
  */
 int lc__executor_bind(lc_executor *executor);
 /*
- * A job, which will be unbound next, has done its work: lc_library_shutdown waits for it instead of
- * refusing. Before anybody is told.
+ * A job has done its work, and is unbound next: lc_library_shutdown waits for it instead of
+ * refusing. To be called before any other worker learns that the work is done.
  */
 void lc__job_finishing(lc_executor *executor);
-/* By a job of the executor's, as the last it does with it. */
+/* Counts a job out. By a thread of the executor, which then does not touch the executor again. */
 void lc__executor_unbind(lc_executor *executor);
 
 /*
@@ -47,22 +44,22 @@ void lc__job_post(struct lc__job *job);
 
 /* Whether the caller and the executor are in the same world: the real one, or one simulation. */
 bool lc__executor_is_of_this_world(const lc_executor *executor);
-/* What the executor thread that calls keeps; NULL: another thread, or a simulation. */
+/* The block cache of the calling executor thread; NULL: another thread, or a simulation. */
 struct lc__cache *lc__loop_cache(void);
-/* The number of the executor thread that calls; 0 in other threads. */
+/* The number of the calling executor thread; 0 in other threads. */
 unsigned lc__loop_index(void);
 
-/* Who knows all jobs. */
+/* The module that knows all jobs. */
 struct lc__job_overseer {
-    /* The name of one of the executor's; untouched if there is none. Room for LC_NAME_MAX + 1. */
+    /* Copies the name of a job of the executor, if there is one. Room for LC_NAME_MAX + 1. */
     void (*name_one)(const lc_executor *executor, char *name);
-    /* A simulation was broken off: its jobs will not run again, and are to be unbound. */
+    /* A simulation was broken off. Its jobs will not run again: unbinds them. */
     void (*drop)(const lc_executor *executor);
 };
 
-/* There is one, unchanging; known before the first job is bound. */
+/* Sets the one overseer, before the first job is bound. */
 void lc__jobs_overseen_by(const struct lc__job_overseer *by);
-/* Its `name_one`: "" if none is found. */
+/* Its `name_one`; "" if there is none. */
 void lc__jobs_name_one(const lc_executor *executor, char *name);
 /* Its `drop`. */
 void lc__jobs_drop(const lc_executor *executor);

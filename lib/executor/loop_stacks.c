@@ -25,10 +25,11 @@ struct lc__fiber *lc__loop_take_stack(struct lc__loop *loop, size_t size)
     return fiber ? fiber : lc__stack_take(size);
 }
 
-void lc__loop_bury(struct lc__loop *loop)
+void lc__loop_give_ended(struct lc__loop *loop)
 {
-    struct lc__fiber *fiber = loop->corpse;
-    loop->corpse = NULL;
+    struct lc__fiber *fiber = loop->ended;
+    LC__ASSERT(loop == lc__loop_of_thread && fiber != lc__fiber_current());
+    loop->ended = NULL;
     lc__sanitizer_stack_ended(&fiber->sanitizer);
     if (lc__loop_keeps(loop, fiber))
         lc__loop_keep(loop, fiber);
@@ -38,6 +39,7 @@ void lc__loop_bury(struct lc__loop *loop)
 
 void lc__loop_keep_only(struct lc__loop *loop, unsigned count)
 {
+    LC__ASSERT(lc__loop_is_here(loop));
     struct lc__fiber **end = &loop->cached;
     if (loop->cached_count <= count)
         return;
@@ -52,7 +54,7 @@ void lc__loop_keep_only(struct lc__loop *loop, unsigned count)
     }
 }
 
-static bool has_excess(const struct lc__loop *loop)
+static bool loop_has_excess(const struct lc__loop *loop)
 {
     return loop->cached_count > CACHED_MIN || lc__stacks_have_excess();
 }
@@ -60,8 +62,9 @@ static bool has_excess(const struct lc__loop *loop)
 int64_t lc__loop_trim_stacks(struct lc__loop *loop, int64_t idle)
 {
     enum { PERIODS = 3 };
+    LC__ASSERT(loop == lc__loop_of_thread);
     int64_t after = (idle < LC__STACK_IDLE ? idle : LC__STACK_IDLE) / PERIODS;
-    if (!has_excess(loop)) {
+    if (!loop_has_excess(loop)) {
         loop->trim_at = 0;
         return LC_FOREVER;
     }

@@ -7,12 +7,12 @@
 #include "base/memory.h"
 #include "executor/executor_threads.h"
 
-/* Threads that are no executor's put their fibers into one loop each. */
+/* A thread that is no executor's puts all its fibers into one loop, other threads into others. */
 LC__OF_ITS_THREAD
-static unsigned own_turn(void)
+static unsigned thread_turn(void)
 {
     static atomic_uint turns;
-    static _Thread_local unsigned turn; /* 1 more, once drawn */
+    static _Thread_local unsigned turn; /* 0: none has been drawn; else one more than it */
     if (turn == 0)
         turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed) + 1;
     return turn - 1;
@@ -26,7 +26,7 @@ struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *grou
         return own;
     if (executor->threads == 1)
         return lc__executor_need_loop(executor, 0);
-    unsigned index = own_turn();
+    unsigned index = thread_turn();
     if (group)
         index = group->first +
                 atomic_fetch_add_explicit(&group->turn, 1, memory_order_relaxed) % group->count;
@@ -56,7 +56,7 @@ lc_thread_group *lc_thread_group_new(lc_executor *executor, unsigned threads)
     group->executor = executor;
     group->all = executor->threads;
     group->count = threads < executor->threads ? threads : executor->threads;
-    /* Each begins where the one before has ended, so that groups do not all share one thread. */
+    /* A group begins where the one before has ended, so that groups do not share one thread. */
     group->first = atomic_fetch_add_explicit(&executor->turn, group->count, memory_order_relaxed) %
                    executor->threads;
     return group;
@@ -64,10 +64,11 @@ lc_thread_group *lc_thread_group_new(lc_executor *executor, unsigned threads)
 
 bool lc__executor_find_work(struct lc__loop *loop)
 {
+    LC__ASSERT(loop == lc__loop_of_thread);
     lc_executor *executor = loop->executor;
     bool found = false;
     int64_t now = LC_NOW;
-    /* Who overlooks a loop that is just being made is called again when its backlog has aged. */
+    /* A loop that is just being made may be missed: its thread calls when its backlog has aged. */
     unsigned made = atomic_load_explicit(&executor->made, memory_order_relaxed);
     for (unsigned i = 1; i < made && !found; i++) {
         struct lc__loop *victim = lc__executor_loop(executor, (loop->index + i) % made);
@@ -84,8 +85,8 @@ bool lc__executor_find_work(struct lc__loop *loop)
     return found;
 }
 
-/* @return whether somebody was called. */
-static bool call_one(lc_executor *executor, unsigned index)
+/* @return whether a thread was called. */
+static bool executor_call_loop(lc_executor *executor, unsigned index)
 {
     struct lc__loop *loop = lc__executor_need_loop(executor, index);
     if (!loop)
@@ -101,12 +102,12 @@ static bool call_one(lc_executor *executor, unsigned index)
 void lc__executor_call_help(lc_executor *executor, bool add)
 {
     unsigned most = add ? LC_EXECUTOR_THREADS_MAX : executor->threads;
-    /* Acquire: pairs with the release of who came, whom we must not take for asleep any more. */
+    /* Acquire: pairs with the release of a thread that came, which must not be taken for asleep. */
     if (atomic_exchange_explicit(&executor->helping, true, memory_order_acquire))
         return;
     bool called = false;
     for (unsigned i = 0; i < most && !called; i++)
-        called = call_one(executor, i);
+        called = executor_call_loop(executor, i);
     if (!called)
         atomic_store_explicit(&executor->helping, false, memory_order_relaxed);
 }

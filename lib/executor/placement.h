@@ -1,6 +1,5 @@
 /*
- * placement.h: where work goes: to which loop, and from a loop to one that has nothing to do.
- * Floor 1.
+ * placement.h: which loop gets work, and how a loop without work gets some. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_PLACEMENT_H
 #define LIFECYCLE_EXECUTOR_PLACEMENT_H
@@ -9,15 +8,18 @@
 
 #include <stdbool.h>
 
-/* Where a new fiber goes. NULL: no memory. */
+/*
+ * The loop for a new fiber or job of this group (NULL: any thread). `spread`: the next loop in
+ * turn, not the caller's. From any thread. NULL: no memory.
+ */
 struct lc__loop *lc__executor_place(lc_executor *executor, lc_thread_group *group, bool spread);
-/* A loop that is there already: one with a thread, if there is one. */
+/* A loop that exists, with a thread in it if there is one; NULL: there is no loop. */
 struct lc__loop *lc__executor_any_loop(lc_executor *executor);
-/* Looks for fibers to take from other loops. @return whether it got any. */
+/* Moves work of other loops to this one. By the loop's thread. @return whether there was any. */
 bool lc__executor_find_work(struct lc__loop *loop);
 /*
- * A fiber waits for a thread that will not soon come to it: wakes one, or makes one; `add`: beyond
- * the executor's number, if all of them are busy.
+ * Work waits for a thread that will not come soon: wakes a thread, or makes one. `add`: beyond the
+ * executor's number, if all of them are busy. From any thread.
  */
 void lc__executor_call_help(lc_executor *executor, bool add);
 

@@ -154,8 +154,8 @@ static bool simulation_advance(struct lc__simulation *simulation)
     }
     if (next > simulation->now)
         simulation->now = next;
-    lc__loop_fire_timers(lc__loop_of_thread, &simulation->timers, simulation->now);
-    lc__loop_fire_timers(lc__loop_of_thread, &simulation->late, simulation->now);
+    lc__due_collect(lc__loop_of_thread, &simulation->timers, simulation->now);
+    lc__due_collect(lc__loop_of_thread, &simulation->late, simulation->now);
     return true;
 }
 

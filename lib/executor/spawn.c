@@ -23,7 +23,7 @@
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
 #endif
 
-static lc_executor *executor_for(const struct lc__fiber_options *options)
+static lc_executor *fiber_executor(const struct lc__fiber_options *options)
 {
     struct lc__fiber *fiber = lc__fiber_current();
     if (options->executor)
@@ -33,45 +33,26 @@ static lc_executor *executor_for(const struct lc__fiber_options *options)
     return fiber ? fiber->loop->executor : lc__executor_default();
 }
 
-/*
- * The loop is another thread's, or nobody's. Booked before its thread is looked for, so that this
- * does not leave before the fiber is there; and counted as a waker, so that the loop is still there
- * to be poked.
- */
-static int hand_over(struct lc__loop *loop, const struct lc__fiber_options *options,
-                     size_t stack_size)
+/* Makes a fiber in the loop of another thread, or of none. */
+static int fiber_make_there(struct lc__loop *loop, const struct lc__fiber_options *options,
+                            size_t stack_size)
 {
-    lc_executor *executor = loop->executor;
-    atomic_fetch_add_explicit(&loop->wakers, 1, memory_order_relaxed);
-    atomic_fetch_add(&loop->bookings, 1);
-    atomic_fetch_add(&executor->moves_begun, 1);
-    int result = lc__executor_need_thread(loop);
+    int result = lc__loop_book(loop);
     if (result == 0)
         result = lc__fiber_make(loop, options, stack_size);
-    atomic_fetch_add(&executor->moves_ended, 1);
-    /* Poked when the booking is over: a thread that stays for nothing else is to see that it is. */
-    atomic_fetch_sub(&loop->bookings, 1);
-    lc__loop_poke(loop);
-    /* Release: after this the loop may be freed. */
-    atomic_fetch_sub_explicit(&loop->wakers, 1, memory_order_release);
+    lc__loop_unbook(loop);
     return result;
-}
-
-/* What is real starts nothing in a simulation, nor the other way round. */
-static bool is_of_this_world(const lc_executor *executor)
-{
-    return lc__task_current()->simulation == executor->simulation;
 }
 
 int lc__fiber_start(const struct lc__fiber_options *options)
 {
     if (lc__forked())
         return -ENOTSUP;
-    lc_executor *executor = executor_for(options);
+    lc_executor *executor = fiber_executor(options);
     if (!executor)
         return -ENOMEM;
-    if (!is_of_this_world(executor))
-        return -ENOTSUP;
+    if (lc__task_current()->simulation != executor->simulation)
+        return -ENOTSUP; /* a fiber starts no fiber in another world */
     if (atomic_load_explicit(&executor->closing, memory_order_relaxed))
         return -ESHUTDOWN;
     size_t stack_size = options->stack_size ? options->stack_size : executor->stack_size;
@@ -81,10 +62,10 @@ int lc__fiber_start(const struct lc__fiber_options *options)
     if (!loop)
         return -ENOMEM;
     return lc__loop_is_here(loop) ? lc__fiber_make(loop, options, stack_size)
-                                  : hand_over(loop, options, stack_size);
+                                  : fiber_make_there(loop, options, stack_size);
 }
 
-/* ---- what users call ---- */
+/* ---- the public functions ---- */
 
 LC__OPTIONS_END(lc_fiber_options, group);
 

@@ -1,5 +1,5 @@
 /*
- * spawn.h: starting fibers, on whatever loop is right for them. Floor 1.
+ * spawn.h: starts fibers, and chooses their loop. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_SPAWN_H
 #define LIFECYCLE_EXECUTOR_SPAWN_H
