@@ -3,7 +3,6 @@
  */
 #include "executor/stall.h"
 
-#include "base/assert.h"
 #include "base/clock.h"
 #include "executor/executor.h"
 #include "executor/proc.h"
@@ -35,7 +34,7 @@ struct stall_look {
 
 /*
  * Notes which fiber keeps the loop's thread. The fiber may end while this thread copies its name,
- * and the copy then have words of the next fiber's name. fiber.c has a release fence before it
+ * and the copy then has words of the next fiber's name. fiber.c has a release fence before it
  * writes a name. So the load behind the acquire fence sees that the number of switches has changed,
  * and this function notes nothing.
  */

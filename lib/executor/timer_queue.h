@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Embedded in what it is for. A timer is disarmed if all but its two functions is zero. */
+/* Embedded in the object that it is for. Zeroed except for its two functions, it is disarmed. */
 struct lc__timer {
     struct lc__heap_entry entry; /* first; its key is the deadline */
     /* The queue that it is armed in, or has moved to; NULL: none. A move holds both locks. */
@@ -38,6 +38,7 @@ struct lc__timer {
     void (*fire)(struct lc__timer *timer);
 };
 
+/* A queue of armed timers. */
 struct lc__timers {
     struct lc__lock lock;
     struct lc__heap heap; /* under the lock, as the next */
@@ -54,7 +55,7 @@ void lc__timers_destroy(struct lc__timers *timers);
 
 /* ---- arming; from any thread ---- */
 
-/* Those that this thread fires itself, on the real clock. NULL: it fires none. Set by loop.c. */
+/* Those that this thread fires itself, on the real clock. NULL: none. Set by the loop it runs. */
 extern _Thread_local struct lc__timers *lc__timers_of_thread
     __attribute__((tls_model("initial-exec")));
 /*
@@ -108,8 +109,8 @@ void lc__timer_fire(struct lc__timer *timer);
 
 extern struct lc__timers lc__timers_real;
 /*
- * There are such timers, and the timer thread could not be made: threads that wait fire them.
- * Relaxed: a thread that reads it takes the lock of lc__timers_real before it reads anything else.
+ * There are such timers, and the timer thread could not be made: threads that wait fire them. A
+ * thread that reads the flag takes the lock of lc__timers_real before it reads anything else.
  */
 extern atomic_bool lc__timers_unserved;
 
