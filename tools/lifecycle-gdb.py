@@ -178,7 +178,7 @@ def thread_on(fiber, pointers):
 
 
 def registers_by_frame_of_x86_64(sp, block):
-    type = gdb.lookup_type("struct frame", block)
+    type = gdb.lookup_type("struct switch_frame", block)
     frame = gdb.Value(sp).cast(type.pointer()).dereference()
     registers = {name: int(frame[name]) for name in ("rbx", "rbp", "r12", "r13", "r14", "r15")}
     registers["rip"] = int(frame["address"])
@@ -187,7 +187,7 @@ def registers_by_frame_of_x86_64(sp, block):
 
 
 def registers_by_frame_of_aarch64(sp, block):
-    type = gdb.lookup_type("struct frame", block)
+    type = gdb.lookup_type("struct switch_frame", block)
     frame = gdb.Value(sp).cast(type.pointer()).dereference()
     registers = {"x%d" % (19 + i): int(frame["x19_to_x28"][i]) for i in range(10)}
     registers["x29"] = int(frame["x29"])
@@ -197,7 +197,7 @@ def registers_by_frame_of_aarch64(sp, block):
 
 
 def registers_by_ucontext(sp, block):
-    type = gdb.lookup_type("struct place", block)
+    type = gdb.lookup_type("struct switch_place", block)
     context = gdb.Value(sp).cast(type.pointer())["context"]["uc_mcontext"]
     names = [field.name for field in context.type.strip_typedefs().fields()]
     if "gregs" in names:
