@@ -49,8 +49,9 @@ TAILQ_HEAD(thread_list, thread);
 static struct lc__lock lock = LC__LOCK_INIT; /* for what follows */
 static struct thread_list live = TAILQ_HEAD_INITIALIZER(live);
 static struct thread_list ended = TAILQ_HEAD_INITIALIZER(ended); /* oldest first */
-static struct lc__parker *waits_for_last;                        /* NULL: no thread waits */
-static _Thread_local struct thread *self;                        /* NULL: not made here */
+static bool last_is_awaited;                                     /* by a thread in `last_ended` */
+static struct lc__parker last_ended;
+static _Thread_local struct thread *self; /* NULL: not made here */
 
 /* ---- joining ---- */
 
@@ -110,16 +111,13 @@ static bool threads_busy(void)
 static void threads_await_last(void)
 {
     static const struct lc__park_reason reason = {"the last threads to end", NULL};
-    struct lc__parker parker;
-    lc__parker_init(&parker);
     lc__lock_take(&lock);
-    LC__ASSERT(!waits_for_last);
-    bool wait = !TAILQ_EMPTY(&live);
-    if (wait)
-        waits_for_last = &parker;
+    LC__ASSERT(!last_is_awaited);
+    lc__parker_init(&last_ended);
+    bool wait = last_is_awaited = !TAILQ_EMPTY(&live);
     lc__lock_give(&lock);
-    while (wait && lc__parker_count(&parker) == 0)
-        lc__park(&parker, 0, LC_FOREVER, &reason);
+    while (wait && lc__parker_count(&last_ended) == 0)
+        lc__park(&last_ended, 0, LC_FOREVER, &reason);
 }
 
 /* At the shutdown: no thread is running any more, and those that are finishing will end. */
@@ -163,12 +161,12 @@ static void thread_end(void *arg)
     lc__lock_take(&lock);
     TAILQ_REMOVE(&live, thread, link);
     TAILQ_INSERT_TAIL(&ended, thread, link);
-    struct lc__parker *waiter = TAILQ_EMPTY(&live) ? waits_for_last : NULL;
-    if (waiter)
-        waits_for_last = NULL;
+    bool is_last = last_is_awaited && TAILQ_EMPTY(&live);
+    if (is_last)
+        last_is_awaited = false;
     lc__lock_give(&lock);
-    if (waiter)
-        lc__unpark(waiter);
+    if (is_last)
+        lc__unpark(&last_ended);
 }
 
 static void *thread_begin(void *arg)
