@@ -19,7 +19,7 @@ lc_error *lc__child_check_name(const char *name)
                         LC_TREE_NAME_MAX, name ? name : "", LC_TREE_NAME_MAX);
 }
 
-static lc_error *check_significance(const lc_child *child)
+static lc_error *child_check_significance(const lc_child *child)
 {
     if (child->significant && child->restart == LC_PERMANENT)
         return lc_error_new(-EINVAL,
@@ -47,7 +47,7 @@ lc_error *lc__child_read(struct lc__child *child, const lc_child *given, const c
     if (!error)
         error = lc__policy_restart(&options->restart, options->name, LC__OF_TREE);
     if (!error)
-        error = check_significance(options);
+        error = child_check_significance(options);
     if (!error)
         error = lc__policy_timeout(&options->stop_timeout, "stop_timeout", options->name);
     return error
@@ -55,7 +55,7 @@ lc_error *lc__child_read(struct lc__child *child, const lc_child *given, const c
                : lc__policy_backoff(&child->backoff, &options->backoff, options->name, LC__OF_TREE);
 }
 
-static lc_error *check_rules(const lc_child_group *group)
+static lc_error *group_check_rules(const lc_child_group *group)
 {
     if ((unsigned)group->strategy > LC_REST_FOR_ONE)
         return lc_error_new(-EINVAL, "strategy of the group is %d, not a strategy",
@@ -68,8 +68,8 @@ static lc_error *check_rules(const lc_child_group *group)
     return NULL;
 }
 
-/* Counted before they are read: a list without an end is not read for ever. */
-static lc_error *count_children(const lc_child_group *group, size_t *count)
+/* The children are counted before they are read, so that a list without an end is refused. */
+static lc_error *group_count_children(const lc_child_group *group, size_t *count)
 {
     while (group->children && group->children[*count])
         if (++*count > LC_TREE_NODES_MAX)
@@ -87,9 +87,9 @@ lc_error *lc__child_group_read(lc_child_group *group, const lc_child_group *give
         return lc_error_new(-EINVAL, "there is no group of children");
     lc_error *error = lc__options_read(group, sizeof *group, given, "lc_child_group");
     if (!error)
-        error = check_rules(group);
+        error = group_check_rules(group);
     if (!error)
-        error = count_children(group, count);
+        error = group_count_children(group, count);
     for (size_t i = 0; i < *count && !error; i++) {
         error = lc__child_read(&child, group->children[i], NULL);
         if (i == 0 && !error)

@@ -1,6 +1,6 @@
 /*
- * child.h: what a tree is told about its children and groups: read, checked, with the defaults
- * filled in. Floor 5.
+ * child.h: reads the options of children and groups, checks them, and fills in the defaults. Floor
+ * 5: runnable_calls.c, children.c, tree_make.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_CHILD_H
 #define LIFECYCLE_SUPERVISE_CHILD_H
@@ -9,18 +9,18 @@
 
 #include <lifecycle/tree.h>
 
-/* A child, all of whose fields have their meaning. The strings are the caller's. */
+/* The options of a child with all defaults filled in. The caller owns the strings. */
 struct lc__child {
-    lc_child options; /* its back-off has no meaning: */
+    lc_child options; /* but for the back-off */
     struct lc__backoff backoff;
 };
 
-/* `name`: what it is called if it has no name; NULL: then it is refused. */
+/* `name` is for a child without one; NULL: such a child is refused. */
 lc_error *lc__child_read(struct lc__child *child, const lc_child *given, const char *name);
-/* The same check again, of a name that has been put in later. */
+/* Checks a name that was given later. */
 lc_error *lc__child_check_name(const char *name);
 
-/* A group, and how many children it has, each of which has been checked. */
+/* Reads a group, and checks and counts its children. */
 lc_error *lc__child_group_read(lc_child_group *group, const lc_child_group *given, size_t *count);
 
 #endif

@@ -13,12 +13,12 @@
 
 struct lc_children {
     atomic_uint refs;
-    struct lc__run *run; /* the instance that has described them; held */
+    struct lc__run *run; /* that has described them; held */
     struct lc__child_group *group;
-    lc_executor *executor;  /* of the fiber that has; NULL: none */
+    lc_executor *executor;  /* of the fiber that has described them; NULL: a thread has */
     struct lc__child child; /* its name is `name` */
     char name[LC_TREE_NAME_MAX + 1];
-    atomic_uint_fast64_t started; /* to number those without a name of their own */
+    atomic_uint_fast64_t started; /* numbers the children without a name of their own */
 };
 
 lc_children *lc_children_ref(lc_children *children)
@@ -37,8 +37,7 @@ void lc_children_unref(lc_children *children)
     lc__free(children);
 }
 
-/* In the service: whether the caller may describe children. */
-static void may_describe(struct lc__shell *shell, void *arg)
+static void request_describe(struct lc__shell *shell, void *arg)
 {
     struct lc__request *request = arg;
     (void)shell;
@@ -47,8 +46,8 @@ static void may_describe(struct lc__shell *shell, void *arg)
             -EPERM, "\"%s\" has signalled, and may describe no more children", request->run->name);
 }
 
-static lc_children *new_children(struct lc__run *run, const lc_child_group *description,
-                                 const struct lc__child *child)
+static lc_children *description_new(struct lc__run *run, const lc_child_group *description,
+                                    const struct lc__child *child)
 {
     lc_children *children = lc__allocate(sizeof *children);
     struct lc__child_group *group = children ? lc__child_group_new(description) : NULL;
@@ -67,7 +66,7 @@ static lc_children *new_children(struct lc__run *run, const lc_child_group *desc
     return children;
 }
 
-static lc_error *read_description(lc_child_group *description, const lc_child_group *given,
+static lc_error *description_read(lc_child_group *description, const lc_child_group *given,
                                   struct lc__child *child)
 {
     size_t count;
@@ -91,18 +90,18 @@ lc_error *lc_children_new(lc_context *context, const lc_child_group *given, lc_c
     if (!result)
         return lc_error_new(-EINVAL, "lc_children_new has nowhere to put the children");
     *result = NULL;
-    lc_error *error = read_description(&description, given, &child);
+    lc_error *error = description_read(&description, given, &child);
     if (error)
         return error;
-    error = lc__request_call(context, &request, may_describe);
+    error = lc__request_call(context, &request, request_describe);
     if (error)
         return error;
-    *result = new_children(request.run, &description, &child);
+    *result = description_new(request.run, &description, &child);
     return *result ? NULL : lc__request_no_memory(request.run);
 }
 
-/* In the service: starts one, below an instance that runs and was not told to stop. */
-static void start_one(struct lc__shell *shell, void *arg)
+/* Starts one child, below a run that has not ended and was not told to stop. */
+static void request_start_one(struct lc__shell *shell, void *arg)
 {
     struct lc__request *request = arg;
     struct lc__run *run = request->run;
@@ -113,8 +112,8 @@ static void start_one(struct lc__shell *shell, void *arg)
         lc__request_add_children(shell, request);
 }
 
-/* Its name: the given one, or the next that the description gives. */
-static const char *name_child(lc_children *children, const char *name, char *next, size_t size)
+/* The given name, or the next one of the description. */
+static const char *children_name(lc_children *children, const char *name, char *next, size_t size)
 {
     if (name)
         return name;
@@ -132,7 +131,7 @@ lc_error *lc_children_start(lc_children *children, const char *name, void *arg)
         return lc_error_new(-ENOTSUP,
                             "no children in a child process forked when there were workers");
     struct lc__child child = children->child;
-    child.options.name = name_child(children, name, next, sizeof next);
+    child.options.name = children_name(children, name, next, sizeof next);
     child.options.arg = arg ? arg : child.options.arg;
     lc_error *error = lc__child_check_name(child.options.name);
     if (error)
@@ -144,7 +143,7 @@ lc_error *lc_children_start(lc_children *children, const char *name, void *arg)
     if (!made->launch.executor)
         made->launch.executor = children->executor;
     struct lc__request request = {.run = children->run, .children = &made, .count = 1};
-    lc__shell_call(children->run->shell, start_one, &request);
+    lc__shell_call(children->run->shell, request_start_one, &request);
     if (request.error)
         lc__runnable_free(made);
     return request.error;

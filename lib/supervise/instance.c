@@ -3,6 +3,7 @@
  */
 #include "supervise/instance.h"
 
+#include "base/assert.h"
 #include "context/context.h"
 #include "context/owner.h"
 #include "executor/thread.h"
@@ -32,6 +33,7 @@ lc_context *lc__instance_context(lc_context *above, const struct lc__relay *rela
 bool lc__instance_open(struct lc__instance *instance, const char *name, lc_context *above,
                        const struct lc__relay *relay, struct lc__owner *owner)
 {
+    LC__ASSERT(!instance->context);
     instance->name = name;
     instance->context = lc__instance_context(above, relay, lc__owner_ref(owner), lc__owner_unref);
     instance->signaler = instance->context ? lc__context_signaler(instance->context) : NULL;
@@ -60,6 +62,7 @@ int lc__instance_launch(struct lc__instance *instance, const struct lc__launch *
                         lc_executor *otherwise, lc_error *(*work)(void *arg),
                         void (*ended)(void *arg), void *arg)
 {
+    LC__ASSERT(instance->context && !instance->call.work); /* one launch an instance */
     instance->call = (struct lc__worker_call){
         .context = instance->context, .work = work, .ended = ended, .arg = arg};
     return lc__launch_call(how, otherwise, &instance->call);
@@ -67,6 +70,7 @@ int lc__instance_launch(struct lc__instance *instance, const struct lc__launch *
 
 lc_error *lc__instance_start(struct lc__instance *instance)
 {
+    LC__ASSERT(instance->component && instance->context && !instance->start_returned);
     lc_error *error = lc_component_start(instance->component, instance->context);
     instance->start_returned = true;
     instance->runs = error == NULL;
@@ -75,6 +79,7 @@ lc_error *lc__instance_start(struct lc__instance *instance)
 
 bool lc__instance_started(struct lc__instance *instance)
 {
+    LC__ASSERT(!instance->runs || instance->start_returned);
     lc__worker_finishing();
     if (instance->runs || instance->refused)
         return instance->runs;

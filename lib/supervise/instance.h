@@ -6,8 +6,8 @@
  *
  *     lc__instance_open         makes the context
  *     (the user's factory)      makes the component; lc__instance_check looks at it
- *     lc__instance_launch       starts a task, whose work ends in
- *     lc__instance_start        which starts the component, and whose end calls
+ *     lc__instance_launch       starts a task; its work calls
+ *     lc__instance_start        which starts the component; its end calls
  *     lc__instance_started      which says whether the component now runs
  *     (the user)                waits for thrown, ready and done, or has itself told of them
  *     lc__instance_close        gives the context back
@@ -25,7 +25,7 @@ struct lc__owner;
 
 struct lc__instance {
     const char *name;        /* for messages; borrowed */
-    lc_component *component; /* the user's, who destroys it; NULL: none was made */
+    lc_component *component; /* the user of this file destroys it; NULL: none was made */
     lc_context *context;     /* with the signaler; held */
     lc_signaler *signaler;   /* of the context */
     lc_error *refused;       /* why there is no component to start; NULL: not known, or started */
@@ -63,7 +63,7 @@ int lc__instance_launch(struct lc__instance *instance, const struct lc__launch *
 /* Starts the component; for the work of that task. @return the start's error. May throw. */
 lc_error *lc__instance_start(struct lc__instance *instance);
 /*
- * The work has ended, also by a throw or by the end of its thread. A start that has neither
+ * The work has ended, perhaps by a throw or with its thread. A start that has neither
  * returned nor thrown has failed: the signaler gets an error. A factory that has not returned has
  * refused. The task does nothing from here on but what its `ended` does. @return whether the
  * component runs.

@@ -10,7 +10,7 @@
 
 #include <inttypes.h>
 
-static void tell_unable(const struct lc__node *node, const char *path)
+static void node_tell_unable(const struct lc__node *node, const char *path)
 {
     const struct lc__engine_node *because = node->engine.graph.because;
     bool done = because->state == LC_NODE_DONE;
@@ -20,7 +20,7 @@ static void tell_unable(const struct lc__node *node, const char *path)
            because->error && !done ? lc_error_message(because->error) : "");
 }
 
-static void tell_restart(struct lc__node *node, const char *path)
+static void node_tell_restart(struct lc__node *node, const char *path)
 {
     char life[LC__LIFE_TEXT_SIZE], next[LC__RESTART_TEXT_SIZE];
     lc__log_repeated(&node->restart_lines, LC_LOG_ERROR, path, NULL, "failed after %s: %s; %s",
@@ -29,7 +29,7 @@ static void tell_restart(struct lc__node *node, const char *path)
                      lc__engine_restart_text(&node->engine, next));
 }
 
-static void tell_ended(struct lc__node *node, const char *path)
+static void node_tell_ended(struct lc__node *node, const char *path)
 {
     char next[LC__RESTART_TEXT_SIZE];
     if (lc__engine_is_settled(&node->engine))
@@ -40,27 +40,26 @@ static void tell_ended(struct lc__node *node, const char *path)
                          lc__engine_restart_text(&node->engine, next));
 }
 
-static void tell_ready(struct lc__node *node, const char *path)
+static void node_tell_ready(struct lc__node *node, const char *path)
 {
     lc__log_repeated(&node->ready_lines, LC_LOG_NOTICE, path, NULL,
                      "ready again after restart %" PRIu64, node->engine.instance - 1);
 }
 
-static void tell_stopped(const struct lc__node *node, const char *path)
+static void node_tell_stopped(const struct lc__node *node, const char *path)
 {
     char life[LC__LIFE_TEXT_SIZE];
     lc_log(LC_LOG_ERROR, path, "failed after %s: %s; %s", lc__engine_life_text(&node->engine, life),
            lc_error_message(node->engine.error), lc_behavior_name(node->engine.graph.decided));
 }
 
-static void tell_overdue(const struct lc__node *node, const char *path)
+static void node_tell_overdue(const struct lc__node *node, const char *path)
 {
     const char *awaited = node->awaited;
     lc_log(LC_LOG_ERROR, path, "has not stopped in time, and is not waited for any longer%s%s",
            awaited ? "; what still runs: " : "", awaited ? awaited : "");
 }
 
-/* No more lines of a kind will come of the node: says how many were left out. */
 void lc__node_end_lines(struct lc__node *node)
 {
     char buffer[LC__PATH_SIZE];
@@ -70,8 +69,8 @@ void lc__node_end_lines(struct lc__node *node)
     lc__log_repeated_end(&node->late_lines, LC_LOG_ERROR, path);
 }
 
-/* Whether the line is one of a storm, and left out: then nothing is put together for it. */
-static bool is_left_out(struct lc__node *node, enum lc__engine_action_kind kind)
+/* Whether the line is one of too many and left out: then its text is not made. */
+static bool node_leaves_out(struct lc__node *node, enum lc__engine_action_kind kind)
 {
     int64_t now = node->shell->engine.now;
     if (kind == LC__TELL_LATE)
@@ -87,7 +86,8 @@ static bool is_left_out(struct lc__node *node, enum lc__engine_action_kind kind)
 
 void lc__node_tell(struct lc__node *node, const struct lc__engine_action *action)
 {
-    if (is_left_out(node, action->kind))
+    LC__ASSERT(lc__shell_serves(node->shell));
+    if (node_leaves_out(node, action->kind))
         return;
     char buffer[LC__PATH_SIZE], limit[LC__INTENSITY_TEXT_SIZE];
     const char *path = lc__shell_path(node->shell, node->name, buffer);
@@ -102,10 +102,10 @@ void lc__node_tell(struct lc__node *node, const struct lc__engine_action *action
                lc_behavior_name(node->engine.graph.decided));
         break;
     case LC__TELL_OVERDUE:
-        tell_overdue(node, path);
+        node_tell_overdue(node, path);
         break;
     case LC__TELL_UNABLE:
-        tell_unable(node, path);
+        node_tell_unable(node, path);
         break;
     case LC__TELL_EXCEEDED:
         lc_log(LC_LOG_ERROR, path, "too many restarts (%s): %s%s%s",
@@ -114,21 +114,21 @@ void lc__node_tell(struct lc__node *node, const struct lc__engine_action *action
                action->error ? message : "");
         break;
     case LC__TELL_RESTART:
-        tell_restart(node, path);
+        node_tell_restart(node, path);
         break;
     case LC__TELL_STOPPED:
-        tell_stopped(node, path);
+        node_tell_stopped(node, path);
         break;
     case LC__TELL_READY:
-        tell_ready(node, path);
+        node_tell_ready(node, path);
         break;
     case LC__TELL_STATE:
         lc_log(LC_LOG_INFO, path, "%s", lc_node_state_name(node->engine.state));
         break;
     case LC__TELL_ENDED:
-        tell_ended(node, path);
+        node_tell_ended(node, path);
         break;
-    default: /* LC__TELL_DIED: of trees */
+    default: /* LC__TELL_DIED, of trees */
         break;
     }
 }

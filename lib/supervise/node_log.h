@@ -6,9 +6,9 @@
 
 #include "supervise/node.h"
 
-/* Logs what the engine tells of the node: LC__TELL_...; or counts the line as one of a storm. */
+/* Logs what the engine tells of the node: LC__TELL_.... Of very many lines some are left out. */
 void lc__node_tell(struct lc__node *node, const struct lc__engine_action *action);
-/* No more lines of a kind will come of the node: says how many were left out. */
+/* No more lines will come of the node: logs how many were left out. */
 void lc__node_end_lines(struct lc__node *node);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * observe.c: see observe.h and <lifecycle/observe.h>.
  *
- * The shell calls observer.c to tell its observers. The functions here call the shell, and so have a
- * file of their own.
+ * The shell calls observer.c to tell its observers. The functions here call the shell, so they have
+ * a file of their own.
  */
 #include "supervise/observe.h"
 

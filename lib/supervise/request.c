@@ -7,11 +7,8 @@
 
 #include <errno.h>
 
-/*
- * The context belongs to no runnable that runs. The mistake is the caller's, so the error goes to
- * the caller, and not to the runnable whose context was passed.
- */
-static LC_NORETURN void die_of_foreign(lc_context *context, lc_error *error)
+/* The caller made the mistake and dies of it, and not the run that the context belongs to. */
+static LC_NORETURN void request_throw_foreign(lc_context *context, lc_error *error)
 {
     lc_context *own = lc__worker_context();
     lc_throw(own ? own : context, error);
@@ -19,13 +16,14 @@ static LC_NORETURN void die_of_foreign(lc_context *context, lc_error *error)
 
 LC_NORETURN void lc__request_die_of_no_runnable(lc_context *context)
 {
-    die_of_foreign(context, lc_error_new(-EINVAL, "a call of the tree with a context that belongs "
-                                                  "to no runnable"));
+    request_throw_foreign(context,
+                          lc_error_new(-EINVAL, "a call of the tree with a context that belongs "
+                                                "to no runnable"));
 }
 
-/* In the service, first: @return whether the caller runs. */
 bool lc__request_caller_runs(struct lc__request *request)
 {
+    LC__ASSERT(lc__shell_serves(request->run->shell));
     if (request->run->of)
         return true;
     request->foreign = true;
@@ -34,7 +32,6 @@ bool lc__request_caller_runs(struct lc__request *request)
     return false;
 }
 
-/* Carries a request to the service of the tree that the context is of. */
 void lc__request_ask(lc_context *context, struct lc__request *request,
                      void (*function)(struct lc__shell *shell, void *arg))
 {
@@ -44,11 +41,10 @@ void lc__request_ask(lc_context *context, struct lc__request *request,
     lc__shell_call(request->run->shell, function, request);
 }
 
-/* @return what is answered; or, of a mistake, does not return: the caller then holds nothing. */
 lc_error *lc__request_answer(lc_context *context, const struct lc__request *request)
 {
     if (request->foreign)
-        die_of_foreign(context, request->error);
+        request_throw_foreign(context, request->error);
     if (request->wrong)
         lc_throw(context, request->error);
     return request->error;
@@ -67,8 +63,7 @@ void lc__request_refuse(struct lc__request *request, const char *name)
                                   request->run->name, name);
 }
 
-/* All of them or, if one is refused, none. */
-static void take_in(struct lc__request *request)
+static void request_take_in(struct lc__request *request)
 {
     size_t taken = 0;
     while (taken < request->count &&
@@ -81,10 +76,10 @@ static void take_in(struct lc__request *request)
         lc__runnable_put_out(request->children[taken]);
 }
 
-/* In the service, of a caller that may. */
 void lc__request_add_children(struct lc__shell *shell, struct lc__request *request)
 {
     struct lc__run *run = request->run;
+    LC__ASSERT(lc__shell_serves(shell) && run->of);
     if (shell->engine.ending)
         request->error =
             lc_error_new(-ESHUTDOWN, "the tree is cancelled: \"%s\" starts no children", run->name);
@@ -92,7 +87,7 @@ void lc__request_add_children(struct lc__shell *shell, struct lc__request *reque
         request->error =
             lc_error_new(-ENOSPC, "a tree has at most %d runnables", LC_TREE_NODES_MAX);
     else
-        take_in(request);
+        request_take_in(request);
     if (request->error)
         return;
     for (size_t i = 0; i < request->count; i++)

@@ -1,5 +1,5 @@
 /*
- * request.h: a call of a runnable to its tree, on its way into the service of the tree. Floor 5:
+ * request.h: a call of a runnable, which the serving task of its tree carries out. Floor 5:
  * runnable_calls.c, children.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_REQUEST_H
@@ -8,10 +8,10 @@
 #include "supervise/runnable.h"
 
 struct lc__request {
-    struct lc__run *run;
-    lc_error *error; /* what is answered */
-    bool wrong;      /* a programming error: the caller is to die of it */
-    bool foreign;    /* the same, with the context of one that has ended */
+    struct lc__run *run; /* of the caller */
+    lc_error *error;     /* the answer */
+    bool wrong;          /* a mistake of the program: the caller dies of the error */
+    bool foreign;        /* the same: the context is of a run that has ended */
     enum lc__run_signal signal;
     struct lc__runnable **children;
     size_t count;
@@ -19,12 +19,12 @@ struct lc__request {
     const char **log;
 };
 
-/* The context belongs to no runnable that runs: throws on the caller's own context. */
+/* Throws on the caller's own context: the given one belongs to no run. */
 LC_NORETURN void lc__request_die_of_no_runnable(lc_context *context);
-/* Carries a request to the service of the tree that the context is of. */
+/* Has `function(shell, request)` called by the serving task of the tree of the context. */
 void lc__request_ask(lc_context *context, struct lc__request *request,
                      void (*function)(struct lc__shell *shell, void *arg));
-/* @return what is answered; or, of a mistake, does not return: the caller then holds nothing. */
+/* @return the answer. Throws if the program made a mistake; the caller must hold nothing then. */
 lc_error *lc__request_answer(lc_context *context, const struct lc__request *request);
 /* Both. */
 lc_error *lc__request_call(lc_context *context, struct lc__request *request,
@@ -32,13 +32,13 @@ lc_error *lc__request_call(lc_context *context, struct lc__request *request,
 /* The error of a request for which there is no memory. */
 lc_error *lc__request_no_memory(const struct lc__run *run);
 
-/* ---- in the service ---- */
+/* ---- for the serving task ---- */
 
-/* First of all: whether the caller runs. If not, the request gets its error. */
+/* To be called first. @return false: the caller's run has ended, and the request has an error. */
 bool lc__request_caller_runs(struct lc__request *request);
-/* The name is taken by another child or log of the caller: the request gets its error. */
+/* Gives the request its error: another child or log of the caller has the name. */
 void lc__request_refuse(struct lc__request *request, const char *name);
-/* Adds the request's children to a caller that may have them: all of them or, with an error, none. */
+/* Adds the children to the caller: all of them, or, with an error in the request, none. */
 void lc__request_add_children(struct lc__shell *shell, struct lc__request *request);
 
 #endif

@@ -1,7 +1,10 @@
 /*
- * run.c: the run loop: a supervisor of one component, on the stack of its caller. The engine says
- * what is to happen; what is here makes the component, runs it, asks the handler about its fatal
- * error, and waits for what happens next. See <lifecycle/run.h>.
+ * run.c: the run loop: supervises one component on the stack of its caller. See <lifecycle/run.h>.
+ *
+ * The engine has one node. The loop carries out the engine's actions until there are none, then
+ * waits for one of: thrown, ready and done of the instance, the end of the run's context, a process
+ * signal, the end of a pause; and gives it to the engine as the next event. All but the start of
+ * the component runs on the caller's stack, so that nothing here is locked or atomic.
  */
 #include "base/fork.h"
 #include "base/log_repeated.h"
@@ -25,22 +28,22 @@
 #include <stdio.h>
 #include <string.h>
 
-struct run {
+struct run_loop {
     const lc_run_options *options;
     lc_context *context;         /* the caller's, or one below it */
-    lc_process_signals *signals; /* NULL: not handled */
+    lc_process_signals *signals; /* NULL: signals are not handled */
     unsigned signals_taken;
     struct lc__engine engine;
-    struct lc__engine_node node;
-    struct lc__instance instance; /* while the node runs; zeroed else */
-    lc_handle *start_ended;       /* NULL: it is started on the run loop's stack */
-    lc_behavior behavior;         /* the handler's last answer */
-    struct lc__log_repeated restart_lines, ready_lines; /* there may be many */
-    lc_error *broken;                                   /* why the run itself cannot go on; NULL */
+    struct lc__engine_node node;  /* the one node of the engine */
+    struct lc__instance instance; /* while the node runs; zeroed otherwise */
+    lc_handle *start_ended;       /* NULL: the start runs on the caller's stack */
+    lc_behavior behavior;         /* the judge's last answer */
+    struct lc__log_repeated restart_lines, ready_lines;
+    lc_error *broken; /* why the run itself cannot go on; NULL: it can */
 };
 
-/* A signal that comes when the run has ended already: what still stops is named. */
-static void answer_signal(struct run *run, int number)
+/* Answers a signal that comes when the run is being stopped: names what still runs. */
+static void runloop_answer_signal(struct run_loop *run, int number)
 {
     char remaining[LC__REMAINING_SIZE] = "";
     const lc_part part = {.name = run->options->name,
@@ -52,43 +55,43 @@ static void answer_signal(struct run *run, int number)
 }
 
 /*
- * SIGINT and SIGTERM cancel the run; the cause tells which. Later ones are answered. Does nothing
- * if none has come.
+ * The first SIGINT or SIGTERM cancels the run, and is its cause. Later ones are answered by a log
+ * line. Does nothing if no signal has come.
  */
-static void cancel_by_signal(struct run *run)
+static void runloop_take_signal(struct run_loop *run)
 {
     int number = run->signals ? lc_process_signals_next(run->signals, LC_NOW) : 0;
     if (number <= 0)
         return;
     if (++run->signals_taken > 1 || lc_context_error(run->context))
-        answer_signal(run, number);
+        runloop_answer_signal(run, number);
     else
         lc_context_cancel(run->context, lc_error_new(-EINTR, "received %s",
                                                      number == SIGINT ? "SIGINT" : "SIGTERM"));
 }
 
-/* Waits for a handle, and answers signals meanwhile, if they can be waited for. */
-static void await_handle(struct run *run, lc_handle *handle)
+/* Waits for a handle, and answers signals until then, if it is possible to wait for them. */
+static void runloop_await_handle(struct run_loop *run, lc_handle *handle)
 {
     enum { CLOSED, SIGNALS };
     lc_waitable waitables[] = {
         [CLOSED] = lc_on_handle(handle), [SIGNALS] = lc_on_signals(run->signals)};
     while (run->signals && lc_wait_any(waitables, 2, LC_FOREVER) == SIGNALS)
-        cancel_by_signal(run);
+        runloop_take_signal(run);
     lc_handle_wait(handle, LC_FOREVER);
 }
 
-/* Waits until nothing of the instance runs any more. A start that failed counts as done. */
-static void await_end(struct run *run)
+/* Waits until the instance has ended. A start that failed counts as done. */
+static void runloop_await_end(struct run_loop *run)
 {
     if (run->start_ended)
-        await_handle(run, run->start_ended);
+        runloop_await_handle(run, run->start_ended);
     if (run->instance.runs)
-        await_handle(run, lc_component_done(run->instance.component));
+        runloop_await_handle(run, lc_component_done(run->instance.component));
 }
 
-/* No descriptor to wait for signals with: better to end than to run on deaf. */
-static void break_off(struct run *run, int code)
+/* There is no descriptor to wait for signals with, and no signal would arrive any more. */
+static void runloop_break_off(struct run_loop *run, int code)
 {
     run->broken = lc_error_new_errno(-code, "\"%s\" cannot wait for signals", run->options->name);
     lc_context_cancel(run->context, lc_error_ref(run->broken));
@@ -96,26 +99,25 @@ static void break_off(struct run *run, int code)
 
 /* ---- the instance ---- */
 
-/* A start that fails is a fatal error like any other: it goes to the instance's signaler. */
-static lc_error *start_component(void *arg)
+static lc_error *runloop_work(void *arg)
 {
-    struct run *run = arg;
+    struct run_loop *run = arg;
     return lc__instance_start(&run->instance);
 }
 
-static void start_ended(void *arg)
+static void runloop_work_ended(void *arg)
 {
-    struct run *run = arg;
+    struct run_loop *run = arg;
     lc__instance_started(&run->instance);
     lc_handle_close(run->start_ended);
 }
 
-static bool starts_inline(const struct run *run)
+static bool runloop_starts_inline(const struct run_loop *run)
 {
     return run->instance.component->ops->flags & LC_START_INLINE;
 }
 
-static void start_inline(struct run *run)
+static void runloop_start_inline(struct run_loop *run)
 {
     lc_error *error = lc__instance_start(&run->instance);
     if (error)
@@ -123,19 +125,19 @@ static void start_inline(struct run *run)
 }
 
 /*
- * Starts it on this stack if that is safe, else as a worker of its own, of the kind that the run
- * loop's own is, since a throw would end the run loop.
+ * A start that may throw runs in a worker of its own, of the kind of the caller, since a throw ends
+ * the worker. The error of a start goes to the instance's signaler, like any other.
  */
-static void start_instance(struct run *run)
+static void runloop_start_instance(struct run_loop *run)
 {
     const char *name = run->options->name;
     const struct lc__launch launch = {.kind = lc_is_fiber() ? LC_FIBER : LC_THREAD, .name = name};
-    if (starts_inline(run)) {
-        start_inline(run);
+    if (runloop_starts_inline(run)) {
+        runloop_start_inline(run);
         return;
     }
     int result =
-        lc__instance_launch(&run->instance, &launch, NULL, start_component, start_ended, run);
+        lc__instance_launch(&run->instance, &launch, NULL, runloop_work, runloop_work_ended, run);
     if (result == 0)
         return;
     lc__signaler_signal(run->instance.signaler,
@@ -143,7 +145,7 @@ static void start_instance(struct run *run)
     lc_handle_close(run->start_ended);
 }
 
-static void free_instance(struct run *run)
+static void runloop_free_instance(struct run_loop *run)
 {
     lc_component_destroy(run->instance.component);
     lc__instance_close(&run->instance);
@@ -152,10 +154,8 @@ static void free_instance(struct run *run)
     run->instance = (struct lc__instance){0};
 }
 
-/*
- * Tells the engine that everything stops, if the run's context has ended. @return whether it has.
- */
-static bool stop_if_cancelled(struct run *run)
+/* If the run's context has ended, tells the engine that everything stops. @return whether. */
+static bool runloop_look_above(struct run_loop *run)
 {
     const lc_error *ended = lc_context_error(run->context);
     if (ended)
@@ -163,8 +163,8 @@ static bool stop_if_cancelled(struct run *run)
     return ended != NULL;
 }
 
-/* @return NULL, or why there is none; either way it is to be freed. */
-static lc_error *make_instance(struct run *run)
+/* @return NULL, or why there is none. Either way runloop_free_instance() follows. */
+static lc_error *runloop_make_instance(struct run_loop *run)
 {
     const lc_run_options *options = run->options;
     run->instance.name = options->name;
@@ -173,41 +173,41 @@ static lc_error *make_instance(struct run *run)
         error = lc__instance_check(&run->instance, false);
     if (error)
         return error;
-    if (!starts_inline(run))
+    if (!runloop_starts_inline(run))
         run->start_ended = lc_handle_new();
     if (lc__instance_open(&run->instance, options->name, run->context, NULL, NULL) &&
-        (run->start_ended || starts_inline(run)))
+        (run->start_ended || runloop_starts_inline(run)))
         return NULL;
     return lc_error_new(-ENOMEM, "no memory to run \"%s\"", options->name);
 }
 
-/* ---- what the engine has done ---- */
+/* ---- actions of the engine ---- */
 
-/* Nothing is made any more once the run's context has ended. */
-static void start(struct run *run)
+/* Once the run's context has ended, no component is made. */
+static void runloop_start(struct run_loop *run)
 {
     enum lc__engine_end_kind how = LC__ENDED_CANCELED;
     lc_error *error = NULL;
-    cancel_by_signal(run);
-    if (!stop_if_cancelled(run)) {
-        error = make_instance(run);
+    runloop_take_signal(run);
+    if (!runloop_look_above(run)) {
+        error = runloop_make_instance(run);
         how = LC__ENDED_REFUSED;
         if (!error) {
-            start_instance(run);
+            runloop_start_instance(run);
             return;
         }
         if (lc__context_is_clean_end(run->context, error)) {
-            stop_if_cancelled(run);
+            runloop_look_above(run);
             lc_error_unref(error);
             error = NULL;
             how = LC__ENDED_CANCELED;
         }
     }
-    free_instance(run);
+    runloop_free_instance(run);
     lc__engine_ended(&run->engine, &run->node, run->node.instance, how, error, lc_now());
 }
 
-static void ask(struct run *run)
+static void runloop_ask(struct run_loop *run)
 {
     const lc_run_options *options = run->options;
     lc_failure failure;
@@ -218,7 +218,7 @@ static void ask(struct run *run)
     lc__engine_verdict(&run->engine, &run->node, run->node.instance, behavior, lc_now());
 }
 
-static void tell_restart(struct run *run, const lc_error *error)
+static void runloop_tell_restart(struct run_loop *run, const lc_error *error)
 {
     char life[LC__LIFE_TEXT_SIZE], next[LC__RESTART_TEXT_SIZE];
     run->behavior = LC_RESTART;
@@ -229,7 +229,7 @@ static void tell_restart(struct run *run, const lc_error *error)
                      lc_error_message(error), lc__engine_restart_text(&run->node, next));
 }
 
-static void tell_ready(struct run *run)
+static void runloop_tell_ready(struct run_loop *run)
 {
     if (lc__log_repeated_is_left_out(&run->ready_lines, LC_LOG_NOTICE, run->engine.now))
         return;
@@ -237,15 +237,15 @@ static void tell_ready(struct run *run)
                      "ready again after restart %" PRIu64, run->node.instance - 1);
 }
 
-/* Asking and starting may bring about the next event at once: they are the last of their step. */
-static void carry_out(struct run *run, const struct lc__engine_action *action)
+/* LC__ASK and LC__START give the engine its next event at once. They are the last of a step. */
+static void runloop_carry_out(struct run_loop *run, const struct lc__engine_action *action)
 {
     switch (action->kind) {
     case LC__TELL_RESTART:
-        tell_restart(run, action->error);
+        runloop_tell_restart(run, action->error);
         break;
     case LC__TELL_READY:
-        tell_ready(run);
+        runloop_tell_ready(run);
         break;
     case LC__TELL_LATE:
         lc_log(LC_LOG_ERROR, run->options->name, "failed while it was being stopped: %s",
@@ -255,20 +255,20 @@ static void carry_out(struct run *run, const struct lc__engine_action *action)
         lc_context_cancel(run->instance.context, lc_error_ref(action->error));
         break;
     case LC__ASK:
-        ask(run);
+        runloop_ask(run);
         break;
     case LC__START:
-        start(run);
+        runloop_start(run);
         break;
-    default: /* what else there is to tell is in what the run returns */
+    default: /* the result of the run tells the rest */
         break;
     }
 }
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
-/* Takes what the instance has thrown, unless it is the answer to the end of the run's context. */
-static lc_error *take_failure(struct run *run)
+/* What the instance has thrown, unless it answers the end of the run's context. Taken over. */
+static lc_error *runloop_take_failure(struct run_loop *run)
 {
     lc_error *error = lc_signaler_take(run->instance.signaler);
     if (!lc__context_is_clean_end(run->context, error))
@@ -277,36 +277,35 @@ static lc_error *take_failure(struct run *run)
     return NULL;
 }
 
-/* What the instance's error asks for if there is no handler: of a supervisor, how it has ended. */
-static lc_behavior asked(const struct run *run)
+/* What the error asks for if there is no judge: of a supervisor, the behavior it ended by. */
+static lc_behavior runloop_asked(const struct run_loop *run)
 {
     return (lc_behavior)lc__signaler_asked(run->instance.signaler);
 }
 
 /*
- * Waits until nothing of the instance runs any more. If the run's context has ended, the
- * instance's, which lies below, has ended with it. The engine learns of that here, but after a
- * handler has judged an error of the instance, since the answer may be another result than the
- * context's.
+ * Waits until the instance has ended. If the run's context has ended too, the engine learns that
+ * here, before the end of the instance; but not if a judge is still to be asked about an error of
+ * the instance, since the answer may give the run another result than the context's error.
  */
-static void end_instance(struct run *run)
+static void runloop_end_instance(struct run_loop *run)
 {
-    await_end(run);
-    cancel_by_signal(run); /* one that came meanwhile counts as well */
+    runloop_await_end(run);
+    runloop_take_signal(run); /* a signal that came during the wait counts as well */
     uint64_t number = run->node.instance;
-    lc_error *error = take_failure(run);
+    lc_error *error = runloop_take_failure(run);
     bool failed = error || run->node.state == LC_NODE_FAILING;
     if (error)
-        run->node.graph.asked = asked(run);
-    free_instance(run);
+        run->node.graph.asked = runloop_asked(run);
+    runloop_free_instance(run);
     if (!failed || !run->options->judge)
-        stop_if_cancelled(run);
+        runloop_look_above(run);
     lc__engine_ended(&run->engine, &run->node, number, error ? LC__ENDED_FAILED : LC__ENDED_DONE,
                      error, lc_now());
 }
 
-/* Waits until the instance has failed, completed, or is to end because the run does. */
-static void await_instance(struct run *run)
+/* Waits until the instance has failed or is done, or the run's context has ended. */
+static void runloop_await_instance(struct run_loop *run)
 {
     enum { THROWN, DONE, THIRD, MOST = THIRD + 2 };
     lc_waitable waitables[MOST] = {
@@ -321,35 +320,35 @@ static void await_instance(struct run *run)
         waitables[count++] = lc_on_signals(run->signals);
     }
     if (ready)
-        waitables[count++] = lc_on_handle(ready); /* the last, so that it can be left out */
+        waitables[count++] = lc_on_handle(ready); /* the last, so that it can be left out later */
     int index;
     do {
         index = lc_context_wait_any(run->context, waitables, count, LC_FOREVER);
         if (index >= THIRD && index == signals) {
-            cancel_by_signal(run);
+            runloop_take_signal(run);
         } else if (index >= THIRD) {
             lc__engine_ready(&run->engine, &run->node, run->node.instance, lc_now());
             count--;
         } else if (index < 0 && !lc_context_error(run->context)) {
-            break_off(run, index);
+            runloop_break_off(run, index);
         }
     } while (index != THROWN && index != DONE && !lc_context_error(run->context));
-    lc_error *error = take_failure(run);
+    lc_error *error = runloop_take_failure(run);
     if (error)
-        lc__engine_failed(&run->engine, &run->node, run->node.instance, error, asked(run),
+        lc__engine_failed(&run->engine, &run->node, run->node.instance, error, runloop_asked(run),
                           lc_now());
     else
-        end_instance(run);
+        runloop_end_instance(run);
 }
 
-/* Waits until the next instance is due, or the run has ended. */
-static void pause_restarts(struct run *run)
+/* Waits until the pause is over, or the run's context has ended. */
+static void runloop_pause(struct run_loop *run)
 {
     int64_t deadline = lc__engine_deadline(&run->engine);
     lc_waitable signals = lc_on_signals(run->signals);
     size_t count = run->signals ? 1 : 0;
     while (lc_context_wait_any(run->context, &signals, count, deadline) == 0)
-        cancel_by_signal(run);
+        runloop_take_signal(run);
     const lc_error *ended = lc_context_error(run->context);
     if (ended)
         lc__engine_cancel(&run->engine, lc_error_ref(ended), deadline);
@@ -357,29 +356,29 @@ static void pause_restarts(struct run *run)
         lc__engine_advance(&run->engine, deadline);
 }
 
-static void await_event(struct run *run)
+static void runloop_await_event(struct run_loop *run)
 {
     if (run->node.state == LC_NODE_BACKOFF)
-        pause_restarts(run);
+        runloop_pause(run);
     else if (run->node.state == LC_NODE_FAILING)
-        end_instance(run);
+        runloop_end_instance(run);
     else
-        await_instance(run);
+        runloop_await_instance(run);
 }
 
-static lc_error *run_loop(struct run *run)
+static lc_error *runloop_serve(struct run_loop *run)
 {
     const lc_run_options *options = run->options;
     struct lc__engine_action action;
     lc__engine_start(&run->engine, run->engine.now);
     for (;;) {
         while (lc__engine_next(&run->engine, &action))
-            carry_out(run, &action);
+            runloop_carry_out(run, &action);
         if (run->engine.finished)
             break;
-        await_event(run);
+        runloop_await_event(run);
     }
-    /* To the engine it has completed also if it did so because the run had ended. */
+    /* The engine has no result also for an instance that ended because the run was cancelled. */
     const lc_error *result = run->engine.result;
     if (!result)
         result = lc_context_error(run->context);
@@ -390,7 +389,7 @@ static lc_error *run_loop(struct run *run)
     return lc_error_ref(result);
 }
 
-static lc_error *supervise(struct run *run)
+static lc_error *runloop_run(struct run_loop *run)
 {
     static const struct lc__backoff backoff = {
         .first_at_once = true,
@@ -407,10 +406,10 @@ static lc_error *supervise(struct run *run)
                                                   .stop_timeout = LC_FOREVER};
     if (!judged)
         run->node.policy.backoff = backoff;
-    lc__engine_init(&run->engine, 0); /* without jitter nothing is drawn */
+    lc__engine_init(&run->engine, 0); /* without jitter the seed is not used */
     lc__engine_add(&run->engine, &run->node, NULL, lc_now());
-    lc__task_shield(); /* what runs is not left alone */
-    lc_error *result = run_loop(run);
+    lc__task_shield(); /* a caller that is killed would leave the instance running */
+    lc_error *result = runloop_serve(run);
     lc__task_unshield();
     lc__log_repeated_end(&run->restart_lines, LC_LOG_ERROR, run->options->name);
     lc__log_repeated_end(&run->ready_lines, LC_LOG_NOTICE, run->options->name);
@@ -423,7 +422,7 @@ static lc_error *supervise(struct run *run)
 
 LC__OPTIONS_END(lc_run_options, on_halt_arg);
 
-static lc_error *read_options(lc_run_options *options, const lc_run_options *given)
+static lc_error *run_read_options(lc_run_options *options, const lc_run_options *given)
 {
     lc_error *error = lc__options_read(options, sizeof *options, given, "lc_run_options");
     if (!error)
@@ -448,10 +447,10 @@ lc_error *lc_component_run(const lc_run_options *given, lc_context *context, lc_
 {
     static const int signals[] = {SIGINT, SIGTERM};
     lc_run_options options;
-    struct run run = {.options = &options, .behavior = LC_STOP};
+    struct run_loop run = {.options = &options, .behavior = LC_STOP};
     if (behavior)
         *behavior = LC_STOP;
-    lc_error *result = read_options(&options, given);
+    lc_error *result = run_read_options(&options, given);
     if (result)
         return result;
     if (lc__forked())
@@ -466,7 +465,7 @@ lc_error *lc_component_run(const lc_run_options *given, lc_context *context, lc_
     else if (!run.context)
         result = lc_error_new(-ENOMEM, "no memory to run \"%s\"", options.name);
     else
-        result = supervise(&run);
+        result = runloop_run(&run);
     lc_context_unref(run.context);
     lc_process_signals_free(run.signals);
     if (run.broken) {

@@ -3,9 +3,6 @@
  */
 #include "supervise/runnable.h"
 
-#include "supervise/instance.h"
-#include "supervise/policy.h"
-
 #include "base/backtrace.h"
 #include "base/memory.h"
 #include "base/task.h"
@@ -13,6 +10,8 @@
 #include "context/signaler.h"
 #include "executor/park.h"
 #include "executor/thread.h"
+#include "supervise/instance.h"
+#include "supervise/policy.h"
 
 #include <lifecycle/log.h>
 
@@ -22,26 +21,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A name for the log that an instance has asked for. */
+/* The name of a log that a run has opened. */
 struct lc__sublog {
     struct lc__sublog *next;
     struct lc__taken taken;
-    char full[]; /* root.a.name; its last part is what is taken */
+    char full[]; /* root.a.name; the last part is taken */
 };
 
-static int compare_taken(const struct lc__taken *one, const struct lc__taken *other)
+static int taken_compare(const struct lc__taken *one, const struct lc__taken *other)
 {
     return strcmp(one->name, other->name);
 }
 
-RB_GENERATE_INTERNAL(lc__taken_names, lc__taken, link, compare_taken,
+RB_GENERATE_INTERNAL(lc__taken_names, lc__taken, link, taken_compare,
                      static __attribute__((unused)))
-
-#define OF(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* ---- names ---- */
 
-static char *join(const char *parent, const char *name)
+static char *name_join(const char *parent, const char *name)
 {
     size_t size = strlen(parent) + 1 + strlen(name) + 1;
     char *joined = lc__allocate(size);
@@ -50,14 +47,15 @@ static char *join(const char *parent, const char *name)
     return joined;
 }
 
-static int take_name(struct lc__runnable *runnable, struct lc__taken *taken)
+static int runnable_take_name(struct lc__runnable *runnable, struct lc__taken *taken)
 {
     return RB_INSERT(lc__taken_names, &runnable->names, taken) ? -EEXIST : 0;
 }
 
 int lc__runnable_take_in(struct lc__runnable *parent, struct lc__runnable *child)
 {
-    int taken = take_name(parent, &child->taken);
+    LC__ASSERT(lc__shell_serves(parent->shell) && !child->parent);
+    int taken = runnable_take_name(parent, &child->taken);
     if (taken < 0)
         return taken;
     child->parent = parent;
@@ -71,7 +69,7 @@ void lc__runnable_put_out(struct lc__runnable *child)
     child->parent = NULL;
 }
 
-static void free_logs(struct lc__run *run)
+static void run_free_logs(struct lc__run *run)
 {
     for (struct lc__sublog *log; (log = run->logs);) {
         run->logs = log->next;
@@ -79,8 +77,8 @@ static void free_logs(struct lc__run *run)
     }
 }
 
-/* The names may be taken by others; the logs themselves stay as long as the instance. */
-static void give_up_logs(struct lc__runnable *runnable)
+/* Others may take the names from here on. The logs stay as long as the run. */
+static void runnable_give_up_logs(struct lc__runnable *runnable)
 {
     for (struct lc__sublog *log = runnable->last->logs; log; log = log->next)
         RB_REMOVE(lc__taken_names, &runnable->names, &log->taken);
@@ -89,13 +87,14 @@ static void give_up_logs(struct lc__runnable *runnable)
 int lc__run_open_log(struct lc__run *run, const char *name, const char **result)
 {
     size_t parent = strlen(run->name);
+    LC__ASSERT(lc__shell_serves(run->shell) && run->of);
     size_t size = parent + 1 + strlen(name) + 1;
     struct lc__sublog *log = lc__allocate(sizeof *log + size);
     if (!log)
         return -ENOMEM;
     snprintf(log->full, size, "%s.%s", run->name, name);
     log->taken.name = log->full + parent + 1;
-    int taken = take_name(run->of, &log->taken);
+    int taken = runnable_take_name(run->of, &log->taken);
     if (taken < 0) {
         lc__free(log);
         return taken;
@@ -106,10 +105,10 @@ int lc__run_open_log(struct lc__run *run, const char *name, const char **result)
     return 0;
 }
 
-/* ---- instances ---- */
+/* ---- references ---- */
 
-/* An error that nobody is told of otherwise. Takes it over. */
-static void log_unhandled(const struct lc__run *run, lc_error *error)
+/* Takes the error over, for which the log is the only end. */
+static void run_log_unhandled(const struct lc__run *run, lc_error *error)
 {
     lc_log(LC_LOG_ERROR, run->owner.path, "unhandled error: %s", lc_error_message(error));
     lc_error_unref(error);
@@ -121,16 +120,16 @@ void lc__run_unref(struct lc__run *run)
         return;
     struct lc__shell *shell = run->shell;
     lc_error *late = atomic_load_explicit(&run->thrown, memory_order_acquire);
-    if (late) /* while its end was being dealt with, by somebody else */
-        log_unhandled(run, late);
-    free_logs(run);
+    if (late) /* another task threw it while the end of the run was applied */
+        run_log_unhandled(run, late);
+    run_free_logs(run);
     free(run->backtrace);
     lc_error_unref(run->returned);
     lc__free(run);
     lc__shell_unref(shell);
 }
 
-static void unref_run(void *arg)
+static void run_released(void *arg)
 {
     lc__run_unref(arg);
 }
@@ -146,56 +145,57 @@ struct lc__run *lc__run_of(const lc_context *context)
     struct lc__owner *owner;
     do
         owner = lc__owner_next(&context);
-    while (owner && !owner->is_runnable); /* a node that a runnable supervises is none itself */
+    while (owner && !owner->is_runnable); /* the owner is a node, which a runnable may supervise */
     return (struct lc__run *)owner;
 }
 
-/* ---- dying of a throw ---- */
+/* ---- throws ---- */
 
-/* On the thrower's stack. It will have died of this, once it has ended, and is told to. */
-static void relay_error(void *arg, lc_error *error)
+/* Called once, on the stack of the task that throws. The run dies of the error when it ends. */
+static void run_relay_error(void *arg, lc_error *error)
 {
     struct lc__run *run = arg;
+    LC__ASSERT(!run->backtrace);
     run->backtrace = lc__backtrace(" < ");
     run->threw_clean = lc__context_is_clean_end(run->context, error);
-    /* Release: who finds the error finds the backtrace. */
+    /* Release, with run_how_ended(): a task that finds the error finds the backtrace. */
     atomic_store_explicit(&run->thrown, error, memory_order_release);
     lc_context_cancel(run->context, lc_error_ref(error));
 }
 
 /* ---- from the start to the end ---- */
 
-static void set_task(struct lc__run *run, struct lc__task *task)
+static void run_set_task(struct lc__run *run, struct lc__task *task)
 {
     lc__spinlock_lock(&run->lock);
     run->task = task;
     lc__spinlock_unlock(&run->lock);
 }
 
-static lc_error *work(void *arg)
+static lc_error *run_work(void *arg)
 {
     struct lc__run *run = arg;
-    set_task(run, lc__task_current());
+    run_set_task(run, lc__task_current());
     run->returned = run->of->run(run->context, run->of->arg);
     return NULL;
 }
 
-static void ended(void *arg)
+static void run_work_ended(void *arg)
 {
     struct lc__run *run = arg;
-    set_task(run, NULL);
+    run_set_task(run, NULL);
     lc__worker_finishing();
     lc__shell_post(run->shell, &run->ended);
 }
 
-static const char *state_name(const struct lc__run *run)
+static const char *run_state_name(const struct lc__run *run)
 {
     static const char *const names[] = {"NEW", "HEALTHY", "DONE"};
     return names[run->signalled];
 }
 
-/* How it has ended, and by what. @return the error is given to the caller. */
-static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
+/* How the run has ended. @return the error that it has ended by, taken over by the caller. */
+static lc_error *run_how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
 {
     lc_error *returned = run->returned;
     run->returned = NULL;
@@ -205,9 +205,9 @@ static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
     if (thrown) {
         run->died_of_throw = true;
         *how = run->threw_clean ? LC__ENDED_CANCELED : LC__ENDED_FAILED;
-        /* It came later: of the throw, which has ended the context, or of something else. */
+        /* What the run returned after the throw is the answer to it, or another error. */
         if (returned && !clean)
-            log_unhandled(run, returned);
+            run_log_unhandled(run, returned);
         else
             lc_error_unref(returned);
         return thrown;
@@ -218,15 +218,15 @@ static lc_error *how_ended(struct lc__run *run, enum lc__engine_end_kind *how)
     else if (said_done || (!returned && run->may_return))
         *how = LC__ENDED_DONE;
     else if (!returned)
-        return lc_error_new(-ECHILD, "returned when %s", state_name(run));
+        return lc_error_new(-ECHILD, "returned when %s", run_state_name(run));
     return returned;
 }
 
 /*
- * A context above it may have been ended by other hands than ours, by the runnable that it belongs
- * to, say: then it is not the topmost that was cancelled, and must not be started below that.
+ * The program may have cancelled the context of a run above this one. The engine then learns which
+ * runnable is the topmost that was cancelled, so that it starts nothing below it.
  */
-static void look_above(struct lc__runnable *runnable)
+static void runnable_look_above(struct lc__runnable *runnable)
 {
     struct lc__runnable *top = NULL;
     for (struct lc__runnable *above = runnable->parent;
@@ -237,27 +237,29 @@ static void look_above(struct lc__runnable *runnable)
         lc__engine_cancelled(&runnable->shell->engine, &top->engine, lc_now());
 }
 
-static void deal_with_end(struct lc__shell *shell, struct lc__shell_event *post)
+static void event_run_ended_apply(struct lc__shell *shell, struct lc__shell_event *event)
 {
-    struct lc__run *run = OF(struct lc__run, ended, post);
+    struct lc__run *run = LC__CONTAINER_OF(event, struct lc__run, ended);
     struct lc__runnable *runnable = run->of;
     enum lc__engine_end_kind how;
-    lc__signaler_seal(lc__context_signaler(run->context)); /* what comes now is too late */
-    lc_error *error = how_ended(run, &how);
+    LC__ASSERT(runnable->last == run && !run->task);
+    /* What is thrown from now on is only logged. */
+    lc__signaler_seal(lc__context_signaler(run->context));
+    lc_error *error = run_how_ended(run, &how);
     run->of = NULL;
-    look_above(runnable);
+    runnable_look_above(runnable);
     lc__engine_ended(&shell->engine, &runnable->engine, run->number, how, error, lc_now());
-    unref_run(run);
+    lc__run_unref(run);
 }
 
-/* Makes the context of an instance, by which it is told to end, can throw, and is found. */
-static lc_context *new_context(struct lc__run *run, lc_context *above)
+/* The context by which the run is told to end, on which it throws, and by which it is found. */
+static lc_context *run_new_context(struct lc__run *run, lc_context *above)
 {
-    const struct lc__relay relay = {relay_error, unref_run, lc__run_ref(run), false};
-    return lc__instance_context(above, &relay, lc__run_ref(run), unref_run);
+    const struct lc__relay relay = {run_relay_error, run_released, lc__run_ref(run), false};
+    return lc__instance_context(above, &relay, lc__run_ref(run), run_released);
 }
 
-static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
+static struct lc__run *run_new(struct lc__runnable *runnable, lc_context *above)
 {
     const char *name = runnable->engine.name;
     const char *above_all = lc__shell_own_path(runnable->shell);
@@ -273,36 +275,37 @@ static struct lc__run *new_run(struct lc__runnable *runnable, lc_context *above)
     run->of = runnable;
     run->number = runnable->engine.instance;
     run->may_return = runnable->engine.policy.restart != LC_PERMANENT;
-    run->ended.apply = deal_with_end;
-    /* Each start comes here, and is not to pay for a format. */
+    run->ended.apply = event_run_ended_apply;
+    /* Not snprintf(), which would be a large part of the cost of a start. */
     memcpy(run->path, above_all, name_at - 1);
     run->path[name_at - 1] = '/';
     run->name = memcpy(run->path + name_at, name, size - name_at);
-    run->context = new_context(run, above);
+    run->context = run_new_context(run, above);
     if (run->context)
         return run;
-    unref_run(run);
+    lc__run_unref(run);
     return NULL;
 }
 
-/* Its context refers to it, so that goes first. */
-static void let_go(struct lc__run *run)
+/* The context holds the run, so it goes first. */
+static void run_let_go(struct lc__run *run)
 {
     lc_context_unref(run->context);
-    unref_run(run);
+    lc__run_unref(run);
 }
 
 void lc__runnable_let_go(struct lc__runnable *runnable)
 {
     if (!runnable->last)
         return;
+    LC__ASSERT(!runnable->last->of);
     lc_context_cancel(runnable->last->context, NULL);
-    give_up_logs(runnable);
-    let_go(runnable->last);
+    runnable_give_up_logs(runnable);
+    run_let_go(runnable->last);
     runnable->last = NULL;
 }
 
-static void cannot_start(struct lc__runnable *runnable, int code)
+static void runnable_start_failed(struct lc__runnable *runnable, int code)
 {
     lc_error *error =
         lc__launch_error(runnable->engine.name, code, ++runnable->starts_without_task);
@@ -313,32 +316,37 @@ static void cannot_start(struct lc__runnable *runnable, int code)
 
 void lc__runnable_start(struct lc__runnable *runnable)
 {
+    LC__ASSERT(lc__shell_serves(runnable->shell));
+    LC__ASSERT(!runnable->last || !runnable->last->of); /* one run at a time */
     lc_context *above =
         runnable->parent ? runnable->parent->last->context : runnable->shell->context;
-    struct lc__run *run = new_run(runnable, above);
+    struct lc__run *run = run_new(runnable, above);
     if (!run) {
-        cannot_start(runnable, -ENOMEM);
+        runnable_start_failed(runnable, -ENOMEM);
         return;
     }
     lc__runnable_let_go(runnable);
     lc__ended_free(runnable->ended);
     runnable->ended = NULL;
     runnable->last = run;
-    run->call = (struct lc__worker_call){
-        .context = run->context, .work = work, .ended = ended, .arg = lc__run_ref(run)};
+    run->call = (struct lc__worker_call){.context = run->context,
+                                         .work = run_work,
+                                         .ended = run_work_ended,
+                                         .arg = lc__run_ref(run)};
     int result = lc__launch_call(&runnable->launch, runnable->shell->executor, &run->call);
     if (result == 0) {
         runnable->starts_without_task = 0;
         return;
     }
     run->of = NULL;
-    unref_run(run);
-    cannot_start(runnable, result);
+    lc__run_unref(run);
+    runnable_start_failed(runnable, result);
 }
 
 void lc__runnable_cancel(struct lc__runnable *runnable)
 {
     const struct lc__engine_node *node = &runnable->engine;
+    LC__ASSERT(lc__shell_serves(runnable->shell));
     const lc_error *cause = node->tree.dies_of            ? node->tree.dies_of
                             : node->state == LC_NODE_DEAD ? node->error
                                                           : runnable->shell->engine.why;
@@ -371,6 +379,7 @@ void lc__runnable_tell(const struct lc__runnable *runnable, struct lc__log_repea
 bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
                         const struct lc__task *task, bool *own)
 {
+    LC__ASSERT(lc__shell_serves(run->shell));
     lc__spinlock_lock(&run->lock);
     bool works = run->task != NULL;
     *own = *own || run->task == task;
@@ -378,9 +387,9 @@ bool lc__run_is_settled(struct lc__run *run, int64_t now, int64_t grace,
     bool waits = works && lc__task_waits(run->task, &parks);
     int thread = works ? lc__task_thread(run->task) : LC__NO_THREAD;
     lc__spinlock_unlock(&run->lock);
-    if (!works) /* its start is to be carried out yet, or its end to be dealt with */
+    if (!works) /* it has not begun, or its end has not been applied */
         return false;
-    bool same = run->parks == parks; /* it has not gone to wait since the last look */
+    bool same = run->parks == parks; /* the run has not begun to wait since the last look */
     bool waited = waits && run->busy.looked == 0 && same;
     run->parks = parks;
     if (waits || !same)
@@ -416,7 +425,7 @@ void lc__child_group_unref(struct lc__child_group *group)
     lc__free(group);
 }
 
-static void join_group(struct lc__runnable *runnable, struct lc__child_group *group)
+static void runnable_join_group(struct lc__runnable *runnable, struct lc__child_group *group)
 {
     atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
     lc__engine_group_init(&runnable->alone);
@@ -433,7 +442,7 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
     struct lc__runnable *runnable = lc__allocate(sizeof *runnable);
     if (!runnable)
         return NULL;
-    char *name = parent ? join(parent, options->name) : lc__duplicate(options->name);
+    char *name = parent ? name_join(parent, options->name) : lc__duplicate(options->name);
     if (!name) {
         lc__free(runnable);
         return NULL;
@@ -445,7 +454,7 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
                                                          .stop_timeout = options->stop_timeout,
                                                          .runnable = true,
                                                          .significant = options->significant};
-    join_group(runnable, group);
+    runnable_join_group(runnable, group);
     runnable->taken.name = name + strlen(name) - strlen(options->name);
     runnable->shell = shell;
     runnable->run = options->run;

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-static void run_children(struct lc__shell *shell, void *arg)
+static void request_run_children(struct lc__shell *shell, void *arg)
 {
     struct lc__request *request = arg;
     if (!lc__request_caller_runs(request))
@@ -21,15 +21,15 @@ static void run_children(struct lc__shell *shell, void *arg)
         lc__request_add_children(shell, request);
 }
 
-static void free_children(struct lc__runnable **children, size_t count)
+static void children_free(struct lc__runnable **children, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         lc__runnable_free(children[i]);
     lc__free(children);
 }
 
-/* @return how many could be made. */
-static size_t make_children(struct lc__run *run, const lc_child_group *options, size_t count,
+/* @return how many were made; fewer than `count`: no memory. */
+static size_t children_make(struct lc__run *run, const lc_child_group *options, size_t count,
                             struct lc__child_group *group, struct lc__runnable **children)
 {
     size_t made = 0;
@@ -58,18 +58,18 @@ lc_error *lc_runnable_start_group(lc_context *context, const lc_child_group *giv
         error =
             lc_error_new(-ENOTSUP, "no children in a child process forked when there were workers");
     if (error || count == 0 || !request.run)
-        return error ? error : lc__request_call(context, &request, run_children);
+        return error ? error : lc__request_call(context, &request, request_run_children);
     struct lc__child_group *group = lc__child_group_new(&options);
     request.children = lc__allocate_array(count, sizeof *request.children);
     if (group && request.children)
-        request.count = make_children(request.run, &options, count, group, request.children);
-    lc__child_group_unref(group); /* the children have theirs */
+        request.count = children_make(request.run, &options, count, group, request.children);
+    lc__child_group_unref(group); /* each child holds it */
     if (request.count < count)
         request.error = lc__request_no_memory(request.run);
     else
-        lc__request_ask(context, &request, run_children);
-    /* Without an error they are the tree's now. */
-    free_children(request.children, request.error ? request.count : 0);
+        lc__request_ask(context, &request, request_run_children);
+    /* Without an error the tree has them. */
+    children_free(request.children, request.error ? request.count : 0);
     return lc__request_answer(context, &request);
 }
 
@@ -84,7 +84,7 @@ lc_error *lc_runnable_start_child(lc_context *context, const lc_child *child)
 
 /* ---- signals ---- */
 
-static void take_signal(struct lc__shell *shell, void *arg)
+static void request_signal(struct lc__shell *shell, void *arg)
 {
     struct lc__request *request = arg;
     if (!lc__request_caller_runs(request))
@@ -112,13 +112,13 @@ static void take_signal(struct lc__shell *shell, void *arg)
 void lc_runnable_signal_healthy(lc_context *context)
 {
     struct lc__request request = {.signal = LC__RUN_HEALTHY};
-    lc_error_unref(lc__request_call(context, &request, take_signal));
+    lc_error_unref(lc__request_call(context, &request, request_signal));
 }
 
 void lc_runnable_signal_done(lc_context *context)
 {
     struct lc__request request = {.signal = LC__RUN_DONE};
-    lc_error_unref(lc__request_call(context, &request, take_signal));
+    lc_error_unref(lc__request_call(context, &request, request_signal));
 }
 
 const char *lc_runnable_name(lc_context *context)
@@ -129,7 +129,7 @@ const char *lc_runnable_name(lc_context *context)
     return run->name;
 }
 
-static void open_log(struct lc__shell *shell, void *arg)
+static void request_open_log(struct lc__shell *shell, void *arg)
 {
     struct lc__request *request = arg;
     (void)shell;
@@ -147,5 +147,5 @@ lc_error *lc_runnable_sublog(lc_context *context, const char *name, const char *
     struct lc__request request = {.name = name, .log = log};
     lc_error *error = log ? lc__child_check_name(name)
                           : lc_error_new(-EINVAL, "lc_runnable_sublog has nowhere to put the log");
-    return error ? error : lc__request_call(context, &request, open_log);
+    return error ? error : lc__request_call(context, &request, request_open_log);
 }

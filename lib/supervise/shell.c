@@ -1,8 +1,8 @@
 /*
  * shell.c: see shell.h.
  *
- * The shell has no thread and no stack of its own. An event is applied on the stack of the task that
- * posts it, or left to a task that applies another event at that moment. So an event costs no
+ * The shell has no thread and no stack of its own. An event is applied on the stack of the task
+ * that posts it, or left to a task that applies another event at that moment. So an event costs no
  * switch and no wake-up, and a worker that is busy delays no other worker.
  *
  * What calls in. lc__shell_post(): waiters of handles, relays of signalers, ends of tasks, the
@@ -26,24 +26,23 @@
  * waits for it.
  *
  * Why no event is lost. Each step is a compare-and-exchange of the one word. A posting task either
- * takes the word from IDLE to BUSY, and applies its event itself, or pushes its event while the word
- * is not IDLE. The serving task leaves only by the step from BUSY to IDLE, which fails if an event
- * was pushed since the serving task took the last ones; it then goes on. So no event is in the list
- * when the word becomes IDLE. One word is enough: there is no store/load handshake.
+ * takes the word from IDLE to BUSY and applies its event itself, or pushes its event while the
+ * word is not IDLE. The serving task leaves only by the step from BUSY to IDLE. This step fails if
+ * an event was pushed since the serving task took the last ones; the task then goes on. So no event
+ * is in the list when the word becomes IDLE. One word is enough: no store/load handshake is needed.
  *
  * Why no waiting call is lost. lc__shell_call() puts its parker beside its event, pushes the event,
  * and parks. The serving task unparks the parker after it has called the function. The unpark
  * counts also if it comes before the park.
  *
- * Why no deadline is lost. Before its last step the serving task arms the timer, so that it fires no
- * later than the engine's next deadline. When the timer fires it posts its event, unless that is in
- * the queue already (`timer_posted`). event_timer_apply() clears the mark before it reads the time:
- * a timer that fires before the clearing is covered by the reading, one that fires later posts
- * again.
+ * Why no deadline is lost. Before its last step the serving task arms the timer, so that it fires
+ * no later than the engine's next deadline. When the timer fires it posts its event, unless that is
+ * in the queue already (`timer_posted`). event_timer_apply() clears this mark, and reads the time
+ * after that. A firing before the clearing is covered by this reading; a later one posts again.
  *
  * References. A shell that has started holds one to itself until it is over; the serving task gives
  * it back in service_end(), as its last step. A task that serves a shell which has not started, or
- * is over, holds one of its own meanwhile. The waiter on the context above holds one, and the timer
+ * is over, holds one of its own until then. The waiter on the context above holds one. The timer
  * takes one in `due`, under the lock of the timers.
  *
  * The program's code runs inside the serving task in two places: when a context is cancelled
@@ -502,7 +501,8 @@ static void shell_above_ended(struct lc__waiter *waiter)
     lc__shell_post(shell, &shell->above_ended_event);
 }
 
-/* Before each event: its cause may be the end of the context above, which then counts as earlier. */
+/* Called before each event: the event may be a consequence of the end of the context above, and the
+ * engine must learn the end first. */
 void lc__shell_look_above(struct lc__shell *shell)
 {
     LC__ASSERT(lc__shell_serves(shell));

@@ -35,7 +35,7 @@ struct lc__shell_event {
     void (*apply)(struct lc__shell *shell, struct lc__shell_event *event);
 };
 
-/* What a supervisor does otherwise than a tree. The serving task calls it, unless said otherwise. */
+/* Where a supervisor and a tree differ. The serving task calls it, unless said otherwise. */
 struct lc__shell_front {
     void (*act)(struct lc__shell *shell, const struct lc__engine_action *action);
     bool ready_when_good; /* the shell is ready once all components are ready or done */
@@ -116,7 +116,7 @@ bool lc__shell_serves_part_of(const struct lc__owner *owner);
 /* Whether the calling task serves a shell that lies inside this one. */
 bool lc__shell_serves_inside(const struct lc__shell *whole);
 
-/* The functions of a component whose first member is a shell. */
+/* The functions of a component that begins with a shell. */
 lc_handle *lc__shell_component_ready(lc_component *component);
 lc_handle *lc__shell_component_done(lc_component *component);
 void lc__shell_component_destroy(lc_component *component);
@@ -124,8 +124,10 @@ const char *lc__shell_component_name(lc_component *component);
 
 /* The shell's path through the owners above it: outer/inner. It lives as long as the shell. */
 const char *lc__shell_own_path(const struct lc__shell *shell);
-/* For messages: that path, followed by the name of a node or runnable unless it is NULL.
- * @return `path`. */
+/*
+ * For messages: that path, followed by the name of a node or runnable unless it is NULL.
+ * @return `path`.
+ */
 const char *lc__shell_path(const struct lc__shell *shell, const char *name,
                            char path[LC__PATH_SIZE]);
 

@@ -1,5 +1,5 @@
 /*
- * source.c: makes the instances of nodes that say what they are made of. See source.h.
+ * source.c: see source.h.
  */
 #include "supervise/source.h"
 
@@ -12,16 +12,17 @@
 #include <errno.h>
 #include <pthread.h>
 
-/* ---- the makers of an instance, one for each form ---- */
+/* ---- making an instance, by one function for each form ---- */
 
-static lc_error *call_factory(lc_component **component, void **data,
-                              const struct lc__source *source)
+static lc_error *source_call_factory(lc_component **component, void **data,
+                                     const struct lc__source *source)
 {
     (void)data;
     return source->factory(component, source->arg);
 }
 
-static lc_error *build_with_data(lc_manager **manager, void **data, const struct lc__source *source)
+static lc_error *source_build_with_data(lc_manager **manager, void **data,
+                                        const struct lc__source *source)
 {
     lc_error *error = source->make(data, source->arg);
     if (error)
@@ -32,17 +33,18 @@ static lc_error *build_with_data(lc_manager **manager, void **data, const struct
     return error;
 }
 
-static lc_error *build_manager(lc_component **component, void **data,
-                               const struct lc__source *source)
+static lc_error *source_build_manager(lc_component **component, void **data,
+                                      const struct lc__source *source)
 {
     lc_manager *manager = NULL;
-    lc_error *error = source->make ? build_with_data(&manager, data, source)
+    lc_error *error = source->make ? source_build_with_data(&manager, data, source)
                                    : lc_manager_builder_build(source->builder, &manager);
     *component = lc_manager_component(manager);
     return error;
 }
 
-static lc_error *make_tree(lc_component **component, void **data, const struct lc__source *source)
+static lc_error *source_make_tree(lc_component **component, void **data,
+                                  const struct lc__source *source)
 {
     (void)data;
     lc_tree *tree = NULL;
@@ -51,14 +53,15 @@ static lc_error *make_tree(lc_component **component, void **data, const struct l
     return error;
 }
 
-static lc_error *make_isolate(lc_component **component, void **data,
-                              const struct lc__source *source)
+static lc_error *source_make_isolate(lc_component **component, void **data,
+                                     const struct lc__source *source)
 {
     (void)data;
     return lc_isolate_component_new(source->isolate, component);
 }
 
-static lc_error *make_nested(lc_component **component, void **data, const struct lc__source *source)
+static lc_error *source_make_nested(lc_component **component, void **data,
+                                    const struct lc__source *source)
 {
     (void)data;
     return source->nest(component, source->name, source->nodes);
@@ -66,7 +69,8 @@ static lc_error *make_nested(lc_component **component, void **data, const struct
 
 /* ---- workers ---- */
 
-static void add_worker(const struct lc__source *source, lc_worker worker, const lc_node *node)
+static void source_add_worker(const struct lc__source *source, lc_worker worker,
+                              const lc_node *node)
 {
     if ((unsigned)worker.kind == 0)
         worker.kind = node->kind;
@@ -79,31 +83,31 @@ static void add_worker(const struct lc__source *source, lc_worker worker, const 
     lc_manager_builder_add(source->builder, &worker);
 }
 
-static lc_error *add_workers(const struct lc__source *source, const lc_node *node)
+static lc_error *source_add_workers(const struct lc__source *source, const lc_node *node)
 {
     struct lc__options_list list;
     bool found = true;
     if (node->run)
-        add_worker(source,
-                   (lc_worker){.size = sizeof(lc_worker), .name = node->name, .run = node->run},
-                   node);
+        source_add_worker(
+            source, (lc_worker){.size = sizeof(lc_worker), .name = node->name, .run = node->run},
+            node);
     lc_error *error = lc__options_list_open(&list, node->workers, "lc_worker");
     while (!error && found) {
         lc_worker worker;
         error = lc__options_list_next(&list, &worker, sizeof worker, &found);
         if (!error && found)
-            add_worker(source, worker, node);
+            source_add_worker(source, worker, node);
     }
     return error;
 }
 
-static lc_error *prepare_workers(struct lc__source *source, const lc_node *node)
+static lc_error *source_prepare_workers(struct lc__source *source, const lc_node *node)
 {
     lc_manager *manager = NULL;
     source->builder = lc_manager_builder_new(node->name);
     if (!source->builder)
         return lc_error_new(-ENOMEM, "no memory for node \"%s\"", node->name);
-    lc_error *error = add_workers(source, node);
+    lc_error *error = source_add_workers(source, node);
     if (!error)
         error = lc_manager_builder_build(source->builder, &manager);
     lc_manager_unref(manager);
@@ -113,8 +117,8 @@ static lc_error *prepare_workers(struct lc__source *source, const lc_node *node)
 /* ---- the node ---- */
 
 /*
- * Makes one instance and destroys it: a mistake in what the node is made of is an error of the call
- * that gives the node, and not of its first start. What calls the program is not called.
+ * Makes one instance and destroys it, so that the call which is given the node finds a mistake in
+ * it, and not the first start. The program's factory and `make` are not called.
  */
 static lc_error *source_try(struct lc__source *source, const lc_node *node)
 {
@@ -122,14 +126,14 @@ static lc_error *source_try(struct lc__source *source, const lc_node *node)
     void *data = NULL;
     if (node->factory)
         return NULL;
-    if (source->instance == build_manager)
-        return prepare_workers(source, node);
+    if (source->instance == source_build_manager)
+        return source_prepare_workers(source, node);
     lc_error *error = source->instance(&component, &data, source);
     lc_component_destroy(component);
     return error ? lc_error_wrap(error, lc_error_code(error), "node \"%s\"", node->name) : NULL;
 }
 
-static lc_error *check_form(const lc_node *node)
+static lc_error *source_check_form(const lc_node *node)
 {
     const bool given[] = {node->run,     node->workers, node->tree,
                           node->isolate, node->nodes,   node->factory};
@@ -152,15 +156,15 @@ static lc_error *check_form(const lc_node *node)
 lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name,
                           lc__nested_maker nest)
 {
-    lc_error *error = check_form(node);
+    lc_error *error = source_check_form(node);
     if (error)
         return error;
     *source = (struct lc__source){
-        .instance = node->factory   ? call_factory
-                    : node->tree    ? make_tree
-                    : node->isolate ? make_isolate
-                    : node->nodes   ? make_nested
-                                    : build_manager,
+        .instance = node->factory   ? source_call_factory
+                    : node->tree    ? source_make_tree
+                    : node->isolate ? source_make_isolate
+                    : node->nodes   ? source_make_nested
+                                    : source_build_manager,
         .name = name,
         .arg = node->arg,
         .factory = node->factory,
@@ -186,7 +190,7 @@ void lc__source_free_data(const struct lc__source *source, void *data)
 {
     if (!source->free)
         return;
-    int cancelling; /* a thread that is cancelled in it would leave the rest undone */
+    int cancelling; /* a thread that is cancelled in `free` would not go on here */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     source->free(data);
     pthread_setcancelstate(cancelling, NULL);

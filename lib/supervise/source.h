@@ -1,6 +1,6 @@
 /*
- * source.h: where the instances of a node come from: workers, a tree, an isolate, a nested
- * supervisor, or a factory of the program. Floor 5: node.c.
+ * source.h: makes the components of a node: of workers, a tree, an isolate, nested nodes, or by a
+ * factory of the program. Floor 5: node.c, node_instance.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_SOURCE_H
 #define LIFECYCLE_SUPERVISE_SOURCE_H
@@ -8,19 +8,19 @@
 #include <lifecycle/supervisor.h>
 
 /*
- * Makes a component of the nested nodes of the node `name`, checked as lc_supervisor_check does.
- * The supervisor passes its own function down: it lies above this file.
+ * Makes a component of the nested nodes of the node `name`, checked as lc_supervisor_check() does.
+ * The supervisor passes the function down, since it lies above this file.
  */
 typedef lc_error *(*lc__nested_maker)(lc_component **component, const char *name,
                                       const lc_node *const *nodes);
 
 struct lc__source {
-    /* Makes one instance, and the data that goes with it: see lc__source_free_data. */
+    /* Makes a component, and the data of its workers: see lc__source_free_data(). */
     lc_error *(*instance)(lc_component **component, void **data, const struct lc__source *source);
     const char *name; /* the node's; borrowed */
     void *arg;
     lc_component_factory factory;
-    lc_manager_builder *builder; /* of workers; NULL: of none */
+    lc_manager_builder *builder; /* NULL: the node is not made of workers */
     lc_error *(*make)(void **data, void *arg);
     void (*free)(void *data);
     const struct lc_tree_options *tree;
@@ -30,18 +30,18 @@ struct lc__source {
 };
 
 /*
- * Fills in `source` for a node whose kind has been resolved; `name` must live as long as it.
- * @return NULL; -EINVAL naming what is wrong with the node; of nested nodes what
- * `nest` answers; -ENOMEM. Then nothing needs freeing.
+ * Fills in `source` for a node; its kind has been resolved. `name` lives at least as long.
+ * @return NULL; -EINVAL naming what is wrong with the node; -ENOMEM; an answer of `nest`. With an
+ * error there is nothing to end.
  */
 lc_error *lc__source_init(struct lc__source *source, const lc_node *node, const char *name,
                           lc__nested_maker nest);
 void lc__source_end(struct lc__source *source);
 
 /*
- * Whether the data of an instance is to be freed, which calls the program and may wait. Its user
- * frees it once the component is destroyed, and before another instance is made: what `make` opens
- * for the next one may be what `free` closes.
+ * Whether the data of an instance is to be freed, which calls the program and may wait. The caller
+ * frees it once the component is destroyed, and before it makes another instance: `make` may open
+ * what `free` closes.
  */
 bool lc__source_has_data(const struct lc__source *source);
 void lc__source_free_data(const struct lc__source *source, void *data);

@@ -47,7 +47,7 @@ lc_error *lc__supervisor_look_up(lc_supervisor *supervisor, struct lc__node *nod
     return NULL;
 }
 
-/* `from` depends on `to`, from which the search reached it: `via` leads back from `from` to `to`. */
+/* `from` depends on `to`, and `via` leads back from `from` to `to`. */
 static lc_error *graph_cycle_error(const struct lc__node *from, const struct lc__node *to)
 {
     char path[LC_ERROR_MESSAGE_MAX / 2];

@@ -14,6 +14,7 @@ void lc__supervisor_forget(struct lc__node *node)
 {
     lc_supervisor *supervisor = lc__supervisor_of(node->shell);
     lc_handle *gone = node->gone;
+    LC__ASSERT(lc__shell_serves(node->shell) && !node->instance);
     node->gone = NULL;
     supervisor->needed_count -= node->needed_count;
     RB_REMOVE(lc__supervisor_names, &supervisor->names, node);
@@ -28,7 +29,7 @@ void lc__supervisor_forget(struct lc__node *node)
 static void supervisor_act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__node *node = lc__node_of(action->node);
-    (void)shell;
+    LC__ASSERT(node->shell == shell && lc__shell_serves(shell));
     switch (action->kind) {
     case LC__START:
         lc__node_start(node);

@@ -54,8 +54,8 @@ static void removal_begin(struct lc__shell *shell, void *arg)
 }
 
 /*
- * A caller whose own return the end of the node waits for must not wait: one that serves the shell,
- * as a callback does, or the shell of a part of the node, and one that is part of the node.
+ * A caller must not wait if the end of the node waits for the caller. That is a caller which serves
+ * the shell, as a callback does, or the shell of a part of the node, or is part of the node.
  */
 static int removal_await(lc_supervisor *supervisor, const struct removal *removal, int64_t deadline)
 {

@@ -76,6 +76,7 @@ static void supervisor_survey(struct lc__shell *shell, void *arg)
     struct supervisor_survey *survey = arg;
     struct lc__engine_node *node;
     size_t index = 0;
+    LC__ASSERT(lc__shell_serves(shell));
     size_t rows = shell->engine.count + lc__ended_count(shell->ended);
     survey->held = lc__allocate_array(rows + 1, sizeof *survey->held);
     survey->snapshot = lc__snapshot_new(shell->name, lc_now(), rows, supervisor->needed_count);

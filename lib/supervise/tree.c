@@ -92,6 +92,7 @@ static void runnable_tell(struct lc__runnable *runnable, const struct lc__engine
 static void tree_act(struct lc__shell *shell, const struct lc__engine_action *action)
 {
     struct lc__runnable *runnable = lc__runnable_of(action->node);
+    LC__ASSERT(runnable->shell == shell && lc__shell_serves(shell));
     switch (action->kind) {
     case LC__START:
         lc__runnable_start(runnable);

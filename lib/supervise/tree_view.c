@@ -71,6 +71,7 @@ static void tree_take_snapshot(struct lc__shell *shell, void *arg)
 {
     struct tree_picture *picture = arg;
     lc_tree *tree = lc__tree_of(shell);
+    LC__ASSERT(lc__shell_serves(shell));
     struct lc__engine_node *top = shell->started ? lc__tree_top(tree) : NULL;
     struct lc__snapshot *snapshot =
         lc__snapshot_new(shell->name, lc_now(), tree_count_rows(picture, top), 0);

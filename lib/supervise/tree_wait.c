@@ -19,7 +19,7 @@ static void tree_list_living(struct lc__shell *shell, void *arg)
             lc__engine_list_name(names, LC_ERROR_MESSAGE_MAX / 2, node->name);
 }
 
-/* The error that the tree has ended by. If that only answers a stop: what went wrong in the stop. */
+/* The error that the tree ended by, or, if that only answers a stop, what went wrong in it. */
 static void tree_take_result(struct lc__shell *shell, void *arg)
 {
     lc_error **result = arg;
