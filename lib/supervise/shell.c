@@ -11,17 +11,17 @@
  *
  * The states are those of one word, `queue`:
  *
- *            service_begin(): IDLE -> BUSY             event_leave(): push
- *     IDLE --------------------------------> BUSY --------------------------> event list
- *      ^                                      | ^                                |    | push
- *      |  service_end(): BUSY -> IDLE         | |  events_apply(): take all      |<---+
- *      +--------------------------------------+ +--------------------------------+
+ *              serve_begin(): IDLE -> BUSY            event_leave(): push
+ *       IDLE -----------------------------> BUSY ------------------------> event list ---.
+ *        ^                                  |  ^                             |    ^      | push
+ *        |    serve_end(): BUSY -> IDLE     |  |   events_apply(): take all  |    '------'
+ *        '----------------------------------'  '-----------------------------'
  *
  *     IDLE         no task serves
  *     BUSY         a task serves, and no event has come since it took the last ones
  *     event list   a task serves, and these events wait; the last one that was posted comes first
  *
- * The invariant: between service_begin() and the step BUSY -> IDLE one task, and no other, touches
+ * The invariant: between serve_begin() and the step BUSY -> IDLE one task, and no other, touches
  * the engine and all that hangs on it. There is no lock: a task that finds the word not IDLE never
  * waits for it.
  *
@@ -32,8 +32,8 @@
  * is in the list when the word becomes IDLE. One word is enough: no store/load handshake is needed.
  *
  * Why no waiting call is lost. lc__shell_call() puts its parker beside its event, pushes the event,
- * and parks. The serving task unparks the parker after it has called the function. The unpark
- * counts also if it comes before the park.
+ * and parks. The serving task unparks the parker after it has called the function. An unpark that
+ * comes before the park counts as well.
  *
  * Why no deadline is lost. Before its last step the serving task arms the timer, so that it fires
  * no later than the engine's next deadline. When the timer fires it posts its event, unless that is
@@ -41,7 +41,7 @@
  * after that. A firing before the clearing is covered by this reading; a later one posts again.
  *
  * References. A shell that has started holds one to itself until it is over; the serving task gives
- * it back in service_end(), as its last step. A task that serves a shell which has not started, or
+ * it back in serve_end(), as its last step. A task that serves a shell which has not started, or
  * is over, holds one of its own until then. The waiter on the context above holds one. The timer
  * takes one in `due`, under the lock of the timers.
  *
@@ -152,7 +152,7 @@ static void shell_unwatch_above(struct lc__shell *shell)
         lc__shell_unref(shell);
 }
 
-/* The shell's own reference outlives this: service_end() gives it back. */
+/* The shell's own reference outlives this: serve_end() gives it back. */
 static void shell_finish(struct lc__shell *shell)
 {
     LC__ASSERT(!shell->over);
@@ -309,7 +309,7 @@ static void events_apply(struct lc__shell *shell)
     }
 }
 
-/* One service: from service_begin() to service_end(), on the stack of the serving task. */
+/* One service: from serve_begin() to serve_end(), on the stack of the serving task. */
 struct lc__service {
     struct lc__task *task;
     struct lc__shell *shell;
@@ -322,12 +322,12 @@ struct lc__service {
 
 /*
  * Begins to serve, if no task does: with the shell's clock, and so that the task is neither
- * cancelled nor killed before service_end(). @return false: a task serves.
+ * cancelled nor killed before serve_end(). @return false: a task serves.
  */
-static bool service_begin(struct lc__shell *shell, struct lc__service *service)
+static bool serve_begin(struct lc__shell *shell, struct lc__service *service)
 {
     struct lc__shell_event *queue = IDLE;
-    /* Acquire, with the release of service_end(): what earlier serving tasks did is seen. */
+    /* Acquire, with the release of serve_end(): what earlier serving tasks did is seen. */
     if (!atomic_compare_exchange_strong_explicit(&shell->queue, &queue, BUSY, memory_order_acquire,
                                                  memory_order_relaxed))
         return false;
@@ -352,7 +352,7 @@ static bool service_begin(struct lc__shell *shell, struct lc__service *service)
 }
 
 /* Applies the events that have been left, until there are no more, and then ends the service. */
-static void service_end(struct lc__shell *shell, const struct lc__service *service)
+static void serve_end(struct lc__shell *shell, const struct lc__service *service)
 {
     struct lc__shell_event *queue;
     bool is_over;
@@ -399,11 +399,11 @@ static bool event_leave(struct lc__shell *shell, struct lc__shell_event *event)
 void lc__shell_post(struct lc__shell *shell, struct lc__shell_event *event)
 {
     struct lc__service service;
-    while (!service_begin(shell, &service))
+    while (!serve_begin(shell, &service))
         if (event_leave(shell, event))
             return;
     event_apply(shell, event);
-    service_end(shell, &service);
+    serve_end(shell, &service);
 }
 
 /* ---- calls ---- */
@@ -445,13 +445,13 @@ bool lc__shell_serves_inside(const struct lc__shell *whole)
     return service != NULL;
 }
 
-static void service_call(struct lc__shell *shell, const struct lc__service *service,
-                         void (*function)(struct lc__shell *shell, void *arg), void *arg)
+static void serve_call(struct lc__shell *shell, const struct lc__service *service,
+                       void (*function)(struct lc__shell *shell, void *arg), void *arg)
 {
     lc__shell_look_above(shell);
     function(shell, arg);
     shell_act(shell);
-    service_end(shell, service);
+    serve_end(shell, service);
 }
 
 void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
@@ -465,12 +465,12 @@ void lc__shell_call(struct lc__shell *shell, void (*function)(struct lc__shell *
     struct lc__service service;
     struct shell_call call = {.event.apply = event_call_apply, .function = function, .arg = arg};
     lc__parker_init(&call.parker);
-    while (!service_begin(shell, &service))
+    while (!serve_begin(shell, &service))
         if (event_leave(shell, &call.event)) {
             lc__park_until(&call.parker, 1);
             return;
         }
-    service_call(shell, &service, function, arg);
+    serve_call(shell, &service, function, arg);
 }
 
 bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *shell, void *arg),
@@ -481,9 +481,9 @@ bool lc__shell_ask(struct lc__shell *shell, void (*function)(struct lc__shell *s
         lc__shell_call(shell, function, arg);
         return true;
     }
-    if (!service_begin(shell, &service))
+    if (!serve_begin(shell, &service))
         return false;
-    service_call(shell, &service, function, arg);
+    serve_call(shell, &service, function, arg);
     return true;
 }
 
