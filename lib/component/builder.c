@@ -4,13 +4,13 @@
 #include "component/builder.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "component/manager.h"
 #include "component/plan.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 struct lc_manager_builder {
     struct lc__plan *plan;
@@ -45,12 +45,6 @@ static void builder_mistake_keep(lc_manager_builder *builder, lc_error *mistake)
         builder->mistake = mistake;
 }
 
-static bool manager_name_is_good(const char *name)
-{
-    size_t length = name ? strnlen(name, LC_NAME_MAX + 1) : 0;
-    return length >= 1 && length <= LC_NAME_MAX;
-}
-
 LC__OPTIONS_END(lc_worker, group);
 
 /* @return what is wrong with the worker's kind, or with the fields that depend on it; or NULL. */
@@ -80,7 +74,7 @@ static lc_error *builder_worker_check_kind(const struct lc__plan *plan, const lc
 /* @return what is wrong with the worker, or NULL. */
 static lc_error *builder_worker_check(const struct lc__plan *plan, const lc_worker *worker)
 {
-    if (!manager_name_is_good(worker->name))
+    if (!lc__name_fits(worker->name))
         return lc_error_new(-EINVAL, "a worker of \"%s\" needs a name of 1 to %d bytes", plan->name,
                             LC_NAME_MAX);
     if (!worker->run)
@@ -110,15 +104,15 @@ lc_manager_builder *lc_manager_builder_new(const char *name)
     if (!builder)
         return NULL;
     builder->kind = LC_THREAD;
-    bool good = manager_name_is_good(name);
-    builder->plan = lc__plan_new(good ? name : "(no name)");
+    lc_error *mistake = lc__name_check("a manager", name);
+    builder->plan = lc__plan_new(mistake ? "(no name)" : name);
     if (!builder->plan) {
+        lc_error_unref(mistake);
         lc__free(builder);
         return NULL;
     }
-    if (!good)
-        builder_mistake_keep(
-            builder, lc_error_new(-EINVAL, "a manager needs a name of 1 to %d bytes", LC_NAME_MAX));
+    if (mistake)
+        builder_mistake_keep(builder, mistake);
     return builder;
 }
 

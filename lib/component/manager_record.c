@@ -44,20 +44,9 @@ void lc_manager_unref(lc_manager *manager)
 }
 
 /* A reference to an embedded handle is one to the manager. */
-#define HANDLE_OWNER(field)                                                                        \
-    static void ref_##field(lc_handle *handle)                                                     \
-    {                                                                                              \
-        lc_manager_ref(LC__CONTAINER_OF(handle, lc_manager, field));                               \
-    }                                                                                              \
-    static void unref_##field(lc_handle *handle)                                                   \
-    {                                                                                              \
-        lc_manager_unref(LC__CONTAINER_OF(handle, lc_manager, field));                             \
-    }                                                                                              \
-    static const struct lc__handle_owner field##_owner = {ref_##field, unref_##field};
-
-HANDLE_OWNER(ready)
-HANDLE_OWNER(done)
-HANDLE_OWNER(shutdown)
+LC__HANDLE_OWNER(manager_ready_owner, lc_manager, ready, lc_manager_ref, lc_manager_unref);
+LC__HANDLE_OWNER(manager_done_owner, lc_manager, done, lc_manager_ref, lc_manager_unref);
+LC__HANDLE_OWNER(manager_shutdown_owner, lc_manager, shutdown, lc_manager_ref, lc_manager_unref);
 
 /* ---- making ---- */
 
@@ -69,9 +58,9 @@ lc_manager *lc__manager_record_new(struct lc__plan *plan, const lc_component_ops
     manager->component.ops = ops;
     atomic_init(&manager->refs, 1);
     manager->plan = plan;
-    lc__handle_init(&manager->ready, &ready_owner);
-    lc__handle_init(&manager->done, &done_owner);
-    lc__handle_init(&manager->shutdown, &shutdown_owner);
+    lc__handle_init(&manager->ready, &manager_ready_owner);
+    lc__handle_init(&manager->done, &manager_done_owner);
+    lc__handle_init(&manager->shutdown, &manager_shutdown_owner);
     for (size_t i = 0; i < plan->count; i++) {
         manager->workers[i].ready.manager = manager;
         manager->workers[i].plan = &plan->workers[i];

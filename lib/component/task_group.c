@@ -29,6 +29,7 @@
 #include "base/fork.h"
 #include "base/log_repeated.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "base/spin.h"
 #include "base/task.h"
@@ -45,7 +46,6 @@
 #include <bsd/string.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 struct lc_task_group {
     struct lc__owner owner; /* first; of the tasks */
@@ -157,9 +157,9 @@ static lc_error *task_group_check_options(const lc_task_group_options *options)
     size_t least = is_thread ? LC_STACK_SIZE_MIN : LC_FIBER_STACK_MIN;
     size_t most = is_thread ? SIZE_MAX : LC_FIBER_STACK_MAX;
     size_t stack = options->stack_size;
-    size_t length = strnlen(name, LC_NAME_MAX + 1);
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "a task group has a name of 1 to %d bytes", LC_NAME_MAX);
+    lc_error *mistake = lc__name_check("a task group", name);
+    if (mistake)
+        return mistake;
     if (options->kind != LC_KIND_DEFAULT && options->kind != LC_THREAD && options->kind != LC_FIBER)
         return lc_error_new(-EINVAL,
                             "task group \"%s\" is of kind %d: LC_FIBER or LC_THREAD, or 0 for the "
@@ -208,7 +208,7 @@ static lc_task_group *task_group_allocate(const lc_task_group_options *options, 
     group->executor = options->executor;
     group->on_error = options->on_error;
     group->threads = options->kind == LC_THREAD;
-    strlcpy(group->name, options->name ? options->name : "tasks", sizeof group->name);
+    lc__name_copy(group->name, options->name ? options->name : "tasks");
     lc__owner_path_of(maker ? maker : parent, group->name, group->path);
     group->owner =
         (struct lc__owner){.whole = group, .path = group->path, .inside = lc_context_ref(maker)};
