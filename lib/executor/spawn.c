@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fork.h"
+#include "base/name.h"
 #include "base/options.h"
 #include "executor/executor_make.h"
 #include "executor/executor_threads.h"
@@ -17,7 +18,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
 
 #ifdef LC__TSAN
 #pragma clang attribute push(LC__OF_ITS_THREAD, apply_to = function)
@@ -71,9 +71,9 @@ LC__OPTIONS_END(lc_fiber_options, group);
 
 static lc_error *fiber_options_check(const lc_fiber_options *options)
 {
-    size_t length = strnlen(options->name, LC_NAME_MAX + 1);
-    if (length < 1 || length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "a fiber needs a name of 1 to %d bytes", LC_NAME_MAX);
+    lc_error *mistake = lc__name_check("a fiber", options->name);
+    if (mistake)
+        return mistake;
     if (!options->run)
         return lc_error_new(-EINVAL, "fiber \"%s\" has no function to run", options->name);
     if (options->stack_size > LC_FIBER_STACK_MAX)
