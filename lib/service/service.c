@@ -7,6 +7,7 @@
  * watchdog whatever the components do. Each turn looks at everything, whatever has woken it, so it
  * never misses something that happened during the turn before.
  */
+#include "base/name.h"
 #include "context/worker.h"
 #include "service/events.h"
 #include "service/halting.h"
@@ -19,7 +20,6 @@
 #include <lifecycle/log.h>
 #include <lifecycle/simulate.h>
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -172,7 +172,7 @@ static void service_set_name(struct lc__service *service)
     lc_snapshot *snapshot = name ? NULL : lc_supervisor_snapshot(service->supervisor);
     if (!name)
         name = snapshot ? snapshot->name : "service";
-    strlcpy(service->name, name, sizeof service->name);
+    lc__name_copy(service->name, name);
     lc_snapshot_free(snapshot);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "supervise/child.h"
 
+#include "base/name.h"
 #include "base/options.h"
 #include "supervise/policy.h"
 
@@ -12,8 +13,8 @@
 lc_error *lc__child_check_name(const char *name)
 {
     static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    size_t length = name ? strnlen(name, LC_TREE_NAME_MAX + 1) : 0;
-    if (length >= 1 && length <= LC_TREE_NAME_MAX && strspn(name, valid) == length)
+    _Static_assert(LC_TREE_NAME_MAX == LC_NAME_MAX, "lc__name_fits() knows one limit");
+    if (lc__name_fits(name) && name[strspn(name, valid)] == '\0')
         return NULL;
     return lc_error_new(-EINVAL, "\"%.*s\" is no name for a runnable: 1 to %d of A-Z a-z 0-9 _ -",
                         LC_TREE_NAME_MAX, name ? name : "", LC_TREE_NAME_MAX);

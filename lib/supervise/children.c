@@ -3,11 +3,11 @@
  */
 #include "base/fork.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "supervise/request.h"
 
 #include <lifecycle/executor.h>
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -61,7 +61,7 @@ static lc_children *description_new(struct lc__run *run, const lc_child_group *d
     children->group = group;
     children->executor = lc_is_fiber() ? lc_executor_current() : NULL;
     children->child = *child;
-    strlcpy(children->name, child->options.name, sizeof children->name);
+    lc__name_copy(children->name, child->options.name);
     children->child.options.name = children->name;
     return children;
 }

@@ -9,7 +9,6 @@
 #include "context/owner.h"
 #include "supervise/policy.h"
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <string.h>
 
@@ -52,7 +51,7 @@ static lc_error *node_add_dependency(struct lc__node *node, size_t index, const 
                             node->name, one->name, (int)one->condition);
     if (node_needs(node, index, one->name))
         return lc_error_new(-EINVAL, "\"%s\" depends on \"%s\" twice", node->name, one->name);
-    strlcpy(needed->name, one->name, sizeof needed->name);
+    lc__name_copy(needed->name, one->name);
     needed->edge.condition = (unsigned char)one->condition;
     needed->edge.along = one->restart_along;
     return NULL;
@@ -130,7 +129,7 @@ static struct lc__node *node_allocate(const lc_node *options)
     if (!node)
         return NULL;
     node->needed_count = needed;
-    strlcpy(node->name, options->name, sizeof node->name);
+    lc__name_copy(node->name, options->name);
     node->engine.name = node->name;
     node->engine.intensity = &node->intensity;
     if (lc__intensity_init(&node->intensity, &options->intensity))

@@ -5,12 +5,12 @@
 #include "supervise/policy.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 
 #include <lifecycle/options.h>
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 /* ---- back-off ---- */
 
@@ -139,12 +139,11 @@ lc_error *lc__policy_name(const char **name, const char *otherwise, const char *
 {
     if (!*name)
         *name = otherwise;
-    size_t length = *name ? strnlen(*name, LC_NAME_MAX + 1) : 0;
-    if (length < 1)
+    if (lc__name_fits(*name))
+        return NULL;
+    if (!*name || !**name)
         return lc_error_new(-EINVAL, "%s is %s, and must be 1 to %d bytes long", field,
                             *name ? "empty" : "missing", LC_NAME_MAX);
-    if (length > LC_NAME_MAX)
-        return lc_error_new(-EINVAL, "%s begins with \"%.*s\" and is longer than %d bytes", field,
-                            LC_NAME_MAX, *name, LC_NAME_MAX);
-    return NULL;
+    return lc_error_new(-EINVAL, "%s begins with \"%.*s\" and is longer than %d bytes", field,
+                        LC_NAME_MAX, *name, LC_NAME_MAX);
 }

@@ -54,6 +54,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "context/context.h"
@@ -63,7 +64,6 @@
 #include <lifecycle/log.h>
 #include <lifecycle/random.h>
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -600,7 +600,7 @@ void lc__shell_init(struct lc__shell *shell, const struct lc__shell_front *front
     atomic_init(&shell->refs, 1);
     atomic_init(&shell->queue, IDLE);
     shell->front = front;
-    strlcpy(shell->name, name, sizeof shell->name);
+    lc__name_copy(shell->name, name);
     lc__engine_init(&shell->engine, lc_random());
     shell->engine.changed_state = shell_state_changed;
     LIST_INIT(&shell->observers);

@@ -4,8 +4,8 @@
 #include "supervise/supervisor.h"
 
 #include "base/fork.h"
+#include "base/name.h"
 
-#include <bsd/string.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,7 @@ struct lc__node *lc__supervisor_find(lc_supervisor *supervisor, const char *name
 {
     struct lc__node key;
     LC__ASSERT(lc__shell_serves(&supervisor->shell));
-    strlcpy(key.name, name, sizeof key.name);
+    lc__name_copy(key.name, name);
     return RB_FIND(lc__supervisor_names, &supervisor->names, &key);
 }
 
