@@ -1,10 +1,10 @@
 /*
- * dispenser.c: the isolate that hands out the files. It looks for them a few ahead, has an isolate
- * count each, and waits when as many are open as may be; so the number of files does not matter. It
- * spawns all isolates, hears of the end of each, and ends as the last.
+ * dispenser.c: the isolate that hands out the files. It finds them a few ahead, spawns an isolate
+ * for each, and waits while as many are open as allowed; so the number of files does not matter. It
+ * spawns all isolates, gets a message at the end of each, and ends last.
  *
- * Whatever has happened, a file has ended or a reducer can be reported to, it goes on by the same
- * function, which does what can be done now.
+ * After each event (a file has ended, a reducer has announced itself) it calls one function, go_on,
+ * which does what can be done now.
  */
 #include "isolates.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most steps of the walk that one message is worth: pausing and killing have to wait for it. */
+/* The most steps of the walk for one message: a pause or a kill waits until they are done. */
 #define STEPS 256
 
 /* ---- looking for files ---- */
@@ -39,7 +39,7 @@ static lc_error *explain(int code, const char *what)
     return code == 0 ? NULL : lc_error_new_errno(-code, "cannot %s", what);
 }
 
-/* The total cannot be told any more: the dispenser ends, by which this is known. */
+/* The total cannot be sent any more: the dispenser ends, which tells the main thread. */
 static lc_error *give_up(lc_error *error)
 {
     lc_isolate self;
@@ -48,7 +48,7 @@ static lc_error *give_up(lc_error *error)
     return error;
 }
 
-/* Later, so that there is a moment to be paused in, or killed. `error` is only told. */
+/* Goes on with the next message, so that it can be paused or killed before. Reports `error`. */
 static lc_error *go_on_later(const struct dispenser *dispenser, lc_error *error)
 {
     int code = lc_send(dispenser->self, NULL, 0);

@@ -45,13 +45,13 @@ struct options {
 
 /* ---- words ---- */
 
-/** How far the words of a text are counted. All zero: not begun. */
+/** The count of the words of a text so far. All zero: not begun. */
 struct words {
     uint64_t count;
-    bool inside; /**< of a word, at the end of what was read: it is counted already */
+    bool inside; /**< the text so far ends within a word, which is counted already */
 };
 
-/** Counts on: the bytes follow those that were counted before. */
+/** Counts the next bytes of the text. */
 void words_add(struct words *words, const unsigned char *bytes, size_t size);
 
 /* ---- how far it is: the data of the isolates' group ---- */
@@ -70,7 +70,7 @@ struct tally {
 struct part {
     uint64_t words;
     uint64_t files;
-    uint64_t ended; /**< reporters that report no more: 1 in their last message, as isolates */
+    uint64_t ended; /**< 1 in the last message of an isolate, else 0 */
 };
 
 /** To a reducer: how many report to it, and the port for its sum when all of them have ended. */
@@ -79,7 +79,7 @@ struct seal {
     lc_send_port parent;
 };
 
-/** From a reducer to the dispenser, as soon as it can be reported to. */
+/** From a reducer to the dispenser, once it can receive reports. */
 struct announcement {
     size_t place;       /**< in the roster */
     lc_send_port parts; /**< takes struct part */
@@ -95,8 +95,8 @@ struct order {
 /** From the dispenser. */
 struct news {
     enum {
-        NEWS_STARTED, /**< its address for orders comes along */
-        NEWS_PAUSED,  /**< as it was ordered; now it pauses itself */
+        NEWS_STARTED, /**< with its address for orders */
+        NEWS_PAUSED,  /**< all others are paused; now it pauses itself */
         NEWS_ENDED    /**< all isolates have ended */
     } kind;
     lc_send_port orders;
@@ -111,7 +111,7 @@ struct member {
     size_t next_free; /**< the place, and 1; 0: none */
 };
 
-/** The isolates that the dispenser has spawned and has not heard the end of. */
+/** The isolates that the dispenser has spawned and that, as far as it knows, have not ended. */
 struct roster {
     struct member *members;
     size_t count; /**< places */
@@ -135,10 +135,10 @@ lc_error *roster_order(const struct roster *roster, const struct order *order);
 
 /* ---- reducers and their tree ---- */
 
-/** More than are ever needed: a reducer has two reporters at least. */
+/** More than are ever needed, since a reducer has at least two reporters. */
 #define TREE_LEVELS 64
 
-/** The reducer of a level that still gets reporters; those before it have enough. */
+/** The reducer of a level that still gets reporters; the level's other reducers are sealed. */
 struct level {
     bool used;
     bool announced;
@@ -168,8 +168,8 @@ void tree_announced(struct tree *tree, const struct announcement *announcement);
 /** Whether the reducer of this place is still one of those that get reporters. */
 bool tree_needs(const struct tree *tree, size_t place);
 /**
- * There are no more files: has the reducers send the total, once all have reported. To be called
- * again, when a reducer has announced itself, until the tree is complete.
+ * There are no more files: makes the reducers send the total once all have reported. The caller
+ * calls it again when a reducer has announced itself, until the tree is complete.
  */
 lc_error *tree_complete(struct tree *tree);
 
@@ -199,7 +199,7 @@ lc_error *walk_begin(struct walk *walk, const char *directory);
 /**
  * Goes one step: opens a directory, or looks at one name.
  * @param path  receives the path of a regular file, for free; NULL if it was none.
- * @return an error about what was met; the walk goes on behind it.
+ * @return an error about a name, after which the walk can go on.
  */
 lc_error *walk_step(struct walk *walk, char **path);
 bool walk_is_over(const struct walk *walk);
@@ -211,13 +211,13 @@ void walk_end(struct walk *walk);
 #define BATCH 64
 
 struct dispenser {
-    /* What it is given. */
+    /* Set before the spawn: */
     const struct options *options;
     struct tally *tally;
     lc_send_port news;   /**< takes struct news */
     lc_send_port total;  /**< takes struct part, once */
     lc_send_port errors; /**< told of files that could not be read, and of anything else */
-    /* Its own. */
+    /* Used by the dispenser only: */
     struct roster roster;
     struct tree tree;
     struct walk walk;
@@ -243,11 +243,11 @@ struct progress {
 void progress_begin(struct progress *progress, const struct tally *tally, bool wanted);
 /** Draws the line if it is time. */
 void progress_draw(struct progress *progress);
-/** Draws it for the last time, with a word about why, and ends it. */
+/** Draws it for the last time, followed by the text, and ends the line. */
 void progress_leave(struct progress *progress, const char *why);
 /** Says something on standard error, on a line of its own. */
 void progress_say(struct progress *progress, const char *format, ...) LC_PRINTF(2, 3);
-/** Takes the line away. */
+/** Erases the line. */
 void progress_erase(struct progress *progress);
 
 /* ---- the run ---- */

@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* The exit status for arguments that cannot be right. */
+/* The exit status for wrong arguments. */
 #define EXIT_USAGE 2
 /* Descriptors beside those of the files: the standard ones, the walk's, the library's. */
 #define DESCRIPTORS_SPARE 32
@@ -121,7 +121,7 @@ static void parse(int count, char **arguments, struct options *options)
 
 /* ---- limits ---- */
 
-/* Sees to it that as many files can be open as may be: running short later would be a riddle. */
+/* Checks now that as many files can be open as the options allow, instead of failing later. */
 static void check_descriptors(const struct options *options)
 {
     struct rlimit limit;
@@ -148,7 +148,7 @@ int main(int count, char **arguments)
         return EXIT_FAILURE;
     parse(count, arguments, &options);
     check_descriptors(&options);
-    signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error to be told */
+    signal(SIGPIPE, SIG_IGN); /* a write without a reader is reported as an error */
     lc_error *error =
         lc_default_executor_configure(LC_EXECUTOR(.name = "isolates", .threads = options.threads));
     if (error)

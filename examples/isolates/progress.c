@@ -1,6 +1,6 @@
 /*
- * progress.c: the line on the terminal that says how far the count is. It is drawn over itself,
- * with nothing but carriage returns and spaces, which every terminal knows.
+ * progress.c: the line on the terminal that shows the progress. It is redrawn in place, with
+ * carriage returns and spaces only, which every terminal knows.
  */
 #define _GNU_SOURCE
 #include "isolates.h"
@@ -34,7 +34,7 @@ static size_t columns(void)
     return size.ws_col - 1U < LINE_MAX_BYTES ? size.ws_col - 1U : LINE_MAX_BYTES - 1U;
 }
 
-/* Another job has the terminal: we have no business there. */
+/* Whether another job has the terminal: then nothing is drawn. */
 static bool in_background(void)
 {
     pid_t foreground = tcgetpgrp(STDERR_FILENO);
@@ -93,7 +93,7 @@ void progress_say(struct progress *progress, const char *format, ...)
     va_end(arguments);
     for (char *at = text; *at; at++)
         if (iscntrl((unsigned char)*at))
-            *at = '?'; /* names of files may hold anything, and terminals obey */
+            *at = '?'; /* a file's name may have control characters */
     progress_erase(progress);
     fprintf(stderr, "isolates: %s\n", text);
 }

@@ -1,8 +1,8 @@
 /*
- * reducer.c: an isolate that adds up what is reported to it. When it has been told how many report,
- * and all of those have ended, it reports the sum as its last message.
+ * reducer.c: an isolate that adds up the reports that it gets. When it has been told how many
+ * isolates report, and all of those have ended, it reports the sum as its last message.
  *
- * It counts ends, not reports: those come also of isolates that have failed.
+ * It counts ends, not reports: an isolate that has failed sends no report, but has an end.
  */
 #include "isolates.h"
 
@@ -23,7 +23,7 @@ static lc_error *end_when_complete(const struct reducer *reducer)
     if (!reducer->sealed || reducer->sum.ended < reducer->seal.reporters)
         return NULL;
     struct part sum = reducer->sum;
-    sum.ended = 0; /* our own end is told by the library */
+    sum.ended = 0; /* the library reports the end itself */
     lc_isolate_exit(reducer->seal.parent, &(lc_payload){&sum, sizeof sum, NULL});
 }
 

@@ -4,7 +4,7 @@
  * messages.
  *
  *     SIGTSTP            all isolates are paused; then the process stops, as the shell expects
- *     SIGCONT            they are resumed with what they had in hand
+ *     SIGCONT            they are resumed, with open files and messages as before
  *     SIGINT, SIGTERM    all are killed, between two pieces of a file
  */
 #define _GNU_SOURCE
@@ -53,7 +53,7 @@ static void order(const struct run *run, bool pause)
 
 static void resume(const struct run *run)
 {
-    lc_isolate_resume(run->isolate, run->resume); /* it has paused itself, as the last */
+    lc_isolate_resume(run->isolate, run->resume); /* it has paused itself last */
     order(run, false);
 }
 
@@ -68,7 +68,7 @@ static void stop(struct run *run)
     resume(run);
 }
 
-/* ---- what is heard ---- */
+/* ---- messages ---- */
 
 static void on_signal(struct run *run, int signal)
 {

@@ -35,8 +35,8 @@ static lc_error *seal(const struct tree *tree, struct level *level, lc_send_port
 }
 
 /*
- * Sees to it that the level has a reducer with room for one more. The level above may have to be
- * asked for the same first, and so on.
+ * Makes sure that the level has a reducer with room for one more, and if need be the level above
+ * it first, and so on.
  * @return whether it has announced itself; with an error false.
  */
 static bool has_room(struct tree *tree, struct level *level, lc_error **error)

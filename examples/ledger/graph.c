@@ -1,12 +1,13 @@
 /*
- * graph.c: the components as a graph, run by the library as the service that the process is.
+ * graph.c: the graph of components, which the library runs as the service.
  *
  *     journal <---- store
  *        ^            ^
  *        |            |                 reporter
  *        '--------- listener
  *
- * Each starts when what it needs is ready, and stops when what needs it has stopped.
+ * Each starts when the components that it needs are ready, and stops when those that need it have
+ * stopped.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -23,7 +24,7 @@
 static const char *const names[LEDGER_NODES] = {"journal", "store", "listener", "reporter"};
 enum { JOURNAL, STORE, LISTENER, REPORTER };
 
-/** A worker that does nothing but fail, when a client wants its component to. */
+/** A worker that fails when a client asks for it, and does nothing else. */
 static lc_error *fail_when_asked(lc_context *context, lc_ready *ready, void *faults)
 {
     lc_ready_signal(ready);
@@ -73,22 +74,22 @@ static lc_behavior judge(const lc_failure *failure, void *arg)
                {.name = "fault", .run = fail_when_asked, .arg = ledger->faults[node]})
 
 /*
- * journal   A file that cannot be opened, or is damaged, is so the next time too.
+ * journal   A file that cannot be opened, or is damaged, will be so the next time too.
  *
- * store     It restarts along with the journal. A restarted journal is another one: it was read
- *           from disk again, and may end elsewhere than what this store saw last. And a store that
- *           finds the journal closed does nothing more until it is told to stop; this is what tells
- *           it. The other way round nothing is asked for: the journal works with any store.
+ * store     It restarts along with the journal. A restarted journal was read from disk again, and
+ *           may end elsewhere than the store has seen last. A store that finds the journal closed
+ *           waits until it is told to stop: `restart_along` tells it. The journal does not restart
+ *           with the store: it works with any store.
  *
- *           It fails when the disk does. A restart would meet the same disk; and after a failed
- *           sync a journal that is read again may show, from the cache, what the disk does not
- *           have. So the process ends, and says why.
+ *           The store fails when the disk does. A restart would use the same disk; and after a
+ *           failed sync a journal that is read again may show, from the cache, what the disk does
+ *           not have. So the process ends, and says why.
  *
  * listener  Its sessions send to the store and read from the journal. It goes on while they
- *           restart: clients stay, and what they append waits in the channel. An address that is in
- *           use or forbidden stays so: trying again at once is of no use.
+ *           restart: clients stay connected, and what they append waits in the channel. An address
+ *           that is in use or forbidden stays so: another attempt at once is of no use.
  *
- * reporter  It holds nothing that could have gone bad, and nothing depends on it: it restarts.
+ * reporter  It has no state that could be wrong, and no component depends on it: it restarts.
  */
 static int run(struct ledger *ledger)
 {

@@ -64,9 +64,9 @@ void journal_free(struct journal *journal)
 static void close_file(struct journal *journal)
 {
     if (journal->file >= 0) {
-        /* A reader may still have the file open: see find. The next instance needs the lock now. */
+        /* The next instance needs the lock, and a reader may still have the file open: see find. */
         flock(journal->file, LOCK_UN);
-        close(journal->file); /* nothing unsynced is in it, so there is nothing this could lose */
+        close(journal->file); /* all of it was synced, so an error of the close loses nothing */
     }
     if (journal->end_file >= 0)
         close(journal->end_file);
@@ -123,7 +123,7 @@ static bool decode(const unsigned char *record, size_t available, struct header 
 /* ---- recovery ---- */
 
 /**
- * Reads as much as is there. @return the number of bytes, less than `length` only at the end; -1
+ * Reads up to `length` bytes. @return the number of bytes, less than `length` only at the end; -1
  * and errno.
  */
 static ssize_t read_at(int file, unsigned char *to, size_t length, off_t at)
@@ -206,10 +206,10 @@ static void enter(struct journal *journal, size_t size)
 
 /**
  * Looks from the first bad place on for a whole record of a later batch than that of entry
- * `number`, which should have been there. Its presence proves that `number` had been synced, so
- * that what we see is no torn write.
+ * `number`, which should have been there. If there is one, `number` had been synced, so the damage
+ * is no torn write.
  *
- * Every byte is tried, so that any damage before it is survived. A client cannot plant such a
+ * Every byte is tried, so that damage before it does not hide it. A client cannot plant such a
  * record in a text: its length and number would contain NUL bytes, which no text does.
  * @param found  receives its place, or 0.
  */
@@ -260,7 +260,7 @@ static bool copy_tail(const struct journal *journal, struct window *window, off_
     return true;
 }
 
-/** Keeps a torn tail for an operator. It was promised to no client, so a failure only warns. */
+/** Keeps a torn tail for an operator. No client was promised it, so a failure only warns. */
 static void keep_tail(const struct journal *journal, struct window *window, off_t end)
 {
     enum { TAILS_MAX = 1000 };
@@ -283,7 +283,7 @@ static void keep_tail(const struct journal *journal, struct window *window, off_
     free(path);
 }
 
-/** Cuts off what follows the last good record; a crash explains how it came there. */
+/** Cuts off what follows the last good record, which a crash has left there. */
 static lc_error *cut_tail(struct journal *journal, struct window *window, off_t end)
 {
     lc_log(LC_LOG_WARNING, "journal",
@@ -337,7 +337,7 @@ static lc_error *check_end(const struct journal *journal)
                         (uintmax_t)end.batch);
 }
 
-/** Notes what has been promised. It is a safety net: without it the journal goes on. */
+/** Writes how much has been promised. The journal works without it. */
 static void write_end(struct journal *journal)
 {
     struct header end = {.number = htole64(journal->count),
@@ -377,7 +377,7 @@ static lc_error *read_records(struct journal *journal, struct window *window, of
     return error || !torn ? error : cut_tail(journal, window, end);
 }
 
-/** Brings an open file to where appending can go on. */
+/** Recovers an open file, so that entries can be appended. */
 static lc_error *recover(struct journal *journal)
 {
     unsigned char magic[MAGIC_SIZE];
@@ -429,9 +429,9 @@ static lc_error *open_file(struct journal *journal, int directory, int above)
     if (error)
         return error;
     /*
-     * A ledger that was killed may have left a whole batch in the page cache only. It is about to
-     * be shown to clients, and the next batch is written behind it, so it must be on disk first. If
-     * the file or its directory is new, the directory above must hold its name as well.
+     * A ledger that was killed may have left a whole batch in the page cache only. Clients can read
+     * it from here on, and the next batch is written behind it, so it is synced first. If the file
+     * or its directory is new, the directory above is synced too.
      */
     if (fsync(journal->file) != 0)
         return CANNOT("sync", journal->path);
@@ -497,14 +497,14 @@ void journal_close(struct journal *journal)
 
 /* ---- appending ---- */
 
-/** Undoes a batch that could not be put on disk, and says why it could not. Takes over `why`. */
+/** Undoes a batch that could not be written, and returns why. Takes over `why`. */
 static lc_error *take_back(struct journal *journal, lc_error *why)
 {
     /*
-     * Its clients are about to be told that it was not stored, so it must not come back at the next
-     * start. The cut is not synced: after a failed sync the kernel may call pages clean that never
-     * reached the disk, so after a second one it would still not be known. For the same reason
-     * later appends are refused.
+     * Its clients are told that it was not stored, so it must not be there at the next start. The
+     * cut is not synced: after a failed sync the kernel may call pages clean that never reached the
+     * disk, so after a second one it would still not be known. For the same reason later appends
+     * are refused.
      */
     journal->failed = true;
     if (ftruncate(journal->file, journal->size) != 0)
@@ -626,9 +626,9 @@ static void read_from_disk(void *arg)
 }
 
 /**
- * What lies in memory is read here. Only what has to come from the disk, which would stop the other
- * fibers of this thread, goes to a thread that may wait: having all of it read there makes GET six
- * times slower, and a thousand clients that GET at once into 150 threads.
+ * Reads from the page cache directly. A read from the disk would stop the other fibers of this
+ * thread, so another thread makes it. To make all reads there would make GET six times slower, and
+ * would need 150 threads for a thousand clients that GET at once.
  */
 static void read_record(struct reading *reading)
 {

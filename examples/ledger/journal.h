@@ -3,18 +3,17 @@
  *
  * Threads open, append and close. These calls wait for the disk and for each other, so no thread
  * closes the journal in the midst of an append. Any thread or fiber may read and count at any time,
- * also while the journal is closed; a fiber that does keeps no other fiber waiting.
+ * also while the journal is closed; a fiber that does so does not block its thread.
  *
  * Beside it lies "journal.end", which says how many entries were promised, and where the last of
  * them ends. A journal that ends before that has lost entries, however clean its end looks. This
  * file is written after each sync and not synced itself: so after a power failure it may promise
  * less than the journal holds, and never more.
  *
- * What is on disk is trusted like this: a batch is written only when the one before has been
- * synced. So a crash can tear the last batch and nothing else. Recovery cuts a torn last batch off,
- * and keeps what it cut in "journal.torn.1", or a higher number;
- * damage anywhere before was done to entries that clients had been promised, and is refused, not
- * repaired.
+ * A batch is written only when the one before has been synced. So a crash can tear the last batch
+ * and nothing else. Recovery cuts a torn last batch off, and keeps it in "journal.torn.1", or a
+ * higher number. Damage anywhere before that concerns entries that clients were promised: such a
+ * journal is refused, not repaired.
  */
 #ifndef LEDGER_JOURNAL_H
 #define LEDGER_JOURNAL_H
@@ -38,14 +37,14 @@
 #define JOURNAL_BATCH_MAX 1000
 
 struct journal {
-    pthread_mutex_t writing; /**< held over opening, appending and closing; taken before `lock` */
+    pthread_mutex_t writing; /**< held while it is opened, written, closed; taken before `lock` */
     pthread_mutex_t lock;    /**< held for moments; a holder of `writing` takes it only to change */
-    lc_handle *recovered;    /**< while it is being opened: closes at the end of that; else NULL */
+    lc_handle *recovered;    /**< closes when it has been opened; NULL: it is not being opened */
     char *path;
     int file;             /**< -1 while closed */
     int end_file;         /**< -1 while closed */
     uint64_t count;       /**< entries on disk */
-    off_t size;           /**< where the next batch goes: the end of what has been synced */
+    off_t size;           /**< the place of the next batch: the end of what has been synced */
     off_t *offsets;       /**< where each entry begins, and `size` at the end: count + 1 of them */
     size_t capacity;      /**< room in `offsets` */
     unsigned char *batch; /**< where a batch is put together */
@@ -61,26 +60,26 @@ void journal_free(struct journal *journal);
  * processes. Calls that read or count wait for the end of it.
  */
 lc_error *journal_open(struct journal *journal, const char *directory);
-/** Closes it. A journal that is not open, or half open, is fine. */
+/** Closes it. It may be closed, or half open. */
 void journal_close(struct journal *journal);
 
 /**
- * Puts entries on disk: one write, one sync. They count, and can be read, when the call has
- * returned. On failure none of them does, and the file is cut back to where it was. If there was no
- * room (journal_is_full) a later append may succeed; after any other failure all further appends
- * fail until the journal is opened again.
+ * Writes entries to disk: one write, one sync. They count, and can be read, when the call has
+ * returned. On failure none of them does, and the file is cut back to its length before. If there
+ * was no room (journal_is_full) a later append may succeed; after any other failure all further
+ * appends fail until the journal is opened again.
  * @param texts  1 to JOURNAL_BATCH_MAX, each of 1 to JOURNAL_TEXT_MAX bytes.
  * @param first  receives the number of the first.
- * @return NULL; or -EAGAIN: not open, and nothing else is wrong; -EIO and others: it failed.
+ * @return NULL; -EAGAIN: it is not open, and nothing else is wrong; -EIO and others: it failed.
  */
 lc_error *journal_append(struct journal *journal, const struct iovec *texts, size_t count,
                          uint64_t *first);
 
-/** Whether an append failed since there was no room on the disk: nothing else is wrong. */
+/** Whether an append has failed only for want of room on the disk. */
 bool journal_is_full(const lc_error *error);
 
 /**
- * Reads an entry. The error is for clients: it does not tell where the journal is.
+ * Reads an entry. The error is for clients: it does not name the journal's path.
  * @param text  room for JOURNAL_TEXT_MAX + 1 bytes; receives the text and a NUL.
  * @return NULL; or -ENOENT: no such entry; -EAGAIN: not open; -EIO and others: it cannot be read.
  */

@@ -1,7 +1,7 @@
 /*
  * keeper.c: the component "journal": has the file open and locked for as long as it runs. It opens
- * and recovers the file, is ready, and closes it when it is told to stop. So what depends on it
- * starts when there is something to depend on, and a restart reads everything from disk again.
+ * and recovers the file, is ready, and closes the file when it is told to stop. So its dependants
+ * start when the journal is open, and a restart reads everything from disk again.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -33,7 +33,7 @@ static void tell_opened(struct ledger *ledger)
            (uintmax_t)count);
 }
 
-/* A fiber, as it does nothing most of the time. What waits for the disk gets another thread. */
+/* A fiber, as it waits most of the time. Calls that wait for the disk run on another thread. */
 lc_error *keep_journal(lc_context *context, lc_ready *ready, void *arg)
 {
     struct ledger *ledger = arg;

@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The most clients at one time. Each may have one request under way, so it bounds those too. */
+/** The most clients at one time. Each may have one request under way, so it limits those too. */
 #define LEDGER_CLIENTS_MAX 1000
 /** The longest line of the protocol, in bytes, its end not counted. */
 #define LEDGER_LINE_MAX 4096
@@ -47,16 +47,16 @@ struct config {
 /* ---- append requests ---- */
 
 /**
- * A line to be kept. It lives in its session, which sends it on `ledger.requests` and then waits
- * for it to come back on `reply`. Whatever that channel has accepted comes back exactly once: from
- * the store's commit worker, or, when nothing more will be stored, from store_refuse. So a session
- * may wait without a deadline, and a restart of the store or of the journal loses nothing that is
- * queued.
+ * A line to be stored. It lives in its session, which sends it on `ledger.requests` and then waits
+ * until it comes back on `reply`. A request that the channel has accepted comes back exactly once:
+ * from the store's commit worker, or, when nothing more will be stored, from store_refuse. So a
+ * session may wait without a deadline, and a restart of the store or of the journal loses nothing
+ * that is queued.
  */
 struct request {
     char *text;
     size_t length;
-    lc_channel *reply; /**< the session's own; room for one, which is all it ever holds */
+    lc_channel *reply; /**< the session's; has room for one */
     uint64_t number;   /**< the answer: the entry's number, or 0 */
     lc_error *refused; /**< the answer if `number` is 0; a reference for the session */
 };
@@ -74,17 +74,17 @@ lc_error *report(lc_context *context, lc_ready *ready, void *arg);
 
 /** Runs the graph until a signal or the components' behaviors end it. @return the exit status. */
 int graph_run(struct ledger *ledger);
-/** Where the component of that name gets its faults; NULL if there is none. */
+/** The channel of the faults of a component; NULL: there is no component of that name. */
 lc_channel *graph_faults(struct ledger *ledger, const char *name);
 /**
- * Makes a component fail, and `behavior` be done about it.
+ * Makes a component fail with an error that asks for `behavior`.
  * @return 0; -ETIMEDOUT if the last fault asked for has not happened yet; -ENOMEM.
  */
 int graph_fail(lc_channel *faults, const char *name, lc_behavior behavior);
 
 /* ---- the ledger ---- */
 
-/** What lives as long as the process, however often the components are restarted. */
+/** The data that outlives all restarts of the components. */
 struct ledger {
     struct config config;
     struct journal journal;

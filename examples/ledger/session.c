@@ -1,11 +1,11 @@
 /*
  * session.c: the conversation with one client, line by line: a task of the listener's group.
  *
- * It is a fiber, so a thousand of them share a few threads: all its waits are the library's.
+ * It is a fiber, so a thousand of them share a few threads: it waits only through the library.
  *
- * Whatever the client does, the session ends by itself and takes no other along: it never fails.
- * The only waits without a deadline are for the store's answer and for the journal's recovery,
- * which are certain to come. A client that sends nothing for long loses its place.
+ * Whatever the client does, the session ends without an error, and no other session is affected.
+ * It waits without a deadline only for the store's answer and for the journal's recovery, which
+ * always come. A client that sends nothing for long is disconnected.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
@@ -24,9 +24,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/** How long a client may take no answer before it is dropped. */
+/** A client that does not read an answer for so long is dropped. */
 #define CLIENT_PATIENCE (30 * LC_SECOND)
-/** How long a client gets to close its end, so that it surely has our last answers. */
+/** How long a client has to close its end, so that it gets the last answers. */
 #define LINGER_PATIENCE (250 * LC_MILLISECOND)
 
 /** How much of a wrong line an answer quotes, in bytes. */
@@ -38,9 +38,9 @@ struct session {
     lc_context *stop;    /**< the listener's: at its end nothing more is received */
     lc_context *context; /**< of the task: at its end nothing more is sent */
     int socket;
-    bool over;       /**< nothing more is to be done for this client */
-    bool vanished;   /**< and nothing more can reach it */
-    int64_t line_by; /**< when the client's next line is to be here */
+    bool over;       /**< the session ends */
+    bool vanished;   /**< the client cannot be reached any more */
+    int64_t line_by; /**< the deadline of the client's next line */
     struct request request;
     /*
      * Received and not yet executed is input[begin .. end). A line, its end counted, always fits:
@@ -106,7 +106,7 @@ static void answer_text(struct session *session, const char *text)
     send_all(session, session->output, used);
 }
 
-/** When the next line must be here: a client that sends nothing loses its place. */
+/** Sets the deadline of the next line: a client that sends nothing is disconnected. */
 static void await_line(struct session *session)
 {
     session->line_by = lc_deadline_after(session->ledger->config.idle);
@@ -177,9 +177,8 @@ static char *next_line(struct session *session, size_t *length)
 }
 
 /**
- * Says goodbye in an orderly way: closing with something unread would send a reset, which can
- * overtake the last answers. So the client first learns that nothing more comes, and gets a moment
- * to close.
+ * Ends the connection in order: a close with unread bytes would send a reset, which can overtake
+ * the last answers. So the client is first told that nothing more comes, and has a moment to close.
  */
 static void linger(struct session *session)
 {
@@ -289,7 +288,7 @@ static void answer_status(struct session *session, const lc_snapshot *snapshot)
     free(line);
 }
 
-/** In a language for programs: as one line it says the same. */
+/** JSON or DOT, which mean the same as one line. */
 static void answer_snapshot(struct session *session, lc_snapshot *snapshot,
                             lc_snapshot_format format)
 {

@@ -25,8 +25,8 @@ static void refuse(struct request *request)
 }
 
 /**
- * Queues the requests again: what the journal cannot take now, the next store may commit. There is
- * room, since each is its client's only one. If nothing will be stored any more they are refused.
+ * Queues the requests again: the next store may commit what the journal cannot take now. There is
+ * room, since a client has one request at a time. If the channel is closed they are refused.
  */
 static void put_back(struct ledger *ledger, struct request **batch, size_t count)
 {
@@ -36,8 +36,8 @@ static void put_back(struct ledger *ledger, struct request **batch, size_t count
 }
 
 /**
- * Answers the requests: they have the numbers from `first` on, or are refused for `error`. What it
- * says is for the log: a client need not know where the journal is.
+ * Answers the requests: they have the numbers from `first` on, or are refused with `error`. Its
+ * message is for the log: a client need not know where the journal is.
  */
 static void answer(struct request **batch, size_t count, uint64_t first, const lc_error *error)
 {
@@ -82,8 +82,8 @@ static lc_error *commit(struct ledger *ledger, struct request *first)
 
 /**
  * A full disk does not end the store: entries can still be read, and can be appended once there is
- * room. It is only logged, once each time.
- * @return what else is wrong.
+ * room. It is logged once each time.
+ * @return any other error.
  */
 static lc_error *bear_full_disk(lc_error *error, bool *full)
 {
@@ -108,9 +108,9 @@ static lc_error *cannot_receive(int code)
 }
 
 /**
- * A thread of its own, since nearly all it does is to wait for the disk. As a fiber that hands each
- * sync to lc_call_blocking it would have to come to its turn among a thousand sessions before and
- * after each: then a thousand clients get half as many appends done, and one client waits twice as
+ * A thread of its own, since it waits for the disk nearly all the time. A fiber that makes each
+ * sync through lc_call_blocking would wait for its turn among a thousand sessions before and after
+ * each: a thousand clients then get half as many appends done, and a single client waits twice as
  * long for each.
  */
 lc_error *commit_requests(lc_context *context, lc_ready *ready, void *arg)
@@ -123,8 +123,8 @@ lc_error *commit_requests(lc_context *context, lc_ready *ready, void *arg)
         void *request = NULL;
         int code = lc_context_receive(context, ledger->requests, &request, LC_FOREVER);
         /*
-         * What is queued wins over the end of the context, so the last round still commits all of
-         * it.
+         * A receive returns queued requests also after the end of the context, so the last round
+         * commits all of them.
          */
         stopping = lc_context_error(context) != NULL;
         if (code == 0)
@@ -133,7 +133,7 @@ lc_error *commit_requests(lc_context *context, lc_ready *ready, void *arg)
             error = cannot_receive(code);
     }
     if (error && lc_error_code(error) == -EAGAIN) {
-        /* A failure of the journal, not of ours: its handler decides, and we are told. */
+        /* The journal has failed, not the store: the journal's policy decides. */
         lc_error_unref(error);
         error = NULL;
         lc_handle_wait(lc_context_done(context), LC_FOREVER);

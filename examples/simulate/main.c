@@ -4,9 +4,9 @@
  *
  *     simulate             1,000 runs, of the seeds 1 to 1,000; says which failed
  *     simulate SEED        that run once more, with its log
- *     simulate --deadlock  what is said of a program in which nothing can ever happen again
+ *     simulate --deadlock  shows the error of a program in which nothing can happen any more
  *
- * A run is one world: the uploader, and three fibers that stand for what is around it.
+ * A run has the uploader, and three fibers that stand for its clients, its backend and an operator.
  */
 #include "uploader.h"
 
@@ -20,7 +20,7 @@
 
 enum { RUNS = 1000, JOBS = 20 };
 
-/* A wake-up may be late by so much, and a few of them lie between any cause and its effect. */
+/* A wake-up may be late by so much, and an effect may take a few wake-ups. */
 #define LATE_MOST (200 * LC_MILLISECOND)
 #define SLACK (10 * LATE_MOST)
 
@@ -198,7 +198,7 @@ static lc_error *live(void *arg)
     return NULL;
 }
 
-/* What the seed makes of the world: half of the runs have late wake-ups, and so on. */
+/* The faults of a run, by its seed: half of the runs have late wake-ups, and so on. */
 static lc_simulation_options faults_of(const struct world *world)
 {
     lc_simulation_options options = {.size = sizeof options};

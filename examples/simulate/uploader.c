@@ -89,7 +89,7 @@ static lc_error *upload_worker(lc_context *context, lc_ready *ready, void *arg)
 {
     struct uploader *uploader = arg;
     lc_error *error = NULL;
-    /* Here and not in the handler, so that the end of the service cuts the pause short. */
+    /* Here and not in the judge, so that the end of the service interrupts the pause. */
     lc_context_sleep(context, uploader->pause);
     lc_ready_signal(ready);
     while (!error && next_job(uploader, context))
@@ -111,7 +111,7 @@ static lc_error *make_uploader(lc_component **component, void *arg)
     return error;
 }
 
-/* The handler: restart, ever more slowly while nothing is stored. */
+/* The judge: restart, after a longer pause each time while nothing is stored. */
 static lc_behavior judge(const lc_failure *failure, void *arg)
 {
     struct uploader *uploader = arg;

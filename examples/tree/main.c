@@ -6,11 +6,11 @@
  *     |-- load        loads something once, and is done
  *     |-- feed        has a connection that breaks, and then cannot be made again for a while
  *     |   `-- reader  reads from it
- *     `-- cache       holds what the feed brings: the two share their fate
+ *     `-- cache       holds what the feed brings: the two fail together
  *
- * Each change of state is logged, and the whole tree printed every second. So one sees the feed
- * come back after longer and longer pauses, the cache with it, and the others undisturbed. SIGTERM
- * or Ctrl-C ends it.
+ * Each change of state is logged, and the whole tree is printed every second: the feed comes back
+ * after longer and longer pauses, the cache with it, and the others go on. SIGTERM or Ctrl-C ends
+ * the program.
  */
 #define _GNU_SOURCE
 #include <lifecycle.h>
