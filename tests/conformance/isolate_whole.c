@@ -6,6 +6,7 @@
 #include "support/fibers.h"
 #include "support/later.h"
 #include "support/mode.h"
+#include "support/parts.h"
 #include "support/scripted_isolate.h"
 #include "support/scripted_worker.h"
 
@@ -1283,16 +1284,9 @@ static lc_error *run_parent(lc_context *context, void *arg)
 static void child_of_a_tree(void)
 {
     struct scripted_isolate isolate;
-    lc_tree *tree;
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
     isolate_init(&isolate);
     isolate.first = begins;
-    first.run = run_parent;
-    first.arg = &isolate;
-    first.kind = check_kind();
-    CHECK_SUCCESS(lc_tree_new(&options, &tree));
+    lc_tree *tree = tree_of((lc_child){.run = run_parent, .arg = &isolate});
     check_log_capture(); /* where the deaths are told */
     CHECK_SUCCESS(lc_tree_start(tree, NULL));
     CU_ASSERT_TRUE(hears(isolate.notes, "begins"));

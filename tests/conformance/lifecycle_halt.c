@@ -5,6 +5,7 @@
 #include "support/check.h"
 #include "support/later.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include <lifecycle.h>
 
@@ -58,13 +59,6 @@ static lc_error *make_failing(lc_component **component, void *arg)
     return make_halting(arg, fail, component);
 }
 
-static lc_behavior halt(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_SPIN_HALT;
-}
-
 static void note_halt(const lc_error *error, void *arg)
 {
     struct halting *halting = arg;
@@ -80,7 +74,7 @@ static void run_halting(void *arg)
     options.name = "halting";
     options.factory = make_failing;
     options.arg = halting;
-    options.judge = halt;
+    options.judge = answer_halt;
     options.on_halt = note_halt;
     options.on_halt_arg = halting;
     halting->loop = doer_self();
@@ -115,41 +109,6 @@ static bool stands(struct halting *halting)
     return doer_sleeps(halting->loop) && !lc_handle_is_closed(halting->finished);
 }
 
-struct answer {
-    const char *name;
-    unsigned before; /* how many lines there were with it */
-};
-
-static bool has_come(void *arg)
-{
-    struct answer *answer = arg;
-    return check_log_count(answer->name) > answer->before;
-}
-
-/*
- * Sends a signal to the whole process and waits for the log line that answers it; the log is being
- * captured.
- */
-static bool is_answered(int signal, const char *name)
-{
-    struct answer answer = {name, check_log_count(name)};
-    check_signal(signal);
-    return check_until(has_come, &answer);
-}
-
-static bool is_default(int signal)
-{
-    struct sigaction found;
-    return sigaction(signal, NULL, &found) == 0 && found.sa_handler == SIG_DFL;
-}
-
-/* Ends a child with a number that tells which step failed. */
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
-
 CHECK_CHILD(halt_until_sigterm)
 {
     static struct halting halting;
@@ -162,13 +121,13 @@ CHECK_CHILD(halt_until_sigterm)
     STEP(3, halting.done_at_halt);
     STEP(4, halting.same_error_at_halt);
     STEP(5, stands(&halting));
-    STEP(6, is_answered(SIGINT, "SIGINT"));
+    STEP(6, check_signal_is_logged(SIGINT, "SIGINT"));
     STEP(7, stands(&halting));
-    STEP(8, is_answered(SIGHUP, "SIGHUP"));
+    STEP(8, check_signal_is_logged(SIGHUP, "SIGHUP"));
     STEP(9, stands(&halting));
     lc_context_cancel(halting.context, NULL);
     STEP(10, stands(&halting));
-    STEP(11, is_answered(SIGINT, "SIGINT")); /* each time again */
+    STEP(11, check_signal_is_logged(SIGINT, "SIGINT")); /* each time again */
     STEP(12, stands(&halting));
     check_signal(SIGTERM);
     STEP(13, lc_handle_wait(halting.finished, check_patience()) == 0);
@@ -176,7 +135,8 @@ CHECK_CHILD(halt_until_sigterm)
     check_log_release();
     STEP(14, halting.result == halting.error);
     STEP(15, halting.behavior == LC_SPIN_HALT);
-    STEP(16, is_default(SIGTERM) && is_default(SIGINT) && is_default(SIGHUP));
+    STEP(16, check_signal_is_default(SIGTERM) && check_signal_is_default(SIGINT) &&
+                 check_signal_is_default(SIGHUP));
     halting_drop(&halting);
     return 0;
 }
@@ -197,7 +157,7 @@ CHECK_CHILD(halt_after_sigterm)
     lc_error_unref(error);
     STEP(3, lc_process_signals_next(watch, check_patience()) == SIGTERM); /* told to both */
     lc_process_signals_free(watch);
-    STEP(4, is_default(SIGTERM));
+    STEP(4, check_signal_is_default(SIGTERM));
     return 0;
 }
 
@@ -236,7 +196,7 @@ CHECK_CHILD(halt_in_a_terminated_run)
     halting_init(&halting);
     options.factory = make_failing_when_cancelled;
     options.arg = &halting;
-    options.judge = halt;
+    options.judge = answer_halt;
     options.handle_signals = true;
     later(&then, terminate, NULL);
     lc_error *result = lc_component_run(&options, NULL, &halting.behavior);
@@ -273,7 +233,7 @@ static void release_ends_a_halt(void)
     CU_ASSERT_PTR_EQUAL(halting.result, halting.error);
     CU_ASSERT_EQUAL(halting.behavior, LC_SPIN_HALT);
     CU_ASSERT_TRUE(check_log_has("must not go on"));
-    CU_ASSERT_TRUE(is_default(SIGTERM));
+    CU_ASSERT_TRUE(check_signal_is_default(SIGTERM));
     check_log_release();
     halting_drop(&halting);
 }
@@ -368,15 +328,8 @@ static void halt_uses_no_cpu(void)
 
 static lc_error *make_noop(lc_component **component, void *arg)
 {
-    (void)arg;
-    lc_manager *manager = NULL;
-    lc_manager_builder *builder = check_builder("noop");
-    lc_manager_builder_add(builder, LC_WORKER(.name = "noop", .run = lc_noop_worker));
-    lc_error *failed = lc_manager_builder_build(builder, &manager);
-    lc_manager_builder_free(builder);
-    if (!failed)
-        *component = lc_manager_component(manager);
-    return failed;
+    *component = component_of("noop", lc_noop_worker, arg);
+    return NULL;
 }
 
 static void send_signal(void *arg)
@@ -398,7 +351,7 @@ static int run_until_signal(int signal, const char *name)
     STEP(3, lc_error_cause(result) != NULL);
     STEP(4, strstr(lc_error_message(lc_error_cause(result)), name) != NULL);
     STEP(5, behavior == LC_STOP);
-    STEP(6, is_default(signal));
+    STEP(6, check_signal_is_default(signal));
     lc_error_unref(result);
     return 0;
 }
@@ -496,7 +449,8 @@ CHECK_SUITE_IN_MODES(
      only_sigterm_ends_a_halt},
     {"A21 a SIGTERM received before the halt counts", earlier_sigterm_counts},
     {"A21 the SIGTERM that cancelled the run counts", sigterm_that_cancelled_the_run_counts},
-    {"A21 lc_halt_release ends a halt; cancelling the context does not", release_ends_a_halt},
+    {"A21 lc_halt_release ends a halt; cancelling the context does not",
+     release_ends_a_halt},
     {"A21 lc_halt_release ends all halts that wait, and no later ones",
      release_ends_all_halts_that_wait},
     {"A21 a halt uses no CPU", halt_uses_no_cpu, CHECK_KERNEL},

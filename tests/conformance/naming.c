@@ -8,6 +8,7 @@
 #include "support/fake.h"
 #include "support/helper.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include <lifecycle.h>
 
@@ -143,16 +144,6 @@ static lc_error *make_noop(lc_component **component, void *arg)
     return NULL;
 }
 
-static lc_node node_of(const char *name, lc_component_factory factory, void *arg)
-{
-    lc_node node = {.size = sizeof node};
-    node.name = name;
-    node.factory = factory;
-    node.arg = arg;
-    node.kind = check_kind();
-    return node;
-}
-
 static lc_supervisor *supervisor_named(const char *name)
 {
     lc_supervisor *supervisor = NULL;
@@ -205,14 +196,7 @@ static lc_error *run_root(lc_context *context, void *arg)
 static lc_error *make_tree(lc_component **component, void *arg)
 {
     struct fixture *fixture = arg;
-    lc_tree *tree = NULL;
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    first.run = run_root;
-    first.arg = fixture;
-    first.kind = check_kind();
-    succeed(lc_tree_new(&options, &tree));
+    lc_tree *tree = tree_of((lc_child){.run = run_root, .arg = fixture});
     fixture->done = lc_handle_ref(lc_tree_done(tree));
     *component = lc_tree_component(tree);
     return NULL;
@@ -528,16 +512,8 @@ static lc_error *run_by_hand(lc_context *context, void *arg)
 
 static lc_error *make_dying_tree(lc_component **component, void *arg)
 {
-    lc_tree *tree = NULL;
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    first.run = run_by_hand;
-    first.arg = arg;
-    first.kind = check_kind();
-    first.restart = LC_TEMPORARY;
-    succeed(lc_tree_new(&options, &tree));
-    *component = lc_tree_component(tree);
+    const lc_child root = {.run = run_by_hand, .arg = arg, .restart = LC_TEMPORARY};
+    *component = lc_tree_component(tree_of(root));
     return NULL;
 }
 
@@ -568,13 +544,6 @@ static void lines_about_nodes_name_them_by_their_path(void)
 }
 
 /* ---- signals that come again ---- */
-
-/* In a child process nothing is asserted: a step that fails is the status it ends with. */
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
 
 static void interrupt(void)
 {

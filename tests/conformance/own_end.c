@@ -8,6 +8,7 @@
 #include "support/fake.h"
 #include "support/helper.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include <lifecycle.h>
 
@@ -86,25 +87,16 @@ static lc_error *fail_in_worker(lc_context *context, lc_ready *ready, void *arg)
     return lc_error_new(-EIO, "to be judged");
 }
 
-static lc_component *component_of(lc_worker_function run, void *arg)
-{
-    lc_manager *manager = NULL;
-    lc_manager_builder *builder = check_builder("part");
-    lc_manager_builder_add(builder, LC_WORKER(.name = "caller", .run = run, .arg = arg));
-    CHECK_SUCCESS(lc_manager_builder_build(builder, &manager));
-    lc_manager_builder_free(builder);
-    return lc_manager_component(manager);
-}
-
 static lc_error *make_caller(lc_component **component, void *arg)
 {
-    *component = component_of(call_in_worker, arg);
+    *component = component_of("part", call_in_worker, arg);
     return NULL;
 }
 
 static lc_error *make_merged_caller(lc_component **component, void *arg)
 {
-    lc_component *parts[] = {component_of(lc_noop_worker, NULL), component_of(call_in_worker, arg)};
+    lc_component *parts[] = {component_of("part", lc_noop_worker, NULL),
+                             component_of("part", call_in_worker, arg)};
     CHECK_SUCCESS(lc_components_merge(parts, 2, component));
     return NULL;
 }
@@ -112,13 +104,13 @@ static lc_error *make_merged_caller(lc_component **component, void *arg)
 static lc_error *call_in_factory(lc_component **component, void *arg)
 {
     make_the_call(arg);
-    *component = component_of(lc_noop_worker, NULL);
+    *component = component_of("part", lc_noop_worker, NULL);
     return NULL;
 }
 
 static lc_error *make_failing(lc_component **component, void *arg)
 {
-    *component = component_of(fail_in_worker, arg);
+    *component = component_of("part", fail_in_worker, arg);
     return NULL;
 }
 
@@ -151,13 +143,9 @@ static lc_supervisor *supervisor_of(const char *name, const char *node_name,
     lc_supervisor *supervisor = NULL;
     lc_supervisor_options options = {.size = sizeof options};
     options.name = name;
-    lc_node node = {.size = sizeof node};
-    node.name = node_name;
-    node.factory = factory;
-    node.arg = arg;
+    lc_node node = node_of(node_name, factory, arg);
     node.judge = handler;
     node.judge_arg = arg;
-    node.kind = check_kind();
     CHECK_SUCCESS(lc_supervisor_new(&options, &supervisor));
     CHECK_SUCCESS(lc_supervisor_add(supervisor, &node));
     return supervisor;
@@ -299,22 +287,9 @@ static lc_error *run_parent(lc_context *context, void *arg)
     return lc_error_ref(lc_context_error(context));
 }
 
-static lc_tree *tree_of(lc_runnable root, struct fixture *fixture)
-{
-    lc_tree *tree = NULL;
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    first.run = root;
-    first.arg = fixture;
-    first.kind = check_kind();
-    CHECK_SUCCESS(lc_tree_new(&options, &tree));
-    return tree;
-}
-
 static lc_error *make_tree(lc_component **component, void *arg)
 {
-    *component = lc_tree_component(tree_of(run_deep_supervisor, arg));
+    *component = lc_tree_component(tree_of((lc_child){.run = run_deep_supervisor, .arg = arg}));
     return NULL;
 }
 
@@ -349,7 +324,7 @@ static lc_error *ask_when_stopped(lc_context *context, lc_ready *ready, void *ar
 
 static lc_error *make_asking(lc_component **component, void *arg)
 {
-    *component = component_of(ask_when_stopped, arg);
+    *component = component_of("part", ask_when_stopped, arg);
     return NULL;
 }
 
@@ -384,7 +359,7 @@ static void play_tree(lc_runnable root, void (*ask)(void *arg), bool blocking)
 {
     struct fixture fixture = fixture_of(ask);
     fixture.blocking = blocking;
-    fixture.tree = tree_of(root, &fixture);
+    fixture.tree = tree_of((lc_child){.run = root, .arg = &fixture});
     CHECK_SUCCESS(lc_tree_start(fixture.tree, NULL));
     CHECK_CLOSES(fixture.asked);
     CU_ASSERT_EQUAL(fixture.code, -EDEADLK);
@@ -424,7 +399,7 @@ static lc_error *ask_when_cancelled(lc_context *context, void *arg)
 static void a_callback_within_waits(void (*ask)(void *arg))
 {
     struct fixture fixture = fixture_of(ask);
-    fixture.tree = tree_of(ask_when_cancelled, &fixture);
+    fixture.tree = tree_of((lc_child){.run = ask_when_cancelled, .arg = &fixture});
     CHECK_SUCCESS(lc_tree_start(fixture.tree, NULL));
     CHECK_CLOSES(lc_tree_ready(fixture.tree));
     lc_tree_cancel(fixture.tree);
@@ -476,13 +451,13 @@ static lc_error *remove_other(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_other(lc_component **component, void *arg)
 {
-    *component = component_of(remove_other, arg);
+    *component = component_of("part", remove_other, arg);
     return NULL;
 }
 
 static lc_error *make_noop(lc_component **component, void *arg)
 {
-    *component = component_of(lc_noop_worker, arg);
+    *component = component_of("part", lc_noop_worker, arg);
     return NULL;
 }
 
@@ -524,7 +499,7 @@ static lc_error *remove_below(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_above(lc_component **component, void *arg)
 {
-    *component = component_of(remove_below, arg);
+    *component = component_of("part", remove_below, arg);
     return NULL;
 }
 

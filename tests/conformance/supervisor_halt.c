@@ -5,6 +5,7 @@
 #include "support/check.h"
 #include "support/later.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include <lifecycle.h>
 
@@ -13,13 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Ends a child with a number that tells which step failed. */
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
 
 /* A supervisor with a node that fails while two others run; its handler answers spin-halt. */
 struct halting {
@@ -35,16 +29,6 @@ struct halting {
     bool done_at_halt;
     bool same_error_at_halt;
 };
-
-static lc_component *component_of(const char *name, lc_worker_function run, void *arg)
-{
-    lc_manager *manager = NULL;
-    lc_manager_builder *builder = check_builder(name);
-    lc_manager_builder_add(builder, LC_WORKER(.name = name, .run = run, .arg = arg));
-    lc_error_unref(lc_manager_builder_build(builder, &manager));
-    lc_manager_builder_free(builder);
-    return lc_manager_component(manager);
-}
 
 static lc_error *make_noop(lc_component **component, void *arg)
 {
@@ -66,13 +50,6 @@ static lc_error *make_failing(lc_component **component, void *arg)
     return NULL;
 }
 
-static lc_behavior halt(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_SPIN_HALT;
-}
-
 static void note_halt(const lc_error *error, void *arg)
 {
     struct halting *halting = arg;
@@ -85,12 +62,8 @@ static bool add(lc_supervisor *supervisor, const char *name, lc_component_factor
                 void *arg, const char *dependency)
 {
     const lc_dependency needs = {.size = sizeof needs, .name = dependency};
-    lc_node node = {.size = sizeof node};
-    node.name = name;
-    node.factory = factory;
-    node.arg = arg;
-    node.judge = arg ? halt : NULL;
-    node.kind = check_kind();
+    lc_node node = node_of(name, factory, arg);
+    node.judge = arg ? answer_halt : NULL;
     const lc_dependency *const list[] = {dependency != NULL ? &needs : NULL, NULL};
     node.dependencies = list;
     lc_error *error = lc_supervisor_add(supervisor, &node);
@@ -148,31 +121,6 @@ static bool stands(struct halting *halting)
     return doer_sleeps(halting->runner) && !lc_handle_is_closed(halting->finished);
 }
 
-struct answer {
-    const char *name;
-    unsigned before; /* how many lines there were with it */
-};
-
-static bool has_come(void *arg)
-{
-    struct answer *answer = arg;
-    return check_log_count(answer->name) > answer->before;
-}
-
-/* Sends a signal to the whole process and waits for the log line that answers it. */
-static bool is_answered(int signal, const char *name)
-{
-    struct answer answer = {name, check_log_count(name)};
-    check_signal(signal);
-    return check_until(has_come, &answer);
-}
-
-static bool is_default(int signal)
-{
-    struct sigaction found;
-    return sigaction(signal, NULL, &found) == 0 && found.sa_handler == SIG_DFL;
-}
-
 /* The event of that kind, after all that are about nodes. @return whether it has this error. */
 static bool tells(lc_observer *observer, lc_event_kind kind, const lc_error *error)
 {
@@ -200,9 +148,9 @@ CHECK_CHILD(supervisor_halts_until_sigterm)
     STEP(6, tells(halting.observer, LC_EVENT_HALTING, halting.error));
     STEP(7, tells(halting.observer, LC_EVENT_ENDED, halting.error));
     STEP(8, stands(&halting));
-    STEP(9, is_answered(SIGINT, "SIGINT"));
+    STEP(9, check_signal_is_logged(SIGINT, "SIGINT"));
     STEP(10, stands(&halting));
-    STEP(11, is_answered(SIGHUP, "SIGHUP"));
+    STEP(11, check_signal_is_logged(SIGHUP, "SIGHUP"));
     STEP(12, stands(&halting));
     lc_context_cancel(halting.context, NULL);
     STEP(13, stands(&halting));
@@ -212,7 +160,8 @@ CHECK_CHILD(supervisor_halts_until_sigterm)
     check_log_release();
     STEP(15, halting.result == halting.error);
     STEP(16, halting.behavior == LC_SPIN_HALT);
-    STEP(17, is_default(SIGTERM) && is_default(SIGINT) && is_default(SIGHUP));
+    STEP(17, check_signal_is_default(SIGTERM) && check_signal_is_default(SIGINT) &&
+                 check_signal_is_default(SIGHUP));
     halting_drop(&halting);
     return 0;
 }
@@ -297,13 +246,6 @@ static lc_behavior answer_late(const lc_failure *failure, void *arg)
     return LC_SPIN_HALT;
 }
 
-static lc_behavior shut_down(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_SHUTDOWN;
-}
-
 static lc_error *fail_once_asked(lc_context *context, lc_ready *ready, void *arg)
 {
     struct doubled *doubled = arg;
@@ -335,7 +277,7 @@ static void a_shutdown_may_become_a_halt(void)
     CHECK_SUCCESS(lc_supervisor_add(halting->supervisor, &node));
     node.name = "second";
     node.factory = make_failing_later;
-    node.judge = shut_down;
+    node.judge = answer_shutdown;
     node.arg = &doubled;
     CHECK_SUCCESS(lc_supervisor_add(halting->supervisor, &node));
     check_log_capture();
@@ -393,7 +335,7 @@ static int run_until(int signal, const char *name)
     STEP(4, lc_error_code(lc_error_cause(result)) == -EINTR);
     STEP(5, strstr(lc_error_message(lc_error_cause(result)), name) != NULL);
     STEP(6, behavior == LC_STOP);
-    STEP(7, is_default(signal));
+    STEP(7, check_signal_is_default(signal));
     lc_error_unref(result);
     lc_supervisor_unref(supervisor);
     return 0;

@@ -4,6 +4,7 @@
 #include "support/check.h"
 #include "support/fake.h"
 #include "support/mode.h"
+#include "support/parts.h"
 #include "support/scripted_graph.h"
 
 #include <lifecycle.h>
@@ -352,13 +353,6 @@ static lc_error *make_hasty(lc_component **component, void *arg)
     return NULL;
 }
 
-static lc_behavior stop(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_STOP;
-}
-
 static void readiness_before_the_start_returns_is_seen(void)
 {
     struct scripted_graph *graph = graph_new();
@@ -371,7 +365,7 @@ static void readiness_before_the_start_returns_is_seen(void)
     node.name = "hasty";
     node.factory = make_hasty;
     node.arg = &hasty;
-    node.judge = stop;
+    node.judge = answer_stop;
     node.kind = check_kind();
     CHECK_SUCCESS(lc_supervisor_add(graph_supervisor(graph), &node));
     lc_observer *observer = lc_supervisor_observe(graph->supervisor, 10);

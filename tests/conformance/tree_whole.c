@@ -8,6 +8,7 @@
 #include "support/fibers.h"
 #include "support/helper.h"
 #include "support/mode.h"
+#include "support/parts.h"
 #include "support/scripted_tree.h"
 #include "support/scripted_worker.h"
 
@@ -94,14 +95,9 @@ static void runs_once(void)
 
 static void under_an_ended_context(void)
 {
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    lc_tree *tree = NULL;
+    lc_tree *tree = tree_of((lc_child){.run = end_when_told});
     lc_context *context = lc_context_new(NULL);
     lc_context_cancel(context, NULL);
-    first.run = end_when_told;
-    CHECK_SUCCESS(lc_tree_new(&options, &tree));
     CHECK_SUCCESS(lc_tree_start(tree, context));
     CHECK_SUCCESS(lc_tree_wait(tree, check_patience()));
     CU_ASSERT_EQUAL(lc_tree_settle(tree, check_patience()), 0);
@@ -996,12 +992,7 @@ static void live_shows_what_runs(void)
 
 static void before_the_start_there_is_nothing(void)
 {
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    lc_tree *tree = NULL;
-    first.run = end_when_told;
-    CHECK_SUCCESS(lc_tree_new(&options, &tree));
+    lc_tree *tree = tree_of((lc_child){.run = end_when_told});
     lc_snapshot *snapshot = lc_tree_snapshot(tree), *live = lc_tree_snapshot_live(tree);
     CU_ASSERT_EQUAL(snapshot->count, 0);
     CU_ASSERT_EQUAL(live->count, 0);

@@ -4,6 +4,7 @@
  * failure: each time it must tell of an error, leak nothing and hang nowhere.
  */
 #include "support/check.h"
+#include "support/parts.h"
 
 #include "base/memory.h"
 
@@ -505,18 +506,11 @@ static lc_error *make_completing(lc_component **component, void *arg)
     return error;
 }
 
-static lc_behavior stop(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_STOP;
-}
-
 static int run_with(bool handle_signals)
 {
     lc_run_options options = {.size = sizeof options};
     options.factory = make_completing;
-    options.judge = stop;
+    options.judge = answer_stop;
     options.handle_signals = handle_signals;
     return code_of(lc_component_run(&options, NULL, NULL));
 }
@@ -814,7 +808,7 @@ static int add_to(lc_supervisor *supervisor, const char *name, const char *depen
     lc_node node = {.size = sizeof node};
     node.name = name;
     node.factory = make_completing;
-    node.judge = stop;
+    node.judge = answer_stop;
     const lc_dependency *const list[] = {dependency ? &depends : NULL, NULL};
     node.dependencies = list;
     node.kind = kind;

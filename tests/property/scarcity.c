@@ -13,6 +13,7 @@
  */
 #include "ledger/lack.h"
 #include "support/check.h"
+#include "support/parts.h"
 
 #include "base/memory.h"
 #include "base/sanitizer.h"
@@ -172,13 +173,6 @@ static lc_error *make_completing(lc_component **component, void *arg)
     return error;
 }
 
-static lc_behavior restart(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_RESTART;
-}
-
 static const lc_backoff short_pauses = {.first = 100 * LC_MICROSECOND,
                                         .most = LC_MILLISECOND,
                                         .factor = 2.0,
@@ -192,7 +186,7 @@ static int add(lc_supervisor *supervisor, const char *name, lc_component_factory
     node.name = name;
     node.factory = factory;
     node.arg = plan;
-    node.judge = dependency ? NULL : restart;
+    node.judge = dependency ? NULL : answer_restart;
     node.kind = plan->kind;
     node.backoff = short_pauses;
     node.start_timeout = LC_MINUTE;
@@ -237,20 +231,13 @@ static int graph_of_fibers(void)
     return run_graph(LC_FIBER, false);
 }
 
-static lc_behavior stop(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_STOP;
-}
-
 static int run_component(void)
 {
     struct plan plan = {.kind = LC_THREAD};
     lc_run_options options = {.size = sizeof options};
     options.factory = make_completing;
     options.arg = &plan;
-    options.judge = stop;
+    options.judge = answer_stop;
     options.handle_signals = true;
     return code_of(lc_component_run(&options, NULL, NULL));
 }

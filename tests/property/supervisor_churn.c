@@ -6,6 +6,7 @@
 #include "support/check.h"
 #include "support/helper.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include "base/memory.h"
 
@@ -83,13 +84,6 @@ static lc_error *make(lc_component **component, void *arg)
     return error;
 }
 
-static lc_behavior restart(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_RESTART;
-}
-
 /*
  * The first sibling is below all churners, the second above all of them; the others stand beside.
  */
@@ -106,7 +100,7 @@ static void add_nodes(struct churn *churn, struct node nodes[static CHURNERS + S
         node.name = names[i];
         node.factory = make;
         node.arg = &nodes[i];
-        node.judge = restart;
+        node.judge = answer_restart;
         node.kind = check_kind();
         node.backoff.first = LC_NONE;
         if (i < CHURNERS) {

@@ -7,6 +7,7 @@
 #include "support/check.h"
 #include "support/isolates.h"
 #include "support/mode.h"
+#include "support/parts.h"
 #include "support/scripted_graph.h"
 #include "support/scripted_tree.h"
 
@@ -320,18 +321,10 @@ static lc_error *branch_root(lc_context *context, void *arg)
 static lc_error *make_branch(lc_component **component, void *arg)
 {
     struct branch *branch = arg;
-    lc_tree *tree = NULL;
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    first.run = branch_root;
-    first.arg = branch;
-    first.kind = check_kind();
-    first.backoff.first = LC_NONE;
+    const lc_child root = {.run = branch_root, .arg = branch, .backoff = {.first = LC_NONE}};
     atomic_fetch_add(&branch->trees, 1);
-    lc_error *error = lc_tree_new(&options, &tree);
-    *component = tree ? lc_tree_component(tree) : NULL;
-    return error;
+    *component = lc_tree_component(tree_of(root));
+    return NULL;
 }
 
 static bool child_lives(void *arg)

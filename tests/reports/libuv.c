@@ -360,12 +360,6 @@ static void periods_do_not_drift(void)
 
 /* ---- process signals ---- */
 
-static bool signal_is_default(int number)
-{
-    struct sigaction found;
-    return sigaction(number, NULL, &found) == 0 && found.sa_handler == SIG_DFL;
-}
-
 /* A watch ends while signals are pending for it, again and again. */
 CHECK_CHILD(report_watch_ends_under_signals)
 {
@@ -381,7 +375,7 @@ CHECK_CHILD(report_watch_ends_under_signals)
             return 2;
         lc_process_signals_free(watch);
     }
-    if (!signal_is_default(SIGUSR1) || !signal_is_default(SIGUSR2))
+    if (!check_signal_is_default(SIGUSR1) || !check_signal_is_default(SIGUSR2))
         return 3;
     return lc_library_shutdown() == 0 ? 0 : 4;
 }

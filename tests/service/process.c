@@ -6,6 +6,7 @@
 #include "service/scripted_service.h"
 #include "support/check.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include <bsd/unistd.h>
 #include <errno.h>
@@ -24,20 +25,10 @@
 
 /* ---- services to be run ---- */
 
-static lc_error *make_with(lc_worker_function run, void *arg, lc_component **component)
-{
-    lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("worker");
-    lc_manager_builder_add(builder, LC_WORKER(.name = "worker", .run = run, .arg = arg));
-    lc_error *error = lc_manager_builder_build(builder, &manager);
-    lc_manager_builder_free(builder);
-    *component = lc_manager_component(manager);
-    return error;
-}
-
 static lc_error *make_noop(lc_component **component, void *arg)
 {
-    return make_with(lc_noop_worker, arg, component);
+    *component = component_of("worker", lc_noop_worker, arg);
+    return NULL;
 }
 
 static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
@@ -50,7 +41,8 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_failing(lc_component **component, void *arg)
 {
-    return make_with(fail, arg, component);
+    *component = component_of("worker", fail, arg);
+    return NULL;
 }
 
 /* In a fiber that is no worker, so there is no context of its own to fall back on. */
@@ -73,7 +65,8 @@ static lc_error *throw_without_signaler(lc_context *context, lc_ready *ready, vo
 
 static lc_error *make_throwing(lc_component **component, void *arg)
 {
-    return make_with(throw_without_signaler, arg, component);
+    *component = component_of("worker", throw_without_signaler, arg);
+    return NULL;
 }
 
 static lc_error *hang(lc_context *context, lc_ready *ready, void *arg)
@@ -87,21 +80,8 @@ static lc_error *hang(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_hanging(lc_component **component, void *arg)
 {
-    return make_with(hang, arg, component);
-}
-
-static lc_behavior answer_halt(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_SPIN_HALT;
-}
-
-static lc_behavior answer_shutdown(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_SHUTDOWN;
+    *component = component_of("worker", hang, arg);
+    return NULL;
 }
 
 static lc_supervisor *supervisor_of(lc_component_factory factory, lc_judge handler)

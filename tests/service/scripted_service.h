@@ -5,6 +5,7 @@
 #ifndef LIFECYCLE_TESTS_SERVICE_SCRIPTED_SERVICE_H
 #define LIFECYCLE_TESTS_SERVICE_SCRIPTED_SERVICE_H
 
+#include "support/check.h"
 #include "support/helper.h"
 #include "support/scripted_worker.h"
 
@@ -61,12 +62,5 @@ bool service_tells(struct scripted_service *service, const char *text, unsigned 
 bool service_in_order(struct scripted_service *service, const char *one, const char *other);
 /** Waits until the log, which is being captured, has it. */
 bool service_logs(const char *text);
-
-/** Ends a child with a number that tells which step failed. */
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
 
 #endif

@@ -52,6 +52,13 @@ void check_register_child(struct check_child_entry *entry);
     }                                                                                              \
     static int identifier(void)
 
+/** Ends a child with a number that tells which step failed. */
+#define STEP(number, condition)                                                                    \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return (number);                                                                       \
+    } while (0)
+
 /** How a child ended. */
 struct check_exit {
     int status; /**< exit status, or -signal if a signal ended it, or -1000 if it had to be killed

@@ -213,3 +213,27 @@ void check_signal(int number)
     else
         kill(getpid(), number);
 }
+
+struct logging {
+    const char *text;
+    unsigned before; /* so many lines had it */
+};
+
+static bool is_logged_again(void *arg)
+{
+    const struct logging *logging = arg;
+    return check_log_count(logging->text) > logging->before;
+}
+
+bool check_signal_is_logged(int number, const char *text)
+{
+    struct logging logging = {text, check_log_count(text)};
+    check_signal(number);
+    return check_until(is_logged_again, &logging);
+}
+
+bool check_signal_is_default(int number)
+{
+    struct sigaction found;
+    return sigaction(number, NULL, &found) == 0 && found.sa_handler == SIG_DFL;
+}

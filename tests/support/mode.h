@@ -86,6 +86,10 @@ int check_apart(const char *name, int (*body)(void));
  * returns? Only in a simulation.
  */
 void check_signal(int number);
+/** Sends it, and waits for one more line of the captured log with that text. @return whether it came. */
+bool check_signal_is_logged(int number, const char *text);
+/** Whether the process has the default disposition for it. */
+bool check_signal_is_default(int number);
 
 /** For check.c: runs the body of a child process in the mode of that name. @return its result. */
 int check_run_child(int (*body)(void), const char *mode_name);

@@ -74,7 +74,7 @@ static int64_t used_by(struct looked_at *at)
     return used.tv_sec * LC_SECOND + used.tv_nsec;
 }
 
-#define STEP (2 * LC_MILLISECOND)
+#define PERIOD (2 * LC_MILLISECOND)
 
 /* Looks until so much time has passed. @return how much of it the thread has had. */
 static int64_t had_after(struct looked_at *at, int64_t elapsed)
@@ -83,7 +83,7 @@ static int64_t had_after(struct looked_at *at, int64_t elapsed)
     int64_t begin = lc_now();
     for (int64_t now = begin; now - begin < elapsed; now = lc_now()) {
         lc__busy_look(&busy, atomic_load(&at->thread), now);
-        lc_sleep(STEP);
+        lc_sleep(PERIOD);
     }
     return busy.had;
 }
@@ -107,7 +107,7 @@ static void a_thread_without_a_processor_has_not_had_its_time(void)
     int64_t before = used_by(&patient);
     int64_t had = had_after(&patient, 200 * LC_MILLISECOND);
     int64_t used = used_by(&patient) - before;
-    CU_ASSERT_TRUE(had <= used + 2 * STEP);
+    CU_ASSERT_TRUE(had <= used + 2 * PERIOD);
     CU_ASSERT_TRUE(had < 150 * LC_MILLISECOND);
     for (int i = 0; i < 2; i++)
         look_at_end(&hogs[i]);

@@ -4,6 +4,7 @@
  */
 #include "support/check.h"
 #include "support/mode.h"
+#include "support/parts.h"
 
 #include <lifecycle.h>
 
@@ -47,20 +48,10 @@ static lc_error *run_root(lc_context *context, void *arg)
 /* Without a pause, so that the old context ends as the next instance begins. */
 static bool open_tree(struct restart *restart)
 {
-    lc_tree_options options = {.size = sizeof options};
-    lc_child first = {.size = sizeof first, .name = "root"};
-    options.root = &first;
-    first.run = run_root;
-    first.arg = restart;
-    first.kind = check_kind();
-    first.backoff = (lc_backoff){
+    const lc_backoff none = {
         .first = LC_NONE, .factor = 1, .jitter = LC_NONE, .steady = LC_NONE, .pause_first = true};
-    lc_error *error = lc_tree_new(&options, &restart->tree);
-    if (!error)
-        error = lc_tree_start(restart->tree, NULL);
-    bool opened = error == NULL;
-    lc_error_unref(error);
-    return opened;
+    restart->tree = tree_of((lc_child){.run = run_root, .arg = restart, .backoff = none});
+    return check_code(lc_tree_start(restart->tree, NULL)) == 0;
 }
 
 static void a_cancel_amid_a_restart_counts(void)
@@ -114,25 +105,16 @@ struct removal {
 
 static lc_error *make_waiting(lc_component **component, void *arg)
 {
-    lc_manager *manager = NULL;
-    lc_manager_builder *builder = check_builder("waits");
-    lc_manager_builder_add(builder, LC_WORKER(.name = "waits", .run = lc_noop_worker, .arg = arg));
-    lc_error *error = lc_manager_builder_build(builder, &manager);
-    lc_manager_builder_free(builder);
-    *component = lc_manager_component(manager);
-    return error;
+    *component = component_of("waits", lc_noop_worker, arg);
+    return NULL;
 }
 
 static bool add(lc_supervisor *supervisor, const char *name, lc_component_factory factory,
                 lc_judge handler, void *arg)
 {
-    lc_node node = {.size = sizeof node};
-    node.name = name;
-    node.factory = factory;
-    node.arg = arg;
+    lc_node node = node_of(name, factory, arg);
     node.judge = handler;
     node.judge_arg = arg;
-    node.kind = check_kind();
     lc_error *error = lc_supervisor_add(supervisor, &node);
     lc_error_unref(error);
     return error == NULL;
@@ -225,13 +207,8 @@ static lc_error *fail(lc_context *context, lc_ready *ready, void *arg)
 
 static lc_error *make_failing(lc_component **component, void *arg)
 {
-    lc_manager *manager = NULL;
-    lc_manager_builder *builder = check_builder("fails");
-    lc_manager_builder_add(builder, LC_WORKER(.name = "fails", .run = fail, .arg = arg));
-    lc_error *error = lc_manager_builder_build(builder, &manager);
-    lc_manager_builder_free(builder);
-    *component = lc_manager_component(manager);
-    return error;
+    *component = component_of("fails", fail, arg);
+    return NULL;
 }
 
 static lc_behavior halt_when_told(const lc_failure *failure, void *arg)

@@ -3,6 +3,7 @@
  * afterwards. Each test runs in a process of its own, so that the threads of this one do not count.
  */
 #include "support/check.h"
+#include "support/parts.h"
 #include "support/scripted_worker.h"
 
 #include <lifecycle.h>
@@ -27,12 +28,6 @@ static int forked(int (*body)(void))
         continue;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 200 + WTERMSIG(status);
 }
-
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
 
 static lc_manager *noop_manager(void)
 {
@@ -109,13 +104,6 @@ static lc_error *make_noop(lc_component **component, void *arg)
     (void)arg;
     *component = lc_manager_component(noop_manager());
     return NULL;
-}
-
-static lc_behavior stop(const lc_failure *failure, void *arg)
-{
-    (void)arg;
-    (void)failure;
-    return LC_STOP;
 }
 
 static int code_of(lc_error *error)
@@ -198,7 +186,7 @@ static int is_refused_everything(void)
     STEP(16, lc_signaler_wait(parents.signaler, open_handle, &error, LC_FOREVER) == -ENOTSUP);
     lc_run_options options = {.size = sizeof options};
     options.factory = make_noop;
-    options.judge = stop;
+    options.judge = answer_stop;
     error = lc_component_run(&options, NULL, NULL);
     STEP(17, lc_error_is(error, -ENOTSUP));
     lc_error_unref(error);

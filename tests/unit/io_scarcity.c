@@ -13,12 +13,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
-
 /* A listener with a client that waits to be accepted. */
 static struct {
     int listener, client, last;

@@ -470,12 +470,6 @@ static lc_error *do_nothing(void *arg)
     return NULL;
 }
 
-#define STEP(number, condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return (number);                                                                       \
-    } while (0)
-
 static int control_in_child(lc_isolate isolate, lc_send_port probe)
 {
     char name[8];
