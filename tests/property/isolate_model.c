@@ -1,11 +1,11 @@
 /*
- * isolate_model.c: random plays of isolates in a simulation, against a sequential model
+ * isolate_model.c: random runs of isolates in a simulation, against a sequential model
  * (isolate_oracle.h). A driver does several things at a time, then waits until nothing moves any
  * more, and compares: what each handler has done and in what order, what each call has returned,
  * which watcher was told of errors and ends, and that what was moved was destroyed exactly once,
  * and not too soon.
  *
- * What one sender has sent, and control before it, is compared exactly. Of what actors send each
+ * What one sender has sent, and control before it, is compared exactly. Of what isolates send each
  * other only what is promised: that all of it arrives, in each sender's order.
  */
 #include "isolate_oracle.h"
@@ -28,14 +28,14 @@ struct world;
 /* What a message carries, moved or copied. */
 struct parcel {
     struct world *world;
-    unsigned line;
+    unsigned step;
 };
 
-struct actor {
+struct isolate {
     struct world *world;
     int index;
     unsigned generation;
-    unsigned entry; /* a line */
+    unsigned entry; /* a step */
     lc_isolate self;
     lc_handle *done; /* NULL: not asked for yet */
     lc_receive_port ports[PLACES];
@@ -45,18 +45,18 @@ struct actor {
     unsigned known_generation;
     bool known_to_refuse;
     lc_send_port known_ports[PLACES];
-    unsigned reserved; /* the generation for which a line has been written that spawns the next */
+    unsigned reserved; /* the generation for which a step has been written that spawns the next */
     bool refuses;      /* has a limit */
 };
 
 struct world {
     struct oracle oracle;
-    struct actor actors[ACTORS];
-    struct parcel parcels[LINES];
-    unsigned char carried[LINES]; /* given to the library, moved */
-    unsigned char over[LINES];    /* destroyed, taken, or not taken over: how often */
-    bool crosses[LINES];          /* sent from one actor to another */
-    unsigned heard[LINES];        /* of those: in this order */
+    struct isolate isolates[ISOLATES];
+    struct parcel parcels[STEPS];
+    unsigned char carried[STEPS]; /* given to the library, moved */
+    unsigned char over[STEPS];    /* destroyed, taken, or not taken over: how often */
+    bool crosses[STEPS];          /* sent from one isolate to another */
+    unsigned heard[STEPS];        /* of those: in this order */
     size_t heard_count, judged_count;
     lc_receive_port watchers[WATCHERS];
     lc_capability keys[KEYS];
@@ -99,25 +99,25 @@ static void destroy_parcel(void *data)
 {
     struct parcel *parcel = data;
     pass_on(parcel->world);
-    parcel->world->over[parcel->line]++;
+    parcel->world->over[parcel->step]++;
     pass_on(parcel->world);
 }
 
-static lc_payload payload_of(struct world *world, unsigned line)
+static lc_payload payload_of(struct world *world, unsigned step)
 {
-    struct parcel *parcel = &world->parcels[line];
-    *parcel = (struct parcel){world, line};
-    bool moved = world->oracle.lines[line].moved;
-    world->carried[line] = moved;
+    struct parcel *parcel = &world->parcels[step];
+    *parcel = (struct parcel){world, step};
+    bool moved = world->oracle.steps[step].moved;
+    world->carried[step] = moved;
     pass_on(world);
     return (lc_payload){parcel, sizeof *parcel, moved ? destroy_parcel : NULL};
 }
 
 /* What was not taken over is the caller's. */
-static int kept_if_failed(struct world *world, unsigned line, int result)
+static int kept_if_failed(struct world *world, unsigned step, int result)
 {
-    if (result < 0 && world->oracle.lines[line].moved)
-        world->over[line]++;
+    if (result < 0 && world->oracle.steps[step].moved)
+        world->over[step]++;
     return result;
 }
 
@@ -125,13 +125,13 @@ static int kept_if_failed(struct world *world, unsigned line, int result)
 
 static lc_error *handle(lc_message *message, void *arg);
 
-static struct note *write_note(struct actor *actor, unsigned line, bool deferred)
+static struct note *write_note(struct isolate *isolate, unsigned step, bool deferred)
 {
-    struct model_actor *model = &actor->world->oracle.actors[actor->index];
-    pass_on(actor->world);
+    struct model_isolate *model = &isolate->world->oracle.isolates[isolate->index];
+    pass_on(isolate->world);
     struct note *note = &model->notes[model->note_count++];
-    *note = (struct note){line, NO_RESULT, deferred};
-    pass_on(actor->world);
+    *note = (struct note){step, NO_RESULT, deferred};
+    pass_on(isolate->world);
     return note;
 }
 
@@ -139,73 +139,73 @@ static void note_deferred(void *arg)
 {
     const struct parcel *parcel = arg;
     struct world *world = parcel->world;
-    int actor = world->oracle.lines[parcel->line].actor;
-    write_note(&world->actors[actor], parcel->line, true);
+    int isolate = world->oracle.steps[parcel->step].isolate;
+    write_note(&world->isolates[isolate], parcel->step, true);
 }
 
-static int open_port(struct actor *actor, const struct line *line)
+static int open_port(struct isolate *isolate, const struct step *step)
 {
     lc_port_options options = {.size = sizeof options};
-    if (actor->open[line->place])
+    if (isolate->open[step->place])
         return -EEXIST;
-    options.handler = line->act == ACT_OPEN_DEAF ? NULL : handle;
-    options.arg = actor;
-    options.weak = line->act == ACT_OPEN_WEAK;
+    options.handler = step->operation == DO_OPEN_DEAF ? NULL : handle;
+    options.arg = isolate;
+    options.weak = step->operation == DO_OPEN_WEAK;
     lc_receive_port port;
     int result = check_code(lc_port_open(&options, &port));
-    actor->open[line->place] = result == 0;
+    isolate->open[step->place] = result == 0;
     if (result == 0)
-        actor->ports[line->place] = port;
+        isolate->ports[step->place] = port;
     return result;
 }
 
-static int change_port(struct actor *actor, const struct line *line)
+static int change_port(struct isolate *isolate, const struct step *step)
 {
-    lc_receive_port port = actor->ports[line->place];
-    if (line->act == ACT_WEAKEN || line->act == ACT_STRENGTHEN)
-        return lc_port_set_weak(port, line->act == ACT_WEAKEN);
-    if (line->act == ACT_CLOSE) {
-        actor->open[line->place] = false;
+    lc_receive_port port = isolate->ports[step->place];
+    if (step->operation == DO_WEAKEN || step->operation == DO_STRENGTHEN)
+        return lc_port_set_weak(port, step->operation == DO_WEAKEN);
+    if (step->operation == DO_CLOSE) {
+        isolate->open[step->place] = false;
         return lc_port_close(port);
     }
-    return lc_port_set_handler(port, line->act == ACT_LISTEN ? handle : NULL, actor);
+    return lc_port_set_handler(port, step->operation == DO_LISTEN ? handle : NULL, isolate);
 }
 
-static int start_alarm(struct actor *actor, const struct line *line, int at)
+static int start_alarm(struct isolate *isolate, const struct step *step, int at)
 {
-    struct world *world = actor->world;
-    int64_t after = world->epoch + line->due * SLOT - lc_now();
-    const lc_payload payload = payload_of(world, line->load);
-    int result = lc_timer_start(actor->ports[line->other_place].send, &payload, after,
-                                line->period * SLOT, &actor->alarms[at]);
-    return kept_if_failed(world, line->load, result);
+    struct world *world = isolate->world;
+    int64_t after = world->epoch + step->due * SLOT - lc_now();
+    const lc_payload payload = payload_of(world, step->load);
+    int result = lc_timer_start(isolate->ports[step->other_place].send, &payload, after,
+                                step->period * SLOT, &isolate->alarms[at]);
+    return kept_if_failed(world, step->load, result);
 }
 
-static int start_own_alarm(struct actor *actor, const struct line *line)
+static int start_own_alarm(struct isolate *isolate, const struct step *step)
 {
-    lc_timer_cancel(actor->alarms[line->place]);
-    if (line->due > slot_now(actor->world))
-        return start_alarm(actor, line, line->place);
+    lc_timer_cancel(isolate->alarms[step->place]);
+    if (step->due > slot_now(isolate->world))
+        return start_alarm(isolate, step, step->place);
     return -ETIME; /* and what it was to carry goes nowhere */
 }
 
-static int send_to(struct actor *actor, const struct line *line)
+static int send_to(struct isolate *isolate, const struct step *step)
 {
-    struct world *world = actor->world;
-    struct actor *other = &world->actors[line->other];
-    lc_send_port port = actor->ports[line->other_place].send;
-    if (other != actor) {
-        port = other->known_ports[line->other_place];
-        if (other->known_generation != line->generation || other->known_to_refuse ||
+    struct world *world = isolate->world;
+    struct isolate *other = &world->isolates[step->other];
+    lc_send_port port = isolate->ports[step->other_place].send;
+    if (other != isolate) {
+        port = other->known_ports[step->other_place];
+        if (other->known_generation != step->generation || other->known_to_refuse ||
             !lc_send_port_is_set(port))
             return -EXDEV;
-        world->crosses[line->load] = true;
+        world->crosses[step->load] = true;
     }
-    const lc_payload payload = payload_of(world, line->load);
-    return kept_if_failed(world, line->load, lc_send_payload(port, &payload, LC_NOW));
+    const lc_payload payload = payload_of(world, step->load);
+    return kept_if_failed(world, step->load, lc_send_payload(port, &payload, LC_NOW));
 }
 
-static int spawn(struct world *world, int index, const struct casting *casting);
+static int spawn(struct world *world, int index, const struct settings *settings);
 
 static lc_isolate myself(void)
 {
@@ -214,12 +214,12 @@ static lc_isolate myself(void)
     return self;
 }
 
-static int ping(struct world *world, lc_isolate isolate, const struct line *line)
+static int ping(struct world *world, lc_isolate isolate, const struct step *step)
 {
-    const lc_payload payload = payload_of(world, line->load);
-    int result = lc_isolate_ping(isolate, world->watchers[line->place].send, &payload,
-                                 line->flag ? LC_PRIORITY_NEXT_EVENT : LC_PRIORITY_IMMEDIATE);
-    return kept_if_failed(world, line->load, result);
+    const lc_payload payload = payload_of(world, step->load);
+    int result = lc_isolate_ping(isolate, world->watchers[step->place].send, &payload,
+                                 step->flag ? LC_PRIORITY_NEXT_EVENT : LC_PRIORITY_IMMEDIATE);
+    return kept_if_failed(world, step->load, result);
 }
 
 static int breathe(struct world *world, int64_t time)
@@ -233,208 +233,209 @@ static int breathe(struct world *world, int64_t time)
 static int keep(struct world *world, unsigned at, lc_message *message)
 {
     const struct parcel *parcel = message ? lc_message_data(message) : NULL;
-    if (!parcel || parcel->line != at || !lc_message_take(message))
+    if (!parcel || parcel->step != at || !lc_message_take(message))
         return 0;
     world->over[at]++;
     return 1;
 }
 
 /* What ends the event. Returns only if it cannot be done. */
-static int leave(struct actor *actor, unsigned at, lc_error **error)
+static int leave(struct isolate *isolate, unsigned at, lc_error **error)
 {
-    struct world *world = actor->world;
-    const struct line *line = &world->oracle.lines[at];
+    struct world *world = isolate->world;
+    const struct step *step = &world->oracle.steps[at];
     lc_payload last;
     lc_context *context;
-    switch (line->act) {
-    case ACT_KILL_NOW:
+    switch (step->operation) {
+    case DO_KILL_NOW:
         return lc_isolate_kill(myself(), LC_PRIORITY_IMMEDIATE);
-    case ACT_THROW:
+    case DO_THROW:
         context = lc_isolate_context();
         if (!context)
             return -ENOMEM;
-        lc_throw(context, lc_error_new(-EIO, "line %u", at));
-    case ACT_EXIT:
-        last = payload_of(world, line->load);
-        lc_isolate_exit(world->watchers[line->place].send, &last);
+        lc_throw(context, lc_error_new(-EIO, "step %u", at));
+    case DO_EXIT:
+        last = payload_of(world, step->load);
+        lc_isolate_exit(world->watchers[step->place].send, &last);
     default:
-        *error = lc_error_new(-EIO, "line %u", at);
+        *error = lc_error_new(-EIO, "step %u", at);
         return NO_RESULT;
     }
 }
 
-static int act(struct actor *actor, unsigned at, lc_message *message, lc_error **error)
+static int operation(struct isolate *isolate, unsigned at, lc_message *message, lc_error **error)
 {
-    struct world *world = actor->world;
-    const struct line *line = &world->oracle.lines[at];
-    switch (line->act) {
-    case ACT_NOTHING:
+    struct world *world = isolate->world;
+    const struct step *step = &world->oracle.steps[at];
+    switch (step->operation) {
+    case DO_NOTHING:
         return 0;
-    case ACT_OPEN:
-    case ACT_OPEN_WEAK:
-    case ACT_OPEN_DEAF:
-        return open_port(actor, line);
-    case ACT_CLOSE:
-    case ACT_LISTEN:
-    case ACT_IGNORE:
-    case ACT_WEAKEN:
-    case ACT_STRENGTHEN:
-        return change_port(actor, line);
-    case ACT_START_ALARM:
-        return start_own_alarm(actor, line);
-    case ACT_CANCEL_ALARM:
-        return lc_timer_cancel(actor->alarms[line->place]);
-    case ACT_SEND:
-        return send_to(actor, line);
-    case ACT_PAUSE:
-        return lc_isolate_pause(myself(), world->keys[line->place]);
-    case ACT_PING:
-        return ping(world, myself(), line);
-    case ACT_DEFER:
+    case DO_OPEN:
+    case DO_OPEN_WEAK:
+    case DO_OPEN_DEAF:
+        return open_port(isolate, step);
+    case DO_CLOSE:
+    case DO_LISTEN:
+    case DO_IGNORE:
+    case DO_WEAKEN:
+    case DO_STRENGTHEN:
+        return change_port(isolate, step);
+    case DO_START_ALARM:
+        return start_own_alarm(isolate, step);
+    case DO_CANCEL_ALARM:
+        return lc_timer_cancel(isolate->alarms[step->place]);
+    case DO_SEND:
+        return send_to(isolate, step);
+    case DO_PAUSE:
+        return lc_isolate_pause(myself(), world->keys[step->place]);
+    case DO_PING:
+        return ping(world, myself(), step);
+    case DO_DEFER:
         world->parcels[at] = (struct parcel){world, at};
         return lc_defer(note_deferred, &world->parcels[at]);
-    case ACT_KEEP:
+    case DO_KEEP:
         return keep(world, at, message);
-    case ACT_WAIT:
+    case DO_WAIT:
         return breathe(world, SLOT / 2);
-    case ACT_BREATHE:
+    case DO_BREATHE:
         return breathe(world, LC_MILLISECOND);
-    case ACT_FATAL:
-        return lc_isolate_set_errors_fatal(myself(), line->flag);
-    case ACT_SPAWN:
-        if (world->actors[line->other].generation != line->generation)
+    case DO_FATAL:
+        return lc_isolate_set_errors_fatal(myself(), step->flag);
+    case DO_SPAWN:
+        if (world->isolates[step->other].generation != step->generation)
             return -EXDEV;
-        return spawn(world, line->other, &world->oracle.castings[line->other]);
-    case ACT_KILL:
+        return spawn(world, step->other, &world->oracle.settings[step->other]);
+    case DO_KILL:
         return lc_isolate_kill(myself(), LC_PRIORITY_DEFAULT);
     default:
-        return leave(actor, at, error);
+        return leave(isolate, at, error);
     }
 }
 
-static lc_error *do_chain(struct actor *actor, unsigned at, lc_message *message)
+static lc_error *do_chain(struct isolate *isolate, unsigned at, lc_message *message)
 {
     lc_error *error = NULL;
     while (at && !error) {
-        struct note *note = write_note(actor, at, false);
-        int result = act(actor, at, message, &error);
+        struct note *note = write_note(isolate, at, false);
+        int result = operation(isolate, at, message, &error);
         note->result = result;
-        pass_on(actor->world);
-        at = actor->world->oracle.lines[at].next;
+        pass_on(isolate->world);
+        at = isolate->world->oracle.steps[at].next;
     }
     return error;
 }
 
 static lc_error *handle(lc_message *message, void *arg)
 {
-    struct actor *actor = arg;
-    struct world *world = actor->world;
-    unsigned line = ((struct parcel *)lc_message_data(message))->line;
+    struct isolate *isolate = arg;
+    struct world *world = isolate->world;
+    unsigned step = ((struct parcel *)lc_message_data(message))->step;
     pass_on(world);
-    if (world->crosses[line]) {
-        world->heard[world->heard_count++] = line;
+    if (world->crosses[step]) {
+        world->heard[world->heard_count++] = step;
         pass_on(world);
         return NULL;
     }
-    return do_chain(actor, line, message);
+    return do_chain(isolate, step, message);
 }
 
 static lc_error *enter(void *arg)
 {
-    struct actor *actor = arg;
-    pass_on(actor->world);
-    return do_chain(actor, actor->entry, NULL);
+    struct isolate *isolate = arg;
+    pass_on(isolate->world);
+    return do_chain(isolate, isolate->entry, NULL);
 }
 
-static int spawn(struct world *world, int index, const struct casting *casting)
+static int spawn(struct world *world, int index, const struct settings *settings)
 {
-    struct actor *actor = &world->actors[index];
+    struct isolate *isolate = &world->isolates[index];
     lc_isolate_options options = {.size = sizeof options};
     options.entry = enter;
-    options.arg = actor;
-    options.paused = casting->paused;
-    options.errors_not_fatal = casting->survives;
-    options.hold_at_start = casting->hold_at_start;
-    options.hold_at_exit = casting->hold_at_exit;
-    options.group = casting->in_group ? world->group : NULL;
-    options.executor = casting->in_group ? NULL : lc_executor_current();
-    options.mailbox_limit = casting->limit;
-    options.when_full = casting->when_full;
-    if (casting->on_error >= 0)
-        options.on_error = world->watchers[casting->on_error].send;
-    if (casting->on_exit >= 0) {
-        options.on_exit = world->watchers[casting->on_exit].send;
-        options.exit_response = payload_of(world, casting->exit_line);
+    options.arg = isolate;
+    options.paused = settings->paused;
+    options.errors_not_fatal = settings->survives;
+    options.hold_at_start = settings->hold_at_start;
+    options.hold_at_exit = settings->hold_at_exit;
+    options.group = settings->in_group ? world->group : NULL;
+    options.executor = settings->in_group ? NULL : lc_executor_current();
+    options.mailbox_limit = settings->limit;
+    options.when_full = settings->when_full;
+    if (settings->on_error >= 0)
+        options.on_error = world->watchers[settings->on_error].send;
+    if (settings->on_exit >= 0) {
+        options.on_exit = world->watchers[settings->on_exit].send;
+        options.exit_response = payload_of(world, settings->exit_step);
     }
-    actor->entry = casting->entry;
+    isolate->entry = settings->entry;
     lc_isolate self;
     lc_error *error = lc_isolate_spawn(&options, &self);
     int result = lc_error_code(error);
     lc_error_unref(error);
-    if (casting->on_exit >= 0)
-        kept_if_failed(world, casting->exit_line, result);
+    if (settings->on_exit >= 0)
+        kept_if_failed(world, settings->exit_step, result);
     if (result < 0)
         return result;
-    lc_handle_unref(actor->done);
-    actor->done = NULL;
-    actor->generation++;
-    actor->self = self;
-    memset(actor->open, 0, sizeof actor->open);
-    memset(actor->ports, 0, sizeof actor->ports);
-    memset(actor->alarms, 0, ALARMS * sizeof actor->alarms[0]); /* the last is the driver's */
+    lc_handle_unref(isolate->done);
+    isolate->done = NULL;
+    isolate->generation++;
+    isolate->self = self;
+    memset(isolate->open, 0, sizeof isolate->open);
+    memset(isolate->ports, 0, sizeof isolate->ports);
+    memset(isolate->alarms, 0, ALARMS * sizeof isolate->alarms[0]); /* the last is the driver's */
     return 0;
 }
 
-/* ---- writing lines ---- */
+/* ---- writing steps ---- */
 
-/* What may stand in a line. */
+/* What may stand in a step. */
 struct scope {
-    int actor;
+    int isolate;
     unsigned depth; /* how many messages it may lead to, one by the other */
     bool again;     /* it is done again and again: it carries nothing */
     bool waits;
-    bool refuses; /* the actor has a limit: it has no deaf ports */
+    bool refuses; /* the isolate has a limit: it has no deaf ports */
 };
 
 static unsigned write_chain(struct world *world, struct scope scope);
 
-static unsigned add_line(struct world *world, enum act act, int actor)
+static unsigned add_step(struct world *world, enum operation operation, int isolate)
 {
     struct oracle *oracle = &world->oracle;
-    unsigned at = ++oracle->line_count;
-    if (at >= LINES)
+    unsigned at = ++oracle->step_count;
+    if (at >= STEPS)
         abort();
-    oracle->lines[at] = (struct line){.act = act, .actor = actor, .moved = !one_in(world, 3)};
+    oracle->steps[at] =
+        (struct step){.operation = operation, .isolate = isolate, .moved = !one_in(world, 3)};
     return at;
 }
 
-static enum act draw_act(struct world *world, const struct scope *scope)
+static enum operation draw_operation(struct world *world, const struct scope *scope)
 {
-    static const enum act usual[] = {
-        ACT_NOTHING,      ACT_NOTHING,   ACT_NOTHING,    ACT_OPEN,        ACT_OPEN,
-        ACT_OPEN_WEAK,    ACT_OPEN_DEAF, ACT_CLOSE,      ACT_LISTEN,      ACT_LISTEN,
-        ACT_IGNORE,       ACT_WEAKEN,    ACT_STRENGTHEN, ACT_START_ALARM, ACT_START_ALARM,
-        ACT_CANCEL_ALARM, ACT_SEND,      ACT_SEND,       ACT_SEND,        ACT_SEND,
-        ACT_PAUSE,        ACT_PING,      ACT_DEFER,      ACT_DEFER,       ACT_KEEP,
-        ACT_WAIT,         ACT_BREATHE,   ACT_FATAL,      ACT_SPAWN,
+    static const enum operation usual[] = {
+        DO_NOTHING,    DO_NOTHING,     DO_NOTHING,     DO_OPEN,         DO_OPEN,   DO_OPEN_WEAK,
+        DO_OPEN_DEAF,  DO_CLOSE,       DO_LISTEN,      DO_LISTEN,       DO_IGNORE, DO_WEAKEN,
+        DO_STRENGTHEN, DO_START_ALARM, DO_START_ALARM, DO_CANCEL_ALARM, DO_SEND,   DO_SEND,
+        DO_SEND,       DO_SEND,        DO_PAUSE,       DO_PING,         DO_DEFER,  DO_DEFER,
+        DO_KEEP,       DO_WAIT,        DO_BREATHE,     DO_FATAL,        DO_SPAWN,
     };
-    static const enum act leaving[] = {ACT_FAIL,     ACT_FAIL, ACT_THROW, ACT_THROW,
-                                       ACT_KILL_NOW, ACT_EXIT, ACT_KILL};
-    enum act act = one_in(world, 12) ? leaving[draw(world, sizeof leaving / sizeof *leaving)]
-                                     : usual[draw(world, sizeof usual / sizeof *usual)];
-    bool carries = act == ACT_START_ALARM || act == ACT_SEND || act == ACT_PING ||
-                   act == ACT_SPAWN || act == ACT_EXIT;
-    bool deafens = act == ACT_OPEN_DEAF || act == ACT_IGNORE;
-    if ((carries && (scope->again || scope->depth == 0)) || (act == ACT_WAIT && !scope->waits) ||
-        (deafens && scope->refuses))
-        return ACT_NOTHING;
-    return act;
+    static const enum operation leaving[] = {DO_FAIL,     DO_FAIL, DO_THROW, DO_THROW,
+                                             DO_KILL_NOW, DO_EXIT, DO_KILL};
+    enum operation operation = one_in(world, 12)
+                                   ? leaving[draw(world, sizeof leaving / sizeof *leaving)]
+                                   : usual[draw(world, sizeof usual / sizeof *usual)];
+    bool carries = operation == DO_START_ALARM || operation == DO_SEND || operation == DO_PING ||
+                   operation == DO_SPAWN || operation == DO_EXIT;
+    bool deafens = operation == DO_OPEN_DEAF || operation == DO_IGNORE;
+    if ((carries && (scope->again || scope->depth == 0)) ||
+        (operation == DO_WAIT && !scope->waits) || (deafens && scope->refuses))
+        return DO_NOTHING;
+    return operation;
 }
 
-static struct casting draw_casting(struct world *world, int actor)
+static struct settings draw_settings(struct world *world, int isolate)
 {
     static const size_t limits[] = {1, 3, LC_MAILBOX_UNLIMITED};
-    struct casting casting = {
+    struct settings settings = {
         .paused = one_in(world, 4),
         .survives = one_in(world, 2),
         .hold_at_start = one_in(world, 8),
@@ -446,124 +447,124 @@ static struct casting draw_casting(struct world *world, int actor)
         .limit = limits[one_in(world, 3) ? draw(world, 2) : 2],
         .when_full = (lc_when_full)draw(world, 3),
     };
-    struct actor *cast = &world->actors[actor];
-    cast->refuses = casting.limit != LC_MAILBOX_UNLIMITED;
-    if (casting.on_exit >= 0)
-        casting.exit_line = add_line(world, ACT_NOTHING, actor);
+    struct isolate *spawned = &world->isolates[isolate];
+    spawned->refuses = settings.limit != LC_MAILBOX_UNLIMITED;
+    if (settings.on_exit >= 0)
+        settings.exit_step = add_step(world, DO_NOTHING, isolate);
     /* Nearly all open a port first. */
     if (!one_in(world, 10)) {
-        casting.entry = add_line(world, ACT_OPEN, actor);
-        unsigned rest = write_chain(
-            world,
-            (struct scope){.actor = actor, .refuses = cast->refuses, .depth = one_in(world, 3)});
-        world->oracle.lines[casting.entry].next = rest;
+        settings.entry = add_step(world, DO_OPEN, isolate);
+        unsigned rest = write_chain(world, (struct scope){.isolate = isolate,
+                                                          .refuses = spawned->refuses,
+                                                          .depth = one_in(world, 3)});
+        world->oracle.steps[settings.entry].next = rest;
     }
-    return casting;
+    return settings;
 }
 
-/* An actor that has ended, and that no other is to spawn. -1: there is none. */
-static int free_actor(struct world *world)
+/* An isolate that has ended, and that no other is to spawn. -1: there is none. */
+static int free_isolate(struct world *world)
 {
-    for (int i = 0; i < ACTORS; i++)
-        if (!world->oracle.actors[i].alive &&
-            world->actors[i].reserved != world->actors[i].generation + 1)
+    for (int i = 0; i < ISOLATES; i++)
+        if (!world->oracle.isolates[i].alive &&
+            world->isolates[i].reserved != world->isolates[i].generation + 1)
             return i;
     return -1;
 }
 
-static void fill_spawn(struct world *world, struct line *line)
+static void fill_spawn(struct world *world, struct step *step)
 {
-    int other = free_actor(world);
-    line->act = ACT_NOTHING;
-    if (other < 0 || other == line->actor)
+    int other = free_isolate(world);
+    step->operation = DO_NOTHING;
+    if (other < 0 || other == step->isolate)
         return;
-    line->other = other;
-    line->generation = world->actors[other].generation;
-    world->actors[other].reserved = line->generation + 1;
-    world->oracle.castings[other] = draw_casting(world, other);
-    line->act = ACT_SPAWN;
+    step->other = other;
+    step->generation = world->isolates[other].generation;
+    world->isolates[other].reserved = step->generation + 1;
+    world->oracle.settings[other] = draw_settings(world, other);
+    step->operation = DO_SPAWN;
 }
 
 /* Nearly always that of an open port, if there is one. */
-static int draw_place(struct world *world, int actor)
+static int draw_place(struct world *world, int isolate)
 {
     int place = (int)draw(world, PLACES);
-    for (int tries = 0; tries < 5 && !world->oracle.actors[actor].ports[place].open; tries++)
+    for (int tries = 0; tries < 5 && !world->oracle.isolates[isolate].ports[place].open; tries++)
         place = (int)draw(world, PLACES);
     return place;
 }
 
-static void fill_send(struct world *world, struct line *line, struct scope scope)
+static void fill_send(struct world *world, struct step *step, struct scope scope)
 {
     scope.depth--;
     scope.waits = false;
-    line->other = one_in(world, 2) ? scope.actor : (int)draw(world, ACTORS);
-    line->other_place = draw_place(world, line->other);
-    line->generation = world->actors[line->other].known_generation;
-    if (line->other == scope.actor)
-        line->load = write_chain(world, scope);
+    step->other = one_in(world, 2) ? scope.isolate : (int)draw(world, ISOLATES);
+    step->other_place = draw_place(world, step->other);
+    step->generation = world->isolates[step->other].known_generation;
+    if (step->other == scope.isolate)
+        step->load = write_chain(world, scope);
     else
-        line->load = add_line(world, ACT_NOTHING, line->other);
+        step->load = add_step(world, DO_NOTHING, step->other);
 }
 
-static void fill_alarm(struct world *world, struct line *line, struct scope scope)
+static void fill_alarm(struct world *world, struct step *step, struct scope scope)
 {
     scope.depth--;
     scope.waits = false;
     /* A copy for which there is no memory is left out; what repeats never comes to rest. */
     scope.again = !world->oracle.faulty && !world->breaks_off && one_in(world, 3);
-    line->other_place = draw_place(world, scope.actor);
-    /* Two timers of an actor never fire in the same slot: which came first would not be known. */
+    step->other_place = draw_place(world, scope.isolate);
+    /* Two timers of an isolate never fire in the same slot: which came first would not be known. */
     int64_t round = world->oracle.slot / SLOTS_A_ROUND + (int64_t)draw(world, 3);
-    line->due = round * SLOTS_A_ROUND + 2 * ((int64_t)line->place + 1) + (int64_t)draw(world, 2);
-    line->period = scope.again ? SLOTS_A_ROUND : 0;
-    line->load = write_chain(world, scope);
+    step->due = round * SLOTS_A_ROUND + 2 * ((int64_t)step->place + 1) + (int64_t)draw(world, 2);
+    step->period = scope.again ? SLOTS_A_ROUND : 0;
+    step->load = write_chain(world, scope);
     if (scope.again)
-        world->oracle.lines[line->load].moved = false;
+        world->oracle.steps[step->load].moved = false;
 }
 
-static void fill_line(struct world *world, unsigned at, struct scope scope)
+static void fill_step(struct world *world, unsigned at, struct scope scope)
 {
-    struct line line = world->oracle.lines[at];
-    line.place = (int)draw(world, line.act == ACT_PAUSE ? KEYS : PLACES);
-    line.flag = one_in(world, 2);
-    switch (line.act) {
-    case ACT_SEND:
-        fill_send(world, &line, scope);
+    struct step step = world->oracle.steps[at];
+    step.place = (int)draw(world, step.operation == DO_PAUSE ? KEYS : PLACES);
+    step.flag = one_in(world, 2);
+    switch (step.operation) {
+    case DO_SEND:
+        fill_send(world, &step, scope);
         break;
-    case ACT_START_ALARM:
-        line.place = (int)draw(world, ALARMS);
-        fill_alarm(world, &line, scope);
+    case DO_START_ALARM:
+        step.place = (int)draw(world, ALARMS);
+        fill_alarm(world, &step, scope);
         break;
-    case ACT_CANCEL_ALARM:
-        line.place = (int)draw(world, ALARMS);
+    case DO_CANCEL_ALARM:
+        step.place = (int)draw(world, ALARMS);
         break;
-    case ACT_SPAWN:
-        fill_spawn(world, &line);
+    case DO_SPAWN:
+        fill_spawn(world, &step);
         break;
-    case ACT_PING:
-    case ACT_EXIT:
-        line.place = (int)draw(world, WATCHERS);
-        line.load = add_line(world, ACT_NOTHING, line.actor);
+    case DO_PING:
+    case DO_EXIT:
+        step.place = (int)draw(world, WATCHERS);
+        step.load = add_step(world, DO_NOTHING, step.isolate);
         break;
     default:
         break;
     }
-    world->oracle.lines[at] = line;
+    world->oracle.steps[at] = step;
 }
 
 static unsigned write_chain(struct world *world, struct scope scope)
 {
     unsigned first = 0, last = 0;
     do {
-        unsigned at = add_line(world, draw_act(world, &scope), scope.actor);
-        fill_line(world, at, scope);
+        unsigned at = add_step(world, draw_operation(world, &scope), scope.isolate);
+        fill_step(world, at, scope);
         if (last)
-            world->oracle.lines[last].next = at;
+            world->oracle.steps[last].next = at;
         else
             first = at;
         last = at;
-        scope.waits &= world->oracle.lines[at].act != ACT_WAIT;
+        scope.waits &= world->oracle.steps[at].operation != DO_WAIT;
     } while (one_in(world, 3));
     return first;
 }
@@ -584,124 +585,124 @@ static unsigned write_chain(struct world *world, struct scope scope)
     } while (0)
 
 /* A message that waits may be waiting with a handler before it: one at a time. */
-static bool has_wait(const struct world *world, int actor)
+static bool has_wait(const struct world *world, int isolate)
 {
     const struct oracle *oracle = &world->oracle;
-    for (unsigned at = 1; at <= oracle->line_count; at++)
-        if (oracle->lines[at].actor == actor && oracle->lines[at].act == ACT_WAIT)
+    for (unsigned at = 1; at <= oracle->step_count; at++)
+        if (oracle->steps[at].isolate == isolate && oracle->steps[at].operation == DO_WAIT)
             return true;
     return false;
 }
 
-static struct scope scope_of(struct world *world, int actor)
+static struct scope scope_of(struct world *world, int isolate)
 {
     return (struct scope){
-        .actor = actor,
+        .isolate = isolate,
         .depth = 2,
-        .waits = !has_wait(world, actor),
-        .refuses = world->actors[actor].refuses,
+        .waits = !has_wait(world, isolate),
+        .refuses = world->isolates[isolate].refuses,
     };
 }
 
-static void do_send(struct world *world, int actor)
+static void do_send(struct world *world, int isolate)
 {
-    unsigned line = write_chain(world, scope_of(world, actor));
-    int place = draw_place(world, actor);
-    const lc_payload payload = payload_of(world, line);
-    int result = lc_send_payload(world->actors[actor].ports[place].send, &payload, LC_NOW);
-    AGREES(world, line, kept_if_failed(world, line, result),
-           oracle_send(&world->oracle, actor, place, line, false));
+    unsigned step = write_chain(world, scope_of(world, isolate));
+    int place = draw_place(world, isolate);
+    const lc_payload payload = payload_of(world, step);
+    int result = lc_send_payload(world->isolates[isolate].ports[place].send, &payload, LC_NOW);
+    AGREES(world, step, kept_if_failed(world, step, result),
+           oracle_send(&world->oracle, isolate, place, step, false));
 }
 
-static void do_spawn(struct world *world, int actor)
+static void do_spawn(struct world *world, int isolate)
 {
-    const struct casting casting = draw_casting(world, actor);
-    AGREES(world, casting.exit_line, spawn(world, actor, &casting),
-           oracle_spawn(&world->oracle, actor, &casting));
+    const struct settings settings = draw_settings(world, isolate);
+    AGREES(world, settings.exit_step, spawn(world, isolate, &settings),
+           oracle_spawn(&world->oracle, isolate, &settings));
 }
 
-static void do_ping(struct world *world, int actor)
+static void do_ping(struct world *world, int isolate)
 {
-    unsigned at = add_line(world, ACT_PING, actor);
-    struct line *line = &world->oracle.lines[at];
-    line->place = (int)draw(world, WATCHERS);
-    line->flag = one_in(world, 2);
-    line->load = add_line(world, ACT_NOTHING, actor);
-    AGREES(world, line->load, ping(world, world->actors[actor].self, line),
-           oracle_ping(&world->oracle, actor, line->place, line->load, line->flag));
+    unsigned at = add_step(world, DO_PING, isolate);
+    struct step *step = &world->oracle.steps[at];
+    step->place = (int)draw(world, WATCHERS);
+    step->flag = one_in(world, 2);
+    step->load = add_step(world, DO_NOTHING, isolate);
+    AGREES(world, step->load, ping(world, world->isolates[isolate].self, step),
+           oracle_ping(&world->oracle, isolate, step->place, step->load, step->flag));
 }
 
-static void do_listen_exit(struct world *world, int actor)
+static void do_listen_exit(struct world *world, int isolate)
 {
-    unsigned line = add_line(world, ACT_NOTHING, actor);
+    unsigned step = add_step(world, DO_NOTHING, isolate);
     int watcher = (int)draw(world, WATCHERS);
-    const lc_payload payload = payload_of(world, line);
-    int result = lc_isolate_add_exit_listener(world->actors[actor].self,
+    const lc_payload payload = payload_of(world, step);
+    int result = lc_isolate_add_exit_listener(world->isolates[isolate].self,
                                               world->watchers[watcher].send, &payload);
-    AGREES(world, line, kept_if_failed(world, line, result),
-           oracle_listen_exit(&world->oracle, actor, watcher, line));
+    AGREES(world, step, kept_if_failed(world, step, result),
+           oracle_listen_exit(&world->oracle, isolate, watcher, step));
 }
 
-static void do_listening(struct world *world, int actor)
+static void do_listening(struct world *world, int isolate)
 {
     struct oracle *oracle = &world->oracle;
-    lc_isolate self = world->actors[actor].self;
+    lc_isolate self = world->isolates[isolate].self;
     int watcher = (int)draw(world, WATCHERS);
     lc_send_port port = world->watchers[watcher].send;
     switch (draw(world, 4)) {
     case 0:
-        do_listen_exit(world, actor);
+        do_listen_exit(world, isolate);
         break;
     case 1:
         AGREES(world, 0, lc_isolate_remove_exit_listener(self, port),
-               oracle_unlisten_exit(oracle, actor, watcher));
+               oracle_unlisten_exit(oracle, isolate, watcher));
         break;
     case 2:
         AGREES(world, 0, lc_isolate_add_error_listener(self, port),
-               oracle_listen_error(oracle, actor, watcher));
+               oracle_listen_error(oracle, isolate, watcher));
         break;
     default:
         AGREES(world, 0, lc_isolate_remove_error_listener(self, port),
-               oracle_unlisten_error(oracle, actor, watcher));
+               oracle_unlisten_error(oracle, isolate, watcher));
     }
 }
 
-static lc_capability key_of(struct world *world, int actor, int key)
+static lc_capability key_of(struct world *world, int isolate, int key)
 {
-    return key == KEYS ? world->actors[actor].self.pause : world->keys[key];
+    return key == KEYS ? world->isolates[isolate].self.pause : world->keys[key];
 }
 
-static void do_pause_or_resume(struct world *world, int actor)
+static void do_pause_or_resume(struct world *world, int isolate)
 {
     struct oracle *oracle = &world->oracle;
     int key = (int)draw(world, KEYS + 1);
     for (int i = 0; i <= KEYS && !one_in(world, 4); i++)
-        key = oracle->actors[actor].paused[i] ? i : key;
-    lc_capability resume = key_of(world, actor, key);
+        key = oracle->isolates[isolate].paused[i] ? i : key;
+    lc_capability resume = key_of(world, isolate, key);
     if (one_in(world, 5))
-        AGREES(world, 0, lc_isolate_pause(world->actors[actor].self, resume),
-               oracle_pause(oracle, actor, key));
+        AGREES(world, 0, lc_isolate_pause(world->isolates[isolate].self, resume),
+               oracle_pause(oracle, isolate, key));
     else
-        AGREES(world, 0, lc_isolate_resume(world->actors[actor].self, resume),
-               oracle_resume(oracle, actor, key));
+        AGREES(world, 0, lc_isolate_resume(world->isolates[isolate].self, resume),
+               oracle_resume(oracle, isolate, key));
 }
 
-static void do_kill(struct world *world, int actor)
+static void do_kill(struct world *world, int isolate)
 {
     bool at_once = one_in(world, 2);
     AGREES(world, 0,
-           lc_isolate_kill(world->actors[actor].self,
+           lc_isolate_kill(world->isolates[isolate].self,
                            at_once ? LC_PRIORITY_IMMEDIATE : LC_PRIORITY_NEXT_EVENT),
-           oracle_kill(&world->oracle, actor, at_once));
+           oracle_kill(&world->oracle, isolate, at_once));
 }
 
 /* Without the capability, or with the wrong one. */
-static void do_without_right(struct world *world, int actor)
+static void do_without_right(struct world *world, int isolate)
 {
-    lc_isolate weak = world->actors[actor].self;
-    int wanted = oracle_anything(&world->oracle, actor) < 0 ? -ESRCH : -EPERM;
+    lc_isolate weak = world->isolates[isolate].self;
+    int wanted = oracle_anything(&world->oracle, isolate) < 0 ? -ESRCH : -EPERM;
     weak.pause = one_in(world, 2) ? LC_NO_CAPABILITY : weak.terminate;
-    weak.terminate = one_in(world, 2) ? LC_NO_CAPABILITY : world->actors[actor].self.pause;
+    weak.terminate = one_in(world, 2) ? LC_NO_CAPABILITY : world->isolates[isolate].self.pause;
     AGREES(world, 0, lc_isolate_pause(weak, world->keys[0]), wanted);
     AGREES(world, 0, lc_isolate_resume(weak, world->keys[0]), wanted);
     AGREES(world, 0, lc_isolate_kill(weak, LC_PRIORITY_IMMEDIATE), wanted);
@@ -709,76 +710,76 @@ static void do_without_right(struct world *world, int actor)
     AGREES(world, 0, lc_isolate_end_hold(weak), wanted);
 }
 
-static void do_alarm(struct world *world, int actor)
+static void do_alarm(struct world *world, int isolate)
 {
     struct oracle *oracle = &world->oracle;
-    struct actor *real = &world->actors[actor];
-    if (oracle->actors[actor].alarms[ALARMS].armed || one_in(world, 3)) {
+    struct isolate *real = &world->isolates[isolate];
+    if (oracle->isolates[isolate].alarms[ALARMS].armed || one_in(world, 3)) {
         AGREES(world, 0, lc_timer_cancel(real->alarms[ALARMS]),
-               oracle_cancel_alarm(oracle, actor, ALARMS));
+               oracle_cancel_alarm(oracle, isolate, ALARMS));
         return;
     }
-    unsigned at = add_line(world, ACT_START_ALARM, actor);
-    struct line line = oracle->lines[at];
-    line.place = ALARMS;
-    fill_alarm(world, &line, scope_of(world, actor));
-    oracle->lines[at] = line;
-    AGREES(world, line.load, start_alarm(real, &line, ALARMS),
-           oracle_start_alarm(oracle, actor, ALARMS, line.other_place, at));
+    unsigned at = add_step(world, DO_START_ALARM, isolate);
+    struct step step = oracle->steps[at];
+    step.place = ALARMS;
+    fill_alarm(world, &step, scope_of(world, isolate));
+    oracle->steps[at] = step;
+    AGREES(world, step.load, start_alarm(real, &step, ALARMS),
+           oracle_start_alarm(oracle, isolate, ALARMS, step.other_place, at));
 }
 
-static void do_something(struct world *world, int actor)
+static void do_something(struct world *world, int isolate)
 {
     struct oracle *oracle = &world->oracle;
-    bool ever = world->actors[actor].generation > 0;
-    if (!oracle->actors[actor].alive && (!ever || !one_in(world, 5))) {
-        if (world->actors[actor].reserved != world->actors[actor].generation + 1 ||
+    bool ever = world->isolates[isolate].generation > 0;
+    if (!oracle->isolates[isolate].alive && (!ever || !one_in(world, 5))) {
+        if (world->isolates[isolate].reserved != world->isolates[isolate].generation + 1 ||
             one_in(world, 3))
-            do_spawn(world, actor);
+            do_spawn(world, isolate);
         return;
     }
     /* Before its entry has run there is nothing to send to. */
-    bool ready = oracle->actors[actor].ports[0].number > 0;
+    bool ready = oracle->isolates[isolate].ports[0].number > 0;
     switch (draw(world, ready || one_in(world, 8) ? 20 : 10)) {
     case 0:
-        do_ping(world, actor);
+        do_ping(world, isolate);
         break;
     case 1:
     case 2:
-        do_listening(world, actor);
+        do_listening(world, isolate);
         break;
     case 3:
     case 4:
     case 5:
-        do_pause_or_resume(world, actor);
+        do_pause_or_resume(world, isolate);
         break;
     case 6:
         if (one_in(world, 3))
-            do_kill(world, actor);
+            do_kill(world, isolate);
         break;
     case 7:
-        do_without_right(world, actor);
+        do_without_right(world, isolate);
         break;
     case 8:
-        do_alarm(world, actor);
+        do_alarm(world, isolate);
         break;
     case 9:
-        AGREES(world, 0, lc_isolate_end_hold(world->actors[actor].self),
-               oracle_end_hold(oracle, actor));
+        AGREES(world, 0, lc_isolate_end_hold(world->isolates[isolate].self),
+               oracle_end_hold(oracle, isolate));
         break;
     default:
-        do_send(world, actor);
+        do_send(world, isolate);
     }
 }
 
 /* ---- comparing ---- */
 
 /* Where it was thrown, or returned; 0: that is not known. */
-static unsigned line_of(const lc_error *error)
+static unsigned step_of(const lc_error *error)
 {
     const char *message = lc_error_message(error);
-    bool told = strncmp(message, "line ", strlen("line ")) == 0;
-    return told ? (unsigned)strtoul(message + strlen("line "), NULL, 10) : 0;
+    bool told = strncmp(message, "step ", strlen("step ")) == 0;
+    return told ? (unsigned)strtoul(message + strlen("step "), NULL, 10) : 0;
 }
 
 static void see(struct world *world, int watcher, const lc_message *message)
@@ -786,14 +787,14 @@ static void see(struct world *world, int watcher, const lc_message *message)
     struct oracle *oracle = &world->oracle;
     const lc_error *error = lc_message_error(message);
     const struct parcel *parcel = lc_message_data(message);
-    unsigned line = error ? line_of(error) : parcel->line;
-    if (line == 0) {
+    unsigned step = error ? step_of(error) : parcel->step;
+    if (step == 0) {
         oracle_claim(oracle, oracle->faulty, "an error that was not thrown");
         return; /* there was no memory for its message */
     }
-    oracle_claim(oracle, oracle_see(oracle, watcher, line, error != NULL),
+    oracle_claim(oracle, oracle_see(oracle, watcher, step, error != NULL),
                  "what a watcher was told, or in which order");
-    bool thrown = error && oracle->lines[line].act == ACT_THROW;
+    bool thrown = error && oracle->steps[step].operation == DO_THROW;
     if (error && !oracle->faulty)
         oracle_claim(oracle, thrown == (lc_message_backtrace(message) != NULL), "a backtrace");
 }
@@ -819,7 +820,7 @@ static bool is_overtaken(const struct world *world, size_t at)
         const struct crossing *before = &oracle->crossings[world->heard[i]];
         bool same_way = before->from == this->from && before->to == this->to &&
                         before->generation == this->generation;
-        bool even = before->number == this->number || !oracle->actors[this->to].uneven;
+        bool even = before->number == this->number || !oracle->isolates[this->to].uneven;
         if (same_way && even && before->stamp > this->stamp)
             return true;
     }
@@ -830,50 +831,50 @@ static void compare_crossings(struct world *world)
 {
     struct oracle *oracle = &world->oracle;
     for (; world->judged_count < world->heard_count; world->judged_count++) {
-        unsigned line = world->heard[world->judged_count];
-        oracle_claim(oracle, oracle->crossings[line].sent && !oracle->gone[line],
-                     "a message between actors, twice or never sent");
+        unsigned step = world->heard[world->judged_count];
+        oracle_claim(oracle, oracle->crossings[step].sent && !oracle->gone[step],
+                     "a message between isolates, twice or never sent");
         oracle_claim(oracle, !is_overtaken(world, world->judged_count),
-                     "the order of what an actor has sent another");
-        oracle->gone[line] = true;
+                     "the order of what an isolate has sent another");
+        oracle->gone[step] = true;
     }
-    for (unsigned line = 1; line <= oracle->line_count; line++) {
-        if (!oracle->crossings[line].sent || oracle->gone[line])
+    for (unsigned step = 1; step <= oracle->step_count; step++) {
+        if (!oracle->crossings[step].sent || oracle->gone[step])
             continue;
-        oracle_claim(oracle, !oracle_is_due(oracle, line), "a message between actors is lost");
-        oracle->gone[line] = oracle_is_dropped(oracle, line);
+        oracle_claim(oracle, !oracle_is_due(oracle, step), "a message between isolates is lost");
+        oracle->gone[step] = oracle_is_dropped(oracle, step);
     }
 }
 
 static void compare_parcels(struct world *world)
 {
-    for (unsigned line = 1; line <= world->oracle.line_count; line++)
-        if (world->carried[line])
-            oracle_claim(&world->oracle, world->over[line] == world->oracle.gone[line],
+    for (unsigned step = 1; step <= world->oracle.step_count; step++)
+        if (world->carried[step])
+            oracle_claim(&world->oracle, world->over[step] == world->oracle.gone[step],
                          "how often what was moved was destroyed");
 }
 
-static void compare_actor(struct world *world, int index)
+static void compare_isolate(struct world *world, int index)
 {
     struct oracle *oracle = &world->oracle;
-    struct actor *actor = &world->actors[index];
-    struct model_actor *model = &oracle->actors[index];
-    if (actor->generation == 0)
+    struct isolate *isolate = &world->isolates[index];
+    struct model_isolate *model = &oracle->isolates[index];
+    if (isolate->generation == 0)
         return;
-    oracle_claim(oracle, actor->generation == model->generation, "how many were spawned");
-    oracle_claim(oracle, lc_isolate_read_state(actor->self) == oracle_state(oracle, index),
+    oracle_claim(oracle, isolate->generation == model->generation, "how many were spawned");
+    oracle_claim(oracle, lc_isolate_read_state(isolate->self) == oracle_state(oracle, index),
                  "an isolate's state");
-    if (!actor->done)
-        actor->done = lc_isolate_done(actor->self);
-    if (actor->done)
-        oracle_claim(oracle, lc_handle_is_closed(actor->done) == !model->alive, "done");
-    actor->known_generation = model->generation;
-    actor->known_to_refuse = model->casting.limit != LC_MAILBOX_UNLIMITED;
+    if (!isolate->done)
+        isolate->done = lc_isolate_done(isolate->self);
+    if (isolate->done)
+        oracle_claim(oracle, lc_handle_is_closed(isolate->done) == !model->alive, "done");
+    isolate->known_generation = model->generation;
+    isolate->known_to_refuse = model->settings.limit != LC_MAILBOX_UNLIMITED;
     for (int i = 0; i < PLACES; i++) {
-        lc_send_port port = actor->ports[i].send;
+        lc_send_port port = isolate->ports[i].send;
         oracle_claim(oracle, lc_port_is_open(port) == (model->alive && model->ports[i].open),
                      "whether a port is open");
-        actor->known_ports[i] = port;
+        isolate->known_ports[i] = port;
     }
 }
 
@@ -889,8 +890,8 @@ static void look(struct world *world, int64_t time, bool waits_over)
         read_watchers(world);
     if (!world->oracle.wrong)
         compare_crossings(world);
-    for (int i = 0; i < ACTORS && !world->oracle.wrong; i++)
-        compare_actor(world, i);
+    for (int i = 0; i < ISOLATES && !world->oracle.wrong; i++)
+        compare_isolate(world, i);
     if (!world->oracle.wrong)
         compare_parcels(world);
     oracle_settle(&world->oracle);
@@ -898,12 +899,12 @@ static void look(struct world *world, int64_t time, bool waits_over)
     pass_on(world);
 }
 
-/* ---- a play ---- */
+/* ---- a run ---- */
 
 static void do_some(struct world *world, size_t most)
 {
     for (size_t left = draw(world, most + 1); left > 0 && !world->oracle.wrong; left--)
-        do_something(world, (int)draw(world, ACTORS));
+        do_something(world, (int)draw(world, ISOLATES));
 }
 
 static void pass_slots(struct world *world, int64_t until)
@@ -917,7 +918,7 @@ static void pass_slots(struct world *world, int64_t until)
 }
 
 /* Two handfuls of doings, the second while some still wait, and then what the timers bring. */
-static void play_round(struct world *world, unsigned round)
+static void run_round(struct world *world, unsigned round)
 {
     struct oracle *oracle = &world->oracle;
     int64_t begin = (int64_t)round * SLOTS_A_ROUND;
@@ -931,17 +932,18 @@ static void play_round(struct world *world, unsigned round)
     pass_slots(world, begin + SLOTS_A_ROUND - 1);
 }
 
-static void end_one(struct world *world, int actor)
+static void end_one(struct world *world, int isolate)
 {
     struct oracle *oracle = &world->oracle;
-    lc_isolate self = world->actors[actor].self;
-    AGREES(world, 0, lc_isolate_kill(self, LC_PRIORITY_DEFAULT), oracle_kill(oracle, actor, false));
-    AGREES(world, 0, lc_timer_cancel(world->actors[actor].alarms[ALARMS]),
-           oracle_cancel_alarm(oracle, actor, ALARMS));
-    AGREES(world, 0, lc_isolate_end_hold(self), oracle_end_hold(oracle, actor));
+    lc_isolate self = world->isolates[isolate].self;
+    AGREES(world, 0, lc_isolate_kill(self, LC_PRIORITY_DEFAULT),
+           oracle_kill(oracle, isolate, false));
+    AGREES(world, 0, lc_timer_cancel(world->isolates[isolate].alarms[ALARMS]),
+           oracle_cancel_alarm(oracle, isolate, ALARMS));
+    AGREES(world, 0, lc_isolate_end_hold(self), oracle_end_hold(oracle, isolate));
 }
 
-static void end_play(struct world *world)
+static void end_run(struct world *world)
 {
     struct oracle *oracle = &world->oracle;
     oracle->slot++;
@@ -952,13 +954,13 @@ static void end_play(struct world *world)
         oracle_claim(oracle, result == 0 || result == -ETIMEDOUT, "the group's shutdown");
         oracle_group_down(oracle);
     }
-    for (int i = 0; i < ACTORS; i++)
-        if (world->actors[i].generation > 0 && !world->breaks_off)
+    for (int i = 0; i < ISOLATES; i++)
+        if (world->isolates[i].generation > 0 && !world->breaks_off)
             end_one(world, i);
     look(world, lc_deadline_after(SLOT), true);
     bool ended = true;
-    for (int i = 0; i < ACTORS; i++)
-        ended &= !oracle->actors[i].alive;
+    for (int i = 0; i < ISOLATES; i++)
+        ended &= !oracle->isolates[i].alive;
     if (!world->breaks_off)
         oracle_claim(oracle, ended, "that all have ended");
 }
@@ -989,9 +991,9 @@ static void open_world(struct world *world)
         lc_error_unref(lc_isolate_group_new(&options, &world->group));
     while (!world->never)
         world->never = lc_handle_new();
-    for (int i = 0; i < ACTORS; i++) {
-        world->actors[i].world = world;
-        world->actors[i].index = i;
+    for (int i = 0; i < ISOLATES; i++) {
+        world->isolates[i].world = world;
+        world->isolates[i].index = i;
     }
     world->epoch = lc_now();
 }
@@ -1001,27 +1003,27 @@ static void close_world(struct world *world)
     pass_on(world);
     for (int i = 0; i < WATCHERS; i++)
         lc_port_close(world->watchers[i]);
-    for (int i = 0; i < ACTORS; i++) {
-        lc_handle_unref(world->actors[i].done);
-        world->actors[i].done = NULL; /* those that are left may still spawn */
+    for (int i = 0; i < ISOLATES; i++) {
+        lc_handle_unref(world->isolates[i].done);
+        world->isolates[i].done = NULL; /* those that are left may still spawn */
     }
     lc_isolate_group_unref(world->group);
     pass_on(world);
 }
 
-static lc_error *play(void *arg)
+static lc_error *run(void *arg)
 {
     struct world *world = arg;
     open_world(world);
     for (unsigned round = 0; round < ROUNDS && !world->oracle.wrong; round++)
-        play_round(world, round);
+        run_round(world, round);
     if (!world->oracle.wrong)
-        end_play(world);
+        end_run(world);
     else
         lc_isolate_group_shutdown(world->group, LC_NOW);
-    for (int i = 0; i < ACTORS && world->oracle.wrong; i++) {
-        lc_timer_cancel(world->actors[i].alarms[ALARMS]);
-        lc_isolate_kill(world->actors[i].self, LC_PRIORITY_DEFAULT);
+    for (int i = 0; i < ISOLATES && world->oracle.wrong; i++) {
+        lc_timer_cancel(world->isolates[i].alarms[ALARMS]);
+        lc_isolate_kill(world->isolates[i].self, LC_PRIORITY_DEFAULT);
     }
     close_world(world);
     return NULL;
@@ -1045,16 +1047,16 @@ static void judge(struct world *world, int code)
     }
     CU_ASSERT_TRUE(world->compared > ROUNDS * SLOTS_A_ROUND);
     CU_ASSERT_TRUE(code == 0 || (world->breaks_off && code == -EDEADLK));
-    for (unsigned line = 1; line <= world->oracle.line_count; line++)
-        if (world->carried[line])
-            CU_ASSERT_EQUAL(world->over[line], 1);
+    for (unsigned step = 1; step <= world->oracle.step_count; step++)
+        if (world->carried[step])
+            CU_ASSERT_EQUAL(world->over[step], 1);
 }
 
 static lc_error *cancel_alarms(void *arg)
 {
     struct world *world = arg;
-    for (int i = 0; i < ACTORS; i++)
-        lc_timer_cancel(world->actors[i].alarms[ALARMS]);
+    for (int i = 0; i < ISOLATES; i++)
+        lc_timer_cancel(world->isolates[i].alarms[ALARMS]);
     return NULL;
 }
 
@@ -1075,7 +1077,7 @@ static void run_seed(const void *arg, uint64_t seed)
     world->breaks_off = way->breaks_off;
     world->oracle.faulty = way->faulty;
     CHECK_SUCCESS(lc_executor_new_simulated(&options, &executor));
-    lc_error *error = lc_executor_run(executor, play, world);
+    lc_error *error = lc_executor_run(executor, run, world);
     int code = lc_error_code(error);
     lc_error_unref(error);
     int freed = lc_executor_free(executor);
@@ -1090,7 +1092,7 @@ static void run_seed(const void *arg, uint64_t seed)
     free(world);
 }
 
-static void plays_are_as_the_model_says(void)
+static void runs_are_as_the_model_says(void)
 {
     check_seeds(run_seed, &(struct way){.delays = false});
 }
@@ -1111,7 +1113,7 @@ static void broken_off(void)
 }
 
 CHECK_SUITE(isolate_model, "property: isolates, simulated, against a model",
-            {"random plays are as the model says", plays_are_as_the_model_says},
+            {"random runs are as the model says", runs_are_as_the_model_says},
             {"also with wake-ups that come late, and early", with_delays},
             {"also when any allocation may fail", with_faults},
             {"and what is broken off destroys what was moved once", broken_off});

@@ -48,268 +48,269 @@ static struct queued take(struct list *list, size_t at)
 static void drop_all(struct oracle *oracle, struct list *list)
 {
     while (list->count > 0)
-        oracle->gone[take(list, 0).line] = true;
+        oracle->gone[take(list, 0).step] = true;
 }
 
 static void drop_those_for(struct oracle *oracle, struct list *list, unsigned number)
 {
     for (size_t i = list->count; i-- > 0;)
         if (list->items[i].number == number)
-            oracle->gone[take(list, i).line] = true;
+            oracle->gone[take(list, i).step] = true;
 }
 
 /* What waited for a port comes before all that came since. */
-static void bring(struct model_actor *actor, unsigned number)
+static void bring(struct model_isolate *isolate, unsigned number)
 {
     struct list all = {.count = 0};
-    for (size_t i = 0; i < actor->waiting.count;) {
-        if (actor->waiting.items[i].number == number) {
-            struct queued moved = take(&actor->waiting, i);
+    for (size_t i = 0; i < isolate->waiting.count;) {
+        if (isolate->waiting.items[i].number == number) {
+            struct queued moved = take(&isolate->waiting, i);
             push(&all, moved);
         } else {
             i++;
         }
     }
-    for (size_t i = 0; i < actor->mailbox.count; i++)
-        push(&all, actor->mailbox.items[i]);
-    actor->mailbox = all;
+    for (size_t i = 0; i < isolate->mailbox.count; i++)
+        push(&all, isolate->mailbox.items[i]);
+    isolate->mailbox = all;
 }
 
-/* ---- what an actor is ---- */
+/* ---- what an isolate is ---- */
 
-static bool is_paused(const struct model_actor *actor)
+static bool is_paused(const struct model_isolate *isolate)
 {
     bool paused = false;
     for (int i = 0; i <= KEYS; i++)
-        paused |= actor->paused[i];
+        paused |= isolate->paused[i];
     return paused;
 }
 
-static bool is_cut_short(const struct model_actor *actor)
+static bool is_cut_short(const struct model_isolate *isolate)
 {
-    return actor->killed || actor->killed_now || actor->fatal || actor->exiting;
+    return isolate->killed || isolate->killed_now || isolate->fatal || isolate->exiting;
 }
 
-static bool is_kept_alive(const struct model_actor *actor)
+static bool is_kept_alive(const struct model_isolate *isolate)
 {
     bool kept = false;
     for (int i = 0; i < PLACES; i++)
-        kept |= actor->ports[i].open && !actor->ports[i].weak;
+        kept |= isolate->ports[i].open && !isolate->ports[i].weak;
     for (int i = 0; i < ALARMS; i++)
-        kept |= actor->alarms[i].armed;
+        kept |= isolate->alarms[i].armed;
     return kept;
 }
 
-static bool is_over(const struct model_actor *actor)
+static bool is_over(const struct model_isolate *isolate)
 {
-    return is_cut_short(actor) || (actor->entered && actor->mailbox.count == 0 &&
-                                   !is_kept_alive(actor) && !is_paused(actor));
+    return is_cut_short(isolate) || (isolate->entered && isolate->mailbox.count == 0 &&
+                                     !is_kept_alive(isolate) && !is_paused(isolate));
 }
 
-static bool is_held_at_start(const struct model_actor *actor)
+static bool is_held_at_start(const struct model_isolate *isolate)
 {
-    return actor->hold_at_start && !actor->entered && !is_cut_short(actor);
+    return isolate->hold_at_start && !isolate->entered && !is_cut_short(isolate);
 }
 
-static bool is_held_at_exit(const struct model_actor *actor)
+static bool is_held_at_exit(const struct model_isolate *isolate)
 {
-    return actor->hold_at_exit && !actor->busy && is_over(actor) && !actor->last;
+    return isolate->hold_at_exit && !isolate->busy && is_over(isolate) && !isolate->last;
 }
 
 lc_isolate_state oracle_state(const struct oracle *oracle, int index)
 {
-    const struct model_actor *actor = &oracle->actors[index];
-    if (!actor->alive)
+    const struct model_isolate *isolate = &oracle->isolates[index];
+    if (!isolate->alive)
         return LC_ISOLATE_ENDED;
-    if (is_held_at_exit(actor))
+    if (is_held_at_exit(isolate))
         return LC_ISOLATE_HELD_AT_EXIT;
-    if (is_held_at_start(actor))
+    if (is_held_at_start(isolate))
         return LC_ISOLATE_HELD_AT_START;
-    if (is_paused(actor))
+    if (is_paused(isolate))
         return LC_ISOLATE_PAUSED;
-    return actor->entered ? LC_ISOLATE_RUNNING : LC_ISOLATE_START;
+    return isolate->entered ? LC_ISOLATE_RUNNING : LC_ISOLATE_START;
 }
 
-int oracle_anything(const struct oracle *oracle, int actor)
+int oracle_anything(const struct oracle *oracle, int isolate)
 {
-    return oracle->actors[actor].alive ? 0 : -ESRCH;
+    return oracle->isolates[isolate].alive ? 0 : -ESRCH;
 }
 
-static struct model_port *find_port(struct model_actor *actor, unsigned number)
+static struct model_port *find_port(struct model_isolate *isolate, unsigned number)
 {
     for (int i = 0; i < PLACES; i++)
-        if (actor->ports[i].open && actor->ports[i].number == number)
-            return &actor->ports[i];
+        if (isolate->ports[i].open && isolate->ports[i].number == number)
+            return &isolate->ports[i];
     return NULL;
 }
 
-static void expect(struct model_actor *actor, int watcher, enum sight sight, unsigned line)
+static void expect(struct model_isolate *isolate, int watcher, enum sight sight, unsigned step)
 {
-    actor->expected[watcher][actor->expected_count[watcher]++] = (struct expected){sight, line};
+    isolate->expected[watcher][isolate->expected_count[watcher]++] = (struct expected){sight, step};
 }
 
 /* ---- what is done to it ---- */
 
-int oracle_spawn(struct oracle *oracle, int index, const struct casting *casting)
+int oracle_spawn(struct oracle *oracle, int index, const struct settings *settings)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    struct model_actor spawned = {.generation = actor->generation + 1};
-    spawned.casting = *casting;
+    struct model_isolate *isolate = &oracle->isolates[index];
+    struct model_isolate spawned = {.generation = isolate->generation + 1};
+    spawned.settings = *settings;
     spawned.alive = true;
-    spawned.survives = casting->survives;
-    spawned.hold_at_start = casting->hold_at_start;
-    spawned.hold_at_exit = casting->hold_at_exit;
-    spawned.paused[KEYS] = casting->paused;
-    spawned.alarms[ALARMS] = actor->alarms[ALARMS]; /* the driver's */
-    spawned.known_generation = actor->known_generation;
-    spawned.known_to_refuse = actor->known_to_refuse;
-    memcpy(spawned.known_ports, actor->known_ports, sizeof spawned.known_ports);
-    memcpy(spawned.notes, actor->notes, sizeof spawned.notes); /* it may have run already */
-    spawned.note_count = actor->note_count;
+    spawned.survives = settings->survives;
+    spawned.hold_at_start = settings->hold_at_start;
+    spawned.hold_at_exit = settings->hold_at_exit;
+    spawned.paused[KEYS] = settings->paused;
+    spawned.alarms[ALARMS] = isolate->alarms[ALARMS]; /* the driver's */
+    spawned.known_generation = isolate->known_generation;
+    spawned.known_to_refuse = isolate->known_to_refuse;
+    memcpy(spawned.known_ports, isolate->known_ports, sizeof spawned.known_ports);
+    memcpy(spawned.notes, isolate->notes, sizeof spawned.notes); /* it may have run already */
+    spawned.note_count = isolate->note_count;
     for (int i = 0; i < WATCHERS; i++) {
-        spawned.exit_lines[i] = casting->on_exit == i ? (int)casting->exit_line : -1;
-        spawned.hears_errors[i] = casting->on_error == i;
+        spawned.exit_steps[i] = settings->on_exit == i ? (int)settings->exit_step : -1;
+        spawned.hears_errors[i] = settings->on_error == i;
     }
-    *actor = spawned;
+    *isolate = spawned;
     return 0;
 }
 
-static int put(struct oracle *oracle, struct model_actor *actor, unsigned number, unsigned line,
+static int put(struct oracle *oracle, struct model_isolate *isolate, unsigned number, unsigned step,
                bool from_itself)
 {
-    const struct queued message = {line, number, 0};
-    if (!actor->alive || !find_port(actor, number)) {
-        oracle->gone[line] = true;
+    const struct queued message = {step, number, 0};
+    if (!isolate->alive || !find_port(isolate, number)) {
+        oracle->gone[step] = true;
         return 0;
     }
-    if (counted(&actor->mailbox) + counted(&actor->waiting) < actor->casting.limit) {
-        push(&actor->mailbox, message);
+    if (counted(&isolate->mailbox) + counted(&isolate->waiting) < isolate->settings.limit) {
+        push(&isolate->mailbox, message);
         return 0;
     }
-    if (actor->casting.when_full == LC_FULL_DROP_OLDEST) {
-        struct list *oldest = counted(&actor->waiting) > 0 ? &actor->waiting : &actor->mailbox;
-        oracle->gone[take(oldest, find(oldest, 0)).line] = true;
-        push(&actor->mailbox, message);
+    if (isolate->settings.when_full == LC_FULL_DROP_OLDEST) {
+        struct list *oldest =
+            counted(&isolate->waiting) > 0 ? &isolate->waiting : &isolate->mailbox;
+        oracle->gone[take(oldest, find(oldest, 0)).step] = true;
+        push(&isolate->mailbox, message);
         return 0;
     }
-    oracle->gone[line] = true; /* it is the sender's */
-    if (actor->casting.when_full == LC_FULL_REFUSE)
+    oracle->gone[step] = true; /* it is the sender's */
+    if (isolate->settings.when_full == LC_FULL_REFUSE)
         return -ENOBUFS;
     return from_itself ? -EDEADLK : -ETIMEDOUT;
 }
 
-int oracle_send(struct oracle *oracle, int index, int place, unsigned line, bool from_itself)
+int oracle_send(struct oracle *oracle, int index, int place, unsigned step, bool from_itself)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    unsigned number = actor->ports[place].number;
+    struct model_isolate *isolate = &oracle->isolates[index];
+    unsigned number = isolate->ports[place].number;
     if (number == 0) {
-        oracle->gone[line] = true;
+        oracle->gone[step] = true;
         return -EINVAL;
     }
-    return put(oracle, actor, number, line, from_itself);
+    return put(oracle, isolate, number, step, from_itself);
 }
 
-int oracle_pause(struct oracle *oracle, int actor, int key)
+int oracle_pause(struct oracle *oracle, int isolate, int key)
 {
-    if (!oracle->actors[actor].alive)
+    if (!oracle->isolates[isolate].alive)
         return -ESRCH;
-    oracle->actors[actor].paused[key] = true;
+    oracle->isolates[isolate].paused[key] = true;
     return 0;
 }
 
-int oracle_resume(struct oracle *oracle, int actor, int key)
+int oracle_resume(struct oracle *oracle, int isolate, int key)
 {
-    if (!oracle->actors[actor].alive)
+    if (!oracle->isolates[isolate].alive)
         return -ESRCH;
-    bool was = oracle->actors[actor].paused[key];
-    oracle->actors[actor].paused[key] = false;
+    bool was = oracle->isolates[isolate].paused[key];
+    oracle->isolates[isolate].paused[key] = false;
     return was ? 0 : -ENOENT;
 }
 
-int oracle_ping(struct oracle *oracle, int index, int watcher, unsigned line, bool next_event)
+int oracle_ping(struct oracle *oracle, int index, int watcher, unsigned step, bool next_event)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    if (!actor->alive) {
-        oracle->gone[line] = true;
+    struct model_isolate *isolate = &oracle->isolates[index];
+    if (!isolate->alive) {
+        oracle->gone[step] = true;
         return -ESRCH;
     }
     if (next_event)
-        push(&actor->control, (struct queued){line, (unsigned)watcher, 0});
+        push(&isolate->control, (struct queued){step, (unsigned)watcher, 0});
     else
-        expect(actor, watcher, SIGHT_PING, line);
+        expect(isolate, watcher, SIGHT_PING, step);
     return 0;
 }
 
-int oracle_kill(struct oracle *oracle, int actor, bool at_once)
+int oracle_kill(struct oracle *oracle, int isolate, bool at_once)
 {
-    if (!oracle->actors[actor].alive)
+    if (!oracle->isolates[isolate].alive)
         return -ESRCH;
     if (at_once)
-        oracle->actors[actor].killed_now = true;
+        oracle->isolates[isolate].killed_now = true;
     else
-        oracle->actors[actor].killed = true;
+        oracle->isolates[isolate].killed = true;
     return 0;
 }
 
-int oracle_set_fatal(struct oracle *oracle, int actor, bool fatal)
+int oracle_set_fatal(struct oracle *oracle, int isolate, bool fatal)
 {
-    if (!oracle->actors[actor].alive)
+    if (!oracle->isolates[isolate].alive)
         return -ESRCH;
-    oracle->actors[actor].survives = !fatal;
+    oracle->isolates[isolate].survives = !fatal;
     return 0;
 }
 
-int oracle_listen_exit(struct oracle *oracle, int index, int watcher, unsigned line)
+int oracle_listen_exit(struct oracle *oracle, int index, int watcher, unsigned step)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    if (!actor->alive) {
-        oracle->gone[line] = true;
+    struct model_isolate *isolate = &oracle->isolates[index];
+    if (!isolate->alive) {
+        oracle->gone[step] = true;
         return -ESRCH;
     }
-    if (actor->exit_lines[watcher] >= 0)
-        oracle->gone[actor->exit_lines[watcher]] = true;
-    actor->exit_lines[watcher] = (int)line;
+    if (isolate->exit_steps[watcher] >= 0)
+        oracle->gone[isolate->exit_steps[watcher]] = true;
+    isolate->exit_steps[watcher] = (int)step;
     return 0;
 }
 
 int oracle_unlisten_exit(struct oracle *oracle, int index, int watcher)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    if (!actor->alive)
+    struct model_isolate *isolate = &oracle->isolates[index];
+    if (!isolate->alive)
         return -ESRCH;
-    if (actor->exit_lines[watcher] < 0)
+    if (isolate->exit_steps[watcher] < 0)
         return -ENOENT;
-    oracle->gone[actor->exit_lines[watcher]] = true;
-    actor->exit_lines[watcher] = -1;
+    oracle->gone[isolate->exit_steps[watcher]] = true;
+    isolate->exit_steps[watcher] = -1;
     return 0;
 }
 
-int oracle_listen_error(struct oracle *oracle, int actor, int watcher)
+int oracle_listen_error(struct oracle *oracle, int isolate, int watcher)
 {
-    if (!oracle->actors[actor].alive)
+    if (!oracle->isolates[isolate].alive)
         return -ESRCH;
-    oracle->actors[actor].hears_errors[watcher] = true;
+    oracle->isolates[isolate].hears_errors[watcher] = true;
     return 0;
 }
 
-int oracle_unlisten_error(struct oracle *oracle, int actor, int watcher)
+int oracle_unlisten_error(struct oracle *oracle, int isolate, int watcher)
 {
-    if (!oracle->actors[actor].alive)
+    if (!oracle->isolates[isolate].alive)
         return -ESRCH;
-    bool heard = oracle->actors[actor].hears_errors[watcher];
-    oracle->actors[actor].hears_errors[watcher] = false;
+    bool heard = oracle->isolates[isolate].hears_errors[watcher];
+    oracle->isolates[isolate].hears_errors[watcher] = false;
     return heard ? 0 : -ENOENT;
 }
 
 int oracle_end_hold(struct oracle *oracle, int index)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    if (!actor->alive)
+    struct model_isolate *isolate = &oracle->isolates[index];
+    if (!isolate->alive)
         return -ESRCH;
-    if (is_held_at_start(actor))
-        actor->hold_at_start = false;
-    else if (is_held_at_exit(actor))
-        actor->hold_at_exit = false;
+    if (is_held_at_start(isolate))
+        isolate->hold_at_start = false;
+    else if (is_held_at_exit(isolate))
+        isolate->hold_at_exit = false;
     else
         return -ENOENT;
     return 0;
@@ -317,32 +318,32 @@ int oracle_end_hold(struct oracle *oracle, int index)
 
 void oracle_group_down(struct oracle *oracle)
 {
-    for (int i = 0; i < ACTORS; i++) {
-        struct model_actor *actor = &oracle->actors[i];
-        if (!actor->casting.in_group)
+    for (int i = 0; i < ISOLATES; i++) {
+        struct model_isolate *isolate = &oracle->isolates[i];
+        if (!isolate->settings.in_group)
             continue;
-        actor->killed = true;
-        actor->hold_at_start = actor->hold_at_exit = false;
+        isolate->killed = true;
+        isolate->hold_at_start = isolate->hold_at_exit = false;
     }
 }
 
 /* ---- timers ---- */
 
-int oracle_start_alarm(struct oracle *oracle, int index, int at, int place, unsigned line)
+int oracle_start_alarm(struct oracle *oracle, int index, int at, int place, unsigned step)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    if (actor->ports[place].number == 0) {
-        oracle->gone[oracle->lines[line].load] = true;
+    struct model_isolate *isolate = &oracle->isolates[index];
+    if (isolate->ports[place].number == 0) {
+        oracle->gone[oracle->steps[step].load] = true;
         return -EINVAL;
     }
-    const struct line *started = &oracle->lines[line];
-    actor->alarms[at] = (struct model_alarm){
+    const struct step *started = &oracle->steps[step];
+    isolate->alarms[at] = (struct model_alarm){
         .armed = true,
         .foreign = at == ALARMS,
-        .generation = actor->generation,
-        .number = actor->ports[place].number,
-        .started = line,
-        .line = started->load,
+        .generation = isolate->generation,
+        .number = isolate->ports[place].number,
+        .started = step,
+        .step = started->load,
         .due = started->due,
         .period = started->period,
     };
@@ -355,16 +356,16 @@ static bool has_tick(const struct list *list, const struct model_alarm *alarm)
 }
 
 /* It goes in whatever the limit is, unless the one before is still there. */
-static void tick(struct model_actor *actor, const struct model_alarm *alarm)
+static void tick(struct model_isolate *isolate, const struct model_alarm *alarm)
 {
-    if (!has_tick(&actor->mailbox, alarm) && !has_tick(&actor->waiting, alarm))
-        push(&actor->mailbox, (struct queued){alarm->line, alarm->number, alarm->started});
+    if (!has_tick(&isolate->mailbox, alarm) && !has_tick(&isolate->waiting, alarm))
+        push(&isolate->mailbox, (struct queued){alarm->step, alarm->number, alarm->started});
 }
 
-int oracle_cancel_alarm(struct oracle *oracle, int actor, int at)
+int oracle_cancel_alarm(struct oracle *oracle, int isolate, int at)
 {
-    struct model_alarm *alarm = &oracle->actors[actor].alarms[at];
-    struct list *lists[] = {&oracle->actors[actor].mailbox, &oracle->actors[actor].waiting};
+    struct model_alarm *alarm = &oracle->isolates[isolate].alarms[at];
+    struct list *lists[] = {&oracle->isolates[isolate].mailbox, &oracle->isolates[isolate].waiting};
     bool prevented = alarm->armed;
     for (int i = 0; i < 2; i++)
         if (alarm->started && has_tick(lists[i], alarm)) {
@@ -373,279 +374,281 @@ int oracle_cancel_alarm(struct oracle *oracle, int actor, int at)
         }
     alarm->armed = false;
     if (prevented)
-        oracle->gone[alarm->line] = true;
+        oracle->gone[alarm->step] = true;
     return prevented;
 }
 
-static void fire_one(struct oracle *oracle, struct model_actor *actor, struct model_alarm *alarm)
+static void fire_one(struct oracle *oracle, struct model_isolate *isolate,
+                     struct model_alarm *alarm)
 {
-    bool open =
-        actor->alive && actor->generation == alarm->generation && find_port(actor, alarm->number);
+    bool open = isolate->alive && isolate->generation == alarm->generation &&
+                find_port(isolate, alarm->number);
     if (open)
-        tick(actor, alarm);
+        tick(isolate, alarm);
     else
-        oracle->gone[alarm->line] = true;
+        oracle->gone[alarm->step] = true;
     alarm->due += alarm->period;
     alarm->armed = alarm->period > 0 && open;
 }
 
 void oracle_fire(struct oracle *oracle)
 {
-    for (int i = 0; i < ACTORS; i++)
+    for (int i = 0; i < ISOLATES; i++)
         for (int at = 0; at <= ALARMS; at++) {
-            struct model_alarm *alarm = &oracle->actors[i].alarms[at];
+            struct model_alarm *alarm = &oracle->isolates[i].alarms[at];
             if (alarm->armed && alarm->due == oracle->slot)
-                fire_one(oracle, &oracle->actors[i], alarm);
+                fire_one(oracle, &oracle->isolates[i], alarm);
         }
 }
 
 /* ---- its end ---- */
 
-static void say_last(struct model_actor *actor)
+static void say_last(struct model_isolate *isolate)
 {
-    if (actor->last)
-        expect(actor, actor->last_watcher, SIGHT_LAST, actor->last);
-    actor->last = 0;
+    if (isolate->last)
+        expect(isolate, isolate->last_watcher, SIGHT_LAST, isolate->last);
+    isolate->last = 0;
 }
 
 static void end(struct oracle *oracle, int index)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    actor->alive = false;
-    drop_all(oracle, &actor->mailbox);
-    drop_all(oracle, &actor->waiting);
+    struct model_isolate *isolate = &oracle->isolates[index];
+    isolate->alive = false;
+    drop_all(oracle, &isolate->mailbox);
+    drop_all(oracle, &isolate->waiting);
     for (int i = 0; i < ALARMS; i++)
         oracle_cancel_alarm(oracle, index, i);
-    say_last(actor);
+    say_last(isolate);
     for (int i = 0; i < WATCHERS; i++)
-        if (actor->exit_lines[i] >= 0)
-            expect(actor, i, SIGHT_EXIT, (unsigned)actor->exit_lines[i]);
+        if (isolate->exit_steps[i] >= 0)
+            expect(isolate, i, SIGHT_EXIT, (unsigned)isolate->exit_steps[i]);
 }
 
-static void fail(struct model_actor *actor, unsigned line)
+static void fail(struct model_isolate *isolate, unsigned step)
 {
     for (int i = 0; i < WATCHERS; i++)
-        if (actor->hears_errors[i])
-            expect(actor, i, SIGHT_ERROR, line);
-    if (!actor->survives)
-        actor->fatal = true;
+        if (isolate->hears_errors[i])
+            expect(isolate, i, SIGHT_ERROR, step);
+    if (!isolate->survives)
+        isolate->fatal = true;
 }
 
-/* ---- lines ---- */
+/* ---- steps ---- */
 
 /* The next note, which must be this one. NULL: it is not. */
-static const struct note *read_note(struct oracle *oracle, struct model_actor *actor, unsigned line,
-                                    bool deferred)
+static const struct note *read_note(struct oracle *oracle, struct model_isolate *isolate,
+                                    unsigned step, bool deferred)
 {
-    const struct note *note = &actor->notes[actor->read_count];
-    bool there =
-        actor->read_count < actor->note_count && note->line == line && note->deferred == deferred;
+    const struct note *note = &isolate->notes[isolate->read_count];
+    bool there = isolate->read_count < isolate->note_count && note->step == step &&
+                 note->deferred == deferred;
     oracle_claim(oracle, there, "what an isolate has done, or its order");
-    actor->read_count += there;
+    isolate->read_count += there;
     return there ? note : NULL;
 }
 
-static int open_port(struct model_actor *actor, const struct line *line)
+static int open_port(struct model_isolate *isolate, const struct step *step)
 {
-    struct model_port *port = &actor->ports[line->place];
+    struct model_port *port = &isolate->ports[step->place];
     if (port->open)
         return -EEXIST;
-    port->number = ++actor->ports_opened;
+    port->number = ++isolate->ports_opened;
     port->open = true;
-    port->weak = line->act == ACT_OPEN_WEAK;
-    port->deaf = line->act == ACT_OPEN_DEAF;
-    actor->uneven |= port->deaf;
+    port->weak = step->operation == DO_OPEN_WEAK;
+    port->deaf = step->operation == DO_OPEN_DEAF;
+    isolate->uneven |= port->deaf;
     return 0;
 }
 
-static int change_port(struct oracle *oracle, struct model_actor *actor, const struct line *line)
+static int change_port(struct oracle *oracle, struct model_isolate *isolate,
+                       const struct step *step)
 {
-    struct model_port *port = &actor->ports[line->place];
+    struct model_port *port = &isolate->ports[step->place];
     if (!port->open)
         return -EBADF;
-    if (line->act == ACT_WEAKEN || line->act == ACT_STRENGTHEN) {
-        port->weak = line->act == ACT_WEAKEN;
-    } else if (line->act == ACT_CLOSE) {
+    if (step->operation == DO_WEAKEN || step->operation == DO_STRENGTHEN) {
+        port->weak = step->operation == DO_WEAKEN;
+    } else if (step->operation == DO_CLOSE) {
         port->open = false;
-        drop_those_for(oracle, &actor->mailbox, port->number);
-        drop_those_for(oracle, &actor->waiting, port->number);
+        drop_those_for(oracle, &isolate->mailbox, port->number);
+        drop_those_for(oracle, &isolate->waiting, port->number);
     } else {
-        port->deaf = line->act == ACT_IGNORE;
-        actor->uneven |= port->deaf;
+        port->deaf = step->operation == DO_IGNORE;
+        isolate->uneven |= port->deaf;
         if (!port->deaf)
-            bring(actor, port->number);
+            bring(isolate, port->number);
     }
     return 0;
 }
 
-static int send(struct oracle *oracle, int index, const struct line *line)
+static int send(struct oracle *oracle, int index, const struct step *step)
 {
-    struct model_actor *other = &oracle->actors[line->other];
-    if (line->other == index)
-        return oracle_send(oracle, index, line->other_place, line->load, true);
-    if (other->known_generation != line->generation || other->known_to_refuse ||
-        other->known_ports[line->other_place] == 0)
+    struct model_isolate *other = &oracle->isolates[step->other];
+    if (step->other == index)
+        return oracle_send(oracle, index, step->other_place, step->load, true);
+    if (other->known_generation != step->generation || other->known_to_refuse ||
+        other->known_ports[step->other_place] == 0)
         return -EXDEV;
-    oracle->crossings[line->load] = (struct crossing){
+    oracle->crossings[step->load] = (struct crossing){
         true,
         index,
-        line->other,
-        line->generation,
-        other->known_ports[line->other_place],
+        step->other,
+        step->generation,
+        other->known_ports[step->other_place],
         ++oracle->stamps,
     };
     return 0;
 }
 
-/* What the line does, and is to give. */
+/* What the step does, and is to give. */
 static int apply(struct oracle *oracle, int index, unsigned at)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    const struct line *line = &oracle->lines[at];
-    switch (line->act) {
-    case ACT_OPEN:
-    case ACT_OPEN_WEAK:
-    case ACT_OPEN_DEAF:
-        return open_port(actor, line);
-    case ACT_CLOSE:
-    case ACT_LISTEN:
-    case ACT_IGNORE:
-    case ACT_WEAKEN:
-    case ACT_STRENGTHEN:
-        return change_port(oracle, actor, line);
-    case ACT_START_ALARM:
-        if (line->due <= oracle->slot) {
-            oracle->gone[line->load] = true;
+    struct model_isolate *isolate = &oracle->isolates[index];
+    const struct step *step = &oracle->steps[at];
+    switch (step->operation) {
+    case DO_OPEN:
+    case DO_OPEN_WEAK:
+    case DO_OPEN_DEAF:
+        return open_port(isolate, step);
+    case DO_CLOSE:
+    case DO_LISTEN:
+    case DO_IGNORE:
+    case DO_WEAKEN:
+    case DO_STRENGTHEN:
+        return change_port(oracle, isolate, step);
+    case DO_START_ALARM:
+        if (step->due <= oracle->slot) {
+            oracle->gone[step->load] = true;
             return -ETIME;
         }
-        return oracle_start_alarm(oracle, index, line->place, line->other_place, at);
-    case ACT_CANCEL_ALARM:
-        return oracle_cancel_alarm(oracle, index, line->place);
-    case ACT_SEND:
-        return send(oracle, index, line);
-    case ACT_PAUSE:
-        return oracle_pause(oracle, index, line->place);
-    case ACT_PING:
-        return oracle_ping(oracle, index, line->place, line->load, line->flag);
-    case ACT_DEFER:
-        actor->deferred[actor->deferred_count++] = at;
+        return oracle_start_alarm(oracle, index, step->place, step->other_place, at);
+    case DO_CANCEL_ALARM:
+        return oracle_cancel_alarm(oracle, index, step->place);
+    case DO_SEND:
+        return send(oracle, index, step);
+    case DO_PAUSE:
+        return oracle_pause(oracle, index, step->place);
+    case DO_PING:
+        return oracle_ping(oracle, index, step->place, step->load, step->flag);
+    case DO_DEFER:
+        isolate->deferred[isolate->deferred_count++] = at;
         return 0;
-    case ACT_KEEP:
-        oracle->gone[at] |= actor->handled == at && line->moved;
-        return actor->handled == at && line->moved;
-    case ACT_FATAL:
-        return oracle_set_fatal(oracle, index, line->flag);
-    case ACT_SPAWN:
-        if (oracle->actors[line->other].generation != line->generation)
+    case DO_KEEP:
+        oracle->gone[at] |= isolate->handled == at && step->moved;
+        return isolate->handled == at && step->moved;
+    case DO_FATAL:
+        return oracle_set_fatal(oracle, index, step->flag);
+    case DO_SPAWN:
+        if (oracle->isolates[step->other].generation != step->generation)
             return -EXDEV;
-        return oracle_spawn(oracle, line->other, &oracle->castings[line->other]);
-    case ACT_KILL:
+        return oracle_spawn(oracle, step->other, &oracle->settings[step->other]);
+    case DO_KILL:
         return oracle_kill(oracle, index, false);
-    case ACT_NOTHING:
-    case ACT_WAIT:
-    case ACT_BREATHE:
+    case DO_NOTHING:
+    case DO_WAIT:
+    case DO_BREATHE:
         return 0;
-    case ACT_KILL_NOW:
-        actor->killed_now = true;
+    case DO_KILL_NOW:
+        isolate->killed_now = true;
         break;
-    case ACT_FAIL:
-    case ACT_THROW:
-        fail(actor, at);
+    case DO_FAIL:
+    case DO_THROW:
+        fail(isolate, at);
         break;
-    case ACT_EXIT:
-        actor->exiting = true;
-        actor->last = line->load;
-        actor->last_watcher = line->place;
+    case DO_EXIT:
+        isolate->exiting = true;
+        isolate->last = step->load;
+        isolate->last_watcher = step->place;
         break;
     }
     return NO_RESULT;
 }
 
 /* The event is over: deferred calls, the last first, and the message. */
-static void finish(struct oracle *oracle, struct model_actor *actor)
+static void finish(struct oracle *oracle, struct model_isolate *isolate)
 {
-    while (actor->deferred_count > 0)
-        read_note(oracle, actor, actor->deferred[--actor->deferred_count], true);
-    oracle->gone[actor->handled] = true;
-    actor->busy = false;
+    while (isolate->deferred_count > 0)
+        read_note(oracle, isolate, isolate->deferred[--isolate->deferred_count], true);
+    oracle->gone[isolate->handled] = true;
+    isolate->busy = false;
 }
 
 /* Does a chain from `at` on. */
-static void play(struct oracle *oracle, int index, unsigned at)
+static void run(struct oracle *oracle, int index, unsigned at)
 {
-    struct model_actor *actor = &oracle->actors[index];
+    struct model_isolate *isolate = &oracle->isolates[index];
     while (at && !oracle->wrong) {
-        const struct line *line = &oracle->lines[at];
-        actor->busy_note = actor->read_count;
-        const struct note *note = read_note(oracle, actor, at, false);
+        const struct step *step = &oracle->steps[at];
+        isolate->busy_note = isolate->read_count;
+        const struct note *note = read_note(oracle, isolate, at, false);
         if (!note)
             break;
-        if (line->act == ACT_WAIT) {
-            actor->busy = true;
-            actor->going_on = line->next;
+        if (step->operation == DO_WAIT) {
+            isolate->busy = true;
+            isolate->going_on = step->next;
             return;
         }
-        if (line->act == ACT_START_ALARM)
-            oracle_cancel_alarm(oracle, index, line->place);
+        if (step->operation == DO_START_ALARM)
+            oracle_cancel_alarm(oracle, index, step->place);
         bool failed = oracle->faulty && note->result == -ENOMEM;
         int result = failed ? -ENOMEM : apply(oracle, index, at);
         if (failed)
-            oracle->gone[line->act == ACT_SPAWN ? oracle->castings[line->other].exit_line
-                                                : line->load] = true;
+            oracle->gone[step->operation == DO_SPAWN ? oracle->settings[step->other].exit_step
+                                                     : step->load] = true;
         if (result != note->result && !oracle->wrong)
             oracle_claim(oracle, false, "what a call in an isolate returned");
-        at = result == NO_RESULT ? 0 : line->next;
+        at = result == NO_RESULT ? 0 : step->next;
     }
-    finish(oracle, actor);
+    finish(oracle, isolate);
 }
 
 /* Back from a wait; unless a kill at once came during the wait. */
 static void go_on(struct oracle *oracle, int index)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    int result = actor->notes[actor->busy_note].result;
-    actor->busy = false;
-    oracle_claim(oracle, result == (actor->killed_now ? NO_RESULT : 0),
+    struct model_isolate *isolate = &oracle->isolates[index];
+    int result = isolate->notes[isolate->busy_note].result;
+    isolate->busy = false;
+    oracle_claim(oracle, result == (isolate->killed_now ? NO_RESULT : 0),
                  "whether a handler went on after its wait");
-    play(oracle, index, actor->killed_now ? 0 : actor->going_on);
+    run(oracle, index, isolate->killed_now ? 0 : isolate->going_on);
 }
 
 /* @return whether there was anything to do. */
 static bool run_one(struct oracle *oracle, int index)
 {
-    struct model_actor *actor = &oracle->actors[index];
-    if (!actor->alive || actor->busy)
+    struct model_isolate *isolate = &oracle->isolates[index];
+    if (!isolate->alive || isolate->busy)
         return false;
-    if (actor->control.count > 0) {
-        struct queued ping = take(&actor->control, 0);
-        expect(actor, (int)ping.number, SIGHT_PING, ping.line);
+    if (isolate->control.count > 0) {
+        struct queued ping = take(&isolate->control, 0);
+        expect(isolate, (int)ping.number, SIGHT_PING, ping.step);
         return true;
     }
-    if (is_over(actor)) {
-        bool says = actor->last != 0;
-        if (actor->hold_at_exit)
-            say_last(actor);
-        if (actor->hold_at_exit)
+    if (is_over(isolate)) {
+        bool says = isolate->last != 0;
+        if (isolate->hold_at_exit)
+            say_last(isolate);
+        if (isolate->hold_at_exit)
             return says;
         end(oracle, index);
         return true;
     }
-    if (is_held_at_start(actor) || is_paused(actor))
+    if (is_held_at_start(isolate) || is_paused(isolate))
         return false;
-    if (!actor->entered) {
-        actor->entered = true;
-        actor->handled = 0;
-        play(oracle, index, actor->casting.entry);
+    if (!isolate->entered) {
+        isolate->entered = true;
+        isolate->handled = 0;
+        run(oracle, index, isolate->settings.entry);
         return true;
     }
-    if (actor->mailbox.count == 0)
+    if (isolate->mailbox.count == 0)
         return false;
-    struct queued message = take(&actor->mailbox, 0);
-    if (find_port(actor, message.number)->deaf) {
-        push(&actor->waiting, message);
+    struct queued message = take(&isolate->mailbox, 0);
+    if (find_port(isolate, message.number)->deaf) {
+        push(&isolate->waiting, message);
     } else {
-        actor->handled = message.line;
-        play(oracle, index, message.line);
+        isolate->handled = message.step;
+        run(oracle, index, message.step);
     }
     return true;
 }
@@ -655,8 +658,8 @@ void oracle_run(struct oracle *oracle, bool waits_over)
     bool any = true;
     while (any && !oracle->wrong) {
         any = false;
-        for (int i = 0; i < ACTORS && !oracle->wrong; i++) {
-            if (waits_over && oracle->actors[i].alive && oracle->actors[i].busy) {
+        for (int i = 0; i < ISOLATES && !oracle->wrong; i++) {
+            if (waits_over && oracle->isolates[i].alive && oracle->isolates[i].busy) {
                 go_on(oracle, i);
                 any = true;
             }
@@ -667,18 +670,18 @@ void oracle_run(struct oracle *oracle, bool waits_over)
 
 void oracle_settle(struct oracle *oracle)
 {
-    for (int i = 0; i < ACTORS; i++) {
-        struct model_actor *actor = &oracle->actors[i];
-        oracle_claim(oracle, actor->read_count == actor->note_count,
+    for (int i = 0; i < ISOLATES; i++) {
+        struct model_isolate *isolate = &oracle->isolates[i];
+        oracle_claim(oracle, isolate->read_count == isolate->note_count,
                      "that an isolate has done nothing more");
-        if (!actor->busy)
-            actor->note_count = actor->read_count = 0;
-        actor->known_generation = actor->generation;
-        actor->known_to_refuse = actor->casting.limit != LC_MAILBOX_UNLIMITED;
+        if (!isolate->busy)
+            isolate->note_count = isolate->read_count = 0;
+        isolate->known_generation = isolate->generation;
+        isolate->known_to_refuse = isolate->settings.limit != LC_MAILBOX_UNLIMITED;
         for (int place = 0; place < PLACES; place++)
-            actor->known_ports[place] = actor->ports[place].number;
+            isolate->known_ports[place] = isolate->ports[place].number;
         for (int watcher = 0; watcher < WATCHERS; watcher++)
-            actor->expected_count[watcher] = actor->seen_count[watcher] = 0;
+            isolate->expected_count[watcher] = isolate->seen_count[watcher] = 0;
     }
 }
 
@@ -693,16 +696,16 @@ static bool may_be_lost(const struct oracle *oracle, const struct expected *expe
 static void lose(struct oracle *oracle, const struct expected *expected)
 {
     if (expected->sight != SIGHT_ERROR) /* that is told of, not carried */
-        oracle->gone[expected->line] = true;
+        oracle->gone[expected->step] = true;
 }
 
-bool oracle_see(struct oracle *oracle, int watcher, unsigned line, bool error)
+bool oracle_see(struct oracle *oracle, int watcher, unsigned step, bool error)
 {
-    struct model_actor *actor = &oracle->actors[oracle->lines[line].actor];
-    while (actor->seen_count[watcher] < actor->expected_count[watcher]) {
-        const struct expected *next = &actor->expected[watcher][actor->seen_count[watcher]++];
-        if (next->line == line && (next->sight == SIGHT_ERROR) == error) {
-            oracle->gone[line] |= !error;
+    struct model_isolate *isolate = &oracle->isolates[oracle->steps[step].isolate];
+    while (isolate->seen_count[watcher] < isolate->expected_count[watcher]) {
+        const struct expected *next = &isolate->expected[watcher][isolate->seen_count[watcher]++];
+        if (next->step == step && (next->sight == SIGHT_ERROR) == error) {
+            oracle->gone[step] |= !error;
             return true;
         }
         if (!may_be_lost(oracle, next))
@@ -715,34 +718,34 @@ bool oracle_see(struct oracle *oracle, int watcher, unsigned line, bool error)
 bool oracle_all_seen(struct oracle *oracle)
 {
     bool all = true;
-    for (int i = 0; i < ACTORS; i++) {
-        const struct model_actor *actor = &oracle->actors[i];
+    for (int i = 0; i < ISOLATES; i++) {
+        const struct model_isolate *isolate = &oracle->isolates[i];
         for (int watcher = 0; watcher < WATCHERS; watcher++)
-            for (size_t at = actor->seen_count[watcher]; at < actor->expected_count[watcher];
+            for (size_t at = isolate->seen_count[watcher]; at < isolate->expected_count[watcher];
                  at++) {
-                all &= may_be_lost(oracle, &actor->expected[watcher][at]);
-                lose(oracle, &actor->expected[watcher][at]);
+                all &= may_be_lost(oracle, &isolate->expected[watcher][at]);
+                lose(oracle, &isolate->expected[watcher][at]);
             }
     }
     return all;
 }
 
-/* ---- messages between actors ---- */
+/* ---- messages between isolates ---- */
 
-bool oracle_is_dropped(const struct oracle *oracle, unsigned line)
+bool oracle_is_dropped(const struct oracle *oracle, unsigned step)
 {
-    const struct crossing *crossing = &oracle->crossings[line];
-    const struct model_actor *to = &oracle->actors[crossing->to];
+    const struct crossing *crossing = &oracle->crossings[step];
+    const struct model_isolate *to = &oracle->isolates[crossing->to];
     if (!to->alive || to->generation != crossing->generation)
         return true;
-    return !find_port((struct model_actor *)(uintptr_t)to, crossing->number);
+    return !find_port((struct model_isolate *)(uintptr_t)to, crossing->number);
 }
 
-bool oracle_is_due(const struct oracle *oracle, unsigned line)
+bool oracle_is_due(const struct oracle *oracle, unsigned step)
 {
-    const struct crossing *crossing = &oracle->crossings[line];
-    const struct model_actor *to = &oracle->actors[crossing->to];
-    if (oracle_is_dropped(oracle, line) || is_paused(to) || is_over(to) || to->busy || !to->entered)
+    const struct crossing *crossing = &oracle->crossings[step];
+    const struct model_isolate *to = &oracle->isolates[crossing->to];
+    if (oracle_is_dropped(oracle, step) || is_paused(to) || is_over(to) || to->busy || !to->entered)
         return false;
-    return !find_port((struct model_actor *)(uintptr_t)to, crossing->number)->deaf;
+    return !find_port((struct model_isolate *)(uintptr_t)to, crossing->number)->deaf;
 }
