@@ -180,7 +180,7 @@ $(GDB_PROGRAMS): tests/gdb/fibers.c $(STATIC) $(SHARED)
 	    $(LIBS) $(BSD_LIBS)
 
 # What the bench runs beside the library. A peer that cannot be built is missing in its table, and the rest is measured.
-# The Go compiler keeps its cache here too, asks no network and heeds no setting of the user's.
+# The Go compiler keeps its cache here too, asks no network and reads no setting of the user.
 GO_PEERS := $(BUILD)/bench-peers/go $(BUILD)/bench-peers/kv
 $(GO_PEERS): private export GOCACHE = $(abspath $(BUILD))/bench-peers/cache
 $(GO_PEERS): private export GOPATH = $(GOCACHE)/path
@@ -313,7 +313,7 @@ docs: deps-docs ## make the reference, HTML and man pages, in build/docs
 	@find $(BUILD)/docs/man -name '*.3' ! -name '*.h.3' ! -iname 'lc_*' -delete # pages of single members
 	@echo 'The reference: $(BUILD)/docs/html/index.html'
 
-graph: deps-run deps-docs ## draw the graph of a running ledger anew, docs/ledger-graph.svg
+graph: deps-run deps-docs ## draw the graph of a running ledger again, docs/ledger-graph.svg
 	$(build) $(BUILD)/examples/ledger
 	@docs/ledger-graph $(BUILD)/examples/ledger >$(BUILD)/ledger-graph.svg
 	@mv $(BUILD)/ledger-graph.svg docs/ledger-graph.svg

@@ -1,8 +1,8 @@
 /*
- * bench.c: the bench program: all figures, or those whose name holds the word given. LC_BENCH_SECONDS is the time for
- * all of them together. Prints a line for each figure and writes the same to BUILD/bench.tsv: name, ours, peer, peer's
- * value, ratio; nanoseconds, bytes or counts, medians. Of several peers the table has the fastest; the others are only
- * printed.
+ * bench.c: the bench program: all figures, or those with the given word in their names.
+ * LC_BENCH_SECONDS is the time for all of them together. Prints a line for each figure and writes
+ * the same to BUILD/bench.tsv: name, ours, peer, peer's value, ratio; nanoseconds, bytes or counts,
+ * medians. Of several peers the table has the fastest; the others are only printed.
  */
 #include "bench/bench.h"
 

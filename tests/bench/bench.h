@@ -1,9 +1,9 @@
 /*
  * bench.h: measuring ways of doing the same work side by side, and telling the medians.
  *
- * The peer of a figure is a function of the bench, or a program of peers.h. A figure measured with a number of threads
- * says so at the end of its name, "_1t" or "_2t": our samples are then taken in a fiber of an executor with as many, one
- * of which is the bench's own.
+ * The peer of a figure is a function of the bench, or a program of peers.h. A figure measured with
+ * a number of threads says so at the end of its name, "_1t" or "_2t": our samples are then taken in
+ * a fiber of an executor with as many, one of which is the bench's own.
  */
 #ifndef LIFECYCLE_TESTS_BENCH_H
 #define LIFECYCLE_TESTS_BENCH_H
@@ -12,7 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Does some of the work once and tells how long one unit of it took, in nanoseconds, or what it occupies, in bytes. */
+/*
+ * Does some of the work once and tells how long one unit of it took, in nanoseconds, or what it
+ * occupies, in bytes.
+ */
 typedef double (*bench_sample)(size_t n);
 
 /* One row of the table. */
@@ -60,8 +63,8 @@ void bench_tree(void);
 void bench_isolates(void);
 
 /*
- * Samples that are taken in a process of their own, see elsewhere.c: which is the bench, called with one of these words
- * and a number. What it then does returns the process's exit status.
+ * Samples that are taken in a process of their own, see elsewhere.c: which is the bench, called
+ * with one of these words and a number. What it then does returns the process's exit status.
  */
 #define BENCH_PARK "--park"
 int bench_park(unsigned threads);

@@ -29,7 +29,7 @@ static void become_ready(struct lc__engine *engine, struct lc__engine_node *node
     take_actions(engine);
 }
 
-/* ---- a graph of three, whose middle fails, ends, is judged, and is ready anew ---- */
+/* ---- a graph of three, whose middle fails, ends, is judged, and is ready again ---- */
 
 enum { CHAIN = 3, CHAIN_EVENTS = 4 };
 
@@ -94,7 +94,7 @@ static double graph_event(size_t n)
     return took / (double)(n * CHAIN_EVENTS);
 }
 
-/* ---- a tree, a leaf of which dies and is healthy anew ---- */
+/* ---- a tree: a leaf dies and is healthy again ---- */
 
 enum { LEAF_EVENTS = 2 };
 

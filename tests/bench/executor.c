@@ -36,8 +36,9 @@ double bench_in_fiber(unsigned threads, double (*take)(const struct bench_figure
     options.name = "bench";
     options.threads = threads;
     /*
-     * A sample keeps its thread on purpose. But there is a monitor, as by default: in a process of one thread the C
-     * library would spare itself half of the cost of its locks, which no program with a monitor sees.
+     * A sample keeps its thread on purpose. But there is a monitor, as by default: in a process of
+     * one thread the C library would spare itself half of the cost of its locks, which no program
+     * with a monitor sees.
      */
     options.stall_limit = 60 * LC_SECOND;
     lc_error *error = lc_executor_new(&options, &executor);

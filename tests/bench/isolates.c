@@ -1,10 +1,10 @@
 /*
- * isolates.c: isolates: spawning them, what a million idle ones occupy, and messages from one to the
- * other. All messages carry eight bytes, a number that the receiver reads and checks.
+ * isolates.c: isolates: spawning them, what a million idle ones occupy, and messages from one to
+ * the other. All messages carry eight bytes, a number that the receiver reads and checks.
  *
  * A sender runs ahead of its receiver by no more than DEPTH messages, where one sends to one: then
  * it is parked, as by a channel of that depth, which is what the peers in Go have. Where a thousand
- * send to one nobody is parked, since all they send fits into a mailbox; the peers then have a
+ * send to one no sender is parked, since all they send fits into a mailbox; the peers then have a
  * channel as deep, or one of DEPTH, whichever is faster. In Erlang nothing parks a sender but the
  * end of its time slice.
  */
@@ -127,7 +127,7 @@ static double spawn_and_end(size_t n, bool known)
     return (double)(bench_now() - begin) / (double)n;
 }
 
-/* Nobody holds a reference, as nobody does to a goroutine. */
+/* No reference is held, as there is none to a goroutine. */
 static double spawn_exit(size_t n)
 {
     return spawn_and_end(n, false);

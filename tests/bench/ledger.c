@@ -1,6 +1,6 @@
 /*
- * ledger.c: appends to a running ledger, by 1 and by 100 clients, beside the limit: a bare loop of write and
- * fdatasync on the same disk.
+ * ledger.c: appends to a running ledger, by 1 and by 100 clients, beside the limit: a bare loop of
+ * write and fdatasync on the same disk.
  */
 #include "bench/bench.h"
 

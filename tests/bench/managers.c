@@ -1,6 +1,6 @@
 /*
- * managers.c: a whole cycle of a component, and a restart: with workers that are threads, beside bare pthreads with the
- * same hand-shakes; and with fibers.
+ * managers.c: a whole cycle of a component, and a restart: with workers that are threads, beside
+ * bare pthreads with the same hand-shakes; and with fibers.
  */
 #include "bench/bench.h"
 
@@ -54,7 +54,10 @@ static void cycle_manager(lc_manager *manager)
     lc_manager_unref(manager);
 }
 
-/* Cycles of one sample: where the system puts a new thread changes from one to the next, so several make a sample. */
+/*
+ * Cycles of one sample: where the system puts a new thread changes from one to the next, so several
+ * make a sample.
+ */
 static size_t cycles_of(size_t n)
 {
     return n < 100 ? 200 / n : 1;

@@ -1,6 +1,6 @@
 /*
- * parked.c: what a worker that waits for its context occupies. Stacks stay warm once they were used, so each sample is
- * taken in a process of its own, which is the bench called with BENCH_PARK.
+ * parked.c: what a worker that waits for its context occupies. Stacks stay warm once they were
+ * used, so each sample is taken in a process of its own, which is the bench called with BENCH_PARK.
  */
 #include "bench/bench.h"
 

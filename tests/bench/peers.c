@@ -1,6 +1,7 @@
 /*
- * peers.c: asking the programs of peers/. Each sample is taken by a process of its own that runs beside our sample:
- * started again and again it sees the noise that we see, and it leaves us the machine for ourselves in between.
+ * peers.c: asking the programs of peers/. Each sample is taken by a process of its own that runs
+ * beside our sample: started again and again it sees the noise that we see, and it leaves us the
+ * machine for ourselves in between.
  */
 #include "bench/peers.h"
 

@@ -1,12 +1,13 @@
 /*
- * peers.h: programs in other languages that do the same work. They are built from peers/ into BUILD/bench-peers, and
- * called there as
+ * peers.h: programs in other languages that do the same work. They are built from peers/ into
+ * BUILD/bench-peers, and called there as
  *
  *     PROGRAM THREADS ROUNDS [WORD]
  *
- * They print "# version", then for every figure whose name holds WORD a line "figure<TAB>peer<TAB>value", and one for
- * each way where they do the work in several: the median of ROUNDS samples, in the figure's unit. A program that is not
- * there, or a figure that it does not know, is no error.
+ * They print "# version", then for each figure with WORD in its name a line
+ * "figure<TAB>peer<TAB>value", and one for each way where they do the work in several: the median
+ * of ROUNDS samples, in the figure's unit. A program that is not there, or a figure that it does
+ * not know, is no error.
  */
 #ifndef LIFECYCLE_TESTS_BENCH_PEERS_H
 #define LIFECYCLE_TESTS_BENCH_PEERS_H
@@ -15,8 +16,8 @@
 typedef void (*bench_note)(const char *peer, double value);
 
 /*
- * Runs the program for one sample of a figure, and hands each value it prints to `note`. A figure whose name ends in
- * no number of threads is asked for with one.
+ * Runs the program for one sample of a figure, and hands each value it prints to `note`. A figure
+ * with a name that ends in no number of threads is asked for with one.
  */
 void bench_ask_peer(const char *program, const char *figure, bench_note note);
 

@@ -57,7 +57,10 @@ static void drop_handles(lc_handle **handles, size_t n)
     free(handles);
 }
 
-/* From a close to the waiter's going on, in another thread: half of a round trip, mostly the wake-up. */
+/*
+ * From a close to the waiter's going on, in another thread: half of a round trip, mostly the
+ * wake-up.
+ */
 static double close_with_waiter(size_t n)
 {
     struct waited waited = {.n = n};

@@ -98,7 +98,10 @@ static void peer_note(const char *name, double value)
     samples_add(&peer->ratios, measured->ours.values[measured->ours.count - 1] / value);
 }
 
-/* A peer that is a program warms up before each sample, and leaves the caches cold for ours: so do we then. */
+/*
+ * A peer that is a program warms up before each sample, and leaves the caches cold for ours: so do
+ * we then.
+ */
 static double take_warm(const struct bench_figure *figure)
 {
     if (figure->peer && !figure->peer_sample)
