@@ -1,20 +1,25 @@
 /*
  * engine_tree.c: see engine_tree.h.
  *
- * A node is *down* when it and all below it have ended. Each node counts its children that are not,
- * so that what has to be done after an end is found by going up from it, as far as things have
- * ended. Below a cancelled node everything is cancelled; what is restarted is the topmost cancelled
- * node, the one whose parent was not.
+ * A runnable is *down* when it and all below it have ended. Each node counts its children that are
+ * not down, so after an end the engine goes up from the node that has ended for as long as it finds
+ * nodes that are now down. Below a cancelled node all are cancelled. What restarts is the topmost
+ * cancelled node: its parent is not cancelled.
  *
- * A group goes through three phases. *Up*: nothing to do. *Ending*: a member has failed, what it
- * takes along is told to stop, and the group counts those of it that are not down, or that were
- * not told yet. *Starting*: the failed member pauses, then what was taken along starts: all at
- * once, or, in an ordered group, each after the one before it is ready. The first start of an
- * ordered group goes through the last phase too.
+ * A group goes through three phases:
  *
- * First the engine marks and counts all that an event ends. So it knows what dies of too many
- * restarts, up to the whole tree, before it starts anything. Then it considers the node that has
- * ended, and last those that were at rest when they were marked.
+ *     up ---- a member fails ----> ending: the members that it takes along are cancelled, and the
+ *     ^                            |       group counts those of them that have not ended
+ *     |                            v
+ *     '----- all have started ---- starting: the member that has failed pauses, then the others
+ *                                          start with it; in an ordered group each after the one
+ *                                          before it is ready
+ *
+ * The first start of an ordered group is its third phase, too.
+ *
+ * A step first marks and counts all that its event ends, up to the whole tree if restarts are too
+ * many. Only then it considers the runnable that has ended and those that were at rest when they
+ * were cancelled, which may start something.
  */
 #include "supervise/engine_tree.h"
 
@@ -23,22 +28,21 @@
 #include "supervise/engine_end.h"
 #include "supervise/engine_restart.h"
 
-#include <assert.h>
 #include <errno.h>
 
 /* ---- a unit ends ---- */
 
-static bool has_stopped(const struct lc__engine_node *member)
+static bool member_has_stopped(const struct lc__engine_node *member)
 {
     return (member->tree.cancelled && member->life == LC__LIFE_DOWN) ||
            member->state == LC_NODE_BACKOFF;
 }
 
-/* Tells the last member of an ordered unit to stop, once those after it have ended. */
-static void stop_next(struct lc__engine *engine, struct lc__engine_group *group)
+/* Cancels the last member of an ordered unit that has not stopped. */
+static void unit_stop_next(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member = group->next;
-    while (member && has_stopped(member))
+    while (member && member_has_stopped(member))
         member =
             member == group->failed ? NULL : TAILQ_PREV(member, lc__engine_members, tree.in_group);
     group->next = member;
@@ -46,15 +50,15 @@ static void stop_next(struct lc__engine *engine, struct lc__engine_group *group)
         lc__tree_cancel(engine, member);
 }
 
-static void stop_at_once(struct lc__engine *engine, struct lc__engine_group *group)
+static void unit_stop_at_once(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member;
     TAILQ_FOREACH (member, &group->members, tree.in_group)
         lc__tree_cancel(engine, member);
 }
 
-/* One that pauses goes on pausing, unless it will not be started. */
-static void take(struct lc__engine_group *group, struct lc__engine_node *member)
+/* The member is to end with its unit. A pause of its own goes on, unless it is to stay down. */
+static void unit_take(struct lc__engine_group *group, struct lc__engine_node *member)
 {
     bool pauses = member->state == LC_NODE_BACKOFF && !member->tree.stays_down;
     if (member->tree.part == LC__UNIT_ENDS)
@@ -66,33 +70,34 @@ static void take(struct lc__engine_group *group, struct lc__engine_node *member)
     group->awaited++;
 }
 
-/* Its group shares the fate of one that has failed: it ends, and starts again or stays down. */
-static void take_along(struct lc__engine *engine, struct lc__engine_node *failed, bool for_good)
+/* The failure takes the group along: the unit ends, and then starts again or stays down. */
+static void unit_take_along(struct lc__engine *engine, struct lc__engine_node *failed,
+                            bool for_good)
 {
     struct lc__engine_group *group = failed->tree.group;
     struct lc__engine_node *member = group->ordered ? failed : TAILQ_FIRST(&group->members);
     group->failed = failed;
     for (; member; member = TAILQ_NEXT(member, tree.in_group)) {
         member->tree.stays_down = member->tree.stays_down || for_good;
-        take(group, member);
+        unit_take(group, member);
         if (for_good && member->state == LC_NODE_BACKOFF)
             lc__tree_cancel(engine, member);
     }
     group->next = group->ordered ? TAILQ_LAST(&group->members, lc__engine_members) : NULL;
     if (group->ordered)
-        stop_next(engine, group);
+        unit_stop_next(engine, group);
     else
-        stop_at_once(engine, group);
+        unit_stop_at_once(engine, group);
 }
 
 /* ---- a unit starts ---- */
 
-static bool comes_back(const struct lc__engine_node *node)
+static bool member_comes_back(const struct lc__engine_node *node)
 {
     return !node->tree.stays_down && (node->policy.restart != LC_TEMPORARY || node->instance == 0);
 }
 
-static void count_significant(struct lc__engine_node *node)
+static void runnable_count_significant(struct lc__engine_node *node)
 {
     if (!node->policy.significant || node->tree.counted_significant)
         return;
@@ -100,77 +105,81 @@ static void count_significant(struct lc__engine_node *node)
     node->tree.significance->left++;
 }
 
-static void begin(struct lc__engine *engine, struct lc__engine_node *node)
+static void member_begin(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    assert(node->tree.part == LC__UNIT_NONE ||
-           node->tree.group->awaited == 0); /* all of its unit has ended */
+    LC__ASSERT(node->tree.part == LC__UNIT_NONE ||
+               node->tree.group->awaited == 0);                   /* invariant 9 */
+    LC__ASSERT(!engine->ending && !node->parent->tree.cancelled); /* invariant 6 */
     lc__tree_came_up(node);
     node->tree.part = LC__UNIT_NONE;
     node->tree.cancelled = false;
-    count_significant(node);
+    runnable_count_significant(node);
     lc__engine_launch(engine, node);
 }
 
-/* Whether the one after it in its ordered group may start: it is ready, or will not be. */
-static bool lets_next_start(const struct lc__engine_node *node)
+/*
+ * Whether the member after this one of an ordered group may start: this one is ready, or does not
+ * run. NULL: there is none before.
+ */
+static bool member_lets_next_start(const struct lc__engine_node *node)
 {
     return !node || node->life == LC__LIFE_DOWN || node->state == LC_NODE_READY ||
            node->state == LC_NODE_DONE;
 }
 
-/* Whether it is its turn to start. */
-static bool is_next(const struct lc__engine_node *node)
+static bool member_is_next(const struct lc__engine_node *node)
 {
     const struct lc__engine_group *group = node->tree.group;
     return !group->failed && group->next == node && !node->parent->tree.cancelled &&
-           lets_next_start(TAILQ_PREV(node, lc__engine_members, tree.in_group));
+           member_lets_next_start(TAILQ_PREV(node, lc__engine_members, tree.in_group));
 }
 
-/* Of an ordered group: something has changed for which the next may have waited. */
-static void start_next(struct lc__engine *engine, struct lc__engine_group *group)
+/* Starts the members of an ordered group whose turn it is. */
+static void group_start_next(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *node;
-    while ((node = group->next) && is_next(node) && node->state != LC_NODE_BACKOFF) {
+    while ((node = group->next) && member_is_next(node) && node->state != LC_NODE_BACKOFF) {
         group->next = TAILQ_NEXT(node, tree.in_group);
-        if (comes_back(node))
-            begin(engine, node);
+        if (member_comes_back(node))
+            member_begin(engine, node);
     }
 }
 
-static void start_at_once(struct lc__engine *engine, struct lc__engine_group *group)
+static void unit_start_at_once(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *member;
     TAILQ_FOREACH (member, &group->members, tree.in_group)
-        if (member->tree.part != LC__UNIT_NONE && comes_back(member))
-            begin(engine, member);
+        if (member->tree.part != LC__UNIT_NONE && member_comes_back(member))
+            member_begin(engine, member);
 }
 
-static void start_unit(struct lc__engine *engine, struct lc__engine_group *group)
+static void unit_start(struct lc__engine *engine, struct lc__engine_group *group)
 {
     if (group->ordered)
-        start_next(engine, group);
+        group_start_next(engine, group);
     else
-        start_at_once(engine, group);
+        unit_start_at_once(engine, group);
 }
 
-/* The pause of one that has failed is over. In an ordered group it may still not be its turn. */
+/* In an ordered group it may not be the runnable's turn yet. */
 void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->tree.group->ordered) {
         lc__engine_enter(engine, node, LC_NODE_WAITING);
         lc__tree_went_down(node);
-        node->tree.cancelled = true; /* its last context has ended long since */
+        node->tree.cancelled = true; /* the context of its last instance has ended */
     }
-    start_unit(engine, node->tree.group);
+    unit_start(engine, node->tree.group);
 }
 
 /* ---- over for good ---- */
 
 /*
- * It will not run again, unless a failure in its group takes it along. If it is significant, and
- * was not told to stop, that may end its parent.
+ * The runnable is over, unless a failure in its group takes it along. If it is significant and was
+ * not told to stop, that may end its parent.
  */
-static void is_over(struct lc__engine *engine, struct lc__engine_node *node, bool told)
+static void runnable_end_for_good(struct lc__engine *engine, struct lc__engine_node *node,
+                                  bool told)
 {
     struct lc__engine_significance *significance = node->tree.significance;
     if (!node->tree.counted_significant)
@@ -183,7 +192,7 @@ static void is_over(struct lc__engine *engine, struct lc__engine_node *node, boo
         lc__tree_cancel(engine, node->parent);
 }
 
-static void give_up_unit(struct lc__engine *engine, struct lc__engine_group *group,
+static void unit_give_up(struct lc__engine *engine, struct lc__engine_group *group,
                          struct lc__engine_node *failed)
 {
     struct lc__engine_node *member = group->ordered ? failed : TAILQ_FIRST(&group->members);
@@ -191,7 +200,7 @@ static void give_up_unit(struct lc__engine *engine, struct lc__engine_group *gro
     for (; member; member = TAILQ_NEXT(member, tree.in_group)) {
         member->tree.part = LC__UNIT_NONE;
         if (member->policy.restart != LC_TEMPORARY || member->instance == 0)
-            is_over(engine, member, false);
+            runnable_end_for_good(engine, member, false);
     }
 }
 
@@ -200,13 +209,13 @@ static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *g
     struct lc__engine_node *failed = group->failed;
     group->failed = NULL;
     if (failed->tree.stays_down) {
-        give_up_unit(engine, group, failed);
+        unit_give_up(engine, group, failed);
         return;
     }
     group->next = group->ordered ? failed : NULL;
     failed->pause = lc__engine_draw_pause(engine, failed);
     if (failed->pause == 0) {
-        start_unit(engine, group);
+        unit_start(engine, group);
         return;
     }
     lc__tree_came_up(failed);
@@ -217,7 +226,7 @@ static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *g
 
 /* ---- dying ---- */
 
-static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+static void runnable_die(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     lc__engine_keep_error(engine, node, error);
     node->recovers = true;
@@ -226,29 +235,28 @@ static void die(struct lc__engine *engine, struct lc__engine_node *node, lc_erro
     lc__tree_cancel(engine, node);
 }
 
-/* A root that is not started again leaves nothing to run: this is what the tree has ended by. */
-static void keep_as_result(struct lc__engine *engine, const struct lc__engine_node *node,
-                           const lc_error *error)
+/* A root that does not restart ends the tree, with this error. */
+static void runnable_keep_result(struct lc__engine *engine, const struct lc__engine_node *node,
+                                 const lc_error *error)
 {
     if (node->parent == &engine->root && !engine->first_error)
         engine->first_error = lc_error_ref(error);
 }
 
 /*
- * Too many have died: makes the error that says so, in *error, and carries out what the limit says.
- * @return the node that dies of this in turn, which *error is for; NULL: none, and *error is used
- * up.
+ * Too many restarts: makes *error, which says so, and does what the limit says. @return the parent
+ * if that dies now, of *error; NULL: *error has been taken over.
  */
-static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__engine_node *node,
-                                        lc_error **error)
+static struct lc__engine_node *runnable_escalate(struct lc__engine *engine,
+                                                 struct lc__engine_node *node, lc_error **error)
 {
     struct lc__engine_node *parent = node->parent;
     lc_behavior exceeded = node->intensity->limit.exceeded;
     *error = lc__engine_exceeded(engine, node);
     if (exceeded == LC_STOP) {
-        keep_as_result(engine, node, *error);
+        runnable_keep_result(engine, node, *error);
         lc_error_unref(*error);
-        take_along(engine, node, true);
+        unit_take_along(engine, node, true);
     } else if (exceeded >= LC_SHUTDOWN || parent == &engine->root) {
         lc__engine_end_all(engine, *error, exceeded == LC_SPIN_HALT ? LC_SPIN_HALT : LC_SHUTDOWN);
     } else if (lc__engine_runs(parent)) {
@@ -262,29 +270,29 @@ static struct lc__engine_node *escalate(struct lc__engine *engine, struct lc__en
 }
 
 /*
- * The node has failed with that error, which is taken over. A node that an earlier failure has
- * taken along, or that lies below one told to stop, is part of what is stopped: it does not count.
+ * The runnable has failed. Takes the error over. The failure does not count if the runnable is
+ * being stopped: an earlier failure has taken it along, or its parent has been cancelled.
  */
-static void fail(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+static void runnable_fail(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
 {
     while (node) {
-        die(engine, node, error);
+        runnable_die(engine, node, error);
         if (node->tree.part != LC__UNIT_NONE || node->parent->tree.cancelled)
             return;
         if (node->policy.restart == LC_TEMPORARY) {
-            keep_as_result(engine, node, error);
+            runnable_keep_result(engine, node, error);
             return;
         }
         if (lc__engine_count_restart(engine, node)) {
-            take_along(engine, node, false);
+            unit_take_along(engine, node, false);
             return;
         }
-        node = escalate(engine, node, &error);
+        node = runnable_escalate(engine, node, &error);
     }
 }
 
-/* It has failed after it had been told to stop. */
-static void fail_late(struct lc__engine *engine, struct lc__engine_node *node, lc_error *error)
+static void runnable_fail_late(struct lc__engine *engine, struct lc__engine_node *node,
+                               lc_error *error)
 {
     lc__engine_keep_error(engine, node, lc_error_ref(error));
     lc__engine_enter(engine, node, LC_NODE_DEAD);
@@ -293,7 +301,7 @@ static void fail_late(struct lc__engine *engine, struct lc__engine_node *node, l
 
 /* ---- going up ---- */
 
-static void leave_group(struct lc__engine_node *node)
+static void member_leave_group(struct lc__engine_node *node)
 {
     struct lc__engine_group *group = node->tree.group;
     if (group->next == node)
@@ -302,59 +310,54 @@ static void leave_group(struct lc__engine_node *node)
     TAILQ_REMOVE(&group->members, node, tree.in_group);
 }
 
-static void forget(struct lc__engine *engine, struct lc__engine_node *node)
+static void runnable_forget(struct lc__engine *engine, struct lc__engine_node *node)
 {
-    leave_group(node);
+    member_leave_group(node);
     lc__engine_forget(engine, node);
 }
 
-static struct lc__engine_node *deepest_first(struct lc__engine_node *node)
+static struct lc__engine_node *runnable_deepest(struct lc__engine_node *node)
 {
     while (!TAILQ_EMPTY(&node->children))
         node = TAILQ_FIRST(&node->children);
     return node;
 }
 
-/* All below it are down, and will be started by it anew, if at all. */
-static void forget_children(struct lc__engine *engine, struct lc__engine_node *top)
+/* All below `top` are down. If `top` restarts, its next instance adds children again. */
+static void children_forget(struct lc__engine *engine, struct lc__engine_node *top)
 {
-    while (!TAILQ_EMPTY(&top->children)) {
-        struct lc__engine_node *leaf = deepest_first(top);
-        assert(leaf->life == LC__LIFE_DOWN);
-        forget(engine, leaf);
-    }
+    while (!TAILQ_EMPTY(&top->children))
+        runnable_forget(engine, runnable_deepest(top));
 }
 
-/*
- * It is down for good, and its name may be taken again; but if it was cancelled just now, it is
- * considered once more. The root is kept, to be looked at.
- */
-static bool is_to_be_forgotten(const struct lc__engine *engine, const struct lc__engine_node *node)
+/* A temporary runnable that is down is forgotten, so that its name is free. The root is kept. */
+static bool runnable_is_to_be_forgotten(const struct lc__engine *engine,
+                                        const struct lc__engine_node *node)
 {
     return node->life == LC__LIFE_DOWN && node->policy.restart == LC_TEMPORARY &&
            node->instance > 0 && node->parent != &engine->root;
 }
 
 /*
- * One that the unit waits for is down. In an ordered unit one may say done before its turn to stop:
- * the unit waits for it until stop_next ends its context, and goes on from there.
+ * A member that the unit waits for is down. In an ordered unit it may be down before its turn to
+ * stop, by saying done. It still counts as awaited then: unit_stop_next() will cancel it.
  */
 static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_group *group = node->tree.group;
     if (node->tree.part != LC__UNIT_ENDS ||
-        (!node->tree.cancelled && !is_to_be_forgotten(engine, node)))
+        (!node->tree.cancelled && !runnable_is_to_be_forgotten(engine, node)))
         return;
     node->tree.part = LC__UNIT_HAS_ENDED;
     group->awaited--;
     if (group->ordered)
-        stop_next(engine, group);
+        unit_stop_next(engine, group);
     if (group->awaited == 0)
         unit_has_ended(engine, group);
 }
 
-/* A permanent node is never over by its type: only a unit that is given up ends it for good. */
-static bool is_over_by_type(const struct lc__engine_node *node)
+/* A permanent runnable is over only when its unit is given up. */
+static bool runnable_is_over_by_type(const struct lc__engine_node *node)
 {
     lc_restart_type type = node->policy.restart;
     if (node->life != LC__LIFE_DOWN || node->instance == 0)
@@ -363,22 +366,22 @@ static bool is_over_by_type(const struct lc__engine_node *node)
            (type == LC_TRANSIENT && node->tree.part == LC__UNIT_NONE && !node->tree.stays_down);
 }
 
-/* It is down, and its parent's context is live. */
-static void is_at_rest(struct lc__engine *engine, struct lc__engine_node *node)
+/* The runnable is down, and its parent has not been cancelled. */
+static void runnable_came_to_rest(struct lc__engine *engine, struct lc__engine_node *node)
 {
     bool told = node->tree.part != LC__UNIT_NONE;
     if (node->tree.cancelled)
-        forget_children(engine, node);
-    if (is_over_by_type(node)) /* first: its unit may be over by this, too */
-        is_over(engine, node, told);
+        children_forget(engine, node);
+    if (runnable_is_over_by_type(node)) /* first: its unit may be over by this, too */
+        runnable_end_for_good(engine, node, told);
     if (told)
         unit_member_is_down(engine, node);
     else if (node->tree.cancelled && node->policy.restart == LC_PERMANENT && !node->tree.stays_down)
-        begin(engine, node);
+        member_begin(engine, node);
 }
 
-/* The node, or the last of those below it, has just ended, or was at rest when cancelled. */
-static void consider(struct lc__engine *engine, struct lc__engine_node *node)
+/* The runnable or the last one below it has ended, or it was at rest when it was cancelled. */
+static void runnable_consider(struct lc__engine *engine, struct lc__engine_node *node)
 {
     while (node != &engine->root) {
         struct lc__engine_node *parent = node->parent;
@@ -387,14 +390,14 @@ static void consider(struct lc__engine *engine, struct lc__engine_node *node)
             return;
         lc__tree_went_down(node);
         if (!parent->tree.cancelled)
-            is_at_rest(engine, node);
-        if (is_to_be_forgotten(engine, node)) {
+            runnable_came_to_rest(engine, node);
+        if (runnable_is_to_be_forgotten(engine, node)) {
             node->tree.over = !parent->tree.cancelled;
-            forget_children(engine, node);
-            forget(engine, node);
+            children_forget(engine, node);
+            runnable_forget(engine, node);
         }
-        if (group->ordered) /* one that is over keeps the next no longer from starting */
-            start_next(engine, group);
+        if (group->ordered) /* one that is down lets the next start */
+            group_start_next(engine, group);
         node = parent;
     }
 }
@@ -404,7 +407,7 @@ void lc__tree_propagate(struct lc__engine *engine)
     struct lc__engine_node *node;
     while ((node = STAILQ_FIRST(&engine->rested))) {
         STAILQ_REMOVE_HEAD(&engine->rested, tree.in_rested);
-        consider(engine, node);
+        runnable_consider(engine, node);
     }
 }
 
@@ -413,11 +416,11 @@ void lc__tree_propagate(struct lc__engine *engine)
 void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
 {
     struct lc__engine_group *group = node->tree.group;
-    /* Accepted, so it starts; if its parent has been cancelled meanwhile it will see that. */
+    /* It starts even if its parent has been cancelled since: then its context has ended already. */
     node->tree.cancelled = node->parent->tree.cancelled;
-    count_significant(node);
-    if (group->ordered &&
-        (group->next || !lets_next_start(TAILQ_PREV(node, lc__engine_members, tree.in_group)))) {
+    runnable_count_significant(node);
+    if (group->ordered && (group->next || !member_lets_next_start(TAILQ_PREV(
+                                              node, lc__engine_members, tree.in_group)))) {
         group->next = group->next ? group->next : node;
         return;
     }
@@ -430,22 +433,22 @@ void lc__tree_added(struct lc__engine *engine, struct lc__engine_node *node)
 void lc__tree_ready(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->tree.group->ordered)
-        start_next(engine, node->tree.group);
+        group_start_next(engine, node->tree.group);
 }
 
-/* @return whether it had been told to stop: then an error comes late. */
-static bool was_told(const struct lc__engine_node *node)
+/* Whether an error of the runnable is late. */
+static bool runnable_was_told(const struct lc__engine_node *node)
 {
     return node->parent->tree.cancelled ||
            (node->tree.part != LC__UNIT_NONE && node->tree.cancelled);
 }
 
-/* It has not failed, or has failed although it had been told to stop. */
-static void end_as_told(struct lc__engine *engine, struct lc__engine_node *node,
-                        enum lc__engine_end_kind how, lc_error *error)
+/* The runnable has ended without an error, or with a late one. */
+static void runnable_end_as_told(struct lc__engine *engine, struct lc__engine_node *node,
+                                 enum lc__engine_end_kind how, lc_error *error)
 {
     if (how >= LC__ENDED_FAILED) {
-        fail_late(engine, node, error);
+        runnable_fail_late(engine, node, error);
         return;
     }
     lc_error_unref(error);
@@ -454,13 +457,13 @@ static void end_as_told(struct lc__engine *engine, struct lc__engine_node *node,
         lc__tree_cancel(engine, node);
 }
 
-/* It dies of what has happened below it, whatever it returns. */
-static void end_as_decided(struct lc__engine *engine, struct lc__engine_node *node,
-                           enum lc__engine_end_kind how, lc_error *error)
+/* The runnable dies of too many restarts below it, whatever it has returned. */
+static void runnable_end_by_children(struct lc__engine *engine, struct lc__engine_node *node,
+                                     enum lc__engine_end_kind how, lc_error *error)
 {
     lc_error *dies_of = node->tree.dies_of;
     node->tree.dies_of = NULL;
-    fail(engine, node, dies_of);
+    runnable_fail(engine, node, dies_of);
     if (how >= LC__ENDED_FAILED)
         lc__engine_late(engine, node, error);
     else
@@ -470,13 +473,14 @@ static void end_as_decided(struct lc__engine *engine, struct lc__engine_node *no
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error)
 {
+    LC__ASSERT(node->life == LC__LIFE_RUNNING);
     node->life = LC__LIFE_ENDED;
     if (node->tree.dies_of)
-        end_as_decided(engine, node, how, error);
-    else if (how >= LC__ENDED_FAILED && !was_told(node))
-        fail(engine, node, error);
+        runnable_end_by_children(engine, node, how, error);
+    else if (how >= LC__ENDED_FAILED && !runnable_was_told(node))
+        runnable_fail(engine, node, error);
     else
-        end_as_told(engine, node, how, error);
-    consider(engine, node);
-    lc__tree_ready(engine, node); /* one that is done keeps the next no longer from starting */
+        runnable_end_as_told(engine, node, how, error);
+    runnable_consider(engine, node);
+    lc__tree_ready(engine, node); /* one that is done lets the next start */
 }
