@@ -115,7 +115,7 @@ lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), vo
     if (lc__forked())
         return lc_error_new(-ENOTSUP, "no executor in a child forked when there were workers");
     if (lc__loop_of_thread)
-        return lc_error_new(-EDEADLK, "lc_executor_run was called in a fiber, whose thread is an "
+        return lc_error_new(-EDEADLK, "lc_executor_run was called in a fiber: its thread is an "
                                       "executor's already");
     executor = executor ? executor : lc__executor_default();
     if (!executor)

@@ -25,7 +25,7 @@ void lc__loop_unbook(struct lc__loop *loop);
  * thread. @return whether it leaves: then the loop may be another thread's already.
  */
 bool lc__executor_lets_go(struct lc__loop *loop, bool waited);
-/* Whether the thread leaves once it has waited: it has no fibers and is no guest. By that thread. */
+/* Whether the thread leaves once it has waited: it is no guest and has no fibers. By itself. */
 bool lc__executor_may_retire(struct lc__loop *loop);
 /* The thread in the loop has left. The caller holds the executor's lock. */
 void lc__executor_vacate(struct lc__loop *loop);

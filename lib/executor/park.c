@@ -1,5 +1,32 @@
 /*
- * park.c: park and unpark: threads sleep as parker.c says, fibers switch. See park.h.
+ * park.c: see park.h.
+ *
+ * The wait of a worker, by the word of its parker (drawn in parker.h):
+ *
+ *             park_once(): sets PARKED              lc__fiber_park(), lc__parker_sleep()
+ *     awake -----------------------------> PARKED ------------------------------------> asleep
+ *       ^        if the count is `seen`,      |                                            |
+ *       |        and neither READY            | lc__parker_change(): clears PARKED         |
+ *       |        nor EXPIRED is set           v                                            v
+ *       +---------------------------------- woken <----------------------------------------+
+ *
+ * Callers. The waiter's own thread parks. Any thread unparks (lc__unpark), or ends a wait without
+ * counting: a descriptor is ready, or the task must end (lc__parker_set_ready), or a timer is due
+ * (EXPIRED).
+ *
+ * Invariant. PARKED is set by the waiter and cleared once: by the waker that then owes exactly one
+ * wake-up, or by the waiting thread itself. A fiber never clears it, so each park of a fiber gets
+ * exactly one wake-up.
+ *
+ * Why no wake-up is lost. The count, the flags and PARKED are one word. The waiter sets PARKED by a
+ * compare-and-exchange that fails if the word has changed since it was looked at. So an unpark
+ * comes either before, and the waiter sees its count and does not sleep; or after, and it finds
+ * PARKED and wakes. A wake-up between PARKED and the sleep ends the sleep: the futex compares the
+ * word, the eventfd stays readable, and a fiber's wake-up waits in a queue of its thread.
+ *
+ * A direct wait does without the word. Exactly one unpark comes, and makes the fiber ready on its
+ * own thread. If it comes before the fiber has parked, the fiber is in a queue of its thread when
+ * it parks, and runs again.
  */
 #include "executor/park.h"
 
@@ -12,7 +39,6 @@
 #include "executor/simulation.h"
 #include "executor/timer_queue.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 
@@ -25,9 +51,9 @@ void lc__parker_init(struct lc__parker *parker)
 }
 
 /* A fiber is woken once for each time it parks, so it waits if one wake-up is still to come. */
-static bool fiber_waits(const struct lc__task *task, unsigned long *parks)
+static bool task_of_fiber_waits(const struct lc__task *task, unsigned long *parks)
 {
-    /* Acquire: the wakes are not read before. More of both in between look like no wait. */
+    /* Acquire: the wake-ups are read after the parks. If both grow in between, 0 is returned. */
     *parks = atomic_load_explicit(&task->parks, memory_order_acquire);
     return *parks - atomic_load_explicit(&task->wakes, memory_order_acquire) == 1;
 }
@@ -35,7 +61,7 @@ static bool fiber_waits(const struct lc__task *task, unsigned long *parks)
 bool lc__task_waits(struct lc__task *task, unsigned long *parks)
 {
     if (task->fiber)
-        return fiber_waits(task, parks);
+        return task_of_fiber_waits(task, parks);
     lc__spinlock_lock(&task->parker_lock);
     bool waits = task->parker && atomic_load_explicit(&task->parker->word, memory_order_acquire) &
                                      LC__PARKER_PARKED;
@@ -44,8 +70,8 @@ bool lc__task_waits(struct lc__task *task, unsigned long *parks)
     return waits;
 }
 
-/* Shows a thread's parker to who asks lc__task_waits; NULL before it goes. */
-static void show_parker(struct lc__task *task, struct lc__parker *parker)
+/* Publishes a thread's parker to lc__task_waits(); NULL: withdraws it, before its memory goes. */
+static void task_show_parker(struct lc__task *task, struct lc__parker *parker)
 {
     if (task->fiber)
         return;
@@ -60,7 +86,7 @@ bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline)
 {
     const struct lc__task *task = lc__task_current();
     lc__parker_init(parker);
-    /* The wait of an isolate's handler may be interrupted: that needs the parker's word. */
+    /* The wait of an isolate's handler may be interrupted, which needs the word. */
     parker->direct = parker->fiber && deadline == LC_FOREVER && !task->simulation && !task->isolate;
     return parker->direct;
 }
@@ -72,9 +98,10 @@ int lc__parker_init_poll(struct lc__parker *parker)
 }
 
 LC__OF_ITS_THREAD
-static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set, bool in_handler)
+static void parker_add_and_wake(struct lc__parker *parker, unsigned count, unsigned set,
+                                bool in_handler)
 {
-    struct lc__fiber *fiber = parker->fiber; /* with the change the parker may be gone */
+    struct lc__fiber *fiber = parker->fiber; /* the parker may be gone after the change */
     int descriptor;
     if (!lc__parker_change(parker, count, set, &descriptor))
         return;
@@ -87,46 +114,46 @@ static void add_and_wake(struct lc__parker *parker, unsigned count, unsigned set
 void lc__unpark(struct lc__parker *parker)
 {
     if (!parker->direct) {
-        add_and_wake(parker, LC__PARKER_ONE, 0, false);
+        parker_add_and_wake(parker, LC__PARKER_ONE, 0, false);
         return;
     }
-    struct lc__fiber *fiber = parker->fiber; /* with the release the parker may be gone */
+    struct lc__fiber *fiber = parker->fiber; /* the parker may be gone once the fiber is woken */
     lc__sanitizer_release(parker);
     lc__fiber_wake(fiber, false);
 }
 
 void lc__unpark_in_handler(struct lc__parker *parker)
 {
-    add_and_wake(parker, LC__PARKER_ONE, 0, true);
+    parker_add_and_wake(parker, LC__PARKER_ONE, 0, true);
 }
 
 void lc__parker_set_ready(struct lc__parker *parker)
 {
-    add_and_wake(parker, 0, LC__PARKER_READY, false);
+    parker_add_and_wake(parker, 0, LC__PARKER_READY, false);
 }
 
 /* ---- deadlines ---- */
 
-/* A deadline on a clock that the kernel does not know: a timer of that clock ends the wait. */
+/* A timer that ends a wait: of a clock that the kernel does not know, or of a fiber's thread. */
 struct expiry {
     struct lc__timer timer;
     struct lc__parker *parker;
 };
 
-/* Runs under the timers' lock, so that once disarmed it is not running. */
-static bool expire(struct lc__timer *timer)
+/* Runs under the lock of the timers: once the timer is disarmed, it does not run. */
+static bool expiry_due(struct lc__timer *timer)
 {
     struct expiry *expiry = (struct expiry *)timer;
-    add_and_wake(expiry->parker, 0, LC__PARKER_EXPIRED, false);
+    parker_add_and_wake(expiry->parker, 0, LC__PARKER_EXPIRED, false);
     return false;
 }
 
 /*
- * `word` is what the parker's became with our PARKED. Returns after that was taken away by us or by
- * an unpark. @return whether a descriptor became ready.
+ * `word` is the parker's word after the caller has set PARKED, which is cleared on return.
+ * @return whether a descriptor became ready.
  */
-static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadline,
-                         struct lc__sleeper *how)
+static bool park_sleep(struct lc__parker *parker, unsigned word, int64_t deadline,
+                       struct lc__sleeper *how)
 {
     if (!parker->fiber)
         return lc__parker_sleep(parker, word, deadline, how);
@@ -134,8 +161,8 @@ static bool sleep_parked(struct lc__parker *parker, unsigned word, int64_t deadl
     return false;
 }
 
-/* @return 0 if it has been unparked or is ready, -ETIMEDOUT at the deadline, 1 if neither. */
-static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int64_t deadline)
+/* @return 0 if it is unparked or READY, -ETIMEDOUT if the deadline has passed, 1 if neither. */
+static int parker_look(struct lc__parker *parker, unsigned *word, unsigned seen, int64_t deadline)
 {
     /* Acquire: pairs with the release of the unpark that is seen here. */
     *word = atomic_load_explicit(&parker->word, memory_order_acquire);
@@ -148,9 +175,8 @@ static int look_at(struct lc__parker *parker, unsigned *word, unsigned seen, int
 }
 
 /*
- * Sleeps once, until a deadline that the kernel knows. What ends the sleep may be neither an unpark
- * nor the deadline: a process signal, say, whose handler has done something that the caller will
- * want to look at.
+ * Sleeps once, until a deadline of the kernel's clock. Something else may end the sleep, such as a
+ * process signal: its handler may have done what the caller waits for.
  */
 static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
                      struct lc__sleeper *how)
@@ -158,27 +184,29 @@ static int park_once(struct lc__parker *parker, unsigned seen, int64_t deadline,
     unsigned set = how->descriptors ? LC__PARKER_PARKED | LC__PARKER_IN_POLL : LC__PARKER_PARKED;
     unsigned word;
     int state;
-    while ((state = look_at(parker, &word, seen, deadline)) > 0)
+    while ((state = parker_look(parker, &word, seen, deadline)) > 0)
         if (atomic_compare_exchange_weak_explicit(&parker->word, &word, word | set,
                                                   memory_order_acq_rel, memory_order_relaxed))
             break;
     if (state <= 0)
         return state;
-    if (sleep_parked(parker, word | set, deadline, how) || how->error)
+    if (park_sleep(parker, word | set, deadline, how) || how->error)
         return how->error;
-    state = look_at(parker, &word, seen, deadline);
+    state = parker_look(parker, &word, seen, deadline);
     return state < 0 ? state : 0;
 }
 
-/* A timer ends the sleep: of the task's clock, or, for a fiber, of its thread. */
+/* A timer ends the sleep, of the task's clock or of the fiber's thread. */
 static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t deadline,
                            struct lc__sleeper *how)
 {
-    struct expiry expiry = {.timer = {.due = expire}, .parker = parker};
-    lc__timers_arm(lc__timers_here(), &expiry.timer, deadline);
-    /* Looked at after the arming: if the clock has moved past it in between, no timer will tell. */
+    struct expiry expiry = {.timer = {.due = expiry_due}, .parker = parker};
+    struct lc__timers *timers = lc__timers_here();
+    LC__ASSERT(timers); /* else park_thread() is called */
+    lc__timers_arm(timers, &expiry.timer, deadline);
+    /* After the arming: the clock may have passed the deadline before the timer was there. */
     bool past = lc_now() >= deadline;
-    /* Short waits in a row would else keep the thread, once each is over before it has begun. */
+    /* Else short waits in a row would keep the thread: each is over before it has begun. */
     if (past && parker->fiber)
         lc__fiber_yield();
     int result = park_once(parker, seen, past ? LC_NOW : LC_FOREVER, how);
@@ -188,8 +216,8 @@ static int park_with_timer(struct lc__parker *parker, unsigned seen, int64_t dea
 }
 
 /*
- * A thread, until a deadline that the kernel knows. If the thread that fires timers could not be
- * made, threads that wait do it; the wait then returns early.
+ * The wait of a thread until a deadline of the kernel's clock. If the timer thread could not be
+ * made, threads that wait fire the timers, and their waits return early.
  */
 static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadline,
                        struct lc__sleeper *how)
@@ -204,47 +232,46 @@ static int park_thread(struct lc__parker *parker, unsigned seen, int64_t deadlin
     return 0;
 }
 
-static int park_showing(struct lc__task *task, struct lc__parker *parker, unsigned seen,
-                        int64_t deadline, struct lc__sleeper *how)
+static int park_shown(struct lc__task *task, struct lc__parker *parker, unsigned seen,
+                      int64_t deadline, struct lc__sleeper *how)
 {
-    show_parker(task, parker);
+    task_show_parker(task, parker);
     struct lc__clock *clock = lc__clock_current();
     bool plain = deadline == LC_FOREVER || deadline == LC_NOW || (!clock->timers && !parker->fiber);
     int result = !plain          ? park_with_timer(parker, seen, deadline, how)
                  : parker->fiber ? park_once(parker, seen, deadline, how)
                                  : park_thread(parker, seen, deadline, how);
-    show_parker(task, NULL);
+    task_show_parker(task, NULL);
     return result;
 }
 
 /* ---- waits that can be interrupted ---- */
 
-static void set_interruptible(struct lc__task *task, struct lc__parker *parker)
+static void task_set_interruptible(struct lc__task *task, struct lc__parker *parker)
 {
     lc__spinlock_lock(&task->parker_lock);
-    assert(!parker == (task->parker != NULL));
+    LC__ASSERT(!parker == (task->parker != NULL));
     task->parker = parker;
     lc__spinlock_unlock(&task->parker_lock);
 }
 
 /*
- * The handshake with lc__task_interrupt, by the order of the two under the parker's lock. Either
- * that call finds the parker, and its READY ends this sleep or the next one. Or it came before, and
- * this function finds the task's `end_now` set. The parker is taken back under the lock before it
- * goes.
+ * lc__task_interrupt() and this function take parker_lock. If that call comes second, it finds the
+ * parker, and its READY ends this sleep or the next one. If it comes first, this function finds
+ * `end_now` set. The parker is withdrawn under the lock before its memory goes.
  */
 static int park_interruptible(struct lc__task *task, struct lc__parker *parker, unsigned seen,
                               int64_t deadline, struct lc__sleeper *how)
 {
-    assert(task->fiber && !parker->direct);
+    LC__ASSERT(task->fiber && !parker->direct);
     int result = 0;
-    set_interruptible(task, parker);
+    task_set_interruptible(task, parker);
     if (!lc__task_must_end(task))
-        result = park_showing(task, parker, seen, deadline, how);
-    set_interruptible(task, NULL);
+        result = park_shown(task, parker, seen, deadline, how);
+    task_set_interruptible(task, NULL);
     if (!lc__task_must_end(task))
         return result;
-    lc__parker_clear_ready(parker); /* the waiter may have to wait for an unpark under way */
+    lc__parker_clear_ready(parker); /* the waiter may still wait in lc__park_until() */
     return -EINTR;
 }
 
@@ -256,17 +283,18 @@ void lc__task_interrupt(struct lc__task *task)
     lc__spinlock_unlock(&task->parker_lock);
 }
 
-static int park(struct lc__parker *parker, unsigned seen, int64_t deadline,
-                const struct lc__park_reason *reason, struct lc__sleeper *how)
+static int task_park(struct lc__parker *parker, unsigned seen, int64_t deadline,
+                     const struct lc__park_reason *reason, struct lc__sleeper *how)
 {
     if (lc__forked())
         return -ENOTSUP;
     struct lc__task *task = lc__task_current();
+    LC__ASSERT(parker->fiber == task->fiber && !parker->direct);
     if (task->simulation && lc__simulation_wakes_early(task->simulation))
         return 0;
     task->parked = reason;
     int result = lc__task_can_end(task) ? park_interruptible(task, parker, seen, deadline, how)
-                                        : park_showing(task, parker, seen, deadline, how);
+                                        : park_shown(task, parker, seen, deadline, how);
     task->parked = NULL;
     return result;
 }
@@ -275,12 +303,13 @@ int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
              const struct lc__park_reason *reason)
 {
     struct lc__sleeper how = {0};
-    return park(parker, seen, deadline, reason, &how);
+    return task_park(parker, seen, deadline, reason, &how);
 }
 
 void lc__park_direct(struct lc__parker *parker, const struct lc__park_reason *reason)
 {
     struct lc__task *task = lc__task_current();
+    LC__ASSERT(parker->direct && parker->fiber == task->fiber);
     task->parked = reason;
     lc__fiber_park();
     task->parked = NULL;
@@ -293,7 +322,7 @@ void lc__park_until(struct lc__parker *parker, unsigned target)
     struct lc__sleeper how = {0};
     lc__task_shield();
     for (unsigned count; (count = lc__parker_count(parker)) != target;)
-        if (park(parker, count, LC_FOREVER, &reason, &how) == -ENOTSUP)
+        if (task_park(parker, count, LC_FOREVER, &reason, &how) == -ENOTSUP)
             break;
     lc__task_unshield();
 }
@@ -302,7 +331,8 @@ LC__OF_ITS_THREAD
 int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                   size_t count, int64_t deadline, const struct lc__park_reason *reason)
 {
+    LC__ASSERT(!parker->fiber && parker->descriptor >= 0);
     descriptors[count] = (struct pollfd){.fd = parker->descriptor, .events = POLLIN};
     struct lc__sleeper how = {descriptors, count + 1, 0};
-    return park(parker, seen, deadline, reason, &how);
+    return task_park(parker, seen, deadline, reason, &how);
 }

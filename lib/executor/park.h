@@ -1,14 +1,13 @@
 /*
- * park.h: how anything waits. A waiter makes a parker on its stack, shows it to those who may wake
- * it, and parks; they unpark. All waits of the library go through here, so that what waits can be a
- * thread, one the library did not make as well, or a fiber. Floor 1.
+ * park.h: how a worker waits. The waiter makes a parker on its stack, publishes it to the workers
+ * that may wake it, and parks; they unpark. All waits of the library go through here, so the waiter
+ * can be a fiber, or any thread, also one that the library did not make. Floor 1.
  *
  * The protocol:
- * - Each unpark is counted, and counting is the last thing an unpark does with the parker's memory.
- *   A waiter that knows how many were to unpark it waits for that many, and may then let its stack
- * go.
- * - park returns when the count is no longer the one seen; it may also return early. Look again at
- *   what was waited for.
+ * - An unpark counts, and then does not touch the memory of the parker again. A waiter that knows
+ *   how many unparks will come waits for that many, and may then leave its stack.
+ * - park returns when the count is not the one seen. It may also return early, so the waiter looks
+ *   again at what it waits for.
  */
 #ifndef LIFECYCLE_EXECUTOR_PARK_H
 #define LIFECYCLE_EXECUTOR_PARK_H
@@ -17,22 +16,22 @@
 
 #include <stdbool.h>
 
-/* What a worker waits for: for debuggers, and for whoever reports a deadlock. */
+/* What a worker waits for: for debuggers, and for the report of a deadlock. */
 struct lc__park_reason {
     const char *what;    /* "handle", "channel: receive", ... */
     const void *subject; /* the object of that kind, or NULL */
 };
 
-/* For a wait of the calling task. */
+/* Initialises it for waits of the calling task. */
 void lc__parker_init(struct lc__parker *parker);
 /*
- * As lc__parker_init, for a task that will wait in lc__park_poll. @return 0, or -EMFILE, -ENFILE,
- * -ENOMEM.
+ * The same, for a task that may wait in lc__park_poll. lc__parker_end_poll ends it.
+ * @return 0, -EMFILE, -ENFILE, -ENOMEM.
  */
 int lc__parker_init_poll(struct lc__parker *parker);
 /*
- * Begins it for the plainest wait: of a fiber, with no deadline, for exactly one unpark.
- * @return false if the wait is none of that: then it was begun as by lc__parker_init.
+ * Initialises it for one wait for exactly one unpark: a *direct* wait, if the caller is a fiber
+ * with no deadline. @return false if it is not direct: then the caller waits with lc__park.
  */
 bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline);
 /*
@@ -43,45 +42,45 @@ bool lc__parker_init_direct(struct lc__parker *parker, int64_t deadline);
 int lc__park(struct lc__parker *parker, unsigned seen, int64_t deadline,
              const struct lc__park_reason *reason);
 /*
- * Waits for the unpark of a direct parker. Its fiber is pinned, so a wake-up that comes too early
- * waits for its thread: nothing has to be agreed upon, and no locked instruction is spent.
+ * Waits for the unpark of a direct parker. The fiber stays on its thread, so a wake-up that comes
+ * before the wait stays in a queue of that thread until the fiber parks. No locked instruction is
+ * needed.
  */
 void lc__park_direct(struct lc__parker *parker, const struct lc__park_reason *reason);
 /*
- * Waits, with no deadline, until the count is `target`: for unparks that are under way. Nothing
- * interrupts it.
+ * Waits until the count is `target`: for unparks that are under way. Has no deadline, and is not
+ * interrupted.
  */
 void lc__park_until(struct lc__parker *parker, unsigned target);
 /*
- * As lc__park, by a thread, ended as well by poll(2) on `descriptors`, which has room for one more
- * behind its `count`.
+ * As lc__park, by a thread, but ready descriptors end the wait, too. `descriptors` has room for one
+ * more behind its `count`.
  */
 int lc__park_poll(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                   size_t count, int64_t deadline, const struct lc__park_reason *reason);
 
 /*
- * Whether a task, which is there, waits in the library and has not been woken. *parks becomes how
- * often it has gone to wait: if that is the same at two looks which both found it waiting, it has
- * waited all the time between them.
+ * Whether a task, which the caller knows to exist, waits in the library and has not been woken.
+ * *parks becomes the number of its waits. If two calls find it waiting and the number is the same,
+ * it has waited all the time in between.
  */
 struct lc__task;
 bool lc__task_waits(struct lc__task *task, unsigned long *parks);
 /*
- * The task's `end_now` has been set: interrupts the wait that it is in, if it can end there. The
- * caller sees to it that the task is still there. From any thread.
+ * Interrupts the wait of a task if the task can end there. The caller has set `end_now` of the
+ * task, and keeps the task from being freed. From any thread.
  */
 void lc__task_interrupt(struct lc__task *task);
 
 /*
- * Counts one and wakes the waiter. Release: what was done before is seen by the waiter. From any
- * thread.
+ * Counts one, and wakes the waiter. From any thread. Release: the waiter sees what was done before.
  */
 void lc__unpark(struct lc__parker *parker);
 /* The same in the handler of a process signal. */
 void lc__unpark_in_handler(struct lc__parker *parker);
 /*
- * Ends the wait, or the next, without counting, until lc__parker_clear_ready. Not the last touch of
- * the parker: the caller sees to it that the waiter waits for him.
+ * Ends the wait, and each later one, without counting, until lc__parker_clear_ready. The caller
+ * keeps the parker from being freed, by a lock.
  */
 void lc__parker_set_ready(struct lc__parker *parker);
 static inline void lc__parker_clear_ready(struct lc__parker *parker)

@@ -1,9 +1,10 @@
 /*
- * parker.c: see parker.h. The only file that knows of the futex.
+ * parker.c: see parker.h. The only file that uses the futex.
  */
 #include "executor/parker.h"
 
 #include "base/library.h"
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/system.h"
 
@@ -25,7 +26,7 @@ static void futex_wait(atomic_uint *word, unsigned value, int64_t deadline)
             deadline == LC_FOREVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* Uses the address only, never the memory: the word may be gone. A wake for nobody does no harm. */
+/* Uses the address only: the memory may be gone. A wake-up without a sleeper does no harm. */
 static void futex_wake(atomic_uint *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
@@ -33,74 +34,74 @@ static void futex_wake(atomic_uint *word)
 
 /* ---- descriptors that wake a thread out of poll ---- */
 
-enum { SPARE_MAX = 64 };
-static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
-static int spare[SPARE_MAX]; /* eventfds at zero, that nobody will write to */
-static int spare_count;
+enum { SPARE_MAX = 64 };                              /* kept for the next wait */
+static struct lc__lock eventfds_lock = LC__LOCK_INIT; /* for what follows */
+static int eventfds[SPARE_MAX]; /* at zero, and no thread will write to them */
+static int eventfds_count;
 
-static void close_spare(void)
+static void eventfds_close(void)
 {
-    pthread_mutex_lock(&spare_lock);
-    while (spare_count > 0)
-        lc__close(spare[--spare_count]);
-    pthread_mutex_unlock(&spare_lock);
+    lc__lock_take(&eventfds_lock);
+    while (eventfds_count > 0)
+        lc__close(eventfds[--eventfds_count]);
+    lc__lock_give(&eventfds_lock);
 }
 
-static struct lc__facility wake_descriptors = {.shut_down = close_spare};
+static struct lc__facility eventfds_facility = {.shut_down = eventfds_close};
 
-/*
- * A forked child has the spares of its parent, and would be woken in its stead: it makes its own.
- */
-static void before_fork(void)
+/* A forked child shares the spares with its parent, and would take its wake-ups: it closes them. */
+static void eventfds_before_fork(void)
 {
-    pthread_mutex_lock(&spare_lock);
+    lc__lock_take(&eventfds_lock);
 }
 
-static void after_fork_in_parent(void)
+static void eventfds_after_fork_in_parent(void)
 {
-    pthread_mutex_unlock(&spare_lock);
+    lc__lock_give(&eventfds_lock);
 }
 
-static void after_fork_in_child(void)
+static void eventfds_after_fork_in_child(void)
 {
-    while (spare_count > 0)
-        lc__close(spare[--spare_count]);
-    pthread_mutex_unlock(&spare_lock);
+    LC__ASSERT(lc__lock_is_held(&eventfds_lock)); /* by the thread that forked */
+    while (eventfds_count > 0)
+        lc__close(eventfds[--eventfds_count]);
+    lc__lock_give(&eventfds_lock);
 }
 
-static void watch_forks(void)
+static void eventfds_watch_forks(void)
 {
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    pthread_atfork(eventfds_before_fork, eventfds_after_fork_in_parent,
+                   eventfds_after_fork_in_child);
 }
 
-static int take_descriptor(void)
+static int eventfd_take(void)
 {
     int descriptor = -1;
-    pthread_mutex_lock(&spare_lock);
-    if (spare_count > 0)
-        descriptor = spare[--spare_count];
-    pthread_mutex_unlock(&spare_lock);
+    lc__lock_take(&eventfds_lock);
+    if (eventfds_count > 0)
+        descriptor = eventfds[--eventfds_count];
+    lc__lock_give(&eventfds_lock);
     if (descriptor >= 0)
         return descriptor;
     static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
-    pthread_once(&watch_forks_once, watch_forks);
-    lc__facility_register(&wake_descriptors);
+    pthread_once(&watch_forks_once, eventfds_watch_forks);
+    lc__facility_register(&eventfds_facility);
     if (lc__memory_must_fail())
         return -EMFILE;
     return lc__eventfd(EFD_CLOEXEC);
 }
 
-/* The wait may have begun before a shutdown of the library, which the spare is not to outlive. */
-static void give_descriptor(int descriptor)
+/* Registers again: the wait may have begun before a shutdown of the library. */
+static void eventfd_give(int descriptor)
 {
     bool kept = false;
-    lc__facility_register(&wake_descriptors);
-    pthread_mutex_lock(&spare_lock);
-    if (spare_count < SPARE_MAX) {
-        spare[spare_count++] = descriptor;
+    lc__facility_register(&eventfds_facility);
+    lc__lock_take(&eventfds_lock);
+    if (eventfds_count < SPARE_MAX) {
+        eventfds[eventfds_count++] = descriptor;
         kept = true;
     }
-    pthread_mutex_unlock(&spare_lock);
+    lc__lock_give(&eventfds_lock);
     if (!kept)
         lc__close(descriptor);
 }
@@ -110,12 +111,13 @@ static void give_descriptor(int descriptor)
 LC__OF_ITS_THREAD
 int lc__parker_need_poll(struct lc__parker *parker)
 {
+    LC__ASSERT(!parker->fiber && !parker->direct);
     if (parker->descriptor >= 0)
         return 0;
-    int descriptor = take_descriptor();
+    int descriptor = eventfd_take();
     if (descriptor < 0)
         return descriptor;
-    /* Seen by who wakes us by way of IN_POLL, which is set after it. */
+    /* Published by IN_POLL, which is set after it: see lc__parker_change. */
     parker->descriptor = descriptor;
     return 0;
 }
@@ -123,7 +125,7 @@ int lc__parker_need_poll(struct lc__parker *parker)
 void lc__parker_end_poll(struct lc__parker *parker)
 {
     if (parker->descriptor >= 0)
-        give_descriptor(parker->descriptor);
+        eventfd_give(parker->descriptor);
 }
 
 void lc__parker_wake_thread(struct lc__parker *parker, int descriptor)
@@ -138,20 +140,22 @@ void lc__parker_wake_thread(struct lc__parker *parker, int descriptor)
 
 void lc__parker_unpark_thread(struct lc__parker *parker)
 {
+    LC__ASSERT(!parker->fiber);
     int descriptor;
     if (lc__parker_change(parker, LC__PARKER_ONE, 0, &descriptor))
         lc__parker_wake_thread(parker, descriptor);
 }
 
 /* @return whether a descriptor became ready. */
-static bool sleep_in_poll(struct lc__parker *parker, int64_t deadline, struct lc__sleeper *how)
+static bool parker_sleep_in_poll(struct lc__parker *parker, int64_t deadline,
+                                 struct lc__sleeper *how)
 {
     int ready = lc__poll(how->descriptors, how->count, deadline);
     if (ready < 0 && ready != -EINTR)
         how->error = ready;
     /*
-     * If PARKED is gone, an unpark has written to our descriptor or is about to: take it out again,
-     * or it would be written to after it has gone to another waiter.
+     * If PARKED is gone, an unpark has written to the eventfd or is about to. The read waits for
+     * it, so that it does not write after the eventfd has gone to another waiter.
      */
     unsigned before = atomic_fetch_and_explicit(
         &parker->word, ~(unsigned)(LC__PARKER_PARKED | LC__PARKER_IN_POLL), memory_order_acquire);
@@ -164,10 +168,11 @@ static bool sleep_in_poll(struct lc__parker *parker, int64_t deadline, struct lc
 bool lc__parker_sleep(struct lc__parker *parker, unsigned word, int64_t deadline,
                       struct lc__sleeper *how)
 {
+    LC__ASSERT(!parker->fiber && word & LC__PARKER_PARKED);
     if (how->descriptors)
-        return sleep_in_poll(parker, deadline, how);
+        return parker_sleep_in_poll(parker, deadline, how);
     futex_wait(&parker->word, word, deadline);
-    /* It makes no difference who takes it away: a late futex wake finds nobody. */
+    /* If an unpark clears PARKED at the same time, its wake-up finds no sleeper: no harm. */
     atomic_fetch_and_explicit(&parker->word, ~(unsigned)LC__PARKER_PARKED, memory_order_acquire);
     return false;
 }

@@ -1,6 +1,6 @@
 /*
- * parker.h: the record by which a waiter is found and woken, and how a thread sleeps in it. See
- * park.h for what it is used for. Floor 1.
+ * parker.h: the record by which a waiter is found and woken, and how a thread sleeps. park.h says
+ * what it is used for. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_PARKER_H
 #define LIFECYCLE_EXECUTOR_PARKER_H
@@ -23,29 +23,29 @@ struct lc__fiber;
  *         +-----------------------+----------+--------+---------+---------+
  */
 enum {
-    LC__PARKER_PARKED = 1,
-    LC__PARKER_EXPIRED = 2,
-    LC__PARKER_READY = 4,
-    LC__PARKER_IN_POLL = 8,
+    LC__PARKER_PARKED = 1,  /* the waiter sleeps or is about to; whatever clears it wakes it */
+    LC__PARKER_EXPIRED = 2, /* a timer has ended the wait */
+    LC__PARKER_READY = 4,   /* lc__parker_set_ready */
+    LC__PARKER_IN_POLL = 8, /* the thread sleeps in poll(2): `descriptor` wakes it */
     LC__PARKER_ONE = 16,
     LC__PARKER_COUNT_SHIFT = 4
 };
 
 struct lc__parker {
     atomic_uint word;
-    bool direct;             /* the word is not used: see lc__park_direct */
-    int descriptor;          /* what wakes a thread out of poll; -1: none, it waits in the futex */
-    struct lc__fiber *fiber; /* whom to wake; NULL: a thread */
+    bool direct;             /* lc__park_direct: the word is not used */
+    int descriptor;          /* an eventfd that wakes a thread out of poll(2); -1: none */
+    struct lc__fiber *fiber; /* the waiter; NULL: a thread */
 };
 
 /* How a thread sleeps. */
 struct lc__sleeper {
-    struct pollfd *descriptors; /* of a thread that waits in poll; NULL: the futex, or a fiber */
+    struct pollfd *descriptors; /* the thread sleeps in poll(2); NULL: in the futex */
     size_t count;
     int error; /* set if poll failed */
 };
 
-/* For waits of a thread, whoever calls. */
+/* Initialises it for waits of a thread, which need not be the caller. */
 static inline void lc__parker_init_thread(struct lc__parker *parker)
 {
     atomic_init(&parker->word, 0);
@@ -54,30 +54,30 @@ static inline void lc__parker_init_thread(struct lc__parker *parker)
     parker->fiber = NULL;
 }
 /*
- * Gives a thread's parker what it needs to wait in poll from now on, if it has it not yet; by that
- * thread, also while others unpark. @return as init_poll.
+ * Gives a thread's parker its eventfd, if it has none. By that thread, also while other threads
+ * unpark. @return as lc__parker_init_poll.
  */
 int lc__parker_need_poll(struct lc__parker *parker);
-/* Ends what init_poll or need_poll began. The parker must not be shown to anybody any more. */
+/* Gives the eventfd back, if there is one. No other thread can reach the parker any more. */
 void lc__parker_end_poll(struct lc__parker *parker);
 
-/* How often it has been unparked. Acquire: what was done before those unparks is seen. */
+/* How often it has been unparked. Acquire: the caller sees what was done before those unparks. */
 static inline unsigned lc__parker_count(struct lc__parker *parker)
 {
     return atomic_load_explicit(&parker->word, memory_order_acquire) >> LC__PARKER_COUNT_SHIFT;
 }
 
 /*
- * Changes the word, to `count` more and with `set` set, and takes PARKED away. Who takes it away
- * owes the waiter a wake-up; all it needs for that is read before, since with the exchange the
- * parker may be gone. A fiber is not gone: it waits for that wake-up.
- * @return whether a wake-up is owed. *descriptor is then what lc__parker_wake_thread takes.
+ * Adds `count` to the word, sets the bits of `set`, and clears PARKED. If PARKED was set, the
+ * caller owes the waiter a wake-up. The parker may be gone after the exchange, so all that the
+ * wake-up needs is read before it. The fiber of a parker stays: it waits for that wake-up.
+ * @return whether a wake-up is owed. *descriptor is then for lc__parker_wake_thread.
  */
 LC__OF_ITS_THREAD
 static inline bool lc__parker_change(struct lc__parker *parker, unsigned count, unsigned set,
                                      int *descriptor)
 {
-    /* Acquire: who finds IN_POLL finds the descriptor. */
+    /* Acquire: a thread that finds IN_POLL finds the descriptor. */
     unsigned word = atomic_load_explicit(&parker->word, memory_order_acquire);
     do
         *descriptor = word & LC__PARKER_IN_POLL ? parker->descriptor : -1;
@@ -88,13 +88,13 @@ static inline bool lc__parker_change(struct lc__parker *parker, unsigned count, 
     return word & LC__PARKER_PARKED;
 }
 
-/* Wakes a thread that sleeps. Uses the address of the parker only, never the memory. */
+/* Wakes the thread of a parker. Uses the address of the parker, and not its memory. */
 void lc__parker_wake_thread(struct lc__parker *parker, int descriptor);
-/* lc__unpark, of a parker that is a thread's. */
+/* lc__unpark for the parker of a thread. Also in the handler of a process signal. */
 void lc__parker_unpark_thread(struct lc__parker *parker);
 /*
- * Sleeps once. `word` is what the parker's became with the caller's PARKED. Returns, perhaps early,
- * after that was taken away by us or by an unpark. @return whether a descriptor became ready.
+ * Sleeps once, perhaps shorter than asked. `word` is the parker's word after the calling thread has
+ * set PARKED, which is cleared on return. @return whether a descriptor became ready.
  */
 bool lc__parker_sleep(struct lc__parker *parker, unsigned word, int64_t deadline,
                       struct lc__sleeper *how);

@@ -1,8 +1,30 @@
 /*
  * simulated_executor.c: see simulated_executor.h.
+ *
+ * The fibers of a simulation:
+ *
+ *            simulated_admit()        simulated_pick(): any one, by the seed
+ *     made -------------------> ready[] -----------------------------> runs
+ *                                ^  ^                                   |
+ *                late_is_due()   |  | simulated_became_ready()          | parks, yields
+ *             late <-------------+--+-----------------------------------+
+ *                  at random: delayed
+ *
+ * Callers. One thread, in lc_executor_run(), runs the loop, and everything else runs in its fibers.
+ * Nothing has a lock, and no other thread wakes it. Before and after the run the thread that owns
+ * the executor may start fibers and post jobs.
+ *
+ * Invariant. What happens follows from the seed alone: each choice is drawn from a generator of the
+ * simulation, in an order that follows from the choices before.
+ *
+ * Why no wake-up is lost. A fiber that becomes ready goes into ready[], which has room for all that
+ * live, or its `late` timer is armed. Time moves only when nothing is ready: to the next timer, of
+ * the workers or of a late wake-up. If there is no timer, no descriptor is ready and workers are
+ * left, nothing will ever wake them, and the run ends with a report of the deadlock.
  */
 #include "executor/simulated_executor.h"
 
+#include "base/container.h"
 #include "base/fork.h"
 #include "base/sanitizer.h"
 #include "executor/due.h"
@@ -24,25 +46,21 @@
 
 /* ---- fibers ---- */
 
-static struct lc__fiber *fiber_of_late(struct lc__timer *timer)
+static void simulated_push(struct lc__simulation *simulation, struct lc__fiber *fiber)
 {
-    size_t offset = offsetof(struct lc__simulated_fiber, late);
-    return ((struct lc__simulated_fiber *)((char *)timer - offset))->fiber;
-}
-
-static void push(struct lc__simulation *simulation, struct lc__fiber *fiber)
-{
+    LC__ASSERT(simulation->ready_count < simulation->room);
     simulation->ready[simulation->ready_count++] = fiber;
 }
 
 static bool late_is_due(struct lc__timer *timer)
 {
-    struct lc__fiber *fiber = fiber_of_late(timer);
-    push(fiber->task.simulation, fiber);
+    struct lc__fiber *fiber = LC__CONTAINER_OF(timer, struct lc__simulated_fiber, late)->fiber;
+    simulated_push(fiber->task.simulation, fiber);
     return false;
 }
 
-static int make_room(struct lc__simulation *simulation)
+/* For one more fiber in ready[]. @return 0, -ENOMEM. */
+static int simulated_make_room(struct lc__simulation *simulation)
 {
     if (simulation->live_count < simulation->room)
         return 0;
@@ -60,14 +78,14 @@ static int simulated_admit(struct lc__loop *loop, struct lc__fiber *fiber)
 {
     struct lc__simulation *simulation = loop->simulation;
     struct lc__simulated_fiber *simulated = NULL;
-    if (make_room(simulation) == 0)
+    if (simulated_make_room(simulation) == 0)
         simulated = lc__allocate(sizeof *simulated);
     if (!simulated)
         return -ENOMEM;
     simulated->fiber = fiber;
     simulated->late.due = late_is_due;
     fiber->simulated = simulated;
-    lc__sanitizer_release(simulated); /* for who wakes it */
+    lc__sanitizer_release(simulated); /* to the fiber that wakes it */
     TAILQ_INSERT_TAIL(&simulation->live, simulated, link);
     simulation->live_count++;
     return 0;
@@ -76,6 +94,7 @@ static int simulated_admit(struct lc__loop *loop, struct lc__fiber *fiber)
 static void simulated_ended(struct lc__loop *loop, struct lc__fiber *fiber)
 {
     struct lc__simulation *simulation = loop->simulation;
+    LC__ASSERT(fiber->simulated && simulation->live_count > 0);
     lc__sanitizer_acquire(fiber->simulated);
     lc__timer_disarm(&fiber->simulated->late);
     lc__sanitizer_acquire(fiber->simulated);
@@ -91,13 +110,13 @@ static void simulated_became_ready(struct lc__loop *loop, struct lc__fiber *fibe
     struct lc__simulation *simulation = loop->simulation;
     const lc_simulation_options *options = &simulation->options;
     if (!lc__simulation_strikes(simulation, options->delay_one_in)) {
-        push(simulation, fiber);
+        simulated_push(simulation, fiber);
         return;
     }
     int64_t delay =
         1 + (int64_t)lc__random_below(&simulation->chance, (uint64_t)options->delay_max);
     lc__sanitizer_acquire(fiber->simulated);
-    /* At the end of time at the latest, but not for ever: it is late, and not lost. */
+    /* Before LC_FOREVER: the fiber is late, and not lost. */
     int64_t left = LC_FOREVER - 1 - simulation->now;
     int64_t deadline = simulation->now + (delay < left ? delay : left);
     lc__timers_arm(&simulation->late, &fiber->simulated->late, deadline);
@@ -126,7 +145,7 @@ static struct lc__fiber *simulated_choose(struct lc__simulation *simulation)
 static struct lc__fiber *simulated_pick(struct lc__loop *loop)
 {
     struct lc__fiber *fiber = simulated_choose(loop->simulation);
-    /* Acquire: pairs with the release by which it was made. */
+    /* Acquire: pairs with the release in fiber_init(). */
     if (fiber && atomic_load_explicit(&fiber->state, memory_order_acquire) == LC__FIBER_NEW)
         lc__loop_begin(loop, fiber);
     return fiber;
@@ -147,7 +166,7 @@ static bool simulation_advance(struct lc__simulation *simulation)
     int64_t next_late = lc__timers_next(&simulation->late);
     next = next < next_late ? next : next_late;
     if (next == LC_FOREVER) {
-        lc__clock_set_current(&simulation->clock); /* the report has the world's time */
+        lc__clock_set_current(&simulation->clock); /* the lines of the report have its time */
         lc__simulation_report_deadlock(simulation);
         lc__clock_set_current(NULL);
         return false;
@@ -161,7 +180,7 @@ static bool simulation_advance(struct lc__simulation *simulation)
 
 static bool simulated_idle(struct lc__loop *loop, unsigned seen, bool served)
 {
-    (void)seen; /* nothing of another thread wakes this one */
+    (void)seen; /* no other thread wakes this one */
     if (!served || simulation_advance(loop->simulation))
         return true;
     lc__loop_let_go(loop);
@@ -170,7 +189,7 @@ static bool simulated_idle(struct lc__loop *loop, unsigned seen, bool served)
 
 static bool simulated_find_work(struct lc__loop *loop)
 {
-    (void)loop; /* there is no other */
+    (void)loop; /* there is no other loop */
     return false;
 }
 
@@ -188,7 +207,7 @@ static const struct lc__loop_operations simulated_operations = {
     .find_work = simulated_find_work,
     .idle = simulated_idle,
     .call_help = simulated_call_help,
-    .stacks_kept = 0, /* each stack that is taken may fail to be there, in every build the same */
+    .stacks_kept = 0, /* each taking of a stack may fail by chance, in every build alike */
 };
 
 /* ---- a run ---- */
@@ -221,7 +240,7 @@ int lc_simulation_touch(int fd)
 
 lc_error *lc_executor_new_simulated(const lc_simulation_options *given, lc_executor **executor)
 {
-    enum { STACK = 256 * 1024 }; /* lc_call_blocking runs its function on its caller's */
+    enum { STACK = 256 * 1024 }; /* lc_call_blocking runs its function on the caller's stack */
     static const lc_executor_options of_one = {
         .name = "simulation", .threads = 1, .stack_size = STACK, .stall_limit = LC_FOREVER};
     lc_simulation_options options;
@@ -248,7 +267,7 @@ lc_error *lc_executor_new_simulated(const lc_simulation_options *given, lc_execu
 
 bool lc__simulation_is_over(struct lc__simulation *simulation)
 {
-    /* Of workers that are lost, the timers are lost too. */
+    /* The timers of lost workers are lost, too. */
     bool lost = simulation->live_count > 0 || atomic_load(&simulation->executor->bound) > 0;
     size_t timers = lost ? 0 : lc__timers_count(&simulation->timers);
     if (timers > 0)
@@ -260,23 +279,23 @@ bool lc__simulation_is_over(struct lc__simulation *simulation)
 }
 
 /*
- * Where lost fibers are for ever. What they wait for may outlive their world and still wake them: it
- * then puts them before a thread that is not there.
+ * The loop of all lost fibers. What they wait for may outlive their world and still wake them: they
+ * then go into an inbox that no thread empties.
  */
-static struct lc__loop limbo;
+static struct lc__loop loop_of_lost;
 
-/* What was parked, or ready, when the run was broken off will not be run again. */
-static void lose_workers(struct lc__simulation *simulation)
+/* The workers that are left, in a run that was broken off, do not run again. */
+static void simulation_lose_workers(struct lc__simulation *simulation)
 {
-    if (simulation->live_count == 0)
-        return;
     lc__timers_drop(&simulation->timers);
     lc__timers_drop(&simulation->late);
+    if (simulation->live_count == 0)
+        return;
     lc__poller_drop(simulation);
     TAILQ_INIT(&simulation->fds.watches);
     for (struct lc__simulated_fiber *lost; (lost = TAILQ_FIRST(&simulation->live));) {
         TAILQ_REMOVE(&simulation->live, lost, link);
-        lost->fiber->loop = &limbo;
+        lost->fiber->loop = &loop_of_lost;
         lc__free(lost);
     }
 }
@@ -284,7 +303,7 @@ static void lose_workers(struct lc__simulation *simulation)
 void lc__simulation_end(struct lc__simulation *simulation)
 {
     lc__simulation_forget(simulation);
-    lose_workers(simulation);
+    simulation_lose_workers(simulation);
     lc__simulation_free(simulation);
 }
 

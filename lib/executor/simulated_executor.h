@@ -9,11 +9,11 @@
 
 /* A run begins: its steps are counted from 0. */
 void lc__simulation_begin(struct lc__simulation *simulation);
-/* What the run returns, `result` being what its function did; taken over. */
+/* The error that a run returns: the verdict, or else `result`, which is taken over. */
 lc_error *lc__simulation_verdict(struct lc__simulation *simulation, lc_error *result);
-/* Whether nothing refers to it any more; says in the log what does. */
+/* Whether it may be freed. Logs what still refers to it. */
 bool lc__simulation_is_over(struct lc__simulation *simulation);
-/* Frees it, with the workers that are left. */
+/* Frees it, and loses the workers that are left. */
 void lc__simulation_end(struct lc__simulation *simulation);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * simulated_fds.c: see simulated_fds.h.
  *
- * One thread runs the whole simulation, so nothing here is locked. What the fibers of the
- * simulation do to a descriptor is done at once, and poll(2) tells of it at once; so what is found
- * ready, and in which order, follows from what they have done.
+ * One thread runs the whole simulation, so nothing here has a lock. poll(2) reports at once what a
+ * fiber of the simulation does to a descriptor. So which descriptors are ready, and in which order
+ * they are found, follows from what the fibers have done.
  */
 #include "executor/simulated_fds.h"
 
@@ -58,9 +58,9 @@ void lc__simulated_fds_unwatch(struct lc__simulation *simulation, struct lc__sim
 enum { AT_ONCE = 64 };
 
 /*
- * Asks for some, from `first` on; a fiber that was told already is on its way, perhaps a late one,
- * and is not told again: else the clock, which it waits for, would never go on. @return the first
- * that was not asked for; NULL: there is none.
+ * Asks about some, from `first` on. A fiber that has been woken and has not run is left out: its
+ * wake-up may be delayed, and the clock would not move as long as something is ready.
+ * @return the first watch that was not asked about; NULL: there is none.
  */
 static struct lc__simulated_watch *watches_poll(struct lc__simulated_watch *first, bool *woken)
 {

@@ -1,7 +1,7 @@
 /*
  * simulated_net.h (internal): the addresses of sockets in a simulation. A host and port, or a path,
- * stands for an abstract Unix address that no other simulation and no other process has. Whether a
- * socket listens there the kernel knows. Floor 1; socket.c asks through lc__simulation_net.
+ * stands for an abstract Unix address that no other simulation and no other process uses. The
+ * kernel knows whether a socket listens there. Floor 1; address.c asks by lc__simulation_net.
  */
 #ifndef LIFECYCLE_EXECUTOR_SIMULATED_NET_H
 #define LIFECYCLE_EXECUTOR_SIMULATED_NET_H
@@ -17,19 +17,19 @@ struct lc__simulated_place;
 struct lc__simulated_net {
     STAILQ_HEAD(, lc__simulated_place) places;
     unsigned count;
-    unsigned next_port; /* that a listener at port 0 gets */
-    bool ports_repeat;  /* each has been given out */
-    uint64_t secret;    /* in all of its addresses; 0: none was made yet */
+    unsigned next_port; /* for the next listener at port 0 */
+    bool ports_repeat;  /* all of them have been given out */
+    uint64_t secret;    /* a part of each address; 0: not made yet */
 };
 
 void lc__simulated_net_init(struct lc__simulated_net *net);
 void lc__simulated_net_end(struct lc__simulated_net *net);
-/* What `key` stands for, as an address of `size` bytes. @return 0, -ENOENT. */
+/* The address that `key` stands for, of *size bytes. @return 0, -ENOENT. */
 int lc__simulated_net_find(const struct lc__simulated_net *net, const char *key,
                            struct sockaddr_un *address, socklen_t *size);
 /*
- * The same; a new key gets an address, of which lc__simulated_net_port tells `port`. @return 0,
- * -ENOMEM.
+ * The same; a new key gets an address, from which lc__simulated_net_port reads `port`.
+ * @return 0, -ENOMEM.
  */
 int lc__simulated_net_add(struct lc__simulated_net *net, const char *key, unsigned port,
                           struct sockaddr_un *address, socklen_t *size);

@@ -1,9 +1,8 @@
 /*
  * simulation.c: see simulation.h.
  *
- * There is one thread, so nothing here is locked. All choices come from generators that follow from
- * the seed, one for each purpose, so that the program's random numbers do not hang on how often the
- * scheduler has chosen.
+ * All choices come from generators that are seeded from the seed. Each purpose has its own, so the
+ * random numbers of the program do not depend on how often a fiber has been chosen.
  */
 #include "executor/simulation.h"
 
@@ -50,7 +49,7 @@ size_t lc__simulation_part(struct lc__simulation *simulation, size_t size)
     return 1 + (size_t)lc__random_below(&simulation->chance, size - 1);
 }
 
-static void set_quiet(struct lc__simulation *simulation, bool quiet)
+static void simulation_set_quiet(struct lc__simulation *simulation, bool quiet)
 {
     simulation->quiet = quiet;
     simulation->faults.one_in = quiet ? 0 : simulation->options.fail_one_in;
@@ -60,7 +59,7 @@ void lc_simulation_set_faults(bool on)
 {
     struct lc__simulation *simulation = lc__task_current()->simulation;
     if (simulation)
-        set_quiet(simulation, !on);
+        simulation_set_quiet(simulation, !on);
 }
 
 bool lc_is_simulated(void)
@@ -87,7 +86,7 @@ uint64_t *lc__simulation_caught(struct lc__simulation *simulation)
 
 /* ---- making and freeing ---- */
 
-static int64_t read_virtual(struct lc__clock *clock)
+static int64_t simulation_now(struct lc__clock *clock)
 {
     return ((struct lc__simulation *)clock)->now;
 }
@@ -97,25 +96,25 @@ struct lc__simulation *lc__simulation_new(const lc_simulation_options *options)
     struct lc__simulation *simulation = lc__allocate(sizeof *simulation);
     if (!simulation)
         return NULL;
-    simulation->clock = (struct lc__clock){read_virtual, &simulation->timers};
+    simulation->clock = (struct lc__clock){simulation_now, &simulation->timers};
     simulation->timers = simulation->late = (struct lc__timers)LC__TIMERS_INIT;
     simulation->now = options->start;
     simulation->options = *options;
-    /* Far apart, so that the generators of neighbouring seeds are not each other's. */
+    /* Four each, so that neighbouring seeds share no generator. */
     uint64_t seed = options->seed * 4;
     lc__random_seed(&simulation->order, seed);
     lc__random_seed(&simulation->own, seed + 1);
     lc__random_seed(&simulation->chance, seed + 2);
     lc__random_seed(&simulation->luck, seed + 3);
     simulation->faults.random = &simulation->luck;
-    set_quiet(simulation, options->quiet_start);
+    simulation_set_quiet(simulation, options->quiet_start);
     TAILQ_INIT(&simulation->live);
     TAILQ_INIT(&simulation->fds.watches);
     lc__simulated_net_init(&simulation->net);
     return simulation;
 }
 
-/* One for each file that holds something of a simulation for the process. */
+/* One for each file that keeps something of a simulation for the process. */
 enum { FORGETTERS = 4 };
 
 typedef void (*forgetter)(struct lc__simulation *simulation);
@@ -151,7 +150,7 @@ void lc__simulation_free(struct lc__simulation *simulation)
 
 /* ---- options ---- */
 
-static lc_error *check(const lc_simulation_options *options)
+static lc_error *simulation_options_check(const lc_simulation_options *options)
 {
     if (options->start <= 0)
         return lc_error_new(
@@ -183,7 +182,7 @@ lc_error *lc__simulation_read_options(lc_simulation_options *options,
         options->delay_max = 10 * LC_MILLISECOND;
     if (options->steps_max == 0)
         options->steps_max = 100000000;
-    return check(options);
+    return simulation_options_check(options);
 }
 
 #ifdef LC__TSAN

@@ -1,7 +1,8 @@
 /*
- * simulation.h (internal): the world of a simulated executor: what time it is, what goes wrong, what
- * it holds for other files. simulated_executor.h runs its fibers. See <lifecycle/simulate.h>.
- * Floor 1.
+ * simulation.h (internal): the world of a simulated executor: its clock, its faults, and what other
+ * files keep in it. simulated_executor.h runs its fibers. See <lifecycle/simulate.h>. Floor 1.
+ *
+ * One thread runs a simulation, and calls all of these functions: nothing here has a lock.
  */
 #ifndef LIFECYCLE_EXECUTOR_SIMULATION_H
 #define LIFECYCLE_EXECUTOR_SIMULATION_H
@@ -21,22 +22,22 @@
 
 struct lc__fiber;
 
-/* What a fiber has beside its control block in a simulation. */
+/* What a fiber of a simulation has beside its control block. */
 struct lc__simulated_fiber {
-    TAILQ_ENTRY(lc__simulated_fiber) link; /* of all that live, in the order they were made */
+    TAILQ_ENTRY(lc__simulated_fiber) link; /* in `live` */
     struct lc__fiber *fiber;
-    struct lc__timer late; /* its wake-up has come, and is kept back */
+    struct lc__timer late; /* ends the delay of a wake-up */
 };
 
-/* A worker that has run among the last steps before the limit. */
+/* A worker that ran in the last steps before the limit. */
 struct lc__busy_worker {
     char name[LC_NAME_MAX + 1];
     uint64_t steps;
 };
 
 enum {
-    LC__LAST_STEPS = 4096,     /* whose workers are counted, before a run is broken off */
-    LC__BUSY_WORKERS_MAX = 16, /* of whom it is counted */
+    LC__LAST_STEPS = 4096,     /* before the limit: their workers are counted */
+    LC__BUSY_WORKERS_MAX = 16, /* how many workers are counted */
 };
 
 /* The real descriptors that its fibers wait for, in the order in which the waits began. */
@@ -48,11 +49,11 @@ struct lc__simulated_fds {
 struct lc__simulation {
     struct lc__clock clock; /* first */
     struct lc__timers timers;
-    struct lc__timers late; /* wake-ups kept back: many come out of `timers`, under its lock */
+    struct lc__timers late; /* of delayed wake-ups; armed also under the lock of `timers` */
     int64_t now;
     lc_simulation_options options;
     lc_executor *executor;
-    struct lc__random order;  /* who runs next */
+    struct lc__random order;  /* which fiber runs next */
     struct lc__random own;    /* the program's */
     struct lc__random chance; /* delays and early wake-ups */
     struct lc__random luck;   /* allocations */
@@ -67,7 +68,7 @@ struct lc__simulation {
     struct lc__fiber **ready; /* room for all that live */
     size_t ready_count;
     size_t room;
-    TAILQ_HEAD(, lc__simulated_fiber) live;
+    TAILQ_HEAD(, lc__simulated_fiber) live; /* in the order in which they were made */
     size_t live_count;
     struct lc__simulated_fds fds;
     struct lc__simulated_net net;
@@ -75,38 +76,38 @@ struct lc__simulation {
 };
 
 /*
- * Reads options of any size, with the defaults filled in. @return NULL, or -EINVAL naming the
+ * Reads options of any size, and fills in the defaults. @return NULL, or -EINVAL that names the
  * option.
  */
 lc_error *lc__simulation_read_options(lc_simulation_options *options,
                                       const lc_simulation_options *given);
 /* A world with nothing in it; NULL: no memory. */
 struct lc__simulation *lc__simulation_new(const lc_simulation_options *options);
-/* Calls what lc__simulation_at_end was given. */
+/* Calls the functions that lc__simulation_at_end was given. */
 void lc__simulation_forget(struct lc__simulation *simulation);
 /* Frees a world of which nothing is left. */
 void lc__simulation_free(struct lc__simulation *simulation);
-/* Gives a task of this world its clock, its generator, and its faults. */
+/* Gives a task the clock, the generator and the faults of this world. */
 void lc__simulation_adopt(struct lc__simulation *simulation, struct lc__task *task);
-/* One of `count` things that could be next: a number below it. */
+/* Chooses one of `count` things: a number below it. */
 size_t lc__simulation_choose(struct lc__simulation *simulation, size_t count);
-/* Whether chance strikes, which it does one time in `number`; 0: never. */
+/* True one time in `number`, at random; 0: never. */
 bool lc__simulation_strikes(struct lc__simulation *simulation, unsigned number);
-/* Whether a wait is to end now, for no reason. */
+/* Whether a wait ends at once, without a reason. */
 bool lc__simulation_wakes_early(struct lc__simulation *simulation);
 
-/* How many of so many bytes a read or a write is to move: 1 at least, often all. */
+/* How many of `size` bytes a read or a write moves: at least 1, often all. */
 size_t lc__simulation_part(struct lc__simulation *simulation, size_t size);
-/* The addresses that its sockets have. */
+/* The addresses of its sockets. */
 struct lc__simulated_net *lc__simulation_net(struct lc__simulation *simulation);
-/* Lines of a lack of descriptors in this world. */
+/* The log lines about a lack of descriptors. */
 struct lc__log_repeated *lc__simulation_scarcity(struct lc__simulation *simulation);
 
 /* ---- process signals: signals.c ---- */
 
-/* Those delivered in this world so far, a bit each. */
+/* The signals delivered in this world so far, one bit each. */
 uint64_t *lc__simulation_caught(struct lc__simulation *simulation);
-/* Has `forget` called for each simulation, from now on, before it is freed. */
+/* From now on calls `forget` for each simulation before it is freed. From any thread. */
 void lc__simulation_at_end(void (*forget)(struct lc__simulation *simulation));
 
 #endif

@@ -22,16 +22,16 @@
 
 /* ---- naming workers ---- */
 
-static const char *waits_for(const struct lc__fiber *fiber)
+static const char *fiber_reason(const struct lc__fiber *fiber)
 {
     return fiber->task.parked ? fiber->task.parked->what : "its turn";
 }
 
 /*
- * ThreadSanitizer takes the fiber for a thread that still writes there, and would see a copy by
- * memcpy, or by atomic steps.
+ * ThreadSanitizer takes the fiber for a thread that still writes its name, and does see memcpy and
+ * atomic loads in this file.
  */
-static void copy_name(const struct lc__fiber *fiber, char *name)
+static void simulated_copy_name(const struct lc__fiber *fiber, char *name)
 {
     struct lc__job *job = atomic_load_explicit(&fiber->job, memory_order_relaxed);
     if (job) {
@@ -44,26 +44,27 @@ static void copy_name(const struct lc__fiber *fiber, char *name)
 }
 
 /* Adds "name (what), ..." as far as there is room. */
-static void list_waiting(const struct lc__simulation *simulation, char *text, size_t size)
+static void simulation_list_fibers(const struct lc__simulation *simulation, char *text, size_t size)
 {
     size_t used = 0;
     char name[LC_NAME_MAX + 1];
     const struct lc__simulated_fiber *simulated;
     text[0] = '\0';
+    LC__ASSERT(lc__loop_of_thread->simulation == simulation);
     lc__sanitizer_reports(&lc__loop_of_thread->sanitizer);
     TAILQ_FOREACH (simulated, &simulation->live, link) {
         if (used + LC_NAME_MAX + 64 > size) {
             snprintf(text + used, size - used, ", ...");
             return;
         }
-        copy_name(simulated->fiber, name);
+        simulated_copy_name(simulated->fiber, name);
         used += (size_t)snprintf(text + used, size - used, "%s\"%s\" (%s)", used > 0 ? ", " : "",
-                                 name, waits_for(simulated->fiber));
+                                 name, fiber_reason(simulated->fiber));
     }
 }
 
-/* Isolates that wait for a message which nobody is left to send. */
-static void list_jobs(const struct lc__simulation *simulation, char *text, size_t size)
+/* Adds the isolates, which wait for a message that no worker is left to send. */
+static void simulation_list_jobs(const struct lc__simulation *simulation, char *text, size_t size)
 {
     size_t count = atomic_load_explicit(&simulation->executor->bound, memory_order_relaxed);
     size_t used = strlen(text);
@@ -80,7 +81,7 @@ static void list_jobs(const struct lc__simulation *simulation, char *text, size_
 void lc__simulation_count_step(struct lc__simulation *simulation, const struct lc__fiber *fiber)
 {
     char name[LC_NAME_MAX + 1];
-    copy_name(fiber, name);
+    simulated_copy_name(fiber, name);
     for (int i = 0; i < LC__BUSY_WORKERS_MAX; i++) {
         struct lc__busy_worker *busy = &simulation->busy[i];
         if (busy->steps == 0)
@@ -92,7 +93,7 @@ void lc__simulation_count_step(struct lc__simulation *simulation, const struct l
     }
 }
 
-static const struct lc__busy_worker *find_busiest(const struct lc__simulation *simulation)
+static const struct lc__busy_worker *simulation_busiest(const struct lc__simulation *simulation)
 {
     const struct lc__busy_worker *busiest = &simulation->busy[0];
     for (int i = 1; i < LC__BUSY_WORKERS_MAX; i++)
@@ -106,8 +107,8 @@ void lc__simulation_report_endless(struct lc__simulation *simulation)
     char waiting[2048];
     uint64_t limit = simulation->options.steps_max;
     uint64_t last = limit < LC__LAST_STEPS ? limit : LC__LAST_STEPS;
-    const struct lc__busy_worker *busiest = find_busiest(simulation);
-    list_waiting(simulation, waiting, sizeof waiting);
+    const struct lc__busy_worker *busiest = simulation_busiest(simulation);
+    simulation_list_fibers(simulation, waiting, sizeof waiting);
     simulation->verdict = lc_error_new(-ELOOP,
                                        "the simulation of seed %" PRIu64 " did not end in %" PRIu64
                                        " steps: \"%s\" kept running, with %" PRIu64
@@ -122,8 +123,8 @@ void lc__simulation_report_deadlock(struct lc__simulation *simulation)
 {
     enum { FOR_JOBS = 128 };
     char waiting[2048], name[LC_NAME_MAX + 1];
-    list_waiting(simulation, waiting, sizeof waiting - FOR_JOBS);
-    list_jobs(simulation, waiting, sizeof waiting);
+    simulation_list_fibers(simulation, waiting, sizeof waiting - FOR_JOBS);
+    simulation_list_jobs(simulation, waiting, sizeof waiting);
     simulation->verdict =
         lc_error_new(-EDEADLK,
                      "deadlock in the simulation of seed %" PRIu64
@@ -131,9 +132,9 @@ void lc__simulation_report_deadlock(struct lc__simulation *simulation)
                      simulation->options.seed, simulation->live_count, waiting);
     const struct lc__simulated_fiber *simulated;
     TAILQ_FOREACH (simulated, &simulation->live, link) {
-        copy_name(simulated->fiber, name);
+        simulated_copy_name(simulated->fiber, name);
         lc_log(LC_LOG_ERROR, name, "waits for ever in a deadlock, for: %s",
-               waits_for(simulated->fiber));
+               fiber_reason(simulated->fiber));
     }
 }
 

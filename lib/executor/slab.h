@@ -1,5 +1,5 @@
 /*
- * slab.h: where the stacks of fibers lie. stack.c makes slabs. Floor 1.
+ * slab.h: the memory of stacks. stack.c makes slabs and gives out their stacks. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_SLAB_H
 #define LIFECYCLE_EXECUTOR_SLAB_H

@@ -1,5 +1,6 @@
 /*
- * thread_group.h (internal): some of an executor's threads. See <lifecycle/executor.h>. Floor 1.
+ * thread_group.h (internal): the record of a group of an executor's threads. See
+ * <lifecycle/executor.h>. Floor 1.
  */
 #ifndef LIFECYCLE_EXECUTOR_THREAD_GROUP_H
 #define LIFECYCLE_EXECUTOR_THREAD_GROUP_H
@@ -13,12 +14,12 @@ struct lc_thread_group {
     atomic_uint refs;
     lc_executor *executor;
     unsigned all;   /* how many threads the executor has */
-    unsigned first; /* of the group's threads; the others follow, round */
+    unsigned first; /* thread of the group; the others follow, and after the last comes 0 */
     unsigned count;
-    atomic_uint turn;
+    atomic_uint turn; /* for spreading */
 };
 
-/* Whether fibers of the group may run on the executor's loop of this index. */
+/* Whether the thread of this index is in the group. From any thread. */
 bool lc__thread_group_has(const lc_thread_group *group, unsigned index);
 
 #endif
