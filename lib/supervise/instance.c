@@ -77,7 +77,7 @@ lc_error *lc__instance_start(struct lc__instance *instance)
     return error;
 }
 
-bool lc__instance_started(struct lc__instance *instance)
+bool lc__instance_start_ended(struct lc__instance *instance)
 {
     LC__ASSERT(!instance->runs || instance->start_returned);
     lc__worker_finishing();

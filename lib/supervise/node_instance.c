@@ -281,7 +281,7 @@ static lc_error *instance_work(void *arg)
 static void instance_work_ended(void *arg)
 {
     struct lc__node_instance *instance = arg;
-    if (lc__instance_started(&instance->common)) {
+    if (lc__instance_start_ended(&instance->common)) {
         if (!lc__handle_add(lc_component_done(instance->common.component), &instance->done_waiter))
             instance_done_closed(&instance->done_waiter);
         return;

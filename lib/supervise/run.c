@@ -108,7 +108,7 @@ static lc_error *runloop_work(void *arg)
 static void runloop_work_ended(void *arg)
 {
     struct run_loop *run = arg;
-    lc__instance_started(&run->instance);
+    lc__instance_start_ended(&run->instance);
     lc_handle_close(run->start_ended);
 }
 

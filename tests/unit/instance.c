@@ -1,6 +1,6 @@
 /*
- * instance.c: what the run loop and the nodes of graphs share of an instance: its context, the
- * check of its component, the start of that in a task, and what each start leaves behind.
+ * instance.c: what the instances of the run loop and of nodes share: the context, the check of the
+ * component, its start in a task, and what is known after each kind of start.
  */
 #include "support/check.h"
 
@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* A component whose start does what it is told to; it has the handles that it is given. */
+/* A component with a start of the given kind, and with the given handles. */
 struct fake {
     lc_component component; /* first */
     enum { SUCCEEDS, FAILS, THROWS, SIGNALS_AND_EXITS, EXITS } start;
@@ -130,7 +130,7 @@ static void count_owner(void *owner)
     owners_released++;
 }
 
-/* Whichever allocation fails, what was given is released once, as when all succeed. */
+/* The relay and the owner are released once, whichever allocation fails, and if none does. */
 static void no_memory_releases_all(void)
 {
     unsigned failures = 0;
@@ -174,11 +174,11 @@ static lc_error *make_and_start(void *arg)
 static void attempt_ended(void *arg)
 {
     struct attempt *attempt = arg;
-    attempt->runs = lc__instance_started(&attempt->instance);
+    attempt->runs = lc__instance_start_ended(&attempt->instance);
     lc_handle_close(attempt->ended);
 }
 
-/* Starts it in a thread of its own. @return what its signaler has then; given to the caller. */
+/* Starts the component in a thread. @return the error in the signaler afterwards, taken over. */
 static lc_error *start_attempt(struct attempt *attempt, bool makes)
 {
     const struct lc__launch how = {.kind = LC_THREAD, .name = "store"};
