@@ -105,6 +105,11 @@ lc_context *lc_context_ref(lc_context *context)
     return context;
 }
 
+static bool context_is_unreferenced(const lc_context *context)
+{
+    return atomic_load_explicit(&context->refs, memory_order_relaxed) == 0;
+}
+
 /* For a caller that has no reference. @return false: the last reference is gone. */
 static bool context_try_ref(lc_context *context)
 {
@@ -132,6 +137,7 @@ static void grace_release_timers(struct grace_context *graced)
 /* Disarms the timer of a context that has ended or is freed. */
 static void context_disarm(lc_context *context)
 {
+    LC__ASSERT(lc_context_error(context) || context_is_unreferenced(context));
     if (context->kind & WITH_DEADLINE)
         lc__timer_disarm(&((struct deadline_context *)context)->timer);
     if (context->kind & WITH_GRACE)
@@ -148,6 +154,7 @@ static void grace_link_unref(struct grace_link *link)
 static void grace_leave_parent(lc_context *context)
 {
     struct grace_link *link = ((struct grace_context *)context)->link;
+    LC__ASSERT(context->kind & WITH_GRACE && context_is_unreferenced(context));
     if (!link)
         return;
     lc__spinlock_lock(&link->lock);
@@ -182,7 +189,7 @@ static void context_free_extra(lc_context *context)
 static lc_context *context_free_one(lc_context *context)
 {
     lc_context *parent = context->parent;
-    LC__ASSERT(atomic_load_explicit(&context->refs, memory_order_relaxed) == 0);
+    LC__ASSERT(context_is_unreferenced(context));
     LC__ASSERT(TAILQ_EMPTY(&context->children)); /* each child holds its parent */
     if (parent) {
         lc__spinlock_lock(&parent->lock);
@@ -216,7 +223,7 @@ void lc_context_unref(lc_context *context)
 static bool context_end_one(lc_context *context, const lc_error *error,
                             struct context_list *children)
 {
-    LC__ASSERT(error && atomic_load_explicit(&context->refs, memory_order_relaxed) > 0);
+    LC__ASSERT(error && !context_is_unreferenced(context));
     lc__spinlock_lock(&context->lock);
     bool was_live = !atomic_load_explicit(&context->error, memory_order_relaxed);
     if (was_live)
@@ -317,6 +324,7 @@ static bool deadline_due(struct lc__timer *timer)
 static void deadline_fire(struct lc__timer *timer)
 {
     lc_context *context = &context_of_timer(timer)->context;
+    LC__ASSERT(context->kind & WITH_DEADLINE && !(context->kind & WITH_GRACE));
     context_end_tree(context, &timed_out);
     lc_context_unref(context);
 }
@@ -406,6 +414,7 @@ lc_context *lc_context_with_deadline(lc_context *parent, int64_t deadline)
 static void grace_fire(struct lc__timer *timer)
 {
     lc_context *context = &context_of_timer(timer)->context;
+    LC__ASSERT(context->kind & WITH_GRACE && lc_context_error(context->parent));
     context_end_tree(context, lc_error_ref(lc_context_error(context->parent)));
     lc_context_unref(context);
 }

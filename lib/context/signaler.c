@@ -58,6 +58,7 @@ lc_signaler *lc_signaler_ref(lc_signaler *signaler)
     return signaler;
 }
 
+/* Called once: by the thread that has claimed the signaler, or when it is freed. */
 static void signaler_release_relay(lc_signaler *signaler)
 {
     if (signaler->relay.release)
