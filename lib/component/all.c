@@ -6,6 +6,7 @@
  * user takes the waiters out again. A waiter that an input is calling at that moment gives its own
  * reference back; whichever reference is the last frees the result.
  */
+#include "base/assert.h"
 #include "base/memory.h"
 #include "wait/handle.h"
 
@@ -60,7 +61,9 @@ static const struct lc__handle_owner owner = {all_user_ref, all_user_unref};
 /* acq_rel: what happened before any input closed happens before the result closes. */
 static void all_count_down(struct all *all)
 {
-    if (atomic_fetch_sub_explicit(&all->waiting, 1, memory_order_acq_rel) == 1)
+    size_t waiting = atomic_fetch_sub_explicit(&all->waiting, 1, memory_order_acq_rel);
+    LC__ASSERT(waiting > 0);
+    if (waiting == 1)
         lc_handle_close(&all->handle);
 }
 

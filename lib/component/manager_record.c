@@ -77,7 +77,9 @@ lc_manager *lc__manager_record_new(struct lc__plan *plan, const lc_component_ops
 static void manager_half_finish(lc_manager *manager)
 {
     /* acq_rel: what happened before either half happens before done closes. */
-    if (atomic_fetch_sub_explicit(&manager->halves, 1, memory_order_acq_rel) > 1)
+    int halves = atomic_fetch_sub_explicit(&manager->halves, 1, memory_order_acq_rel);
+    LC__ASSERT(halves == 1 || halves == 2);
+    if (halves > 1)
         return;
     lc_handle_close(&manager->done);
     lc_manager_unref(manager);
@@ -88,6 +90,7 @@ void lc__manager_context_ended(struct lc__waiter *waiter)
     lc_manager *manager = LC__CONTAINER_OF(waiter, lc_manager, context_ended);
     int64_t now = lc__now_roughly();
     lc__spinlock_lock(&manager->lock);
+    LC__ASSERT(manager->told_at == 0);
     manager->told_at = now;
     lc__spinlock_unlock(&manager->lock);
     lc_handle_close(&manager->shutdown);
@@ -96,7 +99,7 @@ void lc__manager_context_ended(struct lc__waiter *waiter)
 
 void lc__manager_end_activity(lc_manager *manager)
 {
-    LC__ASSERT(manager->finished && manager->active == 0);
+    LC__ASSERT(manager->finished); /* it does not change any more, so it is read without the lock */
     if (manager->watched)
         lc__timer_disarm(&manager->readiness);
     lc__signaler_seal(manager->signaler);

@@ -150,6 +150,7 @@ static void manager_worker_main(void *arg)
 int lc__manager_worker_launch(struct lc__manager_worker *worker)
 {
     const lc_worker *plan = worker->plan;
+    LC__ASSERT(worker->state == LC_WORKER_STARTING);
     worker->call = (struct lc__worker_call){.context = lc__manager_of(worker)->context,
                                             .work = manager_worker_work,
                                             .failed = manager_worker_failed,

@@ -1,6 +1,7 @@
 /*
  * merge.c: one component made of several. See <lifecycle/component.h>.
  */
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/task.h"
 #include "context/context.h"
@@ -112,6 +113,7 @@ static lc_error *merged_start(lc_component *component, lc_context *context)
     struct merged *merged = (struct merged *)component;
     if (atomic_exchange(&merged->started, true))
         return lc_error_new(-EALREADY, "the merged component was started before");
+    LC__ASSERT(!merged_context(merged));
     lc_context *own = lc_context_new(context);
     if (!own)
         return lc_error_new(-ENOMEM, "no memory to start the merged component");

@@ -3,6 +3,7 @@
  */
 #include "component/plan.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/refs.h"
 
@@ -154,6 +155,7 @@ struct lc__plan *lc__plan_new(const char *name)
 
 int lc__plan_append(struct lc__plan *plan, const lc_worker *worker)
 {
+    LC__ASSERT(atomic_load_explicit(&plan->refs, memory_order_relaxed) == 1); /* not shared */
     if (plan_has(plan, worker->name))
         return -EEXIST;
     if (plan->count == plan->room && plan_room_make(plan) < 0)

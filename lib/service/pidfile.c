@@ -7,6 +7,8 @@
  */
 #include "service/pidfile.h"
 
+#include "base/assert.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -99,6 +101,7 @@ static lc_error *pidfile_write(int descriptor, const char *path)
 
 lc_error *lc__pidfile_open(struct lc__pidfile *pid_file, const char *path)
 {
+    LC__ASSERT(!pid_file->is_open);
     lc_error *error = NULL;
     int descriptor = -1;
     for (int i = 0; i < ATTEMPTS && !error && descriptor < 0; i++)

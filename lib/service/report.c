@@ -7,6 +7,7 @@
  */
 #include "service/report.h"
 
+#include "base/assert.h"
 #include "executor/callback.h"
 
 #include <lifecycle/log.h>
@@ -169,6 +170,7 @@ static void report_note_told(struct lc__report *report)
     if (!report_phase_is_owed(report))
         return;
     report->told = report_phase_to_tell(report);
+    LC__ASSERT(report->told != LC__HALTING);
     report->reload_untold = false;
 }
 
