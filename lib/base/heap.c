@@ -11,6 +11,8 @@
  */
 #include "base/heap.h"
 
+#include "base/assert.h"
+
 #include <stdbool.h>
 
 static bool entry_is_before(const struct lc__heap_entry *a, const struct lc__heap_entry *b)
@@ -23,6 +25,7 @@ static bool entry_is_before(const struct lc__heap_entry *a, const struct lc__hea
 /* Makes one heap of two. @return its root. */
 static struct lc__heap_entry *heap_meld(struct lc__heap_entry *a, struct lc__heap_entry *b)
 {
+    LC__ASSERT(a != b);
     struct lc__heap_entry *root = entry_is_before(a, b) ? a : b;
     struct lc__heap_entry *below = root == a ? b : a;
     below->previous = root;
@@ -79,6 +82,7 @@ static void entry_unlink(struct lc__heap_entry *entry)
 
 void lc__heap_remove(struct lc__heap *heap, struct lc__heap_entry *entry)
 {
+    LC__ASSERT(heap->count > 0 && !entry->previous == (entry == heap->root));
     struct lc__heap_entry *below = entry->child ? heap_meld_siblings(entry->child) : NULL;
     if (entry == heap->root) {
         heap->root = below;

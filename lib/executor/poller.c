@@ -324,6 +324,8 @@ static int wait_watch_and_park(struct poll_wait *wait, unsigned seen, int64_t de
 int lc__poller_park(struct lc__parker *parker, unsigned seen, struct pollfd *descriptors,
                     size_t count, int64_t deadline, const struct lc__park_reason *reason)
 {
+    LC__ASSERT(!parker->direct && parker->fiber == lc__fiber_current());
+    LC__ASSERT(parker->fiber || parker->descriptor >= 0); /* lc__parker_init_poll() began it */
     struct poll_watch few[FEW];
     struct poll_wait wait = {parker, NULL, NULL, descriptors, count, few};
     if (parker->fiber)

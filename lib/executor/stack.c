@@ -434,6 +434,7 @@ void lc__stack_give(struct lc__fiber *fiber)
     struct stack_class *class = fiber_class(fiber);
     struct lc__slab *slab = fiber->stack.slab;
     const struct stack_budget *budget = slab_budget(slab);
+    LC__ASSERT(atomic_load_explicit(&fiber->state, memory_order_relaxed) == LC__FIBER_FREE);
     lc__lock_take(&lock);
     class_add_warm(class, fiber);
     if (budget_warm(budget) > budget->most && slab_is_free(slab))

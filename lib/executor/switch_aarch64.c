@@ -5,6 +5,8 @@
 
 #ifdef LC__SWITCH_AARCH64
 
+#include "base/assert.h"
+
 #include <stdint.h>
 
 /* The top of a stack that was left, from its stack pointer up. */
@@ -99,6 +101,7 @@ void lc__enter_stack(void) __attribute__((visibility("hidden")));
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
     (void)low;
+    LC__ASSERT((uintptr_t)top % 16 == 0);
     struct switch_frame *frame = (struct switch_frame *)top - 1;
     *frame = (struct switch_frame){
         .x19_to_x28 = {(uint64_t)(uintptr_t)entry, (uint64_t)(uintptr_t)arg},

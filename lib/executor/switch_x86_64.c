@@ -5,6 +5,8 @@
 
 #ifdef LC__SWITCH_X86_64
 
+#include "base/assert.h"
+
 #include <stdint.h>
 
 /*
@@ -99,6 +101,7 @@ void lc__enter_stack(void) __attribute__((visibility("hidden")));
 void *lc__switch_prepare(void *low, void *top, void (*entry)(void *arg), void *arg)
 {
     (void)low;
+    LC__ASSERT((uintptr_t)top % 16 == 0);
     /* lc__enter_stack begins with the stack pointer at `top`, a multiple of 16. */
     struct switch_frame *frame = (struct switch_frame *)top - 1;
     *frame = (struct switch_frame){

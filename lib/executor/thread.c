@@ -216,6 +216,7 @@ static int thread_start_as_fiber(const struct lc__thread_options *options)
 
 int lc__thread_start(const struct lc__thread_options *options)
 {
+    LC__ASSERT(options->name && options->run);
     if (lc__forked())
         return -ENOTSUP;
     if (lc__task_current()->simulation)

@@ -14,7 +14,7 @@ _Thread_local struct lc__timers *lc__timers_of_thread;
 static void timers_insert(struct lc__timers *timers, struct lc__timer *timer, int64_t deadline)
 {
     LC__ASSERT(lc__lock_is_held(&timers->lock));
-    LC__ASSERT(!timer->armed);
+    LC__ASSERT(!timer->armed && timer->due);
     atomic_store_explicit(&timer->timers, timers, memory_order_relaxed);
     timer->armed = true;
     lc__heap_insert(&timers->heap, &timer->entry, deadline);
@@ -109,6 +109,7 @@ bool lc__timer_disarm(struct lc__timer *timer)
 
 void lc__timers_move(struct lc__timers *from, struct lc__timers *to)
 {
+    LC__ASSERT(to == &lc__timers_real && from != to);
     /* The only function that holds two of these locks. */
     lc__lock_take(&from->lock);
     lc__lock_take(&to->lock);
@@ -178,6 +179,7 @@ bool lc__timers_take_due(struct lc__timers *timers, int64_t limit,
 
 void lc__timer_fire(struct lc__timer *timer)
 {
+    LC__ASSERT(timer->fire);
     lc__callback_enter();
     timer->fire(timer);
     lc__callback_leave();
