@@ -351,8 +351,8 @@ static void end_of_the_parent_against_the_last_reference(void)
 
 CHECK_SUITE_IN_MODES(
     context_grace, "conformance: contexts with a grace",
-    {"it ends its time after its parent, with the parent's error", ends_after_its_parent,
-     CHECK_EXACT},
+    {"a context with a grace ends its time after its parent, with the parent's error",
+     ends_after_its_parent, CHECK_EXACT},
     {"the deadline of the parent begins it", deadline_of_the_parent_begins_the_grace, CHECK_EXACT},
     {"a parent that has ended gives the whole of it", ended_parent_gives_the_whole_grace,
      CHECK_EXACT},
@@ -363,7 +363,8 @@ CHECK_SUITE_IN_MODES(
     {"a cancel ends it in its time", cancel_in_the_grace_ends_it, CHECK_EXACT},
     {"the end of the parent's parent counts, and a grace of a grace",
      end_of_the_parents_parent_counts, CHECK_EXACT},
-    {"one that is dropped leaves nothing behind", dropped_grace_leaves_nothing_behind, CHECK_EXACT},
+    {"a context that is dropped in its grace leaves nothing behind",
+     dropped_grace_leaves_nothing_behind, CHECK_EXACT},
     {"throws and values go through", throws_and_values_go_through},
     {"a worker has its grace", worker_has_its_grace},
     {"a grace that fails for want of memory leaves nothing", failures_leave_nothing, CHECK_KERNEL},

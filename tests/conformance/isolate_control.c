@@ -696,14 +696,14 @@ static void deferred_calls_of_a_killed_one_run(void)
 struct parking {
     struct scripted_isolate *receiver;
     struct load *load;
-    struct doer sender;
+    struct strand sender;
 };
 
 static lc_error *parks(struct scripted_isolate *isolate, void *arg)
 {
     struct parking *parking = arg;
     const lc_payload payload = load_payload(parking->load);
-    parking->sender = doer_self();
+    parking->sender = strand_self();
     isolate_say(isolate, "parks");
     lc_send_payload(parking->receiver->orders.send, &payload, LC_FOREVER);
     lc_isolate_check();
@@ -734,7 +734,7 @@ static void parked_sender_is_killed(void)
     CU_ASSERT_TRUE(isolate_told(&receiver, fills_its_mailbox, "filled"));
     CU_ASSERT_TRUE(isolate_told(&sender, parks, &parking));
     CU_ASSERT_TRUE(hears(sender.notes, "parks"));
-    CU_ASSERT_TRUE(doer_sleeps(parking.sender));
+    CU_ASSERT_TRUE(strand_sleeps(parking.sender));
     CU_ASSERT_EQUAL(kill_with(&sender, LC_PRIORITY_IMMEDIATE), 0);
     resume(&receiver, capability);
     CU_ASSERT_TRUE(isolate_sleeps(&receiver));
@@ -1576,7 +1576,8 @@ CHECK_SUITE_IN_MODES(
     {"C9 a check does nothing unless the isolate was killed", check_does_nothing_else},
     {"C9 messages of a killed isolate are dropped and destroyed once",
      messages_of_a_killed_one_are_dropped},
-    {"C9 one that is killed before its entry has run never runs it", kill_works_before_the_entry},
+    {"C9 an isolate that is killed before its entry has run never runs it",
+     kill_works_before_the_entry},
     {"C9 pings that wait when an immediate kill takes effect are answered",
      pings_before_an_immediate_kill_are_answered},
     {"C9 a kill needs the terminate capability", kill_needs_the_terminate_capability},

@@ -290,7 +290,7 @@ static lc_error *waits_for_ever(struct scripted_isolate *isolate, void *arg)
 {
     const struct stuck *stuck = arg;
     lc_defer(isolate_count_deferred, isolate);
-    isolate->self = doer_self();
+    isolate->self = strand_self();
     isolate_say(isolate, "waits");
     stuck->wait->wait(stuck->never);
     isolate_say(isolate, "goes on");
@@ -308,7 +308,7 @@ static void is_killed(const struct wait *wait, struct never *never, bool asleep)
     CU_ASSERT_TRUE(isolate_told(&isolate, isolate_says, "message"));
     CU_ASSERT_TRUE(hears(isolate.notes, "waits"));
     if (asleep)
-        CU_ASSERT_TRUE(doer_sleeps(isolate.self));
+        CU_ASSERT_TRUE(strand_sleeps(isolate.self));
     CU_ASSERT_EQUAL(lc_isolate_kill(isolate.real, LC_PRIORITY_IMMEDIATE), 0);
     bool well = hears(isolate.notes, "exit") && isolate_has_ended(&isolate);
     CU_ASSERT_TRUE(well);
@@ -422,7 +422,7 @@ static void kill_interrupts_a_connect(void)
 static lc_error *receives_for_ever(struct scripted_isolate *isolate, void *arg)
 {
     void *item;
-    isolate->self = doer_self();
+    isolate->self = strand_self();
     isolate_say(isolate, "waits");
     lc_channel_receive(arg, &item, LC_FOREVER);
     isolate_count_deferred(isolate);
@@ -495,7 +495,7 @@ static void item_comes_back_to_a_closed_channel(void)
 static lc_error *sends_for_ever(struct scripted_isolate *isolate, void *arg)
 {
     struct never *never = arg;
-    isolate->self = doer_self();
+    isolate->self = strand_self();
     isolate_say(isolate, "waits");
     wait_port(never);
     isolate_say(isolate, "goes on");
@@ -564,7 +564,7 @@ static void two_that_park_each_other(void)
     isolate_let_go(&pair[0]);
     isolate_let_go(&pair[1]);
     for (int i = 0; i < 2; i++)
-        CU_ASSERT_TRUE(hears(pair[i].notes, "sends") && doer_sleeps(pair[i].self));
+        CU_ASSERT_TRUE(hears(pair[i].notes, "sends") && strand_sleeps(pair[i].self));
     for (int i = 0; i < 2; i++) /* both, as one alone sends on to what has ended */
         CU_ASSERT_EQUAL(lc_isolate_kill(pair[i].real, LC_PRIORITY_IMMEDIATE), 0);
     for (int i = 0; i < 2; i++) {
@@ -713,7 +713,7 @@ static void computation_ends_at_its_deadline(void)
 static lc_error *has_it_computed(struct scripted_isolate *isolate, void *arg)
 {
     lc_message *result;
-    isolate->self = doer_self();
+    isolate->self = strand_self();
     isolate_say(isolate, "waits");
     lc_error_unref(lc_isolate_compute("stuck", compute_and_wait, arg, &result, LC_FOREVER));
     isolate_say(isolate, "goes on");

@@ -1155,7 +1155,7 @@ static void full_mailbox_parks_its_sender(void)
 /* Sends something, and may be parked for that. */
 struct sender {
     struct helper helper;
-    struct doer self;
+    struct strand self;
     lc_handle *begun;
     lc_send_port port;
     struct parcel parcel;
@@ -1165,7 +1165,7 @@ struct sender {
 static void send_slowly(void *arg)
 {
     struct sender *sender = arg;
-    sender->self = doer_self();
+    sender->self = strand_self();
     lc_handle_close(sender->begun);
     sender->result = send_parcel(sender->port, &sender->parcel);
 }
@@ -1177,7 +1177,7 @@ static void sender_start(struct sender *sender, lc_send_port port, int number)
     sender->parcel.number = number;
     helper_start(&sender->helper, send_slowly, sender);
     CHECK_CLOSES(sender->begun);
-    CU_ASSERT_TRUE(doer_sleeps(sender->self));
+    CU_ASSERT_TRUE(strand_sleeps(sender->self));
     CU_ASSERT_EQUAL(sender->result, 1);
 }
 
@@ -1263,7 +1263,7 @@ static void isolate_is_parked_like_others(void)
     sender.parcel.number = LIMIT + 1;
     CU_ASSERT_EQUAL(agent_told(&agent, send_slowly_in_isolate, &sender), 0);
     CHECK_CLOSES(sender.begun);
-    CU_ASSERT_TRUE(doer_sleeps(sender.self));
+    CU_ASSERT_TRUE(strand_sleeps(sender.self));
     lc_handle_close(full.gate.open);
     PROBE_GETS(full.desk.probe, 1, 2, 3, 4, 5);
     agent_does(&agent, do_nothing, NULL);
@@ -1461,14 +1461,15 @@ CHECK_SUITE_IN_MODES(
     {"C2 an address may lie in a copied payload", address_lies_in_a_copied_payload},
     {"C2 a closed port's address stays harmless and comparable, and its messages are counted",
      closed_port_is_harmless_and_comparable},
-    {"C2 so do the addresses of an isolate that has ended",
+    {"C2 the addresses of an ended isolate stay harmless and comparable, too",
      ended_isolates_ports_are_harmless_and_comparable},
     {"C2 what is queued at a port is dropped and counted when it is closed",
      closing_drops_what_is_queued_there},
     {"C2 threads, fibers and isolates talk to each other", all_kinds_talk},
     {"C3 messages of one sender to any ports of an isolate come in the order sent",
      one_senders_order_is_kept_over_an_isolates_ports},
-    {"C3 and so they do while others send", each_senders_order_is_kept_while_others_send},
+    {"C3 messages keep their order while others send",
+     each_senders_order_is_kept_while_others_send},
     {"C3 a pause holds what its sender sends after it", pause_holds_what_is_sent_after_it},
     {"C3 a kill comes before what its sender sends after it",
      kill_comes_before_what_is_sent_after_it},

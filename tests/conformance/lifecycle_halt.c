@@ -29,7 +29,7 @@ struct halting {
     lc_error *error;
     lc_error *result;
     lc_behavior behavior;
-    struct doer loop;
+    struct strand loop;
     bool done_at_halt;
     bool same_error_at_halt;
     unsigned made; /* instances of run_terminated_while_failing */
@@ -77,7 +77,7 @@ static void run_halting(void *arg)
     options.judge = answer_halt;
     options.on_halt = note_halt;
     options.on_halt_arg = halting;
-    halting->loop = doer_self();
+    halting->loop = strand_self();
     halting->result = lc_component_run(&options, halting->context, &halting->behavior);
     lc_handle_close(halting->finished);
 }
@@ -106,7 +106,7 @@ static void halting_drop(struct halting *halting)
 /* Halted as it should be: the component stopped, the loop asleep, nothing returned. */
 static bool stands(struct halting *halting)
 {
-    return doer_sleeps(halting->loop) && !lc_handle_is_closed(halting->finished);
+    return strand_sleeps(halting->loop) && !lc_handle_is_closed(halting->finished);
 }
 
 CHECK_CHILD(halt_until_sigterm)
@@ -449,8 +449,7 @@ CHECK_SUITE_IN_MODES(
      only_sigterm_ends_a_halt},
     {"A21 a SIGTERM received before the halt counts", earlier_sigterm_counts},
     {"A21 the SIGTERM that cancelled the run counts", sigterm_that_cancelled_the_run_counts},
-    {"A21 lc_halt_release ends a halt; cancelling the context does not",
-     release_ends_a_halt},
+    {"A21 lc_halt_release ends a halt; cancelling the context does not", release_ends_a_halt},
     {"A21 lc_halt_release ends all halts that wait, and no later ones",
      release_ends_all_halts_that_wait},
     {"A21 a halt uses no CPU", halt_uses_no_cpu, CHECK_KERNEL},

@@ -34,7 +34,7 @@ struct run {
     lc_channel *news;    /* an item for each instance made and each time the handler is asked */
     lc_handle *finished;
     struct helper helper;
-    struct doer loop; /* the thread or fiber that runs it */
+    struct strand loop; /* the thread or fiber that runs it */
 
     unsigned made;
     unsigned factory_fails_at; /* the instance that cannot be made once, from 1; 0: none */
@@ -124,7 +124,7 @@ static struct run *run_faked(unsigned flags)
 static void run_loop(void *arg)
 {
     struct run *run = arg;
-    run->loop = doer_self();
+    run->loop = strand_self();
     run->behavior = (lc_behavior)99;
     run->result = lc_component_run(&run->options, run->context, &run->behavior);
     lc_handle_close(run->finished);
@@ -247,11 +247,11 @@ static void restart_after_failed_start(void)
     run_drop(run);
 }
 
-static struct doer starter;
+static struct strand starter;
 
 static lc_error *start_noting_caller(struct fake *fake, lc_context *context)
 {
-    starter = doer_self();
+    starter = strand_self();
     return completing_start(fake, context);
 }
 
@@ -261,7 +261,7 @@ static void start_is_a_worker_of_its_own(void)
     run->fakes[0].start = start_noting_caller;
     run_begin(run);
     run_end(run);
-    CU_ASSERT_FALSE(doer_is(starter, run->loop));
+    CU_ASSERT_FALSE(strand_is(starter, run->loop));
     CU_ASSERT_PTR_NULL(run->result);
     run_drop(run);
 }
@@ -953,7 +953,8 @@ CHECK_SUITE_IN_MODES(
      factory_fails_at_first},
     {"A23 the factory's failure on a restart is put to the handler",
      later_factory_failure_is_judged},
-    {"A23 it is a failure like any other, so a restart may heal it", later_factory_failure_heals},
+    {"A23 a factory's later failure is like any other, so a restart may heal it",
+     later_factory_failure_heals},
     {"A23 a cancel that comes before a restart is no failure of the factory",
      cancel_before_a_restart_is_not_retried},
     {"A24 a component that completes gives NULL", completion_returns_null},

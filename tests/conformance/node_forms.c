@@ -664,4 +664,5 @@ CHECK_SUITE(node_forms, "conformance: supervisor: what nodes are made of, and to
             {"that a node will not run again is heard, a restart is not", over_is_heard},
             {"a node is over when its supervisor is", over_closes_with_the_supervisor},
             {"a bad node in a list is refused", bad_node_in_a_list_is_refused},
-            {"so is what a node is made of, however deep", what_is_wrong_below_a_node_is_refused});
+            {"a mistake in what a node is made of is refused, however deep",
+             what_is_wrong_below_a_node_is_refused});

@@ -25,7 +25,7 @@ struct halting {
     lc_error *error;
     lc_error *result;
     lc_behavior behavior;
-    struct doer runner;
+    struct strand runner;
     bool done_at_halt;
     bool same_error_at_halt;
 };
@@ -108,7 +108,7 @@ static void halting_drop(struct halting *halting)
 static void run_halting(void *arg)
 {
     struct halting *halting = arg;
-    halting->runner = doer_self();
+    halting->runner = strand_self();
     halting->result = lc_supervisor_run(halting->supervisor, halting->context, &halting->behavior);
     lc_handle_close(halting->finished);
 }
@@ -118,7 +118,7 @@ static void run_halting(void *arg)
 /* Halted as it should be: everything stopped, the run asleep, nothing returned. */
 static bool stands(struct halting *halting)
 {
-    return doer_sleeps(halting->runner) && !lc_handle_is_closed(halting->finished);
+    return strand_sleeps(halting->runner) && !lc_handle_is_closed(halting->finished);
 }
 
 /* The event of that kind, after all that are about nodes. @return whether it has this error. */

@@ -620,7 +620,7 @@ CHECK_SUITE_IN_MODES(
      CHECK_EXACT},
     {"A35 what is not ready in time has failed, by -ETIMEDOUT",
      what_is_not_ready_in_time_has_failed, CHECK_EXACT},
-    {"A35 so has a node with a factory that blocks",
+    {"A35 a node with a factory that blocks has failed, too, by -ETIMEDOUT",
      a_factory_that_blocks_is_not_ready_in_time_either, CHECK_EXACT},
     {"A35 an overdue node is logged, not waited for, and named in the error",
      what_is_overdue_is_not_waited_for, CHECK_EXACT},

@@ -536,7 +536,7 @@ CHECK_SUITE_IN_MODES(
      rest_for_one_passes_by_done},
     {"B6, B12 an error that comes late is logged and is the result", late_error_is_the_result},
     {"B5 an answer with the code of the context's error is clean", clean_answers},
-    {"B5 that code alone is a death", code_alone_is_no_cancellation},
+    {"B5 that code is a death where the context has not ended", code_alone_is_no_cancellation},
     {"B6 each death and each late error is logged, once", no_error_is_lost},
     {"B13 a tree is done when its root is over for good, and tells its error", over_for_good},
     {"B17 a root has an intensity", root_with_an_intensity},

@@ -1114,6 +1114,7 @@ static void broken_off(void)
 
 CHECK_SUITE(isolate_model, "property: isolates, simulated, against a model",
             {"random runs are as the model says", runs_are_as_the_model_says},
-            {"also with wake-ups that come late, and early", with_delays},
-            {"also when any allocation may fail", with_faults},
-            {"and what is broken off destroys what was moved once", broken_off});
+            {"random runs with wake-ups that come late, and early, are as the model says",
+             with_delays},
+            {"random runs in which any allocation may fail are as the model says", with_faults},
+            {"a run that is broken off destroys what was moved once", broken_off});

@@ -363,6 +363,6 @@ static void control_overtakes_a_backlog(void)
 }
 
 CHECK_SUITE(isolate_scale, "property: very many isolates",
-            {"a million at once, less than 256 bytes each", a_million_at_once},
-            {"others go on beside a flood to one", others_go_on_beside_a_flood},
+            {"a million isolates live at once, with less than 256 bytes each", a_million_at_once},
+            {"isolates go on beside a flood to another", others_go_on_beside_a_flood},
             {"control overtakes a backlog of 100,000 messages", control_overtakes_a_backlog});

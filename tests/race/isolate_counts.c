@@ -595,7 +595,7 @@ static void fire_against_end(void)
 
 enum { SPAWNED = 6 };
 
-struct settlers {
+struct spawning {
     lc_executor *executor;
     lc_isolate_group *group;
     lc_receive_port exits;
@@ -614,84 +614,84 @@ static lc_error *settle(void *arg)
 
 static void count_release(void *arg)
 {
-    atomic_fetch_add(&((struct settlers *)arg)->released, 1);
+    atomic_fetch_add(&((struct spawning *)arg)->released, 1);
 }
 
-static void found_group(void *arg)
+static void make_group(void *arg)
 {
-    struct settlers *settlers = arg;
+    struct spawning *spawning = arg;
     lc_isolate_group_options options = {.size = sizeof options};
-    options.executor = settlers->executor;
-    atomic_store(&settlers->released, 0);
-    CHECK_SUCCESS(lc_isolate_group_new(&options, &settlers->group));
+    options.executor = spawning->executor;
+    atomic_store(&spawning->released, 0);
+    CHECK_SUCCESS(lc_isolate_group_new(&options, &spawning->group));
 }
 
 /* Some of them paused, some held: the shutdown ends them all. */
-static void spawn_settlers(void *arg)
+static void spawn_many(void *arg)
 {
-    struct settlers *settlers = arg;
+    struct spawning *spawning = arg;
     for (unsigned i = 0; i < SPAWNED; i++) {
-        settlers->responses[i] = (struct parcel){.number = i};
+        spawning->responses[i] = (struct parcel){.number = i};
         lc_isolate isolate;
         lc_isolate_options options = {.size = sizeof options};
-        options.group = settlers->group;
+        options.group = spawning->group;
         options.entry = settle;
-        options.arg = settlers;
+        options.arg = spawning;
         options.release = count_release;
         options.spread = i % 2;
         options.paused = i % 3 == 1;
         options.hold_at_start = i % 3 == 2;
         options.hold_at_exit = i % 4 == 3;
-        options.on_exit = settlers->exits.send;
-        options.exit_response = moved(&settlers->responses[i]);
+        options.on_exit = spawning->exits.send;
+        options.exit_response = moved(&spawning->responses[i]);
         lc_error *error = lc_isolate_spawn(&options, &isolate);
-        settlers->results[i] = lc_error_code(error);
+        spawning->results[i] = lc_error_code(error);
         lc_error_unref(error);
     }
 }
 
 static void shut_down(void *arg)
 {
-    struct settlers *settlers = arg;
-    settlers->down = lc_isolate_group_shutdown(settlers->group, check_patience());
+    struct spawning *spawning = arg;
+    spawning->down = lc_isolate_group_shutdown(spawning->group, check_patience());
 }
 
-static bool judge_settlers(void *arg)
+static bool judge_spawning(void *arg)
 {
-    struct settlers *settlers = arg;
+    struct spawning *spawning = arg;
     unsigned spawned = 0;
-    bool well = settlers->down == 0;
+    bool well = spawning->down == 0;
     /* Also those that were spawned between. */
-    well &= lc_isolate_group_shutdown(settlers->group, check_patience()) == 0;
-    well &= lc_isolate_group_count(settlers->group) == 0;
+    well &= lc_isolate_group_shutdown(spawning->group, check_patience()) == 0;
+    well &= lc_isolate_group_count(spawning->group) == 0;
     for (unsigned i = 0; i < SPAWNED; i++) {
-        well &= settlers->results[i] == 0 || settlers->results[i] == -ESHUTDOWN;
-        spawned += settlers->results[i] == 0;
+        well &= spawning->results[i] == 0 || spawning->results[i] == -ESHUTDOWN;
+        spawned += spawning->results[i] == 0;
     }
-    well &= atomic_load(&settlers->released) == spawned;
-    well &= count_messages(settlers->exits) == spawned;
+    well &= atomic_load(&spawning->released) == spawned;
+    well &= count_messages(spawning->exits) == spawned;
     for (unsigned i = 0; i < SPAWNED; i++)
-        well &= atomic_load(&settlers->responses[i].destroyed_here) == (settlers->results[i] == 0);
-    lc_isolate_group_unref(settlers->group);
+        well &= atomic_load(&spawning->responses[i].destroyed_here) == (spawning->results[i] == 0);
+    lc_isolate_group_unref(spawning->group);
     return well;
 }
 
 static void spawn_against_shutdown(void)
 {
-    struct settlers settlers = {.executor = fibers_executor(2)};
-    CHECK_SUCCESS(lc_port_open(NULL, &settlers.exits));
-    const struct race race = {found_group, spawn_settlers, shut_down, judge_settlers};
-    CU_ASSERT_EQUAL(race_run(&race, &settlers, ROUNDS), 0);
-    fibers_end(settlers.executor);
-    CU_ASSERT_EQUAL(lc_port_close(settlers.exits), 0);
+    struct spawning spawning = {.executor = fibers_executor(2)};
+    CHECK_SUCCESS(lc_port_open(NULL, &spawning.exits));
+    const struct race race = {make_group, spawn_many, shut_down, judge_spawning};
+    CU_ASSERT_EQUAL(race_run(&race, &spawning, ROUNDS), 0);
+    fibers_end(spawning.executor);
+    CU_ASSERT_EQUAL(lc_port_close(spawning.exits), 0);
 }
 
-/* ---- a market ---- */
+/* ---- isolates that hand things on ---- */
 
-enum { STALLS = 32, GOODS = 64, HELPERS = 2 };
+enum { TRADERS = 32, HANDED_ON = 64, HELPERS = 2 };
 
-struct stall {
-    struct market *market;
+struct trader {
+    struct exchange *exchange;
     lc_isolate isolate;
     lc_send_port port;
     uint64_t random;
@@ -699,9 +699,9 @@ struct stall {
 };
 
 /* Isolates on two threads that hand on what they get, while others pause, ping and end them. */
-struct market {
-    struct stall stalls[STALLS];
-    struct parcel goods[GOODS];
+struct exchange {
+    struct trader traders[TRADERS];
+    struct parcel parcels[HANDED_ON];
     atomic_uint destroyed, opened, doubled, handed_on, pings;
     lc_handle *open;
     lc_receive_port exits; /* of the test */
@@ -710,74 +710,74 @@ struct market {
 
 static lc_error *hand_on(lc_message *message, void *arg)
 {
-    struct stall *stall = arg;
-    struct market *market = stall->market;
-    if (atomic_fetch_add(&stall->inside, 1) != 0)
-        atomic_fetch_add(&market->doubled, 1);
+    struct trader *trader = arg;
+    struct exchange *exchange = trader->exchange;
+    if (atomic_fetch_add(&trader->inside, 1) != 0)
+        atomic_fetch_add(&exchange->doubled, 1);
     struct parcel *parcel = lc_message_take(message);
-    const struct stall *next = &market->stalls[check_random(&stall->random) % STALLS];
+    const struct trader *next = &exchange->traders[check_random(&trader->random) % TRADERS];
     const lc_payload payload = moved(parcel);
     if (lc_send_payload(next->port, &payload, LC_NOW) != 0)
         destroy_parcel(parcel);
-    atomic_fetch_add(&market->handed_on, 1);
-    atomic_fetch_sub(&stall->inside, 1);
+    atomic_fetch_add(&exchange->handed_on, 1);
+    atomic_fetch_sub(&trader->inside, 1);
     return NULL;
 }
 
-static lc_error *open_stall(void *arg)
+static lc_error *open_trader(void *arg)
 {
-    struct stall *stall = arg;
+    struct trader *trader = arg;
     lc_port_options options = {.size = sizeof options};
     lc_receive_port port;
     options.handler = hand_on;
-    options.arg = stall;
+    options.arg = trader;
     int result = check_code(lc_port_open(&options, &port));
-    stall->port = port.send;
-    if (atomic_fetch_add(&stall->market->opened, 1) + 1 == STALLS)
-        lc_handle_close(stall->market->open);
+    trader->port = port.send;
+    if (atomic_fetch_add(&trader->exchange->opened, 1) + 1 == TRADERS)
+        lc_handle_close(trader->exchange->open);
     return result == 0 ? NULL : lc_error_new(result, "no port");
 }
 
-static void open_market(struct market *market, lc_executor *executor)
+static void begin_exchange(struct exchange *exchange, lc_executor *executor)
 {
     uint64_t random = check_seed();
     lc_isolate_options options = {.size = sizeof options};
     options.executor = executor;
     options.spread = true;
-    options.entry = open_stall;
-    options.on_exit = market->exits.send;
-    for (unsigned i = 0; i < STALLS; i++) {
-        market->stalls[i].market = market;
-        market->stalls[i].random = check_random(&random);
-        options.arg = &market->stalls[i];
-        CHECK_SUCCESS(lc_isolate_spawn(&options, &market->stalls[i].isolate));
+    options.entry = open_trader;
+    options.on_exit = exchange->exits.send;
+    for (unsigned i = 0; i < TRADERS; i++) {
+        exchange->traders[i].exchange = exchange;
+        exchange->traders[i].random = check_random(&random);
+        options.arg = &exchange->traders[i];
+        CHECK_SUCCESS(lc_isolate_spawn(&options, &exchange->traders[i].isolate));
     }
-    CHECK_CLOSES(market->open);
-    for (unsigned i = 0; i < GOODS; i++) {
-        market->goods[i] = (struct parcel){.destroyed = &market->destroyed, .number = i};
-        const lc_payload payload = moved(&market->goods[i]);
-        CU_ASSERT_EQUAL(lc_send_payload(market->stalls[i % STALLS].port, &payload, LC_NOW), 0);
+    CHECK_CLOSES(exchange->open);
+    for (unsigned i = 0; i < HANDED_ON; i++) {
+        exchange->parcels[i] = (struct parcel){.destroyed = &exchange->destroyed, .number = i};
+        const lc_payload payload = moved(&exchange->parcels[i]);
+        CU_ASSERT_EQUAL(lc_send_payload(exchange->traders[i % TRADERS].port, &payload, LC_NOW), 0);
     }
 }
 
 /* One helper; it ends a few, but not all. */
 static void disturb(void *arg)
 {
-    struct market *market = arg;
+    struct exchange *exchange = arg;
     uint64_t random = check_seed() + (uintptr_t)&random;
     lc_receive_port answers;
     lc_capability resume = lc_capability_new();
     if (check_code(lc_port_open(NULL, &answers)) != 0)
         return;
-    for (unsigned i = 0; i < market->actions; i++) {
-        lc_isolate isolate = market->stalls[check_random(&random) % STALLS].isolate;
+    for (unsigned i = 0; i < exchange->actions; i++) {
+        lc_isolate isolate = exchange->traders[check_random(&random) % TRADERS].isolate;
         lc_isolate_pause(isolate, resume);
         int result = lc_isolate_ping(isolate, answers.send, NULL, LC_PRIORITY_NEXT_EVENT);
         lc_message *message = NULL;
         if (result == 0 && lc_port_receive(answers, &message, check_patience()) == 0)
-            atomic_fetch_add(&market->pings, 1);
+            atomic_fetch_add(&exchange->pings, 1);
         else if (result == 0)
-            atomic_fetch_add(&market->doubled, 1); /* it is lost, though only we end isolates */
+            atomic_fetch_add(&exchange->doubled, 1); /* it is lost, though only we end isolates */
         lc_message_free(message);
         lc_isolate_resume(isolate, resume);
     }
@@ -786,52 +786,54 @@ static void disturb(void *arg)
 
 static void end_some(void *arg)
 {
-    struct market *market = arg;
-    for (unsigned i = 0; i < STALLS / 2; i++) {
-        lc_isolate_kill(market->stalls[i].isolate, LC_PRIORITY_NEXT_EVENT);
+    struct exchange *exchange = arg;
+    for (unsigned i = 0; i < TRADERS / 2; i++) {
+        lc_isolate_kill(exchange->traders[i].isolate, LC_PRIORITY_NEXT_EVENT);
         lc_yield();
     }
 }
 
-static bool judge_market(struct market *market)
+static bool judge_exchange(struct exchange *exchange)
 {
     bool well = true;
-    for (unsigned i = 0; i < STALLS; i++)
-        lc_isolate_kill(market->stalls[i].isolate, LC_PRIORITY_NEXT_EVENT);
-    for (unsigned i = 0; i < STALLS; i++) {
-        lc_handle *done = lc_isolate_done(market->stalls[i].isolate);
+    for (unsigned i = 0; i < TRADERS; i++)
+        lc_isolate_kill(exchange->traders[i].isolate, LC_PRIORITY_NEXT_EVENT);
+    for (unsigned i = 0; i < TRADERS; i++) {
+        lc_handle *done = lc_isolate_done(exchange->traders[i].isolate);
         well &= lc_handle_wait(done, check_patience()) == 0;
         lc_handle_unref(done);
     }
-    well &= count_messages(market->exits) == STALLS;
-    for (unsigned i = 0; i < GOODS; i++)
-        well &= atomic_load(&market->goods[i].destroyed_here) == 1;
-    return well && atomic_load(&market->destroyed) == GOODS && atomic_load(&market->doubled) == 0;
+    well &= count_messages(exchange->exits) == TRADERS;
+    for (unsigned i = 0; i < HANDED_ON; i++)
+        well &= atomic_load(&exchange->parcels[i].destroyed_here) == 1;
+    return well && atomic_load(&exchange->destroyed) == HANDED_ON &&
+           atomic_load(&exchange->doubled) == 0;
 }
 
-static bool hold_market(void *arg)
+static bool exchange_round(void *arg)
 {
     lc_executor *executor = arg;
-    struct market market = {.open = lc_handle_new(), .actions = check_fewer(400)};
+    struct exchange exchange = {.open = lc_handle_new(), .actions = check_fewer(400)};
     struct helper helpers[HELPERS], ender;
-    bool well = check_code(lc_port_open(NULL, &market.exits)) == 0;
-    open_market(&market, executor);
+    bool well = check_code(lc_port_open(NULL, &exchange.exits)) == 0;
+    begin_exchange(&exchange, executor);
     for (int i = 0; i < HELPERS; i++)
-        helper_start(&helpers[i], disturb, &market);
+        helper_start(&helpers[i], disturb, &exchange);
     for (int i = 0; i < HELPERS; i++)
         helper_join(&helpers[i]);
-    well &= atomic_load(&market.pings) == HELPERS * market.actions;
-    helper_start(&ender, end_some, &market);
+    well &= atomic_load(&exchange.pings) == HELPERS * exchange.actions;
+    helper_start(&ender, end_some, &exchange);
     helper_join(&ender);
-    well &= judge_market(&market);
-    lc_handle_unref(market.open);
-    return lc_port_close(market.exits) == 0 && well;
+    well &= judge_exchange(&exchange);
+    lc_handle_unref(exchange.open);
+    return lc_port_close(exchange.exits) == 0 && well;
 }
 
-static void a_market_on_two_threads(void)
+static void an_exchange_on_two_threads(void)
 {
     lc_executor *executor = fibers_executor(2);
-    CU_ASSERT_EQUAL(race_repeat(hold_market, executor, check_fewer(check_count(20, 200)) + 1), 0);
+    CU_ASSERT_EQUAL(race_repeat(exchange_round, executor, check_fewer(check_count(20, 200)) + 1),
+                    0);
     fibers_end(executor);
 }
 
@@ -853,4 +855,4 @@ CHECK_SUITE(isolate_counts, "race: isolates, counted",
             {"a timer against the end of its isolate", fire_against_end},
             {"spawn against shutdown of the group", spawn_against_shutdown},
             {"isolates that hand things on, on two threads, with control from outside",
-             a_market_on_two_threads});
+             an_exchange_on_two_threads});

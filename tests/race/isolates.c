@@ -274,7 +274,7 @@ static void name_lives_to_the_last_call(void)
 
 /* ---- a spawn into a group that is shut down ---- */
 
-struct downfall {
+struct trial {
     lc_isolate_group *group;
     lc_error *spawned;
     lc_isolate isolate;
@@ -284,9 +284,9 @@ struct downfall {
 
 static void new_group(void *arg)
 {
-    struct downfall *downfall = arg;
-    CHECK_SUCCESS(lc_isolate_group_new(NULL, &downfall->group));
-    downfall->paused = !downfall->paused;
+    struct trial *trial = arg;
+    CHECK_SUCCESS(lc_isolate_group_new(NULL, &trial->group));
+    trial->paused = !trial->paused;
 }
 
 static lc_error *stay(void *arg)
@@ -299,39 +299,39 @@ static lc_error *stay(void *arg)
 
 static void spawn_in_group(void *arg)
 {
-    struct downfall *downfall = arg;
+    struct trial *trial = arg;
     lc_isolate_options options = {.size = sizeof options};
     options.entry = stay;
-    options.group = downfall->group;
-    options.paused = downfall->paused;
-    downfall->spawned = lc_isolate_spawn(&options, &downfall->isolate);
+    options.group = trial->group;
+    options.paused = trial->paused;
+    trial->spawned = lc_isolate_spawn(&options, &trial->isolate);
 }
 
 static void shut_group_down(void *arg)
 {
-    struct downfall *downfall = arg;
-    downfall->shut_down = lc_isolate_group_shutdown(downfall->group, check_patience());
+    struct trial *trial = arg;
+    trial->shut_down = lc_isolate_group_shutdown(trial->group, check_patience());
 }
 
-static bool judge_downfall(void *arg)
+static bool judge_spawn(void *arg)
 {
-    struct downfall *downfall = arg;
-    bool refused = downfall->spawned != NULL;
-    bool well = downfall->shut_down == 0 && lc_isolate_group_count(downfall->group) == 0;
+    struct trial *trial = arg;
+    bool refused = trial->spawned != NULL;
+    bool well = trial->shut_down == 0 && lc_isolate_group_count(trial->group) == 0;
     if (refused)
-        well &= lc_error_code(downfall->spawned) == -ESHUTDOWN;
+        well &= lc_error_code(trial->spawned) == -ESHUTDOWN;
     else
-        well &= lc_isolate_read_state(downfall->isolate) == LC_ISOLATE_ENDED;
-    lc_error_unref(downfall->spawned);
-    lc_isolate_group_unref(downfall->group);
+        well &= lc_isolate_read_state(trial->isolate) == LC_ISOLATE_ENDED;
+    lc_error_unref(trial->spawned);
+    lc_isolate_group_unref(trial->group);
     return well;
 }
 
 static void spawn_against_group_shutdown(void)
 {
-    struct downfall downfall = {.paused = false};
-    struct race race = {new_group, spawn_in_group, shut_group_down, judge_downfall};
-    CU_ASSERT_EQUAL(race_run(&race, &downfall, ROUNDS), 0);
+    struct trial trial = {.paused = false};
+    struct race race = {new_group, spawn_in_group, shut_group_down, judge_spawn};
+    CU_ASSERT_EQUAL(race_run(&race, &trial, ROUNDS), 0);
 }
 
 /* ---- two that talk, and a third ---- */

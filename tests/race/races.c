@@ -22,7 +22,7 @@ static bool closes(lc_handle *handle)
 
 /* ---- races of workers: a manager each round ---- */
 
-struct arena {
+struct trial {
     struct race_gate gate;
     struct scope scope;
     lc_manager *manager;
@@ -33,48 +33,48 @@ struct arena {
     atomic_uint ended; /* how many of them found the context ended when they were told */
 };
 
-static void arena_init(struct arena *arena)
+static void trial_init(struct trial *trial)
 {
-    *arena =
-        (struct arena){.random = check_seed(), .error = lc_error_new(-EIO, "thrown in a race")};
+    *trial =
+        (struct trial){.random = check_seed(), .error = lc_error_new(-EIO, "thrown in a race")};
 }
 
-static void arena_open(struct arena *arena, lc_worker_function run, unsigned workers)
+static void trial_open(struct trial *trial, lc_worker_function run, unsigned workers)
 {
     static const char *const names[] = {"one", "two", "three"};
-    atomic_store(&arena->gate.arrived, 0);
-    atomic_store(&arena->runs, 0);
-    atomic_store(&arena->ended, 0);
-    arena->ready = NULL;
-    arena->scope = scope_new(NULL);
+    atomic_store(&trial->gate.arrived, 0);
+    atomic_store(&trial->runs, 0);
+    atomic_store(&trial->ended, 0);
+    trial->ready = NULL;
+    trial->scope = scope_new(NULL);
     lc_manager_builder *builder = lc_manager_builder_new("racing");
     for (unsigned i = 0; i < workers; i++)
-        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = run, .arg = arena));
-    lc_error *failed = lc_manager_builder_build(builder, &arena->manager);
+        lc_manager_builder_add(builder, LC_WORKER(.name = names[i], .run = run, .arg = trial));
+    lc_error *failed = lc_manager_builder_build(builder, &trial->manager);
     if (failed)
         abort();
     lc_manager_builder_free(builder);
 }
 
-static bool arena_start(struct arena *arena)
+static bool trial_start(struct trial *trial)
 {
-    lc_error *failed = lc_manager_start(arena->manager, arena->scope.context);
+    lc_error *failed = lc_manager_start(trial->manager, trial->scope.context);
     bool well = failed == NULL;
     lc_error_unref(failed);
     return well;
 }
 
-static void arena_close(struct arena *arena)
+static void trial_close(struct trial *trial)
 {
-    lc_ready_unref(arena->ready);
-    lc_manager_unref(arena->manager);
-    scope_drop(&arena->scope);
+    lc_ready_unref(trial->ready);
+    lc_manager_unref(trial->manager);
+    scope_drop(&trial->scope);
 }
 
-static bool error_is_taken(struct arena *arena)
+static bool error_is_taken(struct trial *trial)
 {
-    lc_error *error = lc_signaler_take(arena->scope.signaler);
-    bool well = error == arena->error;
+    lc_error *error = lc_signaler_take(trial->scope.signaler);
+    bool well = error == trial->error;
     lc_error_unref(error);
     return well;
 }
@@ -82,147 +82,147 @@ static bool error_is_taken(struct arena *arena)
 /* Throw against cancel: the error arrives, whatever the cancel does. */
 static lc_error *meet_and_throw(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct arena *arena = arg;
+    struct trial *trial = arg;
     (void)ready;
-    race_meet(&arena->gate, 2);
-    lc_throw(context, lc_error_ref(arena->error));
+    race_meet(&trial->gate, 2);
+    lc_throw(context, lc_error_ref(trial->error));
 }
 
 static bool throw_or_cancel(void *arg)
 {
-    struct arena *arena = arg;
-    arena_open(arena, meet_and_throw, 1);
-    bool well = arena_start(arena);
-    race_meet(&arena->gate, 2);
-    race_stagger(&arena->random);
-    scope_cancel(&arena->scope);
-    well &= closes(lc_manager_done(arena->manager)) && error_is_taken(arena) &&
-            lc_handle_is_closed(lc_manager_shutdown(arena->manager)) &&
-            lc_error_code(lc_context_error(arena->scope.context)) == -ECANCELED;
-    arena_close(arena);
+    struct trial *trial = arg;
+    trial_open(trial, meet_and_throw, 1);
+    bool well = trial_start(trial);
+    race_meet(&trial->gate, 2);
+    race_stagger(&trial->random);
+    scope_cancel(&trial->scope);
+    well &= closes(lc_manager_done(trial->manager)) && error_is_taken(trial) &&
+            lc_handle_is_closed(lc_manager_shutdown(trial->manager)) &&
+            lc_error_code(lc_context_error(trial->scope.context)) == -ECANCELED;
+    trial_close(trial);
     return well;
 }
 
 static void throw_against_cancel(void)
 {
-    struct arena arena;
-    arena_init(&arena);
-    CU_ASSERT_EQUAL(race_repeat(throw_or_cancel, &arena, ROUNDS), 0);
-    lc_error_unref(arena.error);
+    struct trial trial;
+    trial_init(&trial);
+    CU_ASSERT_EQUAL(race_repeat(throw_or_cancel, &trial, ROUNDS), 0);
+    lc_error_unref(trial.error);
 }
 
 /* Two workers fail at once: one error is taken, the other logged. */
 static lc_error *meet_and_fail(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct arena *arena = arg;
+    struct trial *trial = arg;
     (void)ready;
     (void)context;
-    race_meet(&arena->gate, 2);
-    return lc_error_ref(arena->error);
+    race_meet(&trial->gate, 2);
+    return lc_error_ref(trial->error);
 }
 
 static bool fail_twice(void *arg)
 {
-    struct arena *arena = arg;
+    struct trial *trial = arg;
     check_log_capture();
-    arena_open(arena, meet_and_fail, 2);
-    bool well = arena_start(arena) && closes(lc_manager_done(arena->manager)) &&
-                error_is_taken(arena) && check_log_count("thrown in a race") == 1;
-    arena_close(arena);
+    trial_open(trial, meet_and_fail, 2);
+    bool well = trial_start(trial) && closes(lc_manager_done(trial->manager)) &&
+                error_is_taken(trial) && check_log_count("thrown in a race") == 1;
+    trial_close(trial);
     check_log_release();
     return well;
 }
 
 static void failure_against_failure(void)
 {
-    struct arena arena;
-    arena_init(&arena);
-    CU_ASSERT_EQUAL(race_repeat(fail_twice, &arena, check_fewer(ROUNDS)), 0);
-    lc_error_unref(arena.error);
+    struct trial trial;
+    trial_init(&trial);
+    CU_ASSERT_EQUAL(race_repeat(fail_twice, &trial, check_fewer(ROUNDS)), 0);
+    lc_error_unref(trial.error);
 }
 
 /* Ready against return: it counts or not, and every caller is told the same, for ever. */
 static lc_error *meet_and_return(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct arena *arena = arg;
+    struct trial *trial = arg;
     (void)context;
-    arena->ready = lc_ready_ref(ready);
-    race_meet(&arena->gate, 2);
+    trial->ready = lc_ready_ref(ready);
+    race_meet(&trial->gate, 2);
     return NULL;
 }
 
 static bool ready_or_return(void *arg)
 {
-    struct arena *arena = arg;
-    arena_open(arena, meet_and_return, 1);
-    bool well = arena_start(arena);
-    race_meet(&arena->gate, 2);
-    race_stagger(&arena->random);
-    lc_ready_signal(arena->ready);
-    bool ready = lc_handle_is_closed(lc_manager_ready(arena->manager));
-    well &= closes(lc_manager_done(arena->manager));
+    struct trial *trial = arg;
+    trial_open(trial, meet_and_return, 1);
+    bool well = trial_start(trial);
+    race_meet(&trial->gate, 2);
+    race_stagger(&trial->random);
+    lc_ready_signal(trial->ready);
+    bool ready = lc_handle_is_closed(lc_manager_ready(trial->manager));
+    well &= closes(lc_manager_done(trial->manager));
     lc_worker_status status;
-    lc_manager_copy_workers(arena->manager, &status, 1);
-    lc_ready_signal(arena->ready);
+    lc_manager_copy_workers(trial->manager, &status, 1);
+    lc_ready_signal(trial->ready);
     well &= status.was_ready == ready && status.state == LC_WORKER_RETURNED &&
-            lc_handle_is_closed(lc_manager_ready(arena->manager)) == ready;
-    arena_close(arena);
+            lc_handle_is_closed(lc_manager_ready(trial->manager)) == ready;
+    trial_close(trial);
     return well;
 }
 
 static void ready_against_return(void)
 {
-    struct arena arena;
-    arena_init(&arena);
-    CU_ASSERT_EQUAL(race_repeat(ready_or_return, &arena, ROUNDS), 0);
-    lc_error_unref(arena.error);
+    struct trial trial;
+    trial_init(&trial);
+    CU_ASSERT_EQUAL(race_repeat(ready_or_return, &trial, ROUNDS), 0);
+    lc_error_unref(trial.error);
 }
 
 /* Start against cancel: the workers run, once each, and all find the context ended. */
 static lc_error *run_until_ended(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct arena *arena = arg;
-    atomic_fetch_add(&arena->runs, 1);
+    struct trial *trial = arg;
+    atomic_fetch_add(&trial->runs, 1);
     lc_ready_signal(ready);
     if (lc_handle_wait(lc_context_done(context), check_patience()) == 0 &&
         lc_context_error(context))
-        atomic_fetch_add(&arena->ended, 1);
+        atomic_fetch_add(&trial->ended, 1);
     return NULL;
 }
 
 static void open_for_start(void *arg)
 {
-    arena_open(arg, run_until_ended, 2);
+    trial_open(arg, run_until_ended, 2);
 }
 
 static void start_it(void *arg)
 {
-    arena_start(arg);
+    trial_start(arg);
 }
 
 static void cancel_it(void *arg)
 {
-    scope_cancel(&((struct arena *)arg)->scope);
+    scope_cancel(&((struct trial *)arg)->scope);
 }
 
 static bool judge_start(void *arg)
 {
-    struct arena *arena = arg;
+    struct trial *trial = arg;
     bool well =
-        closes(lc_manager_done(arena->manager)) && closes(lc_manager_ready(arena->manager)) &&
-        lc_handle_is_closed(lc_manager_shutdown(arena->manager)) && arena->runs == 2 &&
-        arena->ended == 2 && !lc_handle_is_closed(lc_signaler_thrown(arena->scope.signaler));
-    arena_close(arena);
+        closes(lc_manager_done(trial->manager)) && closes(lc_manager_ready(trial->manager)) &&
+        lc_handle_is_closed(lc_manager_shutdown(trial->manager)) && trial->runs == 2 &&
+        trial->ended == 2 && !lc_handle_is_closed(lc_signaler_thrown(trial->scope.signaler));
+    trial_close(trial);
     return well;
 }
 
 static void start_against_cancel(void)
 {
-    struct arena arena;
+    struct trial trial;
     struct race race = {open_for_start, start_it, cancel_it, judge_start};
-    arena_init(&arena);
-    CU_ASSERT_EQUAL(race_run(&race, &arena, ROUNDS), 0);
-    lc_error_unref(arena.error);
+    trial_init(&trial);
+    CU_ASSERT_EQUAL(race_run(&race, &trial, ROUNDS), 0);
+    lc_error_unref(trial.error);
 }
 
 /* ---- handles ---- */

@@ -24,7 +24,7 @@
 
 enum { BRANCHES = 3, LEAVES = 2, STIRS = 12 };
 
-struct grove {
+struct tree_trial {
     lc_worker_kind kinds[2]; /* of branches, and of leaves */
     lc_tree *tree;
     uint64_t seed;
@@ -37,30 +37,30 @@ struct grove {
     atomic_bool over;  /* the tree is being ended */
 };
 
-static uint64_t draw(struct grove *grove)
+static uint64_t draw(struct tree_trial *trial)
 {
-    uint64_t state = grove->seed + atomic_fetch_add(&grove->drawn, 1);
+    uint64_t state = trial->seed + atomic_fetch_add(&trial->drawn, 1);
     return check_random(&state);
 }
 
 static void count_end(void *arg)
 {
-    atomic_fetch_add(&((struct grove *)arg)->ended, 1);
+    atomic_fetch_add(&((struct tree_trial *)arg)->ended, 1);
 }
 
 /* Whichever way it ends. */
-static void count_instance(struct grove *grove)
+static void count_instance(struct tree_trial *trial)
 {
-    atomic_fetch_add(&grove->begun, 1);
-    if (lc_defer(count_end, grove) != 0)
+    atomic_fetch_add(&trial->begun, 1);
+    if (lc_defer(count_end, trial) != 0)
         abort();
 }
 
 /* It dies in one of the ways there are; or, as it `may`, says done, or waits for its end. */
-static lc_error *end_somehow(lc_context *context, struct grove *grove, bool may)
+static lc_error *end_somehow(lc_context *context, struct tree_trial *trial, bool may)
 {
-    atomic_fetch_add(&grove->stirs, 1);
-    switch (draw(grove) % (may ? 6 : 4)) {
+    atomic_fetch_add(&trial->stirs, 1);
+    switch (draw(trial) % (may ? 6 : 4)) {
     case 0:
         return lc_error_new(-EIO, "a death");
     case 1:
@@ -79,18 +79,18 @@ static lc_error *end_somehow(lc_context *context, struct grove *grove, bool may)
     }
 }
 
-static lc_error *leaf(lc_context *context, void *arg)
+static lc_error *run_leaf(lc_context *context, void *arg)
 {
-    struct grove *grove = arg;
-    count_instance(grove);
-    if (draw(grove) % 4 == 0)
+    struct tree_trial *trial = arg;
+    count_instance(trial);
+    if (draw(trial) % 4 == 0)
         lc_yield();
     lc_runnable_signal_healthy(context);
-    return end_somehow(context, grove, true);
+    return end_somehow(context, trial, true);
 }
 
 /* All of a group is started, or none, and for no other reason than that the tree is being ended. */
-static void start_group(lc_context *context, struct grove *grove, const char *const *names,
+static void start_group(lc_context *context, struct tree_trial *trial, const char *const *names,
                         size_t count, lc_runnable run, lc_worker_kind kind)
 {
     lc_child children[BRANCHES];
@@ -101,41 +101,41 @@ static void start_group(lc_context *context, struct grove *grove, const char *co
         children[i] = (lc_child){.size = sizeof(lc_child)};
         children[i].name = names[i];
         children[i].run = run;
-        children[i].arg = grove;
+        children[i].arg = trial;
         children[i].kind = kind;
         children[i].backoff.first = LC_NONE;
     }
     group.children = members;
-    group.strategy = (lc_strategy)(draw(grove) % 3);
+    group.strategy = (lc_strategy)(draw(trial) % 3);
     lc_error *error = lc_runnable_start_group(context, &group);
     bool in_turn = group.strategy == LC_REST_FOR_ONE; /* of these the first is sure to start */
     if (!error)
-        atomic_fetch_add(&grove->accepted, in_turn ? 1 : (unsigned)count);
-    else if (lc_error_code(error) != -ESHUTDOWN || !atomic_load(&grove->over))
-        atomic_fetch_add(&grove->wrong, 1);
+        atomic_fetch_add(&trial->accepted, in_turn ? 1 : (unsigned)count);
+    else if (lc_error_code(error) != -ESHUTDOWN || !atomic_load(&trial->over))
+        atomic_fetch_add(&trial->wrong, 1);
     lc_error_unref(error);
 }
 
-static lc_error *branch(lc_context *context, void *arg)
+static lc_error *run_branch(lc_context *context, void *arg)
 {
     static const char *const names[LEAVES] = {"one", "two"};
-    struct grove *grove = arg;
+    struct tree_trial *trial = arg;
     const char *log;
-    count_instance(grove);
-    start_group(context, grove, names, LEAVES, leaf, grove->kinds[1]);
+    count_instance(trial);
+    start_group(context, trial, names, LEAVES, run_leaf, trial->kinds[1]);
     lc_error *error = lc_runnable_sublog(context, "log", &log);
-    atomic_fetch_add(&grove->wrong, error != NULL);
+    atomic_fetch_add(&trial->wrong, error != NULL);
     lc_error_unref(error);
     lc_runnable_signal_healthy(context);
-    return end_somehow(context, grove, false); /* so that it goes on */
+    return end_somehow(context, trial, false); /* so that it goes on */
 }
 
-static lc_error *trunk(lc_context *context, void *arg)
+static lc_error *run_root(lc_context *context, void *arg)
 {
     static const char *const names[BRANCHES] = {"a", "b", "c"};
-    struct grove *grove = arg;
-    count_instance(grove);
-    start_group(context, grove, names, BRANCHES, branch, grove->kinds[0]);
+    struct tree_trial *trial = arg;
+    count_instance(trial);
+    start_group(context, trial, names, BRANCHES, run_branch, trial->kinds[0]);
     lc_runnable_signal_healthy(context);
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
@@ -144,11 +144,11 @@ static lc_error *trunk(lc_context *context, void *arg)
 /* Observers that come and go, and look at some of what there is. */
 static void observe(void *arg)
 {
-    struct grove *grove = arg;
-    while (!atomic_load(&grove->over)) {
-        lc_observer *observer = lc_tree_observe(grove->tree, 1 + draw(grove) % 4);
+    struct tree_trial *trial = arg;
+    while (!atomic_load(&trial->over)) {
+        lc_observer *observer = lc_tree_observe(trial->tree, 1 + draw(trial) % 4);
         lc_event *event;
-        for (uint64_t looks = draw(grove) % 4; looks > 0; looks--) {
+        for (uint64_t looks = draw(trial) % 4; looks > 0; looks--) {
             if (lc_observer_next(observer, &event, LC_NOW) == 0)
                 lc_event_free(event);
             lc_yield();
@@ -159,14 +159,14 @@ static void observe(void *arg)
 
 static void look(void *arg)
 {
-    struct grove *grove = arg;
-    while (!atomic_load(&grove->over)) {
-        int settled = lc_tree_settle(grove->tree, LC_NOW);
-        lc_snapshot *all = lc_tree_snapshot(grove->tree),
-                    *live = lc_tree_snapshot_live(grove->tree);
+    struct tree_trial *trial = arg;
+    while (!atomic_load(&trial->over)) {
+        int settled = lc_tree_settle(trial->tree, LC_NOW);
+        lc_snapshot *all = lc_tree_snapshot(trial->tree),
+                    *live = lc_tree_snapshot_live(trial->tree);
         if ((settled != 0 && settled != -ETIMEDOUT) || live->count > 1 + BRANCHES * (1 + LEAVES) ||
             all->count > 1 + BRANCHES * (1 + LEAVES))
-            atomic_fetch_add(&grove->wrong, 1);
+            atomic_fetch_add(&trial->wrong, 1);
         lc_snapshot_free(all);
         lc_snapshot_free(live);
         lc_yield();
@@ -175,65 +175,65 @@ static void look(void *arg)
 
 static bool is_stirred(void *arg)
 {
-    return atomic_load(&((struct grove *)arg)->stirs) >= STIRS;
+    return atomic_load(&((struct tree_trial *)arg)->stirs) >= STIRS;
 }
 
-static void end_tree(struct grove *grove, lc_context *context)
+static void end_tree(struct tree_trial *trial, lc_context *context)
 {
-    atomic_store(&grove->over, true);
-    if (draw(grove) & 1)
-        lc_tree_cancel(grove->tree);
+    atomic_store(&trial->over, true);
+    if (draw(trial) & 1)
+        lc_tree_cancel(trial->tree);
     else
         lc_context_cancel(context, NULL);
 }
 
-static bool grove_round(void *arg)
+static bool tree_round(void *arg)
 {
-    struct grove *grove = arg;
+    struct tree_trial *trial = arg;
     struct helper observer, looker;
     lc_tree_options options = {.size = sizeof options};
     lc_child first = {.size = sizeof first, .name = "root"};
     options.root = &first;
     lc_context *context = lc_context_new(NULL);
-    first.run = trunk;
-    first.arg = grove;
-    first.kind = grove->kinds[0];
+    first.run = run_root;
+    first.arg = trial;
+    first.kind = trial->kinds[0];
     first.backoff.first = LC_NONE;
-    atomic_store(&grove->accepted, 1); /* the root */
-    atomic_store(&grove->begun, 0);
-    atomic_store(&grove->ended, 0);
-    atomic_store(&grove->stirs, 0);
-    atomic_store(&grove->over, false);
-    lc_error *error = lc_tree_new(&options, &grove->tree);
+    atomic_store(&trial->accepted, 1); /* the root */
+    atomic_store(&trial->begun, 0);
+    atomic_store(&trial->ended, 0);
+    atomic_store(&trial->stirs, 0);
+    atomic_store(&trial->over, false);
+    lc_error *error = lc_tree_new(&options, &trial->tree);
     if (!error)
-        error = lc_tree_start(grove->tree, context);
+        error = lc_tree_start(trial->tree, context);
     if (error)
         abort();
-    helper_start(&observer, observe, grove);
-    helper_start(&looker, look, grove);
-    bool well = check_until(is_stirred, grove);
-    end_tree(grove, context);
-    error = lc_tree_wait(grove->tree, check_patience());
+    helper_start(&observer, observe, trial);
+    helper_start(&looker, look, trial);
+    bool well = check_until(is_stirred, trial);
+    end_tree(trial, context);
+    error = lc_tree_wait(trial->tree, check_patience());
     well = well && !lc_error_is(error, -ETIMEDOUT); /* some fail while they are being stopped */
     lc_error_unref(error);
     helper_join(&observer);
     helper_join(&looker);
-    well = well && atomic_load(&grove->ended) == atomic_load(&grove->begun) &&
-           atomic_load(&grove->begun) >= atomic_load(&grove->accepted) &&
-           atomic_load(&grove->wrong) == 0;
-    lc_snapshot *live = lc_tree_snapshot_live(grove->tree);
+    well = well && atomic_load(&trial->ended) == atomic_load(&trial->begun) &&
+           atomic_load(&trial->begun) >= atomic_load(&trial->accepted) &&
+           atomic_load(&trial->wrong) == 0;
+    lc_snapshot *live = lc_tree_snapshot_live(trial->tree);
     well = well && live->count == 0;
     lc_snapshot_free(live);
-    lc_tree_unref(grove->tree);
+    lc_tree_unref(trial->tree);
     lc_context_unref(context);
     return well;
 }
 
 static void storm_in_a_tree(lc_worker_kind branches, lc_worker_kind leaves)
 {
-    struct grove grove = {.kinds = {branches, leaves}, .seed = check_seed()};
+    struct tree_trial trial = {.kinds = {branches, leaves}, .seed = check_seed()};
     lc_log_set_level((lc_log_level)0);
-    CU_ASSERT_EQUAL(race_repeat(grove_round, &grove, ROUNDS), 0);
+    CU_ASSERT_EQUAL(race_repeat(tree_round, &trial, ROUNDS), 0);
     lc_log_set_level(LC_LOG_INFO);
 }
 
@@ -334,8 +334,8 @@ static void cancel_against_calls(void)
 
 /* ---- a supervisor ---- */
 
-struct plant {
-    struct grove draws; /* for its random numbers */
+struct graph_trial {
+    struct tree_trial draws; /* for its random numbers */
     lc_worker_kind kind;
     lc_supervisor *supervisor;
     lc_context *context;
@@ -348,37 +348,37 @@ struct plant {
 
 static void count_worker_end(void *arg)
 {
-    atomic_fetch_add(&((struct plant *)arg)->ended, 1);
+    atomic_fetch_add(&((struct graph_trial *)arg)->ended, 1);
 }
 
-static lc_error *labour(lc_context *context, lc_ready *ready, void *arg)
+static lc_error *work(lc_context *context, lc_ready *ready, void *arg)
 {
-    struct plant *plant = arg;
-    atomic_fetch_add(&plant->begun, 1);
-    if (lc_defer(count_worker_end, plant) != 0)
+    struct graph_trial *trial = arg;
+    atomic_fetch_add(&trial->begun, 1);
+    if (lc_defer(count_worker_end, trial) != 0)
         abort();
-    if (draw(&plant->draws) % 4 > 0)
+    if (draw(&trial->draws) % 4 > 0)
         lc_ready_signal(ready);
-    if (draw(&plant->draws) % 2 > 0)
+    if (draw(&trial->draws) % 2 > 0)
         return lc_error_new(-EIO, "a failure");
     lc_handle_wait(lc_context_done(context), LC_FOREVER);
     return lc_error_ref(lc_context_error(context));
 }
 
-static lc_error *make_labourer(lc_component **component, void *arg)
+static lc_error *make_worker(lc_component **component, void *arg)
 {
-    struct plant *plant = arg;
+    struct graph_trial *trial = arg;
     lc_manager *manager = NULL;
-    lc_manager_builder *builder = lc_manager_builder_new("labourer");
-    lc_manager_builder_set_kind(builder, plant->kind);
-    lc_manager_builder_add(builder, LC_WORKER(.name = "labour", .run = labour, .arg = plant));
+    lc_manager_builder *builder = lc_manager_builder_new("worker");
+    lc_manager_builder_set_kind(builder, trial->kind);
+    lc_manager_builder_add(builder, LC_WORKER(.name = "work", .run = work, .arg = trial));
     lc_error *error = lc_manager_builder_build(builder, &manager);
     lc_manager_builder_free(builder);
     *component = lc_manager_component(manager);
     return error;
 }
 
-static int add_node(struct plant *plant, const char *name, const char *dependency)
+static int add_node(struct graph_trial *trial, const char *name, const char *dependency)
 {
     const lc_dependency depends = {.size = sizeof depends,
                                    .name = dependency,
@@ -386,52 +386,52 @@ static int add_node(struct plant *plant, const char *name, const char *dependenc
                                    .restart_along = true};
     lc_node node = {.size = sizeof node};
     node.name = name;
-    node.factory = make_labourer;
-    node.arg = plant;
+    node.factory = make_worker;
+    node.arg = trial;
     const lc_dependency *const list[] = {dependency ? &depends : NULL, NULL};
     node.dependencies = list;
-    node.kind = plant->kind;
+    node.kind = trial->kind;
     node.backoff.first = LC_NONE;
-    lc_error *error = lc_supervisor_add(plant->supervisor, &node);
+    lc_error *error = lc_supervisor_add(trial->supervisor, &node);
     int code = lc_error_code(error);
     lc_error_unref(error);
     return code;
 }
 
-static void run_plant(void *arg)
+static void run_graph(void *arg)
 {
-    struct plant *plant = arg;
-    plant->result = lc_supervisor_run(plant->supervisor, plant->context, NULL);
+    struct graph_trial *trial = arg;
+    trial->result = lc_supervisor_run(trial->supervisor, trial->context, NULL);
 }
 
 /* A node that comes and goes, and depends on one that stays. */
 static void change(void *arg)
 {
-    struct plant *plant = arg;
-    while (!atomic_load(&plant->over)) {
-        int added = add_node(plant, "guest", "host");
-        atomic_fetch_add(&plant->wrong, added != 0 && added != -ESHUTDOWN);
+    struct graph_trial *trial = arg;
+    while (!atomic_load(&trial->over)) {
+        int added = add_node(trial, "guest", "host");
+        atomic_fetch_add(&trial->wrong, added != 0 && added != -ESHUTDOWN);
         if (added != 0)
             continue;
-        lc_error *error = lc_supervisor_remove(plant->supervisor, "host", LC_NOW);
-        atomic_fetch_add(&plant->wrong, lc_error_code(error) != -EBUSY);
+        lc_error *error = lc_supervisor_remove(trial->supervisor, "host", LC_NOW);
+        atomic_fetch_add(&trial->wrong, lc_error_code(error) != -EBUSY);
         lc_error_unref(error);
-        error = lc_supervisor_remove(plant->supervisor, "guest", check_patience());
-        atomic_fetch_add(&plant->wrong, error != NULL);
+        error = lc_supervisor_remove(trial->supervisor, "guest", check_patience());
+        atomic_fetch_add(&trial->wrong, error != NULL);
         lc_error_unref(error);
     }
 }
 
 static void watch(void *arg)
 {
-    struct plant *plant = arg;
-    while (!atomic_load(&plant->over)) {
-        lc_observer *observer = lc_supervisor_observe(plant->supervisor, 2);
-        lc_snapshot *snapshot = lc_supervisor_snapshot(plant->supervisor);
+    struct graph_trial *trial = arg;
+    while (!atomic_load(&trial->over)) {
+        lc_observer *observer = lc_supervisor_observe(trial->supervisor, 2);
+        lc_snapshot *snapshot = lc_supervisor_snapshot(trial->supervisor);
         lc_event *event;
         if (lc_observer_next(observer, &event, LC_NOW) == 0)
             lc_event_free(event);
-        atomic_fetch_add(&plant->wrong, snapshot->count < 2 || snapshot->count > 3);
+        atomic_fetch_add(&trial->wrong, snapshot->count < 2 || snapshot->count > 3);
         lc_snapshot_free(snapshot);
         lc_observer_free(observer);
         lc_yield();
@@ -440,50 +440,50 @@ static void watch(void *arg)
 
 static bool has_begun(void *arg)
 {
-    return atomic_load(&((struct plant *)arg)->begun) > 0;
+    return atomic_load(&((struct graph_trial *)arg)->begun) > 0;
 }
 
-static bool has_laboured(void *arg)
+static bool has_worked(void *arg)
 {
-    return atomic_load(&((struct plant *)arg)->begun) >= STIRS;
+    return atomic_load(&((struct graph_trial *)arg)->begun) >= STIRS;
 }
 
-static bool plant_round(void *arg)
+static bool graph_round(void *arg)
 {
-    struct plant *plant = arg;
+    struct graph_trial *trial = arg;
     struct helper runner, changer, watcher;
-    lc_error *error = lc_supervisor_new(NULL, &plant->supervisor);
+    lc_error *error = lc_supervisor_new(NULL, &trial->supervisor);
     if (error)
         abort();
-    plant->context = lc_context_new(NULL);
-    atomic_store(&plant->begun, 0);
-    atomic_store(&plant->ended, 0);
-    atomic_store(&plant->over, false);
-    bool well = add_node(plant, "host", NULL) == 0 && add_node(plant, "other", NULL) == 0;
-    helper_start(&runner, run_plant, plant);
-    well = check_until(has_begun, plant) && well; /* from then on all dependencies are needed */
-    helper_start(&changer, change, plant);
-    helper_start(&watcher, watch, plant);
-    well = check_until(has_laboured, plant) && well;
-    atomic_store(&plant->over, true);
-    lc_context_cancel(plant->context, NULL);
+    trial->context = lc_context_new(NULL);
+    atomic_store(&trial->begun, 0);
+    atomic_store(&trial->ended, 0);
+    atomic_store(&trial->over, false);
+    bool well = add_node(trial, "host", NULL) == 0 && add_node(trial, "other", NULL) == 0;
+    helper_start(&runner, run_graph, trial);
+    well = check_until(has_begun, trial) && well; /* from then on all dependencies are needed */
+    helper_start(&changer, change, trial);
+    helper_start(&watcher, watch, trial);
+    well = check_until(has_worked, trial) && well;
+    atomic_store(&trial->over, true);
+    lc_context_cancel(trial->context, NULL);
     helper_join(&runner);
     helper_join(&changer);
     helper_join(&watcher);
-    well = well && lc_error_is(plant->result, -ECANCELED) &&
-           atomic_load(&plant->ended) == atomic_load(&plant->begun) &&
-           atomic_load(&plant->wrong) == 0;
-    lc_error_unref(plant->result);
-    lc_supervisor_unref(plant->supervisor);
-    lc_context_unref(plant->context);
+    well = well && lc_error_is(trial->result, -ECANCELED) &&
+           atomic_load(&trial->ended) == atomic_load(&trial->begun) &&
+           atomic_load(&trial->wrong) == 0;
+    lc_error_unref(trial->result);
+    lc_supervisor_unref(trial->supervisor);
+    lc_context_unref(trial->context);
     return well;
 }
 
 static void storm_in_a_supervisor(lc_worker_kind kind)
 {
-    struct plant plant = {.kind = kind, .draws = {.seed = check_seed()}};
+    struct graph_trial trial = {.kind = kind, .draws = {.seed = check_seed()}};
     lc_log_set_level((lc_log_level)0);
-    CU_ASSERT_EQUAL(race_repeat(plant_round, &plant, ROUNDS), 0);
+    CU_ASSERT_EQUAL(race_repeat(graph_round, &trial, ROUNDS), 0);
     lc_log_set_level(LC_LOG_INFO);
 }
 

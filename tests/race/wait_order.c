@@ -127,5 +127,6 @@ static void thrown_error_is_never_missed(void)
 CHECK_SUITE(race_wait_order, "race: wait order",
             {"of two handles closed in the order error, done, the error is always seen first",
              error_is_never_missed},
-            {"the same while a descriptor is waited for", error_is_never_missed_in_poll},
+            {"of these two and a descriptor the error is always seen first",
+             error_is_never_missed_in_poll},
             {"an error thrown before done is always taken", thrown_error_is_never_missed});

@@ -10,7 +10,7 @@
 static void beside_run(void *arg)
 {
     struct beside *beside = arg;
-    beside->self = doer_self();
+    beside->self = strand_self();
     lc_handle_close(beside->begun);
     beside->result = beside->act(beside->arg);
 }
@@ -25,7 +25,7 @@ void beside_start(struct beside *beside, int (*act)(void *arg), void *arg)
 void beside_sleeps(struct beside *beside, int (*act)(void *arg), void *arg)
 {
     beside_start(beside, act, arg);
-    CU_ASSERT_TRUE(doer_sleeps(beside->self));
+    CU_ASSERT_TRUE(strand_sleeps(beside->self));
 }
 
 int beside_ends(struct beside *beside)

@@ -10,7 +10,7 @@
 
 struct beside {
     struct helper helper;
-    struct doer self; /**< known once `begun` is closed */
+    struct strand self; /**< known once `begun` is closed */
     int (*act)(void *arg);
     void *arg;
     int result; /**< of `act`; known once it has ended */

@@ -383,7 +383,7 @@ CHECK_SUITE(
     {"states are logged, if asked for", states_are_logged},
     {"configure is called before the first start, and for SIGHUP", configure_comes_first},
     {"a configure that fails at first refuses the start", failing_configure_refuses_the_start},
-    {"one that fails later does not end the service", failing_reload_is_part_of_the_status},
+    {"a configure that fails later does not end the service", failing_reload_is_part_of_the_status},
     {"a stop ends the first configuration, and nothing starts", stop_ends_the_configuration},
     {"a first configuration that does not end is named", endless_configuration_is_named},
     {"SIGHUP during the first configuration waits for readiness", reload_waits_for_readiness},

@@ -347,11 +347,11 @@ static void endless_run_is_broken_off(void)
 
 CHECK_SUITE(simulated_service, "simulation: a whole service",
             {"the same seed gives the same log, byte for byte", same_seed_gives_the_same_log},
-            {"that log tells of failures, restarts and pauses", log_tells_of_everything},
+            {"the log tells of failures, restarts and pauses", log_tells_of_everything},
             {"another seed gives another log", another_seed_gives_another_log},
             {"allocations that fail by the seed neither hang it nor leak",
              failed_allocations_neither_hang_nor_leak},
-            {"those allocations do fail, early and late", allocations_do_fail},
+            {"the allocations do fail, early and late", allocations_do_fail},
             {"a deadlock is reported, with what waits for what",
              deadlock_names_what_waits_for_what},
             {"a run without end is broken off", endless_run_is_broken_off});

@@ -1,7 +1,7 @@
 /*
- * check.h: what every test file needs: registering a suite with CUnit, counts that grow in the long
- * run, seeds that are printed and can be given again, child processes for what ends a process, and
- * allocation faults.
+ * check.h: what every test file needs: suites that register themselves with CUnit, counts that grow
+ * in the long run, seeds that are printed and can be given again, child processes for tests that
+ * end a process, and captures of the log.
  */
 #ifndef LIFECYCLE_TESTS_CHECK_H
 #define LIFECYCLE_TESTS_CHECK_H
@@ -92,8 +92,8 @@ bool check_in_valgrind(void);
 uint64_t check_seed(void);
 
 /**
- * What is said should the test end the program, by hanging, say: how to see the same again. The
- * text must stay; NULL: nothing. Each test begins with nothing.
+ * The program prints this text if the test hangs or crashes: how to see the same again. The text
+ * must stay; NULL: nothing. Each test begins with nothing.
  */
 void check_say_on_crash(const char *text);
 

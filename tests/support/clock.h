@@ -1,6 +1,6 @@
 /*
- * clock.h: a clock that a test moves: one that stands still otherwise, or, in a simulation, the
- * world's own.
+ * clock.h: a clock that a test moves. It stands still between the moves; in a simulation it is the
+ * simulation's own.
  */
 #ifndef LIFECYCLE_TESTS_CLOCK_H
 #define LIFECYCLE_TESTS_CLOCK_H
@@ -11,7 +11,7 @@
 struct check_clock;
 
 struct check_clock *check_clock_new(void);
-/** Ends its use, which must be over but for workers that are just ending. */
+/** Frees it. Only workers that are just ending may still use it. */
 void check_clock_free(struct check_clock *clock);
 /** The caller's clock from here on, and that of workers it starts; NULL: the usual one again. In a
  * simulation there is but one. */

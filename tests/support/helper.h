@@ -1,6 +1,6 @@
 /*
- * helper.h: something done beside the caller: by a thread that the library did not make, or by a
- * fiber if the caller is one.
+ * helper.h: a function that runs beside the caller: in a thread that the library did not make, or
+ * in a fiber if the caller is one.
  */
 #ifndef LIFECYCLE_TESTS_HELPER_H
 #define LIFECYCLE_TESTS_HELPER_H
@@ -16,9 +16,9 @@ struct helper {
     lc_handle *ended; /**< of a fiber; NULL: it is a thread */
 };
 
-/** Has `run(arg)` called. It may throw. Its stack is small: half a megabyte, or a fiber's. */
+/** Starts `run(arg)`, which may throw. Its stack is small: half a megabyte, or a fiber's. */
 void helper_start(struct helper *helper, void (*run)(void *arg), void *arg);
-/** Waits until it has returned, or ended in another way. */
+/** Waits until `run` has returned, or ended in another way. */
 void helper_join(struct helper *helper);
 /** Both. */
 void helper_do(void (*run)(void *arg), void *arg);

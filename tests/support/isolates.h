@@ -2,8 +2,8 @@
  * isolates.h: an isolate that calls functions for a test, and ports on which the test receives.
  *
  * An agent is an isolate with one port, for actions: each is a function that it calls, in its turn,
- * in a handler. Numbers are what is mostly sent: which of them have come, in which order,
- * is what most tests look at.
+ * in a handler. Most messages are numbers: most tests look at which of them have come, and in which
+ * order.
  */
 #ifndef LIFECYCLE_TESTS_ISOLATES_H
 #define LIFECYCLE_TESTS_ISOLATES_H

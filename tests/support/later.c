@@ -61,14 +61,14 @@ bool later_ended(pid_t thread)
     return check_until(has_ended, &thread);
 }
 
-struct doer doer_self(void)
+struct strand strand_self(void)
 {
-    return (struct doer){later_self(), lc__fiber_current()};
+    return (struct strand){later_self(), lc__fiber_current()};
 }
 
-bool doer_is(struct doer doer, struct doer other)
+bool strand_is(struct strand strand, struct strand other)
 {
-    return doer.fiber == other.fiber && (doer.fiber || doer.thread == other.thread);
+    return strand.fiber == other.fiber && (strand.fiber || strand.thread == other.thread);
 }
 
 static bool is_parked(void *fiber)
@@ -76,21 +76,21 @@ static bool is_parked(void *fiber)
     return atomic_load(&((struct lc__fiber *)fiber)->state) == LC__FIBER_PARKED;
 }
 
-bool doer_sleeps(struct doer doer)
+bool strand_sleeps(struct strand strand)
 {
-    return doer.fiber ? check_until(is_parked, doer.fiber) : later_asleep(doer.thread);
+    return strand.fiber ? check_until(is_parked, strand.fiber) : later_asleep(strand.thread);
 }
 
 static void run(void *arg)
 {
     struct later *later = arg;
-    later->slept = doer_sleeps(later->sleeper);
+    later->slept = strand_sleeps(later->sleeper);
     later->function(later->arg);
 }
 
 void later(struct later *later, void (*function)(void *arg), void *arg)
 {
-    *later = (struct later){.sleeper = doer_self(), .function = function, .arg = arg};
+    *later = (struct later){.sleeper = strand_self(), .function = function, .arg = arg};
     helper_start(&later->helper, run, later);
 }
 

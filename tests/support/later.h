@@ -1,6 +1,6 @@
 /*
- * later.h: something done by a helper once the caller sleeps: for tests of waking up, which would
- * otherwise guess how long it takes to fall asleep.
+ * later.h: a helper calls a function once the test sleeps: so a test of a wake-up need not guess
+ * how long it takes to fall asleep.
  */
 #ifndef LIFECYCLE_TESTS_LATER_H
 #define LIFECYCLE_TESTS_LATER_H
@@ -13,28 +13,30 @@
 struct lc__fiber;
 
 /** A thread, which sleeps in the kernel, or a fiber, which sleeps when it is parked. */
-struct doer {
+struct strand {
     pid_t thread;
     struct lc__fiber *fiber; /**< NULL: it is a thread */
 };
-/** The caller. */
-struct doer doer_self(void);
-bool doer_is(struct doer doer, struct doer other);
+/** The calling one. */
+struct strand strand_self(void);
+/** Whether they are the same. */
+bool strand_is(struct strand strand, struct strand other);
 /** Waits until it sleeps. @return false if it did not in time. */
-bool doer_sleeps(struct doer doer);
+bool strand_sleeps(struct strand strand);
 
 struct later {
     struct helper helper;
-    struct doer sleeper;
+    struct strand sleeper;
     void (*function)(void *arg);
     void *arg;
     bool slept;
 };
 
-/** Has `function(arg)` called by a helper as soon as the caller sleeps. */
+/** A helper calls `function(arg)` as soon as the caller sleeps. */
 void later(struct later *later, void (*function)(void *arg), void *arg);
 /**
- * Waits for it. @return whether the caller really slept: if not, the test has not tested its point.
+ * Waits until the helper has called it. @return whether the caller did sleep: if not, the test has
+ * not tested its point.
  */
 bool later_join(struct later *later);
 
@@ -44,7 +46,7 @@ bool later_asleep(pid_t thread);
 bool later_ended(pid_t thread);
 /** Whether it has ended by now. */
 bool later_has_ended(pid_t thread);
-/** The calling thread's number, for the two above. */
+/** The calling thread's number, for the three above. */
 pid_t later_self(void);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * mode.h: the worlds that a test runs in. A suite registered here is written once and run in each:
- * with workers that are threads, with workers that are fibers, and simulated, once a seed.
+ * mode.h: the modes that a test runs in. A suite that is registered here is written once and runs
+ * in each mode: with workers that are threads, with workers that are fibers, and simulated, once a
+ * seed.
  *
- * What such a test keeps to: it makes its builders by check_builder, its own threads by helper.h
- * and later.h, and clocks by clock.h. Then it need not know in which world it is.
+ * Such a test makes its builders by check_builder, its own threads by helper.h and later.h, and its
+ * clocks by clock.h. Then it need not know its mode.
  */
 #ifndef LIFECYCLE_TESTS_MODE_H
 #define LIFECYCLE_TESTS_MODE_H
@@ -19,7 +20,7 @@ enum check_mode {
 
 /** The mode that the calling test runs in; CHECK_THREADS if it was not registered for others. */
 enum check_mode check_mode(void);
-/** The kind that workers are to be of. */
+/** The kind of worker in that mode. */
 lc_worker_kind check_kind(void);
 /** Makes a builder of workers of that kind. */
 lc_manager_builder *check_builder(const char *name);
@@ -33,7 +34,7 @@ enum check_limit {
     CHECK_PTHREADS = 2,
     /** It is about a great number and waits for nothing: not simulated. */
     CHECK_LARGE = 4,
-    /** It tells exact times: simulated without wake-ups that come late. */
+    /** It checks exact times: its simulations have no late wake-ups. */
     CHECK_EXACT = 8
 };
 
@@ -86,7 +87,10 @@ int check_apart(const char *name, int (*body)(void));
  * returns? Only in a simulation.
  */
 void check_signal(int number);
-/** Sends it, and waits for one more line of the captured log with that text. @return whether it came. */
+/**
+ * Sends it, and waits for one more line of the captured log with that text. @return whether it
+ * came.
+ */
 bool check_signal_is_logged(int number, const char *text);
 /** Whether the process has the default disposition for it. */
 bool check_signal_is_default(int number);

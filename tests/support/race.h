@@ -1,5 +1,5 @@
 /*
- * race.h: two threads let loose at the same moment, many times over, on one processor and on two.
+ * race.h: two threads call at the same moment, many times over, on one processor and on two.
  */
 #ifndef LIFECYCLE_TESTS_RACE_H
 #define LIFECYCLE_TESTS_RACE_H
@@ -12,7 +12,7 @@
 struct race_gate {
     atomic_uint arrived;
 };
-/** Waits, spinning, until `expected` threads have come. */
+/** Spins until `expected` threads have come. */
 void race_meet(struct race_gate *gate, unsigned expected);
 
 /**
@@ -22,9 +22,9 @@ void race_meet(struct race_gate *gate, unsigned expected);
 void race_stagger(uint64_t *random);
 
 /**
- * Rounds of a race: race_stagger draws the pause of each side from 256 lengths, so the difference of
- * the two takes 511 values. 2,500 rounds meet each about five times, on one processor and on two; and
- * each run of the tests draws others. The long run has 100,000.
+ * Rounds of a race: race_stagger draws the pause of each side from 256 lengths, so the difference
+ * of the two takes 511 values. 2,500 rounds meet each about five times, on one processor and on
+ * two; and each run of the tests draws others. The long run has 100,000.
  */
 #define RACE_ROUNDS check_count(2500, 100000)
 
@@ -38,9 +38,9 @@ struct race {
 };
 
 /**
- * Runs `rounds` rounds on one processor, then as many on two; called by a fiber, with a helper a
- * round, and in a simulation but one, since there each seed is one. @return how many the judge did
- * not like.
+ * Runs `rounds` rounds on one processor, then as many on two. A fiber that calls it runs the second
+ * side in a helper, and in a simulation only one round, since each seed is one. @return of how many
+ * rounds the judge returned false.
  */
 unsigned race_run(const struct race *race, void *arg, unsigned rounds);
 

@@ -327,7 +327,7 @@ static void run(void *arg)
 {
     struct scripted_graph *graph = arg;
     check_clock_use(graph->clock);
-    graph->runner = doer_self();
+    graph->runner = strand_self();
     graph->behavior = (lc_behavior)99;
     graph->result = lc_supervisor_run(graph->supervisor, graph->context, &graph->behavior);
     check_clock_use(NULL);

@@ -86,7 +86,7 @@ struct scripted_graph {
     struct scripted_node nodes[GRAPH_NODES];
     unsigned count;
     struct helper helper;
-    struct doer runner; /**< the thread or fiber that runs the supervisor */
+    struct strand runner; /**< the thread or fiber that runs the supervisor */
     lc_handle *finished;
     lc_error *result;
     lc_behavior behavior;
@@ -131,12 +131,12 @@ void node_order(struct scripted_node *node, unsigned number, enum node_order ord
  * has entered it.
  */
 int64_t node_enters(struct scripted_node *node, lc_node_state state);
-/** Waits for an event that is about the whole. */
+/** Waits for an event that is about no node. */
 void graph_sees_kind(struct scripted_graph *graph, lc_event_kind kind);
 /** Asserts that nothing has happened since what was seen last. */
 void graph_is_quiet(struct scripted_graph *graph);
 
-/** Notes something in the history. */
+/** Adds an entry to the history. */
 void graph_note(struct scripted_graph *graph, const char *format, ...) LC_PRINTF(2, 3);
 /**
  * Whether both are in the history, in this order. The nodes themselves note, of instance n:
@@ -147,8 +147,8 @@ bool graph_before(struct scripted_graph *graph, const char *first, const char *s
 bool graph_has(struct scripted_graph *graph, const char *entry);
 
 /**
- * Waits until the handle closes. On a clock of the graph's own, what is armed when its time has
- * passed already comes with the next move of the clock: so it is moved, by nothing.
+ * Waits until the handle closes. On a clock of the graph's own, a timer that is armed after its
+ * time fires at the next move of the clock: so this moves the clock by nothing while it waits.
  */
 bool graph_comes(struct scripted_graph *graph, lc_handle *handle);
 

@@ -51,7 +51,7 @@ lc_error *isolate_says(struct scripted_isolate *isolate, void *arg)
 
 void isolate_wait(struct scripted_isolate *isolate)
 {
-    isolate->self = doer_self();
+    isolate->self = strand_self();
     isolate_say(isolate, "waits");
     lc_handle_wait(isolate->gate, LC_FOREVER);
 }
@@ -203,7 +203,7 @@ bool isolate_does(struct scripted_isolate *isolate, isolate_action act, const vo
 
 bool isolate_sleeps(struct scripted_isolate *isolate)
 {
-    return hears(isolate->notes, "waits") && doer_sleeps(isolate->self);
+    return hears(isolate->notes, "waits") && strand_sleeps(isolate->self);
 }
 
 void isolate_let_go(struct scripted_isolate *isolate)

@@ -15,13 +15,13 @@
 
 struct scripted_isolate;
 
-/** Anything that can be done in an isolate. An error it returns is the isolate's. */
+/** A function that the isolate calls. The isolate fails with the error that it returns. */
 typedef lc_error *(*isolate_action)(struct scripted_isolate *isolate, void *arg);
 
 struct isolate_order {
     isolate_action act;
     const void *arg; /**< so that it may be a literal */
-    lc_handle *did;  /**< closed once it is done; NULL: the test does not wait */
+    lc_handle *did;  /**< closed once it has returned; NULL: the test does not wait */
 };
 
 struct scripted_isolate {
@@ -32,7 +32,7 @@ struct scripted_isolate {
     lc_receive_port orders; /**< the isolate's; known once it is ready */
     lc_receive_port notes;  /**< the test's, told of errors and of the exit ("exit") */
     lc_handle *gate;        /**< what it waits for, if told to */
-    struct doer self;       /**< the thread or fiber that waits */
+    struct strand self;     /**< the thread or fiber that waits */
     lc_context *context;    /**< once isolate_shows_context was done: a reference */
     lc_handle *done;        /**< NULL: it was never spawned */
     atomic_uint entered;    /**< how often its entry has begun */
@@ -40,10 +40,12 @@ struct scripted_isolate {
     atomic_uint deferred;   /**< how often isolate_count_deferred was called */
 };
 
-/** Made to be spawned with `orders`, and with both listeners at `notes`. */
+/** Sets the defaults: it opens `orders`, and both listeners are at `notes`. */
 void isolate_init(struct scripted_isolate *isolate);
-/** Spawns it. @return whether that went well, and it is ready; that is not awaited of one that is
- * paused or held. */
+/**
+ * Spawns it. @return whether it could be spawned and is ready; it does not wait for the readiness
+ * of one that is paused or held.
+ */
 bool isolate_spawn(struct scripted_isolate *isolate);
 /** Both. */
 void isolate_begin(struct scripted_isolate *isolate);
@@ -61,7 +63,7 @@ bool isolate_told(struct scripted_isolate *isolate, isolate_action act, const vo
 /** Sends an order and waits until it has been carried out; not for those that end the isolate. */
 bool isolate_does(struct scripted_isolate *isolate, isolate_action act, const void *arg);
 
-/** Waits until it waits, and has said so. */
+/** Waits until it has said that it waits, and sleeps. */
 bool isolate_sleeps(struct scripted_isolate *isolate);
 /** Opens the gate. */
 void isolate_let_go(struct scripted_isolate *isolate);
@@ -71,7 +73,7 @@ void isolate_say(struct scripted_isolate *isolate, const char *text);
 /** By the isolate: says "waits", and waits until `gate` is closed. */
 void isolate_wait(struct scripted_isolate *isolate);
 
-/* ---- what it can be told ---- */
+/* ---- orders ---- */
 
 /** Says `arg`, a text. */
 lc_error *isolate_says(struct scripted_isolate *isolate, void *arg);
@@ -90,7 +92,7 @@ lc_error *isolate_shows_context(struct scripted_isolate *isolate, void *arg);
 /** For lc_defer, with the isolate. */
 void isolate_count_deferred(void *isolate);
 
-/* ---- what is heard ---- */
+/* ---- what the test receives ---- */
 
 /** A port of the caller's. */
 lc_receive_port open_port(void);
@@ -101,7 +103,7 @@ bool hears_nothing(lc_receive_port port);
 /** A text as it is sent. NULL: an empty payload. */
 lc_payload text_payload(const char *text);
 
-/** Something that is moved, and counts how often it is destroyed. */
+/** Data that is moved, and counts how often it is destroyed. */
 struct load {
     struct isolate_order order; /**< so that it can be sent as one */
     atomic_uint destroyed;

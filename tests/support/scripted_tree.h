@@ -14,7 +14,7 @@ enum runnable_order {
     RUNNABLE_LOOK = 1, /**< nothing: to see whether it lives */
     RUNNABLE_HEALTHY,  /**< signal healthy */
     RUNNABLE_DONE,     /**< signal done */
-    RUNNABLE_START,    /**< start its children as a group; what it is told of that is in `answer` */
+    RUNNABLE_START,    /**< start its children as a group; `answer` then has the result */
     RUNNABLE_CALL,     /**< call `call(context, arg)` */
     RUNNABLE_RETURN,   /**< return NULL */
     RUNNABLE_FAIL,     /**< return its error */
@@ -30,7 +30,7 @@ struct scripted_runnable {
     lc_child_group group; /**< of its children, which it fills in itself */
     size_t child_count;
     const lc_child *alone[2]; /**< a list of itself, for a description of children */
-    bool stubborn;            /**< it does not return by itself when its context ends */
+    bool stubborn;            /**< it does not return when its context ends */
     void (*call)(lc_context *context, void *arg);
     void *arg;
     lc_error *error;

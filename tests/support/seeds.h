@@ -1,6 +1,6 @@
 /*
- * seeds.h: one test in very many simulations, a seed each, until one fails: then it is said which,
- * and how to see just that one again.
+ * seeds.h: one test in very many simulations, a seed each, until one fails: then the seed is
+ * printed, with how to run it alone.
  */
 #ifndef LIFECYCLE_TESTS_SEEDS_H
 #define LIFECYCLE_TESTS_SEEDS_H
@@ -14,7 +14,9 @@
  * but one seed.
  */
 void check_seeds(void (*run)(const void *arg, uint64_t seed), const void *arg);
-/** The same with a quarter of the seeds, for worlds of a hundred fibers: each has many orders in it. */
+/**
+ * The same with a quarter of the seeds, for worlds of a hundred fibers: each has many orders in it.
+ */
 void check_seeds_large(void (*run)(const void *arg, uint64_t seed), const void *arg);
 
 #endif

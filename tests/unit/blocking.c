@@ -261,11 +261,11 @@ static void a_throw_in_it_ends_the_process(void)
 }
 
 CHECK_SUITE(unit_blocking, "unit: blocking calls",
-            {"others go on while one blocks", others_go_on_while_one_blocks},
+            {"fibers go on while another blocks", others_go_on_while_one_blocks},
             {"a thread runs it itself", a_thread_runs_it_itself},
             {"a simulation runs it itself", a_simulation_runs_it_itself},
             {"nothing to run is refused", nothing_to_run_is_refused},
-            {"it has its caller's clock", it_has_its_callers_clock},
+            {"a blocking call has its caller's clock", it_has_its_callers_clock},
             {"more calls at once than threads", more_calls_than_threads},
             {"many short calls", many_short_calls},
             {"usable after a shutdown", usable_after_a_shutdown},

@@ -571,8 +571,8 @@ static void a_group_runs_on_its_threads_only(void)
 static atomic_bool released;
 
 /*
- * The monitor counts the time that a hog's thread runs, not that for which it waits for a processor:
- * on a busy machine one that gave way in each turn would run for too short.
+ * The monitor counts the time that a hog's thread runs, not that for which it waits for a
+ * processor: on a busy machine one that gave way in each turn would run for too short.
  */
 static void hog(void *arg)
 {
@@ -918,7 +918,8 @@ CHECK_SUITE(
     {"main needs no other thread", main_needs_no_other_thread},
     {"freeing waits for fibers", free_waits_for_fibers},
     {"a fiber may not free its executor", a_fiber_may_not_free_its_executor},
-    {"nor may a blocking call of one", a_blocking_call_of_a_fiber_may_not_free_its_executor},
+    {"a blocking call of a fiber may not free its executor",
+     a_blocking_call_of_a_fiber_may_not_free_its_executor},
     {"an executor with a guest is not freed", an_executor_with_a_guest_is_not_freed},
     {"no fiber starts while it is freed", no_fiber_starts_while_it_is_freed},
     {"several executors at once", several_executors_at_once},

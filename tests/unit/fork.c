@@ -242,4 +242,4 @@ CHECK_SUITE(unit_fork, "unit: fork",
             {"a child forked after a shutdown may use all of it", after_shutdown_all_works},
             {"a child forked afterwards is refused waits and threads, and does not hang",
              after_threads_waits_are_refused},
-            {"nor can it change a supervisor that runs", supervisors_are_left_alone});
+            {"a forked child cannot change a supervisor that runs", supervisors_are_left_alone});

@@ -898,7 +898,7 @@ CHECK_SUITE_IN_MODES(
     {"after a shutdown nothing is spawned in a group", nothing_is_spawned_after_a_shutdown},
     {"an isolate does not shut its own group down", an_isolate_does_not_shut_its_own_group_down},
     {"an isolate shuts another group down", an_isolate_shuts_another_group_down},
-    {"one that is killed while it shuts a group down leaves nothing behind",
+    {"an isolate that is killed while it shuts a group down leaves nothing behind",
      killed_while_it_shuts_a_group_down},
     {"several may shut a group down", several_shut_a_group_down});
 

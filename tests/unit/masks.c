@@ -89,4 +89,5 @@ static void fibers_restarted_after_a_pause(void)
 CHECK_SUITE(masks, "unit: signal masks of workers",
             {"a thread restarted after a pause has no more signals blocked",
              threads_restarted_after_a_pause},
-            {"nor has a fiber", fibers_restarted_after_a_pause});
+            {"a fiber restarted after a pause has no more signals blocked",
+             fibers_restarted_after_a_pause});

@@ -269,11 +269,16 @@ static void lists_of_pointers(void)
     CU_ASSERT_PTR_NULL(list[2]);
 }
 
-CHECK_SUITE(options, "unit: options", {"of the same size", same_size},
-            {"nothing given means all defaults", nothing_given}, {"of an older header", smaller},
-            {"of a newer header, new fields unused", larger_and_unused},
-            {"of a newer header, new fields used", larger_and_used},
-            {"a size that is none", size_that_is_none}, {"lists of all ages", lists_of_all_ages},
-            {"no list", no_list}, {"padding does not matter", padding_does_not_matter},
-            {"lists of a newer header", lists_that_know_more},
-            {"lists without a size", lists_without_size}, {"lists of pointers", lists_of_pointers});
+CHECK_SUITE(options, "unit: options", {"options of the same size are copied", same_size},
+            {"nothing given means all defaults", nothing_given},
+            {"options of an older header get defaults for what is new", smaller},
+            {"options of a newer header are taken if its new fields are unused", larger_and_unused},
+            {"options of a newer header are refused if a new field is used", larger_and_used},
+            {"a size that cannot be one is refused", size_that_is_none},
+            {"lists of older and newer headers are read", lists_of_all_ages},
+            {"NULL is an empty list", no_list},
+            {"padding does not matter", padding_does_not_matter},
+            {"an element of a newer header is refused if a new field is used",
+             lists_that_know_more},
+            {"lists without a size are refused", lists_without_size},
+            {"lists of pointers are read", lists_of_pointers});

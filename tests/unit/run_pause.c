@@ -145,9 +145,9 @@ static void a_failing_factory_is_called_more_slowly(void)
 CHECK_SUITE(unit_run_pause, "unit: the run loop without a handler",
             {"what fails before it is ready is restarted ever more slowly",
              what_fails_unready_is_restarted_more_slowly},
-            {"so is what was ready for an instant",
+            {"what was ready for an instant is restarted ever more slowly",
              what_was_ready_for_an_instant_is_restarted_more_slowly},
-            {"and what becomes ready while it is being stopped",
+            {"what becomes ready while it is being stopped is restarted ever more slowly",
              what_becomes_ready_while_it_stops_is_restarted_more_slowly},
             {"a factory that fails from the second instance on is called ever more slowly",
              a_failing_factory_is_called_more_slowly});

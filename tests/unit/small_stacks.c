@@ -209,6 +209,7 @@ static void smallest_stack_is_enough_for_the_log(void)
 }
 
 CHECK_SUITE(unit_small_stacks, "unit: the smallest stack",
-            {"it is enough for each call that formats, and leaves room",
+            {"the smallest stack is enough for each call that formats, and leaves room",
              smallest_stack_is_enough_for_the_library},
-            {"it is enough for a line of the log", smallest_stack_is_enough_for_the_log});
+            {"the smallest stack is enough for a line of the log",
+             smallest_stack_is_enough_for_the_log});

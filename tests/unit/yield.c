@@ -71,5 +71,5 @@ static void lets_in_who_waits_for_a_descriptor(void)
 }
 
 CHECK_SUITE(yield, "unit: yielding",
-            {"lets in a fiber that waits for a ready descriptor",
+            {"lc_yield lets in a fiber that waits for a ready descriptor",
              lets_in_who_waits_for_a_descriptor});
