@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LAST_SIGINT = 3, SIGNALLED = 128 /* as shells show the end by a signal */ };
+enum {
+    LAST_SIGINT = 3,
+    SIGNALLED = 128 /* the status for an end by a signal, as shells have it */
+};
 
 void lc__signalled_again(const char *name, int number, unsigned count, const char *remaining)
 {

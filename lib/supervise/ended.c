@@ -3,6 +3,7 @@
  */
 #include "supervise/ended.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ struct lc__ended {
     struct record records[LC_SNAPSHOT_ENDED_MAX];
 };
 
-static void empty(struct record *record)
+static void record_empty(struct record *record)
 {
     lc__free(record->name);
     lc_error_unref(record->error);
@@ -29,6 +30,7 @@ static void empty(struct record *record)
 
 void lc__ended_keep(struct lc__ended **ended, const char *name, const struct lc__engine_node *node)
 {
+    LC__ASSERT(node->life == LC__LIFE_DOWN);
     size_t size = strlen(name) + 1;
     char *copy = lc__allocate(size);
     if (!*ended)
@@ -40,7 +42,7 @@ void lc__ended_keep(struct lc__ended **ended, const char *name, const struct lc_
     memcpy(copy, name, size);
     struct record *record = &(*ended)->records[(*ended)->next];
     (*ended)->next = ((*ended)->next + 1) % LC_SNAPSHOT_ENDED_MAX;
-    empty(record);
+    record_empty(record);
     *record = (struct record){.name = copy,
                               .state = node->state,
                               .since = node->since,
@@ -52,7 +54,7 @@ void lc__ended_drop(struct lc__ended *ended, const char *name)
 {
     for (size_t i = 0; ended && i < LC_SNAPSHOT_ENDED_MAX; i++)
         if (ended->records[i].name && strcmp(ended->records[i].name, name) == 0)
-            empty(&ended->records[i]);
+            record_empty(&ended->records[i]);
 }
 
 size_t lc__ended_count(const struct lc__ended *ended)
@@ -83,6 +85,6 @@ void lc__ended_show(const struct lc__ended *ended, struct lc__snapshot *snapshot
 void lc__ended_free(struct lc__ended *ended)
 {
     for (size_t i = 0; ended && i < LC_SNAPSHOT_ENDED_MAX; i++)
-        empty(&ended->records[i]);
+        record_empty(&ended->records[i]);
     lc__free(ended);
 }

@@ -226,7 +226,7 @@ static struct lc__engine_node *node_of_timer(struct lc__heap_entry *entry)
     return LC__CONTAINER_OF(entry, struct lc__engine_node, timer.entry);
 }
 
-static void timer_fire(struct lc__engine *engine, struct lc__engine_node *node)
+static void node_timer_fire(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->state == LC_NODE_BACKOFF && node->policy.runnable) {
         lc__tree_pause_over(engine, node);
@@ -255,7 +255,7 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now)
     } else {
         struct lc__engine_node *node = node_of_timer(first);
         lc__engine_disarm(engine, &node->timer);
-        timer_fire(engine, node);
+        node_timer_fire(engine, node);
     }
     step_end(engine);
 }

@@ -21,9 +21,9 @@ void lc__tree_went_down(struct lc__engine_node *node)
 }
 
 /*
- * The runnable's context has ended. A runnable at rest has no instance whose end would be reported,
- * so lc__tree_propagate() considers it; until then it counts as up, which keeps it from being
- * forgotten.
+ * The runnable's context has ended. A runnable at rest has no instance, so no end would be
+ * reported: lc__tree_propagate() considers it; until then it counts as up, which keeps it from
+ * being forgotten.
  */
 static void runnable_mark_cancelled(struct lc__engine *engine, struct lc__engine_node *node)
 {

@@ -1,5 +1,5 @@
 /*
- * engine_cancel.h: which runnables are down, and whose contexts have ended. Floor 5, for the files
+ * engine_cancel.h: which runnables are down, and which have been cancelled. Floor 5, for the files
  * of the engine.
  */
 #ifndef LIFECYCLE_SUPERVISE_ENGINE_CANCEL_H

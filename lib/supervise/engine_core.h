@@ -10,7 +10,7 @@
 
 /* ---- timers ---- */
 
-/* Arms the timer, or arms it anew; LC_FOREVER disarms it. */
+/* Arms the timer, also if it is armed; LC_FOREVER disarms it. */
 void lc__engine_arm(struct lc__engine *engine, struct lc__engine_timer *timer, int64_t timeout);
 void lc__engine_disarm(struct lc__engine *engine, struct lc__engine_timer *timer);
 

@@ -192,6 +192,7 @@ static bool component_is_to_block(const struct lc__engine_node *node)
 static void component_count_blocker(struct lc__engine *engine, struct lc__engine_node *node,
                                     bool more)
 {
+    LC__ASSERT(more || node->graph.blockers > 0);
     node->graph.blockers = more ? node->graph.blockers + 1 : node->graph.blockers - 1;
     if (node->graph.blockers == 0)
         component_await_turn(engine, node);
@@ -353,6 +354,7 @@ void lc__graph_overdue(struct lc__engine *engine, struct lc__engine_node *node)
 {
     if (node->overdue || lc__engine_is_settled(node))
         return;
+    LC__ASSERT(node->life == LC__LIFE_TOLD || node->state == LC_NODE_JUDGED);
     node->overdue = true;
     lc__engine_do(engine, node, LC__TELL_OVERDUE);
     lc__engine_inactive(engine, node);

@@ -40,6 +40,7 @@ static lc_error *error_name_overdue(struct lc__engine *engine, lc_error *error)
  */
 void lc__engine_conclude(struct lc__engine *engine)
 {
+    LC__ASSERT(engine->finished && !engine->result);
     lc_error *result = lc_error_ref(engine->ending ? engine->why : engine->first_error);
     lc_error *trouble = NULL;
     bool said = engine->late_count == 1 && engine->first_late == engine->why;

@@ -57,6 +57,7 @@ static void component_tell_stopped(struct lc__engine *engine, struct lc__engine_
 /* The instance has failed by itself, not late, and has ended. */
 static void component_judge(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    LC__ASSERT(node->life == LC__LIFE_DOWN && node->error_of == node->instance);
     bool stays_down = component_is_to_stay_down(engine, node);
     node->recovers = true;
     node->pause = stays_down ? 0 : lc__engine_draw_pause(engine, node);
@@ -75,6 +76,7 @@ static void component_judge(struct lc__engine *engine, struct lc__engine_node *n
 /* Restarts the component after node->pause. */
 static void component_restart(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    LC__ASSERT(node->life == LC__LIFE_DOWN && !component_is_to_stay_down(engine, node));
     node->graph.order = LC__ORDER_NONE;
     lc__engine_do(engine, node, node->error ? LC__TELL_RESTART : LC__TELL_ENDED);
     if (node->pause > 0)

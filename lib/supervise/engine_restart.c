@@ -27,6 +27,7 @@ static bool node_lived_steadily(const struct lc__engine *engine, const struct lc
 int64_t lc__engine_draw_pause(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const struct lc__backoff *backoff = &node->policy.backoff;
+    LC__ASSERT(!lc__engine_runs(node));
     bool steady = node_lived_steadily(engine, node);
     if (backoff->first == 0)
         return node->lacked_task ? PAUSE_OF_LACK : 0;
@@ -62,6 +63,7 @@ bool lc__engine_count_restart(struct lc__engine *engine, struct lc__engine_node 
 lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node *node)
 {
     const lc_intensity *limit = &node->intensity->limit;
+    LC__ASSERT(node->intensity->limit.restarts != 0);
     int code = node->error ? lc_error_code(node->error) : -EAGAIN;
     lc__engine_do(engine, node, LC__TELL_EXCEEDED);
     if (limit->restarts == LC_RESTARTS_NONE)
@@ -74,6 +76,7 @@ lc_error *lc__engine_exceeded(struct lc__engine *engine, struct lc__engine_node 
 
 void lc__engine_back_off(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    LC__ASSERT(!lc__engine_runs(node) && node->pause > 0);
     lc__engine_enter(engine, node, LC_NODE_BACKOFF);
     lc__engine_arm(engine, &node->timer, node->pause);
 }

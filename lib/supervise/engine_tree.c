@@ -134,7 +134,7 @@ static bool member_is_next(const struct lc__engine_node *node)
            member_lets_next_start(TAILQ_PREV(node, lc__engine_members, tree.in_group));
 }
 
-/* Starts the members of an ordered group whose turn it is. */
+/* Starts the next members of an ordered group, as far as it is their turn. */
 static void group_start_next(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *node;
@@ -164,6 +164,7 @@ static void unit_start(struct lc__engine *engine, struct lc__engine_group *group
 /* In an ordered group it may not be the runnable's turn yet. */
 void lc__tree_pause_over(struct lc__engine *engine, struct lc__engine_node *node)
 {
+    LC__ASSERT(node->state == LC_NODE_BACKOFF && node->life == LC__LIFE_ENDED);
     if (node->tree.group->ordered) {
         lc__engine_enter(engine, node, LC_NODE_WAITING);
         lc__tree_went_down(node);
@@ -207,6 +208,7 @@ static void unit_give_up(struct lc__engine *engine, struct lc__engine_group *gro
 static void unit_has_ended(struct lc__engine *engine, struct lc__engine_group *group)
 {
     struct lc__engine_node *failed = group->failed;
+    LC__ASSERT(failed && group->awaited == 0);
     group->failed = NULL;
     if (failed->tree.stays_down) {
         unit_give_up(engine, group, failed);
@@ -349,6 +351,7 @@ static void unit_member_is_down(struct lc__engine *engine, struct lc__engine_nod
         (!node->tree.cancelled && !runnable_is_to_be_forgotten(engine, node)))
         return;
     node->tree.part = LC__UNIT_HAS_ENDED;
+    LC__ASSERT(group->failed && group->awaited > 0);
     group->awaited--;
     if (group->ordered)
         unit_stop_next(engine, group);
@@ -473,7 +476,7 @@ static void runnable_end_by_children(struct lc__engine *engine, struct lc__engin
 void lc__tree_ended(struct lc__engine *engine, struct lc__engine_node *node,
                     enum lc__engine_end_kind how, lc_error *error)
 {
-    LC__ASSERT(node->life == LC__LIFE_RUNNING);
+    LC__ASSERT(node->life == LC__LIFE_RUNNING && (!error || how >= LC__ENDED_CANCELED));
     node->life = LC__LIFE_ENDED;
     if (node->tree.dies_of)
         runnable_end_by_children(engine, node, how, error);

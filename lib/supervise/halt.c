@@ -5,6 +5,7 @@
 #include "supervise/halt.h"
 
 #include "base/fork.h"
+#include "base/lock.h"
 #include "base/task.h"
 #include "executor/callback.h"
 #include "executor/simulation.h"
@@ -20,41 +21,41 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* A halt that waits; on the stack of who halts. */
+/* A halt that waits. It lies on the stack of the function that halts. */
 struct halt {
     LIST_ENTRY(halt) link;
     lc_process_signals *watch;
-    struct lc__simulation *simulation; /* in which it halts; NULL: in the real world */
-    atomic_bool released; /* set before the watch is woken, so that who wakes sees it */
+    struct lc__simulation *simulation; /* the one it halts in; NULL: none */
+    atomic_bool released; /* set before the watch is woken; the wait reads it afterwards */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static LIST_HEAD(, halt) halts = LIST_HEAD_INITIALIZER(halts); /* under the lock */
+static struct lc__lock halts_lock = LC__LOCK_INIT;
+static LIST_HEAD(, halt) halts = LIST_HEAD_INITIALIZER(halts); /* under halts_lock */
 
-/* Those of workers that were lost in a simulation's deadlock are in the list still. */
-static void forget_halts(struct lc__simulation *simulation)
+/* Removes the halts of workers that a deadlock of the simulation has lost. */
+static void halts_forget(struct lc__simulation *simulation)
 {
     struct halt *halt, *next;
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&halts_lock);
     LIST_FOREACH_SAFE (halt, &halts, link, next)
         if (halt->simulation == simulation)
             LIST_REMOVE(halt, link);
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&halts_lock);
 }
 
-static void begin_halt(struct halt *halt)
+static void halt_begin(struct halt *halt)
 {
-    lc__simulation_at_end(forget_halts);
-    pthread_mutex_lock(&lock);
+    lc__simulation_at_end(halts_forget);
+    lc__lock_take(&halts_lock);
     LIST_INSERT_HEAD(&halts, halt, link);
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&halts_lock);
 }
 
-static void end_halt(struct halt *halt)
+static void halt_end(struct halt *halt)
 {
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&halts_lock);
     LIST_REMOVE(halt, link);
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&halts_lock);
 }
 
 int lc_halt_release(void)
@@ -62,24 +63,24 @@ int lc_halt_release(void)
     int released = 0;
     if (lc__forked())
         return -ENOTSUP;
-    pthread_mutex_lock(&lock);
+    lc__lock_take(&halts_lock);
     struct halt *halt;
-    /* Under the lock, which end_halt takes before the halt is gone. */
+    /* The halt stays in the list, and so on its stack, until halt_end() gets the lock. */
     LIST_FOREACH (halt, &halts, link) {
         if (halt->simulation != lc__task_current()->simulation)
             continue;
         released += !atomic_exchange(&halt->released, true);
         lc__signals_wake(halt->watch);
     }
-    pthread_mutex_unlock(&lock);
+    lc__lock_give(&halts_lock);
     return released;
 }
 
 /*
- * The halt is on this stack, and known to others: what is called meanwhile must not end the thread.
- * @return what is to be given to leave_callback.
+ * Keeps the program's callback from ending the thread: other threads know the halt, which lies on
+ * this stack. @return the argument of halt_leave_callback().
  */
-static int enter_callback(void)
+static int halt_enter_callback(void)
 {
     int cancelling;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
@@ -87,39 +88,38 @@ static int enter_callback(void)
     return cancelling;
 }
 
-static void leave_callback(int cancelling)
+static void halt_leave_callback(int cancelling)
 {
     lc__callback_leave();
     pthread_setcancelstate(cancelling, NULL);
 }
 
-static void call_on_halt(void (*on_halt)(const lc_error *error, void *arg), void *arg,
-                         const lc_error *error)
+static void halt_call_on_halt(void (*on_halt)(const lc_error *error, void *arg), void *arg,
+                              const lc_error *error)
 {
     if (!on_halt)
         return;
-    int cancelling = enter_callback();
+    int cancelling = halt_enter_callback();
     on_halt(error, arg);
-    leave_callback(cancelling);
+    halt_leave_callback(cancelling);
 }
 
-/* @return when it is to be called again. */
-static int64_t call_beat(const struct lc__halt_beat *beat)
+/* @return the deadline of the next call. */
+static int64_t halt_call_beat(const struct lc__halt_beat *beat)
 {
     if (!beat)
         return LC_FOREVER;
-    int cancelling = enter_callback();
+    int cancelling = halt_enter_callback();
     int64_t next = beat->beat(beat->arg);
-    leave_callback(cancelling);
+    halt_leave_callback(cancelling);
     return next;
 }
 
 /* @return 0 once SIGTERM has come or the halt was released; -ENOTSUP. */
-static int wait_for_operator(struct halt *halt, const lc_error *error,
-                             const struct lc__halt_beat *beat)
+static int halt_wait(struct halt *halt, const lc_error *error, const struct lc__halt_beat *beat)
 {
     for (;;) {
-        int number = lc__signals_next(halt->watch, call_beat(beat), &halt->released);
+        int number = lc__signals_next(halt->watch, halt_call_beat(beat), &halt->released);
         if (number == -ETIMEDOUT)
             continue;
         if (number <= 0)
@@ -138,20 +138,20 @@ static int halt_with(struct halt *halt, const lc_error *error,
                      void (*on_halt)(const lc_error *error, void *arg), void *arg,
                      const struct lc__halt_beat *beat)
 {
-    /* The watch is there, so one that comes after this look is caught by it. */
+    /* The watch exists, so it catches a SIGTERM that comes after this look. */
     if (lc__signal_was_caught(SIGTERM))
         return 0;
-    begin_halt(halt);
+    halt_begin(halt);
     lc_log(LC_LOG_CRITICAL, NULL, "halted until SIGTERM, since a restart would do harm: %s",
            lc_error_message(error));
-    call_on_halt(on_halt, arg, error);
-    int result = wait_for_operator(halt, error, beat);
-    end_halt(halt);
+    halt_call_on_halt(on_halt, arg, error);
+    int result = halt_wait(halt, error, beat);
+    halt_end(halt);
     return result;
 }
 
-static int halt(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg), void *arg,
-                const struct lc__halt_beat *beat)
+static int halt_watch(const lc_error *error, void (*on_halt)(const lc_error *error, void *arg),
+                      void *arg, const struct lc__halt_beat *beat)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct halt halt = {.simulation = lc__task_current()->simulation};
@@ -175,7 +175,7 @@ int lc__spin_halt(const lc_error *error, void (*on_halt)(const lc_error *error, 
                   void *arg, const struct lc__halt_beat *beat)
 {
     lc_error *unnamed = error ? NULL : lc_error_new(-EINVAL, "no reason was given");
-    int result = halt(error ? error : unnamed, on_halt, arg, beat);
+    int result = halt_watch(error ? error : unnamed, on_halt, arg, beat);
     lc_error_unref(unnamed);
     return result;
 }

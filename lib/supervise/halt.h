@@ -7,8 +7,8 @@
 #include <lifecycle/run.h>
 
 /*
- * What goes on while a halt waits, on the stack of who halts: so it needs no worker, which a process
- * that has run out of memory could not make.
+ * What goes on while a halt waits. The halting thread calls it, so it needs no worker, which a
+ * process without memory could not make.
  */
 struct lc__halt_beat {
     /* Does what is due; must not throw. @return the deadline of its next call; LC_FOREVER. */

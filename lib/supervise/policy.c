@@ -19,13 +19,13 @@ static const struct lc__backoff backoff_defaults[] = {
     [LC__OF_TREE] = LC__BACKOFF_OF_TREE,
 };
 
-/* What a field says: 0 is the default, LC_NONE is 0. */
+/* A field's value: 0 stands for the default, LC_NONE for 0. */
 static int64_t duration_of(int64_t given, int64_t otherwise)
 {
     return given == 0 ? otherwise : given == LC_NONE ? 0 : given;
 }
 
-static lc_error *check_backoff(const struct lc__backoff *backoff, const char *name)
+static lc_error *backoff_check(const struct lc__backoff *backoff, const char *name)
 {
     if (backoff->first < 0 || backoff->most < backoff->first)
         return lc_error_new(-EINVAL,
@@ -60,7 +60,7 @@ lc_error *lc__policy_backoff(struct lc__backoff *backoff, const lc_backoff *give
     backoff->factor = given->factor == 0 ? otherwise->factor : given->factor;
     backoff->jitter = given->jitter == 0 ? otherwise->jitter : no_jitter ? 0 : given->jitter;
     backoff->steady = duration_of(given->steady, otherwise->steady);
-    return check_backoff(backoff, name);
+    return backoff_check(backoff, name);
 }
 
 /* ---- intensity ---- */

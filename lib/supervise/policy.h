@@ -1,6 +1,6 @@
 /*
- * policy.h: what graphs, trees and run loops are told about restarts, checked and with its defaults
- * filled in. Floor 5.
+ * policy.h: checks what graphs, trees and run loops are told about restarts, and fills in defaults.
+ * Floor 5.
  */
 #ifndef LIFECYCLE_SUPERVISE_POLICY_H
 #define LIFECYCLE_SUPERVISE_POLICY_H
@@ -11,7 +11,7 @@
 
 enum lc__front { LC__OF_GRAPH, LC__OF_TREE };
 
-/* Each returns NULL, or -EINVAL that names the field of `name`, its value and what is right. */
+/* Each returns NULL, or an error -EINVAL that names the field, its value and what is right. */
 
 lc_error *lc__policy_backoff(struct lc__backoff *backoff, const lc_backoff *given, const char *name,
                              enum lc__front front);
@@ -28,7 +28,7 @@ lc_error *lc__policy_name(const char **name, const char *otherwise, const char *
 
 /* @return false: no memory. */
 bool lc__intensity_init(struct lc__engine_intensity *intensity, const lc_intensity *limit);
-/* The limit for a person; perhaps in `text`. */
+/* The limit for a person: a constant, or written to `text`. */
 enum { LC__INTENSITY_TEXT_SIZE = 64 };
 const char *lc__intensity_text(const lc_intensity *limit, char text[LC__INTENSITY_TEXT_SIZE]);
 

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The run of one seed. It lives on the stack of lc_simulate, outside the simulation. */
+/* The run of one seed. It lies on the stack of lc_simulate(), outside the simulation. */
 struct trial {
     const lc_simulation_options *options; /* with the trial's seed */
     lc_supervisor *supervisor;
@@ -32,8 +32,8 @@ struct trial {
     bool test_returned;
     bool test_ended;
     bool run_ended_first;  /* before the test */
-    lc_error *run_error;   /* of the supervisor's run, but for an end as told; held; NULL: none */
-    lc_error *left_behind; /* by the simulation: a deadlock, say; held; NULL: nothing */
+    lc_error *run_error;   /* of the supervisor's run, unless it ended as told; held */
+    lc_error *left_behind; /* by the simulation: a deadlock, for example; held */
 };
 
 /* ---- the test ---- */
@@ -58,7 +58,7 @@ static void test_failed(void *arg, lc_error *error)
     lc_error_unref(error);
 }
 
-/* However it has ended. A halt waits for an operator; there is none but the test. */
+/* The test has ended, in any way. It was the operator that a halt waits for. */
 static void test_ended(void *arg)
 {
     struct trial *trial = arg;
@@ -76,7 +76,7 @@ static void test_run(void *arg)
 
 /* ---- in the simulation ---- */
 
-/* Makes what throws and ends of the test go to the trial. @return false: no memory. */
+/* Makes the test's throws and its end go to the trial. @return false: no memory. */
 static bool test_prepare(struct trial *trial, lc_signaler *signaler)
 {
     trial->context = lc_context_new(NULL);
@@ -105,8 +105,8 @@ static lc_error *test_start(struct trial *trial)
     return failed ? lc_error_new(failed, "no fiber for the test: %s", strerror(-failed)) : NULL;
 }
 
-/* A halt has begun to wait, and the test may have ended before that. */
-static void halt_begun(const lc_error *error, void *arg)
+/* A halt has begun to wait; the test may have ended before that. */
+static void trial_halt_begun(const lc_error *error, void *arg)
 {
     struct trial *trial = arg;
     const lc_supervisor_options *given = trial->options->supervisor;
@@ -116,7 +116,7 @@ static void halt_begun(const lc_error *error, void *arg)
         lc_halt_release();
 }
 
-static lc_error *supervisor_make(struct trial *trial)
+static lc_error *trial_make_supervisor(struct trial *trial)
 {
     lc_supervisor_options options;
     lc_error *error = lc__options_read(&options, sizeof options, trial->options->supervisor,
@@ -125,24 +125,24 @@ static lc_error *supervisor_make(struct trial *trial)
         return error;
     if (trial->options->nodes)
         options.nodes = trial->options->nodes;
-    options.on_halt = halt_begun;
+    options.on_halt = trial_halt_begun;
     options.on_halt_arg = trial;
     return lc_supervisor_new(&options, &trial->supervisor);
 }
 
 static lc_error *trial_set_up(struct trial *trial)
 {
-    lc_error *error = supervisor_make(trial);
+    lc_error *error = trial_make_supervisor(trial);
     if (!error)
         error = test_start(trial);
     return error;
 }
 
 /*
- * Whether the run was stopped by the test, or by a signal that the test has sent, and nothing went
- * wrong while it stopped. Of what did go wrong the error wraps the one that is looked for here.
+ * Whether the test, or a signal that the test has sent, has stopped the run, and nothing went wrong
+ * while it stopped. An error for what went wrong would wrap the one this looks for.
  */
-static bool ended_as_told(const struct trial *trial, const lc_error *error)
+static bool trial_ended_as_told(const struct trial *trial, const lc_error *error)
 {
     return error == lc_context_error(trial->context) ||
            (lc_error_code(error) == -ECANCELED && lc_error_code(lc_error_cause(error)) == -EINTR);
@@ -158,7 +158,7 @@ static lc_error *trial_live(void *arg)
         return error;
     lc_simulation_set_faults(!trial->options->quiet_start);
     trial->run_error = lc_supervisor_run(trial->supervisor, trial->context, NULL);
-    if (ended_as_told(trial, trial->run_error)) {
+    if (trial_ended_as_told(trial, trial->run_error)) {
         lc_error_unref(trial->run_error);
         trial->run_error = NULL;
     }
@@ -167,7 +167,7 @@ static lc_error *trial_live(void *arg)
 
 /* ---- what came of it ---- */
 
-static void text_append(char *text, size_t size, const char *piece)
+static void trial_text_append(char *text, size_t size, const char *piece)
 {
     if (*text)
         strlcat(text, "; ", size);
@@ -175,10 +175,10 @@ static void text_append(char *text, size_t size, const char *piece)
 }
 
 /*
- * An error around the test's whose message begins with the test's, where lc_error_wrap would end
- * with it. Takes `error` over.
+ * Wraps the test's error, which is taken over, in one whose message begins with the test's. The
+ * message of lc_error_wrap() would end with it.
  */
-static lc_error *error_extend(lc_error *error, uint64_t seed, const char *behind)
+static lc_error *trial_extend_error(lc_error *error, uint64_t seed, const char *behind)
 {
     lc_error *extended =
         lc_error_new_at(lc_error_file(error), lc_error_line(error), lc_error_code(error),
@@ -198,16 +198,16 @@ static lc_error *trial_judge(struct trial *trial)
     uint64_t seed = trial->options->seed;
     char behind[LC_ERROR_MESSAGE_MAX + 1] = "";
     if (trial->left_behind)
-        text_append(behind, sizeof behind, lc_error_message(trial->left_behind));
+        trial_text_append(behind, sizeof behind, lc_error_message(trial->left_behind));
     if (trial->run_error) {
-        text_append(behind, sizeof behind, "the supervisor: ");
+        trial_text_append(behind, sizeof behind, "the supervisor: ");
         strlcat(behind, lc_error_message(trial->run_error), sizeof behind);
     }
     if (trial->test_ended && !trial->test_returned && !trial->test_error)
         trial->test_error =
             lc_error_new(-EFAULT, "the test has ended by a throw to a signaler of its own");
     if (trial->test_error)
-        return error_extend(lc_error_ref(trial->test_error), seed, behind);
+        return trial_extend_error(lc_error_ref(trial->test_error), seed, behind);
     if (trial->left_behind)
         return lc_error_ref(trial->left_behind);
     if (trial->run_error && !trial->run_ended_first)
@@ -216,7 +216,7 @@ static lc_error *trial_judge(struct trial *trial)
     return NULL;
 }
 
-/* Gives back what the trial holds, but its executor. */
+/* Gives back all that the trial holds, except the executor. */
 static void trial_drop(struct trial *trial)
 {
     lc_supervisor_unref(trial->supervisor);
@@ -226,7 +226,7 @@ static void trial_drop(struct trial *trial)
 
 /* ---- seeds ---- */
 
-/* The simulation of one seed. A world that something still refers to is leaked. */
+/* Simulates one seed. An executor that something still refers to is leaked. */
 static lc_error *trial_simulate(struct trial *trial)
 {
     lc_executor *executor;

@@ -1,17 +1,17 @@
 /*
- * snapshot.c: snapshots, made. See <lifecycle/observe.h> and snapshot.h.
+ * snapshot.c: makes snapshots. See <lifecycle/observe.h> and snapshot.h.
  */
 #include "supervise/snapshot.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Texts of one snapshot, one behind the other. */
+/* Texts of one snapshot, one behind another. */
 struct chunk {
     struct chunk *next;
     size_t size;
@@ -26,7 +26,7 @@ struct lc__snapshot {
     size_t node_room;
     size_t link_room;
     struct chunk *chunks; /* the latest first */
-    bool incomplete;      /* there was no memory for a text */
+    bool incomplete;      /* there was no memory for a part of it */
     char *printed[LC__SNAPSHOT_FORMATS];
 };
 
@@ -73,7 +73,7 @@ struct lc__snapshot *lc__snapshot_new(const char *name, int64_t time, size_t nod
 lc_node_status *lc__snapshot_add(struct lc__snapshot *snapshot, const char *name)
 {
     size_t index = snapshot->shown.count++;
-    assert(index < snapshot->node_room);
+    LC__ASSERT(index < snapshot->node_room);
     lc_node_status *row = &snapshot->nodes[index];
     row->name = lc__snapshot_text(snapshot, "%s", name);
     row->waits_for = "";
@@ -85,14 +85,14 @@ lc_node_status *lc__snapshot_add(struct lc__snapshot *snapshot, const char *name
 void lc__snapshot_link(struct lc__snapshot *snapshot, size_t dependency, lc_condition condition,
                        bool restart_along, bool met)
 {
-    assert(snapshot->shown.count > 0 && snapshot->shown.link_count < snapshot->link_room);
-    assert(dependency < snapshot->node_room);
+    LC__ASSERT(snapshot->shown.count > 0 && snapshot->shown.link_count < snapshot->link_room);
+    LC__ASSERT(dependency < snapshot->node_room);
     snapshot->links[snapshot->shown.link_count++] =
         (lc_node_link){dependency, condition_names[condition], restart_along, met};
     snapshot->nodes[snapshot->shown.count - 1].link_count++;
 }
 
-static struct chunk *add_chunk(struct lc__snapshot *snapshot, size_t needed)
+static struct chunk *snapshot_add_chunk(struct lc__snapshot *snapshot, size_t needed)
 {
     enum { USUAL = 4000 };
     size_t size = needed > USUAL ? needed : USUAL;
@@ -106,7 +106,8 @@ static struct chunk *add_chunk(struct lc__snapshot *snapshot, size_t needed)
 }
 
 LC_PRINTF(2, 0)
-static const char *add_text(struct lc__snapshot *snapshot, const char *format, va_list arguments)
+static const char *snapshot_add_text(struct lc__snapshot *snapshot, const char *format,
+                                     va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
@@ -114,7 +115,7 @@ static const char *add_text(struct lc__snapshot *snapshot, const char *format, v
     size_t left = chunk ? chunk->size - chunk->used : 0;
     int length = vsnprintf(chunk ? chunk->texts + chunk->used : NULL, left, format, arguments);
     if (length >= 0 && (size_t)length >= left) {
-        chunk = add_chunk(snapshot, (size_t)length + 1);
+        chunk = snapshot_add_chunk(snapshot, (size_t)length + 1);
         if (chunk)
             vsnprintf(chunk->texts, chunk->size, format, again);
     }
@@ -130,7 +131,7 @@ const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format,
 {
     va_list arguments;
     va_start(arguments, format);
-    const char *text = add_text(snapshot, format, arguments);
+    const char *text = snapshot_add_text(snapshot, format, arguments);
     va_end(arguments);
     if (text)
         return text;
@@ -139,7 +140,7 @@ const char *lc__snapshot_text(struct lc__snapshot *snapshot, const char *format,
 }
 
 /* A larger copy of an array; NULL: no memory. */
-static void *enlarge(const void *array, size_t count, size_t room, size_t size)
+static void *array_enlarge(const void *array, size_t count, size_t room, size_t size)
 {
     void *larger = lc__allocate_array(room + 1, size);
     if (larger)
@@ -147,15 +148,15 @@ static void *enlarge(const void *array, size_t count, size_t room, size_t size)
     return larger;
 }
 
-/* Makes room for so many nodes and links more. */
-static bool grow(struct lc__snapshot *snapshot, size_t nodes, size_t links)
+/* Makes room for more nodes and links. @return false: no memory. */
+static bool snapshot_grow(struct lc__snapshot *snapshot, size_t nodes, size_t links)
 {
     size_t node_room = snapshot->node_room + nodes;
     size_t link_room = snapshot->shown.link_count + links;
     lc_node_status *all_nodes =
-        enlarge(snapshot->nodes, snapshot->shown.count, node_room, sizeof *all_nodes);
+        array_enlarge(snapshot->nodes, snapshot->shown.count, node_room, sizeof *all_nodes);
     lc_node_link *all_links =
-        enlarge(snapshot->links, snapshot->shown.link_count, link_room, sizeof *all_links);
+        array_enlarge(snapshot->links, snapshot->shown.link_count, link_room, sizeof *all_links);
     if (!all_nodes || !all_links) {
         lc__free(all_nodes);
         lc__free(all_links);
@@ -170,7 +171,8 @@ static bool grow(struct lc__snapshot *snapshot, size_t nodes, size_t links)
     return true;
 }
 
-static void append_node(struct lc__snapshot *snapshot, const char *path, const lc_node_status *node)
+static void snapshot_append_node(struct lc__snapshot *snapshot, const char *path,
+                                 const lc_node_status *node)
 {
     lc_node_status *row = &snapshot->nodes[snapshot->shown.count++];
     *row = *node;
@@ -184,13 +186,13 @@ size_t lc__snapshot_append(struct lc__snapshot *snapshot, size_t parent, const c
                            const lc_snapshot *nested)
 {
     size_t first = snapshot->shown.count;
-    assert(first == snapshot->node_room && parent < first);
-    if (!grow(snapshot, nested->count, nested->link_count)) {
+    LC__ASSERT(first == snapshot->node_room && parent < first);
+    if (!snapshot_grow(snapshot, nested->count, nested->link_count)) {
         snapshot->incomplete = true;
         return SIZE_MAX;
     }
     for (size_t i = 0; i < nested->count; i++) {
-        append_node(snapshot, path, &nested->nodes[i]);
+        snapshot_append_node(snapshot, path, &nested->nodes[i]);
         lc_node_status *row = &snapshot->nodes[first + i];
         row->parent = row->parent == i ? parent : first + row->parent;
     }
@@ -204,18 +206,18 @@ size_t lc__snapshot_append(struct lc__snapshot *snapshot, size_t parent, const c
 
 /* ---- what is nested ---- */
 
-/* A component on the way down. */
+/* A component whose parts are being visited. */
 struct nest {
     struct lc__snapshot *snapshot;
-    size_t parent;    /* the node that the component belongs to */
-    const char *path; /* with which the names of its nodes begin */
+    size_t parent;    /* the node of the component */
+    const char *path; /* the names of its nodes begin with this */
     size_t first;     /* index of its first node; SIZE_MAX: none */
 };
 
 static void nest_component(struct lc__snapshot *snapshot, size_t parent, const char *path,
                            lc_component *component);
 
-/* A part that is no node of its own, of a merged component, say, shows in the names below it. */
+/* A part that is no node, of a merged component for example, shows in the names below it. */
 static void nest_part(const lc_part *part, void *arg)
 {
     struct nest *nest = arg;
@@ -242,6 +244,7 @@ static void nest_component(struct lc__snapshot *snapshot, size_t parent, const c
 
 void lc__snapshot_nest(struct lc__snapshot *snapshot, size_t parent, lc_component *component)
 {
+    LC__ASSERT(parent < snapshot->shown.count);
     nest_component(snapshot, parent, snapshot->nodes[parent].name, component);
 }
 
@@ -254,6 +257,7 @@ const lc_part lc__part_unknown = {
 lc_part lc__snapshot_part(const lc_snapshot *snapshot, size_t index, lc_component *component)
 {
     const lc_node_status *node = &snapshot->nodes[index];
+    LC__ASSERT(index < snapshot->count);
     return (lc_part){
         .name = node->name,
         .state = node->state,
@@ -272,8 +276,8 @@ const lc_snapshot *lc__snapshot_shown(const struct lc__snapshot *snapshot)
 
 lc_snapshot *lc__snapshot_finish(struct lc__snapshot *snapshot)
 {
-    assert(snapshot->shown.count == snapshot->node_room);
-    assert(snapshot->shown.link_count <= snapshot->link_room);
+    LC__ASSERT(snapshot->shown.count == snapshot->node_room);
+    LC__ASSERT(snapshot->shown.link_count <= snapshot->link_room);
     if (!snapshot->incomplete)
         return &snapshot->shown;
     lc_snapshot_free(&snapshot->shown);

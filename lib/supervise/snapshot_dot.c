@@ -20,7 +20,7 @@ static const struct look looks[] = {
     [LC_NODE_CANCELED] = {"ellipse", "lightgray"},
 };
 
-static void put_dot_node(FILE *out, const lc_snapshot *shown, size_t index)
+static void dot_put_node(FILE *out, const lc_snapshot *shown, size_t index)
 {
     const lc_node_status *node = &shown->nodes[index];
     fprintf(out, "  n%zu [label=\"", index);
@@ -31,7 +31,7 @@ static void put_dot_node(FILE *out, const lc_snapshot *shown, size_t index)
             looks[node->state].colour, node->overdue ? ", color=red, penwidth=3" : "");
 }
 
-static void put_dot_edges(FILE *out, const lc_snapshot *shown, size_t index)
+static void dot_put_edges(FILE *out, const lc_snapshot *shown, size_t index)
 {
     const lc_node_status *node = &shown->nodes[index];
     if (node->parent != index)
@@ -50,9 +50,9 @@ bool lc__snapshot_print_dot(FILE *out, const lc_snapshot *shown)
     lc__snapshot_put(out, shown->name, LC_SNAPSHOT_DOT);
     fputs("\";\n  node [style=filled];\n", out);
     for (size_t i = 0; i < shown->count; i++)
-        put_dot_node(out, shown, i);
+        dot_put_node(out, shown, i);
     for (size_t i = 0; i < shown->count; i++)
-        put_dot_edges(out, shown, i);
+        dot_put_edges(out, shown, i);
     fputs("}\n", out);
     return true;
 }

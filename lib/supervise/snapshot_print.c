@@ -19,7 +19,7 @@ struct printed {
 };
 
 /* Adds to it what the stream has to write. @return how much; 0: there is no memory. */
-static ssize_t add_printed(void *arg, const char *bytes, size_t size)
+static ssize_t printed_add(void *arg, const char *bytes, size_t size)
 {
     struct printed *printed = arg;
     size_t needed = printed->size + size + 1;
@@ -43,9 +43,10 @@ static ssize_t add_printed(void *arg, const char *bytes, size_t size)
  * A text, or NULL. Not by open_memstream: without memory for the text it says at its end that all
  * is well, and gives NULL.
  */
-static char *print(const lc_snapshot *shown, bool (*format)(FILE *out, const lc_snapshot *shown))
+static char *printed_make(const lc_snapshot *shown,
+                          bool (*format)(FILE *out, const lc_snapshot *shown))
 {
-    static const cookie_io_functions_t calls = {.write = add_printed};
+    static const cookie_io_functions_t calls = {.write = printed_add};
     struct printed printed = {.text = lc__duplicate("")};
     FILE *out = printed.text ? fopencookie(&printed, "w", calls) : NULL;
     bool well = out && format(out, shown) && !ferror(out);
@@ -66,6 +67,6 @@ const char *lc_snapshot_print(lc_snapshot *shown, lc_snapshot_format format)
         return NULL;
     char **printed = lc__snapshot_printed(shown, format);
     if (!*printed)
-        *printed = print(shown, formats[format]);
+        *printed = printed_make(shown, formats[format]);
     return *printed;
 }

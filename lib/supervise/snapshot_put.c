@@ -12,7 +12,8 @@
 #define ESCAPED_SIZE 12
 
 /* What stands for a character. DOT shows two backslashes as one, and knows the entities of HTML. */
-static void escape(char escaped[static ESCAPED_SIZE], uint32_t character, lc_snapshot_format format)
+static void character_escape(char escaped[static ESCAPED_SIZE], uint32_t character,
+                             lc_snapshot_format format)
 {
     const char *backslash = format == LC_SNAPSHOT_DOT ? "\\\\" : "\\";
     if (character == '\\')
@@ -35,7 +36,7 @@ void lc__snapshot_put(FILE *out, const char *text, lc_snapshot_format format)
     uint32_t character;
     while (*text) {
         text += lc__text_decode(text, &character);
-        escape(escaped, character, format);
+        character_escape(escaped, character, format);
         fputs(escaped, out);
     }
 }
@@ -47,14 +48,14 @@ size_t lc__snapshot_columns(const char *text)
     size_t count = 0;
     while (*text) {
         text += lc__text_decode(text, &character);
-        escape(escaped, character, LC_SNAPSHOT_TEXT);
+        character_escape(escaped, character, LC_SNAPSHOT_TEXT);
         count += character < 0x80 || lc__text_acts(character) ? strlen(escaped) : 1;
     }
     return count;
 }
 
 /* How long the node has been in its state: for a person, so no finer than one would say it. */
-static void put_duration(FILE *out, int64_t duration)
+static void duration_put(FILE *out, int64_t duration)
 {
     int64_t seconds = duration / LC_SECOND;
     int64_t minutes = seconds / 60, hours = minutes / 60;
@@ -72,5 +73,5 @@ void lc__snapshot_put_state(FILE *out, const lc_snapshot *shown, const lc_node_s
 {
     int64_t duration = shown->time - node->since;
     fprintf(out, "%s ", lc_node_state_name(node->state));
-    put_duration(out, duration > 0 ? duration : 0);
+    duration_put(out, duration > 0 ? duration : 0);
 }

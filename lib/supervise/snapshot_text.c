@@ -12,7 +12,7 @@
 
 #define NONE SIZE_MAX
 
-/* A node's place in the forest that the snapshot shows; none has children in a graph. */
+/* A node's place in the forest that the snapshot shows. */
 struct place {
     size_t first; /* child, or NONE */
     size_t last;
@@ -24,7 +24,7 @@ struct place {
  * Parents come before their children, but not right before them: so the lines do not come in the
  * order of the nodes. One place more than there are nodes stands for what is above them all.
  */
-static struct place *find_places(const lc_snapshot *shown)
+static struct place *places_find(const lc_snapshot *shown)
 {
     struct place *places = lc__allocate_array(shown->count + 1, sizeof *places);
     if (!places)
@@ -63,7 +63,7 @@ struct lines {
     size_t width;   /* of the first column */
 };
 
-static void put_first_column(FILE *out, const struct lines *lines, size_t index)
+static void line_put_first_column(FILE *out, const struct lines *lines, size_t index)
 {
     const struct place *place = &lines->places[index];
     const char *name = lines->shown->nodes[index].name;
@@ -79,7 +79,7 @@ static void put_first_column(FILE *out, const struct lines *lines, size_t index)
         putc(' ', out);
 }
 
-static void put_dependencies(FILE *out, const lc_snapshot *shown, const lc_node_status *node)
+static void line_put_dependencies(FILE *out, const lc_snapshot *shown, const lc_node_status *node)
 {
     const char *before = "  after ";
     for (size_t i = 0; i < node->link_count; i++, before = ", ") {
@@ -91,10 +91,10 @@ static void put_dependencies(FILE *out, const lc_snapshot *shown, const lc_node_
     }
 }
 
-static void put_line(FILE *out, const struct lines *lines, size_t index)
+static void line_put(FILE *out, const struct lines *lines, size_t index)
 {
     const lc_node_status *node = &lines->shown->nodes[index];
-    put_first_column(out, lines, index);
+    line_put_first_column(out, lines, index);
     fputs("  ", out);
     lc__snapshot_put_state(out, lines->shown, node);
     if (node->overdue)
@@ -107,7 +107,7 @@ static void put_line(FILE *out, const struct lines *lines, size_t index)
         fputs("  waits for ", out);
         lc__snapshot_put(out, node->waits_for, LC_SNAPSHOT_TEXT);
     }
-    put_dependencies(out, lines->shown, node);
+    line_put_dependencies(out, lines->shown, node);
     if (node->error) {
         fputs("  last error: ", out);
         lc__snapshot_put(out, lc_error_message(node->error), LC_SNAPSHOT_TEXT);
@@ -116,10 +116,10 @@ static void put_line(FILE *out, const struct lines *lines, size_t index)
 }
 
 /* @return false if memory has run out. */
-static bool lay_out(struct lines *lines)
+static bool lines_lay_out(struct lines *lines)
 {
     size_t depth = 0;
-    lines->places = find_places(lines->shown);
+    lines->places = places_find(lines->shown);
     if (!lines->places)
         return false;
     for (size_t i = 0; i < lines->shown->count; i++) {
@@ -137,10 +137,10 @@ static bool lay_out(struct lines *lines)
 bool lc__snapshot_print_text(FILE *out, const lc_snapshot *shown)
 {
     struct lines lines = {.shown = shown};
-    bool well = lay_out(&lines);
+    bool well = lines_lay_out(&lines);
     size_t index = well ? lines.places[shown->count].first : NONE;
     for (; index != NONE; index = line_after(shown, lines.places, index))
-        put_line(out, &lines, index);
+        line_put(out, &lines, index);
     lc__free(lines.branches);
     lc__free(lines.places);
     return well;

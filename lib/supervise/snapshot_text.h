@@ -1,5 +1,6 @@
 /*
- * snapshot_text.h: a snapshot as a line a node, children below their parents. Floor 5, for snapshot_print.c.
+ * snapshot_text.h: a snapshot as a line a node, children below their parents. Floor 5, for
+ * snapshot_print.c.
  */
 #ifndef LIFECYCLE_SUPERVISE_SNAPSHOT_TEXT_H
 #define LIFECYCLE_SUPERVISE_SNAPSHOT_TEXT_H
