@@ -46,9 +46,8 @@ struct lc__task {
     void (*with_room)(void (*run)(void *arg), void *arg);
     struct lc__isolate *isolate; /* run.c: it handles an event of this isolate; or NULL */
     /*
-     * control.c: set by a thread that makes the task end; lc__task_check() calls it and does not
-     * return.
-     * NULL: the task goes on.
+     * control.c: set by a thread that makes the task end. lc__task_check() calls it; it returns
+     * only if lc__task_can_end() is false. NULL: the task goes on.
      */
     void (*_Atomic end_now)(void);
     unsigned io_tries;           /* io.c: since other workers have run */
@@ -92,8 +91,8 @@ static inline bool lc__task_must_end(const struct lc__task *task)
 }
 
 /*
- * Called at the beginning of calls that may wait or take long. Does not return in a task that is
- * made to end. Relaxed: the task has to see it soon, and nothing else with it.
+ * Called at the beginning of calls that may wait or take long. Does not return if
+ * lc__task_must_end(). Relaxed: the task has to see it soon, and nothing else with it.
  */
 static inline void lc__task_check(void)
 {
