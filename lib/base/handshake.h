@@ -1,5 +1,5 @@
 /*
- * handshake.h: the store/load handshake, by which two threads miss each other never. It is a
+ * handshake.h: the store/load handshake, by which two threads never miss each other. It is a
  * pattern of the whole library, explained here once; there is nothing to call. Floor 0.
  *
  * Two threads share two atomic variables. Each thread stores to one of them, then loads the other:

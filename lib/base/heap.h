@@ -28,9 +28,9 @@ struct lc__heap {
 /* Inserts an entry that is in no heap. Costs one comparison. */
 void lc__heap_insert(struct lc__heap *heap, struct lc__heap_entry *entry, int64_t key);
 /*
- * Removes an entry of this heap, the first or any other. A removal costs O(log n) amortised; it
- * costs O(1) if the entry has no child, as most entries of a heap that is seldom asked for its
- * first.
+ * Removes an entry of this heap, the first or any other. A removal costs O(log n) amortised, and
+ * O(1) if the entry has no child. While keys are inserted in rising order and the first entry is
+ * not removed, only the first has one.
  */
 void lc__heap_remove(struct lc__heap *heap, struct lc__heap_entry *entry);
 
