@@ -37,8 +37,8 @@ struct lc__worker_call {
 };
 
 /*
- * Runs the call in this thread or fiber, which runs nothing else from its start to its end. The
- * call is borrowed until `ended`.
+ * Runs the call in this thread or fiber, which runs no other call at the same time. A thread only
+ * ends after it; a fiber may run other calls after it. The call is borrowed until `ended`.
  */
 void lc__worker_run(struct lc__worker_call *call);
 
