@@ -23,7 +23,7 @@ struct lc__names {
 struct lc__plan {
     atomic_uint refs;
     const char *name;      /* the manager's */
-    int64_t ready_warning; /* the time after which the log names workers that are not ready */
+    int64_t ready_warning; /* when the log names workers that are not ready; LC_FOREVER: never */
     size_t count;
     size_t room;
     lc_worker *workers; /* `few`, or allocated; their names lie in the plan */
