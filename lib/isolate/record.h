@@ -10,10 +10,12 @@
  *        +--> extras: name, capabilities, pauses, listeners,    made on the first use of any
  *                     handles, context, other ports, timers
  *
- * Any thread reads and writes the fields under `lock`, with three exceptions:
+ * Any thread reads and writes the fields under `lock`, with four exceptions:
  *   - `taken`, `uncounted`, `port` and extras->ports belong to the isolate while it runs (`running`
  *     is not NULL). The isolate reads them without the lock. It takes the lock to change those that
  *     senders read.
+ *   - `serial`, `place`, `group`, `entry`, `arg` and extras->hooks do not change while the isolate
+ *     lives. The isolate reads them without the lock.
  *   - `attention` is atomic.
  *   - `job` belongs to the executor, but for its first field, which the pool uses in a free record.
  */
@@ -83,8 +85,8 @@ struct lc__message_timer; /* timer.c */
 LIST_HEAD(lc__message_timers, lc__message_timer);
 
 /*
- * What an isolate gets on the first use of any of it. Under the isolate's lock, but `ports` and
- * `context`, which the isolate reads without it.
+ * What an isolate gets on the first use of any of it. Under the isolate's lock, but `ports`,
+ * `context` and `hooks`, which the isolate reads without it.
  */
 struct lc__extras {
     char *name; /* NULL: "isolate" */
