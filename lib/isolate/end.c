@@ -5,8 +5,8 @@
  *
  *     step                            afterwards
  *     1  not alive, under the lock    senders drop what they send; lookups fail, but for `done`
- *     2  messages, timers, context,   nothing of the program's is left; no code of the program runs
- *        argument                     for this isolate
+ *     2  messages, timers, context,   its release function has run; of the program's data only the
+ *        argument                     messages of step 3 are left
  *     3  last message, exit           listeners know of the end, after the last message
  *        listeners, waiting senders
  *     4  its group                    a shutdown of the group may return
