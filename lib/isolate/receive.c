@@ -79,7 +79,8 @@ static int channels_receive_oldest(lc_channel *const *channels, lc_waitable *wai
     for (;;) {
         long found = channels_find_oldest(channels, count);
         int result = found < 0 ? -ETIMEDOUT : lc__thread_port_take(channels[found], item, LC_NOW);
-        if (result != -ETIMEDOUT) /* then the message was dropped since, to make room */
+        /* -ETIMEDOUT: there is no message; or the one that was found is gone, to make room. */
+        if (result != -ETIMEDOUT)
             return result;
         result = lc_wait_any(waitables, count, deadline);
         if (result < 0)
