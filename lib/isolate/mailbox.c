@@ -13,7 +13,7 @@
  *               put              take                  run
  *     sender --------> mailbox ------------> taken ------------> handler, then freed
  *                      `queued`              ^   |
- *                              set_handler() |   | the port has no handler
+ *                      lc_port_set_handler() |   | the port has no handler
  *                                            |   v
  *                                       extras->waiting
  *                                          `waiting`
@@ -49,9 +49,9 @@
  * `attention` only makes a run look early: a run that misses it still makes its last look under
  * the lock.
  *
- * No sender that waits for room is forgotten: see room.h. Each step that frees room, which is
- * take, close, set_handler and the isolate's end, takes the senders' handle under the lock and
- * then closes it.
+ * No sender that waits for room is forgotten: see room.h. Room is freed by lc__mailbox_take(), by
+ * lc_port_close() and lc_port_set_handler(), and by the isolate's end. Each of them takes the
+ * senders' handle under the lock and then closes it.
  */
 #include "isolate/mailbox.h"
 
