@@ -47,7 +47,7 @@ struct lc_context {
     bool linked;           /* in the parent's list; under the parent's lock */
     unsigned char kind;    /* never changes, like parent, deadline and signaler */
     atomic_bool settled;   /* ended, not with its parent, and so is all below it */
-    bool drops_clean_ends; /* set before another thread has it */
+    bool drops_clean_ends; /* set before an error can be thrown on it */
     TAILQ_ENTRY(lc_context)
     link; /* in parent->children, under its lock; then in a list of context_end_tree() */
     _Atomic(lc_error *) error; /* held; NULL while live; set once, under the lock */
@@ -572,7 +572,6 @@ bool lc__context_is_clean_end(const lc_context *context, const lc_error *error)
 
 void lc__context_drop_clean_ends(lc_context *context)
 {
-    LC__ASSERT(atomic_load_explicit(&context->refs, memory_order_relaxed) == 1);
     context->drops_clean_ends = true;
 }
 

@@ -39,7 +39,8 @@ bool lc__context_is_clean_end(const lc_context *context, const lc_error *error);
 
 /*
  * From here on a clean end of the context is no error: a clean end that is thrown or signalled on
- * the context, or below it, is dropped. Called before another thread has the context.
+ * the context, or below it, is dropped. Called before another thread has the context; but a cancel
+ * of the parent may already end it.
  */
 void lc__context_drop_clean_ends(lc_context *context);
 /* Whether this context, or one above it with the same signaler, drops an error thrown on it. */
