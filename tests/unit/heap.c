@@ -154,7 +154,9 @@ static void play_step(struct play *play)
     list_insert(play, item);
 }
 
-/* Walks up to some key. @return whether that visits each item with such a key once, and no other. */
+/*
+ * Walks up to some key. @return whether that visits each item with such a key once, and no other.
+ */
 static bool walk_agrees(struct play *play)
 {
     int64_t most = (int64_t)(check_random(&play->random) % 17) - 1;
