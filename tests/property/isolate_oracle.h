@@ -209,7 +209,9 @@ bool oracle_see(struct oracle *oracle, int watcher, unsigned step, bool error);
 bool oracle_all_seen(struct oracle *oracle);
 
 lc_isolate_state oracle_state(const struct oracle *oracle, int index);
-/* Whether the message from another isolate that was not handled must have been by now, or is lost. */
+/*
+ * Whether the message from another isolate that was not handled must have been by now, or is lost.
+ */
 bool oracle_is_due(const struct oracle *oracle, unsigned step);
 bool oracle_is_dropped(const struct oracle *oracle, unsigned step);
 

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 /*
- * A round starts, stirs and ends a whole graph or tree: it is a storm of its own, with an order of its
- * own, and meets each call some dozens of times.
+ * A round starts, stirs and ends a whole graph or tree: it is a storm of its own, with an order of
+ * its own, and meets each call some dozens of times.
  */
 #define ROUNDS check_fewer(check_count(150, 4000))
 

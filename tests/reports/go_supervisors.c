@@ -183,7 +183,9 @@ static void stop_in_a_pause(bool removed)
     node_enters(broken, LC_NODE_BACKOFF);
     int64_t before = check_clock_now(graph->clock);
     if (removed) {
-        /* Before the clock moves: so the pause is not waited for, but the instance that threw is. */
+        /*
+         * Before the clock moves: so the pause is not waited for, but the instance that threw is.
+         */
         CHECK_SUCCESS(lc_supervisor_remove(graph->supervisor, "broken", check_patience()));
         check_clock_advance(graph->clock, 2 * LC_HOUR);
         NOT_TOLD(other, 1);

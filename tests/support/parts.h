@@ -1,6 +1,6 @@
 /*
- * parts.h: what the supervisors and trees of tests are made of: components of one worker, nodes, trees
- * and judges, in the kind of the test's mode. What cannot be made aborts.
+ * parts.h: what the supervisors and trees of tests are made of: components of one worker, nodes,
+ * trees and judges, in the kind of the test's mode. What cannot be made aborts.
  */
 #ifndef LIFECYCLE_TESTS_PARTS_H
 #define LIFECYCLE_TESTS_PARTS_H
