@@ -728,7 +728,7 @@ static void check_result(void)
     claim(lc_error_code(engine->result) == code, "the result's code");
     bool said = engine->late_count == 1 && engine->first_late == engine->why;
     claim(!code || said || strstr(lc_error_message(engine->result), engine->failed_late),
-          "who failed late is not named in the result");
+          "a node that failed late is not named in the result");
     claim(engine->behavior == world.behavior, "the result's behavior");
 }
 

@@ -431,10 +431,10 @@ static uint64_t state_of(const struct shape *shape, const struct twins *twins)
         const struct slow_node *node = &slow->nodes[i];
         uint64_t bits = 0;
         if (node->present)
-            bits = (1u + node->state) | (unsigned)node->cancelled << 4 |
-                   (unsigned)node->doomed << 5 | (unsigned)node->stays_down << 6 |
-                   (unsigned)node->taken << 7 | (unsigned)node->fails << 8 |
-                   (unsigned)node->over << 9 | (unsigned)(node->instance > 0) << 10;
+            bits = (1u + node->state) | (unsigned)node->cancelled << 4 | (unsigned)node->dies << 5 |
+                   (unsigned)node->stays_down << 6 | (unsigned)node->taken << 7 |
+                   (unsigned)node->fails << 8 | (unsigned)node->over << 9 |
+                   (unsigned)(node->instance > 0) << 10;
         state = mix(state ^ bits); /* more bits than there is room for: the sums will differ */
     }
     for (int i = 0; i < shape->groups; i++) {
@@ -520,7 +520,7 @@ static void complain(const struct shape *shape, const struct twins *twins, struc
         fprintf(stderr, "    node %d: parent %d, group %d, restart %d; was in state %d%s%s%s\n", i,
                 shape->parent[i], shape->group[i], (int)shape->restart[i],
                 slow->present ? (int)slow->state : -1, slow->cancelled ? ", cancelled" : "",
-                slow->doomed ? ", doomed" : "", slow->stays_down ? ", stays down" : "");
+                slow->dies ? ", dies" : "", slow->stays_down ? ", stays down" : "");
     }
     for (int i = 0; i < shape->groups; i++)
         fprintf(stderr, "    group %d: strategy %d, limit %u, exceeded %d\n", i,

@@ -56,7 +56,7 @@ struct model_node {
     int64_t restarts[MOST_RESTARTS]; /* when they were, the last first */
     unsigned restart_count;
     unsigned actions; /* that come of the last event */
-    bool doomed;      /* it is to stop for good, and all that depends on it */
+    bool condemned;   /* it is to stop for good, and all that depends on it */
     bool spread;      /* that it has stopped has been seen to */
     bool blocked;     /* something that depends on it is in the way: to stop, and still running */
     bool marked;      /* found by a search */
@@ -271,7 +271,7 @@ static void doom_ancestors(struct model_node *node)
     mark_ancestors();
     for (EACH_NODE(ancestor))
         if (ancestor->there && ancestor->marked && ancestor != node && !is_settled(ancestor))
-            ancestor->doomed = true;
+            ancestor->condemned = true;
 }
 
 static void stop_for_good(struct model_node *node, lc_behavior behavior, int error)
@@ -301,16 +301,16 @@ static bool stop_unable(void)
     return any;
 }
 
-/* All that depends on what has stopped, or is doomed, is to stop as well. */
+/* All that depends on what has stopped, or is condemned, is to stop as well. */
 static bool stop_descendants(void)
 {
     bool any = false;
     unmark_all();
     for (EACH_NODE(node)) {
         bool stopped = node->there && node->state == LC_NODE_STOPPED && !node->spread;
-        node->marked = node->doomed || stopped;
+        node->marked = node->condemned || stopped;
         node->spread = node->spread || stopped;
-        node->doomed = false;
+        node->condemned = false;
         any = any || node->marked;
     }
     mark_descendants();
@@ -967,7 +967,7 @@ static void remove_one(size_t i)
     if (!model.begun || model.finished || !node->there || node->leaving || has_dependants(i))
         return;
     node->leaving = true;
-    node->doomed = !is_settled(node);
+    node->condemned = !is_settled(node);
     lc__engine_remove(&real.engine, &real.nodes[i], model.now);
     compare();
 }

@@ -172,7 +172,7 @@ static struct slow_group *group_of(const struct slow_tree *tree, int node)
     return &tree->groups[tree->nodes[node].group];
 }
 
-/* The node whose unit it is that `node` is of, if it ends; -1: none does. */
+/* The failed node of the unit that `node` is in, if one ends; -1: none. */
 static int unit_of(const struct slow_tree *tree, int node)
 {
     const struct slow_group *group = group_of(tree, node);
@@ -266,7 +266,7 @@ static void give_up(struct slow_tree *tree, int up)
     } else if (exceeded == LC_SHUTDOWN || node->parent < 0) {
         end_all(tree, true, LC_SHUTDOWN);
     } else if (slow_tree_runs(&tree->nodes[node->parent])) {
-        tree->nodes[node->parent].doomed = true;
+        tree->nodes[node->parent].dies = true;
         cancel(tree, node->parent);
     } else {
         die(tree, node->parent, SLOW_EXCEEDED);
@@ -588,8 +588,8 @@ void slow_tree_died(struct slow_tree *tree, int dead)
     struct slow_node *node = &tree->nodes[dead];
     bool told = !parent_is_live(tree, dead) || (node->taken && node->cancelled);
     returned(tree, node);
-    if (node->doomed) {
-        node->doomed = false;
+    if (node->dies) {
+        node->dies = false;
         die(tree, dead, SLOW_EXCEEDED);
         fail_late(tree, node);
     } else if (told) {
@@ -603,13 +603,13 @@ void slow_tree_died(struct slow_tree *tree, int dead)
 }
 
 /* @return whether it has died all the same, of what has happened below it. */
-static bool died_doomed(struct slow_tree *tree, int at)
+static bool died_by_children(struct slow_tree *tree, int at)
 {
     struct slow_node *node = &tree->nodes[at];
     returned(tree, node);
-    if (!node->doomed)
+    if (!node->dies)
         return false;
-    node->doomed = false;
+    node->dies = false;
     die(tree, at, SLOW_EXCEEDED);
     collect(tree);
     return true;
@@ -617,7 +617,7 @@ static bool died_doomed(struct slow_tree *tree, int at)
 
 void slow_tree_returned_done(struct slow_tree *tree, int done)
 {
-    if (died_doomed(tree, done))
+    if (died_by_children(tree, done))
         return;
     enter(&tree->nodes[done], LC_NODE_DONE);
     collect(tree);
@@ -625,7 +625,7 @@ void slow_tree_returned_done(struct slow_tree *tree, int done)
 
 void slow_tree_returned_cancelled(struct slow_tree *tree, int cancelled)
 {
-    if (died_doomed(tree, cancelled))
+    if (died_by_children(tree, cancelled))
         return;
     enter(&tree->nodes[cancelled], LC_NODE_CANCELED);
     cancel(tree, cancelled);

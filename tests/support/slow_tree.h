@@ -19,7 +19,7 @@ struct slow_group {
     lc_strategy strategy;
     lc_intensity limit;
     lc_automatic_shutdown automatic;
-    int failed;                      /* whose unit ends; -1: none does. Of one for one: a node's */
+    int failed;                      /* the node whose unit ends; -1: none */
     int64_t failures[SLOW_RESTARTS]; /* when one was last counted, the latest last */
 };
 
@@ -45,7 +45,7 @@ struct slow_node {
     bool ready;
     bool recovers;   /* it has died, and has not been healthy since */
     bool cancelled;  /* its context has ended */
-    bool doomed;     /* it will have died of too many restarts below it */
+    bool dies;       /* it will have died of too many restarts below it */
     bool fails;      /* its own unit ends: of one for one */
     bool taken;      /* it is of a unit that ends, or waits to start again */
     bool stays_down; /* its unit has been given up */
@@ -59,7 +59,7 @@ struct slow_node {
     /* What this step has done to it. */
     bool started, forgotten, newly_cancelled;
     bool told_died, told_late, told_ready, told_restart, told_exceeded, told_overdue;
-    bool pauses;           /* the one who knows for how long sets the deadline */
+    bool pauses;           /* the deadline is set by the side that has drawn the pause */
     lc_node_state went[8]; /* through these states */
     unsigned went_count;
 };

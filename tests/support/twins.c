@@ -167,7 +167,7 @@ static void compare_error(const struct claims *claims, const struct lc__engine_n
         CLAIM(node->error == &own_error);
     else
         CLAIM(is_exceeded(node->error));
-    CLAIM((node->tree.dies_of != NULL) == slow->doomed);
+    CLAIM((node->tree.dies_of != NULL) == slow->dies);
 }
 
 /*
@@ -179,11 +179,11 @@ static void compare_cancel(const struct claims *claims, const struct slow_node *
 {
     const struct slow_tree *tree = &claims->twins->slow;
     bool told = (actions & 1u << LC__CANCEL) != 0;
-    bool begun_anew = slow->started && slow_tree_runs(slow) && !slow->cancelled;
+    bool begun_again = slow->started && slow_tree_runs(slow) && !slow->cancelled;
     bool topmost =
         slow->newly_cancelled && (slow->parent < 0 || !tree->nodes[slow->parent].newly_cancelled);
-    CLAIM(!told || (slow->newly_cancelled && !begun_anew));
-    CLAIM(!topmost || told || begun_anew);
+    CLAIM(!told || (slow->newly_cancelled && !begun_again));
+    CLAIM(!topmost || told || begun_again);
 }
 
 static void compare_wish(const struct claims *claims, const struct slow_node *slow,

@@ -55,7 +55,7 @@ struct twins *twins_new(int nodes, int groups, uint64_t seed);
 /* Back to nothing. */
 void twins_reset(struct twins *twins, uint64_t seed);
 void twins_free(struct twins *twins);
-/* Makes a group, or one anew that has no members any more. */
+/* Makes a group, or makes one again that has no members. */
 void twins_group(struct twins *twins, int group, lc_strategy strategy, lc_intensity limit,
                  lc_automatic_shutdown automatic);
 
