@@ -324,9 +324,9 @@ C_FILES := $(wildcard $(addsuffix /*.[ch],include include/* lib/* tests/* exampl
 # The targets stay as they were written, letter by letter.
 LAID_OUT := $(filter-out tests/targets/greeter.c tests/targets/shop.c tests/targets/shop.h tests/targets/shop_test.c,\
               $(C_FILES))
-LINT    := lint-format lint-floors lint-headers lint-symbols lint-abi lint-shown lint-links lint-inside lint-gcc lint-clang \
-           lint-tidy lint-cppcheck
-.PHONY: $(LINT) lint-columns lint-layers lint-statics lint-words lint-subjects
+LINT    := lint-format lint-columns lint-floors lint-layers lint-statics lint-words lint-subjects lint-headers \
+           lint-symbols lint-abi lint-shown lint-links lint-inside lint-gcc lint-clang lint-tidy lint-cppcheck
+.PHONY: $(LINT)
 
 lint: deps-lint ## check layout, layers, names, words, headers, symbols, docs, warnings; clang-tidy; cppcheck
 	$(build) --keep-going $(LINT)
