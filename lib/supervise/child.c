@@ -14,7 +14,7 @@ lc_error *lc__child_check_name(const char *name)
 {
     static const char valid[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     _Static_assert(LC_TREE_NAME_MAX == LC_NAME_MAX, "lc__name_fits() knows one limit");
-    if (lc__name_fits(name) && name[strspn(name, valid)] == '\0')
+    if (name && lc__name_fits(name) && name[strspn(name, valid)] == '\0')
         return NULL;
     return lc_error_new(-EINVAL, "\"%.*s\" is no name for a runnable: 1 to %d of A-Z a-z 0-9 _ -",
                         LC_TREE_NAME_MAX, name ? name : "", LC_TREE_NAME_MAX);
