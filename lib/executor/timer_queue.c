@@ -110,7 +110,7 @@ bool lc__timer_disarm(struct lc__timer *timer)
 void lc__timers_move(struct lc__timers *from, struct lc__timers *to)
 {
     LC__ASSERT(to == &lc__timers_real && from != to);
-    /* The only function that holds two of these locks. */
+    /* No other function holds two of these locks, but in a simulation, which is one thread. */
     lc__lock_take(&from->lock);
     lc__lock_take(&to->lock);
     for (struct lc__timer *timer; (timer = timers_first(from));) {
