@@ -3,7 +3,7 @@
  *
  * The life of a job:
  *
- *            lc__job_start()                  next_job()                run() returns
+ *            lc__job_start()                  jobs_next()               run() returns
  *     bound ------------------> in one queue ------------> in a job fiber ---------> idle
  *                                    ^                           |                    |
  *                                    +------ lc__job_post() -----+--------------------+

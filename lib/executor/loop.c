@@ -3,15 +3,19 @@
  *
  * The life of a fiber, by its state and the queue it is in:
  *
- *           lc__fiber_make()            take_fresh()                   go()
- *     FREE ------------------> NEW ------------------> (begun) ---------------> RUNNING
- *      ^                     fresh                        |                     |  |  |
- *      |                       | steal()                  |      yield()        |  |  | park()
- *      |                       v                          v  <------------------+  |  v
- *      |                fresh of another loop           READY                      | PARKED
- *      |                                                ready  <--- empty_inbox() -|-- inbox
- *      |                                                       <--- wake() --------|-- |
- *      +---------------------------------- exit() ---------------------------------+
+ *     state     queue           the fiber leaves it by
+ *     FREE      none            lc__fiber_make()                  -> NEW
+ *     NEW       fresh           lc__loop_steal()                  -> NEW, in another loop's `fresh`
+ *                               lc__loop_take_fresh()             -> RUNNING or READY: has begun
+ *     READY     ready           lc__loop_pick(), fiber_go()       -> RUNNING
+ *     RUNNING   none            lc__fiber_yield()                 -> READY
+ *                               lc__fiber_park()                  -> PARKED
+ *                               lc__fiber_exit()                  -> FREE
+ *     PARKED    none, or inbox  lc__fiber_wake(), by its thread   -> READY
+ *                               lc__fiber_wake(), by another      -> the inbox, still PARKED
+ *                               lc__loop_empty_inbox()            -> READY
+ *
+ * A fiber that must not go to another loop begins at once, and is READY (lc__loop_adopt).
  *
  * Callers. The loop's thread touches the ready queue; other threads do not. They reach the loop by
  * three ways: a woken fiber goes into the inbox, a new fiber into `fresh`, a job into the list of
@@ -19,7 +23,9 @@
  *
  * Invariant. A fiber that has begun is on one loop for good, and in at most one of: the ready
  * queue, the inbox, the thread (RUNNING), no queue (PARKED). Each park has exactly one wake-up, so
- * a fiber is put into a queue once for each time it has left the thread.
+ * a fiber is put into a queue once for each time it leaves the thread. The wake-up may come just
+ * before that: then the fiber is in the inbox while it still runs. Its thread empties the inbox on
+ * its own stack, so not before the fiber has left.
  *
  * Why no wake-up is lost:
  * - The loop's thread reads the count of its parker, then looks at the inbox, `fresh` and the jobs,
