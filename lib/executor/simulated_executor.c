@@ -3,16 +3,16 @@
  *
  * The fibers of a simulation:
  *
- *            simulated_admit()        simulated_pick(): any one, by the seed
- *     made -------------------> ready[] -----------------------------> runs
- *                                ^  ^                                   |
- *                late_is_due()   |  | simulated_became_ready()          | parks, yields
- *             late <-------------+--+-----------------------------------+
- *                  at random: delayed
+ *     made, woken, has yielded
+ *        |  simulated_became_ready()              simulated_pick(): any one, by the seed
+ *        +--------------------------> ready[] -------------------------------------------> runs
+ *        |  at random: delayed         ^
+ *        +-----------------> late -----+
+ *                                late_is_due()
  *
  * Callers. One thread, in lc_executor_run(), runs the loop, and everything else runs in its fibers.
- * Nothing has a lock, and no other thread wakes it. Before and after the run the thread that owns
- * the executor may start fibers and post jobs.
+ * Nothing has a lock, and no other thread wakes it. Before and after the run no fiber can be
+ * started and no job posted here: the caller would be of another world.
  *
  * Invariant. What happens follows from the seed alone: each choice is drawn from a generator of the
  * simulation, in an order that follows from the choices before.
