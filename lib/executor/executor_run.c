@@ -122,5 +122,3 @@ lc_error *lc_executor_run(lc_executor *executor, lc_error *(*run)(void *arg), vo
         return lc_error_new(-ENOMEM, "no memory for the default executor");
     return executor_run_guest(executor, run, arg);
 }
-
-/* ---- groups ---- */

@@ -21,7 +21,7 @@ enum { NAME_WORDS = sizeof((struct lc__fiber *)0)->name / sizeof(uint64_t) };
 void lc__fiber_set_name(struct lc__fiber *fiber, const char *name)
 {
     size_t size = strnlen(name, LC_NAME_MAX) + 1;
-    /* Release: a thread that reads the new name sees that the fiber before has left: monitor.c. */
+    /* Release: a thread that reads the new name sees that the fiber before has left: stall.c. */
     atomic_thread_fence(memory_order_release);
     for (size_t i = 0; i * sizeof(uint64_t) < size; i++) {
         uint64_t word = 0;

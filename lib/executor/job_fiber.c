@@ -56,7 +56,7 @@ static struct lc__job *jobs_next(struct lc__loop *loop)
 
 static void job_run(struct lc__fiber *fiber, struct lc__job *job)
 {
-    /* Release: a thread that reads the job knows that the one before has returned: monitor.c. */
+    /* Release: a thread that reads the job knows that the one before has returned: stall.c. */
     atomic_store_explicit(&fiber->job, job, memory_order_release);
     job->kind->run(job);
     atomic_store_explicit(&fiber->job, NULL, memory_order_release);

@@ -110,7 +110,7 @@ struct lc__loop {
 
     /* Written by the loop's thread; other threads read. */
     _Atomic(struct lc__fiber *) current;
-    atomic_uint_least64_t switches; /* grows with each switch; see monitor.c */
+    atomic_uint_least64_t switches; /* grows with each switch; see stall.c */
     atomic_size_t working;          /* fibers that have begun, but those that are finishing */
     atomic_bool asleep;             /* the thread would have time for work of other loops */
 
@@ -135,8 +135,9 @@ struct lc__loop {
     struct lc__simulation *simulation; /* the world is this one; NULL: the real one */
 
     /* Under the executor's lock. */
-    atomic_int thread_id;           /* as the system counts; other threads read it */
-    atomic_bool running;            /* a thread is in the loop; other threads read it */
+    atomic_int thread_id; /* as the system counts; the thread writes it when it comes, without
+                             the lock; others read it */
+    atomic_bool running;  /* a thread is in the loop; other threads read it */
     struct lc__loop_thread *thread; /* was made for the loop and has not left: executor.h */
     bool guest;                     /* the thread in the loop is the program's: executor_run.c */
     struct lc__loop *next_spare;    /* executor.c */
