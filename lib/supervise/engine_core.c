@@ -113,6 +113,7 @@ void lc__engine_launch(struct lc__engine *engine, struct lc__engine_node *node)
 void lc__engine_forget(struct lc__engine *engine, struct lc__engine_node *node)
 {
     LC__ASSERT(node->life == LC__LIFE_DOWN && TAILQ_EMPTY(&node->children));
+    LC__ASSERT(!lc__engine_is_forgotten(node));
     lc__engine_disarm(engine, &node->timer);
     TAILQ_REMOVE(&node->parent->children, node, among_children);
     engine->not_good -= !node->policy.runnable && !component_is_good(node);

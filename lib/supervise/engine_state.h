@@ -297,6 +297,12 @@ static inline bool lc__engine_runs(const struct lc__engine_node *node)
     return node->life == LC__LIFE_RUNNING || node->life == LC__LIFE_TOLD;
 }
 
+/* Whether the engine no longer refers to the node, and LC__FORGET is still to be carried out. */
+static inline bool lc__engine_is_forgotten(const struct lc__engine_node *node)
+{
+    return node->todo >> LC__FORGET & 1;
+}
+
 /* Whether a component will not run again. */
 static inline bool lc__engine_is_settled(const struct lc__engine_node *node)
 {

@@ -32,7 +32,8 @@ lc_error *lc__supervisor_look_up(lc_supervisor *supervisor, struct lc__node *nod
     for (size_t i = 0; i < node->needed_count; i++) {
         struct lc__needed *needed = &node->needed[i];
         needed->node = lc__supervisor_find(supervisor, needed->name);
-        if (!needed->node || needed->node->engine.graph.leaving)
+        if (!needed->node || needed->node->engine.graph.leaving ||
+            lc__engine_is_forgotten(&needed->node->engine))
             return lc_error_new(-ENOENT,
                                 "node \"%s\" depends on \"%s\", which is not a node of \"%s\"",
                                 node->name, needed->name, supervisor->shell.name);

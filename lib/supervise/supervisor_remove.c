@@ -49,7 +49,7 @@ static void removal_begin(struct lc__shell *shell, void *arg)
     removal->gone = lc_handle_ref(node->gone);
     if (!removal->gone)
         removal->error = lc_error_new(-ENOMEM, "no memory to remove \"%s\"", removal->name);
-    else if (!node->engine.graph.leaving)
+    else if (!node->engine.graph.leaving && !lc__engine_is_forgotten(&node->engine))
         lc__engine_remove(&shell->engine, &node->engine, lc_now());
 }
 
