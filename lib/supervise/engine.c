@@ -262,9 +262,25 @@ void lc__engine_advance(struct lc__engine *engine, int64_t now)
 
 /* ---- what comes of them ---- */
 
+/*
+ * The first node with something to do. A component that is only to be forgotten goes behind the
+ * others once, because LC__TELL_UNABLE of one of its dependants may still name it.
+ */
+static struct lc__engine_node *queue_first(struct lc__engine *engine)
+{
+    struct lc__engine_node *node;
+    while ((node = STAILQ_FIRST(&engine->queue)) && node->todo == 1u << LC__FORGET &&
+           !node->policy.runnable && !node->graph.goes_last) {
+        node->graph.goes_last = true;
+        STAILQ_REMOVE_HEAD(&engine->queue, in_queue);
+        STAILQ_INSERT_TAIL(&engine->queue, node, in_queue);
+    }
+    return node;
+}
+
 bool lc__engine_next(struct lc__engine *engine, struct lc__engine_action *action)
 {
-    struct lc__engine_node *node = STAILQ_FIRST(&engine->queue);
+    struct lc__engine_node *node = queue_first(engine);
     if (!node)
         return false;
     LC__ASSERT(node->todo != 0);

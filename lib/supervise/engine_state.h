@@ -224,6 +224,7 @@ struct lc__engine_component {
     bool awaits_turn;  /* it is in engine->turns */
     bool blocks;       /* it counts among the blockers of its dependencies */
     bool fails_late;   /* its judge is asked about a late error */
+    bool goes_last;    /* it has been moved behind the other nodes with something to do */
 };
 
 /* What only a runnable and the engine's root have. */
