@@ -392,7 +392,7 @@ lint-cppcheck:
 	@rm -rf $(BUILD)/lint/cppcheck && mkdir -p $(BUILD)/lint/cppcheck # what it kept of older files misleads it
 	@cppcheck --quiet -j$(shell nproc) --cppcheck-build-dir=$(BUILD)/lint/cppcheck --std=c11 --library=posix \
 	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	    --suppressions-list=tests/lint/cppcheck.suppress -D_GNU_SOURCE -Ilib -Iinclude -Itests \
+	    --suppressions-list=tests/lint/cppcheck.suppress -D_GNU_SOURCE $(ASSERTIONS) -Ilib -Iinclude -Itests \
 	    $(foreach h,queue tree,--include=$(call pkg,--variable=includedir,libbsd)/bsd/sys/$(h).h) $(filter %.c,$(C_FILES))
 
 format: deps-lint ## lay out all C files as .clang-format says

@@ -172,7 +172,7 @@ void rows_measure(double seconds)
     if (budget > ROW_SECONDS_MAX)
         budget = ROW_SECONDS_MAX;
     for (unsigned round = 1; round <= ROUNDS; round++) {
-        fprintf(stderr, "round %u of %u\n", round, ROUNDS);
+        fprintf(stderr, "round %u of %d\n", round, ROUNDS);
         shuffle(order, row_count, &state);
         for (size_t i = 0; i < row_count; i++)
             row_go_on(&rows[order[i]], budget * round / ROUNDS);
