@@ -467,12 +467,24 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
     return runnable;
 }
 
+/*
+ * The engine forgets children before their parent. But the front may carry out LC__FORGET of the
+ * parent first, if that was in the queue for something else. The children then have no parent.
+ */
+static void runnable_leave_children(struct lc__runnable *runnable)
+{
+    LC__ASSERT(!runnable->last); /* its logs have given their names up */
+    for (struct lc__taken *taken; (taken = RB_MIN(lc__taken_names, &runnable->names));)
+        lc__runnable_put_out(LC__CONTAINER_OF(taken, struct lc__runnable, taken));
+}
+
 void lc__runnable_free(struct lc__runnable *runnable)
 {
     if (runnable->parent &&
         RB_FIND(lc__taken_names, &runnable->parent->names, &runnable->taken) == &runnable->taken)
         RB_REMOVE(lc__taken_names, &runnable->parent->names, &runnable->taken);
     lc__runnable_let_go(runnable);
+    runnable_leave_children(runnable);
     lc__ended_free(runnable->ended);
     lc__child_group_unref(runnable->group);
     lc__engine_node_end(&runnable->engine);

@@ -28,7 +28,8 @@ static void tree_forget(struct lc__shell *shell, struct lc__runnable *runnable)
     runnable_end_lines(runnable);
     if (runnable == tree->root)
         tree->root = NULL;
-    if (runnable->engine.tree.over) /* else the restart of its parent removes it */
+    /* Else the restart of its parent removes it, or the parent has gone already. */
+    if (runnable->engine.tree.over && runnable->parent)
         lc__ended_keep(&runnable->parent->ended, runnable->engine.name, &runnable->engine);
     lc__runnable_free(runnable);
 }
