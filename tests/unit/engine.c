@@ -896,6 +896,26 @@ static void temporary_nodes_wait_for_dependants(void)
     end();
 }
 
+/* The front frees what is forgotten, and the line of a dependant names it. */
+static void forgotten_after_dependants_are_told(void)
+{
+    begin();
+    struct lc__engine_node *job = add("job"), *after = add("after");
+    struct lc__engine_action action;
+    bool told = false, forgotten = false;
+    job->policy.restart = after->policy.restart = LC_TEMPORARY;
+    need(after, job, LC_WHEN_READY);
+    start();
+    lc__engine_ended(&graph.engine, job, job->instance, LC__ENDED_DONE, NULL, graph.now);
+    while (lc__engine_next(&graph.engine, &action)) {
+        forgotten |= action.node == job && action.kind == LC__FORGET;
+        told |= action.node == after && action.kind == LC__TELL_UNABLE && !forgotten;
+    }
+    CU_ASSERT_TRUE(told);
+    CU_ASSERT_TRUE(forgotten);
+    end();
+}
+
 static void nonsense_shuts_down(void)
 {
     begin_with_two();
@@ -1144,6 +1164,7 @@ CHECK_SUITE(
     {"what is given up does not hold back the rest", given_up_is_not_waited_for},
     {"a temporary node is forgotten with its end", temporary_nodes_are_forgotten},
     {"but not while something depends on it", temporary_nodes_wait_for_dependants},
+    {"nor before the line of a dependant that names it", forgotten_after_dependants_are_told},
     {"the second error of an instance is told", second_error_is_told},
     {"an error that stops a node without a handler is told", errors_without_a_handler_are_told},
     {"an answer that is none of the five shuts down", nonsense_shuts_down},
