@@ -45,10 +45,11 @@
  * is over, holds one of its own until then. The waiter on the context above holds one. The timer
  * takes one in `due`, under the lock of the timers.
  *
- * The program's code runs inside the serving task in two places: when a context is cancelled
- * (callbacks), and when a line is logged. It may call back. Such a call of the serving task runs at
- * once, but what comes of it waits until the present action has been carried out: see
- * shell_act().
+ * The program's code runs inside the serving task when a context is cancelled or a handle closes
+ * (callbacks), when a line is logged, and when a judge has to answer without a task of its own. It
+ * may call back. Such a call of the serving task runs at once, but what comes of it waits until the
+ * present action has been carried out: see shell_act(). The call may find a node that the engine
+ * has forgotten and the front has not freed yet: see lc__engine_is_forgotten().
  */
 #include "supervise/shell.h"
 
