@@ -1,5 +1,6 @@
 /*
- * placement.c: see placement.h.
+ * placement.c: see placement.h. lc_thread_group_new() is here too, since it places a group among
+ * the threads of an executor, whose record thread_group.c does not know.
  */
 #include "executor/placement.h"
 
