@@ -389,6 +389,34 @@ static void temporary_parent_of_children(void)
     tree_drop(&tree);
 }
 
+/*
+ * "a" has returned when "b" fails once too often, and "c" is down. The tree then forgets "a" before
+ * it forgets "b" and "c".
+ */
+static void temporary_parent_dies_of_its_children(void)
+{
+    struct scripted_tree tree;
+    tree_init(&tree);
+    struct scripted_runnable *root = &tree.runnables[ROOT], *a = &tree.runnables[A],
+                             *b = &tree.runnables[B], *c = &tree.runnables[C];
+    a->child.restart = LC_TEMPORARY;
+    c->child.restart = LC_TRANSIENT;
+    CU_ASSERT_TRUE(tree_start_with(&tree, 1));
+    a->group.intensity = (lc_intensity){LC_RESTARTS_NONE, LC_SECOND, LC_STOP_PARENTS};
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b}, 1));
+    a->group.intensity = (lc_intensity){0};
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){c}, 1));
+    CU_ASSERT_TRUE(completes(&tree, c, "root.a.c"));
+    CU_ASSERT_TRUE(completes(&tree, a, "root.a"));
+    CU_ASSERT_TRUE(runnable_told(b, RUNNABLE_FAIL));
+    CU_ASSERT_TRUE(tree_sees(&tree, "root.a", LC_NODE_DEAD));
+    CU_ASSERT_TRUE(tree_settles(&tree));
+    CU_ASSERT_TRUE(runnable_absent(a) && runnable_absent(b) && runnable_absent(c));
+    CU_ASSERT_TRUE(tree_start_children(root, (struct scripted_runnable *[]){a}, 1));
+    CU_ASSERT_TRUE(tree_start_children(a, (struct scripted_runnable *[]){b, c}, 2));
+    tree_drop(&tree);
+}
+
 struct description {
     lc_child_group group;
     lc_children *children;
@@ -544,6 +572,8 @@ CHECK_SUITE_IN_MODES(
     {"B17 a temporary child is forgotten at its end, and shown", temporary_children_are_forgotten},
     {"B17 a temporary child is forgotten when all below it has ended",
      temporary_parent_of_children},
+    {"B17 a temporary runnable that has returned dies of one child while another is down",
+     temporary_parent_dies_of_its_children},
     {"B17 children of one description start while the parent is healthy, under one intensity",
      children_of_one_description},
     {"B17 the ends of significant children stop their parent", automatic_shutdown},
