@@ -602,6 +602,127 @@ static void over_closes_with_the_supervisor(void)
     lc_handle_unref(over);
 }
 
+/* ---- calls in a callback of the handle that closes at the end of a temporary node ---- */
+
+static struct {
+    lc_supervisor *supervisor;
+    lc_handle *over, *finish, *heard;
+    int remove_code, add_code;
+} temporary;
+
+static lc_error *end_when_told(lc_context *context, lc_ready *ready, void *arg)
+{
+    (void)arg;
+    lc_ready_signal(ready);
+    lc_context_wait(context, temporary.finish, LC_FOREVER);
+    return NULL;
+}
+
+static int code_of(lc_error *error)
+{
+    int code = lc_error_code(error);
+    lc_error_unref(error);
+    return code;
+}
+
+static void remove_in_callback(void *arg)
+{
+    (void)arg;
+    temporary.remove_code = code_of(lc_supervisor_remove(temporary.supervisor, "job", LC_NOW));
+    lc_handle_close(temporary.heard);
+}
+
+static void add_in_callback(void *arg)
+{
+    (void)arg;
+    temporary.add_code = code_of(lc_supervisor_add(
+        temporary.supervisor, LC_NODE(.name = "new", .run = lc_noop_worker, .needs = {"job"})));
+    lc_handle_close(temporary.heard);
+}
+
+static lc_error *hear_job_end(lc_supervisor *supervisor, void (*callback)(void *arg))
+{
+    temporary.supervisor = supervisor;
+    CLAIM(becomes_ready(supervisor));
+    temporary.over = lc_supervisor_node_over(supervisor, "job");
+    CLAIM(temporary.over && !lc_handle_is_closed(temporary.over));
+    CLAIM(lc_handle_on_close(temporary.over, callback, NULL, NULL) == 0);
+    lc_handle_close(temporary.finish);
+    CLAIM(lc_handle_wait(temporary.heard, lc_deadline_after(LC_HOUR)) == 0);
+    return NULL;
+}
+
+/* The job is forgotten; the others are there, and the name is free. */
+static lc_error *job_is_gone(lc_supervisor *supervisor)
+{
+    lc_node_status status;
+    CLAIM(lc_supervisor_node(supervisor, "job", &status) == -ENOENT);
+    CLAIM(lc_supervisor_node(supervisor, "new", &status) == -ENOENT);
+    CLAIM(lc_supervisor_node(supervisor, "x", &status) == 0 && status.state == LC_NODE_READY);
+    CLAIM(code_of(lc_supervisor_remove(supervisor, "y", LC_FOREVER)) == 0);
+    CLAIM(code_of(lc_supervisor_add(supervisor, LC_NODE(.name = "job", .run = lc_noop_worker))) ==
+          0);
+    return NULL;
+}
+
+static lc_error *removes_in_callback(lc_supervisor *supervisor, void *arg)
+{
+    (void)arg;
+    lc_error *error = hear_job_end(supervisor, remove_in_callback);
+    if (error)
+        return error;
+    CLAIM(temporary.remove_code == -EDEADLK);
+    return job_is_gone(supervisor);
+}
+
+static lc_error *adds_in_callback(lc_supervisor *supervisor, void *arg)
+{
+    (void)arg;
+    lc_error *error = hear_job_end(supervisor, add_in_callback);
+    if (error)
+        return error;
+    CLAIM(temporary.add_code == -ENOENT);
+    return job_is_gone(supervisor);
+}
+
+static void drop_temporary(void)
+{
+    lc_handle_unref(temporary.over);
+    lc_handle_unref(temporary.finish);
+    lc_handle_unref(temporary.heard);
+    memset(&temporary, 0, sizeof temporary);
+}
+
+static void begin_temporary(void *arg)
+{
+    begin(arg);
+    drop_temporary();
+    temporary.finish = lc_handle_new();
+    temporary.heard = lc_handle_new();
+}
+
+static void forgotten_node_is_left_alone(lc_error *(*test)(lc_supervisor *supervisor, void *arg))
+{
+    check_log_capture();
+    SIMULATE(begin_temporary, .test = test,
+             .nodes =
+                 LC_NODES(LC_NODE(.name = "x", .run = lc_noop_worker),
+                          LC_NODE(.name = "job", .run = end_when_told, .restart = LC_TEMPORARY),
+                          LC_NODE(.name = "y", .run = lc_noop_worker)));
+    check_log_release();
+    drop_temporary();
+}
+
+static void temporary_node_is_removed_in_its_callback(void)
+{
+    forgotten_node_is_left_alone(removes_in_callback);
+}
+
+static void temporary_node_is_needed_in_its_callback(void)
+{
+    forgotten_node_is_left_alone(adds_in_callback);
+}
+
 static void bad_node_in_a_list_is_refused(void)
 {
     lc_supervisor *supervisor = NULL;
@@ -663,6 +784,10 @@ CHECK_SUITE(node_forms, "conformance: supervisor: what nodes are made of, and to
             {"a worker finds its supervisor, and asks for a node", worker_finds_its_supervisor},
             {"that a node will not run again is heard, a restart is not", over_is_heard},
             {"a node is over when its supervisor is", over_closes_with_the_supervisor},
+            {"a callback may remove the temporary node whose end it hears",
+             temporary_node_is_removed_in_its_callback},
+            {"a callback cannot add a node that needs the temporary node whose end it hears",
+             temporary_node_is_needed_in_its_callback},
             {"a bad node in a list is refused", bad_node_in_a_list_is_refused},
             {"a mistake in what a node is made of is refused, however deep",
              what_is_wrong_below_a_node_is_refused});
