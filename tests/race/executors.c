@@ -79,7 +79,7 @@ static void spawning_against_freeing(void)
 
 enum {
     HOGGINGS = 100,                     /* in a round */
-    BYSTANDERS = 32,                    /* executors without threads */
+    BYSTANDERS = 128,                   /* executors without threads */
     STALL_LIMIT = 100 * LC_MICROSECOND, /* the monitor looks four times in it */
     SLEEP_MAX = STALL_LIMIT / 2,        /* ends before, in, and after the monitor's last looks */
 };
@@ -88,6 +88,8 @@ static atomic_uint reports;
 
 struct hogging {
     bool missed;
+    unsigned left; /* in this round */
+    lc_handle *over;
     uint64_t random;
 };
 
@@ -100,19 +102,22 @@ static void count_report(const lc_log_record *record, void *arg)
 
 /*
  * The thread sleeps, so that the monitor finds all asleep. Then the fiber keeps it until that is
- * reported: it must be, whatever the monitor did when the thread awoke.
+ * reported: it must be, whatever the monitor did when the thread awoke. The next one is another
+ * fiber, since a sleep that is over at once does not wait, and the monitor reports a stall once.
  */
 static void sleep_and_hog(void *arg)
 {
     struct hogging *hogging = arg;
-    for (int i = 0; i < HOGGINGS && !hogging->missed; i++) {
-        unsigned before = atomic_load(&reports);
-        lc_sleep((int64_t)(check_random(&hogging->random) % SLEEP_MAX));
-        int64_t deadline = check_patience();
-        while (atomic_load(&reports) == before && lc_now() < deadline)
-            sched_yield(); /* to the monitor, if it wants this processor */
-        hogging->missed = atomic_load(&reports) == before;
-    }
+    unsigned before = atomic_load(&reports);
+    lc_sleep((int64_t)(1 + check_random(&hogging->random) % SLEEP_MAX));
+    int64_t deadline = check_patience();
+    while (atomic_load(&reports) == before && lc_now() < deadline)
+        sched_yield(); /* to the monitor, if it wants this processor */
+    hogging->missed = atomic_load(&reports) == before;
+    if (!hogging->missed && --hogging->left > 0)
+        fibers_start(NULL, "hog", sleep_and_hog, hogging);
+    else
+        lc_handle_close(hogging->over);
 }
 
 static lc_executor *watched_executor(void)
@@ -130,15 +135,21 @@ static lc_executor *watched_executor(void)
 static bool hog_under_watch(void *arg)
 {
     struct hogging *hogging = arg;
+    if (hogging->missed)
+        return false; /* in a round before, which took all patience */
     lc_executor *executor, *bystanders[BYSTANDERS];
     static const lc_log_sink counting = {.size = sizeof(lc_log_sink), .write = count_report};
     /* The monitor's thread is made again, on the processors of this round. */
     bool well = lc_library_shutdown() == 0;
     check_log_rest(&counting); /* until the shutdown */
     executor = watched_executor();
+    hogging->left = HOGGINGS;
+    hogging->over = lc_handle_new();
     for (int i = 0; i < BYSTANDERS; i++)
         bystanders[i] = watched_executor();
     fibers_start(executor, "hog", sleep_and_hog, hogging);
+    lc_handle_wait(hogging->over, LC_FOREVER);
+    lc_handle_unref(hogging->over);
     fibers_end(executor);
     for (int i = 0; i < BYSTANDERS; i++)
         fibers_end(bystanders[i]);
