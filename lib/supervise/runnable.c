@@ -474,8 +474,10 @@ struct lc__runnable *lc__runnable_new(struct lc__shell *shell, const char *paren
 static void runnable_leave_children(struct lc__runnable *runnable)
 {
     LC__ASSERT(!runnable->last); /* its logs have given their names up */
-    for (struct lc__taken *taken; (taken = RB_MIN(lc__taken_names, &runnable->names));)
-        lc__runnable_put_out(LC__CONTAINER_OF(taken, struct lc__runnable, taken));
+    for (struct lc__taken *taken; (taken = RB_MIN(lc__taken_names, &runnable->names));) {
+        RB_REMOVE(lc__taken_names, &runnable->names, taken);
+        LC__CONTAINER_OF(taken, struct lc__runnable, taken)->parent = NULL;
+    }
 }
 
 void lc__runnable_free(struct lc__runnable *runnable)
